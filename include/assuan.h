@@ -1,0 +1,976 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* assuan.h - the programming interface of libassuan 2.5, as evassuan implements it.
+ *
+ * Source and ABI compatible with libassuan 2.5.5: a program compiled with either header runs on
+ * either library.  "Assuan manual" below is the manual of libassuan ("info assuan"); "the protocol"
+ * is its chapter "Implementation".  Where evassuan does better than libassuan on purpose, the
+ * comment begins that sentence with "Here:".
+ *
+ * Rules that hold for everything below
+ *
+ * Errors.  gpg_error_t is 0 for success, otherwise a code with the context's error source.  Every
+ *   function that takes a context returns ASS_INV_VALUE for a NULL one, or does nothing if it
+ *   returns void, or returns its own "nothing" value; the comments do not repeat that.  Codes are
+ *   written without their GPG_ERR_ prefix, system errors by their errno name: EPIPE means
+ *   gpg_error_from_errno (EPIPE) with the context's source.  Out parameters stay untouched on
+ *   failure unless the comment says otherwise.
+ * Connection errors.  Whatever reads or writes can return any system error of the descriptor or of
+ *   a hook, ENOMEM, and once the peer is known to be gone, EPIPE (writing) or EOF (reading).
+ * Ownership.  Strings that go in are copied, so they may be freed when the call has returned.
+ *   What comes back borrowed says how long it is valid.
+ * Threads.  A context belongs to one thread at a time.  The functions that set defaults are meant
+ *   for the start of a program, before its second thread.
+ * Callbacks.  "From: anywhere" means from outside and from every command handler, notification,
+ *   inquiry continuation and client callback, of this context or another.  Log callbacks, I/O
+ *   monitors and system hooks of a context may only call that context's getters.  Calls on another
+ *   context are always allowed.
+ */
+
+#ifndef ASSUAN_H
+#define ASSUAN_H
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+/* Define _ASSUAN_NO_SOCKET_WRAPPER before including this header to do without <sys/socket.h>. */
+#ifndef _ASSUAN_NO_SOCKET_WRAPPER
+#include <sys/socket.h>
+#endif
+
+#include <gpg-error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct msghdr;
+struct sockaddr;
+
+/* The libassuan version whose interface this is.  To learn what the library at run time offers,
+   call assuan_check_version. */
+#define ASSUAN_VERSION "2.5.5"
+
+/* The same as a number, 0xMMmmpp, for the preprocessor. */
+#define ASSUAN_VERSION_NUMBER 0x020505
+
+/* Part of libassuan's header although nothing in it is deprecated; here for sources that use it. */
+#if defined __GNUC__
+#define _ASSUAN_GCC_VERSION (__GNUC__ * 10000 + __GNUC_MINOR__ * 100 + __GNUC_PATCHLEVEL__)
+#define _ASSUAN_DEPRECATED __attribute__ ((__deprecated__))
+#else
+#define _ASSUAN_DEPRECATED
+#endif
+
+/* The longest line in octets, with its CR and LF: 1000 + 2 (Assuan manual, "Implementation"). */
+#define ASSUAN_LINELENGTH 1002
+
+/* A connection's state, or that of one about to be made.  Made by assuan_new and assuan_new_ext,
+   freed by assuan_release. */
+struct assuan_context_s;
+typedef struct assuan_context_s *assuan_context_t;
+
+/* A descriptor: on POSIX systems simply a file descriptor. */
+typedef int assuan_fd_t;
+#define ASSUAN_INVALID_FD (-1)        /* no descriptor */
+#define ASSUAN_INVALID_PID ((pid_t)-1) /* process id unknown */
+
+/* A pointer to what recvmsg and sendmsg take. */
+typedef struct msghdr *assuan_msghdr_t;
+
+/* What a server on an emulated Unix domain socket would ask of its clients.  Without content on
+   POSIX systems, whose sockets are real; see assuan_sock_get_nonce. */
+struct assuan_sock_nonce_s {
+  size_t length; /* always 0 here */
+};
+typedef struct assuan_sock_nonce_s assuan_sock_nonce_t;
+
+#if defined __GNUC__
+#pragma GCC visibility push(default)
+#endif
+
+/* --------------------------------------------------------------------------------------------
+ * Contexts and defaults
+ * ------------------------------------------------------------------------------------------ */
+
+/* The allocator of a context.  All three members are needed and behave as their namesakes of libc;
+   a failing one sets errno.  They are called only in the thread that uses the context. */
+struct assuan_malloc_hooks {
+  void *(*malloc) (size_t cnt);
+  void *(*realloc) (void *ptr, size_t cnt);
+  void (*free) (void *ptr);
+};
+typedef struct assuan_malloc_hooks *assuan_malloc_hooks_t;
+
+/* Receives log messages, see "Logging and the I/O monitor".  CTX is the context concerned, or NULL;
+   HOOK is the log_cb_data given with the callback; CAT is one of ASSUAN_LOG_*.  MSG is a whole
+   line with its LF, valid during the call; if it is NULL, the callback is asked whether it wants
+   messages of the category CAT: it returns nonzero for yes.  Otherwise its result is ignored. */
+typedef int (*assuan_log_cb_t) (assuan_context_t ctx, void *hook, unsigned int cat,
+                                const char *msg);
+
+/* Compare versions.  REQ_VERSION: the least libassuan version that the caller needs, as
+   "MAJOR.MINOR.MICRO", or NULL to ask only.  Returns the version that the library implements, a
+   string that is valid forever, or NULL if that is older than REQ_VERSION or if REQ_VERSION cannot
+   be read.  From: anywhere. */
+const char *assuan_check_version (const char *req_version);
+
+/* Make ERRSOURCE the error source of contexts that assuan_new makes from now on.
+   Default: GPG_ERR_SOURCE_UNKNOWN.  From: anywhere, but see "Threads" above. */
+void assuan_set_gpg_err_source (gpg_err_source_t errsource);
+
+/* The error source that assuan_new uses.  From: anywhere. */
+gpg_err_source_t assuan_get_gpg_err_source (void);
+
+/* Make *MALLOC_HOOKS the allocator of contexts that assuan_new makes from now on.  The structure is
+   copied, so contexts made earlier keep theirs.  Default: malloc, realloc and free of libc.
+   From: anywhere, but see "Threads". */
+void assuan_set_malloc_hooks (assuan_malloc_hooks_t malloc_hooks);
+
+/* The allocator that assuan_new uses.  The structure belongs to the library, must not be changed,
+   and is valid forever; assuan_set_malloc_hooks changes what it holds.  Never NULL.
+   From: anywhere. */
+assuan_malloc_hooks_t assuan_get_malloc_hooks (void);
+
+/* Make LOG_CB, called with LOG_CB_DATA, the log callback of contexts that assuan_new makes from now
+   on.  NULL: such contexts log nothing.  Default: the library's own log handler, see
+   assuan_set_assuan_log_stream.  From: anywhere, but see "Threads". */
+void assuan_set_log_cb (assuan_log_cb_t log_cb, void *log_cb_data);
+
+/* Store the log callback that assuan_new uses at LOG_CB and its argument at LOG_CB_DATA.
+   From: anywhere. */
+void assuan_get_log_cb (assuan_log_cb_t *log_cb, void **log_cb_data);
+
+/* Make a context.  CTX: where to store it; the caller owns it and frees it with assuan_release.
+   ERRSOURCE: the error source of the errors it returns.  MALLOC_HOOKS: its allocator, copied.
+   LOG_CB, LOG_CB_DATA: its log callback, NULL for none; LOG_CB_DATA must live as long as the
+   context.  Descriptor and system hooks are taken from the defaults (assuan_set_system_hooks).
+   Returns 0; ENOMEM, and then *CTX is NULL.  From: anywhere. */
+gpg_error_t assuan_new_ext (assuan_context_t *ctx, gpg_err_source_t errsource,
+                            assuan_malloc_hooks_t malloc_hooks, assuan_log_cb_t log_cb,
+                            void *log_cb_data);
+
+/* Make a context with the default error source, allocator and log callback: assuan_new_ext with
+   what assuan_get_gpg_err_source, assuan_get_malloc_hooks and assuan_get_log_cb tell.
+   Returns as assuan_new_ext.  From: anywhere. */
+gpg_error_t assuan_new (assuan_context_t *ctx);
+
+/* Free CTX and what it owns.  A connected client says BYE first, without waiting for an answer, and
+   a pipe client then waits for the process that it started, unless ASSUAN_NO_WAITPID is set.  The
+   connection's descriptors, received ones that nobody took and those of INPUT and OUTPUT are
+   closed, buffers are wiped.  An inquiry's outstanding continuation is run once, with CANCELED.
+   CTX may be NULL.  From: anywhere.
+   Here: also from the callbacks of CTX itself; the memory then goes when the outermost call
+   returns, but the callback must not use CTX any more. */
+void assuan_release (assuan_context_t ctx);
+
+/* Free PTR, which the library allocated for the caller with CTX's allocator (the result of
+   assuan_inquire).  PTR may be NULL.  From: anywhere. */
+void assuan_free (assuan_context_t ctx, void *ptr);
+
+/* Store POINTER in CTX for the program's own use; the library never looks at what it points to.
+   From: anywhere. */
+void assuan_set_pointer (assuan_context_t ctx, void *pointer);
+
+/* The pointer last stored with assuan_set_pointer, NULL if none was.  From: anywhere, also from
+   log callbacks, monitors and hooks. */
+void *assuan_get_pointer (assuan_context_t ctx);
+
+/* Note TEXT for the ERR line of the running command: if its handler (or assuan_process_done)
+   finishes with exactly the error ERR, " - TEXT" is appended.  Usual form:
+   "return assuan_set_error (ctx, err, "no such key");".  TEXT NULL: forget a noted one.  Returns
+   ERR; an ERR without source gets CTX's.
+   Here: TEXT is copied, and forgotten when the command ends.  From: anywhere; only useful in a
+   command (Assuan manual, "Utilities"). */
+gpg_error_t assuan_set_error (assuan_context_t ctx, gpg_error_t err, const char *text);
+
+/* The peer's process id: of a pipe server's client as told in the environment, of a pipe client's
+   child as spawned, of a Unix domain socket's peer as the kernel tells.  ASSUAN_INVALID_PID if it
+   is not known or CTX is NULL.  From: anywhere. */
+pid_t assuan_get_pid (assuan_context_t ctx);
+
+/* Who the peer is. */
+struct _assuan_peercred {
+  pid_t pid; /* process that connected or listened */
+  uid_t uid; /* its effective user then */
+  gid_t gid; /* its effective group then */
+};
+typedef struct _assuan_peercred *assuan_peercred_t;
+
+/* Store a pointer to the peer's credentials, as the kernel tells them for a Unix domain socket, at
+   PEERCRED.  They belong to CTX and stay valid until it is released.  Returns 0; ASS_GENERAL if
+   they are not known (no connection yet, a pipe, TCP), and then *PEERCRED is NULL.  From:
+   anywhere. */
+gpg_error_t assuan_get_peercred (assuan_context_t ctx, assuan_peercred_t *peercred);
+
+/* --------------------------------------------------------------------------------------------
+ * Flags
+ * ------------------------------------------------------------------------------------------ */
+
+typedef unsigned int assuan_flag_t;
+
+/* assuan_release does not wait for the child of a pipe client; reaping it is the caller's. */
+#define ASSUAN_NO_WAITPID 1
+
+/* Lines are not shown in the log: "[[Confidential data not shown]]" stands for them.  A server
+   drops the flag after every command (after post_cmd_notify). */
+#define ASSUAN_CONFIDENTIAL 2
+
+/* Leave the handling of SIGPIPE alone.  Here: of no effect, for the library never touches the
+   disposition of a signal: writing to a dead peer does not raise SIGPIPE. */
+#define ASSUAN_NO_FIXSIGNALS 3
+
+/* assuan_transact hands comment lines to the status callback, with their '#'. */
+#define ASSUAN_CONVEY_COMMENTS 4
+
+/* This context logs nothing. */
+#define ASSUAN_NO_LOGGING 5
+
+/* A server closes the connection after the reply to the running command, as if BYE had followed. */
+#define ASSUAN_FORCE_CLOSE 6
+
+/* Set the flag FLAG of CTX to VALUE, 0 or 1.  ASSUAN_FORCE_CLOSE cannot be taken back: it is set
+   whatever VALUE is.  An unknown FLAG is ignored.  From: anywhere. */
+void assuan_set_flag (assuan_context_t ctx, assuan_flag_t flag, int value);
+
+/* The value of the flag FLAG of CTX: 0 or 1; 0 for an unknown one.  From: anywhere, also from log
+   callbacks, monitors and hooks. */
+int assuan_get_flag (assuan_context_t ctx, assuan_flag_t flag);
+
+/* Set ASSUAN_CONFIDENTIAL.  From: anywhere. */
+void assuan_begin_confidential (assuan_context_t ctx);
+
+/* Clear ASSUAN_CONFIDENTIAL.  From: anywhere. */
+void assuan_end_confidential (assuan_context_t ctx);
+
+/* --------------------------------------------------------------------------------------------
+ * Logging and the I/O monitor
+ *
+ * The environment variable ASSUAN_DEBUG selects what the library's own log handler shows;
+ * ASSUAN_FULL_LOGGING makes it show lines with control characters whole.
+ * ------------------------------------------------------------------------------------------ */
+
+#define ASSUAN_LOG_INIT 1    /* set-up of the library */
+#define ASSUAN_LOG_CTX 2     /* life of contexts */
+#define ASSUAN_LOG_ENGINE 3  /* making connections */
+#define ASSUAN_LOG_DATA 4    /* unused */
+#define ASSUAN_LOG_SYSIO 5   /* single system calls */
+#define ASSUAN_LOG_CONTROL 8 /* the lines of the dialogue, as "chan_FD -> LINE" or "<-" */
+
+/* Set the text at the start of each line of the library's own log handler, for all contexts.  TEXT
+   is copied; NULL is "".  Default "".  From: anywhere, but see "Threads". */
+void assuan_set_assuan_log_prefix (const char *text);
+
+/* The text set with assuan_set_assuan_log_prefix; never NULL, valid until it is set again.
+   From: anywhere. */
+const char *assuan_get_assuan_log_prefix (void);
+
+/* Make FP the stream of the library's own log handler for contexts that have none of their own.
+   FP stays the caller's and must remain open as long as it is set.  Default: stderr.
+   From: anywhere, but see "Threads". */
+void assuan_set_assuan_log_stream (FILE *fp);
+
+/* Log the lines of CTX to FP, with the library's own log handler.  If no default stream has been
+   set, FP becomes that too.  FP stays the caller's and must remain open as long as it is set; NULL
+   ends the context's own stream.  From: anywhere. */
+void assuan_set_log_stream (assuan_context_t ctx, FILE *fp);
+
+/* Directions: the second argument of an I/O monitor. */
+#define ASSUAN_IO_FROM_PEER 0
+#define ASSUAN_IO_TO_PEER 1
+
+/* Bits of an I/O monitor's result. */
+#define ASSUAN_IO_MONITOR_NOLOG 1  /* do not log this line */
+#define ASSUAN_IO_MONITOR_IGNORE 2 /* act as if this line did not exist */
+
+/* Is shown every line of CTX, the greeting included, once: a received one before it is acted on,
+   one to be sent before it goes.  HOOK is the hook_data given with it, INOUT the direction
+   (ASSUAN_IO_*), LINE the line without its LF, LINELEN its octets; LINE is valid during the call,
+   may hold NUL, and must not be changed.  Returns ASSUAN_IO_MONITOR_* bits. */
+typedef unsigned int (*assuan_io_monitor_t) (assuan_context_t ctx, void *hook, int inout,
+                                             const char *line, size_t linelen);
+
+/* Set the I/O monitor of CTX, NULL for none, and the argument HOOK_DATA that it is called with,
+   which must live as long as it is set.  From: anywhere (Assuan manual, "Reading and Writing"). */
+void assuan_set_io_monitor (assuan_context_t ctx, assuan_io_monitor_t io_monitor, void *hook_data);
+
+/* --------------------------------------------------------------------------------------------
+ * System hooks
+ *
+ * Every call by which a context may block, and every one that makes or closes a descriptor, goes
+ * through a table of functions, so that a threads library can switch threads in them and a program
+ * can keep book of its descriptors.
+ * ------------------------------------------------------------------------------------------ */
+
+#define ASSUAN_SYSTEM_HOOKS_VERSION 2 /* the version of the structure below */
+#define ASSUAN_SPAWN_DETACHED 128     /* flag of spawn: run as a background process */
+
+/* Results and errno are as of the system function of the same name.  CTX is the context on whose
+   behalf the function is called; the hooks of the socket wrappers get one of the library's own. */
+struct assuan_system_hooks {
+  /* Set to ASSUAN_SYSTEM_HOOKS_VERSION.  A structure of version 1 ends behind socketpair; then the
+     library's own socket and connect are used. */
+  int version;
+
+  /* Sleep for USEC microseconds. */
+  void (*usleep) (assuan_context_t ctx, unsigned int usec);
+
+  /* Make a pipe; a child process inherits fd[INHERIT_IDX] (0 or 1). */
+  int (*pipe) (assuan_context_t ctx, assuan_fd_t fd[2], int inherit_idx);
+
+  /* Close a descriptor. */
+  int (*close) (assuan_context_t ctx, assuan_fd_t fd);
+
+  /* Read at most SIZE octets. */
+  ssize_t (*read) (assuan_context_t ctx, assuan_fd_t fd, void *buffer, size_t size);
+
+  /* Write at most SIZE octets. */
+  ssize_t (*write) (assuan_context_t ctx, assuan_fd_t fd, const void *buffer, size_t size);
+
+  /* Receive a message with its descriptors. */
+  int (*recvmsg) (assuan_context_t ctx, assuan_fd_t fd, assuan_msghdr_t msg, int flags);
+
+  /* Send a message with its descriptors. */
+  int (*sendmsg) (assuan_context_t ctx, assuan_fd_t fd, const assuan_msghdr_t msg, int flags);
+
+  /* Start a process and store its id at R_PID.  See __assuan_spawn. */
+  int (*spawn) (assuan_context_t ctx, pid_t *r_pid, const char *name, const char **argv,
+                assuan_fd_t fd_in, assuan_fd_t fd_out, assuan_fd_t *fd_child_list,
+                void (*atfork) (void *opaque, int reserved), void *atforkvalue,
+                unsigned int flags);
+
+  /* ACTION 0: wait for PID as waitpid does.  ACTION 1: only forget what is kept about PID. */
+  pid_t (*waitpid) (assuan_context_t ctx, pid_t pid, int action, int *status, int options);
+
+  /* Make a pair of connected sockets. */
+  int (*socketpair) (assuan_context_t ctx, int _namespace, int style, int protocol,
+                     assuan_fd_t filedes[2]);
+
+  /* Make a socket. */
+  int (*socket) (assuan_context_t ctx, int _namespace, int style, int protocol);
+
+  /* Connect a socket. */
+  int (*connect) (assuan_context_t ctx, int sock, struct sockaddr *addr, socklen_t length);
+};
+typedef struct assuan_system_hooks *assuan_system_hooks_t;
+
+/* Make *SYSTEM_HOOKS the hooks of contexts made from now on.  The structure is copied; members that
+   its version does not have get the library's own functions.  There is no way back to the default.
+   From: anywhere, but see "Threads". */
+void assuan_set_system_hooks (assuan_system_hooks_t system_hooks);
+
+/* Make *SYSTEM_HOOKS the hooks of CTX, copied as above.  Call it before the context is connected.
+   From: anywhere but CTX's callbacks. */
+void assuan_ctx_set_system_hooks (assuan_context_t ctx, assuan_system_hooks_t system_hooks);
+
+/* Make *SYSTEM_HOOKS the hooks of the socket wrappers (assuan_sock_*), copied as above.  Useful if
+   assuan_sock_init ran before assuan_set_system_hooks.  From: anywhere, but see "Threads". */
+void assuan_sock_set_system_hooks (assuan_system_hooks_t system_hooks);
+
+/* The default usleep hook: sleep for USEC microseconds; 0 returns at once.  A signal may end it
+   early.  From: hooks. */
+void __assuan_usleep (assuan_context_t ctx, unsigned int usec);
+
+/* The default pipe hook: make a pipe in FD, fd[0] to read from.  Returns 0, or -1 and errno.
+   Here: fd[INHERIT_IDX] alone is without close-on-exec.  From: hooks. */
+int __assuan_pipe (assuan_context_t ctx, assuan_fd_t fd[2], int inherit_idx);
+
+/* The default close hook: close FD.  Returns 0, or -1 and errno.  From: hooks. */
+int __assuan_close (assuan_context_t ctx, assuan_fd_t fd);
+
+/* The default read hook: read at most SIZE octets into BUFFER.  Returns their number, 0 at the end
+   of file, or -1 and errno.  From: hooks. */
+ssize_t __assuan_read (assuan_context_t ctx, assuan_fd_t fd, void *buffer, size_t size);
+
+/* The default write hook: write at most SIZE octets of BUFFER.  Returns the number written, or -1
+   and errno.  Here: a dead peer gives EPIPE without SIGPIPE.  From: hooks. */
+ssize_t __assuan_write (assuan_context_t ctx, assuan_fd_t fd, const void *buffer, size_t size);
+
+/* The default recvmsg hook: as recvmsg; EINTR is retried.  Returns the number of octets, or -1 and
+   errno.  Here: descriptors are received close-on-exec.  From: hooks. */
+int __assuan_recvmsg (assuan_context_t ctx, assuan_fd_t fd, assuan_msghdr_t msg, int flags);
+
+/* The default sendmsg hook: as sendmsg; EINTR is retried.  Returns the number of octets, or -1 and
+   errno.  Here: a dead peer gives EPIPE without SIGPIPE.  From: hooks. */
+int __assuan_sendmsg (assuan_context_t ctx, assuan_fd_t fd, const assuan_msghdr_t msg, int flags);
+
+/* The default spawn hook: start the program NAME with the NULL-terminated ARGV (NULL: only the last
+   part of NAME as argv[0]), FD_IN as its standard input, FD_OUT as its standard output,
+   /dev/null for either that is ASSUAN_INVALID_FD.  It inherits only those and the descriptors
+   in FD_CHILD_LIST (NULL, or ended by ASSUAN_INVALID_FD), and standard error if 2 is listed,
+   otherwise /dev/null.  In the child, before descriptors are closed, ATFORK (ATFORKVALUE, 0) is
+   called if it is not NULL: only async-signal-safe calls there if the program has threads.
+   NAME NULL: fork without exec; ARGV[0] becomes "client" in the parent and "server" in the child,
+   which continues to run.  FLAGS: 0 or ASSUAN_SPAWN_DETACHED, without effect on POSIX.
+   Stores the child's id at R_PID.  Returns 0, or -1 and errno; that the program could not be run
+   shows later, as an ERR line from the child.  From: hooks. */
+int __assuan_spawn (assuan_context_t ctx, pid_t *r_pid, const char *name, const char **argv,
+                    assuan_fd_t fd_in, assuan_fd_t fd_out, assuan_fd_t *fd_child_list,
+                    void (*atfork) (void *opaque, int reserved), void *atforkvalue,
+                    unsigned int flags);
+
+/* The default waitpid hook: NOWAIT 0 waits as waitpid (PID, STATUS, OPTIONS) and returns its
+   result; otherwise returns 0, for there is nothing to forget.  From: hooks. */
+pid_t __assuan_waitpid (assuan_context_t ctx, pid_t pid, int nowait, int *status, int options);
+
+/* The default socketpair hook: two connected sockets in FILEDES.  Returns 0, or -1 and errno.
+   From: hooks. */
+int __assuan_socketpair (assuan_context_t ctx, int _namespace, int style, int protocol,
+                         assuan_fd_t filedes[2]);
+
+/* The default socket hook: returns a new socket, or -1 and errno.  Here: it is close-on-exec.
+   From: hooks. */
+int __assuan_socket (assuan_context_t ctx, int _namespace, int style, int protocol);
+
+/* The default connect hook: connect SOCK to ADDR of LENGTH octets.  Returns 0, or -1 and errno.
+   From: hooks. */
+int __assuan_connect (assuan_context_t ctx, int sock, struct sockaddr *addr, socklen_t length);
+
+/* --------------------------------------------------------------------------------------------
+ * Servers
+ * ------------------------------------------------------------------------------------------ */
+
+/* Handles a command, or is told of an event.  LINE is the argument string: what follows the
+   command's name and the blanks behind it, NUL-terminated, still percent-escaped.  The handler may
+   change it in place; it stays valid until the handler returns, although reading another line of
+   the same context may overwrite it.
+   Returns 0 for OK or an error for ERR, which goes to the client when the handler returns; under
+   assuan_process_next see assuan_process_done. */
+typedef gpg_error_t (*assuan_handler_t) (assuan_context_t, char *);
+
+/* Register the command CMD_STRING.  HANDLER runs it; NULL selects the built-in handler (NOP,
+   CANCEL, OPTION, BYE, AUTH, RESET, END, HELP, INPUT, OUTPUT), or for another name one that answers
+   ASS_SERVER_FAULT.  HELP_STRING, or NULL, is what HELP shows: a usage line, an empty line, a
+   description; it is copied.  A known name, compared without regard to case, gets the new handler.
+   Names match exactly first, then without regard to ASCII case.  All built-in commands but INPUT
+   and OUTPUT are registered in a new context.
+   Returns 0; ASS_INV_VALUE for a NULL or empty name; ENOMEM.
+   Here: any number of commands.  From: anywhere. */
+gpg_error_t assuan_register_command (assuan_context_t ctx, const char *cmd_string,
+                                     assuan_handler_t handler, const char *help_string);
+
+/* Have FNC called before each command with its name; NULL for none.  If FNC returns an error, the
+   command is not run and that error is the reply.  Returns 0.  From: anywhere. */
+gpg_error_t assuan_register_pre_cmd_notify (assuan_context_t ctx,
+                                            gpg_error_t (*fnc) (assuan_context_t,
+                                                                const char *cmd));
+
+/* Have FNC called after the reply to each command, an unknown one too, with the result of writing
+   that reply (not the command's result); NULL for none.  Returns 0.  From: anywhere. */
+gpg_error_t assuan_register_post_cmd_notify (assuan_context_t ctx,
+                                             void (*fnc) (assuan_context_t, gpg_error_t));
+
+/* Have HANDLER called when BYE came, before the answer, with BYE's argument string; NULL for none.
+   Its result is ignored.  Returns 0.  From: anywhere. */
+gpg_error_t assuan_register_bye_notify (assuan_context_t ctx, assuan_handler_t handler);
+
+/* Have HANDLER called when RESET came, before the descriptors of INPUT and OUTPUT and those
+   received but not taken are closed; NULL for none.  If it returns an error, the reset does not
+   take place and that error is the reply.  Returns 0.  From: anywhere. */
+gpg_error_t assuan_register_reset_notify (assuan_context_t ctx, assuan_handler_t handler);
+
+/* Have HANDLER called when the command CANCEL came; NULL for none.  Returns 0.  From: anywhere. */
+gpg_error_t assuan_register_cancel_notify (assuan_context_t ctx, assuan_handler_t handler);
+
+/* Have HANDLER called when the built-in INPUT has accepted a descriptor, with the command's
+   argument string in which the "FD" or "FD=N" is blanked; NULL for none.  In it assuan_get_input_fd
+   already gives the new descriptor; an error restores the old one and is the reply.
+   Returns 0.  From: anywhere. */
+gpg_error_t assuan_register_input_notify (assuan_context_t ctx, assuan_handler_t handler);
+
+/* The same for OUTPUT and assuan_get_output_fd.  Returns 0.  From: anywhere. */
+gpg_error_t assuan_register_output_notify (assuan_context_t ctx, assuan_handler_t handler);
+
+/* Have FNC called for "OPTION NAME [[=] VALUE]" with name and value, both stripped of blanks around
+   them and the name of its two dashes; "" if there is no value.  The strings are valid during the
+   call.  Its error is the reply.  NULL for none: every option then answers UNKNOWN_OPTION.
+   Returns 0.  From: anywhere (Assuan manual, "Server code"). */
+gpg_error_t assuan_register_option_handler (assuan_context_t ctx,
+                                            gpg_error_t (*fnc) (assuan_context_t, const char *,
+                                                                const char *));
+
+/* Set the greeting to "OK LINE"; NULL for the default "Pleased to meet you, process PID", PID the
+   client's.  Of several lines, separated by LF, all but the last are sent as comments.  LINE is
+   copied.  Returns 0; ENOMEM.  From: anywhere, before the connection is opened. */
+gpg_error_t assuan_set_hello_line (assuan_context_t ctx, const char *line);
+
+/* Make CTX a server on two descriptors: FILEDES[0] is read, FILEDES[1] written; CTX owns and closes
+   them.  If the environment variable _assuan_connection_fd names a socket, that is used for both
+   instead, with descriptor passing, and FILEDES may be NULL; _assuan_pipe_connect_pid there tells
+   the client's process id.  Returns 0; ASS_SERVER_START if there is neither; ENOMEM.
+   From: outside. */
+gpg_error_t assuan_init_pipe_server (assuan_context_t ctx, assuan_fd_t filedes[2]);
+
+/* Flags of assuan_init_socket_server. */
+#define ASSUAN_SOCKET_SERVER_FDPASSING 1 /* descriptors may be sent and received */
+#define ASSUAN_SOCKET_SERVER_ACCEPTED 2  /* the descriptor is a connection, it does not listen */
+
+/* Make CTX a server on the socket LISTEN_FD; FLAGS are ASSUAN_SOCKET_SERVER_* bits.  With ACCEPTED,
+   LISTEN_FD is one connection, which CTX owns and closes.  Without, LISTEN_FD is a listening
+   socket, which stays the caller's, and assuan_accept waits there for each client.
+   Returns 0; ASS_INV_VALUE; ENOMEM.  From: outside. */
+gpg_error_t assuan_init_socket_server (assuan_context_t ctx, assuan_fd_t listen_fd,
+                                       unsigned int flags);
+
+/* Keep a copy of *NONCE in CTX.  On POSIX systems of no consequence.  From: outside. */
+void assuan_set_sock_nonce (assuan_context_t ctx, assuan_sock_nonce_t *nonce);
+
+/* Open the connection: a listening server closes the previous one and waits for a client, others
+   have theirs already and do not wait; then credentials are taken and the greeting is written.
+   Returns 0; the bare integer -1 (not a gpg_error_t) if a server of a single connection has had it,
+   which ends the usual loop of assuan_accept and assuan_process; connection errors.
+   Here: if assuan_get_active_fds or assuan_process_next has opened the connection before, the first
+   call returns 0 and sends nothing.  From: outside. */
+gpg_error_t assuan_accept (assuan_context_t ctx);
+
+/* Serve the connection: read commands, run handlers and write replies until the client says BYE or
+   closes, or ASSUAN_FORCE_CLOSE is set.  Waits for input and for room as needed, never sleeps
+   otherwise.  Returns 0 then; a connection error if the connection broke.  Errors of
+   handlers go to the client and are not seen here.  From: outside. */
+gpg_error_t assuan_process (assuan_context_t ctx);
+
+/* The name of the running command as it was registered, NULL outside of commands.  Valid until the
+   command ends.  From: anywhere. */
+const char *assuan_get_command_name (assuan_context_t ctx);
+
+/* Set the text of the next OK line to LINE, copied; NULL for none.  It serves for one reply only:
+   the running command's.  Returns 0; ENOMEM; a text with LF is INV_VALUE.  From: handlers. */
+gpg_error_t assuan_set_okay_line (assuan_context_t ctx, const char *line);
+
+/* Write the status line "S KEYWORD TEXT"; TEXT "" or NULL leaves "S KEYWORD".  Data written before
+   it goes first.  The line leaves at once, so that a handler may compute for minutes afterwards.
+   Returns 0; ASS_NOT_A_SERVER on a client context; INV_VALUE for LF in the text; ASS_LINE_TOO_LONG;
+   connection errors: the way to notice that the client is gone.  From: anywhere. */
+gpg_error_t assuan_write_status (assuan_context_t ctx, const char *keyword, const char *text);
+
+/* A stdio stream that writes data lines to the client, as assuan_send_data does.  It belongs to the
+   context, must not be closed, and is valid until the running command ends, which flushes it.
+   Returns NULL with errno set if there is none (ENOMEM).  From: handlers. */
+FILE *assuan_get_data_fp (assuan_context_t ctx);
+
+/* Ask the client for data: send "INQUIRE KEYWORD" (KEYWORD may have arguments behind a blank) and
+   wait for its D lines and END.  R_BUFFER: where to store the data, with a NUL behind its length,
+   to be freed by the caller with assuan_free; R_LENGTH: where to store its length in octets;
+   MAXLEN: most octets wanted, 0 for any.  With R_BUFFER and R_LENGTH NULL and MAXLEN 0 no data is
+   expected.
+   Returns 0; ASS_TOO_MUCH_DATA, after reading on to END; ASS_CANCELED if the client sent CAN;
+   ASS_UNEXPECTED_CMD for any other line; ASS_NESTED_COMMANDS while another inquiry is open;
+   ASS_NOT_A_SERVER on a client context; ASS_INV_VALUE; ENOMEM; connection errors.
+   Waits for the client, so in an event loop use assuan_inquire_ext.  From: handlers. */
+gpg_error_t assuan_inquire (assuan_context_t ctx, const char *keyword, unsigned char **r_buffer,
+                            size_t *r_length, size_t maxlen);
+
+/* Find "FD=N" or "FD" in the argument string LINE, blank it there, and store the descriptor at RFD:
+   N, which the process inherited, or for "FD" the oldest one received and not taken.  A received
+   one is owned by the caller.  Returns 0; ASS_SYNTAX if neither is there; ASS_PARAMETER for a bad N
+   or one of the connection's own; ASS_NO_INPUT if none was received.
+   Here: "FD=N" only for pipe servers; a socket's peer cannot know our numbers.  From: handlers. */
+gpg_error_t assuan_command_parse_fd (assuan_context_t ctx, char *line, assuan_fd_t *rfd);
+
+/* The descriptor of the last INPUT, ASSUAN_INVALID_FD if there is none.  It belongs to CTX, valid
+   until the next INPUT, RESET or assuan_close_input_fd.  From: anywhere. */
+assuan_fd_t assuan_get_input_fd (assuan_context_t ctx);
+
+/* The descriptor of the last OUTPUT, likewise.  From: anywhere. */
+assuan_fd_t assuan_get_output_fd (assuan_context_t ctx);
+
+/* Close the descriptor of the last INPUT and forget it.  Returns 0; ASS_INV_VALUE if there is none.
+   From: anywhere. */
+gpg_error_t assuan_close_input_fd (assuan_context_t ctx);
+
+/* Close the descriptor of the last OUTPUT and forget it.  Returns 0; ASS_INV_VALUE if there is
+   none.
+   From: anywhere. */
+gpg_error_t assuan_close_output_fd (assuan_context_t ctx);
+
+/* --------------------------------------------------------------------------------------------
+ * Servers in an event loop (Assuan manual, "External I/O event loops in the server")
+ *
+ * 1. Accept the connection yourself, make a context, assuan_init_socket_server (ctx, fd,
+ *    ASSUAN_SOCKET_SERVER_ACCEPTED), or assuan_init_pipe_server.
+ * 2. Watch assuan_get_active_fds (ctx, 0, ...)[0]; whenever it is readable, assuan_process_next.
+ * 3. Handlers do not block.  Whoever finishes a command calls assuan_process_done, in the handler
+ *    or later.  Data from the client: assuan_inquire_ext.
+ * 4. When done is set or an error returned, stop watching and assuan_release.
+ *
+ * The connection is opened, with its greeting, by whichever comes first of assuan_accept,
+ * assuan_get_active_fds (ctx, 0, ...) and assuan_process_next.
+ * ------------------------------------------------------------------------------------------ */
+
+/* Store the descriptors to watch at FDARRAY, which has room for FDARRAYSIZE.  WHAT 0: those to read
+   from, the connection's inbound one first; 1: those to write to, the outbound one first.  They
+   belong to CTX; the caller may watch, dup and shutdown them.
+   Returns how many were stored, at least 1; -1 if CTX is not connected, WHAT is another, or FDARRAY
+   is NULL or too small.  Opens the connection of a server (see above).  From: anywhere. */
+int assuan_get_active_fds (assuan_context_t ctx, int what, assuan_fd_t *fdarray, int fdarraysize);
+
+/* Make progress on the server's connection, without ever blocking for input: does at most one read,
+   and none at all if a complete line is held that can be run; then runs every complete line that
+   has come.  While a command is pending, further commands stay held, in order, and start out of a
+   later call, never out of assuan_process_done.
+   DONE: where to store whether the connection has ended: nonzero as soon as the end of file has
+   been read or BYE or ASSUAN_FORCE_CLOSE has taken effect; may be NULL.
+   Returns 0, also if no progress is possible now; the error that a handler returned without having
+   finished its command, unchanged; a connection error: release the context then.
+   When assuan_process_done was called outside of assuan_process_next, held lines do not make the
+   descriptor readable: call assuan_process_next while assuan_pending_line is true.  From: outside,
+   that is, not out of a callback of CTX. */
+gpg_error_t assuan_process_next (assuan_context_t ctx, int *done);
+
+/* Finish the pending command: flush its data, write OK for RC 0 or ERR for an RC, run
+   post_cmd_notify. Usual form at the end of a handler: "return assuan_process_done (ctx, rc);".
+   Returns 0 if the reply was written; ASS_GENERAL, harmless, if no command is pending; connection
+   errors, as of any write to a client who is gone.
+   Here: never runs the next command.  From: handlers, continuations, outside; not twice for one
+   command. */
+gpg_error_t assuan_process_done (assuan_context_t ctx, gpg_error_t rc);
+
+/* Ask the client for data and return at once: send "INQUIRE KEYWORD" as assuan_inquire does.  The
+   handler then returns 0, the command stays pending, and CB (CB_DATA, rc, buf, buf_len) runs out of
+   a later assuan_process_next.  RC: 0; ASS_TOO_MUCH_DATA for more than MAXLEN octets (0: any);
+   ASS_CANCELED for CAN; EOF if the client left; CANCELED if CTX is released.  BUF: the data, with a
+   NUL behind its BUF_LEN octets, the callback's to free with assuan_free, or with free if the
+   allocator is libc's; NULL if RC is not 0.  What CB returns is returned by assuan_process_next.
+   CB may finish the command or send the next inquiry.
+   Returns 0, and then CB runs exactly once; ASS_NOT_A_SERVER; ASS_NESTED_COMMANDS while another
+   inquiry is open; ASS_INV_VALUE; connection errors, and then CB does not run.
+   Here: all of that "exactly once"; the client's data beyond MAXLEN is skipped up to END or CAN.
+   From: handlers, continuations, and outside while a command is pending. */
+gpg_error_t assuan_inquire_ext (assuan_context_t ctx, const char *keyword, size_t maxlen,
+                                gpg_error_t (*cb) (void *cb_data, gpg_error_t rc,
+                                                   unsigned char *buf, size_t buf_len),
+                                void *cb_data);
+
+/* --------------------------------------------------------------------------------------------
+ * Clients
+ * ------------------------------------------------------------------------------------------ */
+
+#define ASSUAN_PIPE_CONNECT_FDPASSING 1  /* one socket pair, descriptors can be passed */
+#define ASSUAN_PIPE_CONNECT_DETACHED 128 /* without effect on POSIX systems */
+
+/* Start the server program NAME with the NULL-terminated argument list ARGV, connect to it by two
+   pipes, or with ASSUAN_PIPE_CONNECT_FDPASSING in FLAGS by a socket pair, and wait for its
+   greeting. The child inherits the descriptors in FD_CHILD_LIST (NULL, or ended by
+   ASSUAN_INVALID_FD); its standard error is /dev/null unless 2 is listed.  ATFORK (ATFORKVALUE, 0),
+   if not NULL, is called in the child before descriptors are closed.  The child's environment tells
+   _assuan_pipe_connect_pid (the caller's process id) and with FDPASSING _assuan_connection_fd.
+   NAME NULL: fork only; ARGV[0] becomes "client" or "server", and the server goes on as a copy of
+   the caller with assuan_init_pipe_server.
+   Returns 0; ASS_SERVER_START if the greeting is missing or an ERR; ASS_CONNECT_FAILED; ENOMEM;
+   system errors of the pipe, fork or read.  CTX can then be used for another attempt.  From:
+   outside. */
+gpg_error_t assuan_pipe_connect (assuan_context_t ctx, const char *name, const char *argv[],
+                                 assuan_fd_t *fd_child_list, void (*atfork) (void *, int),
+                                 void *atforkvalue, unsigned int flags);
+
+#define ASSUAN_SOCKET_CONNECT_FDPASSING 1 /* descriptors can be passed */
+
+/* Connect to the server NAME and wait for its greeting.  NAME: a path beginning with '/' of at most
+   107 octets, "file://PATH", "assuan://IP:PORT" or "assuan://[IP6]:PORT"; a file may be a
+   redirection, see assuan_sock_set_sockaddr_un.  SERVER_PID: the server's process id or
+   ASSUAN_INVALID_PID; only kept for assuan_get_pid where the kernel does not tell better.  FLAGS:
+   0 or ASSUAN_SOCKET_CONNECT_FDPASSING.
+   Returns 0; ASS_INV_VALUE for a NAME of another form; ASS_CONNECT_FAILED if nobody listens, or the
+   greeting is missing or an ERR; ENOMEM.
+   Here: "@NAME" is an abstract socket.  From: outside. */
+gpg_error_t assuan_socket_connect (assuan_context_t ctx, const char *name, pid_t server_pid,
+                                   unsigned int flags);
+
+/* Use the connected socket FD as a client and wait for the greeting.  FLAGS as for
+   assuan_socket_connect.  On success CTX owns FD.  Returns as assuan_socket_connect;
+   ASS_INV_VALUE for an invalid FD.  From: outside. */
+gpg_error_t assuan_socket_connect_fd (assuan_context_t ctx, int fd, unsigned int flags);
+
+/* Send COMMAND and handle everything up to the reply, waiting as needed.  COMMAND: one line without
+   its LF; if it is empty or begins with '#', no reply is expected.  Callbacks, each with its
+   argument, may be NULL:
+   DATA_CB gets the data, unescaped, with a NUL behind its length, valid during the call; (arg,
+     NULL, 0) for a bare END of the server.
+   INQUIRE_CB gets the inquiry's text, "KEYWORD PARAMS", and answers with assuan_send_data; END is
+     sent when it returns 0, CAN when it returns an error.
+   STATUS_CB gets the text of a status line without its "S "; with ASSUAN_CONVEY_COMMENTS comment
+     lines too, with their '#'.
+   Returns 0; the number of the server's ERR; what a callback returned; ASS_NO_DATA_CB or
+   ASS_NO_INQUIRE_CB if one came that has no callback; ASS_INV_RESPONSE, ASS_UNKNOWN_RESPONSE for
+   lines that are none; ASS_LINE_TOO_LONG; connection errors.
+   Here: after a callback's error the rest of the reply is read and dropped, so that the
+   next command gets its own reply.  From: anywhere but CTX's callbacks. */
+gpg_error_t assuan_transact (assuan_context_t ctx, const char *command,
+                             gpg_error_t (*data_cb) (void *, const void *, size_t),
+                             void *data_cb_arg, gpg_error_t (*inquire_cb) (void *, const char *),
+                             void *inquire_cb_arg, gpg_error_t (*status_cb) (void *, const char *),
+                             void *status_cb_arg);
+
+/* What a line of the server is. */
+#define ASSUAN_RESPONSE_ERROR 0   /* ERR */
+#define ASSUAN_RESPONSE_OK 1      /* OK */
+#define ASSUAN_RESPONSE_DATA 2    /* D */
+#define ASSUAN_RESPONSE_INQUIRE 3 /* INQUIRE */
+#define ASSUAN_RESPONSE_STATUS 4  /* S */
+#define ASSUAN_RESPONSE_END 5     /* END */
+#define ASSUAN_RESPONSE_COMMENT 6 /* # */
+typedef int assuan_response_t;
+
+/* Wait for the server's next line that is not empty.  LINE: where to store it, NUL-terminated
+   behind its length; a data line is already unescaped.  It belongs to CTX, may be changed, and is
+   valid until the next read on CTX.  LINELEN: where to store its octets.
+   Returns 0; ASS_LINE_TOO_LONG; connection errors.  From: anywhere but log callbacks, monitors and
+   hooks. */
+gpg_error_t assuan_client_read_response (assuan_context_t ctx, char **line, int *linelen);
+
+/* Tell what LINE of LINELEN octets is: stores the kind, ASSUAN_RESPONSE_*, at RESPONSE and at OFF
+   where in LINE the text behind the keyword begins.  Returns 0; ASS_INV_RESPONSE if it is none of
+   these.  From: anywhere. */
+gpg_error_t assuan_client_parse_response (assuan_context_t ctx, char *line, int linelen,
+                                          assuan_response_t *response, int *off);
+
+/* --------------------------------------------------------------------------------------------
+ * Lines and data, for servers and clients
+ * ------------------------------------------------------------------------------------------ */
+
+/* Wait for the next line and store a pointer to it at LINE, without CR and LF and with a NUL behind
+   its octets, whose number is stored at LINELEN.  Data lines come raw, still escaped.  The line
+   belongs to CTX, may be changed, and is valid until the next read on CTX.
+   Returns 0; EOF at the end of the connection; ASS_LINE_TOO_LONG (the rest of that line is
+   skipped); EAGAIN if the descriptor is non-blocking, its hooks are the library's own, and no whole
+   line has come: nothing is lost, call again; connection errors.  On failure *LINE is NULL and
+   *LINELEN 0.
+   From: anywhere but log callbacks, monitors and hooks. */
+gpg_error_t assuan_read_line (assuan_context_t ctx, char **line, size_t *linelen);
+
+/* Whether a whole line is held, so that assuan_read_line would not read, or assuan_process_next
+   could run it: 1 or 0.  From: anywhere. */
+int assuan_pending_line (assuan_context_t ctx);
+
+/* Write LINE, a line of the protocol without its LF, after data written before.  In one write where
+   the kernel takes it; waits for room.  Returns 0; ASS_INV_VALUE for LF within; ASS_LINE_TOO_LONG;
+   connection errors.  From: anywhere but log callbacks, monitors and hooks. */
+gpg_error_t assuan_write_line (assuan_context_t ctx, const char *line);
+
+/* Write LENGTH octets of BUFFER as data lines, escaped; what does not fill a line stays until more
+   comes, another line is written, or the command or inquiry ends.  Allowed in commands of a
+   server and in inquiries of a client.  (NULL, 0) flushes, and on a client also sends END; (NULL,
+   1) on a client sends CAN.  Returns 0; ASS_INV_VALUE; connection errors.  From: anywhere but log
+   callbacks, monitors and hooks. */
+gpg_error_t assuan_send_data (assuan_context_t ctx, const void *buffer, size_t length);
+
+/* --------------------------------------------------------------------------------------------
+ * Passing descriptors over Unix domain sockets
+ * ------------------------------------------------------------------------------------------ */
+
+/* Send the descriptor FD to the peer; it stays the caller's, who may close it afterwards.  Send it
+   before the line that speaks of it ("INPUT FD").  (NULL, ASSUAN_INVALID_FD) asks whether passing
+   exists here: 0 if so.  Returns 0; NOT_IMPLEMENTED if CTX was not made with FDPASSING; system
+   errors.  From: anywhere but log callbacks, monitors and hooks. */
+gpg_error_t assuan_sendfd (assuan_context_t ctx, assuan_fd_t fd);
+
+/* Take the oldest descriptor that was received and not yet taken; stores it at FD, where it is the
+   caller's to close.  It must have come already: the line that speaks of it has been read.  Returns
+   0; ASS_GENERAL if there is none; NOT_IMPLEMENTED if CTX was not made with FDPASSING.
+   Here: all descriptors of a message count, up to a limit; close-on-exec.  From: anywhere. */
+gpg_error_t assuan_receivefd (assuan_context_t ctx, assuan_fd_t *fd);
+
+/* A descriptor for the library from the POSIX descriptor FD: a duplicate, the caller's or of the
+   context it is given to.  Returns ASSUAN_INVALID_FD with errno on failure.  From: anywhere. */
+assuan_fd_t assuan_fdopen (int fd);
+
+/* --------------------------------------------------------------------------------------------
+ * Socket wrappers (Assuan manual, "Socket wrappers")
+ *
+ * They work without a context.  What returns int returns 0, or -1 with errno set.
+ * ------------------------------------------------------------------------------------------ */
+
+#define ASSUAN_SOCK_SOCKS 1 /* connect through a SOCKS5 proxy at 127.0.0.1, port 1080 */
+#define ASSUAN_SOCK_TOR 2   /* through Tor's, port 9050; stronger than the above */
+
+/* Set up the wrappers; must be called once before any of them.  Returns 0; ENOMEM.  From: anywhere,
+   but see "Threads". */
+gpg_error_t assuan_sock_init (void);
+
+/* Undo assuan_sock_init; the wrappers must not be used any more.  From: anywhere, but see
+   "Threads". */
+void assuan_sock_deinit (void);
+
+/* Close FD.  From: anywhere. */
+int assuan_sock_close (assuan_fd_t fd);
+
+/* A new socket, as socket (DOMAIN, TYPE, PROTO) gives it, owned by the caller; ASSUAN_INVALID_FD
+   and errno on failure.  Here: close-on-exec.  From: anywhere. */
+assuan_fd_t assuan_sock_new (int domain, int type, int proto);
+
+/* Set the property NAME of SOCKFD to VALUE.  "cygwin": ignored on POSIX systems.  "tor-mode",
+   "socks": with SOCKFD ASSUAN_INVALID_FD and VALUE 1, all later TCP connections of
+   assuan_sock_connect but those to the loopback go through the proxy; cannot be switched off again.
+    Returns 0, or -1 and errno EINVAL for another name or a bad VALUE or SOCKFD.  From: anywhere. */
+int assuan_sock_set_flag (assuan_fd_t sockfd, const char *name, int value);
+
+/* Store the value of the property NAME of SOCKFD at R_VALUE; "cygwin" is 0.  Returns 0, or -1 and
+   errno EINVAL for another name.  From: anywhere. */
+int assuan_sock_get_flag (assuan_fd_t sockfd, const char *name, int *r_value);
+
+/* Connect SOCKFD to ADDR of ADDRLEN octets.  If the address is a file that is a redirection, to the
+   socket that it names; if a proxy is set (assuan_sock_set_flag), through that.  Waits.
+   Returns 0, or -1 and errno.  From: anywhere. */
+int assuan_sock_connect (assuan_fd_t sockfd, struct sockaddr *addr, int addrlen);
+
+/* Connect to PORT on HOST, whose name the proxy resolves.  RESERVED: 0.  CREDENTIALS:
+   "USER:PASSWORD" for the proxy, or NULL.  FLAGS: ASSUAN_SOCK_SOCKS or ASSUAN_SOCK_TOR.  HOST NULL
+   and PORT 0 only log in at the proxy: the test whether it is there.
+   Returns a TCP socket, owned by the caller, or ASSUAN_INVALID_FD and errno.  Waits.
+   From: anywhere. */
+assuan_fd_t assuan_sock_connect_byname (const char *host, unsigned short port, int reserved,
+                                        const char *credentials, unsigned int flags);
+
+/* Bind SOCKFD to ADDR of ADDRLEN octets; as bind.  From: anywhere. */
+int assuan_sock_bind (assuan_fd_t sockfd, struct sockaddr *addr, int addrlen);
+
+/* Fill ADDR, a struct sockaddr_un, for the path FNAME of at most 107 octets.  With R_REDIRECTED not
+   NULL: if FNAME is a regular file of two lines, "%Assuan%" and "socket=NAME", each ended by LF,
+   and of at most 511 octets, then NAME, with "${VAR}" replaced from the environment, is used and 1
+   stored at R_REDIRECTED, otherwise 0.  Returns 0, or -1 and errno: ENAMETOOLONG; EINVAL for a
+   redirection to an unusable name.  From: anywhere. */
+int assuan_sock_set_sockaddr_un (const char *fname, struct sockaddr *addr, int *r_redirected);
+
+/* Store the nonce of the bound address ADDR of ADDRLEN octets at NONCE: length 0 on POSIX systems.
+   From: anywhere. */
+int assuan_sock_get_nonce (struct sockaddr *addr, int addrlen, assuan_sock_nonce_t *nonce);
+
+/* Check that the client on FD knows *NONCE; close FD if this returns -1.  Always 0 on POSIX
+   systems.
+   From: anywhere. */
+int assuan_sock_check_nonce (assuan_fd_t fd, assuan_sock_nonce_t *nonce);
+
+#if defined __GNUC__
+#pragma GCC visibility pop
+#endif
+
+/* The library's descriptor type from a POSIX descriptor, without duplicating it: FD itself. */
+static GPG_ERR_INLINE assuan_fd_t
+assuan_fd_from_posix_fd (int fd) {
+  return fd;
+}
+
+/* --------------------------------------------------------------------------------------------
+ * System hooks for threads libraries
+ *
+ * Write ASSUAN_SYSTEM_NPTH_IMPL; once, at file scope, where <npth.h> is included, and call
+ * assuan_set_system_hooks (ASSUAN_SYSTEM_NPTH); likewise PTH with <pth.h>.
+ * ------------------------------------------------------------------------------------------ */
+
+/* The default hook NAME, run outside of nPth's lock so that other threads run meanwhile.  errno is
+   what the caller looks at, so taking the lock again must not disturb it. */
+#define _ASSUAN_NPTH_WRAP(type, name, params, args) \
+  static type _assuan_npth_##name params {          \
+    type _assuan_ret;                               \
+    int _assuan_errno;                              \
+    npth_unprotect ();                              \
+    _assuan_ret = __assuan_##name args;             \
+    _assuan_errno = errno;                          \
+    npth_protect ();                                \
+    errno = _assuan_errno;                          \
+    return _assuan_ret;                             \
+  }
+
+/* Defines what ASSUAN_SYSTEM_NPTH points to.  pipe, spawn, socketpair and socket do not block. */
+#define ASSUAN_SYSTEM_NPTH_IMPL                                                                   \
+  static void _assuan_npth_usleep (assuan_context_t ctx, unsigned int usec) {                     \
+    npth_unprotect ();                                                                            \
+    __assuan_usleep (ctx, usec);                                                                  \
+    npth_protect ();                                                                              \
+  }                                                                                               \
+  _ASSUAN_NPTH_WRAP (int, close, (assuan_context_t ctx, assuan_fd_t fd), (ctx, fd))               \
+  _ASSUAN_NPTH_WRAP (ssize_t, read,                                                               \
+                     (assuan_context_t ctx, assuan_fd_t fd, void *buffer, size_t size),           \
+                     (ctx, fd, buffer, size))                                                     \
+  _ASSUAN_NPTH_WRAP (ssize_t, write,                                                              \
+                     (assuan_context_t ctx, assuan_fd_t fd, const void *buffer, size_t size),     \
+                     (ctx, fd, buffer, size))                                                     \
+  _ASSUAN_NPTH_WRAP (int, recvmsg,                                                                \
+                     (assuan_context_t ctx, assuan_fd_t fd, assuan_msghdr_t msg, int flags),      \
+                     (ctx, fd, msg, flags))                                                       \
+  _ASSUAN_NPTH_WRAP (int, sendmsg,                                                                \
+                     (assuan_context_t ctx, assuan_fd_t fd, const assuan_msghdr_t msg,            \
+                      int flags),                                                                 \
+                     (ctx, fd, msg, flags))                                                       \
+  _ASSUAN_NPTH_WRAP (pid_t, waitpid,                                                              \
+                     (assuan_context_t ctx, pid_t pid, int action, int *status, int options),     \
+                     (ctx, pid, action, status, options))                                         \
+  _ASSUAN_NPTH_WRAP (int, connect,                                                                \
+                     (assuan_context_t ctx, int sock, struct sockaddr *addr, socklen_t length),   \
+                     (ctx, sock, addr, length))                                                   \
+  struct assuan_system_hooks _assuan_system_npth                                                  \
+    = { ASSUAN_SYSTEM_HOOKS_VERSION, _assuan_npth_usleep,  __assuan_pipe,                         \
+        _assuan_npth_close,          _assuan_npth_read,    _assuan_npth_write,                    \
+        _assuan_npth_recvmsg,        _assuan_npth_sendmsg, __assuan_spawn,                        \
+        _assuan_npth_waitpid,        __assuan_socketpair,  __assuan_socket,                       \
+        _assuan_npth_connect }
+
+/* Hooks for programs that use nPth. */
+extern struct assuan_system_hooks _assuan_system_npth;
+#define ASSUAN_SYSTEM_NPTH &_assuan_system_npth
+
+/* Defines what ASSUAN_SYSTEM_PTH points to.  GNU Pth has no recvmsg and sendmsg, so its scheduler
+   waits until the descriptor is ready, if that is a blocking one. */
+#define ASSUAN_SYSTEM_PTH_IMPL                                                                    \
+  static void _assuan_pth_usleep (assuan_context_t ctx, unsigned int usec) {                      \
+    (void) ctx;                                                                                   \
+    pth_usleep (usec);                                                                            \
+  }                                                                                               \
+  static ssize_t _assuan_pth_read (assuan_context_t ctx, assuan_fd_t fd, void *buffer,            \
+                                   size_t size) {                                                 \
+    (void) ctx;                                                                                   \
+    return pth_read (fd, buffer, size);                                                           \
+  }                                                                                               \
+  static ssize_t _assuan_pth_write (assuan_context_t ctx, assuan_fd_t fd, const void *buffer,     \
+                                    size_t size) {                                                \
+    (void) ctx;                                                                                   \
+    return pth_write (fd, buffer, size);                                                          \
+  }                                                                                               \
+  static int _assuan_pth_await (assuan_fd_t fd, unsigned long goal) {                             \
+    int mode = pth_fdmode (fd, PTH_FDMODE_POLL);                                                  \
+    pth_event_t event;                                                                            \
+    if (mode == PTH_FDMODE_ERROR) {                                                               \
+      errno = EBADF;                                                                              \
+      return -1;                                                                                  \
+    }                                                                                             \
+    if (mode != PTH_FDMODE_BLOCK) return 0;                                                       \
+    event = pth_event (PTH_EVENT_FD | goal, fd);                                                  \
+    if (!event) return -1;                                                                        \
+    pth_wait (event);                                                                             \
+    pth_event_free (event, PTH_FREE_THIS);                                                        \
+    return 0;                                                                                     \
+  }                                                                                               \
+  static int _assuan_pth_recvmsg (assuan_context_t ctx, assuan_fd_t fd, assuan_msghdr_t msg,      \
+                                  int flags) {                                                    \
+    return _assuan_pth_await (fd, PTH_UNTIL_FD_READABLE)                                          \
+             ? -1                                                                                 \
+             : __assuan_recvmsg (ctx, fd, msg, flags);                                            \
+  }                                                                                               \
+  static int _assuan_pth_sendmsg (assuan_context_t ctx, assuan_fd_t fd,                           \
+                                  const assuan_msghdr_t msg, int flags) {                         \
+    return _assuan_pth_await (fd, PTH_UNTIL_FD_WRITEABLE)                                         \
+             ? -1                                                                                 \
+             : __assuan_sendmsg (ctx, fd, msg, flags);                                            \
+  }                                                                                               \
+  static pid_t _assuan_pth_waitpid (assuan_context_t ctx, pid_t pid, int action, int *status,     \
+                                    int options) {                                                \
+    (void) ctx;                                                                                   \
+    return action ? 0 : pth_waitpid (pid, status, options);                                       \
+  }                                                                                               \
+  struct assuan_system_hooks _assuan_system_pth                                                   \
+    = { ASSUAN_SYSTEM_HOOKS_VERSION, _assuan_pth_usleep,  __assuan_pipe,                          \
+        __assuan_close,              _assuan_pth_read,    _assuan_pth_write,                      \
+        _assuan_pth_recvmsg,         _assuan_pth_sendmsg, __assuan_spawn,                         \
+        _assuan_pth_waitpid,         __assuan_socketpair, __assuan_socket,                        \
+        __assuan_connect }
+
+/* Hooks for programs that use GNU Pth. */
+extern struct assuan_system_hooks _assuan_system_pth;
+#define ASSUAN_SYSTEM_PTH &_assuan_system_pth
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* ASSUAN_H */
