@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* escape.c - percent escapes of data lines.
+
+     data   = *(octet / escape)        octet: any but "%", CR, LF
+     escape = "%" 2HEXDIG
+
+   Bulk data spend most of their time here, and hardly ever need an escape: so 16 octets at a
+   time are looked at and copied where SSE2 exists, which is part of every x86-64.  All else goes
+   octet by octet.  Both ways give the same result in every case, and a test and a fuzz target
+   hold them against each other.  */
+
+#include "escape.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __SSE2__
+#  include <emmintrin.h>
+#endif
+
+#include "eva-conn.h"
+#include "wipe.h"
+
+static bool
+needs_escape (char c) {
+  return c == '%' || c == '\r' || c == '\n';
+}
+
+/* Writes the escape of C, three octets.  */
+static void
+put_escape (char *dst, char c) {
+  static const char digits[] = "0123456789ABCDEF";
+  unsigned int value = (unsigned char) c;
+
+  dst[0] = '%';
+  dst[1] = digits[value >> 4];
+  dst[2] = digits[value & 15];
+}
+
+/* Writes C, escaped if need be, and returns the octets that it took.  */
+static size_t
+put_octet (char *dst, char c) {
+  if (needs_escape (c)) {
+    put_escape (dst, c);
+    return 3;
+  }
+  *dst = c;
+  return 1;
+}
+
+/* Returns the value of a hex digit, or -1.  No isxdigit: that asks the locale.  */
+static int
+hex_value (char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return -1;
+}
+
+/* Returns the octet that the escape at BUF stands for, or -1 if the LEN octets at BUF do not
+   begin with a whole escape.  */
+static int
+escape_value (const char *buf, size_t len) {
+  if (len < 3) return -1;
+
+  int high = hex_value (buf[1]);
+  int low = hex_value (buf[2]);
+  if (high < 0 || low < 0) return -1;
+  return high * 16 + low;
+}
+
+/* Takes what stands at READ, an escape or an octet, of LEN octets that are left, stores the
+   octet that it means at WRITE and returns how many octets were taken. WRITE may be READ.  */
+static size_t
+take_octet (char *write, const char *read, size_t len) {
+  int value = *read == '%' ? escape_value (read, len) : -1;
+
+  if (value < 0) {
+    *write = *read;
+    return 1;
+  }
+  *write = (char) (unsigned char) value;
+  return 3;
+}
+
+/* Returns whether there is a `%` among the LEN octets at BUF that is no escape.  */
+static bool
+has_malformed (const char *buf, size_t len) {
+  const char *end = buf + len;
+
+  while (buf < end && (buf = memchr (buf, '%', (size_t) (end - buf)))) {
+    if (escape_value (buf, (size_t) (end - buf)) < 0) return true;
+    buf += 3;
+  }
+  return false;
+}
+
+/* Ends an unescape: what is left over of the encoded form may be a piece of a passphrase.  */
+static int
+finish_unescape (char *buf, size_t len, size_t new_len, size_t *ret_len) {
+  eva__wire_wipe (buf + new_len, len - new_len);
+  *ret_len = new_len;
+  return 0;
+}
+
+/* --- Octet by octet --------------------------------------------------------------------------- */
+
+size_t
+eva__wire_escape_plain (char *dst, size_t fill, const char *src, size_t src_len, size_t *ret_used) {
+  size_t n_written = 0;
+  size_t n_used = 0;
+
+  while (n_written < fill && n_used < src_len)
+    n_written += put_octet (dst + n_written, src[n_used++]);
+
+  *ret_used = n_used;
+  return n_written;
+}
+
+int
+eva__wire_unescape_plain (char *buf, size_t len, bool strict, size_t *ret_len) {
+  if (strict && has_malformed (buf, len)) return EVA_E_ESCAPE;
+
+  size_t n_written = 0;
+  for (size_t n_read = 0; n_read < len; n_written++)
+    n_read += take_octet (buf + n_written, buf + n_read, len - n_read);
+
+  return finish_unescape (buf, len, n_written, ret_len);
+}
+
+#ifdef __SSE2__
+
+/* --- 16 octets at a time ---------------------------------------------------------------------- */
+
+/* Octets in a vector.  */
+#  define STEP 16
+
+/* Returns a mask of the octets of V that equal C: bit 0 for the first.  */
+static inline unsigned int
+find_octet (__m128i v, char c) {
+  return (unsigned int) _mm_movemask_epi8 (_mm_cmpeq_epi8 (v, _mm_set1_epi8 (c)));
+}
+
+static inline unsigned int
+find_special (__m128i v) {
+  return find_octet (v, '%') | find_octet (v, '\r') | find_octet (v, '\n');
+}
+
+static inline __m128i
+load (const char *src) {
+  return _mm_loadu_si128 ((const __m128i *) (const void *) src);
+}
+
+static inline void
+store (char *dst, __m128i v) {
+  _mm_storeu_si128 ((__m128i *) (void *) dst, v);
+}
+
+/* All 16 octets are stored even if only those before a special one count: that spares a loop,
+   and what was stored too much is overwritten by the octets that follow, as there are 16 of them
+   and room for as many below FILL.  */
+size_t
+eva__wire_escape (char *dst, size_t fill, const char *src, size_t src_len, size_t *ret_used) {
+  size_t n_written = 0;
+  size_t n_used = 0;
+
+  while (n_written + STEP <= fill && n_used + STEP <= src_len) {
+    __m128i v = load (src + n_used);
+    unsigned int specials = find_special (v);
+
+    store (dst + n_written, v);
+    if (!specials) {
+      n_written += STEP;
+      n_used += STEP;
+      continue;
+    }
+    size_t n_clean = (size_t) __builtin_ctz (specials);
+    put_escape (dst + n_written + n_clean, src[n_used + n_clean]);
+    n_written += n_clean + 3;
+    n_used += n_clean + 1;
+  }
+
+  n_written += eva__wire_escape_plain (dst + n_written, n_written < fill ? fill - n_written : 0,
+                                       src + n_used, src_len - n_used, ret_used);
+  *ret_used += n_used;
+  return n_written;
+}
+
+/* In place, so a store must not reach octets that are yet to be read: a whole vector is stored
+   only if all of it was taken, the octets before a `%` one by one.  */
+int
+eva__wire_unescape (char *buf, size_t len, bool strict, size_t *ret_len) {
+  if (strict && has_malformed (buf, len)) return EVA_E_ESCAPE;
+
+  size_t n_written = 0;
+  size_t n_read = 0;
+  while (n_read + STEP <= len) {
+    __m128i v = load (buf + n_read);
+    unsigned int percents = find_octet (v, '%');
+
+    if (!percents) {
+      store (buf + n_written, v);
+      n_written += STEP;
+      n_read += STEP;
+      continue;
+    }
+    for (int n_clean = __builtin_ctz (percents); n_clean > 0; n_clean--)
+      buf[n_written++] = buf[n_read++];
+    n_read += take_octet (buf + n_written++, buf + n_read, len - n_read);
+  }
+  while (n_read < len)
+    n_read += take_octet (buf + n_written++, buf + n_read, len - n_read);
+
+  return finish_unescape (buf, len, n_written, ret_len);
+}
+
+#else
+
+size_t
+eva__wire_escape (char *dst, size_t fill, const char *src, size_t src_len, size_t *ret_used) {
+  return eva__wire_escape_plain (dst, fill, src, src_len, ret_used);
+}
+
+int
+eva__wire_unescape (char *buf, size_t len, bool strict, size_t *ret_len) {
+  return eva__wire_unescape_plain (buf, len, strict, ret_len);
+}
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* escape.h - percent escapes of data lines.
+
+   In data, `%`, CR and LF are written `%25`, `%0D` and `%0A`; any octet may be escaped, in
+   either case of the hex digits (manual, "Server responses", "Client requests").  */
+
+#ifndef EVA__WIRE_ESCAPE_H
+#define EVA__WIRE_ESCAPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A data line with its "D " is filled until this many octets or more stand on it: an escape that
+   begins at octet 997 ends at 1000, the longest line that there may be.  */
+#define EVA__WIRE_DATA_FILL 998
+
+/* Escapes octets of SRC to DST while fewer than FILL octets stand there and SRC lasts.  DST has
+   room for FILL + 2 octets, as the last octet may need an escape.  Stores at RET_USED the octets
+   of SRC that were used and returns the octets that were written.  */
+size_t eva__wire_escape (char *dst, size_t fill, const char *src, size_t src_len, size_t *ret_used);
+
+/* The same, octet by octet: what eva__wire_escape does where there is no SSE2, and what it is
+   tested against.  */
+size_t eva__wire_escape_plain (char *dst, size_t fill, const char *src, size_t src_len,
+                               size_t *ret_used);
+
+/* Undoes the escapes in the LEN octets at BUF in place and stores the new length at RET_LEN;
+   what is left over behind it is wiped.  A `%` that two hex digits do not follow stands for
+   itself, or if STRICT, is an error: EVA_E_ESCAPE, with BUF and RET_LEN untouched.  Returns 0 on
+   success.  */
+int eva__wire_unescape (char *buf, size_t len, bool strict, size_t *ret_len);
+
+/* The same, octet by octet.  */
+int eva__wire_unescape_plain (char *buf, size_t len, bool strict, size_t *ret_len);
+
+#endif /* EVA__WIRE_ESCAPE_H */

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* lines.c - octets into lines, in place.
+
+     line = *(any octet but LF) [CR] LF           at most EVA_LINE_SIZE octets with its line end
+
+   The window moves over a buffer like this:
+
+     base          head            scan         tail          size
+      |   (wiped)   | looked at     | not yet    |   (room)     |
+
+   Only EVA_LINE_SIZE octets are ever looked at for one line: if there is no LF among them, the
+   line is over-long, and how many octets came behind them does not matter.  So the verdict is
+   the same however the input was split, and an endless line is dropped piece by piece instead of
+   being collected.  */
+
+#include "lines.h"
+
+#include <string.h>
+
+#include "eva-conn.h"
+#include "wipe.h"
+
+static size_t
+min_size (size_t a, size_t b) {
+  return a < b ? a : b;
+}
+
+/* Returns where the next LF is in [scan, END), or END.  */
+static size_t
+find_lf (const struct eva__wire_lines *l, size_t end) {
+  if (l->scan >= end) return end; /* base may be NULL, which memchr must not see */
+
+  const char *lf = memchr (l->base + l->scan, '\n', end - l->scan);
+  return lf ? (size_t) (lf - l->base) : end;
+}
+
+/* Uses up the octets before END.  */
+static void
+advance (struct eva__wire_lines *l, size_t end) {
+  eva__wire_wipe (l->base + l->head, end - l->head);
+  l->head = l->scan = end;
+  if (l->head == l->tail) l->head = l->scan = l->tail = 0;
+}
+
+/* Drops the rest of an over-long line, as far as it came.  */
+static void
+skip (struct eva__wire_lines *l) {
+  size_t lf = find_lf (l, l->tail);
+
+  if (lf < l->tail) {
+    l->skipping = false;
+    advance (l, lf + 1);
+  } else if (l->head < l->tail) {
+    advance (l, l->tail);
+  }
+}
+
+/* Looks at what was not looked at yet, and sets found or too_long if that decides it.  */
+static void
+scan_line (struct eva__wire_lines *l) {
+  size_t end = min_size (l->tail, l->head + EVA_LINE_SIZE);
+  size_t lf = find_lf (l, end);
+
+  l->scan = lf;
+  if (lf == end) {
+    l->too_long = end - l->head == EVA_LINE_SIZE;
+    return;
+  }
+  l->found = true;
+  l->len = lf - l->head;
+  if (l->len && l->base[lf - 1] == '\r') l->len--;
+  l->base[l->head + l->len] = '\0';
+}
+
+int
+eva__wire_lines_peek (struct eva__wire_lines *l, char **ret_line, size_t *ret_len) {
+  if (l->skipping) skip (l);
+  if (!l->skipping && !l->found && !l->too_long) scan_line (l);
+
+  if (l->too_long) return EVA_E_LINE_TOO_LONG;
+  if (!l->found) return 0;
+
+  if (ret_line) *ret_line = l->base + l->head;
+  if (ret_len) *ret_len = l->len;
+  return 1;
+}
+
+void
+eva__wire_lines_consume (struct eva__wire_lines *l) {
+  if (l->found) {
+    l->found = false;
+    advance (l, l->scan + 1);
+  } else if (l->too_long) {
+    l->too_long = false;
+    l->skipping = true;
+    advance (l, l->scan);
+    skip (l);
+  }
+}
+
+void
+eva__wire_lines_clear (struct eva__wire_lines *l) {
+  if (l->head < l->tail) advance (l, l->tail);
+  l->found = l->too_long = l->skipping = false;
+}
+
+size_t
+eva__wire_lines_room (struct eva__wire_lines *l) {
+  size_t n_waiting = eva__wire_lines_waiting (l);
+
+  /* Never more is moved than was consumed, unless nothing else makes room: a peer that sends
+     thousands of short lines must not make us move all of them for each one.  */
+  if (l->head && (n_waiting <= l->head || l->tail == l->size)) {
+    size_t shift = l->head;
+
+    memmove (l->base, l->base + shift, n_waiting);
+    /* What stood at the end has left a copy there, unless that is covered already.  */
+    size_t stale = n_waiting > shift ? n_waiting : shift;
+    eva__wire_wipe (l->base + stale, l->tail - stale);
+    l->head = 0;
+    l->scan -= shift;
+    l->tail = n_waiting;
+  }
+  return l->size - l->tail;
+}
+
+size_t
+eva__wire_lines_waiting (const struct eva__wire_lines *l) {
+  return l->tail - l->head;
+}

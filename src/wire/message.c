@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* message.c - lines into messages: which kind, which word, which text.
+
+     request  = "" / "#" text / word [1*WSP text]                 WSP: blank or tab
+     answer   = "" / "#" text / "D " data / "END" [" " text] / "CAN" text
+     response = "" / "#" text / "D " data / "END" [" " text] / "OK" [" " text]
+              / "ERR" 1*WSP 1*DIGIT text / "S" [" " text] / "INQUIRE" [" " text]
+
+   Requests and answers may be in either case, but responses must be as they stand here.  `CAN`
+   goes by its first three letters, so that CANCEL is the same, and `S` or `INQUIRE` may come
+   without a word: peers that are in use do and accept these things.  */
+
+#include "message.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+/* No strncasecmp and isspace: they ask the locale, which must not change what a peer said.  */
+static char
+to_upper (char c) {
+  return c >= 'a' && c <= 'z' ? (char) (c - 'a' + 'A') : c;
+}
+
+static bool
+is_wsp (char c) {
+  return c == ' ' || c == '\t';
+}
+
+/* Returns whether LINE starts with PREFIX, which is in upper case, in any case.  The NUL at the
+   end of a line stops this.  */
+static bool
+starts_with_any_case (const char *line, const char *prefix) {
+  for (; *prefix; line++, prefix++)
+    if (to_upper (*line) != *prefix) return false;
+  return true;
+}
+
+static bool
+starts_with (const char *line, const char *prefix) {
+  return !strncmp (line, prefix, strlen (prefix));
+}
+
+/* Makes the octets from TEXT to END the text of RET, without leading blanks.  */
+static void
+set_text (struct eva__wire_message *ret, char *text, char *end) {
+  while (text < end && *text == ' ')
+    text++;
+  ret->text = text;
+  ret->text_len = (size_t) (end - text);
+}
+
+/* Makes the octets from WORD up to a blank or tab the word of RET, and returns where it ends.
+   Lines may have NULs in them, so END decides and not they.  */
+static char *
+set_word (struct eva__wire_message *ret, char *word, char *end) {
+  char *p = word;
+
+  while (p < end && !is_wsp (*p))
+    p++;
+  ret->word = word;
+  ret->word_len = (size_t) (p - word);
+  return p;
+}
+
+/* Makes RET a message of KIND whose text is the whole line.  */
+static void
+set_whole (struct eva__wire_message *ret, enum eva__wire_kind kind, char *line, size_t len) {
+  memset (ret, 0, sizeof *ret);
+  ret->kind = kind;
+  ret->text = line;
+  ret->text_len = len;
+}
+
+void
+eva__wire_parse_request (char *line, size_t len, struct eva__wire_message *ret) {
+  char *end = line + len;
+
+  set_whole (ret, EVA__WIRE_INVALID, line, len);
+  if (!len || *line == '#') {
+    ret->kind = EVA__WIRE_NOTHING;
+    return;
+  }
+  if (is_wsp (*line)) return;
+
+  char *p = set_word (ret, line, end);
+  while (p < end && is_wsp (*p))
+    p++;
+  ret->kind = EVA__WIRE_COMMAND;
+  ret->text = p;
+  ret->text_len = (size_t) (end - p);
+}
+
+/* Returns whether the line from LINE to END ends behind its first LEN octets, or a blank is
+   there.  */
+static bool
+ends_word (const char *line, size_t len, const char *end) {
+  return line + len == end || line[len] == ' ';
+}
+
+void
+eva__wire_parse_answer (char *line, size_t len, struct eva__wire_message *ret) {
+  char *end = line + len;
+
+  set_whole (ret, EVA__WIRE_INVALID, line, len);
+  if (!len || *line == '#') {
+    ret->kind = EVA__WIRE_NOTHING;
+  } else if (starts_with_any_case (line, "D ")) {
+    ret->kind = EVA__WIRE_DATA;
+    ret->text = line + 2; /* exactly one blank: the next one is data */
+    ret->text_len = len - 2;
+  } else if (starts_with_any_case (line, "END") && ends_word (line, 3, end)) {
+    ret->kind = EVA__WIRE_END;
+    set_text (ret, line + 3, end);
+  } else if (starts_with_any_case (line, "CAN")) {
+    ret->kind = EVA__WIRE_CANCEL;
+    set_text (ret, line + 3, end);
+  }
+}
+
+/* Reads the number of an ERR from TEXT into RET.  A number that does not fit is not cut down to
+   32 bits: 2^32 would become 0, which means success. Returns whether that went well.  */
+static bool
+parse_code (struct eva__wire_message *ret, char *text, char *end) {
+  uint64_t code = 0;
+  char *p = text;
+
+  while (p < end && is_wsp (*p))
+    p++;
+  if (p == end || *p < '0' || *p > '9') return false;
+
+  for (; p < end && *p >= '0' && *p <= '9'; p++) {
+    code = code * 10 + (uint64_t) (*p - '0');
+    if (code > UINT32_MAX) return false;
+  }
+  ret->code = (uint32_t) code;
+  set_text (ret, p, end);
+  return true;
+}
+
+/* A response that begins with a keyword, an entry of the table below.  */
+struct keyword {
+  const char *name;
+  enum eva__wire_kind kind;
+};
+
+static const struct keyword keywords[] = {
+  { "S", EVA__WIRE_STATUS }, { "OK", EVA__WIRE_OK },           { "END", EVA__WIRE_END },
+  { "ERR", EVA__WIRE_ERR },  { "INQUIRE", EVA__WIRE_INQUIRE },
+};
+
+/* Returns the keyword that LINE begins with, or NULL.  */
+static const struct keyword *
+find_keyword (const char *line, const char *end) {
+  for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++) {
+    const struct keyword *k = &keywords[i];
+
+    if (starts_with (line, k->name) && ends_word (line, strlen (k->name), end)) return k;
+  }
+  return NULL;
+}
+
+void
+eva__wire_parse_response (char *line, size_t len, struct eva__wire_message *ret) {
+  char *end = line + len;
+  const struct keyword *k;
+
+  set_whole (ret, EVA__WIRE_INVALID, line, len);
+  if (!len) {
+    ret->kind = EVA__WIRE_NOTHING;
+  } else if (*line == '#') {
+    ret->kind = EVA__WIRE_COMMENT;
+  } else if (starts_with (line, "D ")) {
+    ret->kind = EVA__WIRE_DATA;
+    ret->text = line + 2; /* exactly one blank: the next one is data */
+    ret->text_len = len - 2;
+  } else if ((k = find_keyword (line, end))) {
+    char *rest = line + strlen (k->name);
+
+    if (k->kind == EVA__WIRE_ERR) {
+      if (parse_code (ret, rest, end)) ret->kind = EVA__WIRE_ERR;
+      return;
+    }
+    ret->kind = k->kind;
+    set_text (ret, rest, end);
+    if (k->kind == EVA__WIRE_STATUS || k->kind == EVA__WIRE_INQUIRE) set_word (ret, ret->text, end);
+  }
+}
