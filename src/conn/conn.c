@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* conn.c - the life of an eva_conn, and its memory.  */
+
+#include "conn/conn.h"
+
+#include "wire/wipe.h"
+
+#include <stdlib.h>
+
+static void *
+default_alloc (void *arg, size_t len) {
+  (void) arg;
+  return malloc (len);
+}
+
+static void
+default_release (void *arg, void *ptr, size_t len) {
+  (void) arg;
+  (void) len;
+  free (ptr);
+}
+
+void *
+eva__conn_alloc (const struct eva_conn_config *config, size_t len) {
+  return config->alloc (config->arg, len);
+}
+
+void
+eva__conn_release (const struct eva_conn_config *config, void *ptr, size_t len) {
+  if (!ptr) return;
+  eva__wire_wipe (ptr, len);
+  config->release (config->arg, ptr, len);
+}
+
+int
+eva_conn_new (const struct eva_conn_config *config, eva_conn **ret_conn) {
+  struct eva_conn_config full = *config;
+  eva_conn *c;
+
+  if (full.role != EVA_ROLE_SERVER && full.role != EVA_ROLE_CLIENT) return EVA_E_STATE;
+  if (!full.alloc) full.alloc = default_alloc;
+  if (!full.release) full.release = default_release;
+  if (!full.max_output_len) full.max_output_len = EVA_DEFAULT_MAX_OUTPUT;
+  if (!full.max_fds) full.max_fds = EVA_DEFAULT_MAX_FDS;
+  c = eva__conn_alloc (&full, sizeof *c);
+  if (!c) return EVA_E_NOMEM;
+  *c = (eva_conn) { .config = full, .state = EVA_STATE_GREETING };
+  *ret_conn = c;
+  return 0;
+}
+
+void
+eva_conn_free (eva_conn *c) {
+  struct eva_conn_config config;
+
+  if (!c) return;
+  config = c->config;
+  eva__conn_drop_input (c);
+  eva__conn_fds_clear (&c->in_fds, &config);
+  eva__conn_fds_clear (&c->out_fds, &config);
+  eva__conn_queue_clear (&c->out, &config);
+  eva__conn_release (&config, c, sizeof *c);
+}
+
+enum eva_conn_state
+eva_conn_get_state (const eva_conn *c) {
+  return c->state;
+}
+
+void
+eva_conn_close (eva_conn *c) {
+  eva__conn_queue_close_line (&c->out);
+  eva__conn_drop_input (c);
+  eva__conn_set_state (c, EVA_STATE_CLOSED);
+}

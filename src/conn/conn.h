@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* conn.h - what an eva_conn is made of; for the files of this room alone.  */
+
+#ifndef EVA__CONN_CONN_H
+#define EVA__CONN_CONN_H
+
+#include "eva-conn.h"
+
+#include "conn/fds.h"
+#include "conn/queue.h"
+#include "wire/lines.h"
+
+#include <stdbool.h>
+
+struct eva_conn {
+  struct eva_conn_config config; /* defaults filled in */
+  enum eva_conn_state state;
+
+  /* Input.  The line of the last event stays in the buffer, lent to the caller, until the next call.  */
+  struct eva__wire_lines in;
+  bool lent;
+  bool eof;           /* the end of file was fed */
+  bool eof_told;      /* and handed out as an event */
+  uint64_t n_fed;     /* octets fed since the beginning: the positions of in_fds count in them */
+  struct eva__conn_fds in_fds;
+  size_t inquiry_max; /* octets; 0: no limit */
+  size_t inquiry_len; /* octets that came so far */
+  size_t n_pending;   /* client: requests without a reply yet */
+
+  /* Output.  */
+  struct eva__conn_queue out;
+  struct eva__conn_fds out_fds; /* positions in octets queued since the beginning */
+};
+
+/* What is said, for the table of what may be said when.  */
+enum eva__conn_verb {
+  EVA__SAY_OK,
+  EVA__SAY_ERR,
+  EVA__SAY_STATUS,
+  EVA__SAY_COMMENT,
+  EVA__SAY_INQUIRE,
+  EVA__SAY_COMMAND,
+  EVA__SAY_DATA,
+  EVA__SAY_END,
+  EVA__SAY_CAN,
+  EVA__SAY_LINE
+};
+#define EVA__N_VERBS 10
+
+/* The only place where the state changes.  A move that the table does not know closes the dialogue, which a test
+   would notice and an attacker could not use.  */
+void eva__conn_set_state (eva_conn *c, enum eva_conn_state to);
+
+/* Returns true if the table has the move FROM - TO.  */
+bool eva__conn_may_move (enum eva_conn_state from, enum eva_conn_state to);
+
+/* Returns 0 if VERB may be said now, else EVA_E_STATE or EVA_E_CLOSED.  */
+int eva__conn_may_say (const eva_conn *c, enum eva__conn_verb verb);
+
+/* Memory of the owner's; eva__conn_release wipes LEN octets first.  */
+void *eva__conn_alloc (const struct eva_conn_config *config, size_t len);
+void eva__conn_release (const struct eva_conn_config *config, void *ptr, size_t len);
+
+/* Wipes what came in and was not used, and gives the buffer back.  */
+void eva__conn_drop_input (eva_conn *c);
+
+/* Says CAN whatever the state: the answer to an inquiry in a reply that nobody wants.  */
+int eva__conn_say_can (eva_conn *c);
+
+#endif /* EVA__CONN_CONN_H */

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* fds.h - descriptors that wait at the octet they belong to.
+
+   They are mere numbers here: whoever owns the dialogue makes and closes them.  */
+
+#ifndef EVA__CONN_FDS_H
+#define EVA__CONN_FDS_H
+
+#include "eva-conn.h"
+
+struct eva__conn_fd {
+  uint64_t at; /* the octet's position in its stream */
+  int fd;
+};
+
+/* In order of position.  Zero-initialized it is empty and owns nothing.  */
+struct eva__conn_fds {
+  struct eva__conn_fd *items;
+  size_t n;
+  size_t size;
+};
+
+/* Adds FD at position AT, which is not before the last one's.  Returns 0, EVA_E_LIMIT above CONFIG's max_fds, or
+   EVA_E_NOMEM.  */
+int eva__conn_fds_push (struct eva__conn_fds *q, const struct eva_conn_config *config, uint64_t at,
+                        int fd);
+
+/* Takes the oldest descriptor if its position is below BEFORE.  Returns 1 and RET_FD, or 0.  An empty queue owns no
+   memory.  */
+int eva__conn_fds_take (struct eva__conn_fds *q, const struct eva_conn_config *config,
+                        uint64_t before, int *ret_fd);
+
+/* Forgets all descriptors.  */
+void eva__conn_fds_clear (struct eva__conn_fds *q, const struct eva_conn_config *config);
+
+#endif /* EVA__CONN_FDS_H */

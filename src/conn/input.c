@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* input.c - from octets to events.
+
+   Lines stay where they were read.  The line of an event is lent to the caller; the next call that reads ends the loan, and
+   only then the octets are wiped and the buffer, once empty, goes back to the owner.  */
+
+#include "conn/conn.h"
+
+#include "wire/escape.h"
+#include "wire/message.h"
+
+/* What a line came to: an event (1), an error (< 0), or this: nothing to tell, look at the next line.  */
+#define NEXT_LINE 2
+
+void
+eva__conn_drop_input (eva_conn *c) {
+  char *base = c->in.base;
+  size_t size = c->in.size;
+
+  c->lent = false;
+  if (!base) return;
+  eva__wire_lines_clear (&c->in);
+  c->in = (struct eva__wire_lines) { 0 };
+  /* Every octet was wiped when it was used: no need to go over the whole buffer.  */
+  c->config.release (c->config.arg, base, size);
+}
+
+/* Ends the loan of the last event's line.  */
+static void
+end_loan (eva_conn *c) {
+  if (!c->lent) return;
+  c->lent = false;
+  eva__wire_lines_consume (&c->in);
+}
+
+/* A connection at rest owns no buffer.  A line that is being skipped is a fact to remember, not an octet.  */
+static void
+rest (eva_conn *c) {
+  bool skipping = c->in.skipping;
+
+  if (!c->in.base || eva__wire_lines_waiting (&c->in)) return;
+  eva__conn_drop_input (c);
+  c->in.skipping = skipping;
+}
+
+void *
+eva_conn_inbuf (eva_conn *c, size_t *ret_len) {
+  *ret_len = 0;
+  end_loan (c);
+  if (c->state == EVA_STATE_CLOSED || c->eof) return NULL;
+  if (!c->in.base) {
+    void *base = eva__conn_alloc (&c->config, EVA_INPUT_SIZE);
+    if (!base) {
+      *ret_len = EVA_INPUT_SIZE;
+      return NULL;
+    }
+    c->in.base = base;
+    c->in.size = EVA_INPUT_SIZE;
+  }
+  *ret_len = eva__wire_lines_room (&c->in);
+  return *ret_len ? c->in.base + c->in.tail : NULL;
+}
+
+int
+eva_conn_fed (eva_conn *c, size_t n) {
+  if (c->state == EVA_STATE_CLOSED) return 0;
+  if (!n) {
+    c->eof = true;
+    return 0;
+  }
+  if (!c->in.base || n > c->in.size - c->in.tail) return EVA_E_LIMIT;
+  c->in.tail += n;
+  c->n_fed += n;
+  return 0;
+}
+
+int
+eva_conn_fed_fd (eva_conn *c, int fd) {
+  return eva__conn_fds_push (&c->in_fds, &c->config, c->n_fed, fd);
+}
+
+int
+eva_conn_at_eof (const eva_conn *c) {
+  return c->eof;
+}
+
+int
+eva_conn_take_fd (eva_conn *c, int *ret_fd) {
+  /* Everything before the waiting octets was handed out, and so was the lent line.  */
+  uint64_t handed_out = c->n_fed - eva__wire_lines_waiting (&c->in);
+
+  if (c->lent) handed_out += c->in.scan + 1 - c->in.head;
+  return eva__conn_fds_take (&c->in_fds, &c->config, handed_out, ret_fd);
+}
+
+int
+eva_conn_take_any_fd (eva_conn *c, int *ret_fd) {
+  return eva__conn_fds_take (&c->in_fds, &c->config, UINT64_MAX, ret_fd);
+}
+
+int
+eva_conn_peek (eva_conn *c, char **ret_line, size_t *ret_len) {
+  end_loan (c);
+  return eva__wire_lines_peek (&c->in, ret_line, ret_len) == 1;
+}
+
+/* Nothing but the end of file is left: half a line before it is an error, told first.  */
+static int
+finish (eva_conn *c) {
+  if (!c->eof || !eva__wire_lines_waiting (&c->in)) {
+    rest (c);
+    return 0;
+  }
+  eva__conn_drop_input (c);
+  return EVA_E_TRUNCATED;
+}
+
+/* The next whole line, lent: 1, or 0, or an error, which is used up.  */
+static int
+next_line (eva_conn *c, char **ret_line, size_t *ret_len) {
+  int rc = eva__wire_lines_peek (&c->in, ret_line, ret_len);
+
+  if (rc == 1) c->lent = true;
+  if (rc < 0) eva__wire_lines_consume (&c->in);
+  return rc ? rc : finish (c);
+}
+
+int
+eva_conn_next_line (eva_conn *c, char **ret_line, size_t *ret_len) {
+  end_loan (c);
+  return next_line (c, ret_line, ret_len);
+}
+
+/* --- Messages into events --------------------------------------------------------------------- */
+
+/* Makes M, read from the lent line, an event of TYPE.  */
+static int
+event (struct eva_event *ret, enum eva_event_type type, const struct eva__wire_message *m) {
+  *ret = (struct eva_event) { .type = type,
+                              .word = m->word,
+                              .word_len = m->word_len,
+                              .text = m->text,
+                              .text_len = m->text_len,
+                              .code = m->code };
+  return 1;
+}
+
+/* Unescapes the data of M and makes it an event.  */
+static int
+data_event (eva_conn *c, struct eva_event *ret, struct eva__wire_message *m) {
+  bool strict = c->config.flags & EVA_CONN_STRICT;
+  int rc = eva__wire_unescape (m->text, m->text_len, strict, &m->text_len);
+
+  if (rc) return rc;
+  m->text[m->text_len] = 0; /* there is room: the line's own NUL is at or behind it */
+  return event (ret, EVA_EVENT_DATA, m);
+}
+
+/* A server gets a request.  One that is no request needs an answer all the same.  */
+static int
+on_request (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
+  struct eva__wire_message m;
+
+  eva__wire_parse_request (line, len, &m);
+  if (m.kind == EVA__WIRE_NOTHING) return NEXT_LINE;
+  eva__conn_set_state (c, EVA_STATE_COMMAND);
+  if (m.kind == EVA__WIRE_INVALID) return EVA_E_SYNTAX;
+  m.word[m.word_len] = 0; /* a blank or the line's NUL */
+  return event (ret, EVA_EVENT_COMMAND, &m);
+}
+
+/* A server gets data that it inquired, and counts them.  */
+static int
+on_answer_data (eva_conn *c, struct eva_event *ret, struct eva__wire_message *m) {
+  int rc = data_event (c, ret, m);
+
+  if (rc < 0) return rc;
+  if (c->inquiry_max && m->text_len > c->inquiry_max - c->inquiry_len) {
+    eva__conn_set_state (c, EVA_STATE_OVERFLOW);
+    ret->type = EVA_EVENT_OVERFLOW;
+    return 1;
+  }
+  c->inquiry_len += m->text_len;
+  return 1;
+}
+
+/* A server gets a line of the answer to its inquiry.  */
+static int
+on_answer (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
+  struct eva__wire_message m;
+
+  eva__wire_parse_answer (line, len, &m);
+  switch (m.kind) {
+  case EVA__WIRE_NOTHING:
+    return NEXT_LINE;
+  case EVA__WIRE_DATA:
+    return on_answer_data (c, ret, &m);
+  case EVA__WIRE_END:
+    eva__conn_set_state (c, EVA_STATE_COMMAND);
+    return event (ret, EVA_EVENT_END, &m);
+  case EVA__WIRE_CANCEL:
+    eva__conn_set_state (c, EVA_STATE_COMMAND);
+    return event (ret, EVA_EVENT_CANCEL, &m);
+  default:
+    eva__conn_set_state (c, EVA_STATE_COMMAND);
+    m.word = NULL;
+    m.text = line;
+    m.text_len = len;
+    return event (ret, EVA_EVENT_UNEXPECTED, &m);
+  }
+}
+
+/* A server gets a line of an answer that it no longer wants: with the command under way (OVERFLOW), or after
+   it (STRAGGLER), when the line may also be the request of a client that saw the reply and sent no more.  */
+static int
+on_unwanted_answer (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
+  bool busy = c->state == EVA_STATE_OVERFLOW;
+  struct eva__wire_message m;
+
+  eva__wire_parse_answer (line, len, &m);
+  if (m.kind == EVA__WIRE_NOTHING || m.kind == EVA__WIRE_DATA) return NEXT_LINE;
+  if (m.kind == EVA__WIRE_INVALID && !busy) return on_request (c, line, len, ret);
+  eva__conn_set_state (c, busy ? EVA_STATE_COMMAND : EVA_STATE_IDLE);
+  if (m.kind != EVA__WIRE_INVALID) return NEXT_LINE;
+  c->lent = false; /* not an answer: it stays as the next request */
+  return 0;
+}
+
+/* A client's request got its OK or ERR.  */
+static int
+on_final (eva_conn *c, enum eva_event_type type, struct eva_event *ret,
+          struct eva__wire_message *m) {
+  if (c->state == EVA_STATE_GREETING) {
+    eva__conn_set_state (c, type == EVA_EVENT_OK ? EVA_STATE_IDLE : EVA_STATE_CLOSED);
+    return event (ret, type, m);
+  }
+  if (!c->n_pending) return EVA_E_SYNTAX; /* nothing was asked */
+  c->n_pending--;
+  eva__conn_set_state (c, c->n_pending ? EVA_STATE_PENDING : EVA_STATE_IDLE);
+  return event (ret, type, m);
+}
+
+/* A client gets a line of a reply.  What belongs to a command is an error where there is none.  */
+static int
+on_response (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
+  struct eva__wire_message m;
+
+  eva__wire_parse_response (line, len, &m);
+  switch (m.kind) {
+  case EVA__WIRE_NOTHING:
+    return NEXT_LINE;
+  case EVA__WIRE_COMMENT:
+    return event (ret, EVA_EVENT_COMMENT, &m);
+  case EVA__WIRE_STATUS:
+    return event (ret, EVA_EVENT_STATUS, &m);
+  case EVA__WIRE_OK:
+    return on_final (c, EVA_EVENT_OK, ret, &m);
+  case EVA__WIRE_ERR:
+    return on_final (c, EVA_EVENT_ERR, ret, &m);
+  default:
+    break;
+  }
+  if (!c->n_pending || m.kind == EVA__WIRE_INVALID) return EVA_E_SYNTAX;
+  if (m.kind == EVA__WIRE_DATA) return data_event (c, ret, &m);
+  if (m.kind == EVA__WIRE_END) return event (ret, EVA_EVENT_END, &m);
+  if (m.kind != EVA__WIRE_INQUIRE) return EVA_E_SYNTAX;
+  eva__conn_set_state (c, EVA_STATE_ANSWERING);
+  return event (ret, EVA_EVENT_INQUIRE, &m);
+}
+
+/* A client gets a line of a reply that it gave up.  */
+static int
+on_unwanted_response (eva_conn *c, char *line, size_t len) {
+  struct eva__wire_message m;
+
+  eva__wire_parse_response (line, len, &m);
+  if (m.kind == EVA__WIRE_INQUIRE) {
+    int rc = eva__conn_say_can (c);
+    if (rc) c->lent = false; /* the inquiry waits until there is room for the answer */
+    return rc ? rc : NEXT_LINE;
+  }
+  if (m.kind != EVA__WIRE_OK && m.kind != EVA__WIRE_ERR) return NEXT_LINE;
+  c->n_pending--;
+  eva__conn_set_state (c, c->n_pending ? EVA_STATE_PENDING : EVA_STATE_IDLE);
+  return NEXT_LINE;
+}
+
+static int
+on_line (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
+  switch (c->state) {
+  case EVA_STATE_INQUIRY:
+    return on_answer (c, line, len, ret);
+  case EVA_STATE_OVERFLOW:
+  case EVA_STATE_STRAGGLER:
+    return on_unwanted_answer (c, line, len, ret);
+  case EVA_STATE_DRAINING:
+    return on_unwanted_response (c, line, len);
+  default:
+    return c->config.role == EVA_ROLE_SERVER ? on_request (c, line, len, ret)
+                                             : on_response (c, line, len, ret);
+  }
+}
+
+/* Returns true if lines have to wait: a server has not greeted yet, or is busy with a command.  */
+static bool
+holds_lines (const eva_conn *c) {
+  if (c->state == EVA_STATE_CLOSED) return true;
+  if (c->config.role == EVA_ROLE_CLIENT) return false;
+  return c->state == EVA_STATE_GREETING || c->state == EVA_STATE_COMMAND;
+}
+
+/* Nothing is left to hand out but, once, the end of file.  */
+static int
+next_eof (eva_conn *c, struct eva_event *ret) {
+  static char nothing[1];
+
+  if (!c->eof || c->eof_told || c->state == EVA_STATE_CLOSED) return 0;
+  c->eof_told = true;
+  *ret = (struct eva_event) { .type = EVA_EVENT_EOF, .text = nothing };
+  return 1;
+}
+
+/* An over-long line where a server expects a request is one, and is answered like one.  */
+static void
+on_too_long (eva_conn *c) {
+  if (c->config.role != EVA_ROLE_SERVER) return;
+  if (c->state == EVA_STATE_IDLE || c->state == EVA_STATE_STRAGGLER)
+    eva__conn_set_state (c, EVA_STATE_COMMAND);
+}
+
+int
+eva_conn_next (eva_conn *c, struct eva_event *ret) {
+  int rc;
+
+  do {
+    char *line;
+    size_t len;
+    end_loan (c);
+    if (holds_lines (c) && eva__wire_lines_peek (&c->in, NULL, NULL)) return 0;
+    rc = next_line (c, &line, &len);
+    if (rc == EVA_E_LINE_TOO_LONG) on_too_long (c);
+    if (rc < 0) return rc;
+    if (!rc) return next_eof (c, ret);
+    rc = on_line (c, line, len, ret);
+  } while (rc == NEXT_LINE);
+  return rc;
+}

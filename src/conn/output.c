@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* output.c - what is said, and lending it.
+
+   Each line is put together in the queue, from which it is sent.  */
+
+#include "conn/conn.h"
+
+#include "wire/escape.h"
+
+#include <string.h>
+
+/* Decimal digits of a 32-bit number and a NUL.  */
+#define CODE_SIZE 11
+
+/* A line in parts: WORD, a blank, TEXT; the blank and TEXT only if TEXT is not empty.  */
+static int
+say (eva_conn *c, const char *word, const char *text) {
+  size_t word_len = strlen (word);
+  size_t text_len = text ? strlen (text) : 0;
+  size_t len = word_len + (text_len ? 1 + text_len : 0);
+  char *dst;
+  int rc;
+
+  if (len > EVA_LINE_MAX) return EVA_E_LINE_TOO_LONG;
+  if (text_len && memchr (text, '\n', text_len)) return EVA_E_TEXT;
+  eva__conn_queue_close_line (&c->out);
+  rc = eva__conn_queue_reserve (&c->out, &c->config, len + 1, &dst);
+  if (rc) return rc;
+  memcpy (dst, word, word_len);
+  if (text_len) {
+    dst[word_len] = ' ';
+    memcpy (dst + word_len + 1, text, text_len);
+  }
+  eva__conn_queue_commit (&c->out, len);
+  return 0;
+}
+
+/* The same with a third part: WORD, a blank, KEYWORD and then TEXT as above.  */
+static int
+say_keyword (eva_conn *c, const char *word, const char *keyword, const char *text) {
+  char head[EVA_LINE_MAX + 1];
+  size_t word_len = strlen (word);
+  size_t keyword_len = strlen (keyword);
+
+  if (word_len + 1 + keyword_len > EVA_LINE_MAX) return EVA_E_LINE_TOO_LONG;
+  if (!keyword_len || strchr (keyword, '\n')) return EVA_E_TEXT;
+  memcpy (head, word, word_len);
+  head[word_len] = ' ';
+  memcpy (head + word_len + 1, keyword, keyword_len + 1);
+  return say (c, head, text);
+}
+
+/* The state after a server's OK or ERR.  An inquiry that is open leaves the client's answer to come.  */
+static void
+finish_command (eva_conn *c) {
+  bool open = c->state == EVA_STATE_INQUIRY || c->state == EVA_STATE_OVERFLOW;
+
+  eva__conn_set_state (c, open ? EVA_STATE_STRAGGLER : EVA_STATE_IDLE);
+}
+
+int
+eva_conn_ok (eva_conn *c, const char *text) {
+  int rc = eva__conn_may_say (c, EVA__SAY_OK);
+
+  if (!rc) rc = say (c, "OK", text);
+  if (!rc) finish_command (c);
+  return rc;
+}
+
+/* Writes CODE in decimal to the end of BUF and returns where it begins.  */
+static char *
+format_code (uint32_t code, char buf[CODE_SIZE]) {
+  char *p = buf + CODE_SIZE - 1;
+
+  *p = 0;
+  do {
+    *--p = (char) ('0' + code % 10);
+    code /= 10;
+  } while (code);
+  return p;
+}
+
+int
+eva_conn_err (eva_conn *c, uint32_t code, const char *text) {
+  int rc = eva__conn_may_say (c, EVA__SAY_ERR);
+  char buf[CODE_SIZE];
+
+  if (!rc) rc = say_keyword (c, "ERR", format_code (code, buf), text);
+  if (rc) return rc;
+  if (c->state == EVA_STATE_GREETING)
+    eva_conn_close (c);
+  else
+    finish_command (c);
+  return 0;
+}
+
+int
+eva_conn_status (eva_conn *c, const char *keyword, const char *text) {
+  int rc = eva__conn_may_say (c, EVA__SAY_STATUS);
+
+  return rc ? rc : say_keyword (c, "S", keyword, text);
+}
+
+int
+eva_conn_comment (eva_conn *c, const char *text) {
+  int rc = eva__conn_may_say (c, EVA__SAY_COMMENT);
+
+  return rc ? rc : say (c, "#", text);
+}
+
+int
+eva_conn_inquire (eva_conn *c, const char *keyword, size_t max_len) {
+  int rc = eva__conn_may_say (c, EVA__SAY_INQUIRE);
+
+  if (!rc) rc = say_keyword (c, "INQUIRE", keyword, NULL);
+  if (rc) return rc;
+  c->inquiry_max = max_len;
+  c->inquiry_len = 0;
+  eva__conn_set_state (c, EVA_STATE_INQUIRY);
+  return 0;
+}
+
+int
+eva_conn_command (eva_conn *c, const char *command) {
+  bool silent = !*command || *command == '#';
+  int rc = eva__conn_may_say (c, silent ? EVA__SAY_LINE : EVA__SAY_COMMAND);
+
+  if (!rc && strchr (command, '\n')) rc = EVA_E_TEXT;
+  if (!rc) rc = say (c, command, NULL);
+  if (rc || silent) return rc;
+  c->n_pending++;
+  eva__conn_set_state (c, EVA_STATE_PENDING);
+  return 0;
+}
+
+/* Begins a data line if none is open.  Room for the longest line is reserved with it.  */
+static int
+open_data_line (eva_conn *c) {
+  char *dst;
+  int rc;
+
+  if (c->out.open_len) return 0;
+  rc = eva__conn_queue_reserve (&c->out, &c->config, EVA_LINE_SIZE, &dst);
+  if (rc) return rc;
+  memcpy (dst, "D ", 2);
+  c->out.open_len = 2;
+  return 0;
+}
+
+int
+eva_conn_data (eva_conn *c, const void *buf, size_t len, size_t *ret_taken) {
+  const char *src = buf;
+  int rc = eva__conn_may_say (c, EVA__SAY_DATA);
+
+  *ret_taken = 0;
+  while (!rc && *ret_taken < len) {
+    struct eva__conn_queue *q = &c->out;
+    size_t used;
+    rc = open_data_line (c);
+    if (rc) break;
+    q->open_len += eva__wire_escape (q->tail->data + q->tail->end + q->open_len,
+                                     EVA__WIRE_DATA_FILL - q->open_len, src + *ret_taken,
+                                     len - *ret_taken, &used);
+    *ret_taken += used;
+    if (q->open_len >= EVA__WIRE_DATA_FILL) eva__conn_queue_close_line (q);
+  }
+  return rc;
+}
+
+int
+eva_conn_flush (eva_conn *c) {
+  eva__conn_queue_close_line (&c->out);
+  return 0;
+}
+
+int
+eva_conn_end (eva_conn *c) {
+  int rc = eva__conn_may_say (c, EVA__SAY_END);
+
+  if (!rc) rc = say (c, "END", NULL);
+  if (!rc && c->state == EVA_STATE_ANSWERING) eva__conn_set_state (c, EVA_STATE_PENDING);
+  return rc;
+}
+
+int
+eva__conn_say_can (eva_conn *c) {
+  return say (c, "CAN", NULL);
+}
+
+int
+eva_conn_can (eva_conn *c) {
+  int rc = eva__conn_may_say (c, EVA__SAY_CAN);
+
+  if (!rc) rc = eva__conn_say_can (c);
+  if (!rc && c->state == EVA_STATE_ANSWERING) eva__conn_set_state (c, EVA_STATE_PENDING);
+  return rc;
+}
+
+int
+eva_conn_line (eva_conn *c, const char *line, size_t len) {
+  int rc = eva__conn_may_say (c, EVA__SAY_LINE);
+  char *dst;
+
+  if (rc) return rc;
+  if (len > EVA_LINE_MAX) return EVA_E_LINE_TOO_LONG;
+  if (len && memchr (line, '\n', len)) return EVA_E_TEXT;
+  eva__conn_queue_close_line (&c->out);
+  rc = eva__conn_queue_reserve (&c->out, &c->config, len + 1, &dst);
+  if (rc) return rc;
+  if (len) memcpy (dst, line, len);
+  eva__conn_queue_commit (&c->out, len);
+  return 0;
+}
+
+int
+eva_conn_drain (eva_conn *c) {
+  if (c->state == EVA_STATE_CLOSED) return EVA_E_CLOSED;
+  if (c->state != EVA_STATE_PENDING && c->state != EVA_STATE_ANSWERING) return EVA_E_STATE;
+  if (c->state == EVA_STATE_ANSWERING) {
+    int rc = eva__conn_say_can (c);
+    if (rc) return rc;
+  }
+  eva__conn_set_state (c, EVA_STATE_DRAINING);
+  return 0;
+}
+
+int
+eva_conn_send_fd (eva_conn *c, int fd) {
+  eva__conn_queue_close_line (&c->out);
+  return eva__conn_fds_push (&c->out_fds, &c->config, c->out.n_sent + c->out.len, fd);
+}
+
+size_t
+eva_conn_output_fds (const eva_conn *c, int *fds, size_t n) {
+  size_t used = 0;
+
+  while (used < n && used < c->out_fds.n && c->out_fds.items[used].at <= c->out.n_sent) {
+    fds[used] = c->out_fds.items[used].fd;
+    used++;
+  }
+  return used;
+}
+
+size_t
+eva_conn_output (eva_conn *c, struct iovec *iov, size_t n) {
+  uint64_t limit = UINT64_MAX;
+
+  for (size_t i = 0; i < c->out_fds.n; i++)
+    if (c->out_fds.items[i].at > c->out.n_sent) {
+      limit = c->out_fds.items[i].at;
+      break;
+    }
+  return eva__conn_queue_lend (&c->out, limit, iov, n);
+}
+
+void
+eva_conn_sent (eva_conn *c, size_t n) {
+  int fd;
+
+  eva__conn_queue_retire (&c->out, &c->config, n);
+  while (eva__conn_fds_take (&c->out_fds, &c->config, c->out.n_sent, &fd))
+    ;
+}
+
+int
+eva_conn_take_output_fd (eva_conn *c, int *ret_fd) {
+  return eva__conn_fds_take (&c->out_fds, &c->config, UINT64_MAX, ret_fd);
+}
+
+size_t
+eva_conn_output_len (const eva_conn *c) {
+  return c->out.len + c->out.open_len;
+}
+
+int
+eva_conn_inspect (eva_conn *c, const char **ret_line, size_t *ret_len) {
+  return eva__conn_queue_show (&c->out, ret_line, ret_len);
+}
+
+void
+eva_conn_discard (eva_conn *c) {
+  uint64_t at = 0;
+  size_t len = eva__conn_queue_discard (&c->out, &c->config, &at);
+
+  /* Descriptors behind the line move with their octets; one that belongs to the line itself leaves with the next.  */
+  for (size_t i = 0; i < c->out_fds.n; i++)
+    if (c->out_fds.items[i].at >= at) c->out_fds.items[i].at -= len;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* queue.c - octets on their way out.  See queue.h.  */
+
+#include "conn/queue.h"
+
+#include "conn/conn.h"
+#include "wire/wipe.h"
+
+#include <string.h>
+
+/* Takes the first chunk, of which everything was sent, off the list.  */
+static void
+drop_head (struct eva__conn_queue *q, const struct eva_conn_config *config) {
+  struct eva__conn_chunk *chunk = q->head;
+
+  if (q->shown_chunk == chunk) {
+    q->shown_chunk = NULL;
+    q->shown_len = 0;
+  }
+  q->head = chunk->next;
+  if (!q->head) q->tail = NULL;
+  /* The octets were wiped as they were sent or removed; only the header is left.  */
+  config->release (config->arg, chunk, EVA__CONN_CHUNK_SIZE);
+}
+
+/* Gives back chunks at the head that have nothing left.  The last one goes only if no data line is open in it.  */
+static void
+drop_empty (struct eva__conn_queue *q, const struct eva_conn_config *config) {
+  while (q->head && q->head->start == q->head->end && (q->head->next || !q->open_len))
+    drop_head (q, config);
+}
+
+int
+eva__conn_queue_reserve (struct eva__conn_queue *q, const struct eva_conn_config *config, size_t n,
+                         char **ret_dst) {
+  struct eva__conn_chunk *chunk = q->tail;
+
+  if (q->len + q->open_len + n > config->max_output_len) return EVA_E_LIMIT;
+  if (!chunk || chunk->end + q->open_len + n > EVA__CONN_CHUNK_ROOM) {
+    chunk = eva__conn_alloc (config, EVA__CONN_CHUNK_SIZE);
+    if (!chunk) return EVA_E_NOMEM;
+    chunk->next = NULL;
+    chunk->start = chunk->end = 0;
+    if (q->tail)
+      q->tail->next = chunk;
+    else
+      q->head = chunk;
+    q->tail = chunk;
+  }
+  *ret_dst = chunk->data + chunk->end + q->open_len;
+  return 0;
+}
+
+void
+eva__conn_queue_commit (struct eva__conn_queue *q, size_t len) {
+  q->tail->data[q->tail->end + len] = '\n';
+  q->tail->end += len + 1;
+  q->len += len + 1;
+}
+
+void
+eva__conn_queue_close_line (struct eva__conn_queue *q) {
+  size_t len = q->open_len;
+
+  if (!len) return;
+  q->open_len = 0;
+  eva__conn_queue_commit (q, len);
+}
+
+size_t
+eva__conn_queue_lend (const struct eva__conn_queue *q, uint64_t limit, struct iovec *iov, size_t n) {
+  uint64_t at = q->n_sent;
+  size_t used = 0;
+
+  for (struct eva__conn_chunk *chunk = q->head; chunk && used < n && at < limit;
+       chunk = chunk->next) {
+    size_t len = chunk->end - chunk->start;
+    if (!len) continue;
+    if (len > limit - at) len = (size_t) (limit - at);
+    iov[used++] = (struct iovec) { .iov_base = chunk->data + chunk->start, .iov_len = len };
+    at += len;
+  }
+  return used;
+}
+
+void
+eva__conn_queue_retire (struct eva__conn_queue *q, const struct eva_conn_config *config, size_t n) {
+  if (n > q->len) n = q->len;
+  q->len -= n;
+  q->n_sent += n;
+  while (n) {
+    struct eva__conn_chunk *chunk = q->head;
+    size_t part = chunk->end - chunk->start;
+    if (part > n) part = n;
+    eva__wire_wipe (chunk->data + chunk->start, part);
+    chunk->start += part;
+    n -= part;
+    if (!n) break;
+    drop_empty (q, config);
+  }
+  drop_empty (q, config);
+}
+
+int
+eva__conn_queue_show (struct eva__conn_queue *q, const char **ret_line, size_t *ret_len) {
+  struct eva__conn_chunk *chunk = q->shown_chunk ? q->shown_chunk : q->head;
+  size_t at = q->shown_chunk ? q->shown : 0;
+  const char *lf;
+
+  while (chunk && (at < chunk->start ? chunk->start : at) == chunk->end) {
+    chunk = chunk->next;
+    at = 0;
+  }
+  if (!chunk) return 0;
+  if (at < chunk->start) at = chunk->start; /* its first part was sent unseen */
+  lf = memchr (chunk->data + at, '\n', chunk->end - at);
+  *ret_line = chunk->data + at;
+  *ret_len = (size_t) (lf - *ret_line);
+  q->shown_chunk = chunk;
+  q->shown = at + *ret_len + 1;
+  q->shown_len = *ret_len + 1;
+  return 1;
+}
+
+/* The stream position of offset AT in CHUNK.  */
+static uint64_t
+position (const struct eva__conn_queue *q, const struct eva__conn_chunk *chunk, size_t at) {
+  uint64_t pos = q->n_sent;
+
+  for (const struct eva__conn_chunk *i = q->head; i != chunk; i = i->next)
+    pos += i->end - i->start;
+  return pos + (at - chunk->start);
+}
+
+size_t
+eva__conn_queue_discard (struct eva__conn_queue *q, const struct eva_conn_config *config,
+                         uint64_t *ret_at) {
+  struct eva__conn_chunk *chunk = q->shown_chunk;
+  size_t len = q->shown_len;
+  size_t used;
+
+  if (!chunk || !len || q->shown < chunk->start + len) return 0;
+  *ret_at = position (q, chunk, q->shown);
+  used = chunk->end + (chunk == q->tail ? q->open_len : 0);
+  memmove (chunk->data + q->shown - len, chunk->data + q->shown, used - q->shown);
+  eva__wire_wipe (chunk->data + used - len, len);
+  chunk->end -= len;
+  q->len -= len;
+  q->shown -= len;
+  q->shown_len = 0;
+  drop_empty (q, config);
+  return len;
+}
+
+void
+eva__conn_queue_clear (struct eva__conn_queue *q, const struct eva_conn_config *config) {
+  while (q->head) {
+    struct eva__conn_chunk *chunk = q->head;
+    size_t used = chunk->end + (chunk->next ? 0 : q->open_len);
+    eva__wire_wipe (chunk->data + chunk->start, used - chunk->start);
+    drop_head (q, config);
+  }
+  *q = (struct eva__conn_queue) { .n_sent = q->n_sent };
+}
