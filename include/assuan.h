@@ -37,7 +37,7 @@
 
 /* Define _ASSUAN_NO_SOCKET_WRAPPER before including this header to do without <sys/socket.h>. */
 #ifndef _ASSUAN_NO_SOCKET_WRAPPER
-#include <sys/socket.h>
+#  include <sys/socket.h>
 #endif
 
 #include <gpg-error.h>
@@ -58,10 +58,10 @@ struct sockaddr;
 
 /* Part of libassuan's header although nothing in it is deprecated; here for sources that use it. */
 #if defined __GNUC__
-#define _ASSUAN_GCC_VERSION (__GNUC__ * 10000 + __GNUC_MINOR__ * 100 + __GNUC_PATCHLEVEL__)
-#define _ASSUAN_DEPRECATED __attribute__ ((__deprecated__))
+#  define _ASSUAN_GCC_VERSION (__GNUC__ * 10000 + __GNUC_MINOR__ * 100 + __GNUC_PATCHLEVEL__)
+#  define _ASSUAN_DEPRECATED  __attribute__ ((__deprecated__))
 #else
-#define _ASSUAN_DEPRECATED
+#  define _ASSUAN_DEPRECATED
 #endif
 
 /* The longest line in octets, with its CR and LF: 1000 + 2 (Assuan manual, "Implementation"). */
@@ -74,8 +74,8 @@ typedef struct assuan_context_s *assuan_context_t;
 
 /* A descriptor: on POSIX systems simply a file descriptor. */
 typedef int assuan_fd_t;
-#define ASSUAN_INVALID_FD (-1)        /* no descriptor */
-#define ASSUAN_INVALID_PID ((pid_t)-1) /* process id unknown */
+#define ASSUAN_INVALID_FD  (-1)         /* no descriptor */
+#define ASSUAN_INVALID_PID ((pid_t) -1) /* process id unknown */
 
 /* A pointer to what recvmsg and sendmsg take. */
 typedef struct msghdr *assuan_msghdr_t;
@@ -88,7 +88,7 @@ struct assuan_sock_nonce_s {
 typedef struct assuan_sock_nonce_s assuan_sock_nonce_t;
 
 #if defined __GNUC__
-#pragma GCC visibility push(default)
+#  pragma GCC visibility push(default)
 #endif
 
 /* --------------------------------------------------------------------------------------------
@@ -252,11 +252,11 @@ void assuan_end_confidential (assuan_context_t ctx);
  * ASSUAN_FULL_LOGGING makes it show lines with control characters whole.
  * ------------------------------------------------------------------------------------------ */
 
-#define ASSUAN_LOG_INIT 1    /* set-up of the library */
-#define ASSUAN_LOG_CTX 2     /* life of contexts */
-#define ASSUAN_LOG_ENGINE 3  /* making connections */
-#define ASSUAN_LOG_DATA 4    /* unused */
-#define ASSUAN_LOG_SYSIO 5   /* single system calls */
+#define ASSUAN_LOG_INIT    1 /* set-up of the library */
+#define ASSUAN_LOG_CTX     2 /* life of contexts */
+#define ASSUAN_LOG_ENGINE  3 /* making connections */
+#define ASSUAN_LOG_DATA    4 /* unused */
+#define ASSUAN_LOG_SYSIO   5 /* single system calls */
 #define ASSUAN_LOG_CONTROL 8 /* the lines of the dialogue, as "chan_FD -> LINE" or "<-" */
 
 /* Set the text at the start of each line of the library's own log handler, for all contexts.  TEXT
@@ -279,10 +279,10 @@ void assuan_set_log_stream (assuan_context_t ctx, FILE *fp);
 
 /* Directions: the second argument of an I/O monitor. */
 #define ASSUAN_IO_FROM_PEER 0
-#define ASSUAN_IO_TO_PEER 1
+#define ASSUAN_IO_TO_PEER   1
 
 /* Bits of an I/O monitor's result. */
-#define ASSUAN_IO_MONITOR_NOLOG 1  /* do not log this line */
+#define ASSUAN_IO_MONITOR_NOLOG  1 /* do not log this line */
 #define ASSUAN_IO_MONITOR_IGNORE 2 /* act as if this line did not exist */
 
 /* Is shown every line of CTX, the greeting included, once: a received one before it is acted on,
@@ -304,8 +304,8 @@ void assuan_set_io_monitor (assuan_context_t ctx, assuan_io_monitor_t io_monitor
  * can keep book of its descriptors.
  * ------------------------------------------------------------------------------------------ */
 
-#define ASSUAN_SYSTEM_HOOKS_VERSION 2 /* the version of the structure below */
-#define ASSUAN_SPAWN_DETACHED 128     /* flag of spawn: run as a background process */
+#define ASSUAN_SYSTEM_HOOKS_VERSION 2   /* the version of the structure below */
+#define ASSUAN_SPAWN_DETACHED       128 /* flag of spawn: run as a background process */
 
 /* Results and errno are as of the system function of the same name.  CTX is the context on whose
    behalf the function is called; the hooks of the socket wrappers get one of the library's own. */
@@ -338,8 +338,7 @@ struct assuan_system_hooks {
   /* Start a process and store its id at R_PID.  See __assuan_spawn. */
   int (*spawn) (assuan_context_t ctx, pid_t *r_pid, const char *name, const char **argv,
                 assuan_fd_t fd_in, assuan_fd_t fd_out, assuan_fd_t *fd_child_list,
-                void (*atfork) (void *opaque, int reserved), void *atforkvalue,
-                unsigned int flags);
+                void (*atfork) (void *opaque, int reserved), void *atforkvalue, unsigned int flags);
 
   /* ACTION 0: wait for PID as waitpid does.  ACTION 1: only forget what is kept about PID. */
   pid_t (*waitpid) (assuan_context_t ctx, pid_t pid, int action, int *status, int options);
@@ -454,8 +453,7 @@ gpg_error_t assuan_register_command (assuan_context_t ctx, const char *cmd_strin
 /* Have FNC called before each command with its name; NULL for none.  If FNC returns an error, the
    command is not run and that error is the reply.  Returns 0.  From: anywhere. */
 gpg_error_t assuan_register_pre_cmd_notify (assuan_context_t ctx,
-                                            gpg_error_t (*fnc) (assuan_context_t,
-                                                                const char *cmd));
+                                            gpg_error_t (*fnc) (assuan_context_t, const char *cmd));
 
 /* Have FNC called after the reply to each command, an unknown one too, with the result of writing
    that reply (not the command's result); NULL for none.  Returns 0.  From: anywhere. */
@@ -505,7 +503,7 @@ gpg_error_t assuan_init_pipe_server (assuan_context_t ctx, assuan_fd_t filedes[2
 
 /* Flags of assuan_init_socket_server. */
 #define ASSUAN_SOCKET_SERVER_FDPASSING 1 /* descriptors may be sent and received */
-#define ASSUAN_SOCKET_SERVER_ACCEPTED 2  /* the descriptor is a connection, it does not listen */
+#define ASSUAN_SOCKET_SERVER_ACCEPTED  2 /* the descriptor is a connection, it does not listen */
 
 /* Make CTX a server on the socket LISTEN_FD; FLAGS are ASSUAN_SOCKET_SERVER_* bits.  With ACCEPTED,
    LISTEN_FD is one connection, which CTX owns and closes.  Without, LISTEN_FD is a listening
@@ -647,8 +645,8 @@ gpg_error_t assuan_inquire_ext (assuan_context_t ctx, const char *keyword, size_
  * Clients
  * ------------------------------------------------------------------------------------------ */
 
-#define ASSUAN_PIPE_CONNECT_FDPASSING 1  /* one socket pair, descriptors can be passed */
-#define ASSUAN_PIPE_CONNECT_DETACHED 128 /* without effect on POSIX systems */
+#define ASSUAN_PIPE_CONNECT_FDPASSING 1   /* one socket pair, descriptors can be passed */
+#define ASSUAN_PIPE_CONNECT_DETACHED  128 /* without effect on POSIX systems */
 
 /* Start the server program NAME with the NULL-terminated argument list ARGV, connect to it by two
    pipes, or with ASSUAN_PIPE_CONNECT_FDPASSING in FLAGS by a socket pair, and wait for its
@@ -704,12 +702,12 @@ gpg_error_t assuan_transact (assuan_context_t ctx, const char *command,
                              void *status_cb_arg);
 
 /* What a line of the server is. */
-#define ASSUAN_RESPONSE_ERROR 0   /* ERR */
-#define ASSUAN_RESPONSE_OK 1      /* OK */
-#define ASSUAN_RESPONSE_DATA 2    /* D */
+#define ASSUAN_RESPONSE_ERROR   0 /* ERR */
+#define ASSUAN_RESPONSE_OK      1 /* OK */
+#define ASSUAN_RESPONSE_DATA    2 /* D */
 #define ASSUAN_RESPONSE_INQUIRE 3 /* INQUIRE */
-#define ASSUAN_RESPONSE_STATUS 4  /* S */
-#define ASSUAN_RESPONSE_END 5     /* END */
+#define ASSUAN_RESPONSE_STATUS  4 /* S */
+#define ASSUAN_RESPONSE_END     5 /* END */
 #define ASSUAN_RESPONSE_COMMENT 6 /* # */
 typedef int assuan_response_t;
 
@@ -783,7 +781,7 @@ assuan_fd_t assuan_fdopen (int fd);
  * ------------------------------------------------------------------------------------------ */
 
 #define ASSUAN_SOCK_SOCKS 1 /* connect through a SOCKS5 proxy at 127.0.0.1, port 1080 */
-#define ASSUAN_SOCK_TOR 2   /* through Tor's, port 9050; stronger than the above */
+#define ASSUAN_SOCK_TOR   2 /* through Tor's, port 9050; stronger than the above */
 
 /* Set up the wrappers; must be called once before any of them.  Returns 0; ENOMEM.  From: anywhere,
    but see "Threads". */
@@ -843,7 +841,7 @@ int assuan_sock_get_nonce (struct sockaddr *addr, int addrlen, assuan_sock_nonce
 int assuan_sock_check_nonce (assuan_fd_t fd, assuan_sock_nonce_t *nonce);
 
 #if defined __GNUC__
-#pragma GCC visibility pop
+#  pragma GCC visibility pop
 #endif
 
 /* The library's descriptor type from a POSIX descriptor, without duplicating it: FD itself. */
@@ -861,51 +859,51 @@ assuan_fd_from_posix_fd (int fd) {
 
 /* The default hook NAME, run outside of nPth's lock so that other threads run meanwhile.  errno is
    what the caller looks at, so taking the lock again must not disturb it. */
-#define _ASSUAN_NPTH_WRAP(type, name, params, args) \
-  static type _assuan_npth_##name params {          \
-    type _assuan_ret;                               \
-    int _assuan_errno;                              \
-    npth_unprotect ();                              \
-    _assuan_ret = __assuan_##name args;             \
-    _assuan_errno = errno;                          \
-    npth_protect ();                                \
-    errno = _assuan_errno;                          \
-    return _assuan_ret;                             \
+#define _ASSUAN_NPTH_WRAP(type, name, params, args)                                                \
+  static type _assuan_npth_##name params {                                                         \
+    type _assuan_ret;                                                                              \
+    int _assuan_errno;                                                                             \
+    npth_unprotect ();                                                                             \
+    _assuan_ret = __assuan_##name args;                                                            \
+    _assuan_errno = errno;                                                                         \
+    npth_protect ();                                                                               \
+    errno = _assuan_errno;                                                                         \
+    return _assuan_ret;                                                                            \
   }
 
 /* Defines what ASSUAN_SYSTEM_NPTH points to.  pipe, spawn, socketpair and socket do not block. */
-#define ASSUAN_SYSTEM_NPTH_IMPL                                                                   \
-  static void _assuan_npth_usleep (assuan_context_t ctx, unsigned int usec) {                     \
-    npth_unprotect ();                                                                            \
-    __assuan_usleep (ctx, usec);                                                                  \
-    npth_protect ();                                                                              \
-  }                                                                                               \
-  _ASSUAN_NPTH_WRAP (int, close, (assuan_context_t ctx, assuan_fd_t fd), (ctx, fd))               \
-  _ASSUAN_NPTH_WRAP (ssize_t, read,                                                               \
-                     (assuan_context_t ctx, assuan_fd_t fd, void *buffer, size_t size),           \
-                     (ctx, fd, buffer, size))                                                     \
-  _ASSUAN_NPTH_WRAP (ssize_t, write,                                                              \
-                     (assuan_context_t ctx, assuan_fd_t fd, const void *buffer, size_t size),     \
-                     (ctx, fd, buffer, size))                                                     \
-  _ASSUAN_NPTH_WRAP (int, recvmsg,                                                                \
-                     (assuan_context_t ctx, assuan_fd_t fd, assuan_msghdr_t msg, int flags),      \
-                     (ctx, fd, msg, flags))                                                       \
-  _ASSUAN_NPTH_WRAP (int, sendmsg,                                                                \
-                     (assuan_context_t ctx, assuan_fd_t fd, const assuan_msghdr_t msg,            \
-                      int flags),                                                                 \
-                     (ctx, fd, msg, flags))                                                       \
-  _ASSUAN_NPTH_WRAP (pid_t, waitpid,                                                              \
-                     (assuan_context_t ctx, pid_t pid, int action, int *status, int options),     \
-                     (ctx, pid, action, status, options))                                         \
-  _ASSUAN_NPTH_WRAP (int, connect,                                                                \
-                     (assuan_context_t ctx, int sock, struct sockaddr *addr, socklen_t length),   \
-                     (ctx, sock, addr, length))                                                   \
-  struct assuan_system_hooks _assuan_system_npth                                                  \
-    = { ASSUAN_SYSTEM_HOOKS_VERSION, _assuan_npth_usleep,  __assuan_pipe,                         \
-        _assuan_npth_close,          _assuan_npth_read,    _assuan_npth_write,                    \
-        _assuan_npth_recvmsg,        _assuan_npth_sendmsg, __assuan_spawn,                        \
-        _assuan_npth_waitpid,        __assuan_socketpair,  __assuan_socket,                       \
-        _assuan_npth_connect }
+#define ASSUAN_SYSTEM_NPTH_IMPL                                                                    \
+  static void _assuan_npth_usleep (assuan_context_t ctx, unsigned int usec) {                      \
+    npth_unprotect ();                                                                             \
+    __assuan_usleep (ctx, usec);                                                                   \
+    npth_protect ();                                                                               \
+  }                                                                                                \
+  _ASSUAN_NPTH_WRAP (int, close, (assuan_context_t ctx, assuan_fd_t fd), (ctx, fd))                \
+  _ASSUAN_NPTH_WRAP (ssize_t, read,                                                                \
+                     (assuan_context_t ctx, assuan_fd_t fd, void *buffer, size_t size),            \
+                     (ctx, fd, buffer, size))                                                      \
+  _ASSUAN_NPTH_WRAP (ssize_t, write,                                                               \
+                     (assuan_context_t ctx, assuan_fd_t fd, const void *buffer, size_t size),      \
+                     (ctx, fd, buffer, size))                                                      \
+  _ASSUAN_NPTH_WRAP (int, recvmsg,                                                                 \
+                     (assuan_context_t ctx, assuan_fd_t fd, assuan_msghdr_t msg, int flags),       \
+                     (ctx, fd, msg, flags))                                                        \
+  _ASSUAN_NPTH_WRAP (int, sendmsg,                                                                 \
+                     (assuan_context_t ctx, assuan_fd_t fd, const assuan_msghdr_t msg, int flags), \
+                     (ctx, fd, msg, flags))                                                        \
+  _ASSUAN_NPTH_WRAP (pid_t, waitpid,                                                               \
+                     (assuan_context_t ctx, pid_t pid, int action, int *status, int options),      \
+                     (ctx, pid, action, status, options))                                          \
+  _ASSUAN_NPTH_WRAP (int, connect,                                                                 \
+                     (assuan_context_t ctx, int sock, struct sockaddr *addr, socklen_t length),    \
+                     (ctx, sock, addr, length))                                                    \
+  struct assuan_system_hooks _assuan_system_npth = {                                               \
+    ASSUAN_SYSTEM_HOOKS_VERSION, _assuan_npth_usleep,  __assuan_pipe,                              \
+    _assuan_npth_close,          _assuan_npth_read,    _assuan_npth_write,                         \
+    _assuan_npth_recvmsg,        _assuan_npth_sendmsg, __assuan_spawn,                             \
+    _assuan_npth_waitpid,        __assuan_socketpair,  __assuan_socket,                            \
+    _assuan_npth_connect                                                                           \
+  }
 
 /* Hooks for programs that use nPth. */
 extern struct assuan_system_hooks _assuan_system_npth;
@@ -913,58 +911,64 @@ extern struct assuan_system_hooks _assuan_system_npth;
 
 /* Defines what ASSUAN_SYSTEM_PTH points to.  GNU Pth has no recvmsg and sendmsg, so its scheduler
    waits until the descriptor is ready, if that is a blocking one. */
-#define ASSUAN_SYSTEM_PTH_IMPL                                                                    \
-  static void _assuan_pth_usleep (assuan_context_t ctx, unsigned int usec) {                      \
-    (void) ctx;                                                                                   \
-    pth_usleep (usec);                                                                            \
-  }                                                                                               \
-  static ssize_t _assuan_pth_read (assuan_context_t ctx, assuan_fd_t fd, void *buffer,            \
-                                   size_t size) {                                                 \
-    (void) ctx;                                                                                   \
-    return pth_read (fd, buffer, size);                                                           \
-  }                                                                                               \
-  static ssize_t _assuan_pth_write (assuan_context_t ctx, assuan_fd_t fd, const void *buffer,     \
-                                    size_t size) {                                                \
-    (void) ctx;                                                                                   \
-    return pth_write (fd, buffer, size);                                                          \
-  }                                                                                               \
-  static int _assuan_pth_await (assuan_fd_t fd, unsigned long goal) {                             \
-    int mode = pth_fdmode (fd, PTH_FDMODE_POLL);                                                  \
-    pth_event_t event;                                                                            \
-    if (mode == PTH_FDMODE_ERROR) {                                                               \
-      errno = EBADF;                                                                              \
-      return -1;                                                                                  \
-    }                                                                                             \
-    if (mode != PTH_FDMODE_BLOCK) return 0;                                                       \
-    event = pth_event (PTH_EVENT_FD | goal, fd);                                                  \
-    if (!event) return -1;                                                                        \
-    pth_wait (event);                                                                             \
-    pth_event_free (event, PTH_FREE_THIS);                                                        \
-    return 0;                                                                                     \
-  }                                                                                               \
-  static int _assuan_pth_recvmsg (assuan_context_t ctx, assuan_fd_t fd, assuan_msghdr_t msg,      \
-                                  int flags) {                                                    \
-    return _assuan_pth_await (fd, PTH_UNTIL_FD_READABLE)                                          \
-             ? -1                                                                                 \
-             : __assuan_recvmsg (ctx, fd, msg, flags);                                            \
-  }                                                                                               \
-  static int _assuan_pth_sendmsg (assuan_context_t ctx, assuan_fd_t fd,                           \
-                                  const assuan_msghdr_t msg, int flags) {                         \
-    return _assuan_pth_await (fd, PTH_UNTIL_FD_WRITEABLE)                                         \
-             ? -1                                                                                 \
-             : __assuan_sendmsg (ctx, fd, msg, flags);                                            \
-  }                                                                                               \
-  static pid_t _assuan_pth_waitpid (assuan_context_t ctx, pid_t pid, int action, int *status,     \
-                                    int options) {                                                \
-    (void) ctx;                                                                                   \
-    return action ? 0 : pth_waitpid (pid, status, options);                                       \
-  }                                                                                               \
-  struct assuan_system_hooks _assuan_system_pth                                                   \
-    = { ASSUAN_SYSTEM_HOOKS_VERSION, _assuan_pth_usleep,  __assuan_pipe,                          \
-        __assuan_close,              _assuan_pth_read,    _assuan_pth_write,                      \
-        _assuan_pth_recvmsg,         _assuan_pth_sendmsg, __assuan_spawn,                         \
-        _assuan_pth_waitpid,         __assuan_socketpair, __assuan_socket,                        \
-        __assuan_connect }
+#define ASSUAN_SYSTEM_PTH_IMPL                                                                     \
+  static void _assuan_pth_usleep (assuan_context_t ctx, unsigned int usec) {                       \
+    (void) ctx;                                                                                    \
+    pth_usleep (usec);                                                                             \
+  }                                                                                                \
+  static ssize_t _assuan_pth_read (assuan_context_t ctx, assuan_fd_t fd, void *buffer,             \
+                                   size_t size) {                                                  \
+    (void) ctx;                                                                                    \
+    return pth_read (fd, buffer, size);                                                            \
+  }                                                                                                \
+  static ssize_t _assuan_pth_write (assuan_context_t ctx, assuan_fd_t fd, const void *buffer,      \
+                                    size_t size) {                                                 \
+    (void) ctx;                                                                                    \
+    return pth_write (fd, buffer, size);                                                           \
+  }                                                                                                \
+  static int _assuan_pth_await (assuan_fd_t fd, unsigned long goal) {                              \
+    int mode = pth_fdmode (fd, PTH_FDMODE_POLL);                                                   \
+    pth_event_t event;                                                                             \
+    if (mode == PTH_FDMODE_ERROR) {                                                                \
+      errno = EBADF;                                                                               \
+      return -1;                                                                                   \
+    }                                                                                              \
+    if (mode != PTH_FDMODE_BLOCK) return 0;                                                        \
+    event = pth_event (PTH_EVENT_FD | goal, fd);                                                   \
+    if (!event) return -1;                                                                         \
+    pth_wait (event);                                                                              \
+    pth_event_free (event, PTH_FREE_THIS);                                                         \
+    return 0;                                                                                      \
+  }                                                                                                \
+  static int _assuan_pth_recvmsg (assuan_context_t ctx, assuan_fd_t fd, assuan_msghdr_t msg,       \
+                                  int flags) {                                                     \
+    return _assuan_pth_await (fd, PTH_UNTIL_FD_READABLE) ? -1                                      \
+                                                         : __assuan_recvmsg (ctx, fd, msg, flags); \
+  }                                                                                                \
+  static int _assuan_pth_sendmsg (assuan_context_t ctx, assuan_fd_t fd, const assuan_msghdr_t msg, \
+                                  int flags) {                                                     \
+    return _assuan_pth_await (fd, PTH_UNTIL_FD_WRITEABLE)                                          \
+               ? -1                                                                                \
+               : __assuan_sendmsg (ctx, fd, msg, flags);                                           \
+  }                                                                                                \
+  static pid_t _assuan_pth_waitpid (assuan_context_t ctx, pid_t pid, int action, int *status,      \
+                                    int options) {                                                 \
+    (void) ctx;                                                                                    \
+    return action ? 0 : pth_waitpid (pid, status, options);                                        \
+  }                                                                                                \
+  struct assuan_system_hooks _assuan_system_pth = { ASSUAN_SYSTEM_HOOKS_VERSION,                   \
+                                                    _assuan_pth_usleep,                            \
+                                                    __assuan_pipe,                                 \
+                                                    __assuan_close,                                \
+                                                    _assuan_pth_read,                              \
+                                                    _assuan_pth_write,                             \
+                                                    _assuan_pth_recvmsg,                           \
+                                                    _assuan_pth_sendmsg,                           \
+                                                    __assuan_spawn,                                \
+                                                    _assuan_pth_waitpid,                           \
+                                                    __assuan_socketpair,                           \
+                                                    __assuan_socket,                               \
+                                                    __assuan_connect }
 
 /* Hooks for programs that use GNU Pth. */
 extern struct assuan_system_hooks _assuan_system_pth;
