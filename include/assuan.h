@@ -105,20 +105,20 @@ struct assuan_malloc_hooks {
 typedef struct assuan_malloc_hooks *assuan_malloc_hooks_t;
 
 /* Receives log messages, see "Logging and the I/O monitor".  CTX is the context concerned, or NULL;
-   HOOK is the log_cb_data given with the callback; CAT is one of ASSUAN_LOG_*.  MSG is a whole
-   line with its LF, valid during the call; if it is NULL, the callback is asked whether it wants
+   HOOK is the log_cb_data given with the callback; CAT is one of ASSUAN_LOG_*.  MSG is a whole line
+   with its LF, valid during the call; if it is NULL, the callback is asked whether it wants
    messages of the category CAT: it returns nonzero for yes.  Otherwise its result is ignored. */
 typedef int (*assuan_log_cb_t) (assuan_context_t ctx, void *hook, unsigned int cat,
                                 const char *msg);
 
 /* Compare versions.  REQ_VERSION: the least libassuan version that the caller needs, as
-   "MAJOR.MINOR.MICRO", or NULL to ask only.  Returns the version that the library implements, a
-   string that is valid forever, or NULL if that is older than REQ_VERSION or if REQ_VERSION cannot
-   be read.  From: anywhere. */
+   "MAJOR.MINOR.MICRO" with anything behind it, or NULL to ask only.  Returns the version that the
+   library implements, a string that is valid forever, or NULL if that is older than REQ_VERSION or
+   if REQ_VERSION cannot be read.  From: anywhere. */
 const char *assuan_check_version (const char *req_version);
 
-/* Make ERRSOURCE the error source of contexts that assuan_new makes from now on.
-   Default: GPG_ERR_SOURCE_UNKNOWN.  From: anywhere, but see "Threads" above. */
+/* Make ERRSOURCE the error source of contexts that assuan_new makes from now on.  Default:
+   GPG_ERR_SOURCE_USER_1.   From: anywhere, but see "Threads" above. */
 void assuan_set_gpg_err_source (gpg_err_source_t errsource);
 
 /* The error source that assuan_new uses.  From: anywhere. */
@@ -174,14 +174,14 @@ void assuan_free (assuan_context_t ctx, void *ptr);
    From: anywhere. */
 void assuan_set_pointer (assuan_context_t ctx, void *pointer);
 
-/* The pointer last stored with assuan_set_pointer, NULL if none was.  From: anywhere, also from
-   log callbacks, monitors and hooks. */
+/* The pointer last stored with assuan_set_pointer, NULL if none was.  From: anywhere, also from log
+   callbacks, monitors and hooks. */
 void *assuan_get_pointer (assuan_context_t ctx);
 
 /* Note TEXT for the ERR line of the running command: if its handler (or assuan_process_done)
-   finishes with exactly the error ERR, " - TEXT" is appended.  Usual form:
-   "return assuan_set_error (ctx, err, "no such key");".  TEXT NULL: forget a noted one.  Returns
-   ERR; an ERR without source gets CTX's.
+   finishes with exactly the error ERR, " - TEXT" is appended.  Usual form: "return assuan_set_error
+   (ctx, err, "no such key");".  TEXT NULL: forget a noted one.
+   Returns ERR as it is.
    Here: TEXT is copied, and forgotten when the command ends.  From: anywhere; only useful in a
    command (Assuan manual, "Utilities"). */
 gpg_error_t assuan_set_error (assuan_context_t ctx, gpg_error_t err, const char *text);
@@ -201,8 +201,7 @@ typedef struct _assuan_peercred *assuan_peercred_t;
 
 /* Store a pointer to the peer's credentials, as the kernel tells them for a Unix domain socket, at
    PEERCRED.  They belong to CTX and stay valid until it is released.  Returns 0; ASS_GENERAL if
-   they are not known (no connection yet, a pipe, TCP), and then *PEERCRED is NULL.  From:
-   anywhere. */
+   they are not known (no connection yet, a pipe, TCP).  From: anywhere. */
 gpg_error_t assuan_get_peercred (assuan_context_t ctx, assuan_peercred_t *peercred);
 
 /* --------------------------------------------------------------------------------------------
@@ -235,8 +234,9 @@ typedef unsigned int assuan_flag_t;
    whatever VALUE is.  An unknown FLAG is ignored.  From: anywhere. */
 void assuan_set_flag (assuan_context_t ctx, assuan_flag_t flag, int value);
 
-/* The value of the flag FLAG of CTX: 0 or 1; 0 for an unknown one.  From: anywhere, also from log
-   callbacks, monitors and hooks. */
+/* The value of the flag FLAG of CTX: 0 or 1; 0 for an unknown one.  Here: really the flag's value;
+   libassuan 2.5.5 returns 0 whatever was set.  From: anywhere, also from log callbacks, monitors
+   and hooks. */
 int assuan_get_flag (assuan_context_t ctx, assuan_flag_t flag);
 
 /* Set ASSUAN_CONFIDENTIAL.  From: anywhere. */
@@ -267,9 +267,9 @@ void assuan_set_assuan_log_prefix (const char *text);
    From: anywhere. */
 const char *assuan_get_assuan_log_prefix (void);
 
-/* Make FP the stream of the library's own log handler for contexts that have none of their own.
-   FP stays the caller's and must remain open as long as it is set.  Default: stderr.
-   From: anywhere, but see "Threads". */
+/* Make FP the stream of the library's own log handler for contexts that have none of their own.  FP
+   stays the caller's and must remain open as long as it is set.  Default: stderr.  From: anywhere,
+   but see "Threads". */
 void assuan_set_assuan_log_stream (FILE *fp);
 
 /* Log the lines of CTX to FP, with the library's own log handler.  If no default stream has been
@@ -396,15 +396,15 @@ int __assuan_recvmsg (assuan_context_t ctx, assuan_fd_t fd, assuan_msghdr_t msg,
 int __assuan_sendmsg (assuan_context_t ctx, assuan_fd_t fd, const assuan_msghdr_t msg, int flags);
 
 /* The default spawn hook: start the program NAME with the NULL-terminated ARGV (NULL: only the last
-   part of NAME as argv[0]), FD_IN as its standard input, FD_OUT as its standard output,
-   /dev/null for either that is ASSUAN_INVALID_FD.  It inherits only those and the descriptors
-   in FD_CHILD_LIST (NULL, or ended by ASSUAN_INVALID_FD), and standard error if 2 is listed,
-   otherwise /dev/null.  In the child, before descriptors are closed, ATFORK (ATFORKVALUE, 0) is
-   called if it is not NULL: only async-signal-safe calls there if the program has threads.
+   part of NAME as argv[0]), FD_IN as its standard input, FD_OUT as its standard output, /dev/null
+   for either that is ASSUAN_INVALID_FD.  It inherits only those and the descriptors in
+   FD_CHILD_LIST (NULL, or ended by ASSUAN_INVALID_FD), and standard error if 2 is listed, otherwise
+   /dev/null.  In the child, before descriptors are closed, ATFORK (ATFORKVALUE, 0) is called if it
+   is not NULL: only async-signal-safe calls there if the program has threads.
    NAME NULL: fork without exec; ARGV[0] becomes "client" in the parent and "server" in the child,
-   which continues to run.  FLAGS: 0 or ASSUAN_SPAWN_DETACHED, without effect on POSIX.
-   Stores the child's id at R_PID.  Returns 0, or -1 and errno; that the program could not be run
-   shows later, as an ERR line from the child.  From: hooks. */
+   which continues to run.  FLAGS: 0 or ASSUAN_SPAWN_DETACHED, without effect on POSIX.  Stores the
+   child's id at R_PID.  Returns 0, or -1 and errno; that the program could not be run shows later,
+   as an ERR line from the child.  From: hooks. */
 int __assuan_spawn (assuan_context_t ctx, pid_t *r_pid, const char *name, const char **argv,
                     assuan_fd_t fd_in, assuan_fd_t fd_out, assuan_fd_t *fd_child_list,
                     void (*atfork) (void *opaque, int reserved), void *atforkvalue,
@@ -525,22 +525,25 @@ gpg_error_t assuan_accept (assuan_context_t ctx);
 
 /* Serve the connection: read commands, run handlers and write replies until the client says BYE or
    closes, or ASSUAN_FORCE_CLOSE is set.  Waits for input and for room as needed, never sleeps
-   otherwise.  Returns 0 then; a connection error if the connection broke.  Errors of
-   handlers go to the client and are not seen here.  From: outside. */
+   otherwise.  Returns 0 then; a connection error if the connection broke.  Errors of handlers go to
+   the client and are not seen here.  From: outside. */
 gpg_error_t assuan_process (assuan_context_t ctx);
 
-/* The name of the running command as it was registered, NULL outside of commands.  Valid until the
-   command ends.  From: anywhere. */
+/* The name of the command whose handler is running, as it was registered; NULL elsewhere, also
+   while a command is pending whose handler has returned.  Valid until the handler returns.
+   From: anywhere. */
 const char *assuan_get_command_name (assuan_context_t ctx);
 
 /* Set the text of the next OK line to LINE, copied; NULL for none.  It serves for one reply only:
-   the running command's.  Returns 0; ENOMEM; a text with LF is INV_VALUE.  From: handlers. */
+   the running command's.  Of a text that does not fit a line the rest is left out, as
+   assuan_write_line does.  Returns 0; ENOMEM.  From: handlers. */
 gpg_error_t assuan_set_okay_line (assuan_context_t ctx, const char *line);
 
 /* Write the status line "S KEYWORD TEXT"; TEXT "" or NULL leaves "S KEYWORD".  Data written before
    it goes first.  The line leaves at once, so that a handler may compute for minutes afterwards.
-   Returns 0; ASS_NOT_A_SERVER on a client context; INV_VALUE for LF in the text; ASS_LINE_TOO_LONG;
-   connection errors: the way to notice that the client is gone.  From: anywhere. */
+   What does not fit a line is left out, as assuan_write_line does.
+   Returns 0; ASS_INV_VALUE for a NULL KEYWORD; connection errors: the way to notice that the client
+   is gone.  From: anywhere. */
 gpg_error_t assuan_write_status (assuan_context_t ctx, const char *keyword, const char *text);
 
 /* A stdio stream that writes data lines to the client, as assuan_send_data does.  It belongs to the
@@ -555,15 +558,16 @@ FILE *assuan_get_data_fp (assuan_context_t ctx);
    expected.
    Returns 0; ASS_TOO_MUCH_DATA, after reading on to END; ASS_CANCELED if the client sent CAN;
    ASS_UNEXPECTED_CMD for any other line; ASS_NESTED_COMMANDS while another inquiry is open;
-   ASS_NOT_A_SERVER on a client context; ASS_INV_VALUE; ENOMEM; connection errors.
-   Waits for the client, so in an event loop use assuan_inquire_ext.  From: handlers. */
+   ASS_NOT_A_SERVER on a client context; ASS_INV_VALUE; ENOMEM; connection errors.  Waits for the
+   client, so in an event loop use assuan_inquire_ext.  From: handlers. */
 gpg_error_t assuan_inquire (assuan_context_t ctx, const char *keyword, unsigned char **r_buffer,
                             size_t *r_length, size_t maxlen);
 
-/* Find "FD=N" or "FD" in the argument string LINE, blank it there, and store the descriptor at RFD:
-   N, which the process inherited, or for "FD" the oldest one received and not taken.  A received
-   one is owned by the caller.  Returns 0; ASS_SYNTAX if neither is there; ASS_PARAMETER for a bad N
-   or one of the connection's own; ASS_NO_INPUT if none was received.
+/* Read "FD=N" or "FD", in any case, at the start of the argument string LINE, blank it, and store
+   the descriptor at RFD: N, which the process inherited, or for "FD" the oldest one received and
+   not taken.  A received one is owned by the caller.  Returns 0; ASS_SYNTAX if LINE does not begin
+   with either or N is not a number; ASS_PARAMETER if N is one of the connection's own;
+   NOT_IMPLEMENTED for "FD" if CTX was not made with FDPASSING; ASS_GENERAL if none was received.
    Here: "FD=N" only for pipe servers; a socket's peer cannot know our numbers.  From: handlers. */
 gpg_error_t assuan_command_parse_fd (assuan_context_t ctx, char *line, assuan_fd_t *rfd);
 
@@ -579,8 +583,7 @@ assuan_fd_t assuan_get_output_fd (assuan_context_t ctx);
 gpg_error_t assuan_close_input_fd (assuan_context_t ctx);
 
 /* Close the descriptor of the last OUTPUT and forget it.  Returns 0; ASS_INV_VALUE if there is
-   none.
-   From: anywhere. */
+   none.  From: anywhere. */
 gpg_error_t assuan_close_output_fd (assuan_context_t ctx);
 
 /* --------------------------------------------------------------------------------------------
@@ -600,8 +603,9 @@ gpg_error_t assuan_close_output_fd (assuan_context_t ctx);
 /* Store the descriptors to watch at FDARRAY, which has room for FDARRAYSIZE.  WHAT 0: those to read
    from, the connection's inbound one first; 1: those to write to, the outbound one first.  They
    belong to CTX; the caller may watch, dup and shutdown them.
-   Returns how many were stored, at least 1; -1 if CTX is not connected, WHAT is another, or FDARRAY
-   is NULL or too small.  Opens the connection of a server (see above).  From: anywhere. */
+   Returns how many were stored: 0 if CTX is not connected or the connection has ended; -1 if WHAT
+   is another, or FDARRAY is NULL or too small (2 always suffice).  Opens the connection of a server
+   (see above).  From: anywhere. */
 int assuan_get_active_fds (assuan_context_t ctx, int what, assuan_fd_t *fdarray, int fdarraysize);
 
 /* Make progress on the server's connection, without ever blocking for input: does at most one read,
@@ -628,10 +632,10 @@ gpg_error_t assuan_process_done (assuan_context_t ctx, gpg_error_t rc);
 /* Ask the client for data and return at once: send "INQUIRE KEYWORD" as assuan_inquire does.  The
    handler then returns 0, the command stays pending, and CB (CB_DATA, rc, buf, buf_len) runs out of
    a later assuan_process_next.  RC: 0; ASS_TOO_MUCH_DATA for more than MAXLEN octets (0: any);
-   ASS_CANCELED for CAN; EOF if the client left; CANCELED if CTX is released.  BUF: the data, with a
-   NUL behind its BUF_LEN octets, the callback's to free with assuan_free, or with free if the
-   allocator is libc's; NULL if RC is not 0.  What CB returns is returned by assuan_process_next.
-   CB may finish the command or send the next inquiry.
+   ASS_CANCELED for CAN; ASS_UNEXPECTED_CMD for another line; EOF if the client left; CANCELED if
+   CTX is released.  BUF: the data, with a NUL behind its BUF_LEN octets; may be set whatever RC is,
+   and is the callback's to free with assuan_free, or with free if the allocator is libc's.  What CB
+   returns is returned by assuan_process_next.  CB may finish the command or send the next inquiry.
    Returns 0, and then CB runs exactly once; ASS_NOT_A_SERVER; ASS_NESTED_COMMANDS while another
    inquiry is open; ASS_INV_VALUE; connection errors, and then CB does not run.
    Here: all of that "exactly once"; the client's data beyond MAXLEN is skipped up to END or CAN.
@@ -657,8 +661,8 @@ gpg_error_t assuan_inquire_ext (assuan_context_t ctx, const char *keyword, size_
    NAME NULL: fork only; ARGV[0] becomes "client" or "server", and the server goes on as a copy of
    the caller with assuan_init_pipe_server.
    Returns 0; ASS_SERVER_START if the greeting is missing or an ERR; ASS_CONNECT_FAILED; ENOMEM;
-   system errors of the pipe, fork or read.  CTX can then be used for another attempt.  From:
-   outside. */
+   system errors of the pipe, fork or read.  CTX can then be used for another attempt.
+   From: outside. */
 gpg_error_t assuan_pipe_connect (assuan_context_t ctx, const char *name, const char *argv[],
                                  assuan_fd_t *fd_child_list, void (*atfork) (void *, int),
                                  void *atforkvalue, unsigned int flags);
@@ -668,17 +672,19 @@ gpg_error_t assuan_pipe_connect (assuan_context_t ctx, const char *name, const c
 /* Connect to the server NAME and wait for its greeting.  NAME: a path beginning with '/' of at most
    107 octets, "file://PATH", "assuan://IP:PORT" or "assuan://[IP6]:PORT"; a file may be a
    redirection, see assuan_sock_set_sockaddr_un.  SERVER_PID: the server's process id or
-   ASSUAN_INVALID_PID; only kept for assuan_get_pid where the kernel does not tell better.  FLAGS:
-   0 or ASSUAN_SOCKET_CONNECT_FDPASSING.
-   Returns 0; ASS_INV_VALUE for a NAME of another form; ASS_CONNECT_FAILED if nobody listens, or the
-   greeting is missing or an ERR; ENOMEM.
+   ASSUAN_INVALID_PID; only kept for assuan_get_pid where the kernel does not tell better.  FLAGS: 0
+   or ASSUAN_SOCKET_CONNECT_FDPASSING.
+   Returns 0; ASS_INV_VALUE for a NAME of another form; BAD_URI for a bad address behind
+   "assuan://"; ENAMETOOLONG; ASS_CONNECT_FAILED if nobody listens or the greeting is an ERR;
+   ASS_INV_RESPONSE for a greeting that is no line of the protocol; EOF if there is none; ENOMEM.
    Here: "@NAME" is an abstract socket.  From: outside. */
 gpg_error_t assuan_socket_connect (assuan_context_t ctx, const char *name, pid_t server_pid,
                                    unsigned int flags);
 
 /* Use the connected socket FD as a client and wait for the greeting.  FLAGS as for
-   assuan_socket_connect.  On success CTX owns FD.  Returns as assuan_socket_connect;
-   ASS_INV_VALUE for an invalid FD.  From: outside. */
+   assuan_socket_connect.  FD is CTX's then; if the greeting fails it is closed, too.  Returns as
+   assuan_socket_connect; INV_ARG, without source, for a NULL CTX or ASSUAN_INVALID_FD, and EBADF
+   for a descriptor that is not open.  From: outside. */
 gpg_error_t assuan_socket_connect_fd (assuan_context_t ctx, int fd, unsigned int flags);
 
 /* Send COMMAND and handle everything up to the reply, waiting as needed.  COMMAND: one line without
@@ -693,8 +699,8 @@ gpg_error_t assuan_socket_connect_fd (assuan_context_t ctx, int fd, unsigned int
    Returns 0; the number of the server's ERR; what a callback returned; ASS_NO_DATA_CB or
    ASS_NO_INQUIRE_CB if one came that has no callback; ASS_INV_RESPONSE, ASS_UNKNOWN_RESPONSE for
    lines that are none; ASS_LINE_TOO_LONG; connection errors.
-   Here: after a callback's error the rest of the reply is read and dropped, so that the
-   next command gets its own reply.  From: anywhere but CTX's callbacks. */
+   Here: after a callback's error the rest of the reply is read and dropped, so that the next
+   command gets its own reply.  From: anywhere but CTX's callbacks. */
 gpg_error_t assuan_transact (assuan_context_t ctx, const char *command,
                              gpg_error_t (*data_cb) (void *, const void *, size_t),
                              void *data_cb_arg, gpg_error_t (*inquire_cb) (void *, const char *),
@@ -711,16 +717,17 @@ gpg_error_t assuan_transact (assuan_context_t ctx, const char *command,
 #define ASSUAN_RESPONSE_COMMENT 6 /* # */
 typedef int assuan_response_t;
 
-/* Wait for the server's next line that is not empty.  LINE: where to store it, NUL-terminated
-   behind its length; a data line is already unescaped.  It belongs to CTX, may be changed, and is
-   valid until the next read on CTX.  LINELEN: where to store its octets.
+/* Wait for the server's next line that is not empty; comments count.  LINE: where to store it,
+   NUL-terminated behind its length; a data line is already unescaped.  It belongs to CTX, may be
+   changed, and is valid until the next read on CTX.  LINELEN: where to store its octets.
    Returns 0; ASS_LINE_TOO_LONG; connection errors.  From: anywhere but log callbacks, monitors and
    hooks. */
 gpg_error_t assuan_client_read_response (assuan_context_t ctx, char **line, int *linelen);
 
 /* Tell what LINE of LINELEN octets is: stores the kind, ASSUAN_RESPONSE_*, at RESPONSE and at OFF
-   where in LINE the text behind the keyword begins.  Returns 0; ASS_INV_RESPONSE if it is none of
-   these.  From: anywhere. */
+   where in LINE the text behind the keyword and its blanks begins (data: behind "D "; END: 3;
+   comments: 1).  Returns 0; ASS_INV_RESPONSE if it is none of these, with ASSUAN_RESPONSE_ERROR and
+   0 stored.  From: anywhere. */
 gpg_error_t assuan_client_parse_response (assuan_context_t ctx, char *line, int linelen,
                                           assuan_response_t *response, int *off);
 
@@ -729,7 +736,8 @@ gpg_error_t assuan_client_parse_response (assuan_context_t ctx, char *line, int 
  * ------------------------------------------------------------------------------------------ */
 
 /* Wait for the next line and store a pointer to it at LINE, without CR and LF and with a NUL behind
-   its octets, whose number is stored at LINELEN.  Data lines come raw, still escaped.  The line
+   its octets, whose number is stored at LINELEN.  Data lines come raw, still escaped; empty lines
+   and comments come, too.  The line
    belongs to CTX, may be changed, and is valid until the next read on CTX.
    Returns 0; EOF at the end of the connection; ASS_LINE_TOO_LONG (the rest of that line is
    skipped); EAGAIN if the descriptor is non-blocking, its hooks are the library's own, and no whole
@@ -743,15 +751,16 @@ gpg_error_t assuan_read_line (assuan_context_t ctx, char **line, size_t *linelen
 int assuan_pending_line (assuan_context_t ctx);
 
 /* Write LINE, a line of the protocol without its LF, after data written before.  In one write where
-   the kernel takes it; waits for room.  Returns 0; ASS_INV_VALUE for LF within; ASS_LINE_TOO_LONG;
-   connection errors.  From: anywhere but log callbacks, monitors and hooks. */
+   the kernel takes it; waits for room.  It ends at its first LF, and a line of more than 1000
+   octets at 999; the log tells when that left out something.  Returns 0; connection errors.
+   From: anywhere but log callbacks, monitors and hooks. */
 gpg_error_t assuan_write_line (assuan_context_t ctx, const char *line);
 
 /* Write LENGTH octets of BUFFER as data lines, escaped; what does not fill a line stays until more
-   comes, another line is written, or the command or inquiry ends.  Allowed in commands of a
-   server and in inquiries of a client.  (NULL, 0) flushes, and on a client also sends END; (NULL,
-   1) on a client sends CAN.  Returns 0; ASS_INV_VALUE; connection errors.  From: anywhere but log
-   callbacks, monitors and hooks. */
+   comes, another line is written, or the command or inquiry ends.  For the commands of a server and
+   the inquiries of a client.  (NULL, 0) flushes, and on a client also sends END; (NULL, 1) on a
+   client sends CAN.  Returns 0; ASS_INV_VALUE for NULL and another LENGTH; connection errors.
+   From: anywhere but log callbacks, monitors and hooks. */
 gpg_error_t assuan_send_data (assuan_context_t ctx, const void *buffer, size_t length);
 
 /* --------------------------------------------------------------------------------------------
@@ -801,7 +810,8 @@ assuan_fd_t assuan_sock_new (int domain, int type, int proto);
 /* Set the property NAME of SOCKFD to VALUE.  "cygwin": ignored on POSIX systems.  "tor-mode",
    "socks": with SOCKFD ASSUAN_INVALID_FD and VALUE 1, all later TCP connections of
    assuan_sock_connect but those to the loopback go through the proxy; cannot be switched off again.
-    Returns 0, or -1 and errno EINVAL for another name or a bad VALUE or SOCKFD.  From: anywhere. */
+   Returns 0, or -1 and errno EINVAL for another name or SOCKFD; VALUE 0 is ignored.
+   From: anywhere. */
 int assuan_sock_set_flag (assuan_fd_t sockfd, const char *name, int value);
 
 /* Store the value of the property NAME of SOCKFD at R_VALUE; "cygwin" is 0.  Returns 0, or -1 and
@@ -816,8 +826,8 @@ int assuan_sock_connect (assuan_fd_t sockfd, struct sockaddr *addr, int addrlen)
 /* Connect to PORT on HOST, whose name the proxy resolves.  RESERVED: 0.  CREDENTIALS:
    "USER:PASSWORD" for the proxy, or NULL.  FLAGS: ASSUAN_SOCK_SOCKS or ASSUAN_SOCK_TOR.  HOST NULL
    and PORT 0 only log in at the proxy: the test whether it is there.
-   Returns a TCP socket, owned by the caller, or ASSUAN_INVALID_FD and errno.  Waits.
-   From: anywhere. */
+   Returns a TCP socket, owned by the caller, or ASSUAN_INVALID_FD and errno: EOPNOTSUPP without one
+   of the flags, ECONNREFUSED without a proxy.  Waits.  From: anywhere. */
 assuan_fd_t assuan_sock_connect_byname (const char *host, unsigned short port, int reserved,
                                         const char *credentials, unsigned int flags);
 
@@ -836,8 +846,7 @@ int assuan_sock_set_sockaddr_un (const char *fname, struct sockaddr *addr, int *
 int assuan_sock_get_nonce (struct sockaddr *addr, int addrlen, assuan_sock_nonce_t *nonce);
 
 /* Check that the client on FD knows *NONCE; close FD if this returns -1.  Always 0 on POSIX
-   systems.
-   From: anywhere. */
+   systems.  From: anywhere. */
 int assuan_sock_check_nonce (assuan_fd_t fd, assuan_sock_nonce_t *nonce);
 
 #if defined __GNUC__
