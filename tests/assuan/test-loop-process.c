@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* assuan_process_next: one read, every whole line that it brought, and back to the loop.  */
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "loop.h"
+
+/* What is said in one piece, and what is answered in one turn.  */
+static const struct {
+  const char *say, *answer;
+} turns[] = {
+  { "DONE\n", "OK\n" },
+  { "DONE with text\n", "OK\n" },
+  { "done a\nDoNe b\n", "OK\nOK\n" },
+  { "DONE a\r\n", "OK\n" },
+  { "NOP\n", "OK\n" },
+  { "NOP\n\n\nDONE\n# comment\nNOP\n", "OK\nOK\nOK\n" },
+  { "\n", "" },
+  { "# nothing\n", "" },
+  { "\r\n", "" },
+  { "ECHO 100% sure\nDONE\n", "D 100%25 sure\nOK\nOK\n" },
+  { "RESET\n", "OK\n" },
+  { "OPTION a=b\n", "OK\n" },
+  { "OPTION\n", "ERR 536871188 IPC syntax error <User defined source 1> - argument required\n" },
+  { "BOGUS\nDONE\n", "ERR 536871187 Unknown IPC command <User defined source 1>\nOK\n" },
+  { " DONE\n", "ERR 536871188 IPC syntax error <User defined source 1> - leading white-space\n" },
+  { "D data\n", "ERR 536870981 Not implemented <User defined source 1>\n" },
+  { "END\nCANCEL\nAUTH\nNOP\n", "ERR 536870981 Not implemented <User defined source 1>\n"
+                                "ERR 536870981 Not implemented <User defined source 1>\n"
+                                "ERR 536870981 Not implemented <User defined source 1>\n"
+                                "OK\n" },
+  { "FAIL\nDONE\n", "ERR 536870948 Bad certificate <User defined source 1> - it looks odd\nOK\n" },
+};
+
+/* The numbers above are of one source; the suite's may be another.  */
+static void
+adapt (char *buf, size_t size, const char *answer) {
+  size_t len = 0;
+
+  buf[0] = 0;
+  while (*answer) {
+    const char *eol = strchr (answer, '\n');
+    unsigned int number;
+
+    if (sscanf (answer, "ERR %u ", &number) == 1) {
+      const char *detail = strstr (answer, "> - ");
+      gpg_error_t err = ERR (gpg_err_code (number));
+
+      len += (size_t) snprintf (buf + len, size - len, "ERR %u %s <%s>", err, gpg_strerror (err),
+                                gpg_strsource (err));
+      answer = detail && detail < eol ? detail + 1 : eol;
+    }
+    len += (size_t) snprintf (buf + len, size - len, "%.*s\n", (int) (eol - answer), answer);
+    answer = eol + 1;
+  }
+}
+
+static void
+test_turns (void **state) {
+  (void) state;
+  for (int kind = 0; kind < N_CONN_KINDS; kind++) {
+    struct conn c;
+
+    conn_open (&c, (enum conn_kind) kind);
+    for (size_t i = 0; i < sizeof turns / sizeof *turns; i++) {
+      char answer[600];
+
+      adapt (answer, sizeof answer, turns[i].answer);
+      peer_say (c.out, turns[i].say);
+      assert_err (conn_next (&c), 0);
+      assert_false (c.done);
+      assert_false (assuan_pending_line (c.ctx));
+      peer_expect (c.in, answer);
+      conn_expect_silence (&c);
+      if (loop_hooked ()) assert_int_equal (c.n_reads, (int) i + 1);
+    }
+    conn_free (&c);
+  }
+}
+
+/* Reads are counted: one a call, however much there is.  */
+static void
+test_one_read (void **state) {
+  char text[40 * 100 + 1] = "", answer[3 * 100 + 1] = "";
+  struct conn c;
+
+  (void) state;
+  if (!loop_hooked ()) skip ();
+  for (int i = 0; i < 100; i++) {
+    strcat (text, "NOP 12345678901234567890123456789012345\n");
+    strcat (answer, "OK\n");
+  }
+  for (int kind = 0; kind < N_CONN_KINDS; kind++) {
+    conn_open (&c, (enum conn_kind) kind);
+    peer_say (c.out, text);
+    while (conn_readable (&c)) {
+      int n_reads = c.n_reads;
+
+      assert_err (conn_next (&c), 0);
+      assert_int_equal (c.n_reads, n_reads + 1);
+    }
+    peer_expect (c.in, answer);
+    /* deviation: reads of 1002 octets.  */
+    if (on_oracle ())
+      assert_true (c.n_turns >= 4);
+    else
+      assert_int_equal (c.n_turns, 1);
+    conn_free (&c);
+  }
+}
+
+/* The replies of one turn need not be one write each, and none is left behind.  */
+static void
+test_few_writes (void **state) {
+  struct conn c;
+
+  (void) state;
+  if (!loop_hooked ()) skip ();
+  conn_open (&c, CONN_SOCKET);
+  conn_ask (&c, "NOP\nNOP\nNOP\nNOP\n", "OK\nOK\nOK\nOK\n");
+  /* deviation: two or three writes a line.  */
+  if (on_oracle ())
+    assert_int_equal (c.n_writes, 8);
+  else
+    assert_in_range (c.n_writes, 1, 4);
+  conn_free (&c);
+}
+
+/* Half a line is kept, and nobody waits for its rest.  */
+static void
+check_half_line (struct conn *c) {
+  peer_say (c->out, "DON");
+  assert_err (conn_next (c), 0);
+  assert_false (c->done);
+  conn_expect_silence (c);
+  assert_false (assuan_pending_line (c->ctx));
+  peer_say (c->out, "E a\nDO");
+  assert_err (conn_next (c), 0);
+  peer_expect (c->in, "OK\n");
+  peer_say (c->out, "NE b");
+  assert_err (conn_next (c), 0);
+  conn_expect_silence (c);
+  peer_say (c->out, "\n");
+  assert_err (conn_next (c), 0);
+  peer_expect (c->in, "OK\n");
+  conn_expect_notes (c, "DONE(a) DONE(b)");
+}
+
+static void
+test_half_line (void **state) {
+  (void) state;
+  for (int kind = 0; kind < N_CONN_KINDS; kind++) {
+    struct conn c;
+
+    conn_open (&c, (enum conn_kind) kind);
+    conn_nonblock (&c);
+    check_half_line (&c);
+    /* deviation: a read that would block sleeps, even under an event loop.  */
+    if (!on_oracle ()) assert_int_equal (c.n_sleeps, 0);
+    if (!on_oracle () && loop_hooked ()) assert_int_equal (c.n_reads, 4);
+    conn_free (&c);
+  }
+}
+
+/* The descriptor is a blocking one, as accept makes them.  */
+static void
+test_half_line_blocking (void **state) {
+  (void) state;
+  /* deviation: half a line on a blocking descriptor holds the loop.  */
+  if (on_oracle ()) skip ();
+  for (int kind = 0; kind < N_CONN_KINDS; kind++) {
+    struct conn c;
+
+    conn_open (&c, (enum conn_kind) kind);
+    check_half_line (&c);
+    assert_int_equal (c.n_sleeps, 0);
+    conn_free (&c);
+  }
+}
+
+/* A call without anything to read comes back at once.  */
+static void
+test_spurious (void **state) {
+  (void) state;
+  for (int kind = 0; kind < N_CONN_KINDS; kind++) {
+    struct conn c;
+
+    conn_open (&c, (enum conn_kind) kind);
+    conn_nonblock (&c);
+    for (int i = 0; i < 3; i++) {
+      assert_err (conn_next (&c), 0);
+      assert_false (c.done);
+      conn_expect_silence (&c);
+    }
+    if (!on_oracle ()) assert_int_equal (c.n_sleeps, 0);
+    assert_true (c.n_reads <= 3);
+    conn_ask (&c, "DONE\n", "OK\n");
+    conn_free (&c);
+  }
+}
+
+static void
+test_spurious_blocking (void **state) {
+  (void) state;
+  /* deviation: process_next never waits.  */
+  if (on_oracle ()) skip ();
+  for (int kind = 0; kind < N_CONN_KINDS; kind++) {
+    struct conn c;
+
+    conn_open (&c, (enum conn_kind) kind);
+    for (int i = 0; i < 3; i++) {
+      assert_err (conn_next (&c), 0);
+      assert_false (c.done);
+    }
+    conn_ask (&c, "DONE\n", "OK\n");
+    assert_err (conn_next (&c), 0);
+    assert_false (c.done);
+    assert_int_equal (c.n_sleeps, 0);
+    conn_free (&c);
+  }
+}
+
+static void
+test_octet_by_octet (void **state) {
+  const char *text = "DONE one\nBOGUS\r\n\nDONE two\n";
+  struct conn c;
+
+  (void) state;
+  /* deviation: a read that would block sleeps; only hooks make that bearable.  */
+  if (on_oracle () && !loop_hooked ()) skip ();
+  conn_open (&c, CONN_SOCKET);
+  for (; *text; text++) {
+    peer_send (c.out, text, 1);
+    assert_err (conn_next (&c), 0);
+  }
+  peer_expect (c.in, "OK\n");
+  peer_expect_err (c.in, ERR (GPG_ERR_ASS_UNKNOWN_CMD), NULL);
+  peer_expect (c.in, "OK\n");
+  conn_expect_notes (&c, "DONE(one) DONE(two)");
+  conn_free (&c);
+}
+
+/* Who does not care whether the client left need not ask.  */
+static void
+test_done_not_wanted (void **state) {
+  struct conn c;
+
+  (void) state;
+  conn_open (&c, CONN_SOCKET);
+  peer_say (c.out, "DONE\n");
+  assert_err (assuan_process_next (c.ctx, NULL), 0);
+  peer_expect (c.in, "OK\n");
+  conn_half_close (&c);
+  assert_err (assuan_process_next (c.ctx, NULL), 0);
+  conn_free (&c);
+}
+
+/* DONE is set to false as well, whatever was in it.  */
+static void
+test_done_is_written (void **state) {
+  struct conn c;
+  int done = -7;
+
+  (void) state;
+  conn_open (&c, CONN_SOCKET);
+  peer_say (c.out, "DONE\n");
+  assert_err (assuan_process_next (c.ctx, &done), 0);
+  assert_int_equal (done, 0);
+  conn_half_close (&c);
+  done = -7;
+  assert_err (assuan_process_next (c.ctx, &done), 0);
+  assert_int_not_equal (done, 0);
+  assert_int_not_equal (done, -7);
+  peer_expect (c.in, "OK\n");
+  conn_free (&c);
+}
+
+/* Notifiers run around each command; the name is there as long as the handler runs.  */
+static void
+test_notifiers (void **state) {
+  struct conn c;
+
+  (void) state;
+  conn_open (&c, CONN_SOCKET);
+  conn_note_commands (&c);
+  peer_say (c.out, "DONE a\nNOP\n");
+  conn_turns (&c);
+  conn_expect_notes (&c, "PRE(DONE) DONE(a) POST(0,DONE) PRE(NOP) POST(0,NOP)");
+  assert_null (assuan_get_command_name (c.ctx));
+  /* What is refused before dispatching ends, too.  */
+  peer_say (c.out, "BOGUS\nD x\n DONE\n");
+  conn_turns (&c);
+  conn_expect_notes (&c, "POST(0,-) POST(0,-) POST(0,-)");
+  peer_say (c.out, "fail x\n");
+  conn_turns (&c);
+  conn_expect_notes (&c, "PRE(FAIL) FAIL(x) POST(0,FAIL)");
+  conn_free (&c);
+}
+
+static gpg_error_t
+veto (assuan_context_t ctx, const char *cmd) {
+  (void) ctx;
+  return strcmp (cmd, "DONE") ? 0 : ERR (GPG_ERR_FORBIDDEN);
+}
+
+static void
+test_veto (void **state) {
+  struct conn c;
+
+  (void) state;
+  conn_open (&c, CONN_SOCKET);
+  assert_err (assuan_register_pre_cmd_notify (c.ctx, veto), 0);
+  peer_say (c.out, "DONE\nNOP\n");
+  assert_err (conn_next (&c), 0);
+  peer_expect_err (c.in, ERR (GPG_ERR_FORBIDDEN), NULL);
+  peer_expect (c.in, "OK\n");
+  conn_expect_notes (&c, "");
+  conn_free (&c);
+}
+
+static void
+test_longest_line (void **state) {
+  char line[1003];
+  struct conn c;
+
+  (void) state;
+  memset (line, 'x', sizeof line);
+  memcpy (line, "DONE ", 5);
+  conn_open (&c, CONN_SOCKET);
+  line[1000] = '\n';
+  peer_send (c.out, line, 1001);
+  assert_err (conn_next (&c), 0);
+  peer_expect (c.in, "OK\n");
+  memcpy (line + 1000, "\r\n", 2);
+  peer_send (c.out, line, 1002);
+  conn_turns (&c);
+  peer_expect (c.in, "OK\n");
+  conn_free (&c);
+}
+
+/* A line that is too long is an error of process_next, once; what follows it is as good as
+ * ever.  */
+static void
+test_too_long_line (void **state) {
+  char line[5001];
+  struct conn c;
+  int n_errors = 0;
+
+  (void) state;
+  /* deviation: the rest of an over-long line is run as a command.  */
+  if (on_oracle ()) skip ();
+  memset (line, 'x', sizeof line);
+  line[5000] = '\n';
+  conn_open (&c, CONN_SOCKET);
+  peer_say (c.out, "DONE a\n");
+  peer_send (c.out, line, sizeof line);
+  peer_say (c.out, "DONE b\n");
+  while (conn_readable (&c) || assuan_pending_line (c.ctx)) {
+    if (!conn_next (&c)) continue;
+    assert_err (c.rc, ERR (GPG_ERR_ASS_LINE_TOO_LONG));
+    n_errors++;
+  }
+  assert_int_equal (n_errors, 1);
+  assert_false (c.done);
+  conn_expect_notes (&c, "DONE(a) DONE(b)");
+  peer_expect (c.in, "OK\nOK\n");
+  conn_expect_silence (&c);
+  conn_free (&c);
+}
+
+/* Failing to write a reply is an error of process_next, and no signal.  */
+static void
+test_write_error (void **state) {
+  (void) state;
+  /* deviation: SIGPIPE can end the process.  */
+  if (!on_oracle ()) signal (SIGPIPE, SIG_DFL);
+  for (int kind = 0; kind < N_CONN_KINDS; kind++) {
+    struct conn c;
+
+    conn_open (&c, (enum conn_kind) kind);
+    peer_say (c.out, "DONE a\n");
+    conn_hang_up (&c);
+    assert_code (conn_next (&c), GPG_ERR_EPIPE);
+    conn_expect_notes (&c, "DONE(a)");
+    conn_free (&c);
+  }
+  signal (SIGPIPE, SIG_IGN);
+}
+
+int
+main (void) {
+  const struct CMUnitTest tests[] = {
+    loop_test (test_turns),
+    loop_test (test_one_read),
+    loop_test (test_few_writes),
+    loop_test (test_half_line),
+    loop_test (test_half_line_blocking),
+    loop_test (test_spurious),
+    loop_test (test_spurious_blocking),
+    loop_test (test_octet_by_octet),
+    loop_test (test_done_not_wanted),
+    loop_test (test_done_is_written),
+    loop_test (test_notifiers),
+    loop_test (test_veto),
+    loop_test (test_longest_line),
+    loop_test (test_too_long_line),
+    loop_test (test_write_error),
+  };
+
+  return suite_run (tests);
+}
