@@ -8,12 +8,13 @@
  *
  * Rules that hold for everything below
  *
- * Errors.  gpg_error_t is 0 for success, otherwise a code with the context's error source.  Every
- *   function that takes a context returns ASS_INV_VALUE for a NULL one, or does nothing if it
- *   returns void, or returns its own "nothing" value; the comments do not repeat that.  Codes are
- *   written without their GPG_ERR_ prefix, system errors by their errno name: EPIPE means
- *   gpg_error_from_errno (EPIPE) with the context's source.  Out parameters stay untouched on
- *   failure unless the comment says otherwise.
+ * Errors.  gpg_error_t is 0 for success, otherwise a code with the context's error source.  Codes
+ *   are written without their GPG_ERR_ prefix, system errors by their errno name: EPIPE stands for
+ *   gpg_err_code_from_errno (EPIPE).  Out parameters stay untouched on failure unless the comment
+ *   says otherwise.
+ * NULL contexts.  Here: they give ASS_INV_VALUE with the source GPG_ERR_SOURCE_ASSUAN; a function
+ *   that returns no error does nothing and returns its value for "none".  The comments do not
+ *   repeat that.
  * Connection errors.  Whatever reads or writes can return any system error of the descriptor or of
  *   a hook, ENOMEM, and once the peer is known to be gone, EPIPE (writing) or EOF (reading).
  * Ownership.  Strings that go in are copied, so they may be freed when the call has returned.
@@ -118,7 +119,7 @@ typedef int (*assuan_log_cb_t) (assuan_context_t ctx, void *hook, unsigned int c
 const char *assuan_check_version (const char *req_version);
 
 /* Make ERRSOURCE the error source of contexts that assuan_new makes from now on.  Default:
-   GPG_ERR_SOURCE_USER_1.   From: anywhere, but see "Threads" above. */
+   GPG_ERR_SOURCE_USER_1.  From: anywhere, but see "Threads" above. */
 void assuan_set_gpg_err_source (gpg_err_source_t errsource);
 
 /* The error source that assuan_new uses.  From: anywhere. */
