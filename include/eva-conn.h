@@ -95,18 +95,20 @@ enum eva_event_type {
   EVA_EVENT_STATUS,      /* client: text: keyword and text, word: the keyword */
   EVA_EVENT_INQUIRE,     /* client: text: keyword and parameters, word: the keyword */
   EVA_EVENT_COMMENT,     /* client: text: the whole line with its # */
+  EVA_EVENT_SKIPPED,     /* both: a line that says nothing here.  text: the line */
   EVA_EVENT_EOF          /* both, once: the peer will send nothing more */
 };
 
-/* An event.  word and text point into the input buffer: NUL-terminated, writable, valid until the
-   next call that reads from the same eva_conn (eva_conn_next, _next_line, _peek, _inbuf, _free).  */
+/* An event.  word and text point into the input buffer: writable, valid until the next call that reads
+   from the same eva_conn (eva_conn_next, _next_line, _peek, _inbuf, _close, _free).  SKIPPED are empty
+   lines, comments to a server, and the rest of answers and replies that nobody wants any more.  */
 struct eva_event {
   enum eva_event_type type;
-  char *word;           /* not NULL for COMMAND, STATUS, INQUIRE */
+  char *word;      /* not NULL for COMMAND, STATUS, INQUIRE; NUL-terminated for COMMAND alone */
   size_t word_len;
-  char *text;           /* never NULL */
+  char *text;      /* never NULL; NUL-terminated */
   size_t text_len;
-  uint32_t code;        /* of ERR */
+  uint32_t code;   /* of ERR; 0 if its number could not be read, which is still a failure */
 };
 
 /* Refuse lines with a malformed escape (EVA_E_ESCAPE).  Without it, a `%` that two hex digits do not
@@ -171,7 +173,8 @@ int eva_conn_fed_fd (eva_conn *c, int fd);
    server's command is under way, the next request stays where it is.
    Returns 1 with an event, 0 if there is none now; EVA_E_LINE_TOO_LONG once for an over-long line,
    which is skipped up to its LF; EVA_E_SYNTAX for a line that is none of the protocol (for a server:
-   a request that begins with a blank), which is used up; EVA_E_ESCAPE likewise; EVA_E_TRUNCATED once
+   a request that begins with a blank), which is used up; EVA_E_STATE likewise for a reply to a client that
+   asked nothing; EVA_E_ESCAPE likewise; EVA_E_TRUNCATED once
    for half a line before the end of file; EVA_E_NOMEM and EVA_E_LIMIT if the CAN that a DRAINING client
    owes could not be queued: send output and call again.
    After an error the dialogue goes on.  A server whose request was too long or had no syntax owes the
@@ -252,6 +255,10 @@ int eva_conn_line (eva_conn *c, const char *line, size_t len);
    are answered with CAN.  State DRAINING until its OK or ERR, then IDLE.  Allowed in PENDING and ANSWERING (an
    inquiry that is open gets CAN at once); else EVA_E_STATE.  */
 int eva_conn_drain (eva_conn *c);
+
+/* Client: takes whatever was asked as answered, though no OK or ERR came: state IDLE, except for GREETING and
+   CLOSED, which stay.  For an owner that goes on after a peer broke the protocol.  */
+void eva_conn_forget (eva_conn *c);
 
 /* Queues descriptor FD to leave along with the next octet that is queued.
    Returns 0, and FD must stay open until eva_conn_take_output_fd or eva_conn_output_fds gave it back;

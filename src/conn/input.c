@@ -9,8 +9,7 @@
 #include "wire/escape.h"
 #include "wire/message.h"
 
-/* What a line came to: an event (1), an error (< 0), or this: nothing to tell, look at the next line.  */
-#define NEXT_LINE 2
+#include <string.h>
 
 void
 eva__conn_drop_input (eva_conn *c) {
@@ -156,13 +155,20 @@ data_event (eva_conn *c, struct eva_event *ret, struct eva__wire_message *m) {
   return event (ret, EVA_EVENT_DATA, m);
 }
 
+/* A line without meaning here: it is told all the same, so that whoever keeps a log sees every line.  */
+static int
+skipped (struct eva_event *ret, char *line, size_t len) {
+  *ret = (struct eva_event) { .type = EVA_EVENT_SKIPPED, .text = line, .text_len = len };
+  return 1;
+}
+
 /* A server gets a request.  One that is no request needs an answer all the same.  */
 static int
 on_request (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
   struct eva__wire_message m;
 
   eva__wire_parse_request (line, len, &m);
-  if (m.kind == EVA__WIRE_NOTHING) return NEXT_LINE;
+  if (m.kind == EVA__WIRE_NOTHING) return skipped (ret, line, len);
   eva__conn_set_state (c, EVA_STATE_COMMAND);
   if (m.kind == EVA__WIRE_INVALID) return EVA_E_SYNTAX;
   m.word[m.word_len] = 0; /* a blank or the line's NUL */
@@ -192,7 +198,7 @@ on_answer (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
   eva__wire_parse_answer (line, len, &m);
   switch (m.kind) {
   case EVA__WIRE_NOTHING:
-    return NEXT_LINE;
+    return skipped (ret, line, len);
   case EVA__WIRE_DATA:
     return on_answer_data (c, ret, &m);
   case EVA__WIRE_END:
@@ -218,10 +224,10 @@ on_unwanted_answer (eva_conn *c, char *line, size_t len, struct eva_event *ret) 
   struct eva__wire_message m;
 
   eva__wire_parse_answer (line, len, &m);
-  if (m.kind == EVA__WIRE_NOTHING || m.kind == EVA__WIRE_DATA) return NEXT_LINE;
+  if (m.kind == EVA__WIRE_NOTHING || m.kind == EVA__WIRE_DATA) return skipped (ret, line, len);
   if (m.kind == EVA__WIRE_INVALID && !busy) return on_request (c, line, len, ret);
   eva__conn_set_state (c, busy ? EVA_STATE_COMMAND : EVA_STATE_IDLE);
-  if (m.kind != EVA__WIRE_INVALID) return NEXT_LINE;
+  if (m.kind != EVA__WIRE_INVALID) return skipped (ret, line, len);
   c->lent = false; /* not an answer: it stays as the next request */
   return 0;
 }
@@ -234,21 +240,42 @@ on_final (eva_conn *c, enum eva_event_type type, struct eva_event *ret,
     eva__conn_set_state (c, type == EVA_EVENT_OK ? EVA_STATE_IDLE : EVA_STATE_CLOSED);
     return event (ret, type, m);
   }
-  if (!c->n_pending) return EVA_E_SYNTAX; /* nothing was asked */
+  if (!c->n_pending) return EVA_E_STATE; /* nothing was asked */
   c->n_pending--;
   eva__conn_set_state (c, c->n_pending ? EVA_STATE_PENDING : EVA_STATE_IDLE);
   return event (ret, type, m);
 }
 
-/* A client gets a line of a reply.  What belongs to a command is an error where there is none.  */
+/* Parses a response.  An ERR whose number cannot be read is still the end of a reply, and no success: its code
+   is 0, which no ERR can have.  */
+static void
+parse_response (char *line, size_t len, struct eva__wire_message *ret) {
+  eva__wire_parse_response (line, len, ret);
+  if (ret->kind != EVA__WIRE_INVALID || strncmp (line, "ERR", 3)) return;
+  if (line[3] && line[3] != ' ') return;
+  ret->kind = EVA__WIRE_ERR;
+  ret->code = 0;
+}
+
+/* A client gets a line that belongs to the reply to a command.  */
+static int
+on_reply (eva_conn *c, struct eva_event *ret, struct eva__wire_message *m) {
+  if (!c->n_pending) return EVA_E_STATE;
+  if (m->kind == EVA__WIRE_DATA) return data_event (c, ret, m);
+  if (m->kind == EVA__WIRE_END) return event (ret, EVA_EVENT_END, m);
+  eva__conn_set_state (c, EVA_STATE_ANSWERING);
+  return event (ret, EVA_EVENT_INQUIRE, m);
+}
+
+/* A client gets a line.  */
 static int
 on_response (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
   struct eva__wire_message m;
 
-  eva__wire_parse_response (line, len, &m);
+  parse_response (line, len, &m);
   switch (m.kind) {
   case EVA__WIRE_NOTHING:
-    return NEXT_LINE;
+    return skipped (ret, line, len);
   case EVA__WIRE_COMMENT:
     return event (ret, EVA_EVENT_COMMENT, &m);
   case EVA__WIRE_STATUS:
@@ -257,32 +284,31 @@ on_response (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
     return on_final (c, EVA_EVENT_OK, ret, &m);
   case EVA__WIRE_ERR:
     return on_final (c, EVA_EVENT_ERR, ret, &m);
+  case EVA__WIRE_DATA:
+  case EVA__WIRE_END:
+  case EVA__WIRE_INQUIRE:
+    return on_reply (c, ret, &m);
   default:
-    break;
+    return EVA_E_SYNTAX;
   }
-  if (!c->n_pending || m.kind == EVA__WIRE_INVALID) return EVA_E_SYNTAX;
-  if (m.kind == EVA__WIRE_DATA) return data_event (c, ret, &m);
-  if (m.kind == EVA__WIRE_END) return event (ret, EVA_EVENT_END, &m);
-  if (m.kind != EVA__WIRE_INQUIRE) return EVA_E_SYNTAX;
-  eva__conn_set_state (c, EVA_STATE_ANSWERING);
-  return event (ret, EVA_EVENT_INQUIRE, &m);
 }
 
 /* A client gets a line of a reply that it gave up.  */
 static int
-on_unwanted_response (eva_conn *c, char *line, size_t len) {
+on_unwanted_response (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
   struct eva__wire_message m;
 
-  eva__wire_parse_response (line, len, &m);
+  parse_response (line, len, &m);
   if (m.kind == EVA__WIRE_INQUIRE) {
     int rc = eva__conn_say_can (c);
     if (rc) c->lent = false; /* the inquiry waits until there is room for the answer */
-    return rc ? rc : NEXT_LINE;
+    return rc ? rc : skipped (ret, line, len);
   }
-  if (m.kind != EVA__WIRE_OK && m.kind != EVA__WIRE_ERR) return NEXT_LINE;
-  c->n_pending--;
-  eva__conn_set_state (c, c->n_pending ? EVA_STATE_PENDING : EVA_STATE_IDLE);
-  return NEXT_LINE;
+  if (m.kind == EVA__WIRE_OK || m.kind == EVA__WIRE_ERR) {
+    c->n_pending--;
+    eva__conn_set_state (c, c->n_pending ? EVA_STATE_PENDING : EVA_STATE_IDLE);
+  }
+  return skipped (ret, line, len);
 }
 
 static int
@@ -294,7 +320,7 @@ on_line (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
   case EVA_STATE_STRAGGLER:
     return on_unwanted_answer (c, line, len, ret);
   case EVA_STATE_DRAINING:
-    return on_unwanted_response (c, line, len);
+    return on_unwanted_response (c, line, len, ret);
   default:
     return c->config.role == EVA_ROLE_SERVER ? on_request (c, line, len, ret)
                                              : on_response (c, line, len, ret);
@@ -330,18 +356,14 @@ on_too_long (eva_conn *c) {
 
 int
 eva_conn_next (eva_conn *c, struct eva_event *ret) {
+  char *line;
+  size_t len;
   int rc;
 
-  do {
-    char *line;
-    size_t len;
-    end_loan (c);
-    if (holds_lines (c) && eva__wire_lines_peek (&c->in, NULL, NULL)) return 0;
-    rc = next_line (c, &line, &len);
-    if (rc == EVA_E_LINE_TOO_LONG) on_too_long (c);
-    if (rc < 0) return rc;
-    if (!rc) return next_eof (c, ret);
-    rc = on_line (c, line, len, ret);
-  } while (rc == NEXT_LINE);
-  return rc;
+  end_loan (c);
+  if (holds_lines (c) && eva__wire_lines_peek (&c->in, NULL, NULL)) return 0;
+  rc = next_line (c, &line, &len);
+  if (rc == EVA_E_LINE_TOO_LONG) on_too_long (c);
+  if (rc < 0) return rc;
+  return rc ? on_line (c, line, len, ret) : next_eof (c, ret);
 }

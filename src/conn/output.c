@@ -224,6 +224,13 @@ eva_conn_drain (eva_conn *c) {
   return 0;
 }
 
+void
+eva_conn_forget (eva_conn *c) {
+  if (c->config.role != EVA_ROLE_CLIENT || c->state == EVA_STATE_GREETING) return;
+  c->n_pending = 0;
+  if (c->state != EVA_STATE_CLOSED) eva__conn_set_state (c, EVA_STATE_IDLE);
+}
+
 int
 eva_conn_send_fd (eva_conn *c, int fd) {
   eva__conn_queue_close_line (&c->out);
