@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The end of a connection in an external loop: end of file with and without a command
+ * pending, BYE, a reset.  */
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "loop.h"
+
+static void
+test_eof (void **state) {
+  (void) state;
+  for (int kind = 0; kind < N_CONN_KINDS; kind++) {
+    struct conn c;
+
+    conn_open (&c, (enum conn_kind) kind);
+    conn_half_close (&c);
+    /* As often as one asks.  */
+    for (int i = 0; i < 3; i++) {
+      assert_err (conn_next (&c), 0);
+      assert_true (c.done);
+    }
+    conn_expect_silence (&c);
+    conn_free (&c);
+  }
+}
+
+/* What came before the end is handled before it.  */
+static void
+test_lines_before_eof (void **state) {
+  (void) state;
+  for (int kind = 0; kind < N_CONN_KINDS; kind++) {
+    struct conn c;
+
+    conn_open (&c, (enum conn_kind) kind);
+    peer_say (c.out, "DONE a\nDONE b\n");
+    conn_half_close (&c);
+    conn_turns (&c);
+    assert_err (c.rc, 0);
+    assert_true (c.done);
+    peer_expect (c.in, "OK\nOK\n");
+    conn_expect_notes (&c, "DONE(a) DONE(b)");
+    conn_free (&c);
+  }
+}
+
+/* A line that the client did not finish is none.  */
+static void
+test_half_line_before_eof (void **state) {
+  struct conn c;
+
+  (void) state;
+  conn_open (&c, CONN_SOCKET);
+  peer_say (c.out, "DONE a\nDONE b");
+  conn_half_close (&c);
+  conn_turns (&c);
+  assert_err (c.rc, 0);
+  assert_true (c.done);
+  peer_expect (c.in, "OK\n");
+  conn_expect_silence (&c);
+  conn_expect_notes (&c, "DONE(a)");
+  assert_err (conn_next (&c), 0);
+  assert_true (c.done);
+  conn_free (&c);
+}
+
+/* The peer gets "OK", perhaps with a text, for the command that was pending at the end of file.  */
+static void
+expect_ok (struct conn *c) {
+  char line[100];
+
+  peer_read_line (c->in, line, sizeof line);
+  if (strcmp (line, "OK") && strcmp (line, "OK closing connection"))
+    fail_msg ("\"%s\" is no OK", line);
+}
+
+/* The client half-closed and waits for its reply: the loop is told of the end, the reply is
+ * sent.  */
+static void
+test_eof_while_pending (void **state) {
+  (void) state;
+  for (int kind = 0; kind < N_CONN_KINDS; kind++) {
+    struct conn c;
+
+    conn_open (&c, (enum conn_kind) kind);
+    peer_say (c.out, "ASYNC a\n");
+    conn_turns (&c);
+    conn_half_close (&c);
+    for (int i = 0; i < 2; i++) {
+      assert_err (conn_next (&c), 0);
+      assert_true (c.done);
+    }
+    conn_expect_silence (&c);
+    assert_err (assuan_write_status (c.ctx, "PROGRESS", "1"), 0);
+    conn_finish (&c, 0);
+    peer_expect (c.in, "S PROGRESS 1\n");
+    expect_ok (&c);
+    assert_err (conn_next (&c), 0);
+    assert_true (c.done);
+    conn_free (&c);
+  }
+}
+
+static void
+test_eof_then_cancelled (void **state) {
+  struct conn c;
+
+  (void) state;
+  conn_open (&c, CONN_SOCKET);
+  peer_say (c.out, "ASYNC a\n");
+  conn_half_close (&c);
+  conn_turns (&c);
+  assert_true (c.done);
+  conn_finish (&c, ERR (GPG_ERR_CANCELED));
+  peer_expect_err (c.in, ERR (GPG_ERR_CANCELED), NULL);
+  assert_err (conn_next (&c), 0);
+  assert_true (c.done);
+  conn_free (&c);
+}
+
+/* The end is told at once, the lines before it are not forgotten.  */
+static void
+test_eof_behind_kept_lines (void **state) {
+  struct conn c;
+
+  (void) state;
+  /* deviation: lines that arrive while a command is pending are discarded.  */
+  if (on_oracle ()) skip ();
+  conn_open (&c, CONN_SOCKET);
+  peer_say (c.out, "ASYNC 1\nDONE 2\nASYNC 3\nDONE 4\nDON");
+  conn_half_close (&c);
+  conn_turns (&c);
+  assert_err (c.rc, 0);
+  assert_true (c.done);
+  conn_expect_notes (&c, "ASYNC(1)");
+  conn_finish (&c, 0);
+  expect_ok (&c);
+  assert_true (assuan_pending_line (c.ctx));
+  assert_err (conn_next (&c), 0);
+  assert_true (c.done);
+  conn_expect_notes (&c, "DONE(2) ASYNC(3)");
+  expect_ok (&c);
+  conn_finish (&c, 0);
+  expect_ok (&c);
+  assert_err (conn_next (&c), 0);
+  assert_true (c.done);
+  expect_ok (&c);
+  conn_expect_notes (&c, "DONE(4)");
+  assert_false (assuan_pending_line (c.ctx));
+  conn_free (&c);
+}
+
+/* Who is told of the end and has no use for the rest may go at once.  */
+static void
+test_release_with_kept_lines (void **state) {
+  struct conn c;
+
+  (void) state;
+  conn_open (&c, CONN_SOCKET);
+  peer_say (c.out, "ASYNC 1\nDONE 2\nDONE 3\n");
+  conn_half_close (&c);
+  conn_turns (&c);
+  assert_true (c.done);
+  conn_release (&c);
+  peer_expect_eof (c.in);
+  conn_expect_notes (&c, "ASYNC(1)");
+  conn_free (&c);
+}
+
+/* The client is gone altogether.  */
+static void
+test_gone_while_pending (void **state) {
+  (void) state;
+  /* deviation: SIGPIPE can end the process.  */
+  if (!on_oracle ()) signal (SIGPIPE, SIG_DFL);
+  for (int kind = 0; kind < N_CONN_KINDS; kind++) {
+    struct conn c;
+
+    conn_open (&c, (enum conn_kind) kind);
+    peer_say (c.out, "ASYNC a\n");
+    conn_turns (&c);
+    conn_hang_up (&c);
+    conn_turns (&c);
+    assert_err (c.rc, 0);
+    assert_true (c.done);
+    /* The reference library does not look how its good-bye fared.  */
+    assert_code (assuan_process_done (c.ctx, 0), on_oracle () ? 0 : GPG_ERR_EPIPE);
+    assert_err (assuan_process_done (c.ctx, 0), ERR (GPG_ERR_ASS_GENERAL));
+    conn_free (&c);
+  }
+  signal (SIGPIPE, SIG_IGN);
+}
+
+static gpg_error_t
+note_bye (assuan_context_t ctx, char *line) {
+  conn_note (assuan_get_pointer (ctx), "BYE(%s)", line);
+  return 0;
+}
+
+/* BYE closes; what was said behind it is not heard.  */
+static void
+test_bye (void **state) {
+  (void) state;
+  for (int kind = 0; kind < N_CONN_KINDS; kind++) {
+    struct conn c;
+
+    conn_open (&c, (enum conn_kind) kind);
+    assert_err (assuan_register_bye_notify (c.ctx, note_bye), 0);
+    conn_note_commands (&c);
+    peer_say (c.out, "NOP\nBYE and thanks\nDONE a\nDONE b\n");
+    assert_err (conn_next (&c), 0);
+    assert_true (c.done);
+    peer_expect (c.in, "OK\nOK closing connection\n");
+    peer_expect_eof (c.in);
+    conn_expect_notes (&c, "PRE(NOP) POST(0,NOP) PRE(BYE) BYE(and thanks) POST(0,BYE)");
+    conn_free (&c);
+  }
+}
+
+/* A loop that calls once more after that hears the same; the descriptor's number may be
+ * another's by now.  */
+static void
+test_next_after_bye (void **state) {
+  (void) state;
+  /* deviation: lines after BYE are run, on a descriptor that is closed.  */
+  if (on_oracle ()) skip ();
+  for (int kind = 0; kind < N_CONN_KINDS; kind++) {
+    struct conn c;
+    int stranger;
+
+    conn_open (&c, (enum conn_kind) kind);
+    peer_say (c.out, "BYE\nDONE a\n");
+    assert_err (conn_next (&c), 0);
+    assert_true (c.done);
+    peer_expect (c.in, "OK closing connection\n");
+    stranger = open ("/dev/zero", O_RDWR | O_CLOEXEC);
+    for (int i = 0; i < 3; i++) {
+      assert_err (conn_next (&c), 0);
+      assert_true (c.done);
+    }
+    conn_expect_notes (&c, "");
+    if (loop_hooked ()) assert_int_equal (c.n_reads, 1);
+    conn_release (&c);
+    assert_int_not_equal (fcntl (stranger, F_GETFD), -1);
+    close (stranger);
+    conn_free (&c);
+  }
+}
+
+/* A command that said good-bye to its client: the flag closes as BYE does.  */
+static gpg_error_t
+cmd_kick (assuan_context_t ctx, char *line) {
+  (void) line;
+  assuan_set_flag (ctx, ASSUAN_FORCE_CLOSE, 1);
+  return assuan_process_done (ctx, ERR (GPG_ERR_FORBIDDEN));
+}
+
+static void
+test_force_close (void **state) {
+  struct conn c;
+
+  (void) state;
+  conn_open (&c, CONN_SOCKET);
+  assert_err (assuan_register_command (c.ctx, "KICK", cmd_kick, NULL), 0);
+  peer_say (c.out, "DONE a\nKICK\n");
+  assert_err (conn_next (&c), 0);
+  assert_true (c.done);
+  peer_expect (c.in, "OK\n");
+  peer_expect_err (c.in, ERR (GPG_ERR_FORBIDDEN), "[closing connection]");
+  peer_expect_eof (c.in);
+  conn_free (&c);
+}
+
+/* A client that leaves without reading what was sent resets the connection: the loop ends,
+ * with an error or with done.  */
+static void
+test_reset (void **state) {
+  struct conn c;
+
+  (void) state;
+  conn_open (&c, CONN_SOCKET);
+  peer_say (c.out, "DONE a\n");
+  conn_turns (&c);
+  /* The OK was not read.  */
+  conn_hang_up (&c);
+  conn_next (&c);
+  assert_true (c.rc || c.done);
+  if (c.rc) assert_code (c.rc, GPG_ERR_ECONNRESET);
+  conn_free (&c);
+}
+
+/* The whole loop comes to rest when all have left.  */
+static void
+test_loop_ends (void **state) {
+  struct conn conns[4];
+
+  (void) state;
+  for (int kind = 0; kind < N_CONN_KINDS; kind++) {
+    conn_open (&conns[kind], (enum conn_kind) kind);
+    peer_say (conns[kind].out, kind % 2 ? "DONE a\nBYE\n" : "DONE a\n");
+    conn_half_close (&conns[kind]);
+  }
+  loop_run (conns, 4);
+  for (int i = 0; i < 4; i++) {
+    assert_true (conns[i].done);
+    assert_err (conns[i].rc, 0);
+    conn_expect_notes (&conns[i], "DONE(a)");
+    conn_free (&conns[i]);
+  }
+}
+
+int
+main (void) {
+  const struct CMUnitTest tests[] = {
+    loop_test (test_eof),
+    loop_test (test_lines_before_eof),
+    loop_test (test_half_line_before_eof),
+    loop_test (test_eof_while_pending),
+    loop_test (test_eof_then_cancelled),
+    loop_test (test_eof_behind_kept_lines),
+    loop_test (test_release_with_kept_lines),
+    loop_test (test_gone_while_pending),
+    loop_test (test_bye),
+    loop_test (test_next_after_bye),
+    loop_test (test_force_close),
+    loop_test (test_reset),
+    loop_test (test_loop_ends),
+  };
+
+  return suite_run (tests);
+}
