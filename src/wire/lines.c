@@ -75,7 +75,7 @@ scan_line (struct eva__wire_lines *l) {
 int
 eva__wire_lines_peek (struct eva__wire_lines *l, char **ret_line, size_t *ret_len) {
   if (l->skipping) skip (l);
-  if (!l->skipping && !l->found && !l->too_long) scan_line (l);
+  if (!l->found && !l->too_long) scan_line (l); /* while skipping, nothing is left to scan */
 
   if (l->too_long) return EVA_E_LINE_TOO_LONG;
   if (!l->found) return 0;

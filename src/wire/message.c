@@ -113,7 +113,7 @@ eva__wire_parse_answer (char *line, size_t len, struct eva__wire_message *ret) {
     set_text (ret, line + 3, end);
   } else if (starts_with_any_case (line, "CAN")) {
     ret->kind = EVA__WIRE_CANCEL;
-    set_text (ret, line + 3, end);
+    set_text (ret, end, end);
   }
 }
 

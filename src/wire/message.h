@@ -16,7 +16,7 @@ enum eva__wire_kind {
   EVA__WIRE_COMMAND, /* word: the command, text: its arguments */
   EVA__WIRE_DATA,    /* text: the data, still escaped */
   EVA__WIRE_END,     /* text: what follows */
-  EVA__WIRE_CANCEL,  /* likewise */
+  EVA__WIRE_CANCEL,
   EVA__WIRE_OK,      /* text: what follows */
   EVA__WIRE_ERR,     /* code and text */
   EVA__WIRE_STATUS,  /* word and text, which begins with the word */
