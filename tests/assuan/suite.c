@@ -29,8 +29,8 @@ on_oracle (void) {
   return library && !strcmp (library, "oracle");
 }
 
-/* A wrong search path would run both halves on one library, and nobody would notice: compare where the library came from with
- * where it should come from.  */
+/* A wrong search path would run both halves on one library, and nobody would notice: compare where
+ * the library came from with where it should come from.  */
 static void
 check_library (void) {
   const char *wanted = getenv ("EVA_TEST_LIBRARY_DIR");
@@ -38,8 +38,9 @@ check_library (void) {
   Dl_info info;
 
   if (!wanted) return;
-  if (!dladdr (dlsym (RTLD_DEFAULT, "assuan_new"), &info) || !realpath (info.dli_fname, found_path) ||
-      !realpath (wanted, wanted_path) || strncmp (found_path, wanted_path, strlen (wanted_path))) {
+  if (!dladdr (dlsym (RTLD_DEFAULT, "assuan_new"), &info) || !realpath (info.dli_fname, found_path)
+      || !realpath (wanted, wanted_path)
+      || strncmp (found_path, wanted_path, strlen (wanted_path))) {
     fprintf (stderr, "the library under test does not come from %s\n", wanted);
     exit (99);
   }
@@ -63,7 +64,8 @@ count_fds (void) {
   int n = 0;
 
   if (!dir) return -1;
-  while (readdir (dir)) n++;
+  while (readdir (dir))
+    n++;
   closedir (dir);
   return n;
 }
@@ -129,11 +131,12 @@ suite_tmpfile (const char *name) {
 }
 
 void
-suite_assert_err (gpg_error_t rc, gpg_error_t expected, const char *what, const char *file, int line) {
+suite_assert_err (gpg_error_t rc, gpg_error_t expected, const char *what, const char *file,
+                  int line) {
   if (rc == expected) return;
-  print_error ("%s is %u (%s, code %d, %s), not %u (%s, code %d, %s)\n", what, rc, gpg_strerror (rc),
-               gpg_err_code (rc), gpg_strsource (rc), expected, gpg_strerror (expected), gpg_err_code (expected),
-               gpg_strsource (expected));
+  print_error ("%s is %u (%s, code %d, %s), not %u (%s, code %d, %s)\n", what, rc,
+               gpg_strerror (rc), gpg_err_code (rc), gpg_strsource (rc), expected,
+               gpg_strerror (expected), gpg_err_code (expected), gpg_strsource (expected));
   _fail (file, line);
 }
 
@@ -281,8 +284,8 @@ void
 suite_peer_expect_err (int fd, gpg_error_t err, const char *text, const char *file, int line) {
   char expected[2000];
 
-  snprintf (expected, sizeof expected, "ERR %u %.50s <%.30s>%s%s\n", err, gpg_strerror (err), gpg_strsource (err),
-            text ? " - " : "", text ? text : "");
+  snprintf (expected, sizeof expected, "ERR %u %.50s <%.30s>%s%s\n", err, gpg_strerror (err),
+            gpg_strsource (err), text ? " - " : "", text ? text : "");
   suite_peer_expect (fd, expected, strlen (expected), file, line);
 }
 
@@ -308,7 +311,8 @@ suite_peer_read_all (int fd, void *buf, size_t size, const char *file, int line)
   size_t len = 0;
   ssize_t n = -1;
 
-  while (len < size && (n = read_some (fd, (char *) buf + len, size - len)) > 0) len += (size_t) n;
+  while (len < size && (n = read_some (fd, (char *) buf + len, size - len)) > 0)
+    len += (size_t) n;
   if (n) {
     print_octets ("no end of file after", buf, len);
     _fail (file, line);
@@ -429,7 +433,8 @@ server_shut (struct server *s) {
   }
 }
 
-/* The end of a hung server's thread would never come: wait for it with a limit, so that the test fails instead.  */
+/* The end of a hung server's thread would never come: wait for it with a limit, so that the test
+ * fails instead.  */
 void
 server_join (struct server *s) {
   struct timespec deadline;

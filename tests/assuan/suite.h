@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Helpers of the dual suite: programs that use nothing but <assuan.h> and run twice, on the reference libassuan and on ours.
+/* Helpers of the dual suite: programs that use nothing but <assuan.h> and run twice, on the
+ * reference libassuan and on ours.
  *
- * A test asserts what a user notices: octets on the wire and results of calls.  Where we differ on purpose the test asks
- * on_oracle () and asserts both sides.  Every test runs between suite_setup and suite_teardown (macro suite_test), which
- * compare the descriptors and children before and after it.
+ * A test asserts what a user notices: octets on the wire and results of calls.  Where we differ on
+ * purpose the test asks on_oracle () and asserts both sides.  Every test runs between suite_setup
+ * and suite_teardown (macro suite_test), which compare the descriptors and children before and
+ * after it.
  *
- * Assertions belong into the test's own thread: a handler runs in the server's thread, so it records what it saw and the test
- * asserts it after server_stop (), which joins the thread.  */
+ * Assertions belong into the test's own thread: a handler runs in the server's thread, so it
+ * records what it saw and the test asserts it after server_stop (), which joins the thread.  */
 
 #ifndef EVA_TESTS_ASSUAN_SUITE_H
 #define EVA_TESTS_ASSUAN_SUITE_H
@@ -24,17 +26,17 @@
 
 #include <assuan.h>
 
-/* How long a helper waits for octets before it calls that a hang.  Nothing depends on its value.  */
+/* How long a helper waits before it calls that a hang.  Nothing depends on its value.  */
 #define SUITE_TIMEOUT_MS 30000
 
-/* The error source that every program of the suite runs with (assuan_set_gpg_err_source in suite_init).  */
+/* The error source that every program of the suite runs with; suite_init sets it.  */
 #define SUITE_SOURCE GPG_ERR_SOURCE_USER_2
 
-/* True if this run is on the reference library (environment EVA_TEST_LIBRARY=oracle), false on ours.  */
+/* True if this run is on the reference library (EVA_TEST_LIBRARY=oracle), false on ours.  */
 bool on_oracle (void);
 
-/* What main does first: refuse to run on another library than the one named in the environment, ignore SIGPIPE as daemons do
- * (a test may set it otherwise for its time), set the error source.  */
+/* What main does first: refuse to run on another library than the one named in the environment,
+ * ignore SIGPIPE as daemons do (a test may set it otherwise for its time), set the error source. */
 void suite_init (void);
 
 #define suite_run(tests) (suite_init (), cmocka_run_group_tests (tests, NULL, NULL))
@@ -46,36 +48,39 @@ int suite_teardown (void **state);
 /* Number of open descriptors of this process.  */
 int count_fds (void);
 
-/* A directory for this test alone, made at the first call, removed with the files in it by the teardown.  Short enough for
- * socket addresses.  */
+/* A directory for this test alone, made at the first call, removed with the files in it by the
+ * teardown.  Short enough for socket addresses.  */
 const char *suite_tmpdir (void);
 /* "<that directory>/NAME" in a buffer that lives until the teardown.  */
 const char *suite_tmpfile (const char *name);
 
 /* Error values.  assert_err compares code and source; assert_code only the code.  */
-#define ERR(code) gpg_err_make (SUITE_SOURCE, (code))
+#define ERR(code)                gpg_err_make (SUITE_SOURCE, (code))
 #define assert_err(rc, expected) suite_assert_err ((rc), (expected), #rc, __FILE__, __LINE__)
-#define assert_code(rc, code) \
+#define assert_code(rc, code)                                                                      \
   suite_assert_err (gpg_err_code (rc), (gpg_error_t) (code), #rc, __FILE__, __LINE__)
-void suite_assert_err (gpg_error_t rc, gpg_error_t expected, const char *what, const char *file, int line);
+void suite_assert_err (gpg_error_t rc, gpg_error_t expected, const char *what, const char *file,
+                       int line);
 
 /* A context with the suite's error source; the test fails if there is none.  */
 assuan_context_t new_context (void);
-/* A client context connected to FD (assuan_socket_connect_fd); it owns FD.  The peer's greeting must be on its way.  */
+/* A client context connected to FD (assuan_socket_connect_fd); it owns FD.  The peer's greeting
+ * must be on its way.  */
 assuan_context_t new_client (int fd, unsigned int flags);
 /* The two ends of a new stream socketpair or of a pipe, close-on-exec.  */
 void new_socketpair (int fds[2]);
 void new_pipe (int fds[2]);
 
-/* The test as raw peer: send octets; expect exactly these octets next; expect the end of file.  Strings, unless a length is
- * given.  A mismatch shows both sides escaped.  */
+/* The test as raw peer: send octets; expect exactly these octets next; expect the end of file.
+ * Strings, unless a length is given.  A mismatch shows both sides escaped.  */
 #define peer_say(fd, text) suite_peer_send ((fd), (text), strlen (text), __FILE__, __LINE__)
-#define peer_send(fd, buf, len) suite_peer_send ((fd), (buf), (len), __FILE__, __LINE__)
+#define peer_send(fd, buf, len)          suite_peer_send ((fd), (buf), (len), __FILE__, __LINE__)
 #define peer_expect(fd, text) suite_peer_expect ((fd), (text), strlen (text), __FILE__, __LINE__)
 #define peer_expect_octets(fd, buf, len) suite_peer_expect ((fd), (buf), (len), __FILE__, __LINE__)
-#define peer_expect_eof(fd) suite_peer_expect_eof ((fd), __FILE__, __LINE__)
+#define peer_expect_eof(fd)              suite_peer_expect_eof ((fd), __FILE__, __LINE__)
 /* An ERR line for ERR as a server must write it, with " - TEXT" unless TEXT is NULL.  */
-#define peer_expect_err(fd, err, text) suite_peer_expect_err ((fd), (err), (text), __FILE__, __LINE__)
+#define peer_expect_err(fd, err, text)                                                             \
+  suite_peer_expect_err ((fd), (err), (text), __FILE__, __LINE__)
 /* One line, whatever it is, without its LF, into BUF as a string; returns its length.  */
 #define peer_read_line(fd, buf, size) suite_peer_read_line ((fd), (buf), (size), __FILE__, __LINE__)
 /* All that comes up to the end of file, at most SIZE octets; returns their number.  */
@@ -91,8 +96,8 @@ size_t suite_peer_read_all (int fd, void *buf, size_t size, const char *file, in
 /* Send one descriptor along with the octets TEXT (not empty).  */
 void peer_send_fd (int sock, const char *text, int fd);
 
-/* A blocking server in a thread of its own, as the daemons write it: init, prepare, then accept and process until accept
- * returns non-zero.  */
+/* A blocking server in a thread of its own, as the daemons write it: init, prepare, then accept and
+ * process until accept returns non-zero.  */
 enum server_kind {
   SERVER_SOCKET,    /* one end of a socketpair, ASSUAN_SOCKET_SERVER_ACCEPTED */
   SERVER_FDPASSING, /* the same with ASSUAN_SOCKET_SERVER_FDPASSING */
@@ -117,27 +122,29 @@ struct server {
   enum server_kind kind;
 };
 
-/* PREPARE (may be NULL) registers commands and the like before the first accept; ARG is handed to it and becomes the context's
- * pointer (assuan_get_pointer).  server_start consumes the default greeting; server_start_raw leaves it to the test.  */
+/* PREPARE (may be NULL) registers commands and the like before the first accept; ARG is handed to
+ * it and becomes the context's pointer (assuan_get_pointer).  server_start consumes the default
+ * greeting; server_start_raw leaves it to the test.  */
 typedef void (*server_prepare_t) (assuan_context_t ctx, void *arg);
 void server_start (struct server *s, enum server_kind kind, server_prepare_t prepare, void *arg);
-void server_start_raw (struct server *s, enum server_kind kind, server_prepare_t prepare, void *arg);
-/* Only the context and the descriptors, no thread: for tests that call accept and process themselves.  */
+void server_start_raw (struct server *s, enum server_kind kind, server_prepare_t prepare,
+                       void *arg);
+/* Only the context and the descriptors, no thread: for tests that call accept and process.  */
 void server_make (struct server *s, enum server_kind kind);
 /* Consume the default greeting, whose pid is ours.  */
 void server_expect_greeting (struct server *s);
 /* Close our side, then wait for the thread to end and release the context.  */
 void server_stop (struct server *s);
-/* The parts of it: shut our writing side (the server sees the end of file, we still read), wait for the thread, release.  */
+/* The parts of it: shut our writing side (the server sees the end of file, we still read), wait for
+ * the thread, release.  */
 void server_shut (struct server *s);
 void server_join (struct server *s);
 void server_free (struct server *s);
 
 /* Say TEXT and expect ANSWER, the bread and butter of the server tests.  */
-#define server_ask(s, text, answer) \
-  (peer_say ((s)->out, (text)), peer_expect ((s)->in, (answer)))
+#define server_ask(s, text, answer) (peer_say ((s)->out, (text)), peer_expect ((s)->in, (answer)))
 /* Say TEXT and expect an ERR line of the suite's source.  */
-#define server_ask_err(s, text, code, detail) \
+#define server_ask_err(s, text, code, detail)                                                      \
   (peer_say ((s)->out, (text)), peer_expect_err ((s)->in, ERR (code), (detail)))
 
 #endif /* EVA_TESTS_ASSUAN_SUITE_H */
