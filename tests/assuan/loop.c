@@ -185,6 +185,7 @@ inquired (void *arg, gpg_error_t rc, unsigned char *buf, size_t len) {
   struct conn_inquiry *q = &c->inquiry;
   size_t n = len < sizeof q->data ? len : sizeof q->data;
 
+  c->asking = false;
   q->n_calls++;
   q->rc = rc;
   q->len = len;
@@ -196,6 +197,7 @@ inquired (void *arg, gpg_error_t rc, unsigned char *buf, size_t len) {
   if (q->again) {
     q->ext_rc = assuan_inquire_ext (c->ctx, q->again, q->maxlen, inquired, c);
     q->again = NULL;
+    c->asking = !q->ext_rc;
     return 0;
   }
   c->pending = !q->finish;
@@ -210,6 +212,7 @@ cmd_inq (assuan_context_t ctx, char *line) {
   c->pending = true;
   c->inquiry.ext_rc =
       assuan_inquire_ext (ctx, *line ? line : "KEYDATA", c->inquiry.maxlen, inquired, c);
+  c->asking = !c->inquiry.ext_rc;
   return c->inquiry.ext_rc;
 }
 

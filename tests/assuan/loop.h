@@ -45,7 +45,8 @@ struct conn {
   int out;      /* what the test writes to; the same as IN unless CONN_PIPE */
   int fd;       /* the server's descriptor that the loop watches */
   int fd_out;   /* the server's other descriptor, the same as FD unless CONN_PIPE */
-  bool pending; /* an asynchronous command waits for conn_finish */
+  bool pending; /* a command waits for conn_finish or for its inquiry */
+  bool asking;  /* it is an inquiry */
 
   gpg_error_t rc; /* of the last assuan_process_next */
   bool done;
