@@ -131,6 +131,11 @@ suite_tmpfile (const char *name) {
 }
 
 void
+suite_skipped (const char *test) {
+  print_message ("# skipped: %s\n", test);
+}
+
+void
 suite_assert_err (gpg_error_t rc, gpg_error_t expected, const char *what, const char *file,
                   int line) {
   if (rc == expected) return;
@@ -339,6 +344,35 @@ peer_send_fd (int sock, const char *text, int fd) {
   header->cmsg_len = CMSG_LEN (sizeof fd);
   memcpy (CMSG_DATA (header), &fd, sizeof fd);
   assert_int_equal (sendmsg (sock, &msg, MSG_NOSIGNAL), (int) strlen (text));
+}
+
+/* Notes.  */
+
+void
+note (struct notes *notes, const char *format, ...) {
+  va_list args;
+  int n;
+
+  va_start (args, format);
+  n = vsnprintf (notes->text + notes->len, sizeof notes->text - notes->len, format, args);
+  va_end (args);
+  if (n < 0 || notes->len + (size_t) n + 1 >= sizeof notes->text) return;
+  notes->len += (size_t) n;
+  notes->text[notes->len++] = '\n';
+  notes->text[notes->len] = 0;
+}
+
+const char *
+err_text (gpg_error_t err) {
+  static __thread char text[4][40];
+  static __thread unsigned int turn;
+  char *p = text[turn++ % 4];
+
+  if (!err || err == (gpg_error_t) -1)
+    strcpy (p, err ? "-1" : "0");
+  else
+    snprintf (p, sizeof text[0], "%d/%d", (int) gpg_err_code (err), (int) gpg_err_source (err));
+  return p;
 }
 
 /* The blocking server.  */

@@ -54,11 +54,24 @@ const char *suite_tmpdir (void);
 /* "<that directory>/NAME" in a buffer that lives until the teardown.  */
 const char *suite_tmpfile (const char *name);
 
+/* cmocka's own skip () reports "not ok - SKIP", which meson takes for a failure: say it in a comment
+ * line and leave the test.  Only for use in a test itself, before it holds anything.  */
+#undef skip
+#define skip()                                                                                     \
+  do {                                                                                             \
+    suite_skipped (__func__);                                                                      \
+    return;                                                                                        \
+  } while (0)
+void suite_skipped (const char *test);
+
+/* Where an assertion stands.  */
+#define SUITE_HERE __FILE__, __LINE__
+
 /* Error values.  assert_err compares code and source; assert_code only the code.  */
 #define ERR(code)                gpg_err_make (SUITE_SOURCE, (code))
-#define assert_err(rc, expected) suite_assert_err ((rc), (expected), #rc, __FILE__, __LINE__)
+#define assert_err(rc, expected) suite_assert_err ((rc), (expected), #rc, SUITE_HERE)
 #define assert_code(rc, code)                                                                      \
-  suite_assert_err (gpg_err_code (rc), (gpg_error_t) (code), #rc, __FILE__, __LINE__)
+  suite_assert_err (gpg_err_code (rc), (gpg_error_t) (code), #rc, SUITE_HERE)
 void suite_assert_err (gpg_error_t rc, gpg_error_t expected, const char *what, const char *file,
                        int line);
 
@@ -73,18 +86,17 @@ void new_pipe (int fds[2]);
 
 /* The test as raw peer: send octets; expect exactly these octets next; expect the end of file.
  * Strings, unless a length is given.  A mismatch shows both sides escaped.  */
-#define peer_say(fd, text) suite_peer_send ((fd), (text), strlen (text), __FILE__, __LINE__)
-#define peer_send(fd, buf, len)          suite_peer_send ((fd), (buf), (len), __FILE__, __LINE__)
-#define peer_expect(fd, text) suite_peer_expect ((fd), (text), strlen (text), __FILE__, __LINE__)
-#define peer_expect_octets(fd, buf, len) suite_peer_expect ((fd), (buf), (len), __FILE__, __LINE__)
-#define peer_expect_eof(fd)              suite_peer_expect_eof ((fd), __FILE__, __LINE__)
+#define peer_say(fd, text)               suite_peer_send ((fd), (text), strlen (text), SUITE_HERE)
+#define peer_send(fd, buf, len)          suite_peer_send ((fd), (buf), (len), SUITE_HERE)
+#define peer_expect(fd, text)            suite_peer_expect ((fd), (text), strlen (text), SUITE_HERE)
+#define peer_expect_octets(fd, buf, len) suite_peer_expect ((fd), (buf), (len), SUITE_HERE)
+#define peer_expect_eof(fd)              suite_peer_expect_eof ((fd), SUITE_HERE)
 /* An ERR line for ERR as a server must write it, with " - TEXT" unless TEXT is NULL.  */
-#define peer_expect_err(fd, err, text)                                                             \
-  suite_peer_expect_err ((fd), (err), (text), __FILE__, __LINE__)
+#define peer_expect_err(fd, err, text) suite_peer_expect_err ((fd), (err), (text), SUITE_HERE)
 /* One line, whatever it is, without its LF, into BUF as a string; returns its length.  */
-#define peer_read_line(fd, buf, size) suite_peer_read_line ((fd), (buf), (size), __FILE__, __LINE__)
+#define peer_read_line(fd, buf, size) suite_peer_read_line ((fd), (buf), (size), SUITE_HERE)
 /* All that comes up to the end of file, at most SIZE octets; returns their number.  */
-#define peer_read_all(fd, buf, size) suite_peer_read_all ((fd), (buf), (size), __FILE__, __LINE__)
+#define peer_read_all(fd, buf, size) suite_peer_read_all ((fd), (buf), (size), SUITE_HERE)
 
 void suite_peer_send (int fd, const void *buf, size_t len, const char *file, int line);
 void suite_peer_expect (int fd, const void *expected, size_t len, const char *file, int line);
@@ -95,6 +107,16 @@ size_t suite_peer_read_all (int fd, void *buf, size_t size, const char *file, in
 
 /* Send one descriptor along with the octets TEXT (not empty).  */
 void peer_send_fd (int sock, const char *text, int fd);
+
+/* What handlers saw, one entry after the other, for the test to compare after server_stop.  An
+ * entry is FORMAT's text and a LF; text that does not fit any more is dropped.  */
+struct notes {
+  size_t len;
+  char text[8192];
+};
+void note (struct notes *notes, const char *format, ...) __attribute__ ((format (printf, 2, 3)));
+/* An error value as text for a note: "0", "-1" or "CODE/SOURCE" in decimal.  */
+const char *err_text (gpg_error_t err);
 
 /* A blocking server in a thread of its own, as the daemons write it: init, prepare, then accept and
  * process until accept returns non-zero.  */
