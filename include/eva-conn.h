@@ -43,6 +43,10 @@ extern "C" {
 /* Octets of an input buffer: what one read can bring at the most.  */
 #define EVA_INPUT_SIZE 16384
 
+/* Octets of an output buffer, of which there are as many as the queued lines need.  These two lengths are all
+   that an eva_conn asks its allocator for while it works, queues of descriptors aside: an owner can keep a pool.  */
+#define EVA_OUTPUT_SIZE 8192
+
 /* Default of eva_conn_config.max_output_len: the octets that may wait to be sent.  */
 #define EVA_DEFAULT_MAX_OUTPUT ((size_t) 4 << 20)
 
@@ -178,7 +182,8 @@ int eva_conn_fed_fd (eva_conn *c, int fd);
    for half a line before the end of file; EVA_E_NOMEM and EVA_E_LIMIT if the CAN that a DRAINING client
    owes could not be queued: send output and call again.
    After an error the dialogue goes on.  A server whose request was too long or had no syntax owes the
-   client an eva_conn_err for it: the state is COMMAND.  */
+   client an eva_conn_err for it: the state is COMMAND.  Where it was a line of inquired data that was too long or
+   had a bad escape, the state is OVERFLOW.  */
 int eva_conn_next (eva_conn *c, struct eva_event *ret);
 
 /* Gets the next whole line as it stands, without looking at the state or changing it: for programs
@@ -190,6 +195,9 @@ int eva_conn_next_line (eva_conn *c, char **ret_line, size_t *ret_len);
 /* Shows the line that eva_conn_next or eva_conn_next_line would use next, and leaves it there.
    Returns 1, or 0 if no whole line is there.  */
 int eva_conn_peek (eva_conn *c, char **ret_line, size_t *ret_len);
+
+/* Returns 1 if a whole line waits behind the one that was handed out last, which stays valid; else 0.  */
+int eva_conn_has_line (const eva_conn *c);
 
 /* Returns 1 if the peer's end of file was fed, else 0; lines before it may still be waiting.  */
 int eva_conn_at_eof (const eva_conn *c);
@@ -207,7 +215,7 @@ int eva_conn_take_any_fd (eva_conn *c, int *ret_fd);
 /* All of these copy what they are given, end an open data line first, so that the order on the wire is
    the order of the calls, and return 0 or an error: EVA_E_STATE if the state forbids the line,
    EVA_E_LINE_TOO_LONG, EVA_E_TEXT, EVA_E_LIMIT above max_output_len, EVA_E_NOMEM, EVA_E_CLOSED.  After an error
-   nothing was queued.  TEXT may be NULL or empty.  */
+   nothing was queued.  TEXT may be NULL: then no blank is written either.  */
 
 /* Server: `OK TEXT`: the greeting, or success of the command.  Next state: IDLE.  */
 int eva_conn_ok (eva_conn *c, const char *text);

@@ -103,6 +103,17 @@ eva_conn_peek (eva_conn *c, char **ret_line, size_t *ret_len) {
   return eva__wire_lines_peek (&c->in, ret_line, ret_len) == 1;
 }
 
+int
+eva_conn_has_line (const eva_conn *c) {
+  const struct eva__wire_lines *l = &c->in;
+  size_t at = l->found ? l->scan : l->head;
+
+  if (!l->base) return 0;
+  if (l->found && !c->lent) return 1;
+  if (c->lent) at++;
+  return memchr (l->base + at, '\n', l->tail - at) != NULL;
+}
+
 /* Nothing but the end of file is left: half a line before it is an error, told first.  */
 static int
 finish (eva_conn *c) {
@@ -175,11 +186,21 @@ on_request (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
   return event (ret, EVA_EVENT_COMMAND, &m);
 }
 
+/* A server got a line that it cannot use.  In place of a request it is one, and is answered like one; within an answer
+   it spoils the answer, whose rest is swallowed.  */
+static void
+on_bad_line (eva_conn *c) {
+  if (c->state == EVA_STATE_INQUIRY) eva__conn_set_state (c, EVA_STATE_OVERFLOW);
+  if (c->config.role != EVA_ROLE_SERVER) return;
+  if (c->state == EVA_STATE_IDLE) eva__conn_set_state (c, EVA_STATE_COMMAND);
+}
+
 /* A server gets data that it inquired, and counts them.  */
 static int
 on_answer_data (eva_conn *c, struct eva_event *ret, struct eva__wire_message *m) {
   int rc = data_event (c, ret, m);
 
+  if (rc < 0) on_bad_line (c);
   if (rc < 0) return rc;
   if (c->inquiry_max && m->text_len > c->inquiry_max - c->inquiry_len) {
     eva__conn_set_state (c, EVA_STATE_OVERFLOW);
@@ -346,14 +367,6 @@ next_eof (eva_conn *c, struct eva_event *ret) {
   return 1;
 }
 
-/* An over-long line where a server expects a request is one, and is answered like one.  */
-static void
-on_too_long (eva_conn *c) {
-  if (c->config.role != EVA_ROLE_SERVER) return;
-  if (c->state == EVA_STATE_IDLE || c->state == EVA_STATE_STRAGGLER)
-    eva__conn_set_state (c, EVA_STATE_COMMAND);
-}
-
 int
 eva_conn_next (eva_conn *c, struct eva_event *ret) {
   char *line;
@@ -363,7 +376,7 @@ eva_conn_next (eva_conn *c, struct eva_event *ret) {
   end_loan (c);
   if (holds_lines (c) && eva__wire_lines_peek (&c->in, NULL, NULL)) return 0;
   rc = next_line (c, &line, &len);
-  if (rc == EVA_E_LINE_TOO_LONG) on_too_long (c);
+  if (rc == EVA_E_LINE_TOO_LONG) on_bad_line (c);
   if (rc < 0) return rc;
   return rc ? on_line (c, line, len, ret) : next_eof (c, ret);
 }

@@ -12,12 +12,12 @@
 /* Decimal digits of a 32-bit number and a NUL.  */
 #define CODE_SIZE 11
 
-/* A line in parts: WORD, a blank, TEXT; the blank and TEXT only if TEXT is not empty.  */
+/* A line in parts: WORD, a blank, TEXT; WORD alone if TEXT is NULL.  */
 static int
 say (eva_conn *c, const char *word, const char *text) {
   size_t word_len = strlen (word);
   size_t text_len = text ? strlen (text) : 0;
-  size_t len = word_len + (text_len ? 1 + text_len : 0);
+  size_t len = word_len + (text ? 1 + text_len : 0);
   char *dst;
   int rc;
 
@@ -27,7 +27,7 @@ say (eva_conn *c, const char *word, const char *text) {
   rc = eva__conn_queue_reserve (&c->out, &c->config, len + 1, &dst);
   if (rc) return rc;
   memcpy (dst, word, word_len);
-  if (text_len) {
+  if (text) {
     dst[word_len] = ' ';
     memcpy (dst + word_len + 1, text, text_len);
   }

@@ -20,7 +20,7 @@ drop_head (struct eva__conn_queue *q, const struct eva_conn_config *config) {
   q->head = chunk->next;
   if (!q->head) q->tail = NULL;
   /* The octets were wiped as they were sent or removed; only the header is left.  */
-  config->release (config->arg, chunk, EVA__CONN_CHUNK_SIZE);
+  config->release (config->arg, chunk, EVA_OUTPUT_SIZE);
 }
 
 /* Gives back chunks at the head that have nothing left.  The last one goes only if no data line is open in it.  */
@@ -37,7 +37,7 @@ eva__conn_queue_reserve (struct eva__conn_queue *q, const struct eva_conn_config
 
   if (q->len + q->open_len + n > config->max_output_len) return EVA_E_LIMIT;
   if (!chunk || chunk->end + q->open_len + n > EVA__CONN_CHUNK_ROOM) {
-    chunk = eva__conn_alloc (config, EVA__CONN_CHUNK_SIZE);
+    chunk = eva__conn_alloc (config, EVA_OUTPUT_SIZE);
     if (!chunk) return EVA_E_NOMEM;
     chunk->next = NULL;
     chunk->start = chunk->end = 0;

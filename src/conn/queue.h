@@ -9,16 +9,14 @@
 
 #include "eva-conn.h"
 
-/* Octets of a chunk with its header: eight long lines.  */
-#define EVA__CONN_CHUNK_SIZE 8192
-
+/* EVA_OUTPUT_SIZE octets with this header: eight long lines.  */
 struct eva__conn_chunk {
   struct eva__conn_chunk *next;
   size_t start; /* first octet not yet sent */
   size_t end;   /* behind the last whole line */
   char data[];
 };
-#define EVA__CONN_CHUNK_ROOM (EVA__CONN_CHUNK_SIZE - sizeof (struct eva__conn_chunk))
+#define EVA__CONN_CHUNK_ROOM (EVA_OUTPUT_SIZE - sizeof (struct eva__conn_chunk))
 
 /* Zero-initialized it is empty and owns nothing.  */
 struct eva__conn_queue {

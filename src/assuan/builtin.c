@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* builtin.c - the commands that every server has (Assuan manual, "Client requests").
+
+   OPTION and HELP have files of their own.  */
+
+#include "assuan/context.h"
+
+#include <string.h>
+
+static gpg_error_t
+nop (assuan_context_t ctx, char *line) {
+  (void) ctx;
+  (void) line;
+  return 0;
+}
+
+static gpg_error_t
+not_implemented (assuan_context_t ctx, char *line) {
+  (void) line;
+  return eva__ctx_error (ctx, GPG_ERR_NOT_IMPLEMENTED);
+}
+
+static gpg_error_t
+cancel (assuan_context_t ctx, char *line) {
+  if (ctx->notify.cancel) ctx->notify.cancel (ctx, line);
+  return eva__ctx_error (ctx, GPG_ERR_NOT_IMPLEMENTED);
+}
+
+static gpg_error_t
+bye (assuan_context_t ctx, char *line) {
+  if (ctx->notify.bye) ctx->notify.bye (ctx, line);
+  ctx->closing = true;
+  return 0;
+}
+
+static gpg_error_t
+reset (assuan_context_t ctx, char *line) {
+  gpg_error_t err = ctx->notify.reset ? ctx->notify.reset (ctx, line) : 0;
+
+  if (!err && !ctx->released) eva__ctx_close_fds (ctx);
+  return err;
+}
+
+/* INPUT and OUTPUT: *PLACE gets the new descriptor, unless NOTIFY is against it.  */
+static gpg_error_t
+set_fd (assuan_context_t ctx, char *line, assuan_fd_t *place, assuan_handler_t notify) {
+  assuan_fd_t old = *place;
+  assuan_fd_t fd;
+  gpg_error_t err = assuan_command_parse_fd (ctx, line, &fd);
+
+  if (err) return err;
+  *place = fd;
+  err = notify ? notify (ctx, line) : 0;
+  if (ctx->released) return err;
+  if (err) *place = old;
+  /* Whichever of the two is not kept would be open for ever.  */
+  if (old != fd) eva__io_sys_close (&ctx->sys, err ? fd : old);
+  return err;
+}
+
+static gpg_error_t
+input (assuan_context_t ctx, char *line) {
+  return set_fd (ctx, line, &ctx->input_fd, ctx->notify.input);
+}
+
+static gpg_error_t
+output (assuan_context_t ctx, char *line) {
+  return set_fd (ctx, line, &ctx->output_fd, ctx->notify.output);
+}
+
+static gpg_error_t
+no_handler (assuan_context_t ctx, char *line) {
+  (void) line;
+  return assuan_set_error (ctx, eva__ctx_error (ctx, GPG_ERR_ASSUAN_SERVER_FAULT),
+                           "no handler registered");
+}
+
+static const struct {
+  const char *name;
+  assuan_handler_t handler;
+  const char *help;
+} builtins[] = {
+  { "NOP", nop, "NOP\n\nDo nothing and answer OK." },
+  { "CANCEL", cancel, "CANCEL\n\nReserved by the protocol; not implemented." },
+  { "OPTION", eva__builtin_option,
+    "OPTION <name> [[=] <value>]\n\nSet an option of this connection.  The name may be prefixed with "
+    "two dashes." },
+  { "BYE", bye, "BYE\n\nClose the connection." },
+  { "AUTH", not_implemented, "AUTH\n\nReserved by the protocol; not implemented." },
+  { "RESET", reset,
+    "RESET\n\nReset the connection, but not its authentication.  Descriptors set with INPUT and "
+    "OUTPUT\nare closed." },
+  { "END", not_implemented, "END\n\nEnds the data that an inquiry asked for; no command by itself." },
+  { "HELP", eva__builtin_help,
+    "HELP [<command>]\n\nList all commands, or show the description of one." },
+  { "INPUT", input,
+    "INPUT FD[=<n>]\n\nTake the descriptor that was sent before, or descriptor <n> that was "
+    "inherited, for bulk input." },
+  { "OUTPUT", output,
+    "OUTPUT FD[=<n>]\n\nTake the descriptor that was sent before, or descriptor <n> that was "
+    "inherited, for bulk output." },
+};
+
+assuan_handler_t
+eva__builtin_handler (const char *name, const char **ret_help) {
+  for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
+    if (!strcmp (builtins[i].name, name)) {
+      *ret_help = builtins[i].help;
+      return builtins[i].handler;
+    }
+  return no_handler;
+}

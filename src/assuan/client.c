@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* client.c - commands and their replies.
+
+   A reply is read to its OK or ERR.  When a callback fails in the middle, the rest must not answer the next command: it is given up
+   (eva_conn_drain), and dropped before the next command is sent.  After an inquiry the server is known to be about to answer, so there
+   the rest is dropped at once.  */
+
+#include "assuan/context.h"
+#include "wire/escape.h"
+
+#include <string.h>
+
+/* What a caller of assuan_transact wants to see.  */
+struct callbacks {
+  gpg_error_t (*data) (void *, const void *, size_t);
+  void *data_arg;
+  gpg_error_t (*inquire) (void *, const char *);
+  void *inquire_arg;
+  gpg_error_t (*status) (void *, const char *);
+  void *status_arg;
+};
+
+/* --- Responses by hand ------------------------------------------------------------------------ */
+
+gpg_error_t
+assuan_client_read_response (assuan_context_t ctx, char **line_r, int *linelen_r) {
+  gpg_error_t err;
+  char *line;
+  size_t len;
+
+  if (!ctx || !line_r || !linelen_r) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  *line_r = NULL;
+  *linelen_r = 0;
+  do
+    err = eva__ctx_wait_line (ctx, &line, &len);
+  while (!err && !len);
+  if (err) return err;
+  if (len >= 2 && line[0] == 'D' && line[1] == ' ') {
+    eva__wire_unescape (line + 2, len - 2, false, &len);
+    len += 2;
+    line[len] = 0;
+  }
+  *line_r = line;
+  *linelen_r = (int) len;
+  return 0;
+}
+
+/* The keywords of responses.  */
+static const struct {
+  const char *word;
+  int word_len;
+  assuan_response_t response;
+} keywords[] = {
+  { "OK", 2, ASSUAN_RESPONSE_OK },           { "ERR", 3, ASSUAN_RESPONSE_ERROR },
+  { "S", 1, ASSUAN_RESPONSE_STATUS },        { "END", 3, ASSUAN_RESPONSE_END },
+  { "INQUIRE", 7, ASSUAN_RESPONSE_INQUIRE },
+};
+
+/* Finds the keyword at LINE that ends with the line or before a blank.  Returns its index, or -1.  */
+static int
+find_keyword (const char *line, int linelen) {
+  for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++) {
+    int len = keywords[i].word_len;
+    if (linelen >= len && !memcmp (line, keywords[i].word, (size_t) len)
+        && (linelen == len || line[len] == ' '))
+      return (int) i;
+  }
+  return -1;
+}
+
+gpg_error_t
+assuan_client_parse_response (assuan_context_t ctx, char *line, int linelen,
+                              assuan_response_t *response, int *off) {
+  int i;
+
+  *response = ASSUAN_RESPONSE_ERROR;
+  *off = 0;
+  if (linelen >= 1 && line[0] == '#') {
+    *response = ASSUAN_RESPONSE_COMMENT;
+    *off = 1;
+    return 0;
+  }
+  if (linelen >= 2 && line[0] == 'D' && line[1] == ' ') {
+    *response = ASSUAN_RESPONSE_DATA;
+    *off = 2; /* further blanks are data */
+    return 0;
+  }
+  i = find_keyword (line, linelen);
+  if (i < 0) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_RESPONSE);
+  *response = keywords[i].response;
+  *off = keywords[i].word_len;
+  if (*response == ASSUAN_RESPONSE_END) return 0;
+  while (*off < linelen && line[*off] == ' ')
+    ++*off;
+  return 0;
+}
+
+/* --- Giving up -------------------------------------------------------------------------------- */
+
+/* Drops what is left of a reply that was given up.  */
+static gpg_error_t
+drain (assuan_context_t ctx) {
+  while (eva__ctx_is_connected (ctx) && eva_conn_get_state (ctx->conn) == EVA_STATE_DRAINING) {
+    struct eva_event ev;
+    gpg_error_t err = eva__ctx_wait_event (ctx, &ev);
+    if (err) return err;
+  }
+  return 0;
+}
+
+/* Gives up the reply under way because of ERR, which is returned.  */
+static gpg_error_t
+give_up (assuan_context_t ctx, gpg_error_t err) {
+  if (!eva__ctx_is_connected (ctx) || eva_conn_drain (ctx->conn)) return err;
+  eva__ctx_said (ctx, 0);
+  return err;
+}
+
+/* --- Transactions ----------------------------------------------------------------------------- */
+
+static gpg_error_t
+on_data (assuan_context_t ctx, const struct callbacks *cb, const struct eva_event *ev) {
+  const char *data = ev->type == EVA_EVENT_END ? NULL : ev->text;
+  size_t len = ev->type == EVA_EVENT_END ? 0 : ev->text_len;
+
+  if (!cb->data) return eva__ctx_error (ctx, GPG_ERR_ASS_NO_DATA_CB);
+  return cb->data (cb->data_arg, data, len);
+}
+
+static gpg_error_t
+on_status (const struct callbacks *cb, const char *text) {
+  return cb->status ? cb->status (cb->status_arg, text) : 0;
+}
+
+/* Answers an inquiry.  On failure the rest of the reply, which is due now, is dropped.  */
+static gpg_error_t
+on_inquire (assuan_context_t ctx, const struct callbacks *cb, const struct eva_event *ev) {
+  gpg_error_t err = eva__ctx_error (ctx, GPG_ERR_ASS_NO_INQUIRE_CB);
+
+  if (cb->inquire) {
+    err = cb->inquire (cb->inquire_arg, ev->text);
+    if (ctx->released) return err;
+  }
+  if (!err) return assuan_send_data (ctx, NULL, 0);
+  /* Without a callback there is nothing to refuse: the server gets no data.  */
+  if (!cb->inquire) assuan_send_data (ctx, NULL, 0);
+  give_up (ctx, err);
+  drain (ctx);
+  return err;
+}
+
+static gpg_error_t
+on_error (assuan_context_t ctx, const struct eva_event *ev) {
+  return ev->code ? ev->code : eva__ctx_error (ctx, GPG_ERR_ASS_INV_RESPONSE);
+}
+
+/* Handles an event of a reply.  Stores at RET_DONE whether it was the last.  */
+static gpg_error_t
+on_event (assuan_context_t ctx, const struct callbacks *cb, const struct eva_event *ev,
+          bool *ret_done) {
+  *ret_done = false;
+  switch (ev->type) {
+  case EVA_EVENT_OK:
+    *ret_done = true;
+    return 0;
+  case EVA_EVENT_ERR:
+    *ret_done = true;
+    return on_error (ctx, ev);
+  case EVA_EVENT_DATA:
+  case EVA_EVENT_END:
+    return on_data (ctx, cb, ev);
+  case EVA_EVENT_INQUIRE:
+    return on_inquire (ctx, cb, ev);
+  case EVA_EVENT_STATUS:
+    return on_status (cb, ev->text);
+  case EVA_EVENT_COMMENT:
+    return ctx->flags.convey_comments ? on_status (cb, ev->text) : 0;
+  default:
+    return 0;
+  }
+}
+
+/* Reads the reply.  */
+static gpg_error_t
+read_reply (assuan_context_t ctx, const struct callbacks *cb) {
+  for (;;) {
+    struct eva_event ev;
+    bool done;
+    gpg_error_t err = eva__ctx_wait_event (ctx, &ev);
+    if (err) {
+      /* The stream is broken or at its end, so there is no rest to drop.  */
+      if (ctx->conn) eva_conn_forget (ctx->conn);
+      return err;
+    }
+    err = on_event (ctx, cb, &ev, &done);
+    if (ctx->released || done) return err;
+    if (err) return give_up (ctx, err);
+  }
+}
+
+/* Sends COMMAND.  Stores at RET_SILENT whether it gets no reply.  */
+static gpg_error_t
+send_command (assuan_context_t ctx, const char *command, bool *ret_silent) {
+  char buf[EVA_LINE_SIZE];
+  gpg_error_t err;
+  int rc;
+
+  err = drain (ctx);
+  if (!err) err = eva__ctx_may_say (ctx);
+  if (err) return err;
+  *ret_silent = !*command || *command == '#';
+  if (eva_conn_get_state (ctx->conn) == EVA_STATE_ANSWERING)
+    return eva__ctx_error (ctx, GPG_ERR_ASS_NESTED_COMMANDS);
+  rc = eva_conn_command (ctx->conn, eva__ctx_cut (command, 0, buf));
+  err = eva__ctx_said (ctx, rc);
+  if (err && !rc) eva_conn_forget (ctx->conn);
+  return err;
+}
+
+gpg_error_t
+assuan_transact (assuan_context_t ctx, const char *command,
+                 gpg_error_t (*data_cb) (void *, const void *, size_t), void *data_cb_arg,
+                 gpg_error_t (*inquire_cb) (void *, const char *), void *inquire_cb_arg,
+                 gpg_error_t (*status_cb) (void *, const char *), void *status_cb_arg) {
+  const struct callbacks cb = { data_cb,        data_cb_arg, inquire_cb,
+                                inquire_cb_arg, status_cb,   status_cb_arg };
+  gpg_error_t err;
+  bool silent;
+
+  if (!ctx || !command) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  eva__ctx_enter (ctx);
+  err = send_command (ctx, command, &silent);
+  if (!err && !silent) err = read_reply (ctx, &cb);
+  eva__ctx_leave (ctx);
+  return err;
+}
+
+/* --- Greeting --------------------------------------------------------------------------------- */
+
+gpg_error_t
+eva__ctx_hear_greeting (assuan_context_t ctx) {
+  for (;;) {
+    struct eva_event ev;
+    gpg_error_t err = eva__ctx_wait_event (ctx, &ev);
+    if (gpg_err_code (err) == GPG_ERR_ASS_GENERAL)
+      return eva__ctx_error (ctx, GPG_ERR_ASS_CONNECT_FAILED); /* a reply, but no greeting */
+    if (err || ev.type == EVA_EVENT_OK) return err;
+    if (ev.type != EVA_EVENT_COMMENT && ev.type != EVA_EVENT_SKIPPED) {
+      eva__ctx_log (ctx, ASSUAN_LOG_SYSIO, "can't connect server: `%s'", ev.text);
+      return eva__ctx_error (ctx, GPG_ERR_ASS_CONNECT_FAILED);
+    }
+  }
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* command.c - the commands that a server knows, and what it tells the program of.  */
+
+#include "assuan/context.h"
+
+#include <string.h>
+
+#define FIRST_SIZE 64
+
+/* The commands that every server has, in the order in which HELP shows them.  */
+static const char *const builtin_names[]
+    = { "NOP", "CANCEL", "OPTION", "BYE", "AUTH", "RESET", "END", "HELP" };
+
+static char
+lower (char c) {
+  return c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
+}
+
+/* Compares without regard to ASCII case, whatever the locale.  */
+static bool
+same_name (const char *a, const char *b) {
+  for (; *a && lower (*a) == lower (*b); a++, b++)
+    ;
+  return *a == *b;
+}
+
+struct eva__command *
+eva__ctx_find_command (assuan_context_t ctx, const char *name) {
+  struct eva__command *found = NULL;
+
+  for (size_t i = 0; i < ctx->n_commands; i++) {
+    if (!strcmp (ctx->commands[i].name, name)) return &ctx->commands[i];
+    if (!found && same_name (ctx->commands[i].name, name)) found = &ctx->commands[i];
+  }
+  return found;
+}
+
+/* Makes room for one more command.  The running command's entry may move along.  */
+static gpg_error_t
+grow (assuan_context_t ctx) {
+  size_t size = ctx->commands_size ? 2 * ctx->commands_size : FIRST_SIZE;
+  struct eva__command *commands = eva__ctx_malloc (ctx, size * sizeof *commands);
+
+  if (!commands) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+  if (ctx->n_commands) memcpy (commands, ctx->commands, ctx->n_commands * sizeof *commands);
+  if (ctx->command) ctx->command = commands + (ctx->command - ctx->commands);
+  eva__ctx_free (ctx, ctx->commands);
+  ctx->commands = commands;
+  ctx->commands_size = size;
+  return 0;
+}
+
+gpg_error_t
+assuan_register_command (assuan_context_t ctx, const char *cmd_string, assuan_handler_t handler,
+                         const char *help_string) {
+  struct eva__command *command;
+  const char *builtin_help = NULL;
+
+  if (!ctx || !cmd_string || !*cmd_string) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  command = eva__ctx_find_command (ctx, cmd_string);
+  if (!command) {
+    gpg_error_t err = ctx->n_commands == ctx->commands_size ? grow (ctx) : 0;
+    if (err) return err;
+    command = &ctx->commands[ctx->n_commands++];
+  }
+  *command = (struct eva__command) { .name = cmd_string, .help = help_string, .handler = handler };
+  if (handler) return 0;
+  command->is_builtin = true;
+  command->handler = eva__builtin_handler (cmd_string, &builtin_help);
+  if (!help_string) command->help = builtin_help;
+  return 0;
+}
+
+gpg_error_t
+eva__ctx_register_builtins (assuan_context_t ctx) {
+  gpg_error_t err = 0;
+
+  for (size_t i = 0; !err && i < sizeof builtin_names / sizeof *builtin_names; i++)
+    if (!eva__ctx_find_command (ctx, builtin_names[i]))
+      err = assuan_register_command (ctx, builtin_names[i], NULL, NULL);
+  return err;
+}
+
+const char *
+assuan_get_command_name (assuan_context_t ctx) {
+  return ctx && ctx->command ? ctx->command->name : NULL;
+}
+
+/* --- Notifications ---------------------------------------------------------------------------- */
+
+gpg_error_t
+assuan_register_pre_cmd_notify (assuan_context_t ctx,
+                                gpg_error_t (*fnc) (assuan_context_t, const char *cmd)) {
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  ctx->notify.pre_cmd = fnc;
+  return 0;
+}
+
+gpg_error_t
+assuan_register_post_cmd_notify (assuan_context_t ctx, void (*fnc) (assuan_context_t, gpg_error_t)) {
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  ctx->notify.post_cmd = fnc;
+  return 0;
+}
+
+gpg_error_t
+assuan_register_option_handler (assuan_context_t ctx, gpg_error_t (*fnc) (assuan_context_t, const char *,
+                                                                          const char *)) {
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  ctx->notify.option = fnc;
+  return 0;
+}
+
+gpg_error_t
+assuan_register_bye_notify (assuan_context_t ctx, assuan_handler_t handler) {
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  ctx->notify.bye = handler;
+  return 0;
+}
+
+gpg_error_t
+assuan_register_reset_notify (assuan_context_t ctx, assuan_handler_t handler) {
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  ctx->notify.reset = handler;
+  return 0;
+}
+
+gpg_error_t
+assuan_register_cancel_notify (assuan_context_t ctx, assuan_handler_t handler) {
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  ctx->notify.cancel = handler;
+  return 0;
+}
+
+gpg_error_t
+assuan_register_input_notify (assuan_context_t ctx, assuan_handler_t handler) {
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  ctx->notify.input = handler;
+  return 0;
+}
+
+gpg_error_t
+assuan_register_output_notify (assuan_context_t ctx, assuan_handler_t handler) {
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  ctx->notify.output = handler;
+  return 0;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* connect.c - how clients come to their connections: sockets, and servers that are started for them.  */
+
+#include "assuan/context.h"
+#include "io/address.h"
+#include "io/spawn.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Waits for the greeting.  If there is none, takes leave, closes the connection and waits for the child, if there is one.  */
+static gpg_error_t
+shake_hands (assuan_context_t ctx) {
+  gpg_error_t err;
+
+  eva__ctx_enter (ctx);
+  err = eva__ctx_hear_greeting (ctx);
+  if (err) eva__ctx_hang_up (ctx);
+  eva__ctx_leave (ctx);
+  return err;
+}
+
+/* Makes socket FD the connection of CTX.  FD is closed on failure.  */
+static gpg_error_t
+connect_socket (assuan_context_t ctx, assuan_fd_t fd, bool pass_fds) {
+  gpg_error_t err = eva__ctx_connect (ctx, EVA__CTX_CLIENT, fd, fd, pass_fds);
+
+  if (err) {
+    eva__io_sys_close (&ctx->sys, fd);
+    return err;
+  }
+  ctx->pid = ASSUAN_INVALID_PID;
+  return shake_hands (ctx);
+}
+
+/* The error of a connection that could not be made.  Programs look for CONNECT_FAILED and start the server.  */
+static gpg_error_t
+connect_error (assuan_context_t ctx, const char *name) {
+  gpg_err_code_t code = GPG_ERR_ASS_CONNECT_FAILED;
+  bool is_uri = !strncmp (name, "assuan://", 9);
+
+  if (errno == EINVAL) code = is_uri && name[9] ? GPG_ERR_BAD_URI : GPG_ERR_ASS_INV_VALUE;
+  if (errno == ENAMETOOLONG || errno == ENOMEM || errno == EMFILE || errno == ENFILE)
+    code = gpg_err_code_from_syserror ();
+  eva__ctx_log (ctx, ASSUAN_LOG_SYSIO, "can't connect to `%s': %s", name, strerror (errno));
+  return eva__ctx_error (ctx, code);
+}
+
+gpg_error_t
+assuan_socket_connect (assuan_context_t ctx, const char *name, pid_t server_pid,
+                       unsigned int flags) {
+  assuan_fd_t fd;
+  bool is_local;
+
+  (void) server_pid;
+  if (!ctx || !name) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  if (eva__io_address_connect (&ctx->sys, name, &is_local, &fd)) return connect_error (ctx, name);
+  return connect_socket (ctx, fd, flags & ASSUAN_SOCKET_CONNECT_FDPASSING);
+}
+
+gpg_error_t
+assuan_socket_connect_fd (assuan_context_t ctx, int fd, unsigned int flags) {
+  if (!ctx || fd < 0) return GPG_ERR_INV_ARG;
+  return connect_socket (ctx, fd, flags & ASSUAN_SOCKET_CONNECT_FDPASSING);
+}
+
+gpg_error_t
+assuan_pipe_connect (assuan_context_t ctx, const char *name, const char *argv[],
+                     assuan_fd_t *fd_child_list, void (*atfork) (void *, int), void *atforkvalue,
+                     unsigned int flags) {
+  struct eva__io_spawn how = {
+    .name = name,
+    .argv = argv,
+    .fd_list = fd_child_list,
+    .atfork = atfork,
+    .atfork_value = atforkvalue,
+    .flags = flags & ASSUAN_PIPE_CONNECT_DETACHED ? ASSUAN_SPAWN_DETACHED : 0,
+    .socketpair = flags & ASSUAN_PIPE_CONNECT_FDPASSING,
+  };
+  assuan_fd_t in_fd, out_fd;
+  gpg_error_t err;
+  pid_t pid;
+  int rc;
+
+  if (!ctx || !argv || !argv[0] || (!name && !how.socketpair))
+    return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  rc = eva__io_spawn (&ctx->sys, &how, &in_fd, &out_fd, &pid);
+  if (rc < 0) return eva__ctx_syserror (ctx);
+  if (rc > 0) return 0; /* the child of a fork: its server is a context of its own */
+  ctx->pid = pid;
+  ctx->is_child = true;
+  err = eva__ctx_connect (ctx, EVA__CTX_CLIENT, in_fd, out_fd, how.socketpair);
+  if (!err) return shake_hands (ctx);
+  eva__io_sys_close (&ctx->sys, in_fd);
+  if (out_fd != in_fd) eva__io_sys_close (&ctx->sys, out_fd);
+  eva__ctx_hang_up (ctx);
+  return err;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* connection.c - a context's eva_conn and its channel: the only place where they exchange octets.
+
+   Everything that is queued is shown to log and monitor right away and sent by eva__ctx_flush; everything that comes is read by
+   eva__ctx_read.  Blocking calls are loops around these two.  */
+
+#include "assuan/context.h"
+#include "conn/queue.h"
+
+#include <errno.h>
+
+/* Pieces of output that one write takes.  */
+#define N_IOV 16
+
+/* --- Memory of the eva_conn ------------------------------------------------------------------- */
+
+/* A connection gives its buffers back whenever it is empty, which in a dialogue is after every line.  They are kept here for the
+   next one, so that commands need no allocation; eva__ctx_leave lets go of them where connections are many.  */
+static void *
+take_buffer (void *arg, size_t len) {
+  assuan_context_t ctx = arg;
+  void **spare = len == EVA_INPUT_SIZE ? &ctx->spare_input : &ctx->spare_chunk;
+  void *buf = *spare;
+
+  if (!buf || (len != EVA_INPUT_SIZE && len != EVA_OUTPUT_SIZE)) return eva__ctx_malloc (ctx, len);
+  *spare = NULL;
+  return buf;
+}
+
+static void
+give_buffer (void *arg, void *ptr, size_t len) {
+  assuan_context_t ctx = arg;
+  void **spare = len == EVA_INPUT_SIZE ? &ctx->spare_input : &ctx->spare_chunk;
+
+  if (*spare || (ctx->is_external && !ctx->depth) || (len != EVA_INPUT_SIZE && len != EVA_OUTPUT_SIZE))
+    eva__ctx_free (ctx, ptr);
+  else
+    *spare = ptr;
+}
+
+/* --- Life ------------------------------------------------------------------------------------- */
+
+gpg_error_t
+eva__ctx_connect (assuan_context_t ctx, enum eva__ctx_kind kind, assuan_fd_t in_fd,
+                  assuan_fd_t out_fd, bool pass_fds) {
+  struct eva_conn_config config = {
+    .role = kind == EVA__CTX_SERVER ? EVA_ROLE_SERVER : EVA_ROLE_CLIENT,
+    .flags = EVA_CONN_RAW,
+    .alloc = take_buffer,
+    .release = give_buffer,
+    .arg = ctx,
+  };
+  int rc;
+
+  eva__ctx_disconnect (ctx);
+  rc = eva_conn_new (&config, &ctx->conn);
+  if (rc) return eva__ctx_conn_error (ctx, rc);
+  eva__io_channel_init (&ctx->channel, &ctx->sys, in_fd, out_fd, pass_fds);
+  ctx->kind = kind;
+  ctx->write_error = 0;
+  ctx->line_seen = false;
+  return 0;
+}
+
+void
+eva__ctx_disconnect (assuan_context_t ctx) {
+  int fd;
+
+  if (!ctx->conn) return;
+  while (eva_conn_take_any_fd (ctx->conn, &fd))
+    eva__io_sys_close (&ctx->sys, fd);
+  eva_conn_free (ctx->conn);
+  ctx->conn = NULL;
+  eva__io_channel_close (&ctx->channel);
+}
+
+bool
+eva__ctx_is_connected (assuan_context_t ctx) {
+  return ctx->conn && ctx->channel.in_fd != ASSUAN_INVALID_FD
+         && eva_conn_get_state (ctx->conn) != EVA_STATE_CLOSED;
+}
+
+/* --- Input ------------------------------------------------------------------------------------ */
+
+/* Puts the descriptors of a message in the queue.  Those that it does not take are closed, and the error says so: a peer must
+   neither fill our table of descriptors nor have a request served without them.  */
+static gpg_error_t
+queue_fds (assuan_context_t ctx, const struct eva__io_fds *fds) {
+  int rc = fds->truncated ? EVA_E_LIMIT : 0;
+
+  for (size_t i = 0; i < fds->n; i++) {
+    if (!rc) rc = eva_conn_fed_fd (ctx->conn, fds->fd[i]);
+    if (rc) eva__io_sys_close (&ctx->sys, fds->fd[i]);
+  }
+  return eva__ctx_conn_error (ctx, rc);
+}
+
+gpg_error_t
+eva__ctx_read (assuan_context_t ctx, bool wait, bool *ret_progress) {
+  struct eva__io_fds fds;
+  gpg_error_t err;
+  size_t room;
+  ssize_t n;
+  void *buf;
+
+  if (ret_progress) *ret_progress = false;
+  if (!eva__ctx_is_connected (ctx)) return eva__ctx_error (ctx, GPG_ERR_EOF);
+  buf = eva_conn_inbuf (ctx->conn, &room);
+  if (!buf) return room ? eva__ctx_error (ctx, GPG_ERR_ENOMEM) : 0;
+  fds.n = 0;
+  n = eva__io_channel_read (&ctx->channel, buf, room, wait,
+                            ctx->channel.passes_fds ? &fds : NULL);
+  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && !wait) return 0;
+  if (n < 0) return eva__ctx_syserror (ctx);
+  err = fds.n || (ctx->channel.passes_fds && fds.truncated) ? queue_fds (ctx, &fds) : 0;
+  eva_conn_fed (ctx->conn, (size_t) n);
+  if (ret_progress) *ret_progress = true;
+  if (!n) eva__ctx_log (ctx, ASSUAN_LOG_CONTROL, "chan_%d <- [eof]", (int) ctx->channel.in_fd);
+  return err;
+}
+
+/* Shows the line that is used next to log and monitor, once; RET_USE is whether the monitor lets it through.  */
+static int
+peek (assuan_context_t ctx, bool *ret_use) {
+  char *line;
+  size_t len;
+  int rc = eva_conn_peek (ctx->conn, &line, &len);
+
+  *ret_use = true;
+  if (!rc || ctx->line_seen) return rc;
+  ctx->line_seen = true;
+  *ret_use = eva__ctx_show_line (ctx, ASSUAN_IO_FROM_PEER, line, len);
+  return rc;
+}
+
+/* Returns true if a whole line would not be handed out now: it is not shown before it is.  */
+static bool
+line_waits (assuan_context_t ctx) {
+  enum eva_conn_state state = eva_conn_get_state (ctx->conn);
+
+  if (ctx->kind == EVA__CTX_CLIENT) return false;
+  return state == EVA_STATE_GREETING || state == EVA_STATE_COMMAND;
+}
+
+int
+eva__ctx_next (assuan_context_t ctx, struct eva_event *ret) {
+  bool use;
+  int rc;
+
+  if (eva__ctx_is_watched (ctx) && !line_waits (ctx)) peek (ctx, &use);
+  rc = eva_conn_next (ctx->conn, ret);
+  if (rc) ctx->line_seen = false;
+  /* A client that gave up a reply may owe a CAN to an inquiry in it.  */
+  if (eva_conn_output_len (ctx->conn) && eva_conn_get_state (ctx->conn) == EVA_STATE_DRAINING) {
+    eva__ctx_show_output (ctx);
+    eva__ctx_flush (ctx);
+  }
+  return rc;
+}
+
+/* Nothing whole is there: reads, or tells that no more will come.  */
+static gpg_error_t
+wait_for_octets (assuan_context_t ctx) {
+  if (eva_conn_at_eof (ctx->conn)) return eva__ctx_error (ctx, GPG_ERR_EOF);
+  return eva__ctx_read (ctx, true, NULL);
+}
+
+gpg_error_t
+eva__ctx_wait_event (assuan_context_t ctx, struct eva_event *ret) {
+  for (;;) {
+    gpg_error_t err;
+    int rc;
+    if (!eva__ctx_is_connected (ctx)) return eva__ctx_error (ctx, GPG_ERR_EOF);
+    rc = eva__ctx_next (ctx, ret);
+    if (rc < 0) return eva__ctx_conn_error (ctx, rc);
+    if (rc && ret->type == EVA_EVENT_EOF) return eva__ctx_error (ctx, GPG_ERR_EOF);
+    if (rc) return 0;
+    err = wait_for_octets (ctx);
+    if (err) return err;
+  }
+}
+
+gpg_error_t
+eva__ctx_wait_line (assuan_context_t ctx, char **ret_line, size_t *ret_len) {
+  for (;;) {
+    gpg_error_t err;
+    bool use;
+    int rc;
+    if (!eva__ctx_is_connected (ctx)) return eva__ctx_error (ctx, GPG_ERR_EOF);
+    if (eva__ctx_is_watched (ctx)) peek (ctx, &use);
+    rc = eva_conn_next_line (ctx->conn, ret_line, ret_len);
+    if (rc) ctx->line_seen = false;
+    if (rc) return eva__ctx_conn_error (ctx, rc);
+    err = wait_for_octets (ctx);
+    if (err) return err;
+  }
+}
+
+/* --- Output ----------------------------------------------------------------------------------- */
+
+void
+eva__ctx_show_output (assuan_context_t ctx) {
+  const char *line;
+  size_t len;
+
+  if (!eva__ctx_is_watched (ctx)) return;
+  while (eva_conn_inspect (ctx->conn, &line, &len))
+    if (!eva__ctx_show_line (ctx, ASSUAN_IO_TO_PEER, line, len)) eva_conn_discard (ctx->conn);
+}
+
+/* One write of what is queued.  */
+static gpg_error_t
+write_some (assuan_context_t ctx) {
+  struct iovec iov[N_IOV];
+  int fds[EVA_DEFAULT_MAX_FDS];
+  size_t n_iov = eva_conn_output (ctx->conn, iov, N_IOV);
+  size_t n_fds = eva_conn_output_fds (ctx->conn, fds, EVA_DEFAULT_MAX_FDS);
+  ssize_t n = eva__io_channel_write (&ctx->channel, iov, n_iov, fds, n_fds, true);
+
+  if (n < 0) return eva__ctx_syserror (ctx);
+  eva_conn_sent (ctx->conn, (size_t) n);
+  return 0;
+}
+
+gpg_error_t
+eva__ctx_flush (assuan_context_t ctx) {
+  struct iovec iov;
+  gpg_error_t err = 0;
+
+  if (!ctx->conn) return eva__ctx_may_say (ctx);
+  while (!err && eva_conn_output (ctx->conn, &iov, 1))
+    err = write_some (ctx);
+  if (!err) return 0;
+  /* What cannot be sent now never can.  The peer may still have sent something, so reading goes on.  */
+  ctx->write_error = err;
+  eva_conn_sent (ctx->conn, SIZE_MAX);
+  return err;
+}

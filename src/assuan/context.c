@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* context.c - the life of a context, and its plain properties.  */
+
+#include "assuan/context.h"
+#include "wire/wipe.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/wait.h>
+
+void *
+eva__ctx_malloc (assuan_context_t ctx, size_t len) {
+  return ctx->malloc_hooks.malloc (len);
+}
+
+void
+eva__ctx_free (assuan_context_t ctx, void *ptr) {
+  if (ptr) ctx->malloc_hooks.free (ptr);
+}
+
+gpg_error_t
+eva__ctx_set_string (assuan_context_t ctx, char **ptr, const char *text) {
+  char *copy = NULL;
+
+  if (text) {
+    size_t size = strlen (text) + 1;
+    copy = eva__ctx_malloc (ctx, size);
+    if (!copy) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+    memcpy (copy, text, size);
+  }
+  if (*ptr) eva__wire_wipe (*ptr, strlen (*ptr));
+  eva__ctx_free (ctx, *ptr);
+  *ptr = copy;
+  return 0;
+}
+
+gpg_error_t
+assuan_new_ext (assuan_context_t *r_ctx, gpg_err_source_t errsource,
+                assuan_malloc_hooks_t malloc_hooks, assuan_log_cb_t log_cb, void *log_cb_data) {
+  assuan_context_t ctx;
+
+  if (!r_ctx || !malloc_hooks) return gpg_err_make (errsource, GPG_ERR_INV_ARG);
+  *r_ctx = NULL;
+  ctx = malloc_hooks->malloc (sizeof *ctx);
+  if (!ctx) return gpg_err_make (errsource, GPG_ERR_ENOMEM);
+  *ctx = (struct assuan_context_s) {
+    .err_source = errsource,
+    .malloc_hooks = *malloc_hooks,
+    .log_cb = log_cb,
+    .log_cb_data = log_cb_data,
+    .channel = { .in_fd = ASSUAN_INVALID_FD, .out_fd = ASSUAN_INVALID_FD },
+    .pid = ASSUAN_INVALID_PID,
+    .listen_fd = ASSUAN_INVALID_FD,
+    .input_fd = ASSUAN_INVALID_FD,
+    .output_fd = ASSUAN_INVALID_FD,
+  };
+  eva__io_sys_init (&ctx->sys, ctx, eva__default_system_hooks ());
+  eva__ctx_log (ctx, ASSUAN_LOG_CTX, "assuan_new: ctx=%p", (void *) ctx);
+  *r_ctx = ctx;
+  return 0;
+}
+
+gpg_error_t
+assuan_new (assuan_context_t *r_ctx) {
+  assuan_log_cb_t log_cb;
+  void *log_cb_data;
+
+  assuan_get_log_cb (&log_cb, &log_cb_data);
+  return assuan_new_ext (r_ctx, assuan_get_gpg_err_source (), assuan_get_malloc_hooks (), log_cb,
+                         log_cb_data);
+}
+
+/* --- Use and release -------------------------------------------------------------------------- */
+
+static void
+drop_spares (assuan_context_t ctx) {
+  eva__ctx_free (ctx, ctx->spare_input);
+  eva__ctx_free (ctx, ctx->spare_chunk);
+  ctx->spare_input = ctx->spare_chunk = NULL;
+}
+
+/* Waits for the child that serves CTX, so that it does not stay behind as a zombie.  */
+static void
+reap_child (assuan_context_t ctx) {
+  pid_t pid = ctx->pid;
+
+  if (!ctx->is_child || pid == ASSUAN_INVALID_PID) return;
+  ctx->is_child = false;
+  ctx->pid = ASSUAN_INVALID_PID;
+  if (ctx->flags.no_waitpid)
+    ctx->sys.hooks.waitpid (ctx, pid, 1, NULL, 0); /* nothing but releasing what the hook keeps */
+  else
+    while (ctx->sys.hooks.waitpid (ctx, pid, 0, NULL, 0) < 0 && errno == EINTR)
+      ;
+}
+
+/* A client takes its leave.  Nobody waits for the answer, and a server that is gone already does not matter.  */
+static void
+say_bye (assuan_context_t ctx) {
+  if (ctx->kind != EVA__CTX_CLIENT || !ctx->conn || eva__ctx_may_say (ctx)) return;
+  /* Data that were not flushed belong to an inquiry that will never end: they are dropped.  */
+  if (!eva_conn_line (ctx->conn, "BYE", 3)) eva__ctx_flush (ctx);
+}
+
+static void
+destroy (assuan_context_t ctx) {
+  eva__ctx_set_string (ctx, &ctx->hello_line, NULL);
+  eva__ctx_set_string (ctx, &ctx->okay_line, NULL);
+  eva__ctx_set_string (ctx, &ctx->err_text, NULL);
+  eva__membuf_free (ctx, &ctx->inquiry.data);
+  drop_spares (ctx);
+  eva__ctx_free (ctx, ctx->commands);
+  ctx->malloc_hooks.free (ctx);
+}
+
+void
+eva__ctx_enter (assuan_context_t ctx) {
+  ctx->depth++;
+}
+
+void
+eva__ctx_leave (assuan_context_t ctx) {
+  if (--ctx->depth) return;
+  if (ctx->released)
+    destroy (ctx);
+  else if (ctx->is_external)
+    drop_spares (ctx); /* thousands of connections at rest must not own buffers */
+}
+
+void
+eva__ctx_hang_up (assuan_context_t ctx) {
+  say_bye (ctx);
+  eva__ctx_close_fds (ctx);
+  eva__ctx_disconnect (ctx);
+  reap_child (ctx);
+}
+
+void
+assuan_release (assuan_context_t ctx) {
+  if (!ctx || ctx->released) return;
+  eva__ctx_log (ctx, ASSUAN_LOG_CTX, "assuan_release: ctx=%p", (void *) ctx);
+  eva__ctx_enter (ctx);
+  ctx->released = true;
+  eva__ctx_end_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_CANCELED));
+  eva__ctx_close_data_fp (ctx);
+  eva__ctx_hang_up (ctx);
+  eva__ctx_leave (ctx);
+}
+
+void
+assuan_free (assuan_context_t ctx, void *ptr) {
+  if (ctx) eva__ctx_free (ctx, ptr);
+}
+
+/* --- Properties ------------------------------------------------------------------------------- */
+
+void
+assuan_set_pointer (assuan_context_t ctx, void *pointer) {
+  if (ctx) ctx->user_pointer = pointer;
+}
+
+void *
+assuan_get_pointer (assuan_context_t ctx) {
+  return ctx ? ctx->user_pointer : NULL;
+}
+
+/* Where FLAG is kept, or NULL if there is no such flag.  */
+static bool *
+find_flag (assuan_context_t ctx, assuan_flag_t flag) {
+  switch (flag) {
+  case ASSUAN_NO_WAITPID:
+    return &ctx->flags.no_waitpid;
+  case ASSUAN_CONFIDENTIAL:
+    return &ctx->flags.confidential;
+  case ASSUAN_NO_FIXSIGNALS:
+    return &ctx->flags.no_fixsignals;
+  case ASSUAN_CONVEY_COMMENTS:
+    return &ctx->flags.convey_comments;
+  case ASSUAN_NO_LOGGING:
+    return &ctx->flags.no_logging;
+  case ASSUAN_FORCE_CLOSE:
+    return &ctx->flags.force_close;
+  default:
+    return NULL;
+  }
+}
+
+void
+assuan_set_flag (assuan_context_t ctx, assuan_flag_t flag, int value) {
+  bool *place = ctx ? find_flag (ctx, flag) : NULL;
+
+  /* A forced close cannot be taken back (manual, "assuan_set_flag").  */
+  if (place) *place = value || flag == ASSUAN_FORCE_CLOSE;
+}
+
+int
+assuan_get_flag (assuan_context_t ctx, assuan_flag_t flag) {
+  bool *place = ctx ? find_flag (ctx, flag) : NULL;
+
+  return place && *place;
+}
+
+void
+assuan_begin_confidential (assuan_context_t ctx) {
+  assuan_set_flag (ctx, ASSUAN_CONFIDENTIAL, 1);
+}
+
+void
+assuan_end_confidential (assuan_context_t ctx) {
+  assuan_set_flag (ctx, ASSUAN_CONFIDENTIAL, 0);
+}
+
+void
+assuan_set_io_monitor (assuan_context_t ctx, assuan_io_monitor_t io_monitor, void *hook_data) {
+  if (!ctx) return;
+  ctx->monitor = io_monitor;
+  ctx->monitor_data = hook_data;
+}
+
+void
+assuan_ctx_set_system_hooks (assuan_context_t ctx, assuan_system_hooks_t system_hooks) {
+  if (ctx && system_hooks) eva__io_sys_init (&ctx->sys, ctx, system_hooks);
+}

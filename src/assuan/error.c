@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* error.c - errors of the core and of the system as gpg_error_t, and the texts that explain them.  */
+
+#include "assuan/context.h"
+
+#include <errno.h>
+
+/* The one table that translates enum eva_conn_error.  The index is the negated error.  */
+static const gpg_err_code_t conn_errors[] = {
+  [-EVA_E_NOMEM] = GPG_ERR_ENOMEM,
+  [-EVA_E_STATE] = GPG_ERR_ASS_GENERAL,
+  [-EVA_E_LINE_TOO_LONG] = GPG_ERR_ASS_LINE_TOO_LONG,
+  [-EVA_E_TEXT] = GPG_ERR_ASS_INV_VALUE,
+  [-EVA_E_LIMIT] = GPG_ERR_TOO_LARGE,
+  [-EVA_E_SYNTAX] = GPG_ERR_ASS_INV_RESPONSE,
+  [-EVA_E_TRUNCATED] = GPG_ERR_ASS_INCOMPLETE_LINE,
+  [-EVA_E_ESCAPE] = GPG_ERR_BAD_DATA,
+  [-EVA_E_CLOSED] = GPG_ERR_EPIPE,
+};
+
+gpg_error_t
+eva__ctx_error (assuan_context_t ctx, gpg_err_code_t code) {
+  return gpg_err_make (ctx ? ctx->err_source : GPG_ERR_SOURCE_ASSUAN, code);
+}
+
+gpg_error_t
+eva__ctx_syserror (assuan_context_t ctx) {
+  return eva__ctx_error (ctx, gpg_err_code_from_syserror ());
+}
+
+gpg_error_t
+eva__ctx_conn_error (assuan_context_t ctx, int rc) {
+  return rc < 0 ? eva__ctx_error (ctx, conn_errors[-rc]) : 0;
+}
+
+gpg_error_t
+assuan_set_error (assuan_context_t ctx, gpg_error_t err, const char *text) {
+  if (!ctx) return err;
+  ctx->err_no = err;
+  /* ERR is the result whatever happens here: without memory it just stays unexplained.  */
+  if (eva__ctx_set_string (ctx, &ctx->err_text, text)) eva__ctx_set_string (ctx, &ctx->err_text, NULL);
+  return err;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* help.c - the HELP command (Assuan manual, "Client requests").
+
+   Without an argument: a comment line for each command, the first line of its help text where that starts with the
+   command's name.  With one: the whole text of that command.  */
+
+#include "assuan/context.h"
+
+#include <string.h>
+
+/* Queues the first line of TEXT as a comment.  */
+static gpg_error_t
+say_comment (assuan_context_t ctx, const char *text) {
+  return eva__ctx_queue_line (ctx, "#", text);
+}
+
+/* What to list for COMMAND.  */
+static const char *
+usage (const struct eva__command *command) {
+  size_t len = strlen (command->name);
+
+  if (!command->help || strncmp (command->help, command->name, len)) return command->name;
+  return strchr (" \n", command->help[len]) ? command->help : command->name;
+}
+
+static gpg_error_t
+list_commands (assuan_context_t ctx) {
+  gpg_error_t err = 0;
+
+  for (size_t i = 0; !err && i < ctx->n_commands; i++)
+    err = say_comment (ctx, usage (&ctx->commands[i]));
+  return err;
+}
+
+static gpg_error_t
+show_command (assuan_context_t ctx, const char *name) {
+  const struct eva__command *command = eva__ctx_find_command (ctx, name);
+  gpg_error_t err = 0;
+  const char *text;
+
+  if (!command) return eva__ctx_error (ctx, GPG_ERR_UNKNOWN_COMMAND);
+  if (!command->help) return eva__ctx_error (ctx, GPG_ERR_NOT_FOUND);
+  text = command->help;
+  do {
+    err = say_comment (ctx, text);
+    text += strcspn (text, "\n");
+    if (*text) text++;
+  } while (!err && *text);
+  return err;
+}
+
+gpg_error_t
+eva__builtin_help (assuan_context_t ctx, char *line) {
+  line[strcspn (line, " \t")] = 0;
+  return *line ? show_command (ctx, line) : list_commands (ctx);
+}

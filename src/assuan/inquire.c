@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* inquire.c - asking the client for data, waiting for them or not.
+
+   The continuation of assuan_inquire_ext runs exactly once: with the data, or with the reason why there are none.  */
+
+#include "assuan/context.h"
+
+#include <string.h>
+
+/* Returns why CTX cannot inquire now.  */
+static gpg_error_t
+check (assuan_context_t ctx, const char *keyword) {
+  enum eva_conn_state state;
+
+  if (!ctx || !keyword) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  if (ctx->kind != EVA__CTX_SERVER || !ctx->conn) return eva__ctx_error (ctx, GPG_ERR_ASS_NOT_A_SERVER);
+  state = eva_conn_get_state (ctx->conn);
+  if (state == EVA_STATE_INQUIRY || state == EVA_STATE_OVERFLOW)
+    return eva__ctx_error (ctx, GPG_ERR_ASS_NESTED_COMMANDS);
+  return eva__ctx_may_say (ctx);
+}
+
+/* Sends the inquiry.  */
+static gpg_error_t
+inquire (assuan_context_t ctx, const char *keyword, size_t maxlen) {
+  char buf[EVA_LINE_SIZE];
+  gpg_error_t err = check (ctx, keyword);
+
+  if (err) return err;
+  if (strlen (keyword) > EVA_LINE_MAX - strlen ("INQUIRE "))
+    return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  return eva__ctx_said (ctx, eva_conn_inquire (ctx->conn, eva__ctx_cut (keyword, 8, buf), maxlen));
+}
+
+/* The error that an event of the answer stands for; 0 for data and END.  */
+static gpg_err_code_t
+answer_error (enum eva_event_type type) {
+  switch (type) {
+  case EVA_EVENT_CANCEL:
+    return GPG_ERR_ASS_CANCELED;
+  case EVA_EVENT_OVERFLOW:
+    return GPG_ERR_ASS_TOO_MUCH_DATA;
+  case EVA_EVENT_UNEXPECTED:
+    return GPG_ERR_ASS_UNEXPECTED_CMD;
+  default:
+    return 0;
+  }
+}
+
+/* --- Waiting ---------------------------------------------------------------------------------- */
+
+/* Reads on to the end of an answer that was too long.  What ends it otherwise is the better reason.  */
+static gpg_error_t
+swallow (assuan_context_t ctx) {
+  gpg_error_t too_much = eva__ctx_error (ctx, GPG_ERR_ASS_TOO_MUCH_DATA);
+
+  while (!ctx->released && ctx->conn && eva_conn_get_state (ctx->conn) == EVA_STATE_OVERFLOW) {
+    struct eva_event ev;
+    int rc = eva__ctx_next (ctx, &ev);
+    gpg_error_t err = rc ? 0 : eva__ctx_read (ctx, true, NULL);
+    if (err) return err;
+    if (eva_conn_at_eof (ctx->conn) && !rc) return eva__ctx_error (ctx, GPG_ERR_EOF);
+  }
+  return too_much;
+}
+
+/* Collects the answer in MB.  NO_DATA: none is expected.  */
+static gpg_error_t
+collect (assuan_context_t ctx, struct eva__membuf *mb, bool no_data) {
+  for (;;) {
+    struct eva_event ev;
+    gpg_error_t err = eva__ctx_wait_event (ctx, &ev);
+    if (err && eva__ctx_is_connected (ctx) && eva_conn_get_state (ctx->conn) == EVA_STATE_OVERFLOW)
+      swallow (ctx);
+    if (err) return err;
+    if (ev.type == EVA_EVENT_END) return 0;
+    if (ev.type == EVA_EVENT_OVERFLOW) return swallow (ctx);
+    if (answer_error (ev.type)) return eva__ctx_error (ctx, answer_error (ev.type));
+    if (ev.type == EVA_EVENT_DATA && no_data) return eva__ctx_error (ctx, GPG_ERR_ASS_UNEXPECTED_CMD);
+    if (ev.type == EVA_EVENT_DATA) err = eva__membuf_add (ctx, mb, ev.text, ev.text_len);
+    if (err) return err;
+  }
+}
+
+gpg_error_t
+assuan_inquire (assuan_context_t ctx, const char *keyword, unsigned char **r_buffer,
+                size_t *r_length, size_t maxlen) {
+  struct eva__membuf mb = { 0 };
+  bool no_data = !r_buffer && !r_length && !maxlen;
+  gpg_error_t err;
+
+  if (!ctx || !keyword || (!no_data && (!r_buffer || !r_length)))
+    return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  if (r_buffer) *r_buffer = NULL;
+  if (r_length) *r_length = 0;
+  err = inquire (ctx, keyword, maxlen);
+  if (!err) err = collect (ctx, &mb, no_data);
+  if (!err && !no_data) {
+    *r_buffer = eva__membuf_take (ctx, &mb, r_length);
+    if (!*r_buffer) err = eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+  }
+  eva__membuf_free (ctx, &mb);
+  return err;
+}
+
+/* --- Not waiting ------------------------------------------------------------------------------ */
+
+gpg_error_t
+assuan_inquire_ext (assuan_context_t ctx, const char *keyword, size_t maxlen,
+                    gpg_error_t (*cb) (void *cb_data, gpg_error_t rc, unsigned char *buf,
+                                       size_t buf_len),
+                    void *cb_data) {
+  gpg_error_t err;
+
+  if (ctx && !cb) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  err = inquire (ctx, keyword, maxlen);
+  if (err) return err;
+  ctx->inquiry = (struct eva__inquiry) { .cb = cb, .cb_data = cb_data, .open = true };
+  return 0;
+}
+
+gpg_error_t
+eva__ctx_end_inquiry (assuan_context_t ctx, gpg_error_t rc) {
+  struct eva__inquiry inquiry = ctx->inquiry;
+  unsigned char *buf = NULL;
+  size_t len = 0;
+
+  if (!inquiry.open) return 0;
+  /* Taken off first: the continuation may inquire again, or release the context.  */
+  ctx->inquiry = (struct eva__inquiry) { 0 };
+  if (!rc) {
+    buf = eva__membuf_take (ctx, &inquiry.data, &len);
+    if (!buf) rc = eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+  }
+  eva__membuf_free (ctx, &inquiry.data);
+  return inquiry.cb (inquiry.cb_data, rc, buf, len);
+}
+
+/* After the continuation ran in a blocking loop, where nobody calls assuan_process_done, its result ends the command.  */
+static gpg_error_t
+end_command (assuan_context_t ctx, gpg_error_t err) {
+  if (ctx->released || ctx->in_turn) return err;
+  if (eva_conn_get_state (ctx->conn) != EVA_STATE_COMMAND) return 0;
+  return eva__ctx_finish_command (ctx, err);
+}
+
+gpg_error_t
+eva__ctx_on_answer (assuan_context_t ctx, const struct eva_event *ev) {
+  gpg_error_t err;
+
+  if (!ctx->inquiry.open) return 0; /* whoever inquired gave up waiting */
+  if (ev->type == EVA_EVENT_DATA) {
+    err = eva__membuf_add (ctx, &ctx->inquiry.data, ev->text, ev->text_len);
+    return err ? end_command (ctx, eva__ctx_end_inquiry (ctx, err)) : 0;
+  }
+  err = answer_error (ev->type);
+  return end_command (ctx, eva__ctx_end_inquiry (ctx, err ? eva__ctx_error (ctx, (gpg_err_code_t) err) : 0));
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* listen.c - how servers come to their connections, and greet.
+
+   A server is initialized over pipes, over an accepted socket, or over a listening one.  Its connection is opened, which means that
+   credentials are taken and the greeting is sent, by whichever comes first of assuan_accept, assuan_get_active_fds and
+   assuan_process_next: programs with an event loop of their own never call the first.  */
+
+#include "assuan/context.h"
+#include "io/peer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* The default greeting with the longest pid.  */
+#define GREETING_SIZE 64
+
+/* --- Greeting --------------------------------------------------------------------------------- */
+
+gpg_error_t
+assuan_set_hello_line (assuan_context_t ctx, const char *line) {
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  return eva__ctx_set_string (ctx, &ctx->hello_line, line);
+}
+
+/* Queues TEXT: its last line as OK, those before as comments.  */
+static gpg_error_t
+queue_greeting (assuan_context_t ctx, const char *text) {
+  char buf[EVA_LINE_SIZE];
+  const char *lf;
+
+  while ((lf = strchr (text, '\n'))) {
+    gpg_error_t err = eva__ctx_queue_line (ctx, "#", text);
+    if (err) return err;
+    text = lf + 1;
+  }
+  return eva__ctx_conn_error (ctx, eva_conn_ok (ctx->conn, eva__ctx_cut (text, 3, buf)));
+}
+
+static gpg_error_t
+greet (assuan_context_t ctx) {
+  char text[GREETING_SIZE] = "Pleased to meet you";
+  gpg_error_t err;
+
+  if (ctx->pid != ASSUAN_INVALID_PID)
+    snprintf (text, sizeof text, "Pleased to meet you, process %d", (int) ctx->pid);
+  err = queue_greeting (ctx, ctx->hello_line ? ctx->hello_line : text);
+  return err ? err : eva__ctx_said (ctx, 0);
+}
+
+gpg_error_t
+eva__ctx_open (assuan_context_t ctx) {
+  if (ctx->opened || !ctx->conn) return 0;
+  ctx->opened = true;
+  if (ctx->channel.is_socket && !ctx->is_pipe
+      && !eva__io_peer_credentials (ctx->channel.in_fd, &ctx->peercred)) {
+    ctx->has_peercred = true;
+    ctx->pid = ctx->peercred.pid;
+  }
+  return greet (ctx);
+}
+
+/* --- Initialization --------------------------------------------------------------------------- */
+
+/* What CTX knew of an earlier connection is no longer true.  */
+static void
+forget_connection (assuan_context_t ctx) {
+  eva__ctx_end_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_CANCELED));
+  eva__ctx_close_data_fp (ctx);
+  eva__ctx_close_fds (ctx);
+  eva__ctx_disconnect (ctx);
+  ctx->opened = ctx->accept_told = ctx->closing = false;
+  ctx->has_peercred = false;
+  ctx->pid = ASSUAN_INVALID_PID;
+  ctx->flags.force_close = false;
+}
+
+/* The positive decimal number in environment variable NAME, or -1.  */
+static int
+env_number (const char *name) {
+  const char *text = getenv (name);
+  char *end;
+  long number;
+
+  if (!text || *text < '0' || *text > '9') return -1;
+  errno = 0;
+  number = strtol (text, &end, 10);
+  return *end || errno || number > INT32_MAX || number <= 0 ? -1 : (int) number;
+}
+
+/* The socket that a parent left for us (see assuan_pipe_connect), or ASSUAN_INVALID_FD.  */
+static assuan_fd_t
+inherited_socket (void) {
+  int fd = env_number ("_assuan_connection_fd");
+  socklen_t len = sizeof (int);
+  int type;
+
+  if (fd < 0 || getsockopt (fd, SOL_SOCKET, SO_TYPE, &type, &len)) return ASSUAN_INVALID_FD;
+  return fd;
+}
+
+gpg_error_t
+assuan_init_pipe_server (assuan_context_t ctx, assuan_fd_t filedes[2]) {
+  assuan_fd_t fd = inherited_socket ();
+  bool is_socket = fd != ASSUAN_INVALID_FD;
+  gpg_error_t err;
+
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  if (!is_socket
+      && (!filedes || filedes[0] == ASSUAN_INVALID_FD || filedes[1] == ASSUAN_INVALID_FD))
+    return eva__ctx_error (ctx, GPG_ERR_ASS_SERVER_START);
+  err = eva__ctx_register_builtins (ctx);
+  if (!err)
+    err = eva__ctx_connect (ctx, EVA__CTX_SERVER, is_socket ? fd : filedes[0],
+                            is_socket ? fd : filedes[1], is_socket);
+  if (err) return err;
+  ctx->is_pipe = true;
+  ctx->pid = (pid_t) env_number ("_assuan_pipe_connect_pid");
+  return 0;
+}
+
+gpg_error_t
+assuan_init_socket_server (assuan_context_t ctx, assuan_fd_t fd, unsigned int flags) {
+  bool pass_fds = flags & ASSUAN_SOCKET_SERVER_FDPASSING;
+  gpg_error_t err;
+
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  err = eva__ctx_register_builtins (ctx);
+  if (err) return err;
+  ctx->is_pipe = false;
+  if (flags & ASSUAN_SOCKET_SERVER_ACCEPTED)
+    return eva__ctx_connect (ctx, EVA__CTX_SERVER, fd, fd, pass_fds);
+  ctx->kind = EVA__CTX_SERVER;
+  ctx->listen_fd = fd;
+  ctx->listen_passes_fds = pass_fds;
+  return 0;
+}
+
+void
+assuan_set_sock_nonce (assuan_context_t ctx, assuan_sock_nonce_t *nonce) {
+  /* Only systems without Unix sockets have nonces.  */
+  (void) ctx;
+  (void) nonce;
+}
+
+/* --- Accepting -------------------------------------------------------------------------------- */
+
+/* Waits for the next client of a listening socket.  */
+static gpg_error_t
+accept_client (assuan_context_t ctx) {
+  gpg_error_t err;
+  int fd;
+
+  do
+    fd = accept4 (ctx->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+  while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+  if (fd < 0) return eva__ctx_syserror (ctx);
+  err = eva__ctx_connect (ctx, EVA__CTX_SERVER, fd, fd, ctx->listen_passes_fds);
+  if (err) eva__io_sys_close (&ctx->sys, fd);
+  return err;
+}
+
+gpg_error_t
+assuan_accept (assuan_context_t ctx) {
+  gpg_error_t err;
+
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  if (ctx->kind != EVA__CTX_SERVER) return (gpg_error_t) -1;
+  if (ctx->conn && !ctx->accept_told) {
+    ctx->accept_told = true;
+    return eva__ctx_open (ctx);
+  }
+  eva__ctx_enter (ctx);
+  if (ctx->accept_told) forget_connection (ctx);
+  if (ctx->released || ctx->listen_fd == ASSUAN_INVALID_FD) {
+    err = (gpg_error_t) -1; /* bare: this is how the caller's loop ends */
+  } else {
+    err = accept_client (ctx);
+    ctx->accept_told = !err;
+    if (!err) err = eva__ctx_open (ctx);
+  }
+  eva__ctx_leave (ctx);
+  return err;
+}

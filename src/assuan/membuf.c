@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* membuf.c - octets that grow.
+
+   They may be secrets: memory that is outgrown is wiped, so realloc, which leaves copies behind, is of no use.  */
+
+#include "assuan/context.h"
+#include "wire/wipe.h"
+
+#include <string.h>
+
+#define FIRST_SIZE 512
+
+static gpg_error_t
+grow (assuan_context_t ctx, struct eva__membuf *mb, size_t size) {
+  unsigned char *data = eva__ctx_malloc (ctx, size);
+
+  if (!data) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+  if (mb->len) memcpy (data, mb->data, mb->len);
+  eva__wire_wipe (mb->data, mb->len);
+  eva__ctx_free (ctx, mb->data);
+  mb->data = data;
+  mb->size = size;
+  return 0;
+}
+
+gpg_error_t
+eva__membuf_add (assuan_context_t ctx, struct eva__membuf *mb, const void *data, size_t len) {
+  /* One octet more than the data, for the NUL behind them.  */
+  if (len >= SIZE_MAX / 2 - mb->len) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+  if (!mb->data || mb->len + len + 1 > mb->size) {
+    size_t size = mb->size ? 2 * mb->size : FIRST_SIZE;
+    gpg_error_t err = grow (ctx, mb, size > mb->len + len ? size : mb->len + len + 1);
+    if (err) return err;
+  }
+  if (len) memcpy (mb->data + mb->len, data, len);
+  mb->len += len;
+  return 0;
+}
+
+unsigned char *
+eva__membuf_take (assuan_context_t ctx, struct eva__membuf *mb, size_t *ret_len) {
+  unsigned char *data;
+
+  if (eva__membuf_add (ctx, mb, NULL, 0)) return NULL;
+  data = mb->data;
+  data[mb->len] = 0;
+  *ret_len = mb->len;
+  *mb = (struct eva__membuf) { 0 };
+  return data;
+}
+
+void
+eva__membuf_free (assuan_context_t ctx, struct eva__membuf *mb) {
+  eva__wire_wipe (mb->data, mb->len);
+  eva__ctx_free (ctx, mb->data);
+  *mb = (struct eva__membuf) { 0 };
+}

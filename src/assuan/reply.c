@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* reply.c - the end of a command: its reply, what is told of it, and what it leaves behind.
+
+       OK [text]
+       ERR number description <source> [- text]  */
+
+#include "assuan/context.h"
+
+#include <string.h>
+
+/* The most octets of libgpg-error's description of an error, and of its source, in a reply.  */
+#define STRERROR_MAX 50
+#define STRSOURCE_MAX 30
+
+gpg_error_t
+assuan_set_okay_line (assuan_context_t ctx, const char *line) {
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  return eva__ctx_set_string (ctx, &ctx->okay_line, line);
+}
+
+/* Writes what follows the number of an ERR for RC to BUF.  The explanation ends at its first LF, and where the line is full; not
+   within a UTF-8 character.  */
+static void
+format_error (assuan_context_t ctx, gpg_error_t rc, char buf[EVA_LINE_SIZE]) {
+  const char *text = rc == ctx->err_no ? ctx->err_text : NULL;
+  char error[STRERROR_MAX + 1];
+  size_t room;
+  int len;
+
+  if (ctx->closing) text = "[closing connection]";
+  gpg_strerror_r (rc, error, sizeof error);
+  len = snprintf (buf, EVA_LINE_SIZE, "%.*s <%.*s>%s", STRERROR_MAX, error, STRSOURCE_MAX,
+                  gpg_strsource (rc), text ? " - " : "");
+  if (!text) return;
+  room = EVA_LINE_MAX - strlen ("ERR 4294967295 ") - (size_t) len;
+  if (strcspn (text, "\n") > room)
+    while (room && (text[room] & 0xc0) == 0x80)
+      room--;
+  else
+    room = strcspn (text, "\n");
+  memcpy (buf + len, text, room);
+  buf[(size_t) len + room] = 0;
+}
+
+/* Queues the reply.  */
+static int
+queue_reply (assuan_context_t ctx, gpg_error_t rc) {
+  char buf[EVA_LINE_SIZE];
+  const char *text = ctx->okay_line;
+
+  if (rc) {
+    format_error (ctx, rc, buf);
+    return eva_conn_err (ctx->conn, rc, buf);
+  }
+  if (ctx->closing) text = "closing connection";
+  return eva_conn_ok (ctx->conn, text ? eva__ctx_cut (text, 3, buf) : NULL);
+}
+
+/* Sends the reply.  Within a turn of assuan_process_next it may wait for those of further requests that are there already, as
+   nothing but handlers that do not block stands between.  */
+static gpg_error_t
+send_reply (assuan_context_t ctx, gpg_error_t rc) {
+  int conn_rc = queue_reply (ctx, rc);
+
+  /* A client must not wait for a reply that there is no memory for.  */
+  if (conn_rc) ctx->closing = true;
+  if (conn_rc) return eva__ctx_conn_error (ctx, conn_rc);
+  if (ctx->write_error) eva_conn_sent (ctx->conn, SIZE_MAX);
+  if (ctx->write_error) return ctx->write_error;
+  if (ctx->closing || !ctx->in_turn || !assuan_pending_line (ctx)) return eva__ctx_said (ctx, 0);
+  eva__ctx_show_output (ctx);
+  return ctx->write_error;
+}
+
+/* Closes the connection after its last reply, so that the client sees its end at once.  */
+static void
+close_connection (assuan_context_t ctx) {
+  eva__ctx_close_fds (ctx);
+  eva_conn_close (ctx->conn);
+  eva__io_channel_close (&ctx->channel);
+}
+
+gpg_error_t
+eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc) {
+  gpg_error_t err;
+
+  eva__ctx_close_data_fp (ctx);
+  if (ctx->flags.force_close) ctx->closing = true;
+  err = send_reply (ctx, rc);
+  eva__ctx_set_string (ctx, &ctx->okay_line, NULL);
+  eva__ctx_set_string (ctx, &ctx->err_text, NULL);
+  if (ctx->closing) close_connection (ctx);
+  ctx->command = NULL;
+  if (ctx->notify.post_cmd) ctx->notify.post_cmd (ctx, err);
+  if (!ctx->released) ctx->flags.confidential = false;
+  return err;
+}
+
+bool
+eva__ctx_is_busy (assuan_context_t ctx) {
+  enum eva_conn_state state;
+
+  if (!ctx->conn || ctx->kind != EVA__CTX_SERVER || ctx->released) return false;
+  state = eva_conn_get_state (ctx->conn);
+  return state == EVA_STATE_COMMAND || state == EVA_STATE_INQUIRY || state == EVA_STATE_OVERFLOW;
+}
+
+gpg_error_t
+assuan_process_done (assuan_context_t ctx, gpg_error_t rc) {
+  gpg_error_t err;
+
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  if (!eva__ctx_is_busy (ctx)) return eva__ctx_error (ctx, GPG_ERR_ASS_GENERAL);
+  eva__ctx_enter (ctx);
+  err = eva__ctx_finish_command (ctx, rc);
+  /* Data that were asked for have nobody to go to any more.  */
+  eva__ctx_end_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_CANCELED));
+  eva__ctx_leave (ctx);
+  return err;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* say.c - lines and data that a program says.
+
+   In a blocking context whatever is said leaves before the call returns, in one write: the program may compute for minutes
+   afterwards.  Only a data line that is not full waits for more.  */
+
+#include "assuan/context.h"
+#include "wire/wipe.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* What programs get that say a line of over EVA_LINE_MAX octets.  */
+#define CUT_LEN 999
+
+gpg_error_t
+eva__ctx_may_say (assuan_context_t ctx) {
+  if (ctx->write_error) return ctx->write_error;
+  if (!eva__ctx_is_connected (ctx)) return eva__ctx_error (ctx, GPG_ERR_EPIPE);
+  return 0;
+}
+
+const char *
+eva__ctx_cut (const char *text, size_t used, char buf[EVA_LINE_SIZE]) {
+  size_t len = strcspn (text, "\n");
+  bool has_lf = text[len];
+
+  if (used + len > EVA_LINE_MAX) {
+    len = used < CUT_LEN ? CUT_LEN - used : 0;
+  } else if (!has_lf) {
+    return text;
+  }
+  memcpy (buf, text, len);
+  buf[len] = 0;
+  return buf;
+}
+
+/* Notes in the log that a line was cut.  */
+static void
+log_cut (assuan_context_t ctx, const char *text, const char *cut) {
+  const char *why = strchr (text, '\n') ? "with LF" : "too long";
+
+  if (cut != text)
+    eva__ctx_log (ctx, ASSUAN_LOG_CONTROL, "chan_%d -> [supplied line %s - truncated]",
+                  (int) ctx->channel.in_fd, why);
+}
+
+gpg_error_t
+eva__ctx_queue_line (assuan_context_t ctx, const char *word, const char *text) {
+  char line[2 * EVA_LINE_SIZE];
+  char buf[EVA_LINE_SIZE];
+  size_t used = strlen (word);
+  const char *cut;
+  int rc;
+
+  if (used > EVA_LINE_MAX) text = NULL;
+  cut = eva__ctx_cut (text ? text : word, text ? used + 1 : 0, buf);
+  log_cut (ctx, text ? text : word, cut);
+  if (text)
+    snprintf (line, sizeof line, "%s %s", word, cut);
+  else
+    snprintf (line, sizeof line, "%s", cut);
+  rc = eva_conn_line (ctx->conn, line, strlen (line));
+  eva__wire_wipe (line, strlen (line));
+  eva__wire_wipe (buf, sizeof buf);
+  return eva__ctx_conn_error (ctx, rc);
+}
+
+gpg_error_t
+eva__ctx_said (assuan_context_t ctx, int rc) {
+  if (rc) return eva__ctx_conn_error (ctx, rc);
+  eva__ctx_show_output (ctx);
+  return eva__ctx_flush (ctx);
+}
+
+gpg_error_t
+assuan_write_line (assuan_context_t ctx, const char *line) {
+  gpg_error_t err;
+
+  if (!ctx || !line) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  err = eva__ctx_may_say (ctx);
+  if (!err) err = eva__ctx_queue_line (ctx, line, NULL);
+  return err ? err : eva__ctx_said (ctx, 0);
+}
+
+gpg_error_t
+assuan_write_status (assuan_context_t ctx, const char *keyword, const char *text) {
+  char head[EVA_LINE_SIZE];
+  gpg_error_t err;
+
+  if (!ctx || !keyword) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  err = eva__ctx_may_say (ctx);
+  if (err) return err;
+  snprintf (head, sizeof head, "S %s", keyword);
+  err = eva__ctx_queue_line (ctx, head, text && *text ? text : NULL);
+  return err ? err : eva__ctx_said (ctx, 0);
+}
+
+/* --- Data ------------------------------------------------------------------------------------- */
+
+/* What assuan_send_data does when it is called without data.  */
+static gpg_error_t
+flush_data (assuan_context_t ctx, size_t length) {
+  int rc = eva_conn_flush (ctx->conn);
+
+  if (!rc && ctx->kind == EVA__CTX_CLIENT)
+    rc = length ? eva_conn_can (ctx->conn) : eva_conn_end (ctx->conn);
+  return eva__ctx_said (ctx, rc);
+}
+
+gpg_error_t
+assuan_send_data (assuan_context_t ctx, const void *buffer, size_t length) {
+  const char *data = buffer;
+  gpg_error_t err;
+
+  if (!ctx || (!buffer && length > 1)) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  err = eva__ctx_may_say (ctx);
+  if (err) return err;
+  if (!buffer) return flush_data (ctx, length);
+  while (length && !err) {
+    size_t taken;
+    int rc = eva_conn_data (ctx->conn, data, length, &taken);
+    data += taken;
+    length -= taken;
+    /* The queue is full: it is sent, and there is room again.  */
+    if (rc == EVA_E_LIMIT || (rc == EVA_E_NOMEM && taken)) rc = 0;
+    err = eva__ctx_said (ctx, rc);
+  }
+  return err;
+}
+
+/* The octets that a program writes to the stream of assuan_get_data_fp.  */
+static ssize_t
+data_fp_write (void *cookie, const char *buf, size_t len) {
+  assuan_context_t ctx = cookie;
+  gpg_error_t err = len ? assuan_send_data (ctx, buf, len) : 0;
+
+  if (!err) return (ssize_t) len;
+  gpg_err_set_errno (gpg_err_code_to_errno (gpg_err_code (err)));
+  return 0; /* what fopencookie(3) takes for an error; -1 would count as octets */
+}
+
+FILE *
+assuan_get_data_fp (assuan_context_t ctx) {
+  cookie_io_functions_t io = { .write = data_fp_write };
+
+  if (!ctx || !ctx->conn) {
+    errno = EINVAL;
+    return NULL;
+  }
+  if (ctx->data_fp) return ctx->data_fp;
+  ctx->data_fp = fopencookie (ctx, "w", io);
+  /* Unbuffered: the data line in the queue is the buffer.  So the order of data and status lines is that of the calls, and no
+     copy of a secret stays in stdio's memory.  */
+  if (ctx->data_fp) setvbuf (ctx->data_fp, NULL, _IONBF, 0);
+  return ctx->data_fp;
+}
+
+void
+eva__ctx_close_data_fp (assuan_context_t ctx) {
+  FILE *fp = ctx->data_fp;
+
+  ctx->data_fp = NULL;
+  if (fp) fclose (fp);
+}
+
+/* --- Reading lines ---------------------------------------------------------------------------- */
+
+gpg_error_t
+assuan_read_line (assuan_context_t ctx, char **line, size_t *linelen) {
+  if (!ctx || !line || !linelen) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  return eva__ctx_wait_line (ctx, line, linelen);
+}
+
+int
+assuan_pending_line (assuan_context_t ctx) {
+  return ctx && ctx->conn && eva_conn_has_line (ctx->conn);
+}

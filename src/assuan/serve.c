@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* serve.c - serving requests: in a loop of our own that waits, or a turn at a time in the program's.
+
+   Both hand the events of the eva_conn to the same functions.  They differ in who ends a command: in assuan_process the return of its
+   handler, in assuan_process_next only assuan_process_done, unless the command is built in.  */
+
+#include "assuan/context.h"
+
+#include <errno.h>
+
+/* Runs COMMAND's handler.  In a blocking loop, and for a built-in command, its result ends the command; else an error goes to the caller of
+   assuan_process_next, and the command stays open.  */
+static gpg_error_t
+run_handler (assuan_context_t ctx, const struct eva__command *command, char *line) {
+  bool finishes = command->is_builtin || !ctx->in_turn;
+  gpg_error_t err;
+
+  ctx->command = command;
+  err = command->handler (ctx, line);
+  ctx->command = NULL;
+  if (ctx->released) return 0;
+  if (!finishes) return err;
+  /* A handler that inquires asynchronously, or that called assuan_process_done, is not ended here.  */
+  if ((!err && ctx->inquiry.open) || !eva__ctx_is_busy (ctx)) return 0;
+  return assuan_process_done (ctx, err);
+}
+
+/* Returns true for `D text`: data that nobody asked for.  D without a blank is an ordinary command.  */
+static bool
+is_stray_data (const struct eva_event *ev) {
+  return ev->word_len == 1 && ev->word[0] == 'D' && ev->text > ev->word + 1;
+}
+
+/* A request whose word was parsed.  */
+static gpg_error_t
+on_request (assuan_context_t ctx, const struct eva_event *ev) {
+  const struct eva__command *command;
+  gpg_error_t err;
+
+  ctx->err_no = 0;
+  if (is_stray_data (ev))
+    return eva__ctx_finish_command (ctx, eva__ctx_error (ctx, GPG_ERR_NOT_IMPLEMENTED));
+  if (!*ev->word)
+    return eva__ctx_finish_command (ctx, assuan_set_error (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_SYNTAX),
+                                                           "leading white-space"));
+  command = eva__ctx_find_command (ctx, ev->word);
+  if (!command)
+    return eva__ctx_finish_command (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_UNKNOWN_CMD));
+  err = ctx->notify.pre_cmd ? ctx->notify.pre_cmd (ctx, command->name) : 0;
+  if (ctx->released) return 0;
+  if (err) return eva__ctx_finish_command (ctx, err);
+  return run_handler (ctx, command, ev->text);
+}
+
+/* What cannot be used as a request is answered with an error.  An over-long line is also told to the program, which may want to get
+   rid of such a client; one within an inquiry goes to whom inquired.  */
+static gpg_error_t
+on_bad_line (assuan_context_t ctx, int rc) {
+  gpg_error_t err = eva__ctx_conn_error (ctx, rc);
+  bool answer = eva_conn_get_state (ctx->conn) == EVA_STATE_COMMAND;
+
+  if (ctx->inquiry.open) return eva__ctx_end_inquiry (ctx, err);
+  if (rc == EVA_E_SYNTAX) {
+    err = assuan_set_error (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_SYNTAX), "leading white-space");
+    return eva__ctx_finish_command (ctx, err);
+  }
+  if (rc == EVA_E_LINE_TOO_LONG && answer) {
+    gpg_error_t write_err = eva__ctx_finish_command (ctx, err);
+    if (write_err) return write_err;
+  }
+  return err;
+}
+
+static gpg_error_t
+on_event (assuan_context_t ctx, const struct eva_event *ev) {
+  switch (ev->type) {
+  case EVA_EVENT_COMMAND:
+    return on_request (ctx, ev);
+  case EVA_EVENT_SKIPPED:
+    return 0;
+  case EVA_EVENT_EOF:
+    return eva__ctx_end_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_EOF));
+  default:
+    return eva__ctx_on_answer (ctx, ev);
+  }
+}
+
+/* Handles whatever is there and may be handled now.  */
+static gpg_error_t
+handle_lines (assuan_context_t ctx) {
+  gpg_error_t err = 0;
+
+  while (!err && !ctx->released && eva__ctx_is_connected (ctx)) {
+    struct eva_event ev;
+    int rc = eva__ctx_next (ctx, &ev);
+    if (!rc) break;
+    err = rc < 0 ? on_bad_line (ctx, rc) : on_event (ctx, &ev);
+    if (ctx->released) err = 0;
+  }
+  return err;
+}
+
+/* Returns true if the client is done: it closed, or said BYE, or was shown the door.  */
+static bool
+is_over (assuan_context_t ctx) {
+  return ctx->released || !eva__ctx_is_connected (ctx) || eva_conn_at_eof (ctx->conn);
+}
+
+/* Returns the error of a call to a context that serves nobody.  */
+static gpg_error_t
+check_server (assuan_context_t ctx) {
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  if (ctx->kind != EVA__CTX_SERVER) return eva__ctx_error (ctx, GPG_ERR_ASS_NOT_A_SERVER);
+  return 0;
+}
+
+/* --- A turn in the program's loop ------------------------------------------------------------- */
+
+/* Returns true if there is something to do without reading: the descriptor may be at rest, as the lines that a pending command held back
+   were read long ago.  */
+static bool
+has_work (assuan_context_t ctx) {
+  enum eva_conn_state state = eva_conn_get_state (ctx->conn);
+
+  return state != EVA_STATE_COMMAND && assuan_pending_line (ctx);
+}
+
+static gpg_error_t
+take_turn (assuan_context_t ctx) {
+  gpg_error_t err = 0;
+  gpg_error_t write_err;
+
+  if (!has_work (ctx)) err = eva__ctx_read (ctx, false, NULL);
+  if (!err) err = handle_lines (ctx);
+  /* Half a line before the end of the file is dropped: the client left in the middle of it.  */
+  if (gpg_err_code (err) == GPG_ERR_ASS_INCOMPLETE_LINE) err = 0;
+  if (ctx->released || !ctx->conn) return err;
+  write_err = eva__ctx_flush (ctx);
+  return err ? err : write_err;
+}
+
+gpg_error_t
+assuan_process_next (assuan_context_t ctx, int *done) {
+  gpg_error_t err = check_server (ctx);
+
+  if (done) *done = 0;
+  if (err) return err;
+  eva__ctx_enter (ctx);
+  ctx->is_external = true;
+  err = eva__ctx_open (ctx);
+  if (!err && eva__ctx_is_connected (ctx)) {
+    ctx->in_turn = true;
+    err = take_turn (ctx);
+    ctx->in_turn = false;
+  }
+  if (done) *done = is_over (ctx);
+  eva__ctx_leave (ctx);
+  return err;
+}
+
+/* --- The blocking loop ------------------------------------------------------------------------ */
+
+gpg_error_t
+assuan_process (assuan_context_t ctx) {
+  gpg_error_t err = check_server (ctx);
+
+  if (err) return err;
+  if (!eva__ctx_is_connected (ctx)) return eva__ctx_error (ctx, gpg_err_code_from_errno (EBADF));
+  eva__ctx_enter (ctx);
+  err = eva__ctx_open (ctx);
+  while (!err) {
+    err = handle_lines (ctx);
+    if (err || is_over (ctx)) break;
+    err = eva__ctx_read (ctx, true, NULL);
+  }
+  eva__ctx_leave (ctx);
+  return err;
+}
