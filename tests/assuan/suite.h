@@ -54,8 +54,8 @@ const char *suite_tmpdir (void);
 /* "<that directory>/NAME" in a buffer that lives until the teardown.  */
 const char *suite_tmpfile (const char *name);
 
-/* cmocka's own skip () reports "not ok - SKIP", which meson takes for a failure: say it in a comment
- * line and leave the test.  Only for use in a test itself, before it holds anything.  */
+/* cmocka's own skip () reports "not ok - SKIP", which meson takes for a failure: say it in a
+ * comment line and leave the test.  Only for use in a test itself, before it holds anything.  */
 #undef skip
 #define skip()                                                                                     \
   do {                                                                                             \

@@ -67,8 +67,8 @@ error_source_of_its_own (void **state) {
   assuan_context_t ctx = NULL;
 
   (void) state;
-  assert_err (
-      assuan_new_ext (&ctx, GPG_ERR_SOURCE_GPGME, assuan_get_malloc_hooks (), NULL, NULL), 0);
+  assert_err (assuan_new_ext (&ctx, GPG_ERR_SOURCE_GPGME, assuan_get_malloc_hooks (), NULL, NULL),
+              0);
   assert_non_null (ctx);
   assert_err (assuan_process_done (ctx, 0),
               gpg_err_make (GPG_ERR_SOURCE_GPGME, GPG_ERR_ASS_GENERAL));
