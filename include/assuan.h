@@ -16,9 +16,10 @@
  *   that returns no error does nothing and returns its value for "none".  The comments do not
  *   repeat that.
  * Connection errors.  Whatever reads or writes can return any system error of the descriptor or of
- *   a hook, ENOMEM, and once the peer is known to be gone, EPIPE (writing) or EOF (reading).
- * Ownership.  Strings that go in are copied, so they may be freed when the call has returned.
- *   What comes back borrowed says how long it is valid.
+ *   a hook, ENOMEM, and once the peer is known to be gone, or on a context that is not connected,
+ *   EPIPE (writing) or EOF (reading).
+ * Ownership.  Strings that go in are copied, so they may be freed when the call has returned,
+ *   except those of assuan_register_command.  What comes back borrowed says how long it is valid.
  * Threads.  A context belongs to one thread at a time.  The functions that set defaults are meant
  *   for the start of a program, before its second thread.
  * Callbacks.  "From: anywhere" means from outside and from every command handler, notification,
@@ -183,13 +184,13 @@ void *assuan_get_pointer (assuan_context_t ctx);
    finishes with exactly the error ERR, " - TEXT" is appended.  Usual form: "return assuan_set_error
    (ctx, err, "no such key");".  TEXT NULL: forget a noted one.
    Returns ERR as it is.
-   Here: TEXT is copied, and forgotten when the command ends.  From: anywhere; only useful in a
-   command (Assuan manual, "Utilities"). */
+   Here: TEXT is copied, forgotten when the command ends, and cut only where the line is full.
+   From: anywhere; only useful in a command (Assuan manual, "Utilities"). */
 gpg_error_t assuan_set_error (assuan_context_t ctx, gpg_error_t err, const char *text);
 
 /* The peer's process id: of a pipe server's client as told in the environment, of a pipe client's
-   child as spawned, of a Unix domain socket's peer as the kernel tells.  ASSUAN_INVALID_PID if it
-   is not known or CTX is NULL.  From: anywhere. */
+   child as spawned, of a socket server's client on a Unix domain socket as the kernel tells.
+   ASSUAN_INVALID_PID if it is not known.  From: anywhere. */
 pid_t assuan_get_pid (assuan_context_t ctx);
 
 /* Who the peer is. */
@@ -200,9 +201,10 @@ struct _assuan_peercred {
 };
 typedef struct _assuan_peercred *assuan_peercred_t;
 
-/* Store a pointer to the peer's credentials, as the kernel tells them for a Unix domain socket, at
-   PEERCRED.  They belong to CTX and stay valid until it is released.  Returns 0; ASS_GENERAL if
-   they are not known (no connection yet, a pipe, TCP).  From: anywhere. */
+/* Store a pointer to the credentials of a server's client, as the kernel tells them for a Unix
+   domain socket, at PEERCRED.  They belong to CTX and stay valid until it is released or accepts
+   another client.  Returns 0; ASS_GENERAL if they are not known (connection not opened yet, a pipe,
+   TCP, a client context).  From: anywhere. */
 gpg_error_t assuan_get_peercred (assuan_context_t ctx, assuan_peercred_t *peercred);
 
 /* --------------------------------------------------------------------------------------------
@@ -249,8 +251,12 @@ void assuan_end_confidential (assuan_context_t ctx);
 /* --------------------------------------------------------------------------------------------
  * Logging and the I/O monitor
  *
- * The environment variable ASSUAN_DEBUG selects what the library's own log handler shows;
- * ASSUAN_FULL_LOGGING makes it show lines with control characters whole.
+ * The library's own log handler shows the category ASSUAN_LOG_CONTROL, and of the others those
+ * whose
+ * bit, 1 << (category - 1), is set in the number in the environment variable ASSUAN_DEBUG.  Lines
+ * with control characters are logged in hexadecimal, 16 octets of them unless ASSUAN_FULL_LOGGING
+ * is
+ * in the environment.
  * ------------------------------------------------------------------------------------------ */
 
 #define ASSUAN_LOG_INIT    1 /* set-up of the library */
@@ -269,8 +275,8 @@ void assuan_set_assuan_log_prefix (const char *text);
 const char *assuan_get_assuan_log_prefix (void);
 
 /* Make FP the stream of the library's own log handler for contexts that have none of their own.  FP
-   stays the caller's and must remain open as long as it is set.  Default: stderr.  From: anywhere,
-   but see "Threads". */
+   stays the caller's and must remain open as long as it is set.  Default: NULL, nothing is logged.
+   From: anywhere, but see "Threads". */
 void assuan_set_assuan_log_stream (FILE *fp);
 
 /* Log the lines of CTX to FP, with the library's own log handler.  If no default stream has been
@@ -369,8 +375,8 @@ void assuan_ctx_set_system_hooks (assuan_context_t ctx, assuan_system_hooks_t sy
    assuan_sock_init ran before assuan_set_system_hooks.  From: anywhere, but see "Threads". */
 void assuan_sock_set_system_hooks (assuan_system_hooks_t system_hooks);
 
-/* The default usleep hook: sleep for USEC microseconds; 0 returns at once.  A signal may end it
-   early.  From: hooks. */
+/* The default usleep hook: sleep for USEC microseconds, signals or not; 0 returns at once.
+   From: hooks. */
 void __assuan_usleep (assuan_context_t ctx, unsigned int usec);
 
 /* The default pipe hook: make a pipe in FD, fd[0] to read from.  Returns 0, or -1 and errno.
@@ -412,7 +418,8 @@ int __assuan_spawn (assuan_context_t ctx, pid_t *r_pid, const char *name, const 
                     unsigned int flags);
 
 /* The default waitpid hook: NOWAIT 0 waits as waitpid (PID, STATUS, OPTIONS) and returns its
-   result; otherwise returns 0, for there is nothing to forget.  From: hooks. */
+   result; otherwise returns 0, for there is nothing to forget.  Here: STATUS is filled; libassuan
+   2.5.5 leaves it as it was.  From: hooks. */
 pid_t __assuan_waitpid (assuan_context_t ctx, pid_t pid, int nowait, int *status, int options);
 
 /* The default socketpair hook: two connected sockets in FILEDES.  Returns 0, or -1 and errno.
@@ -443,9 +450,9 @@ typedef gpg_error_t (*assuan_handler_t) (assuan_context_t, char *);
 /* Register the command CMD_STRING.  HANDLER runs it; NULL selects the built-in handler (NOP,
    CANCEL, OPTION, BYE, AUTH, RESET, END, HELP, INPUT, OUTPUT), or for another name one that answers
    ASS_SERVER_FAULT.  HELP_STRING, or NULL, is what HELP shows: a usage line, an empty line, a
-   description; it is copied.  A known name, compared without regard to case, gets the new handler.
-   Names match exactly first, then without regard to ASCII case.  All built-in commands but INPUT
-   and OUTPUT are registered in a new context.
+   description.  Both strings stay the caller's and must live as long as CTX.  Names match exactly
+   first, then without regard to ASCII case; a name that is known already gets the new handler.
+   Every server has all built-in commands but INPUT and OUTPUT.
    Returns 0; ASS_INV_VALUE for a NULL or empty name; ENOMEM.
    Here: any number of commands.  From: anywhere. */
 gpg_error_t assuan_register_command (assuan_context_t ctx, const char *cmd_string,
@@ -484,21 +491,21 @@ gpg_error_t assuan_register_output_notify (assuan_context_t ctx, assuan_handler_
 
 /* Have FNC called for "OPTION NAME [[=] VALUE]" with name and value, both stripped of blanks around
    them and the name of its two dashes; "" if there is no value.  The strings are valid during the
-   call.  Its error is the reply.  NULL for none: every option then answers UNKNOWN_OPTION.
+   call.  Its error is the reply.  NULL for none: every option then answers OK.
    Returns 0.  From: anywhere (Assuan manual, "Server code"). */
 gpg_error_t assuan_register_option_handler (assuan_context_t ctx,
                                             gpg_error_t (*fnc) (assuan_context_t, const char *,
                                                                 const char *));
 
 /* Set the greeting to "OK LINE"; NULL for the default "Pleased to meet you, process PID", PID the
-   client's.  Of several lines, separated by LF, all but the last are sent as comments.  LINE is
-   copied.  Returns 0; ENOMEM.  From: anywhere, before the connection is opened. */
+   client's.  Of several lines, separated by LF, all but the last are sent as comments.  Returns 0;
+   ENOMEM.  From: anywhere, before the connection is opened. */
 gpg_error_t assuan_set_hello_line (assuan_context_t ctx, const char *line);
 
 /* Make CTX a server on two descriptors: FILEDES[0] is read, FILEDES[1] written; CTX owns and closes
-   them.  If the environment variable _assuan_connection_fd names a socket, that is used for both
-   instead, with descriptor passing, and FILEDES may be NULL; _assuan_pipe_connect_pid there tells
-   the client's process id.  Returns 0; ASS_SERVER_START if there is neither; ENOMEM.
+   them from then on.  If the environment variable _assuan_connection_fd names a socket, that is
+   used for both instead, with descriptor passing, and FILEDES may be NULL; _assuan_pipe_connect_pid
+   there tells the client's process id.  Returns 0; ASS_SERVER_START if there is neither; ENOMEM.
    From: outside. */
 gpg_error_t assuan_init_pipe_server (assuan_context_t ctx, assuan_fd_t filedes[2]);
 
@@ -509,7 +516,7 @@ gpg_error_t assuan_init_pipe_server (assuan_context_t ctx, assuan_fd_t filedes[2
 /* Make CTX a server on the socket LISTEN_FD; FLAGS are ASSUAN_SOCKET_SERVER_* bits.  With ACCEPTED,
    LISTEN_FD is one connection, which CTX owns and closes.  Without, LISTEN_FD is a listening
    socket, which stays the caller's, and assuan_accept waits there for each client.
-   Returns 0; ASS_INV_VALUE; ENOMEM.  From: outside. */
+   Returns 0; ENOMEM, and then LISTEN_FD stays the caller's.  From: outside. */
 gpg_error_t assuan_init_socket_server (assuan_context_t ctx, assuan_fd_t listen_fd,
                                        unsigned int flags);
 
@@ -526,8 +533,9 @@ gpg_error_t assuan_accept (assuan_context_t ctx);
 
 /* Serve the connection: read commands, run handlers and write replies until the client says BYE or
    closes, or ASSUAN_FORCE_CLOSE is set.  Waits for input and for room as needed, never sleeps
-   otherwise.  Returns 0 then; a connection error if the connection broke.  Errors of handlers go to
-   the client and are not seen here.  From: outside. */
+   otherwise.  Returns 0 then; ASS_INCOMPLETE_LINE if the client closed in the middle of a line;
+   ASS_LINE_TOO_LONG; ASS_NOT_A_SERVER; a connection error if the connection broke.  Errors of
+   handlers go to the client and are not seen here.  From: outside. */
 gpg_error_t assuan_process (assuan_context_t ctx);
 
 /* The name of the command whose handler is running, as it was registered; NULL elsewhere, also
@@ -605,7 +613,7 @@ gpg_error_t assuan_close_output_fd (assuan_context_t ctx);
    from, the connection's inbound one first; 1: those to write to, the outbound one first.  They
    belong to CTX; the caller may watch, dup and shutdown them.
    Returns how many were stored: 0 if CTX is not connected or the connection has ended; -1 if WHAT
-   is another, or FDARRAY is NULL or too small (2 always suffice).  Opens the connection of a server
+   is another, FDARRAY is NULL, or FDARRAYSIZE is below 2.  Opens the connection of a server
    (see above).  From: anywhere. */
 int assuan_get_active_fds (assuan_context_t ctx, int what, assuan_fd_t *fdarray, int fdarraysize);
 
@@ -616,7 +624,8 @@ int assuan_get_active_fds (assuan_context_t ctx, int what, assuan_fd_t *fdarray,
    DONE: where to store whether the connection has ended: nonzero as soon as the end of file has
    been read or BYE or ASSUAN_FORCE_CLOSE has taken effect; may be NULL.
    Returns 0, also if no progress is possible now; the error that a handler returned without having
-   finished its command, unchanged; a connection error: release the context then.
+   finished its command, unchanged; ASS_LINE_TOO_LONG for a line that was skipped; ASS_NOT_A_SERVER;
+   a connection error: release the context then.
    When assuan_process_done was called outside of assuan_process_next, held lines do not make the
    descriptor readable: call assuan_process_next while assuan_pending_line is true.  From: outside,
    that is, not out of a callback of CTX. */
@@ -626,21 +635,22 @@ gpg_error_t assuan_process_next (assuan_context_t ctx, int *done);
    post_cmd_notify. Usual form at the end of a handler: "return assuan_process_done (ctx, rc);".
    Returns 0 if the reply was written; ASS_GENERAL, harmless, if no command is pending; connection
    errors, as of any write to a client who is gone.
-   Here: never runs the next command.  From: handlers, continuations, outside; not twice for one
-   command. */
+   Here: never runs the next command; the continuation of an inquiry that is still open runs, with
+   ASS_CANCELED.  From: handlers, continuations, outside. */
 gpg_error_t assuan_process_done (assuan_context_t ctx, gpg_error_t rc);
 
 /* Ask the client for data and return at once: send "INQUIRE KEYWORD" as assuan_inquire does.  The
    handler then returns 0, the command stays pending, and CB (CB_DATA, rc, buf, buf_len) runs out of
    a later assuan_process_next.  RC: 0; ASS_TOO_MUCH_DATA for more than MAXLEN octets (0: any);
    ASS_CANCELED for CAN; ASS_UNEXPECTED_CMD for another line; EOF if the client left; CANCELED if
-   CTX is released.  BUF: the data, with a NUL behind its BUF_LEN octets; may be set whatever RC is,
-   and is the callback's to free with assuan_free, or with free if the allocator is libc's.  What CB
-   returns is returned by assuan_process_next.  CB may finish the command or send the next inquiry.
+   CTX is released.  BUF: the data, with a NUL behind its BUF_LEN octets, the callback's to free
+   with assuan_free, or with free if the allocator is libc's; NULL here if RC is not 0, but
+   libassuan may hand over what came so far.  What CB returns is returned by assuan_process_next.
+   CB may finish the command or send the next inquiry.
    Returns 0, and then CB runs exactly once; ASS_NOT_A_SERVER; ASS_NESTED_COMMANDS while another
    inquiry is open; ASS_INV_VALUE; connection errors, and then CB does not run.
-   Here: all of that "exactly once"; the client's data beyond MAXLEN is skipped up to END or CAN.
-   From: handlers, continuations, and outside while a command is pending. */
+   Here: CB really runs in all of these cases; the client's data beyond MAXLEN is skipped up to END
+   or CAN.  From: handlers, continuations, and outside while a command is pending. */
 gpg_error_t assuan_inquire_ext (assuan_context_t ctx, const char *keyword, size_t maxlen,
                                 gpg_error_t (*cb) (void *cb_data, gpg_error_t rc,
                                                    unsigned char *buf, size_t buf_len),
@@ -661,9 +671,10 @@ gpg_error_t assuan_inquire_ext (assuan_context_t ctx, const char *keyword, size_
    _assuan_pipe_connect_pid (the caller's process id) and with FDPASSING _assuan_connection_fd.
    NAME NULL: fork only; ARGV[0] becomes "client" or "server", and the server goes on as a copy of
    the caller with assuan_init_pipe_server.
-   Returns 0; ASS_SERVER_START if the greeting is missing or an ERR; ASS_CONNECT_FAILED; ENOMEM;
-   system errors of the pipe, fork or read.  CTX can then be used for another attempt.
-   From: outside. */
+   Returns 0; ASS_INV_VALUE without an ARGV[0], or without NAME and FDPASSING; ASS_CONNECT_FAILED if
+   the greeting is an ERR, which is also how it shows that the program cannot be run; EOF if the
+   child ended without a greeting; ENOMEM; system errors of making the pipes and the process.  CTX
+   can then be used for another attempt.  From: outside. */
 gpg_error_t assuan_pipe_connect (assuan_context_t ctx, const char *name, const char *argv[],
                                  assuan_fd_t *fd_child_list, void (*atfork) (void *, int),
                                  void *atforkvalue, unsigned int flags);
@@ -672,9 +683,8 @@ gpg_error_t assuan_pipe_connect (assuan_context_t ctx, const char *name, const c
 
 /* Connect to the server NAME and wait for its greeting.  NAME: a path beginning with '/' of at most
    107 octets, "file://PATH", "assuan://IP:PORT" or "assuan://[IP6]:PORT"; a file may be a
-   redirection, see assuan_sock_set_sockaddr_un.  SERVER_PID: the server's process id or
-   ASSUAN_INVALID_PID; only kept for assuan_get_pid where the kernel does not tell better.  FLAGS: 0
-   or ASSUAN_SOCKET_CONNECT_FDPASSING.
+   redirection, see assuan_sock_set_sockaddr_un.  SERVER_PID: ignored; ASSUAN_INVALID_PID by custom.
+   FLAGS: 0 or ASSUAN_SOCKET_CONNECT_FDPASSING.
    Returns 0; ASS_INV_VALUE for a NAME of another form; BAD_URI for a bad address behind
    "assuan://"; ENAMETOOLONG; ASS_CONNECT_FAILED if nobody listens or the greeting is an ERR;
    ASS_INV_RESPONSE for a greeting that is no line of the protocol; EOF if there is none; ENOMEM.
@@ -689,8 +699,8 @@ gpg_error_t assuan_socket_connect (assuan_context_t ctx, const char *name, pid_t
 gpg_error_t assuan_socket_connect_fd (assuan_context_t ctx, int fd, unsigned int flags);
 
 /* Send COMMAND and handle everything up to the reply, waiting as needed.  COMMAND: one line without
-   its LF; if it is empty or begins with '#', no reply is expected.  Callbacks, each with its
-   argument, may be NULL:
+   its LF, cut as assuan_write_line does; if it is empty or begins with '#', no reply is expected.
+   Callbacks, each with its argument, may be NULL:
    DATA_CB gets the data, unescaped, with a NUL behind its length, valid during the call; (arg,
      NULL, 0) for a bare END of the server.
    INQUIRE_CB gets the inquiry's text, "KEYWORD PARAMS", and answers with assuan_send_data; END is
@@ -738,13 +748,12 @@ gpg_error_t assuan_client_parse_response (assuan_context_t ctx, char *line, int 
 
 /* Wait for the next line and store a pointer to it at LINE, without CR and LF and with a NUL behind
    its octets, whose number is stored at LINELEN.  Data lines come raw, still escaped; empty lines
-   and comments come, too.  The line
-   belongs to CTX, may be changed, and is valid until the next read on CTX.
+   and comments come, too.  The line belongs to CTX, may be changed, and is valid until the next
+   read on CTX.
    Returns 0; EOF at the end of the connection; ASS_LINE_TOO_LONG (the rest of that line is
-   skipped); EAGAIN if the descriptor is non-blocking, its hooks are the library's own, and no whole
-   line has come: nothing is lost, call again; connection errors.  On failure *LINE is NULL and
-   *LINELEN 0.
-   From: anywhere but log callbacks, monitors and hooks. */
+   skipped); ASS_INCOMPLETE_LINE if it ended in the middle of a line; connection errors.  Waits even
+   if the descriptor is non-blocking: in an event loop call it when the descriptor is readable, and
+   then while assuan_pending_line is true.  From: anywhere but log callbacks, monitors and hooks. */
 gpg_error_t assuan_read_line (assuan_context_t ctx, char **line, size_t *linelen);
 
 /* Whether a whole line is held, so that assuan_read_line would not read, or assuan_process_next
@@ -770,8 +779,8 @@ gpg_error_t assuan_send_data (assuan_context_t ctx, const void *buffer, size_t l
 
 /* Send the descriptor FD to the peer; it stays the caller's, who may close it afterwards.  Send it
    before the line that speaks of it ("INPUT FD").  (NULL, ASSUAN_INVALID_FD) asks whether passing
-   exists here: 0 if so.  Returns 0; NOT_IMPLEMENTED if CTX was not made with FDPASSING; system
-   errors.  From: anywhere but log callbacks, monitors and hooks. */
+   exists here: 0 if so.  Returns 0; NOT_IMPLEMENTED if CTX was not made with FDPASSING; EBADF;
+   connection errors.  From: anywhere but log callbacks, monitors and hooks. */
 gpg_error_t assuan_sendfd (assuan_context_t ctx, assuan_fd_t fd);
 
 /* Take the oldest descriptor that was received and not yet taken; stores it at FD, where it is the
@@ -781,7 +790,8 @@ gpg_error_t assuan_sendfd (assuan_context_t ctx, assuan_fd_t fd);
 gpg_error_t assuan_receivefd (assuan_context_t ctx, assuan_fd_t *fd);
 
 /* A descriptor for the library from the POSIX descriptor FD: a duplicate, the caller's or of the
-   context it is given to.  Returns ASSUAN_INVALID_FD with errno on failure.  From: anywhere. */
+   context it is given to.  Returns ASSUAN_INVALID_FD with errno on failure.  Here: close-on-exec.
+   From: anywhere. */
 assuan_fd_t assuan_fdopen (int fd);
 
 /* --------------------------------------------------------------------------------------------
