@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Our assuan.h is source and ABI compatible with that of the system's libassuan 2.5.
+
+What the system's header declares is read out of it and written into a C program that includes ours:
+its prototypes again, which a compiler refuses if they differ; its structures under other names, to
+be compared member by member; its numbers, to be compared with ours.
+
+Usage: test-header.py INCLUDEDIR, the directory of our assuan.h; CC in the environment.
+"""
+
+import os
+import pathlib
+import re
+import shlex
+import sys
+import tempfile
+
+from tap import Skip, expect, expect_same, main, run
+
+ours_dir = pathlib.Path(sys.argv[1])
+CC = shlex.split(os.environ.get("CC", "cc"))
+
+# What the headers define for themselves.
+PRIVATE = re.compile(r"_|ASSUAN_H$|ASSUAN_SYSTEM_N?PTH")
+# The macros that are code, not a number: the names have to be there, test-hooks runs them.
+CODE = {"ASSUAN_SYSTEM_NPTH", "ASSUAN_SYSTEM_NPTH_IMPL", "ASSUAN_SYSTEM_PTH",
+        "ASSUAN_SYSTEM_PTH_IMPL"}
+
+
+def reference_dir():
+    """The directory of the system's assuan.h, if that is of the same interface version."""
+    try:
+        where = run(["pkg-config", "--variable=includedir", "libassuan"]).strip()
+        version = run(["pkg-config", "--modversion", "libassuan"]).strip()
+    except Exception as error:
+        raise Skip("no libassuan's header here") from error
+    if version != "2.5.5" or not (pathlib.Path(where) / "assuan.h").exists():
+        raise Skip(f"libassuan's header is of version {version}")
+    return pathlib.Path(where)
+
+
+def preprocess(include_dir, *options):
+    """Run the preprocessor over DIR's assuan.h."""
+    path = include_dir / "assuan.h"
+    return run([*CC, "-std=c11", "-D_GNU_SOURCE", "-E", *options, "-x", "c", path])
+
+
+def macros(include_dir):
+    """The macros that DIR's assuan.h adds: name to value."""
+    defined = re.findall(r"^#define (\w*ASSUAN\w*)(?:\([^)]*\))? ?(.*)$",
+                         preprocess(include_dir, "-dM"), re.M)
+    return {name: value for name, value in defined if "ASSUAN" in name}
+
+
+def declarations(include_dir):
+    """What DIR's assuan.h itself declares, without what the headers that it includes do."""
+    keep, out = False, []
+    for line in preprocess(include_dir).splitlines():
+        marker = re.match(r'# \d+ "(.*?)"', line)
+        if marker:
+            keep = os.path.basename(marker.group(1)) == "assuan.h"
+        elif keep and line.strip() and not line.startswith("#"):
+            out.append(line)
+    text = "\n".join(out)
+    return re.sub(r"static[^;{}]*assuan_fd_from_posix_fd[^{]*\{[^}]*\}", "", text)
+
+
+STRUCT = re.compile(r"struct\s+(\w+)\s*\{(.*?)\n?\};", re.S)
+MEMBER = re.compile(r"(?:\(\*\s*(\w+)\)|(\w+))\s*(?:\(.*\))?$", re.S)
+
+
+def functions(text):
+    """The names of the functions that the declarations declare."""
+    flat = re.sub(r"\s+", " ", STRUCT.sub("", text))
+    statements = [s for s in flat.split(";") if "(" in s and "typedef" not in s]
+    return {re.search(r"(\w+) ?\(", s).group(1) for s in statements}
+
+
+def program(reference):
+    """The C program that only compiles if our header agrees with the declarations REFERENCE."""
+    lines = ["#include <assuan.h>", "#include <stddef.h>",
+             "#define SAME(a, b) __builtin_types_compatible_p (__typeof__ (a), __typeof__ (b))"]
+    for name, body in STRUCT.findall(reference):
+        lines.append(f"struct reference_{name} {{ {body} }};")
+        lines.append(f"_Static_assert (sizeof (struct {name}) == "
+                     f"sizeof (struct reference_{name}), \"{name}\");")
+        for member in (s.strip() for s in body.split(";") if s.strip()):
+            # The member's name comes first behind "(*" of a pointer to a function, else last.
+            pointer = re.search(r"\(\s*\*\s*(\w+)\s*\)", member)
+            field = pointer.group(1) if pointer else MEMBER.search(member).group(2)
+            lines.append(f"_Static_assert (offsetof (struct {name}, {field}) == "
+                         f"offsetof (struct reference_{name}, {field}), \"{name}.{field}\");")
+            lines.append(f"_Static_assert (SAME (((struct {name} *) 0)->{field}, "
+                         f"((struct reference_{name} *) 0)->{field}), \"{name}.{field}\");")
+    lines.append(STRUCT.sub("", reference))
+    lines.append("int main (void) { return 0; }")
+    return "\n".join(lines) + "\n"
+
+
+def compile_program(text):
+    """Compile TEXT with our header; warnings are errors, so that nothing is converted silently."""
+    with tempfile.TemporaryDirectory(prefix="eva-") as scratch:
+        path = pathlib.Path(scratch) / "check.c"
+        path.write_text(text)
+        run([*CC, "-std=c11", "-D_GNU_SOURCE", "-Werror", "-I", ours_dir, "-c", path,
+             "-o", path.with_suffix(".o")])
+
+
+def names():
+    """our header declares the same functions and macros"""
+    other = reference_dir()
+    expect_same(functions(declarations(ours_dir)), functions(declarations(other)), "function")
+    wanted, found = macros(other), macros(ours_dir)
+    expect_same({n for n in found if not PRIVATE.match(n)} | (CODE & set(found)),
+                {n for n in wanted if not PRIVATE.match(n)} | CODE, "macro")
+
+
+def values():
+    """every macro has the same value"""
+    other, found = macros(reference_dir()), macros(ours_dir)
+    checks = []
+    for name, value in other.items():
+        if PRIVATE.match(name) or not value:
+            continue
+        if value.startswith('"'):
+            expect(found[name] == value, f"{name} is {found[name]}, not {value}")
+        else:
+            checks.append(f"_Static_assert (({name}) == ({value}), \"{name}\");")
+            checks.append(f"_Static_assert (SAME ({name}, {value}), \"type of {name}\");")
+    expect(len(checks) > 40, "hardly any macros found")
+    compile_program("#include <assuan.h>\n#define SAME(a, b) __builtin_types_compatible_p "
+                    "(__typeof__ (a), __typeof__ (b))\n" + "\n".join(checks) + "\n")
+
+
+def layouts():
+    """every structure, type and prototype is the same"""
+    reference = declarations(reference_dir())
+    expect(len(STRUCT.findall(reference)) == 4, "structures not found", STRUCT.findall(reference))
+    expect(len(functions(reference)) > 90, "prototypes not found", functions(reference))
+    compile_program(program(reference))
+
+
+def difference():
+    """the comparison notices a difference"""
+    reference = declarations(reference_dir())
+    for old, new in (("int version", "long version"), ("assuan_fd_t fd[2]", "assuan_fd_t *fd[2]"),
+                     ("int assuan_pending_line", "long assuan_pending_line"),
+                     ("uid_t uid", "gid_t gid0")):
+        changed = re.sub(re.escape(old).replace(r"\ ", r"\s+"), new, reference)
+        expect(changed != reference, f"{old} not found")
+        try:
+            compile_program(program(changed))
+        except Exception:
+            continue
+        expect(False, f"{new} in place of {old} went unnoticed")
+
+
+def alone():
+    """our header compiles alone and twice, in C and, without socket wrappers, too"""
+    for options in ("", "#define _ASSUAN_NO_SOCKET_WRAPPER\n"):
+        compile_program(options + "#include <assuan.h>\n#include <assuan.h>\n"
+                        "int x (void);\nint x (void) { return assuan_fd_from_posix_fd (0); }\n")
+
+
+main(names, values, layouts, difference, alone)

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What is installed can be used: by pkg-config, by libassuan-config, from C and C++, and goes away.
+
+The project is built once more, plainly, in a scratch directory with a prefix of its own: the build
+that is under test may be instrumented, and its record of installed files belongs to its user.
+
+Usage: test-install.py SOURCEDIR MESON; CC and CXX in the environment.
+"""
+
+import atexit
+import os
+import pathlib
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from tap import Skip, expect, expect_same, main, run
+
+source = pathlib.Path(sys.argv[1]).resolve()
+MESON = shlex.split(sys.argv[2])
+CC = shlex.split(os.environ.get("CC", "cc"))
+CXX = shlex.split(os.environ.get("CXX", "c++"))
+HERE = pathlib.Path(__file__).resolve().parent
+
+scratch = pathlib.Path(tempfile.mkdtemp(prefix="eva-install-"))
+atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+build, prefix, stage = scratch / "build", scratch / "prefix", scratch / "stage"
+compat = prefix / "lib/evassuan/compat"
+
+# Nothing of the caller's may leak into what is built here.
+os.environ.pop("DESTDIR", None)
+for name in ("CFLAGS", "CXXFLAGS", "LDFLAGS", "LD_LIBRARY_PATH", "PKG_CONFIG_PATH", "LD_PRELOAD"):
+    os.environ.pop(name, None)
+
+WANTED = {
+    "include/evassuan/assuan.h",
+    "include/evassuan/eva-conn.h",
+    "lib/libevassuan.a",
+    "lib/libevassuan.so",
+    "lib/libevassuan.so.0",
+    "lib/pkgconfig/evassuan.pc",
+    "lib/evassuan/compat/assuan.h",
+    "lib/evassuan/compat/libassuan.pc",
+    "lib/evassuan/compat/libassuan-config",
+    "lib/evassuan/compat/bin/libassuan-config",
+    "lib/evassuan/compat/libassuan.so",
+    "lib/evassuan/compat/libassuan.so.0",
+}
+REPLY = ["OK consumer", "D hello", "OK", "OK closing connection"]
+
+
+def files(top):
+    """The files and links below TOP, relative to it."""
+    return {str(p.relative_to(top)) for p in top.rglob("*") if p.is_symlink() or not p.is_dir()}
+
+
+def pkg_config(*args, path):
+    """Ask pkg-config as a user would who has pointed it to PATH."""
+    env = dict(os.environ, PKG_CONFIG_PATH=str(path))
+    return run(["pkg-config", *args], env=env).split()
+
+
+def try_program(flags, library, compiler=None, options=()):
+    """Compile the consumer with FLAGS, run it, and see that it works on LIBRARY (or on none)."""
+    program = scratch / "consumer"
+    run([*(compiler or [*CC, "-std=c11"]), "-D_GNU_SOURCE", *options, HERE / "consumer.c", "-x",
+         "none", "-o", program, *flags])
+    env = dict(os.environ, LD_LIBRARY_PATH=str(library.parent) if library else "")
+    lines = run([program], env=env).splitlines()
+    program.unlink()
+    expect(lines[0] == "version 2.5.5", *lines)
+    loaded = [line.split()[1] for line in lines if line.startswith("loaded ")]
+    wanted = [str(library.resolve())] if library else []
+    expect(loaded == wanted, f"loads {loaded}, not {wanted}")
+    expect(lines[1 + len(loaded):] == REPLY, *lines)
+
+
+def staged():
+    """what is installed below DESTDIR is complete, and ninja uninstall removes it"""
+    run([*MESON, "setup", build, source, f"--prefix={prefix}", "--libdir=lib",
+         "--buildtype=debugoptimized", "-Dtests=false", "-Dexamples=false", "-Dbench=false"])
+    run([*MESON, "compile", "-C", build])
+    run([*MESON, "install", "-C", build, "--no-rebuild", "--destdir", stage])
+    top = stage / prefix.relative_to("/")
+    found = files(top)
+    expect(WANTED <= found, *(f"missing {x}" for x in sorted(WANTED - found)))
+    expect(not prefix.exists(), f"{prefix} was written to")
+    expect(not any(str(scratch) in path for path in found), *found)
+    # A staged drop-in directory describes itself, not the place where it will be.
+    said = run([top / "lib/evassuan/compat/libassuan-config", "--libs"])
+    expect(f"-L{top}/lib/evassuan/compat " in said, said)
+    run([*MESON, "compile", "-C", build, "uninstall"])
+    expect_same(files(stage), [], "uninstall")
+
+
+def installed():
+    """an installation below a prefix is complete and holds nothing of the build's"""
+    run([*MESON, "install", "-C", build, "--no-rebuild"])
+    expect(WANTED <= files(prefix), *(f"missing {x}" for x in sorted(WANTED - files(prefix))))
+    for path in files(prefix):
+        text = (prefix / path).read_bytes()
+        if path.endswith((".pc", ".h", "-config")):
+            expect(str(build).encode() not in text, f"{path} names the build directory")
+
+
+def by_pkg_config():
+    """a program builds and runs with pkg-config evassuan"""
+    flags = pkg_config("--cflags", "--libs", "evassuan", path=prefix / "lib/pkgconfig")
+    library = prefix / "lib/libevassuan.so.0"
+    try_program(flags, library, options=["-DWITH_CONN"])
+
+
+def static():
+    """a program links statically with libevassuan.a"""
+    path = prefix / "lib/pkgconfig"
+    cflags = pkg_config("--cflags", "evassuan", path=path)
+    libs = pkg_config("--static", "--libs", "evassuan", path=path)
+    libs = [str(prefix / "lib/libevassuan.a") if x == "-levassuan" else x for x in libs]
+    try_program([*cflags, *libs], None, options=["-DWITH_CONN"])
+
+
+def by_compat_pkg_config():
+    """a program of libassuan's builds and runs with our libassuan.pc"""
+    where = pkg_config("--variable=compatdir", "evassuan", path=prefix / "lib/pkgconfig")
+    expect(where == [str(compat)], f"compatdir is {where}")
+    expect(pkg_config("--modversion", "libassuan", path=compat) == ["2.5.5"])
+    flags = pkg_config("--cflags", "--libs", "libassuan", path=compat)
+    expect(f"-I{compat}" in flags and f"-L{compat}" in flags, *flags)
+    try_program(flags, compat / "libassuan.so.0")
+
+
+def by_config_script():
+    """a program of libassuan's builds and runs with our libassuan-config"""
+    env = dict(os.environ, PATH=f"{compat}:{os.environ['PATH']}")
+    flags = run(["libassuan-config", "--cflags", "--libs"], env=env).split()
+    try_program(flags, compat / "libassuan.so.0")
+
+
+def config_script():
+    """libassuan-config answers what configure scripts ask"""
+    for script in (compat / "libassuan-config", compat / "bin/libassuan-config"):
+        for option, wanted in (("--version", "2.5.5"), ("--api-version", "2"),
+                               ("--prefix", compat), ("--exec-prefix", compat),
+                               ("--cflags", f"-I{compat}"), ("--variable=api_version", "2")):
+            said = run([script, option]).strip()
+            expect(said.split()[0] == str(wanted), f"{option} says {said}, not {wanted}")
+        expect(run([script, "--host"]).count("-") == 3, "--host is no triplet of config.guess")
+        expect("-L/x " in run([script, "--prefix=/x", "--libs"]), "--prefix=DIR")
+        expect("-L/y " in run([script, "--exec-prefix=/y", "--libs"]), "--exec-prefix=DIR")
+        expect("--cflags" in run([script, "--help"]), "--help")
+        for wrong in ([], ["--nonsense"]):
+            code = subprocess.run([script, *wrong], capture_output=True, check=False,
+                                  stdin=subprocess.DEVNULL, timeout=60).returncode
+            expect(code == 1, f"{wrong} ends with {code}")
+
+
+def from_cxx():
+    """a C++ program includes both headers and works"""
+    if not shutil.which(CXX[0]):
+        raise Skip("no C++ compiler")
+    flags = pkg_config("--cflags", "--libs", "evassuan", path=prefix / "lib/pkgconfig")
+    try_program(flags, prefix / "lib/libevassuan.so.0", options=["-DWITH_CONN"],
+                compiler=[*CXX, "-Wall", "-Wextra", "-Werror", "-x", "c++"])
+
+
+def uninstalled():
+    """uninstalling leaves nothing"""
+    run([*MESON, "compile", "-C", build, "uninstall"])
+    expect_same(files(prefix), [], "uninstall")
+
+
+main(staged, installed, by_pkg_config, static, by_compat_pkg_config, by_config_script,
+     config_script, from_cxx, uninstalled)

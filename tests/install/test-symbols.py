@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the libraries export is exactly what their symbol files and headers say.
+
+Usage: test-symbols.py LIBASSUAN LIBASSUAN.SYM LIBEVASSUAN LIBEVASSUAN.SYM EVA-CONN.H
+"""
+
+import os
+import pathlib
+import re
+import sys
+
+from prototypes import prototypes
+from tap import Skip, expect, expect_same, main, run
+
+compat, compat_sym, library, library_sym, conn_header = map(pathlib.Path, sys.argv[1:])
+NM = os.environ.get("NM", "nm")
+READELF = os.environ.get("READELF", "readelf")
+NODES = {"LIBASSUAN_1.0", "EVASSUAN_1.0"}   # some linkers export a version node's own name
+
+
+def exported(path):
+    """The names that a library exports, each with its version, as NAME@@VERSION."""
+    lines = run([NM, "-D", "--defined-only", "--with-symbol-versions", path]).splitlines()
+    names = {line.split()[-1] for line in lines if line.strip()}
+    return {name for name in names if name.split("@")[0] not in NODES}
+
+
+def listed(path):
+    """The same out of a symbol file."""
+    text = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.S)
+    node, names = re.fullmatch(r"\s*(\w[\w.]*) \{\s*global:(.*)local:\s*\*;\s*\};\s*", text,
+                               re.S).groups()
+    return {f"{name}@@{node}" for name in re.findall(r"(\w+);", names)}
+
+
+def soname(path):
+    """The soname of a library."""
+    return re.search(r"SONAME.*\[(.*)\]", run([READELF, "-d", path])).group(1)
+
+
+def drop_in():
+    """the drop-in exports what its symbol file lists"""
+    expect_same(exported(compat), listed(compat_sym), compat.name)
+    expect(soname(compat) == "libassuan.so.0", "soname", soname(compat))
+
+
+def own():
+    """libevassuan exports what its symbol file lists"""
+    expect_same(exported(library), listed(library_sym), library.name)
+    expect(soname(library) == "libevassuan.so.0", "soname", soname(library))
+
+
+def reference():
+    """the drop-in exports what the system's libassuan exports"""
+    try:
+        libdir = run(["pkg-config", "--variable=libdir", "libassuan"]).strip()
+    except Exception as error:
+        raise Skip("no libassuan here") from error
+    path = pathlib.Path(libdir) / "libassuan.so.0"
+    if not path.exists():
+        raise Skip("no libassuan.so.0 here")
+    expect_same(exported(compat), exported(path), compat.name)
+
+
+def headers():
+    """both interfaces are in libevassuan's symbol file"""
+    names = {name.split("@")[0] for name in listed(library_sym)}
+    conn = {name for name, _, _ in prototypes(conn_header.read_text())}
+    wanted = {name.split("@")[0] for name in listed(compat_sym)} | conn
+    expect_same(names, wanted, library_sym.name)
+
+
+main(drop_in, own, reference, headers)
