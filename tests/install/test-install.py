@@ -4,7 +4,7 @@
 The project is built once more, plainly, in a scratch directory with a prefix of its own: the build
 that is under test may be instrumented, and its record of installed files belongs to its user.
 
-Usage: test-install.py SOURCEDIR MESON; CC and CXX in the environment.
+Usage: test-install.py SOURCEDIR MESON NINJA; CC and CXX in the environment.
 """
 
 import atexit
@@ -19,7 +19,7 @@ import tempfile
 from tap import Skip, expect, expect_same, main, run
 
 source = pathlib.Path(sys.argv[1]).resolve()
-MESON = shlex.split(sys.argv[2])
+MESON, NINJA = sys.argv[2:]
 CC = shlex.split(os.environ.get("CC", "cc"))
 CXX = shlex.split(os.environ.get("CXX", "c++"))
 HERE = pathlib.Path(__file__).resolve().parent
@@ -79,10 +79,10 @@ def try_program(flags, library, compiler=None, options=()):
 
 def staged():
     """what is installed below DESTDIR is complete, and ninja uninstall removes it"""
-    run([*MESON, "setup", build, source, f"--prefix={prefix}", "--libdir=lib",
+    run([MESON, "setup", build, source, f"--prefix={prefix}", "--libdir=lib",
          "--buildtype=debugoptimized", "-Dtests=false", "-Dexamples=false", "-Dbench=false"])
-    run([*MESON, "compile", "-C", build])
-    run([*MESON, "install", "-C", build, "--no-rebuild", "--destdir", stage])
+    run([NINJA, "-C", build, "-j2"])
+    run([MESON, "install", "-C", build, "--no-rebuild", "--destdir", stage])
     top = stage / prefix.relative_to("/")
     found = files(top)
     expect(WANTED <= found, *(f"missing {x}" for x in sorted(WANTED - found)))
@@ -91,13 +91,13 @@ def staged():
     # A staged drop-in directory describes itself, not the place where it will be.
     said = run([top / "lib/evassuan/compat/libassuan-config", "--libs"])
     expect(f"-L{top}/lib/evassuan/compat " in said, said)
-    run([*MESON, "compile", "-C", build, "uninstall"])
+    run([NINJA, "-C", build, "uninstall"])
     expect_same(files(stage), [], "uninstall")
 
 
 def installed():
     """an installation below a prefix is complete and holds nothing of the build's"""
-    run([*MESON, "install", "-C", build, "--no-rebuild"])
+    run([MESON, "install", "-C", build, "--no-rebuild"])
     expect(WANTED <= files(prefix), *(f"missing {x}" for x in sorted(WANTED - files(prefix))))
     for path in files(prefix):
         text = (prefix / path).read_bytes()
@@ -167,7 +167,7 @@ def from_cxx():
 
 def uninstalled():
     """uninstalling leaves nothing"""
-    run([*MESON, "compile", "-C", build, "uninstall"])
+    run([NINJA, "-C", build, "uninstall"])
     expect_same(files(prefix), [], "uninstall")
 
 
