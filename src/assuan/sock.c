@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* sock.c - assuan_sock_*: the socket wrappers, which daemons use without a context.
+
+   They go through system hooks as well, of an internal context that assuan_sock_init makes; a
+   program that forgets to call that gets the default functions.  Not thread-safe are init, deinit,
+   the setting of hooks and of flags: a program does that before its second thread.  */
+
+#include "assuan/context.h"
+#include "io/address.h"
+#include "io/redirect.h"
+#include "io/socks.h"
+
+#include <errno.h>
+#include <string.h>
+
+static assuan_context_t sock_ctx; /* what hooks get, or NULL */
+static struct eva__io_sys sock_sys;
+
+/* Returns what to work with, made on first use.  */
+static const struct eva__io_sys *
+get_sys (void) {
+  if (!sock_sys.hooks.version) eva__io_sys_init (&sock_sys, NULL, eva__default_system_hooks ());
+  return &sock_sys;
+}
+
+gpg_error_t
+assuan_sock_init (void) {
+  gpg_error_t rc;
+
+  if (sock_ctx) return 0;
+  rc = assuan_new (&sock_ctx);
+  if (!rc) eva__io_sys_init (&sock_sys, sock_ctx, eva__default_system_hooks ());
+  return rc;
+}
+
+void
+assuan_sock_deinit (void) {
+  assuan_release (sock_ctx);
+  sock_ctx = NULL;
+  memset (&sock_sys, 0, sizeof sock_sys);
+}
+
+void
+assuan_sock_set_system_hooks (assuan_system_hooks_t system_hooks) {
+  eva__io_sys_init (&sock_sys, sock_ctx, system_hooks);
+}
+
+int
+assuan_sock_close (assuan_fd_t fd) {
+  const struct eva__io_sys *sys = get_sys ();
+
+  return sys->hooks.close (sys->ctx, fd);
+}
+
+assuan_fd_t
+assuan_sock_new (int domain, int type, int proto) {
+  const struct eva__io_sys *sys = get_sys ();
+
+  return sys->hooks.socket (sys->ctx, domain, type, proto);
+}
+
+/* Returns the proxy's port that flag NAME stands for, or 0.  */
+static unsigned short
+proxy_of_flag (const char *name) {
+  if (!strcmp (name, "tor-mode")) return EVA__IO_SOCKS_TOR_PORT;
+  if (!strcmp (name, "socks")) return EVA__IO_SOCKS_PORT;
+  return 0;
+}
+
+static int
+fail (int error) {
+  errno = error;
+  return -1;
+}
+
+/* The proxy modes are for the whole process and cannot be taken back: a connection that was meant to be anonymous must
+   not go out openly because another part of the program thought otherwise.  With a mode on, setting it for one
+   socket changes nothing and is no error.  */
+int
+assuan_sock_set_flag (assuan_fd_t sockfd, const char *name, int value) {
+  unsigned short port = proxy_of_flag (name), now = eva__io_address_get_proxy ();
+
+  if (!strcmp (name, "cygwin")) return 0;
+  if (!port) return fail (EINVAL);
+  if (sockfd != ASSUAN_INVALID_FD) return now ? 0 : fail (EINVAL);
+  if (!value) return now ? fail (EPERM) : 0;
+  eva__io_address_set_proxy (port);
+  return 0;
+}
+
+int
+assuan_sock_get_flag (assuan_fd_t sockfd, const char *name, int *r_value) {
+  unsigned short port = proxy_of_flag (name);
+
+  (void) sockfd;
+  if (!port && strcmp (name, "cygwin")) return fail (EINVAL);
+  *r_value = port && port == eva__io_address_get_proxy ();
+  return 0;
+}
+
+int
+assuan_sock_connect (assuan_fd_t sockfd, struct sockaddr *addr, int addrlen) {
+  if (addrlen < 0) return fail (EINVAL);
+  return eva__io_address_connect_fd (get_sys (), sockfd, addr, (socklen_t) addrlen);
+}
+
+assuan_fd_t
+assuan_sock_connect_byname (const char *host, unsigned short port, int reserved,
+                            const char *credentials, unsigned int flags) {
+  const struct eva__io_sys *sys = get_sys ();
+  struct eva__io_socks_target target = { .host = host, .port = port, .credentials = credentials };
+  unsigned short proxy = flags & ASSUAN_SOCK_TOR ? EVA__IO_SOCKS_TOR_PORT : EVA__IO_SOCKS_PORT;
+  assuan_fd_t fd = ASSUAN_INVALID_FD;
+
+  (void) reserved;
+  if (!(flags & (ASSUAN_SOCK_TOR | ASSUAN_SOCK_SOCKS))) {
+    errno = ENOTSUP;
+    return ASSUAN_INVALID_FD;
+  }
+  if ((host && !*host) || (!host && port)) {
+    errno = EINVAL;
+    return ASSUAN_INVALID_FD;
+  }
+  fd = sys->hooks.socket (sys->ctx, AF_INET, SOCK_STREAM, 0);
+  if (fd == ASSUAN_INVALID_FD) return fd;
+  if (eva__io_socks_connect (sys, fd, proxy, &target) < 0) {
+    eva__io_sys_close (sys, fd);
+    return ASSUAN_INVALID_FD;
+  }
+  return fd;
+}
+
+int
+assuan_sock_bind (assuan_fd_t sockfd, struct sockaddr *addr, int addrlen) {
+  if (addrlen < 0) return fail (EINVAL);
+  return bind (sockfd, addr, (socklen_t) addrlen);
+}
+
+int
+assuan_sock_set_sockaddr_un (const char *fname, struct sockaddr *addr, int *r_redirected) {
+  struct sockaddr_un un;
+  socklen_t len;
+
+  if (eva__io_redirect_address (fname, false, &un, &len, r_redirected) < 0) return -1;
+  memcpy (addr, &un, sizeof un);
+  return 0;
+}
+
+/* The nonce is for systems without local sockets.  */
+
+int
+assuan_sock_get_nonce (struct sockaddr *addr, int addrlen, assuan_sock_nonce_t *nonce) {
+  (void) addr;
+  (void) addrlen;
+  if (nonce) nonce->length = 0;
+  return 0;
+}
+
+int
+assuan_sock_check_nonce (assuan_fd_t fd, assuan_sock_nonce_t *nonce) {
+  (void) fd;
+  (void) nonce;
+  return 0;
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* channel.c - the octets of a connection, and the descriptors that come with them.
+
+   With the default functions a socket is read and written with the kernel's own flags for "do not wait"
+   and "no signal", everything that is queued in one call.  Everything else, pipes and all that goes
+   through foreign hooks, knows no such flags: whether a call would wait is asked with a poll that
+   does not, and on a blocking descriptor a write is cut to what the kernel takes without waiting once poll
+   says that there is room.  */
+
+#include "io/channel.h"
+#include "io/sigpipe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* The most elements that a cut write looks at: they only have to hold PIPE_BUF octets.  */
+#define MAX_CUT_IOV 16
+
+/* One write: ch's argument list in a struct.  */
+struct output {
+  const struct iovec *iov;
+  size_t n_iov;
+  const int *fds;
+  size_t n_fds;
+  bool wait;
+};
+
+/* Room for the control message of a full set of descriptors, aligned as the kernel wants it.  */
+union control {
+  struct cmsghdr align;
+  unsigned char octets[CMSG_SPACE (EVA__IO_MAX_FDS * sizeof (int))];
+};
+
+/* --- Making and closing ----------------------------------------------------------------------- */
+
+/* Stores at RET_DOMAIN the address family of FD.  Returns false if it is no socket.  */
+static bool
+socket_domain (assuan_fd_t fd, int *ret_domain) {
+  socklen_t len = sizeof *ret_domain;
+
+  return !getsockopt (fd, SOL_SOCKET, SO_DOMAIN, ret_domain, &len);
+}
+
+void
+eva__io_channel_init (struct eva__io_channel *ch, const struct eva__io_sys *sys, assuan_fd_t in_fd,
+                      assuan_fd_t out_fd, bool pass_fds) {
+  int domain = AF_UNSPEC;
+
+  ch->sys = sys;
+  ch->in_fd = in_fd;
+  ch->out_fd = out_fd;
+  ch->is_socket = in_fd == out_fd && socket_domain (in_fd, &domain);
+  ch->passes_fds = pass_fds && ch->is_socket && domain == AF_UNIX;
+}
+
+void
+eva__io_channel_close (struct eva__io_channel *ch) {
+  eva__io_sys_close (ch->sys, ch->in_fd);
+  if (ch->out_fd != ch->in_fd) eva__io_sys_close (ch->sys, ch->out_fd);
+  ch->in_fd = ch->out_fd = ASSUAN_INVALID_FD;
+}
+
+/* Waits until a call with FD is worth a new try.  Behind foreign hooks it is not ours to say when: a thread
+   package may know better than poll, so there is a pause and then simply the new try.  */
+static void
+await (struct eva__io_channel *ch, assuan_fd_t fd, short events, unsigned int *step_us) {
+  if (eva__io_sys_is_own (ch->sys))
+    eva__io_sys_wait (ch->sys, fd, events);
+  else
+    eva__io_sys_pause (ch->sys, step_us);
+}
+
+/* --- Reading ---------------------------------------------------------------------------------- */
+
+/* Puts the N descriptors at DATA into FDS.  The hook of a program may have received them without close-on-exec: it is set here,
+   as early as we can.  */
+static void
+keep_fds (struct eva__io_channel *ch, const unsigned char *data, size_t n,
+          struct eva__io_fds *fds) {
+  bool set_cloexec = ch->sys->hooks.recvmsg != __assuan_recvmsg;
+  int fd;
+
+  for (size_t i = 0; i < n; i++) {
+    memcpy (&fd, data + i * sizeof fd, sizeof fd);
+    if (fds->n < EVA__IO_MAX_FDS) {
+      if (set_cloexec) fcntl (fd, F_SETFD, FD_CLOEXEC);
+      fds->fd[fds->n++] = fd;
+    } else {
+      eva__io_sys_close (ch->sys, fd);
+      fds->truncated = true;
+    }
+  }
+}
+
+/* Takes the descriptors out of MSG.  The kernel writes well-formed messages, a foreign hook may not: lengths are
+   checked against the LEN octets of our buffer before they are believed, and other kinds of messages are skipped.  */
+static void
+take_fds (struct eva__io_channel *ch, const struct msghdr *msg, const union control *control,
+          struct eva__io_fds *fds) {
+  size_t len = msg->msg_controllen, at = 0;
+  struct cmsghdr head;
+
+  if (len > sizeof *control) len = sizeof *control;
+  while (len - at >= sizeof head) {
+    memcpy (&head, control->octets + at, sizeof head);
+    if (head.cmsg_len < CMSG_LEN (0) || head.cmsg_len > len - at) break;
+    if (head.cmsg_level == SOL_SOCKET && head.cmsg_type == SCM_RIGHTS)
+      keep_fds (ch, control->octets + at + CMSG_LEN (0),
+                (head.cmsg_len - CMSG_LEN (0)) / sizeof (int), fds);
+    if (CMSG_ALIGN (head.cmsg_len) > len - at) break;
+    at += CMSG_ALIGN (head.cmsg_len);
+  }
+  if (msg->msg_flags & MSG_CTRUNC) fds->truncated = true;
+}
+
+/* One recvmsg.  Without room for control messages the kernel drops descriptors itself.  */
+static ssize_t
+read_message (struct eva__io_channel *ch, struct iovec *iov, int flags, struct eva__io_fds *fds) {
+  union control control;
+  struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 1 };
+  ssize_t n;
+
+  if (fds) {
+    /* A hook that does not touch it leaves an empty message.  */
+    memset (&control, 0, sizeof control.align);
+    msg.msg_control = &control;
+    msg.msg_controllen = sizeof control;
+  }
+  n = ch->sys->hooks.recvmsg (ch->sys->ctx, ch->in_fd, &msg, flags);
+  if (n >= 0 && fds) take_fds (ch, &msg, &control, fds);
+  return n;
+}
+
+static ssize_t
+read_once (struct eva__io_channel *ch, struct iovec *iov, bool wait, struct eva__io_fds *fds) {
+  bool own_socket = ch->is_socket && eva__io_sys_is_own (ch->sys);
+  int flags = own_socket && !wait ? MSG_DONTWAIT : 0;
+
+  if (!wait && !own_socket && !eva__io_sys_is_ready (ch->in_fd, POLLIN)) {
+    errno = EAGAIN;
+    return -1;
+  }
+  if (ch->passes_fds) return read_message (ch, iov, flags, fds);
+  if (own_socket) return recv (ch->in_fd, iov->iov_base, iov->iov_len, flags);
+  return ch->sys->hooks.read (ch->sys->ctx, ch->in_fd, iov->iov_base, iov->iov_len);
+}
+
+ssize_t
+eva__io_channel_read (struct eva__io_channel *ch, void *buf, size_t len, bool wait,
+                      struct eva__io_fds *fds) {
+  struct iovec iov = { .iov_base = buf, .iov_len = len };
+  unsigned int step_us = 0;
+
+  if (fds) {
+    fds->n = 0;
+    fds->truncated = false;
+  }
+  for (;;) {
+    ssize_t n = read_once (ch, &iov, wait, fds);
+    if (n >= 0) return n;
+    if (errno == EINTR) continue;
+    if (errno == EWOULDBLOCK) errno = EAGAIN;
+    if (errno != EAGAIN || !wait) return -1;
+    await (ch, ch->in_fd, POLLIN, &step_us);
+  }
+}
+
+/* --- Writing ---------------------------------------------------------------------------------- */
+
+/* Puts the descriptors of OUT into CONTROL for MSG.  */
+static void
+add_fds (struct msghdr *msg, union control *control, const struct output *out) {
+  size_t len = out->n_fds * sizeof (int);
+
+  /* The padding goes to the kernel too.  */
+  memset (control, 0, CMSG_SPACE (len));
+  control->align.cmsg_level = SOL_SOCKET;
+  control->align.cmsg_type = SCM_RIGHTS;
+  control->align.cmsg_len = CMSG_LEN (len);
+  memcpy (control->octets + CMSG_LEN (0), out->fds, len);
+  msg->msg_control = control;
+  msg->msg_controllen = CMSG_SPACE (len);
+}
+
+static ssize_t
+write_message (struct eva__io_channel *ch, const struct output *out, int flags) {
+  union control control;
+  struct msghdr msg = { .msg_iov = (struct iovec *) out->iov, .msg_iovlen = out->n_iov };
+
+  if (out->n_fds) add_fds (&msg, &control, out);
+  return ch->sys->hooks.sendmsg (ch->sys->ctx, ch->out_fd, &msg, flags | MSG_NOSIGNAL);
+}
+
+/* Writes OUT to a pipe, or through the write hook, which takes one buffer only: the rest is left to the
+   next call.  */
+static ssize_t
+write_plain (struct eva__io_channel *ch, const struct output *out) {
+  struct eva__io_sigpipe guard;
+  ssize_t n;
+
+  eva__io_sigpipe_block (&guard);
+  if (eva__io_sys_is_own (ch->sys))
+    n = writev (ch->out_fd, out->iov, (int) out->n_iov);
+  else
+    n = ch->sys->hooks.write (ch->sys->ctx, ch->out_fd, out->iov->iov_base, out->iov->iov_len);
+  eva__io_sigpipe_restore (&guard, n < 0 && errno == EPIPE);
+  return n;
+}
+
+/* Makes OUT fit for a descriptor that would wait for room: its elements are copied to CUT up to PIPE_BUF octets,
+   which a pipe or a socket takes at once if poll reports room at all.  Returns false with EAGAIN if it does not.  */
+static bool
+cut_to_room (struct eva__io_channel *ch, struct output *out, struct iovec cut[MAX_CUT_IOV]) {
+  int status = fcntl (ch->out_fd, F_GETFL);
+  size_t left = PIPE_BUF, n = 0;
+
+  if (status >= 0 && (status & O_NONBLOCK)) return true;
+  if (!eva__io_sys_is_ready (ch->out_fd, POLLOUT)) {
+    errno = EAGAIN;
+    return false;
+  }
+  for (; n < out->n_iov && n < MAX_CUT_IOV && left; n++) {
+    cut[n] = out->iov[n];
+    if (cut[n].iov_len > left) cut[n].iov_len = left;
+    left -= cut[n].iov_len;
+  }
+  out->iov = cut;
+  out->n_iov = n;
+  return true;
+}
+
+static ssize_t
+write_once (struct eva__io_channel *ch, struct output out) {
+  struct iovec cut[MAX_CUT_IOV];
+
+  if (ch->is_socket && eva__io_sys_is_own (ch->sys))
+    return write_message (ch, &out, out.wait ? 0 : MSG_DONTWAIT);
+  if (!out.wait && !cut_to_room (ch, &out, cut)) return -1;
+  return ch->passes_fds ? write_message (ch, &out, 0) : write_plain (ch, &out);
+}
+
+/* Skips empty elements in front, so that the first one is worth a write of its own, and stays within the
+   kernel's limit.  */
+static void
+trim (struct output *out) {
+  while (out->n_iov && !out->iov->iov_len) {
+    out->iov++;
+    out->n_iov--;
+  }
+  if (out->n_iov > IOV_MAX) out->n_iov = IOV_MAX;
+}
+
+ssize_t
+eva__io_channel_write (struct eva__io_channel *ch, const struct iovec *iov, size_t n_iov,
+                       const int *fds, size_t n_fds, bool wait) {
+  struct output out = { .iov = iov, .n_iov = n_iov, .fds = fds, .n_fds = n_fds, .wait = wait };
+  unsigned int step_us = 0;
+
+  trim (&out);
+  if (n_fds && (!ch->passes_fds || n_fds > EVA__IO_MAX_FDS || !out.n_iov)) {
+    errno = ch->passes_fds ? EINVAL : EOPNOTSUPP;
+    return -1;
+  }
+  if (!out.n_iov) return 0;
+  for (;;) {
+    ssize_t n = write_once (ch, out);
+    if (n >= 0) return n;
+    if (errno == EINTR) continue;
+    if (errno == EWOULDBLOCK) errno = EAGAIN;
+    if (errno != EAGAIN || !wait) return -1;
+    await (ch, ch->out_fd, POLLOUT, &step_us);
+  }
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* sys.c - the default system functions, and the table of them that a context works with.
+
+   The __assuan_* functions are exported: the hook tables of nPth and of other programs are made of
+   wrappers around them, so each keeps the bare semantics of the call that it is named after.  What
+   differs is what no caller can do afterwards without a race: descriptors are close-on-exec from
+   birth, so that a fork in another thread does not carry a connection into a stranger, and writing
+   to a peer that left raises no SIGPIPE.  */
+
+#include "io/sys.h"
+#include "io/sigpipe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FIRST_PAUSE_US   1000u
+#define LONGEST_PAUSE_US 20000u
+
+/* --- The default functions -------------------------------------------------------------------- */
+
+void
+__assuan_usleep (assuan_context_t ctx, unsigned int usec) {
+  struct timespec left = { .tv_sec = usec / 1000000, .tv_nsec = (long) (usec % 1000000) * 1000 };
+
+  (void) ctx;
+  while (usec && nanosleep (&left, &left) < 0 && errno == EINTR)
+    ;
+}
+
+/* The end INHERIT_IDX is inheritable because spawn functions of programs may hand it to the child as
+   it is.  Our own does not need that and asks with an index that there is not.  */
+int
+__assuan_pipe (assuan_context_t ctx, assuan_fd_t fd[2], int inherit_idx) {
+  (void) ctx;
+  if (pipe2 (fd, O_CLOEXEC) < 0) return -1;
+  if (inherit_idx == 0 || inherit_idx == 1) fcntl (fd[inherit_idx], F_SETFD, 0);
+  return 0;
+}
+
+/* Not repeated on EINTR: the number is free then (Linux), and could be another thread's already.  */
+int
+__assuan_close (assuan_context_t ctx, assuan_fd_t fd) {
+  (void) ctx;
+  return close (fd);
+}
+
+ssize_t
+__assuan_read (assuan_context_t ctx, assuan_fd_t fd, void *buffer, size_t size) {
+  (void) ctx;
+  return read (fd, buffer, size);
+}
+
+ssize_t
+__assuan_write (assuan_context_t ctx, assuan_fd_t fd, const void *buffer, size_t size) {
+  struct eva__io_sigpipe guard;
+  ssize_t n;
+
+  (void) ctx;
+  eva__io_sigpipe_block (&guard);
+  n = write (fd, buffer, size);
+  eva__io_sigpipe_restore (&guard, n < 0 && errno == EPIPE);
+  return n;
+}
+
+int
+__assuan_recvmsg (assuan_context_t ctx, assuan_fd_t fd, assuan_msghdr_t msg, int flags) {
+  ssize_t n;
+
+  (void) ctx;
+  do
+    n = recvmsg (fd, msg, flags | MSG_CMSG_CLOEXEC);
+  while (n < 0 && errno == EINTR);
+  return (int) n;
+}
+
+int
+__assuan_sendmsg (assuan_context_t ctx, assuan_fd_t fd, const assuan_msghdr_t msg, int flags) {
+  ssize_t n;
+
+  (void) ctx;
+  do
+    n = sendmsg (fd, msg, flags | MSG_NOSIGNAL);
+  while (n < 0 && errno == EINTR);
+  return (int) n;
+}
+
+/* NOWAIT means that somebody else will wait for the process; here nothing has to be released.  */
+pid_t
+__assuan_waitpid (assuan_context_t ctx, pid_t pid, int nowait, int *status, int options) {
+  pid_t got;
+
+  (void) ctx;
+  if (nowait) return 0;
+  do
+    got = waitpid (pid, status, options);
+  while (got < 0 && errno == EINTR);
+  return got;
+}
+
+int
+__assuan_socketpair (assuan_context_t ctx, int _namespace, int style, int protocol,
+                     assuan_fd_t filedes[2]) {
+  (void) ctx;
+  return socketpair (_namespace, style | SOCK_CLOEXEC, protocol, filedes);
+}
+
+int
+__assuan_socket (assuan_context_t ctx, int _namespace, int style, int protocol) {
+  (void) ctx;
+  return socket (_namespace, style | SOCK_CLOEXEC, protocol);
+}
+
+/* An interrupted connect goes on in the kernel, and a second call would fail with EALREADY: its end has
+   to be waited for.  */
+int
+__assuan_connect (assuan_context_t ctx, int sock, struct sockaddr *addr, socklen_t length) {
+  struct pollfd p = { .fd = sock, .events = POLLOUT, .revents = 0 };
+  socklen_t len = sizeof (int);
+  int error = 0;
+
+  (void) ctx;
+  if (!connect (sock, addr, length)) return 0;
+  if (errno != EINTR) return -1;
+  while (poll (&p, 1, -1) < 0 && errno == EINTR)
+    ;
+  if (getsockopt (sock, SOL_SOCKET, SO_ERROR, &error, &len) < 0) return -1;
+  errno = error;
+  return error ? -1 : 0;
+}
+
+/* --- The table -------------------------------------------------------------------------------- */
+
+static const struct assuan_system_hooks default_hooks = {
+  .version = ASSUAN_SYSTEM_HOOKS_VERSION,
+  .usleep = __assuan_usleep,
+  .pipe = __assuan_pipe,
+  .close = __assuan_close,
+  .read = __assuan_read,
+  .write = __assuan_write,
+  .recvmsg = __assuan_recvmsg,
+  .sendmsg = __assuan_sendmsg,
+  .spawn = __assuan_spawn,
+  .waitpid = __assuan_waitpid,
+  .socketpair = __assuan_socketpair,
+  .socket = __assuan_socket,
+  .connect = __assuan_connect,
+};
+
+/* A table of version 1 is shorter: what lies behind it must not even be read.  */
+static void
+copy_hooks (struct assuan_system_hooks *to, const struct assuan_system_hooks *from) {
+  memset (to, 0, sizeof *to);
+  if (from->version >= 2)
+    *to = *from;
+  else
+    memcpy (to, from, offsetof (struct assuan_system_hooks, socket));
+}
+
+void
+eva__io_sys_init (struct eva__io_sys *sys, assuan_context_t ctx,
+                  const struct assuan_system_hooks *hooks) {
+  struct assuan_system_hooks *h = &sys->hooks;
+
+  copy_hooks (h, hooks ? hooks : &default_hooks);
+  h->version = ASSUAN_SYSTEM_HOOKS_VERSION;
+#define COMPLETE(member) \
+  if (!h->member) h->member = default_hooks.member
+  COMPLETE (usleep);
+  COMPLETE (pipe);
+  COMPLETE (close);
+  COMPLETE (read);
+  COMPLETE (write);
+  COMPLETE (recvmsg);
+  COMPLETE (sendmsg);
+  COMPLETE (spawn);
+  COMPLETE (waitpid);
+  COMPLETE (socketpair);
+  COMPLETE (socket);
+  COMPLETE (connect);
+#undef COMPLETE
+  sys->ctx = ctx;
+}
+
+const struct assuan_system_hooks *
+eva__io_sys_default (void) {
+  return &default_hooks;
+}
+
+bool
+eva__io_sys_is_own (const struct eva__io_sys *sys) {
+  const struct assuan_system_hooks *h = &sys->hooks;
+
+  return h->read == __assuan_read && h->write == __assuan_write && h->recvmsg == __assuan_recvmsg
+         && h->sendmsg == __assuan_sendmsg && h->usleep == __assuan_usleep;
+}
+
+void
+eva__io_sys_close (const struct eva__io_sys *sys, assuan_fd_t fd) {
+  int saved = errno;
+
+  if (fd != ASSUAN_INVALID_FD) sys->hooks.close (sys->ctx, fd);
+  errno = saved;
+}
+
+bool
+eva__io_sys_is_ready (int fd, short events) {
+  struct pollfd p = { .fd = fd, .events = events, .revents = 0 };
+
+  /* A failing poll counts as ready, so that the caller's own call names the error.  A negative number, which poll would
+     skip, can only be a foreign hook's idea of a descriptor.  */
+  return fd < 0 || poll (&p, 1, 0) != 0;
+}
+
+void
+eva__io_sys_wait (const struct eva__io_sys *sys, int fd, short events) {
+  struct pollfd p = { .fd = fd, .events = events, .revents = 0 };
+  unsigned int step_us = 0;
+
+  if (eva__io_sys_is_own (sys)) {
+    while (poll (&p, 1, -1) < 0 && errno == EINTR)
+      ;
+  } else {
+    while (!eva__io_sys_is_ready (fd, events))
+      eva__io_sys_pause (sys, &step_us);
+  }
+}
+
+void
+eva__io_sys_pause (const struct eva__io_sys *sys, unsigned int *step_us) {
+  if (!*step_us) *step_us = FIRST_PAUSE_US;
+  sys->hooks.usleep (sys->ctx, *step_us);
+  *step_us = *step_us > LONGEST_PAUSE_US / 2 ? LONGEST_PAUSE_US : *step_us * 2;
+}

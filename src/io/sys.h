@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* sys.h - the system hooks that a context works with.
+
+   Every system call that concerns a connection goes through this table, because programs bring
+   their own: nPth's wrappers let other threads run meanwhile, GPGME's keep a table of descriptors.
+   The default functions, which assuan.h's macros call by name, are __assuan_read and its like,
+   in sys.c, and __assuan_spawn in child.c.  */
+
+#ifndef EVA__IO_SYS_H
+#define EVA__IO_SYS_H
+
+#include "assuan.h"
+
+#include <stdbool.h>
+
+struct eva__io_sys {
+  struct assuan_system_hooks hooks; /* always complete, version 2 */
+  assuan_context_t ctx;             /* first argument of every hook */
+};
+
+/* Makes SYS work with HOOKS on behalf of CTX.  HOOKS NULL: the default functions.  Version 1 of the
+   table ends before socket and connect, which are then the default ones, as is every member
+   that is NULL.  HOOKS is copied.  */
+void eva__io_sys_init (struct eva__io_sys *sys, assuan_context_t ctx,
+                       const struct assuan_system_hooks *hooks);
+
+/* Returns the table of the default functions.  */
+const struct assuan_system_hooks *eva__io_sys_default (void);
+
+/* Returns true if SYS reads, writes and sleeps with the default functions, so that the kernel's own
+   ways to wait and to send may be used.  Behind foreign ones a wait must go through their
+   usleep: a poll of ours would stop all of nPth's threads.  */
+bool eva__io_sys_is_own (const struct eva__io_sys *sys);
+
+/* Closes FD through SYS, unless it is ASSUAN_INVALID_FD.  errno is kept.  */
+void eva__io_sys_close (const struct eva__io_sys *sys, assuan_fd_t fd);
+
+/* Returns true if FD is ready for EVENTS (poll's POLLIN, POLLOUT), or in error, which the next call
+   with it will tell.  Never waits.  */
+bool eva__io_sys_is_ready (int fd, short events);
+
+/* Waits until FD is ready for EVENTS or in error; without end.  */
+void eva__io_sys_wait (const struct eva__io_sys *sys, int fd, short events);
+
+/* Sleeps through the usleep hook for *STEP_US microseconds, and doubles them up to 20 ms; 0 starts
+   with 1 ms.  For loops that cannot poll: short waits stay short, long ones stay cheap.  */
+void eva__io_sys_pause (const struct eva__io_sys *sys, unsigned int *step_us);
+
+#endif /* EVA__IO_SYS_H */
