@@ -22,9 +22,11 @@
  *   except those of assuan_register_command.  What comes back borrowed says how long it is valid.
  * Threads.  A context belongs to one thread at a time.  The functions that set defaults are meant
  *   for the start of a program, before its second thread.
- * Callbacks.  "From: anywhere" means from outside and from every command handler, notification,
- *   inquiry continuation and client callback, of this context or another.  Log callbacks, I/O
- *   monitors and system hooks of a context may only call that context's getters.  Calls on another
+ * Callbacks.  Each comment says from where a function may be called.  "From: outside" means not out
+ *   of a callback of the same context; "handlers" are command handlers and notifications,
+ *   "continuations" the callbacks of assuan_inquire_ext, "hooks" a program's own system hooks.
+ *   "From: anywhere" is outside and all of these and the client's callbacks; log callbacks, I/O
+ *   monitors and system hooks of a context may call only that context's getters.  Calls on another
  *   context are always allowed.
  */
 
@@ -148,8 +150,8 @@ void assuan_get_log_cb (assuan_log_cb_t *log_cb, void **log_cb_data);
 /* Make a context.  CTX: where to store it; the caller owns it and frees it with assuan_release.
    ERRSOURCE: the error source of the errors it returns.  MALLOC_HOOKS: its allocator, copied.
    LOG_CB, LOG_CB_DATA: its log callback, NULL for none; LOG_CB_DATA must live as long as the
-   context.  Descriptor and system hooks are taken from the defaults (assuan_set_system_hooks).
-   Returns 0; ENOMEM, and then *CTX is NULL.  From: anywhere. */
+   context.  The system hooks are the default ones (assuan_set_system_hooks).  Returns 0; ENOMEM,
+   and then *CTX is NULL; INV_ARG for a NULL CTX or MALLOC_HOOKS.  From: anywhere. */
 gpg_error_t assuan_new_ext (assuan_context_t *ctx, gpg_err_source_t errsource,
                             assuan_malloc_hooks_t malloc_hooks, assuan_log_cb_t log_cb,
                             void *log_cb_data);
@@ -181,8 +183,8 @@ void assuan_set_pointer (assuan_context_t ctx, void *pointer);
 void *assuan_get_pointer (assuan_context_t ctx);
 
 /* Note TEXT for the ERR line of the running command: if its handler (or assuan_process_done)
-   finishes with exactly the error ERR, " - TEXT" is appended.  Usual form: "return assuan_set_error
-   (ctx, err, "no such key");".  TEXT NULL: forget a noted one.
+   finishes with exactly the error ERR, " - TEXT" is appended.  Usual form at a handler's end:
+   return assuan_set_error (ctx, err, "no such key").  TEXT NULL: forget a noted one.
    Returns ERR as it is.
    Here: TEXT is copied, forgotten when the command ends, and cut only where the line is full.
    From: anywhere; only useful in a command (Assuan manual, "Utilities"). */
@@ -195,7 +197,7 @@ pid_t assuan_get_pid (assuan_context_t ctx);
 
 /* Who the peer is. */
 struct _assuan_peercred {
-  pid_t pid; /* process that connected or listened */
+  pid_t pid; /* process that connected */
   uid_t uid; /* its effective user then */
   gid_t gid; /* its effective group then */
 };
@@ -204,7 +206,7 @@ typedef struct _assuan_peercred *assuan_peercred_t;
 /* Store a pointer to the credentials of a server's client, as the kernel tells them for a Unix
    domain socket, at PEERCRED.  They belong to CTX and stay valid until it is released or accepts
    another client.  Returns 0; ASS_GENERAL if they are not known (connection not opened yet, a pipe,
-   TCP, a client context).  From: anywhere. */
+   TCP, a client context), ASS_INV_VALUE for a NULL PEERCRED.  From: anywhere. */
 gpg_error_t assuan_get_peercred (assuan_context_t ctx, assuan_peercred_t *peercred);
 
 /* --------------------------------------------------------------------------------------------
@@ -230,7 +232,8 @@ typedef unsigned int assuan_flag_t;
 /* This context logs nothing. */
 #define ASSUAN_NO_LOGGING 5
 
-/* A server closes the connection after the reply to the running command, as if BYE had followed. */
+/* A server closes the connection after the reply to the running command, as if BYE had followed.
+   The reply says so: "OK closing connection", or "[closing connection]" as the text of an ERR. */
 #define ASSUAN_FORCE_CLOSE 6
 
 /* Set the flag FLAG of CTX to VALUE, 0 or 1.  ASSUAN_FORCE_CLOSE cannot be taken back: it is set
@@ -252,11 +255,9 @@ void assuan_end_confidential (assuan_context_t ctx);
  * Logging and the I/O monitor
  *
  * The library's own log handler shows the category ASSUAN_LOG_CONTROL, and of the others those
- * whose
- * bit, 1 << (category - 1), is set in the number in the environment variable ASSUAN_DEBUG.  Lines
- * with control characters are logged in hexadecimal, 16 octets of them unless ASSUAN_FULL_LOGGING
- * is
- * in the environment.
+ * whose bit, 1 << (category - 1), is set in the number in the environment variable ASSUAN_DEBUG.
+ * Lines with control characters are logged in hexadecimal, 16 octets of them unless
+ * ASSUAN_FULL_LOGGING is in the environment.
  * ------------------------------------------------------------------------------------------ */
 
 #define ASSUAN_LOG_INIT    1 /* set-up of the library */
@@ -481,8 +482,9 @@ gpg_error_t assuan_register_reset_notify (assuan_context_t ctx, assuan_handler_t
 gpg_error_t assuan_register_cancel_notify (assuan_context_t ctx, assuan_handler_t handler);
 
 /* Have HANDLER called when the built-in INPUT has accepted a descriptor, with the command's
-   argument string in which the "FD" or "FD=N" is blanked; NULL for none.  In it assuan_get_input_fd
-   already gives the new descriptor; an error restores the old one and is the reply.
+   argument string in which the digits of "FD=N" are blanked; NULL for none.  In it
+   assuan_get_input_fd already gives the new descriptor; an error restores the old one and is the
+   reply.
    Returns 0.  From: anywhere. */
 gpg_error_t assuan_register_input_notify (assuan_context_t ctx, assuan_handler_t handler);
 
@@ -556,8 +558,10 @@ gpg_error_t assuan_set_okay_line (assuan_context_t ctx, const char *line);
 gpg_error_t assuan_write_status (assuan_context_t ctx, const char *keyword, const char *text);
 
 /* A stdio stream that writes data lines to the client, as assuan_send_data does.  It belongs to the
-   context, must not be closed, and is valid until the running command ends, which flushes it.
-   Returns NULL with errno set if there is none (ENOMEM).  From: handlers. */
+   context, must not be closed, and is valid until the running command ends.  Returns NULL with
+   errno set on failure: ENOMEM, EINVAL if CTX is not connected.
+   Here: stdio does not buffer it, so that the order of data and other lines is that of the calls.
+   From: handlers. */
 FILE *assuan_get_data_fp (assuan_context_t ctx);
 
 /* Ask the client for data: send "INQUIRE KEYWORD" (KEYWORD may have arguments behind a blank) and
@@ -572,11 +576,12 @@ FILE *assuan_get_data_fp (assuan_context_t ctx);
 gpg_error_t assuan_inquire (assuan_context_t ctx, const char *keyword, unsigned char **r_buffer,
                             size_t *r_length, size_t maxlen);
 
-/* Read "FD=N" or "FD", in any case, at the start of the argument string LINE, blank it, and store
-   the descriptor at RFD: N, which the process inherited, or for "FD" the oldest one received and
-   not taken.  A received one is owned by the caller.  Returns 0; ASS_SYNTAX if LINE does not begin
-   with either or N is not a number; ASS_PARAMETER if N is one of the connection's own;
-   NOT_IMPLEMENTED for "FD" if CTX was not made with FDPASSING; ASS_GENERAL if none was received.
+/* Read "FD=N" or "FD", in any case, at the start of the argument string LINE, where the digits of N
+   are blanked, and store the descriptor at RFD: N, which the process inherited, or for "FD" the
+   oldest one received and not taken.  A received one is owned by the caller.  Returns 0; ASS_SYNTAX
+   if LINE does not begin with either or N is not a number; ASS_PARAMETER if N is one of the
+   connection's own or means nothing here; NOT_IMPLEMENTED for "FD" if CTX was not made with
+   FDPASSING; ASS_GENERAL if none was received.
    Here: "FD=N" only for pipe servers; a socket's peer cannot know our numbers.  From: handlers. */
 gpg_error_t assuan_command_parse_fd (assuan_context_t ctx, char *line, assuan_fd_t *rfd);
 
@@ -622,7 +627,9 @@ int assuan_get_active_fds (assuan_context_t ctx, int what, assuan_fd_t *fdarray,
    has come.  While a command is pending, further commands stay held, in order, and start out of a
    later call, never out of assuan_process_done.
    DONE: where to store whether the connection has ended: nonzero as soon as the end of file has
-   been read or BYE or ASSUAN_FORCE_CLOSE has taken effect; may be NULL.
+   been read or BYE or ASSUAN_FORCE_CLOSE has taken effect; may be NULL.  After BYE and FORCE_CLOSE
+   the descriptors have been closed already, so that the client sees its end at once: forget their
+   numbers.  After the end of file they stay open, for pending replies, until assuan_release.
    Returns 0, also if no progress is possible now; the error that a handler returned without having
    finished its command, unchanged; ASS_LINE_TOO_LONG for a line that was skipped; ASS_NOT_A_SERVER;
    a connection error: release the context then.
@@ -632,7 +639,7 @@ int assuan_get_active_fds (assuan_context_t ctx, int what, assuan_fd_t *fdarray,
 gpg_error_t assuan_process_next (assuan_context_t ctx, int *done);
 
 /* Finish the pending command: flush its data, write OK for RC 0 or ERR for an RC, run
-   post_cmd_notify. Usual form at the end of a handler: "return assuan_process_done (ctx, rc);".
+   post_cmd_notify.  Usual form at the end of a handler: return assuan_process_done (ctx, rc).
    Returns 0 if the reply was written; ASS_GENERAL, harmless, if no command is pending; connection
    errors, as of any write to a client who is gone.
    Here: never runs the next command; the continuation of an inquiry that is still open runs, with
@@ -646,7 +653,8 @@ gpg_error_t assuan_process_done (assuan_context_t ctx, gpg_error_t rc);
    CTX is released.  BUF: the data, with a NUL behind its BUF_LEN octets, the callback's to free
    with assuan_free, or with free if the allocator is libc's; NULL here if RC is not 0, but
    libassuan may hand over what came so far.  What CB returns is returned by assuan_process_next.
-   CB may finish the command or send the next inquiry.
+   CB may finish the command or send the next inquiry.  Under assuan_process what CB returns ends
+   the command.
    Returns 0, and then CB runs exactly once; ASS_NOT_A_SERVER; ASS_NESTED_COMMANDS while another
    inquiry is open; ASS_INV_VALUE; connection errors, and then CB does not run.
    Here: CB really runs in all of these cases; the client's data beyond MAXLEN is skipped up to END
@@ -665,7 +673,7 @@ gpg_error_t assuan_inquire_ext (assuan_context_t ctx, const char *keyword, size_
 
 /* Start the server program NAME with the NULL-terminated argument list ARGV, connect to it by two
    pipes, or with ASSUAN_PIPE_CONNECT_FDPASSING in FLAGS by a socket pair, and wait for its
-   greeting. The child inherits the descriptors in FD_CHILD_LIST (NULL, or ended by
+   greeting.  The child inherits the descriptors in FD_CHILD_LIST (NULL, or ended by
    ASSUAN_INVALID_FD); its standard error is /dev/null unless 2 is listed.  ATFORK (ATFORKVALUE, 0),
    if not NULL, is called in the child before descriptors are closed.  The child's environment tells
    _assuan_pipe_connect_pid (the caller's process id) and with FDPASSING _assuan_connection_fd.
@@ -708,8 +716,9 @@ gpg_error_t assuan_socket_connect_fd (assuan_context_t ctx, int fd, unsigned int
    STATUS_CB gets the text of a status line without its "S "; with ASSUAN_CONVEY_COMMENTS comment
      lines too, with their '#'.
    Returns 0; the number of the server's ERR; what a callback returned; ASS_NO_DATA_CB or
-   ASS_NO_INQUIRE_CB if one came that has no callback; ASS_INV_RESPONSE, ASS_UNKNOWN_RESPONSE for
-   lines that are none; ASS_LINE_TOO_LONG; connection errors.
+   ASS_NO_INQUIRE_CB if one came that has no callback; ASS_INV_RESPONSE for a line that is none, and
+   for an ERR without a number; ASS_LINE_TOO_LONG; ASS_NESTED_COMMANDS out of CTX's own inquiry
+   callback; connection errors.
    Here: after a callback's error the rest of the reply is read and dropped, so that the next
    command gets its own reply.  From: anywhere but CTX's callbacks. */
 gpg_error_t assuan_transact (assuan_context_t ctx, const char *command,
