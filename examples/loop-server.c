@@ -19,7 +19,7 @@
    Two things beyond that make it safe to be impolite to this server.  A client may leave in the
    middle of a command: a connection with a job is watched for EPOLLHUP.  And a client may not read
    what it asked for: as the library's writes wait for room, nothing is written, and no request
-   taken, unless the socket is writable.
+   taken, unless the socket is writable, and then so little at a time that there is room for it.
 
    usage: loop-server SOCKET          ends, and removes SOCKET, on SIGTERM and SIGINT  */
 
@@ -31,12 +31,18 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "listener.h"
 #include "loop-server.h"
 
 #define RETRY_MS 1000 /* accepting again after descriptors or memory ran out */
+
+/* How much a turn may read.  All of it is answered before assuan_process_next returns, and the
+   answer can be a hundred times as long: take "HELP" over and over.  A socket that is writable has
+   room for 150 KiB, whether its client reads or not.  */
+#define TURN_LEN 1024
 
 struct server {
   struct loop loop;
@@ -153,7 +159,8 @@ take_requests (struct conn *conn) {
     }
     if (!conn->job) conn_set_state (conn, CONN_IDLE);
     err = assuan_process_next (conn->ctx, &done);
-    if (err) return err;
+    /* The client was told, and what follows that line is not affected.  */
+    if (err && gpg_err_code (err) != GPG_ERR_ASS_LINE_TOO_LONG) return err;
   } while (!done && wants_lines (conn) && assuan_pending_line (conn->ctx));
 
   /* If a job is left, its client has only finished sending, and gets its answers.  */
@@ -189,12 +196,46 @@ check_peer (assuan_context_t ctx) {
   return gpg_error (GPG_ERR_EACCES);
 }
 
+/* The recvmsg of our contexts: takes no more than TURN_LEN octets at once.  */
+static int
+receive_little (assuan_context_t ctx, assuan_fd_t fd, assuan_msghdr_t msg, int flags) {
+  struct iovec *all = msg->msg_iov, little = *all;
+  size_t n_all = msg->msg_iovlen;
+  int n;
+
+  if (little.iov_len > TURN_LEN) little.iov_len = TURN_LEN;
+  msg->msg_iov = &little;
+  msg->msg_iovlen = 1;
+  n = __assuan_recvmsg (ctx, fd, msg, flags);
+  msg->msg_iov = all;
+  msg->msg_iovlen = n_all;
+  return n;
+}
+
+/* All but one of these are what the library uses anyway.  */
+static struct assuan_system_hooks hooks = {
+  .version = ASSUAN_SYSTEM_HOOKS_VERSION,
+  .usleep = __assuan_usleep,
+  .pipe = __assuan_pipe,
+  .close = __assuan_close,
+  .read = __assuan_read,
+  .write = __assuan_write,
+  .recvmsg = receive_little,
+  .sendmsg = __assuan_sendmsg,
+  .spawn = __assuan_spawn,
+  .waitpid = __assuan_waitpid,
+  .socketpair = __assuan_socketpair,
+  .socket = __assuan_socket,
+  .connect = __assuan_connect,
+};
+
 /* Opens the connection on FD, which is ours until the context has it.  */
 static gpg_error_t
 conn_open (struct conn *conn, int fd) {
   assuan_fd_t active_fds[2];
   gpg_error_t err = assuan_new (&conn->ctx);
 
+  if (!err) assuan_ctx_set_system_hooks (conn->ctx, &hooks);
   if (!err)
     err = assuan_init_socket_server (
         conn->ctx, fd, ASSUAN_SOCKET_SERVER_ACCEPTED | ASSUAN_SOCKET_SERVER_FDPASSING);
@@ -280,7 +321,8 @@ signal_came (struct watch *watch, uint32_t events) {
   loop_stop (&server->loop);
 }
 
-/* Makes SIGTERM and SIGINT readable, so that they come between callbacks, not in the midst of one. */
+/* Makes SIGTERM and SIGINT readable, so that they come between callbacks, not in the midst of
+   one.  */
 static int
 open_signals (void) {
   sigset_t set;
