@@ -812,8 +812,9 @@ assuan_fd_t assuan_fdopen (int fd);
 #define ASSUAN_SOCK_SOCKS 1 /* connect through a SOCKS5 proxy at 127.0.0.1, port 1080 */
 #define ASSUAN_SOCK_TOR   2 /* through Tor's, port 9050; stronger than the above */
 
-/* Set up the wrappers; must be called once before any of them.  Returns 0; ENOMEM.  From: anywhere,
-   but see "Threads". */
+/* Set up the wrappers with the default system hooks; call it once before any of them.  Returns 0;
+   ENOMEM.  Here: without it they use the default hooks, with a NULL context.  From: anywhere, but
+   see "Threads". */
 gpg_error_t assuan_sock_init (void);
 
 /* Undo assuan_sock_init; the wrappers must not be used any more.  From: anywhere, but see
@@ -829,13 +830,14 @@ assuan_fd_t assuan_sock_new (int domain, int type, int proto);
 
 /* Set the property NAME of SOCKFD to VALUE.  "cygwin": ignored on POSIX systems.  "tor-mode",
    "socks": with SOCKFD ASSUAN_INVALID_FD and VALUE 1, all later TCP connections of
-   assuan_sock_connect but those to the loopback go through the proxy; cannot be switched off again.
-   Returns 0, or -1 and errno EINVAL for another name or SOCKFD; VALUE 0 is ignored.
+   assuan_sock_connect but those to the loopback go through the proxy; cannot be switched off again,
+   nor for a single socket.
+   Returns 0, or -1 and errno: EINVAL for another name or SOCKFD; EPERM for VALUE 0 when it is on.
    From: anywhere. */
 int assuan_sock_set_flag (assuan_fd_t sockfd, const char *name, int value);
 
-/* Store the value of the property NAME of SOCKFD at R_VALUE; "cygwin" is 0.  Returns 0, or -1 and
-   errno EINVAL for another name.  From: anywhere. */
+/* Store the value of the property NAME of SOCKFD, 0 or 1, at R_VALUE; "cygwin" is 0.  Returns 0, or
+   -1 and errno EINVAL for another name.  From: anywhere. */
 int assuan_sock_get_flag (assuan_fd_t sockfd, const char *name, int *r_value);
 
 /* Connect SOCKFD to ADDR of ADDRLEN octets.  If the address is a file that is a redirection, to the
@@ -847,7 +849,8 @@ int assuan_sock_connect (assuan_fd_t sockfd, struct sockaddr *addr, int addrlen)
    "USER:PASSWORD" for the proxy, or NULL.  FLAGS: ASSUAN_SOCK_SOCKS or ASSUAN_SOCK_TOR.  HOST NULL
    and PORT 0 only log in at the proxy: the test whether it is there.
    Returns a TCP socket, owned by the caller, or ASSUAN_INVALID_FD and errno: EOPNOTSUPP without one
-   of the flags, ECONNREFUSED without a proxy.  Waits.  From: anywhere. */
+   of the flags, EINVAL for an empty HOST or a PORT without HOST, ECONNREFUSED without a proxy.
+   Waits.  From: anywhere. */
 assuan_fd_t assuan_sock_connect_byname (const char *host, unsigned short port, int reserved,
                                         const char *credentials, unsigned int flags);
 
@@ -858,7 +861,7 @@ int assuan_sock_bind (assuan_fd_t sockfd, struct sockaddr *addr, int addrlen);
    NULL: if FNAME is a regular file of two lines, "%Assuan%" and "socket=NAME", each ended by LF,
    and of at most 511 octets, then NAME, with "${VAR}" replaced from the environment, is used and 1
    stored at R_REDIRECTED, otherwise 0.  Returns 0, or -1 and errno: ENAMETOOLONG; EINVAL for a
-   redirection to an unusable name.  From: anywhere. */
+   redirection to an unusable name, and then *R_REDIRECTED is 1.  From: anywhere. */
 int assuan_sock_set_sockaddr_un (const char *fname, struct sockaddr *addr, int *r_redirected);
 
 /* Store the nonce of the bound address ADDR of ADDRLEN octets at NONCE: length 0 on POSIX systems.
