@@ -1,0 +1,47 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# lint.sh - what a machine can say about the tree without running it: warnings of both compilers are
+# errors, formatting, licence lines, lengths of files and functions.  Run by `./dev lint`.
+
+set -eu
+cd "$(dirname "$0")/.."
+bad=0
+
+complain() { printf '%s\n' "lint: $*" >&2; bad=1; }
+
+for cc in gcc clang; do
+  dir=build-lint-$cc
+  [ -f "$dir/build.ninja" ] || CC=$cc meson setup "$dir" -Dwerror=true >/dev/null
+  ninja -C "$dir" >"$dir/compile.log" 2>&1 \
+    || { grep -A 8 -E 'error|warning' "$dir/compile.log" >&2; complain "$cc warns"; }
+done
+
+c_files=$(git ls-files '*.c' '*.h')
+# shellcheck disable=SC2086
+clang-format-14 --dry-run --Werror $c_files 2>build-lint-gcc/format.log \
+  || { grep -c 'error:' build-lint-gcc/format.log >&2; complain "run ./dev format"; }
+
+for file in $(git ls-files | grep -vE '^(LICENSE|tests/fuzz/corpus/|.*\.md$|NEWS$)'); do
+  head -n 3 "$file" | grep -q 'SPDX-License-Identifier: LGPL-2.1-or-later' \
+    || complain "$file: no SPDX line"
+done
+
+for file in $(git ls-files 'src/*.[ch]' 'include/*.h'); do
+  lines=$(grep -cv '^[[:space:]]*$' "$file")
+  case $file in include/*) max=1200 ;; *) max=600 ;; esac
+  [ "$lines" -le "$max" ] || complain "$file: $lines lines"
+done
+
+# shellcheck disable=SC2046
+ctags -x --c-kinds=f --fields=+ne --_xformat='%{end} %n %F %N' $(git ls-files 'src/*.c' 'examples/*.c') \
+  | awk '{ n = $1 - $2 + 1; if (n > 90) { print "lint: " $3 ": " $4 ": " n " lines" > "/dev/stderr"; bad = 1 } }
+         END { exit bad }' || bad=1
+
+# shellcheck disable=SC2046
+clang-tidy --quiet -p build-lint-clang \
+  --checks='-*,bugprone-*,clang-analyzer-*,-bugprone-easily-swappable-parameters,-bugprone-assignment-in-if-condition,-bugprone-reserved-identifier,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling' \
+  --warnings-as-errors='*' $(git ls-files 'src/*.c') >build-lint-clang/tidy.log 2>&1 \
+  || { grep -E 'error:|warning:' build-lint-clang/tidy.log >&2; complain "clang-tidy"; }
+
+[ $bad = 0 ] && echo "lint: clean"
+exit $bad
