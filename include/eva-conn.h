@@ -181,9 +181,8 @@ int eva_conn_fed_fd (eva_conn *c, int fd);
    asked nothing; EVA_E_ESCAPE likewise; EVA_E_TRUNCATED once
    for half a line before the end of file; EVA_E_NOMEM and EVA_E_LIMIT if the CAN that a DRAINING client
    owes could not be queued: send output and call again.
-   After an error the dialogue goes on.  A server whose request was too long or had no syntax owes the
-   client an eva_conn_err for it: the state is COMMAND.  Where it was a line of inquired data that was too long or
-   had a bad escape, the state is OVERFLOW.  */
+   After an error the dialogue goes on.  A server in state IDLE may answer a bad line with eva_conn_err.
+   Where it was a line of inquired data that was too long or had a bad escape, the state is OVERFLOW.  */
 int eva_conn_next (eva_conn *c, struct eva_event *ret);
 
 /* Gets the next whole line as it stands, without looking at the state or changing it: for programs
@@ -221,7 +220,8 @@ int eva_conn_take_any_fd (eva_conn *c, int *ret_fd);
 int eva_conn_ok (eva_conn *c, const char *text);
 
 /* Server: `ERR CODE TEXT`: the greeting of a server that refuses (next state: CLOSED), or failure of the
-   command (IDLE).  CODE is a gpg_error_t (manual, "Error codes").  */
+   command (IDLE).  In IDLE it answers a line that was no request.  CODE is a gpg_error_t (manual, "Error
+   codes"), written as the signed number that peers read.  */
 int eva_conn_err (eva_conn *c, uint32_t code, const char *text);
 
 /* Server: `S KEYWORD TEXT`.  Allowed in GREETING, COMMAND, INQUIRY, OVERFLOW.  */

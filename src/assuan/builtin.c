@@ -105,7 +105,7 @@ assuan_handler_t
 eva__builtin_handler (const char *name, const char **ret_help) {
   for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
     if (!strcmp (builtins[i].name, name)) {
-      *ret_help = builtins[i].help;
+      if (ret_help) *ret_help = builtins[i].help;
       return builtins[i].handler;
     }
   return no_handler;

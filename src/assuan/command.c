@@ -24,6 +24,13 @@ same_name (const char *a, const char *b) {
   return *a == *b;
 }
 
+static bool
+is_upper (const char *name) {
+  for (; *name; name++)
+    if (*name >= 'a' && *name <= 'z') return false;
+  return true;
+}
+
 struct eva__command *
 eva__ctx_find_command (assuan_context_t ctx, const char *name) {
   struct eva__command *found = NULL;
@@ -33,6 +40,17 @@ eva__ctx_find_command (assuan_context_t ctx, const char *name) {
     if (!found && same_name (ctx->commands[i].name, name)) found = &ctx->commands[i];
   }
   return found;
+}
+
+/* Finds the command that registering NAME replaces.  The name in capitals is the same one, as for the built-in commands; other
+   spellings are commands of their own, which a client reaches by writing exactly them.  */
+static struct eva__command *
+find_registered (assuan_context_t ctx, const char *name) {
+  for (size_t i = 0; i < ctx->n_commands; i++) {
+    const char *known = ctx->commands[i].name;
+    if (!strcmp (known, name) || (same_name (known, name) && is_upper (known))) return &ctx->commands[i];
+  }
+  return NULL;
 }
 
 /* Makes room for one more command.  The running command's entry may move along.  */
@@ -54,10 +72,9 @@ gpg_error_t
 assuan_register_command (assuan_context_t ctx, const char *cmd_string, assuan_handler_t handler,
                          const char *help_string) {
   struct eva__command *command;
-  const char *builtin_help = NULL;
 
   if (!ctx || !cmd_string || !*cmd_string) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  command = eva__ctx_find_command (ctx, cmd_string);
+  command = find_registered (ctx, cmd_string);
   if (!command) {
     gpg_error_t err = ctx->n_commands == ctx->commands_size ? grow (ctx) : 0;
     if (err) return err;
@@ -66,8 +83,7 @@ assuan_register_command (assuan_context_t ctx, const char *cmd_string, assuan_ha
   *command = (struct eva__command) { .name = cmd_string, .help = help_string, .handler = handler };
   if (handler) return 0;
   command->is_builtin = true;
-  command->handler = eva__builtin_handler (cmd_string, &builtin_help);
-  if (!help_string) command->help = builtin_help;
+  command->handler = eva__builtin_handler (cmd_string, NULL);
   return 0;
 }
 

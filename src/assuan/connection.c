@@ -105,6 +105,8 @@ eva__ctx_read (assuan_context_t ctx, bool wait, bool *ret_progress) {
 
   if (ret_progress) *ret_progress = false;
   if (!eva__ctx_is_connected (ctx)) return eva__ctx_error (ctx, GPG_ERR_EOF);
+  /* Who waits must have said everything.  A peer that is gone shows in what is read.  */
+  if (wait && eva_conn_output_len (ctx->conn)) eva__ctx_flush (ctx);
   buf = eva_conn_inbuf (ctx->conn, &room);
   if (!buf) return room ? eva__ctx_error (ctx, GPG_ERR_ENOMEM) : 0;
   fds.n = 0;

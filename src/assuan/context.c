@@ -97,9 +97,10 @@ reap_child (assuan_context_t ctx) {
 /* A client takes its leave.  Nobody waits for the answer, and a server that is gone already does not matter.  */
 static void
 say_bye (assuan_context_t ctx) {
-  if (ctx->kind != EVA__CTX_CLIENT || !ctx->conn || eva__ctx_may_say (ctx)) return;
-  /* Data that were not flushed belong to an inquiry that will never end: they are dropped.  */
-  if (!eva_conn_line (ctx->conn, "BYE", 3)) eva__ctx_flush (ctx);
+  if (eva__ctx_may_say (ctx)) return;
+  if (ctx->kind == EVA__CTX_CLIENT) eva_conn_line (ctx->conn, "BYE", 3);
+  eva__ctx_show_output (ctx);
+  eva__ctx_flush (ctx); /* a server's replies may still wait for the end of their turn */
 }
 
 static void

@@ -34,7 +34,7 @@ assuan_sendfd (assuan_context_t ctx, assuan_fd_t fd) {
   }
   while (eva_conn_inspect (ctx->conn, &line, &len))
     ; /* it is no line of the dialogue: neither logged nor monitored */
-  return eva__ctx_said (ctx, 0);
+  return eva__ctx_flush (ctx); /* the caller may close FD at once */
 }
 
 gpg_error_t

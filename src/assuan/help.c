@@ -39,8 +39,9 @@ show_command (assuan_context_t ctx, const char *name) {
   const char *text;
 
   if (!command) return eva__ctx_error (ctx, GPG_ERR_UNKNOWN_COMMAND);
-  if (!command->help) return eva__ctx_error (ctx, GPG_ERR_NOT_FOUND);
   text = command->help;
+  if (!text && command->is_builtin) eva__builtin_handler (command->name, &text);
+  if (!text) return eva__ctx_error (ctx, GPG_ERR_NOT_FOUND);
   do {
     err = say_comment (ctx, text);
     text += strcspn (text, "\n");

@@ -3,7 +3,7 @@
 
        OPTION [--]NAME [[=] VALUE]
 
-   Blanks and tabs around NAME and around `=` do not count, nor do blanks behind VALUE (Assuan manual, "Client requests").  */
+   Blanks and tabs around NAME and VALUE do not count (Assuan manual, "Client requests").  */
 
 #include "assuan/context.h"
 
@@ -21,7 +21,7 @@ static void
 trim_end (char *value) {
   size_t len = strlen (value);
 
-  while (len && value[len - 1] == ' ')
+  while (len && strchr (SPACE, value[len - 1]))
     value[--len] = 0;
 }
 

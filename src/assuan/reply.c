@@ -56,20 +56,21 @@ queue_reply (assuan_context_t ctx, gpg_error_t rc) {
   return eva_conn_ok (ctx->conn, text ? eva__ctx_cut (text, 3, buf) : NULL);
 }
 
-/* Sends the reply.  Within a turn of assuan_process_next it may wait for those of further requests that are there already, as
-   nothing but handlers that do not block stands between.  */
+/* Sends the reply.  A client that said BYE, or is thrown out, need not wait for it.  */
 static gpg_error_t
 send_reply (assuan_context_t ctx, gpg_error_t rc) {
   int conn_rc = queue_reply (ctx, rc);
+  gpg_error_t err;
 
   /* A client must not wait for a reply that there is no memory for.  */
   if (conn_rc) ctx->closing = true;
   if (conn_rc) return eva__ctx_conn_error (ctx, conn_rc);
   if (ctx->write_error) eva_conn_sent (ctx->conn, SIZE_MAX);
   if (ctx->write_error) return ctx->write_error;
-  if (ctx->closing || !ctx->in_turn || !assuan_pending_line (ctx)) return eva__ctx_said (ctx, 0);
-  eva__ctx_show_output (ctx);
-  return ctx->write_error;
+  err = eva__ctx_said (ctx, 0);
+  if (!ctx->closing) return err;
+  err = eva__ctx_flush (ctx);
+  return gpg_err_code (err) == GPG_ERR_EPIPE ? 0 : err;
 }
 
 /* Closes the connection after its last reply, so that the client sees its end at once.  */
@@ -90,7 +91,6 @@ eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc) {
   eva__ctx_set_string (ctx, &ctx->okay_line, NULL);
   eva__ctx_set_string (ctx, &ctx->err_text, NULL);
   if (ctx->closing) close_connection (ctx);
-  ctx->command = NULL;
   if (ctx->notify.post_cmd) ctx->notify.post_cmd (ctx, err);
   if (!ctx->released) ctx->flags.confidential = false;
   return err;

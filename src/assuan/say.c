@@ -2,7 +2,8 @@
 /* say.c - lines and data that a program says.
 
    In a blocking context whatever is said leaves before the call returns, in one write: the program may compute for minutes
-   afterwards.  Only a data line that is not full waits for more.  */
+   afterwards.  Only a data line that is not full waits for more.  In a turn of assuan_process_next the replies to requests that came
+   together leave together.  */
 
 #include "assuan/context.h"
 #include "wire/wipe.h"
@@ -12,6 +13,9 @@
 
 /* What programs get that say a line of over EVA_LINE_MAX octets.  */
 #define CUT_LEN 999
+
+/* Octets above which a batch of replies is sent.  */
+#define BATCH_LEN 65536
 
 gpg_error_t
 eva__ctx_may_say (assuan_context_t ctx) {
@@ -66,11 +70,20 @@ eva__ctx_queue_line (assuan_context_t ctx, const char *word, const char *text) {
   return eva__ctx_conn_error (ctx, rc);
 }
 
+/* Returns true if what was said may wait for more.  Within a turn of assuan_process_next whose input has further requests, only
+   handlers that do not block stand between now and their replies, and a client that sends many at a time gets many answers in
+   one write.  */
+static bool
+may_wait (assuan_context_t ctx) {
+  return ctx->in_turn && eva_conn_has_line (ctx->conn)
+         && eva_conn_output_len (ctx->conn) < BATCH_LEN;
+}
+
 gpg_error_t
 eva__ctx_said (assuan_context_t ctx, int rc) {
   if (rc) return eva__ctx_conn_error (ctx, rc);
   eva__ctx_show_output (ctx);
-  return eva__ctx_flush (ctx);
+  return may_wait (ctx) ? 0 : eva__ctx_flush (ctx);
 }
 
 gpg_error_t

@@ -17,12 +17,14 @@ run_handler (assuan_context_t ctx, const struct eva__command *command, char *lin
 
   ctx->command = command;
   err = command->handler (ctx, line);
-  ctx->command = NULL;
-  if (ctx->released) return 0;
-  if (!finishes) return err;
+  if (!ctx->in_turn) ctx->command = NULL;
   /* A handler that inquires asynchronously, or that called assuan_process_done, is not ended here.  */
-  if ((!err && ctx->inquiry.open) || !eva__ctx_is_busy (ctx)) return 0;
-  return assuan_process_done (ctx, err);
+  if (finishes && !(ctx->inquiry.open && !err) && eva__ctx_is_busy (ctx))
+    err = assuan_process_done (ctx, err);
+  else if (finishes)
+    err = 0;
+  ctx->command = NULL;
+  return ctx->released ? 0 : err;
 }
 
 /* Returns true for `D text`: data that nobody asked for.  D without a blank is an ordinary command.  */
@@ -52,23 +54,18 @@ on_request (assuan_context_t ctx, const struct eva_event *ev) {
   return run_handler (ctx, command, ev->text);
 }
 
-/* What cannot be used as a request is answered with an error.  An over-long line is also told to the program, which may want to get
-   rid of such a client; one within an inquiry goes to whom inquired.  */
+/* A line that is no request is answered with an error.  An over-long one is a communication error (Assuan manual, "Implementation"):
+   it is told to the program, which may want to get rid of such a client.  Within an inquiry it goes to whom inquired.  */
 static gpg_error_t
 on_bad_line (assuan_context_t ctx, int rc) {
   gpg_error_t err = eva__ctx_conn_error (ctx, rc);
-  bool answer = eva_conn_get_state (ctx->conn) == EVA_STATE_COMMAND;
 
+  /* To who takes turns, half a line before the end of file is nothing but the client's leaving.  */
+  if (rc == EVA_E_TRUNCATED && ctx->in_turn) return 0;
   if (ctx->inquiry.open) return eva__ctx_end_inquiry (ctx, err);
-  if (rc == EVA_E_SYNTAX) {
-    err = assuan_set_error (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_SYNTAX), "leading white-space");
-    return eva__ctx_finish_command (ctx, err);
-  }
-  if (rc == EVA_E_LINE_TOO_LONG && answer) {
-    gpg_error_t write_err = eva__ctx_finish_command (ctx, err);
-    if (write_err) return write_err;
-  }
-  return err;
+  if (rc != EVA_E_SYNTAX) return err;
+  err = assuan_set_error (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_SYNTAX), "leading white-space");
+  return eva__ctx_finish_command (ctx, err);
 }
 
 static gpg_error_t
@@ -132,8 +129,6 @@ take_turn (assuan_context_t ctx) {
 
   if (!has_work (ctx)) err = eva__ctx_read (ctx, false, NULL);
   if (!err) err = handle_lines (ctx);
-  /* Half a line before the end of the file is dropped: the client left in the middle of it.  */
-  if (gpg_err_code (err) == GPG_ERR_ASS_INCOMPLETE_LINE) err = 0;
   if (ctx->released || !ctx->conn) return err;
   write_err = eva__ctx_flush (ctx);
   return err ? err : write_err;

@@ -173,26 +173,23 @@ skipped (struct eva_event *ret, char *line, size_t len) {
   return 1;
 }
 
-/* A server gets a request.  One that is no request needs an answer all the same.  */
+/* A server gets a request.  */
 static int
 on_request (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
   struct eva__wire_message m;
 
   eva__wire_parse_request (line, len, &m);
   if (m.kind == EVA__WIRE_NOTHING) return skipped (ret, line, len);
-  eva__conn_set_state (c, EVA_STATE_COMMAND);
+  eva__conn_set_state (c, m.kind == EVA__WIRE_INVALID ? EVA_STATE_IDLE : EVA_STATE_COMMAND);
   if (m.kind == EVA__WIRE_INVALID) return EVA_E_SYNTAX;
   m.word[m.word_len] = 0; /* a blank or the line's NUL */
   return event (ret, EVA_EVENT_COMMAND, &m);
 }
 
-/* A server got a line that it cannot use.  In place of a request it is one, and is answered like one; within an answer
-   it spoils the answer, whose rest is swallowed.  */
+/* A line that cannot be used spoils the answer to an inquiry that it is part of: the rest is swallowed.  */
 static void
 on_bad_line (eva_conn *c) {
   if (c->state == EVA_STATE_INQUIRY) eva__conn_set_state (c, EVA_STATE_OVERFLOW);
-  if (c->config.role != EVA_ROLE_SERVER) return;
-  if (c->state == EVA_STATE_IDLE) eva__conn_set_state (c, EVA_STATE_COMMAND);
 }
 
 /* A server gets data that it inquired, and counts them.  */

@@ -9,8 +9,8 @@
 
 #include <string.h>
 
-/* Decimal digits of a 32-bit number and a NUL.  */
-#define CODE_SIZE 11
+/* A sign, the decimal digits of a 32-bit number, and a NUL.  */
+#define CODE_SIZE 12
 
 /* A line in parts: WORD, a blank, TEXT; WORD alone if TEXT is NULL.  */
 static int
@@ -67,16 +67,18 @@ eva_conn_ok (eva_conn *c, const char *text) {
   return rc;
 }
 
-/* Writes CODE in decimal to the end of BUF and returns where it begins.  */
+/* Writes CODE in decimal to the end of BUF and returns where it begins.  Peers read a signed number.  */
 static char *
 format_code (uint32_t code, char buf[CODE_SIZE]) {
+  uint32_t left = code > INT32_MAX ? 0 - code : code;
   char *p = buf + CODE_SIZE - 1;
 
   *p = 0;
   do {
-    *--p = (char) ('0' + code % 10);
-    code /= 10;
-  } while (code);
+    *--p = (char) ('0' + left % 10);
+    left /= 10;
+  } while (left);
+  if (code > INT32_MAX) *--p = '-';
   return p;
 }
 

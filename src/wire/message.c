@@ -126,13 +126,15 @@ parse_code (struct eva__wire_message *ret, char *text, char *end) {
 
   while (p < end && is_wsp (*p))
     p++;
+  bool negative = p < end && *p == '-';
+  if (negative) p++;
   if (p == end || *p < '0' || *p > '9') return false;
 
   for (; p < end && *p >= '0' && *p <= '9'; p++) {
     code = code * 10 + (uint64_t) (*p - '0');
     if (code > UINT32_MAX) return false;
   }
-  ret->code = (uint32_t) code;
+  ret->code = negative ? 0 - (uint32_t) code : (uint32_t) code;
   set_text (ret, p, end);
   return true;
 }
