@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 
-from tap import Skip, expect, expect_same, main, run
+from tap import Failure, Skip, expect, expect_same, main, run
 
 source = pathlib.Path(sys.argv[1]).resolve()
 MESON, NINJA = sys.argv[2:]
@@ -62,19 +62,28 @@ def pkg_config(*args, path):
     return run(["pkg-config", *args], env=env).split()
 
 
-def try_program(flags, library, compiler=None, options=()):
-    """Compile the consumer with FLAGS, run it, and see that it works on LIBRARY (or on none)."""
+def compile_program(flags, compiler=None, options=()):
+    """Compile the consumer with FLAGS and return where it is."""
     program = scratch / "consumer"
     run([*(compiler or [*CC, "-std=c11"]), "-D_GNU_SOURCE", *options, HERE / "consumer.c", "-x",
          "none", "-o", program, *flags])
+    return program
+
+
+def run_program(program, library):
+    """Run the consumer and see that it works on LIBRARY (or on none)."""
     env = dict(os.environ, LD_LIBRARY_PATH=str(library.parent) if library else "")
     lines = run([program], env=env).splitlines()
-    program.unlink()
     expect(lines[0] == "version 2.5.5", *lines)
     loaded = [line.split()[1] for line in lines if line.startswith("loaded ")]
     wanted = [str(library.resolve())] if library else []
     expect(loaded == wanted, f"loads {loaded}, not {wanted}")
     expect(lines[1 + len(loaded):] == REPLY, *lines)
+
+
+def try_program(flags, library, compiler=None, options=()):
+    """Compile the consumer with FLAGS and see that it works on LIBRARY (or on none)."""
+    run_program(compile_program(flags, compiler, options), library)
 
 
 def staged():
@@ -131,6 +140,22 @@ def by_compat_pkg_config():
     try_program(flags, compat / "libassuan.so.0")
 
 
+def interchangeable():
+    """a program built for either libassuan runs on the other"""
+    try:
+        flags = run(["pkg-config", "--cflags", "--libs", "libassuan", "gpg-error"]).split()
+        libdir = run(["pkg-config", "--variable=libdir", "libassuan"]).strip()
+        version = run(["pkg-config", "--modversion", "libassuan"]).strip()
+    except Failure as error:
+        raise Skip("no libassuan to develop with here") from error
+    system = pathlib.Path(libdir) / "libassuan.so.0"
+    if version != "2.5.5" or not system.exists():
+        raise Skip(f"libassuan is of version {version}")
+    ours = compat / "libassuan.so.0"
+    run_program(compile_program(flags), ours)
+    run_program(compile_program(pkg_config("--cflags", "--libs", "libassuan", path=compat)), system)
+
+
 def by_config_script():
     """a program of libassuan's builds and runs with our libassuan-config"""
     env = dict(os.environ, PATH=f"{compat}:{os.environ['PATH']}")
@@ -171,5 +196,5 @@ def uninstalled():
     expect_same(files(prefix), [], "uninstall")
 
 
-main(staged, installed, by_pkg_config, static, by_compat_pkg_config, by_config_script,
-     config_script, from_cxx, uninstalled)
+main(staged, installed, by_pkg_config, static, by_compat_pkg_config, interchangeable,
+     by_config_script, config_script, from_cxx, uninstalled)
