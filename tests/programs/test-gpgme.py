@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""GPGME on the library: gpgme-tool, which is an Assuan server, and a program of our own.
+
+GPGME is loaded with its usual library here, so its conversations with gpg-agent and gpgsm, both
+ends, run on ours.  The environment variable EVA_GPGME_CLIENT names the compiled gpgme-client.c.
+"""
+
+import os
+import re
+
+from dialogue import Dialogue
+from harness import Skip, Suite, expect, need
+
+UID = "Eve Example <eve@example.org>"
+PASSPHRASE = "pass phrase 1"
+TEXT = "a text with 100 %\n" * 5000
+CERTIFICATE = """\
+Key-Type: RSA
+Key-Length: 2048
+Key-Usage: sign, encrypt
+Serial: random
+Name-DN: CN=Eve Certificate
+Name-Email: eve@example.org
+"""
+UNKNOWN_COMMAND, NO_INPUT = 275, 278
+
+suite = Suite("gpg", "gpg-agent", "gpg-connect-agent", "gpgconf")
+
+
+def client(home, *args, **kwargs):
+    """Run the program of our own."""
+    program = os.environ.get("EVA_GPGME_CLIENT")
+    if not program:
+        raise Skip("gpgme-client was not built, for want of libgpgme's headers")
+    return home.run(program, *args, **kwargs)
+
+
+def tool(home):
+    """A dialogue with GPGME's own server."""
+    need("gpgme-tool")
+    return Dialogue.pipe(home, "gpgme-tool", "--server")
+
+
+def on_files(home, server, command, source, target):
+    """Let the server run COMMAND from one file of the test to another; the XML result."""
+    server.commands("INPUT FILE=" + home.path(source), "OUTPUT FILE=" + home.path(target), command)
+    result = server.command("RESULT").ok().text
+    server.commands("RESET")
+    return result
+
+
+def check_operations(home, server, key):
+    """Encrypt, sign and verify with gpgme-tool, for either protocol."""
+    home.write("text", TEXT)
+    server.commands("RECIPIENT " + key)
+    on_files(home, server, "ENCRYPT --always-trust", "text", "sealed")
+    expect(TEXT[:20].encode() not in home.read("sealed"), "not encrypted")
+    server.commands("SIGNER " + key)
+    result = on_files(home, server, "SIGN", "text", "signed")
+    expect("<fpr>%s</fpr>" % key in result, "no signature", result)
+    result = on_files(home, server, "VERIFY", "signed", "opened")
+    expect('<status value="0x0">' in result and key in result, "not verified", result)
+
+
+@suite.test("keys for both protocols")
+def _(home):
+    home.configure("gpgsm", "disable-dirmngr", "disable-crl-checks")
+    home.configure("gpg-agent", "pinentry-program " + home.fake_pinentry())
+    home.mapped(home.start_agent())
+    home.gpg("--passphrase", "", "--quick-gen-key", UID, "ed25519", "default", "0").ok()
+    listing = home.gpg("--with-colons", "--list-keys").ok().out
+    home.key = re.search(r"^fpr:+([0-9A-F]{40}):", listing, re.M).group(1)
+    home.gpg("--passphrase", "", "--quick-add-key", home.key, "cv25519", "encr", "0").ok()
+    need("gpgsm")
+    home.answers(*[PASSPHRASE] * 3)
+    certificate = home.run("gpgsm", "--batch", "--gen-key",
+                           home.write("parameters", CERTIFICATE)).ok().raw
+    home.run("gpgsm", "--batch", "--import", data=certificate).ok()
+    listing = home.run("gpgsm", "--with-colons", "--list-keys").ok().out
+    home.certificate = re.search(r"^fpr:+([0-9A-F]{40}):", listing, re.M).group(1)
+    home.write("h/trustlist.txt", home.certificate + " S\n")
+    home.agent("RELOADAGENT").ok()
+    home.answers(PASSPHRASE)
+    home.run("gpgsm", "--sign", data="to have the passphrase cached").ok()
+
+
+@suite.test("gpgme-tool finds its engines and lists keys as long data")
+def _(home):
+    with tool(home) as server:
+        home.mapped(server.child.pid)
+        engines = server.command("ENGINE").ok().status
+        expect(any(x.startswith("ENGINE Assuan " + home.dir) for x in engines), engines)
+        expect(UID.split()[0] in server.command("KEYLIST").ok().text, "not listed")
+        server.command("SIGN").error(NO_INPUT)
+        server.command("FROBNICATE").error(UNKNOWN_COMMAND)
+        expect(len(server.command("HELP").ok().comments) > 30, "commands missing")
+
+
+@suite.test("gpgme-tool encrypts, decrypts, signs and verifies through gpg")
+def _(home):
+    with tool(home) as server:
+        check_operations(home, server, home.key)
+        on_files(home, server, "DECRYPT", "sealed", "opened")
+        expect(home.read("opened").decode() == TEXT, "the text changed")
+
+
+@suite.test("gpgme-tool encrypts, signs and verifies through gpgsm")
+def _(home):
+    need("gpgsm")
+    with tool(home) as server:
+        server.commands("PROTOCOL CMS")
+        expect("Eve Certificate" in server.command("KEYLIST").ok().text, "not listed")
+        check_operations(home, server, home.certificate)
+        # gpgme-tool itself cannot decrypt with this protocol.
+        expect(home.run("gpgsm", "--decrypt", home.path("sealed")).ok().out == TEXT,
+               "the text changed")
+
+
+@suite.test("a program talks to gpg-agent through GPGME's Assuan engine")
+def _(home):
+    names = b"GPG_TTY\0TERM\0"
+    result = client(home, "transact", "GETINFO version", "GETINFO std_env_names", "PUTVAL a 1%252",
+                    "GETVAL a", "KEYINFO --list", "GENKEY --no-protection", "FROBNICATE",
+                    "GETINFO version").ok()
+    lines = result.out.splitlines()
+    expect(lines[0].startswith("D 2.") and lines[0] == lines[-2], "no version", result)
+    expect(result.raw.replace(b"\nD ", b"").find(names) > 0, "other data", result)
+    expect("D 1%2" in lines, "data are not unescaped", result)
+    expect(len([x for x in lines if x.startswith("S KEYINFO ")]) == 3, "no status", result)
+    expect("INQUIRE KEYPARAM " in lines, "no inquiry", result)
+    expect("ERR %d GPG Agent" % UNKNOWN_COMMAND in lines and lines[-1] == "OK", "errors", result)
+
+
+@suite.test("a hundred of GPGME's conversations with gpg-agent run in one loop")
+def _(home):
+    client(home, "parallel", "100").ok().has("100 answers")
+
+
+@suite.test("a program encrypts, decrypts, signs and verifies through gpg")
+def _(home):
+    client(home, "crypt", "openpgp", home.key, data=TEXT).ok().has("good signature", "same text")
+
+
+@suite.test("a program encrypts, decrypts, signs and verifies through gpgsm, passing descriptors")
+def _(home):
+    need("gpgsm")
+    client(home, "crypt", "cms", home.certificate, data=TEXT).ok().has("good signature",
+                                                                     "same text")
+    missing = client(home, "crypt", "cms", "0" * 40, data=TEXT).fails()
+    expect("gpgme_get_key" in missing.err, "another error", missing)
+
+
+if __name__ == "__main__":
+    suite.main()
