@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The rooms wire and conn are pure: no system call, no clock, no allocator but the one handed in, no
-state outside of their objects.  Their object files tell.
+"""The rooms wire and conn are pure: no system call, no clock, no allocator but the one handed in,
+and no state outside of their objects.  Their object files tell.
 
 Usage: test-purity.py ARCHIVE instrumented|plain, ARCHIVE being that of the two rooms.
 """
