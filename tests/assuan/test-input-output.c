@@ -164,7 +164,7 @@ passing_needs_the_flag (void **state) {
     struct notes notes = { 0 };
 
     server_start (&s, i ? SERVER_SOCKET : SERVER_PIPE, prepare, &notes);
-    server_ask_err (&s, "TAKE\n", GPG_ERR_NOT_IMPLEMENTED, NULL);
+    server_ask_err (&s, "TAKE\n", GPG_ERR_NOT_IMPLEMENTED, NO_PASSING);
     for (size_t j = 0; j < sizeof lines / sizeof *lines; j++)
       server_ask_err (&s, lines[j], GPG_ERR_NOT_IMPLEMENTED, NO_PASSING);
     server_stop (&s);
