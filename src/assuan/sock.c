@@ -73,9 +73,9 @@ fail (int error) {
   return -1;
 }
 
-/* The proxy modes are for the whole process and cannot be taken back: a connection that was meant to be anonymous must
-   not go out openly because another part of the program thought otherwise.  With a mode on, setting it for one
-   socket changes nothing and is no error.  */
+/* The proxy modes are for the whole process and cannot be taken back: a connection that was meant
+   to be anonymous must not go out openly because another part of the program thought otherwise.
+   With a mode on, setting it for one socket changes nothing and is no error.  */
 int
 assuan_sock_set_flag (assuan_fd_t sockfd, const char *name, int value) {
   unsigned short port = proxy_of_flag (name), now = eva__io_address_get_proxy ();

@@ -63,8 +63,8 @@ parse_port (const char *text) {
   return (unsigned short) port;
 }
 
-/* Copies the part of an internet address between START and END, without brackets, to HOST.  Returns 0 if
-   there is no room, which no numeric address needs.  */
+/* Copies the part of an internet address between START and END, without brackets, to HOST.
+   Returns 0 if there is no room, which no numeric address needs.  */
 static int
 copy_host (char host[INET6_ADDRSTRLEN], const char *start, const char *end) {
   size_t len = (size_t) (end - start);
@@ -84,21 +84,21 @@ parse_internet (const char *text, union address *addr, socklen_t *ret_len) {
   char host[INET6_ADDRSTRLEN];
   unsigned short port;
 
-  if (!end || !copy_host (host, text + is_v6, end)) return fail (EBADMSG);
-  if (end[is_v6] != ':') return fail (EBADMSG);
+  if (!end || !copy_host (host, text + is_v6, end)) return fail (EINVAL);
+  if (end[is_v6] != ':') return fail (EINVAL);
   port = parse_port (end + is_v6 + 1);
-  if (!port) return fail (EBADMSG);
+  if (!port) return fail (EINVAL);
   memset (addr, 0, sizeof *addr);
   if (is_v6) {
     addr->in6.sin6_family = AF_INET6;
     addr->in6.sin6_port = htons (port);
     *ret_len = sizeof addr->in6;
-    return inet_pton (AF_INET6, host, &addr->in6.sin6_addr) == 1 ? 0 : fail (EBADMSG);
+    return inet_pton (AF_INET6, host, &addr->in6.sin6_addr) == 1 ? 0 : fail (EINVAL);
   }
   addr->in.sin_family = AF_INET;
   addr->in.sin_port = htons (port);
   *ret_len = sizeof addr->in;
-  return inet_pton (AF_INET, host, &addr->in.sin_addr) == 1 ? 0 : fail (EBADMSG);
+  return inet_pton (AF_INET, host, &addr->in.sin_addr) == 1 ? 0 : fail (EINVAL);
 }
 
 /* Redirection is left to eva__io_address_connect_fd.  */
@@ -125,8 +125,8 @@ is_loopback (const union address *addr) {
   return IN6_IS_ADDR_LOOPBACK (in6) || (IN6_IS_ADDR_V4MAPPED (in6) && in6->s6_addr[12] == 127);
 }
 
-/* Connects to the socket of which ADDR is the path, or to the one that it is redirected to.  A caller's path
-   may fill sun_path up to the end without a NUL.  */
+/* Connects to the socket of which ADDR is the path, or to the one that it is redirected to.  A
+   caller's path may fill sun_path up to the end without a NUL.  */
 static int
 connect_unix (const struct eva__io_sys *sys, assuan_fd_t fd, union address *addr,
               socklen_t addr_len) {
@@ -149,7 +149,8 @@ eva__io_address_connect_fd (const struct eva__io_sys *sys, assuan_fd_t fd,
   struct eva__io_socks_target target = { .addr = addr };
   union address copy;
 
-  /* What is no address that we know is the kernel's to judge.  The prototype of the hook lacks a const.  */
+  /* What is no address that we know is the kernel's to judge.  The prototype of the hook lacks a
+     const.  */
   if (addr_len < (socklen_t) sizeof addr->sa_family || addr_len > (socklen_t) sizeof copy)
     return sys->hooks.connect (sys->ctx, fd, (struct sockaddr *) addr, addr_len);
   memset (&copy, 0, sizeof copy);
@@ -179,7 +180,7 @@ eva__io_address_connect (const struct eva__io_sys *sys, const char *name, bool *
   if (eva__io_address_connect_fd (sys, fd, &addr.any, len) < 0) {
     eva__io_sys_close (sys, fd);
     /* These are for names: a caller tells them from a server that could not be reached.  */
-    if (errno == EINVAL || errno == EBADMSG || errno == ENAMETOOLONG) errno = EADDRNOTAVAIL;
+    if (errno == EINVAL || errno == ENAMETOOLONG) errno = EADDRNOTAVAIL;
     return -1;
   }
   *ret_is_local = addr.any.sa_family == AF_UNIX;

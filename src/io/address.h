@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* address.h - the names of servers, as assuan_socket_connect takes them.
 
-   A path that starts with `/` or `file://`, `@name` for an abstract Unix socket, `assuan://IP:PORT`,
-   `assuan://[IP6]:PORT`.  */
+   A path that starts with `/` or `file://`, `@name` for an abstract Unix socket,
+   `assuan://IP:PORT`, `assuan://[IP6]:PORT`.  */
 
 #ifndef EVA__IO_ADDRESS_H
 #define EVA__IO_ADDRESS_H
@@ -11,7 +11,7 @@
 
 /* Connects to NAME and stores the socket, close-on-exec, at RET_FD; at RET_IS_LOCAL whether it is a
    Unix socket.
-   Returns 0, or -1 with errno: EINVAL for a name of no known form, EBADMSG for `assuan://` with
+   Returns 0, or -1 with errno: EINVAL for a name of no known form, also for `assuan://` with
    something else than a numeric address and a port from 1 to 65535, ENAMETOOLONG over 107 octets of
    path, or what the connection gives, which is none of these.  */
 int eva__io_address_connect (const struct eva__io_sys *sys, const char *name, bool *ret_is_local,
@@ -23,8 +23,8 @@ int eva__io_address_connect (const struct eva__io_sys *sys, const char *name, bo
 int eva__io_address_connect_fd (const struct eva__io_sys *sys, assuan_fd_t fd,
                                 const struct sockaddr *addr, socklen_t addr_len);
 
-/* The port of the SOCKS proxy that new internet connections of this process go through, 0 if none: the only
-   global state of this room, which a program sets before its second thread.  */
+/* The port of the SOCKS proxy that new internet connections of this process go through, 0 if
+   none: the only global state of this room, which a program sets before its second thread.  */
 void eva__io_address_set_proxy (unsigned short port);
 unsigned short eva__io_address_get_proxy (void);
 

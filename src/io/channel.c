@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* channel.c - the octets of a connection, and the descriptors that come with them.
 
-   With the default functions a socket is read and written with the kernel's own flags for "do not wait"
-   and "no signal", everything that is queued in one call.  Everything else, pipes and all that goes
-   through foreign hooks, knows no such flags: whether a call would wait is asked with a poll that
-   does not, and on a blocking descriptor a write is cut to what the kernel takes without waiting once poll
-   says that there is room.  */
+   With the default functions a socket is read and written with the kernel's own flags for "do not
+   wait" and "no signal", everything that is queued in one call.  Everything else, pipes and all
+   that goes through foreign hooks, knows no such flags: whether a call would wait is asked with a
+   poll that does not, and on a blocking descriptor a write is cut to what the kernel takes
+   without waiting once poll says that there is room.  */
 
 #include "io/channel.h"
 #include "io/sigpipe.h"
@@ -65,8 +65,9 @@ eva__io_channel_close (struct eva__io_channel *ch) {
   ch->in_fd = ch->out_fd = ASSUAN_INVALID_FD;
 }
 
-/* Waits until a call with FD is worth a new try.  Behind foreign hooks it is not ours to say when: a thread
-   package may know better than poll, so there is a pause and then simply the new try.  */
+/* Waits until a call with FD is worth a new try.  Behind foreign hooks it is not ours to say
+   when: a thread package may know better than poll, so there is a pause and then simply the new
+   try.  */
 static void
 await (struct eva__io_channel *ch, assuan_fd_t fd, short events, unsigned int *step_us) {
   if (eva__io_sys_is_own (ch->sys))
@@ -77,8 +78,8 @@ await (struct eva__io_channel *ch, assuan_fd_t fd, short events, unsigned int *s
 
 /* --- Reading ---------------------------------------------------------------------------------- */
 
-/* Puts the N descriptors at DATA into FDS.  The hook of a program may have received them without close-on-exec: it is set here,
-   as early as we can.  */
+/* Puts the N descriptors at DATA into FDS.  The hook of a program may have received them without
+   close-on-exec: it is set here, as early as we can.  */
 static void
 keep_fds (struct eva__io_channel *ch, const unsigned char *data, size_t n,
           struct eva__io_fds *fds) {
@@ -97,8 +98,9 @@ keep_fds (struct eva__io_channel *ch, const unsigned char *data, size_t n,
   }
 }
 
-/* Takes the descriptors out of MSG.  The kernel writes well-formed messages, a foreign hook may not: lengths are
-   checked against the LEN octets of our buffer before they are believed, and other kinds of messages are skipped.  */
+/* Takes the descriptors out of MSG.  The kernel writes well-formed messages, a foreign hook may
+   not: lengths are checked against the LEN octets of our buffer before they are believed, and
+   other kinds of messages are skipped.  */
 static void
 take_fds (struct eva__io_channel *ch, const struct msghdr *msg, const union control *control,
           struct eva__io_fds *fds) {
@@ -196,8 +198,8 @@ write_message (struct eva__io_channel *ch, const struct output *out, int flags) 
   return ch->sys->hooks.sendmsg (ch->sys->ctx, ch->out_fd, &msg, flags | MSG_NOSIGNAL);
 }
 
-/* Writes OUT to a pipe, or through the write hook, which takes one buffer only: the rest is left to the
-   next call.  */
+/* Writes OUT to a pipe, or through the write hook, which takes one buffer only: the rest is left
+   to the next call.  */
 static ssize_t
 write_plain (struct eva__io_channel *ch, const struct output *out) {
   struct eva__io_sigpipe guard;
@@ -212,8 +214,9 @@ write_plain (struct eva__io_channel *ch, const struct output *out) {
   return n;
 }
 
-/* Makes OUT fit for a descriptor that would wait for room: its elements are copied to CUT up to PIPE_BUF octets,
-   which a pipe or a socket takes at once if poll reports room at all.  Returns false with EAGAIN if it does not.  */
+/* Makes OUT fit for a descriptor that would wait for room: its elements are copied to CUT up to
+   PIPE_BUF octets, which a pipe or a socket takes at once if poll reports room at all.  Returns
+   false with EAGAIN if it does not.  */
 static bool
 cut_to_room (struct eva__io_channel *ch, struct output *out, struct iovec cut[MAX_CUT_IOV]) {
   int status = fcntl (ch->out_fd, F_GETFL);
@@ -244,8 +247,8 @@ write_once (struct eva__io_channel *ch, struct output out) {
   return ch->passes_fds ? write_message (ch, &out, 0) : write_plain (ch, &out);
 }
 
-/* Skips empty elements in front, so that the first one is worth a write of its own, and stays within the
-   kernel's limit.  */
+/* Skips empty elements in front, so that the first one is worth a write of its own, and stays
+   within the kernel's limit.  */
 static void
 trim (struct output *out) {
   while (out->n_iov && !out->iov->iov_len) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* channel.h - the octets of a connection, and the descriptors that come with them.
 
-   A channel is a pair of pipe ends, or one socket, plain or passing descriptors.  It buffers nothing.
-   A write to a peer that is gone fails with EPIPE and raises no signal: MSG_NOSIGNAL where the kernel
-   takes it, else SIGPIPE is blocked in the calling thread around the write and taken if the write
-   raised it; the process's dispositions are not touched.  */
+   A channel is a pair of pipe ends, or one socket, plain or passing descriptors.  It buffers
+   nothing.  A write to a peer that is gone fails with EPIPE and raises no signal: MSG_NOSIGNAL
+   where the kernel takes it, else SIGPIPE is blocked in the calling thread around the write and
+   taken if the write raised it; the process's dispositions are not touched.  */
 
 #ifndef EVA__IO_CHANNEL_H
 #define EVA__IO_CHANNEL_H
@@ -33,8 +33,9 @@ struct eva__io_fds {
   int fd[EVA__IO_MAX_FDS];
 };
 
-/* Makes CH out of IN_FD and OUT_FD, which it owns from then on; finds out whether they are a socket.
-   PASS_FDS asks for descriptor passing, which only a Unix socket can do.  SYS must outlive CH.  */
+/* Makes CH out of IN_FD and OUT_FD, which it owns from then on; finds out whether they are a
+   socket.  PASS_FDS asks for descriptor passing, which only a Unix socket can do.  SYS must
+   outlive CH.  */
 void eva__io_channel_init (struct eva__io_channel *ch, const struct eva__io_sys *sys,
                            assuan_fd_t in_fd, assuan_fd_t out_fd, bool pass_fds);
 
@@ -51,11 +52,11 @@ ssize_t eva__io_channel_read (struct eva__io_channel *ch, void *buf, size_t len,
                               struct eva__io_fds *fds);
 
 /* One write of the N_IOV elements of IOV, and of the N_FDS descriptors FDS along with the first
-   octet, of which there must be one then.  If WAIT, waits until something could be written; if not,
-   never blocks.
-   Returns the octets written, which may be fewer than there are, or -1 with errno: EAGAIN as above,
-   EPIPE if the peer is gone, EOPNOTSUPP if there are descriptors and CH cannot pass them, EINVAL if there are
-   too many or no octet.  After an error nothing was written.  */
+   octet, of which there must be one then.  If WAIT, waits until something could be written; if
+   not, never blocks.
+   Returns the octets written, which may be fewer than there are, or -1 with errno: EAGAIN as
+   above, EPIPE if the peer is gone, EOPNOTSUPP if there are descriptors and CH cannot pass them,
+   EINVAL if there are too many or no octet.  After an error nothing was written.  */
 ssize_t eva__io_channel_write (struct eva__io_channel *ch, const struct iovec *iov, size_t n_iov,
                                const int *fds, size_t n_fds, bool wait);
 

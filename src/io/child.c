@@ -44,8 +44,8 @@ eva__io_child_environment (const struct eva__io_variables *variables) {
   while (environ && environ[n])
     n++;
   /* malloc could wait for ever for a lock that a thread of the parent held.  */
-  copy = mmap (NULL, (n + 3) * sizeof *copy, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-               0);
+  copy = mmap (NULL, (n + 3) * sizeof *copy, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+               -1, 0);
   if (copy == MAP_FAILED) return NULL;
   for (size_t i = 0; i < n; i++)
     if (!is_setting_of (environ[i], EVA__IO_PID_VARIABLE)
@@ -109,8 +109,8 @@ close_span_by_proc (unsigned int first, unsigned int last) {
   return n == 0;
 }
 
-/* Closes all descriptors from FIRST to LAST.  close_range is not there before Linux 5.9, and sandboxes
-   refuse it.  */
+/* Closes all descriptors from FIRST to LAST.  close_range is not there before Linux 5.9, and
+   sandboxes refuse it.  */
 static void
 close_span (unsigned int first, unsigned int last) {
   struct rlimit limit;
@@ -144,7 +144,8 @@ raise_fd (int fd) {
   return fd >= 0 && fd < FIRST_FREE_FD ? fcntl (fd, F_DUPFD_CLOEXEC, FIRST_FREE_FD) : fd;
 }
 
-/* Makes FD the standard descriptor STD; where there is none, leaves a listed one alone, else puts /dev/null there.  */
+/* Makes FD the standard descriptor STD; where there is none, leaves a listed one alone, else puts
+   /dev/null there.  */
 static bool
 set_standard (const struct eva__io_child *child, int fd, int std) {
   bool taken = std == child->in_fd || std == child->out_fd; /* a pipe end stood there */
@@ -169,8 +170,7 @@ set_descriptors (const struct eva__io_child *child) {
   int in = raise_fd (child->in_fd), out = raise_fd (child->out_fd);
 
   if ((child->in_fd >= 0 && in < 0) || (child->out_fd >= 0 && out < 0)) return false;
-  if (!set_standard (child, in, 0) || !set_standard (child, out, 1)
-      || !set_standard (child, -1, 2))
+  if (!set_standard (child, in, 0) || !set_standard (child, out, 1) || !set_standard (child, -1, 2))
     return false;
   for (const assuan_fd_t *fd = child->fd_list; fd && *fd != ASSUAN_INVALID_FD; fd++)
     if (*fd >= FIRST_FREE_FD) fcntl (*fd, F_SETFD, 0);
@@ -216,8 +216,8 @@ error_text (int error) {
   return text ? text : "system error";
 }
 
-/* Returns where the parent reads: an out_fd is 1 by now, and without one the connection is a socket,
-   which stands in front of the list.  */
+/* Returns where the parent reads: an out_fd is 1 by now, and without one the connection is a
+   socket, which stands in front of the list.  */
 static int
 error_fd (const struct eva__io_child *child) {
   int type;
@@ -230,7 +230,8 @@ error_fd (const struct eva__io_child *child) {
   return -1;
 }
 
-/* Ends the child.  The parent waits for a greeting: an ERR line is a server's way to refuse one.  */
+/* Ends the child.  The parent waits for a greeting: an ERR line is a server's way to refuse
+   one.  */
 static _Noreturn void
 fail (const struct eva__io_child *child, int error) {
   struct line line = { .len = 0 };
@@ -278,14 +279,19 @@ eva__io_child_start (const struct eva__io_child *child, pid_t *ret_pid) {
   return 1;
 }
 
-/* The default spawn function.  ASSUAN_SPAWN_DETACHED is about consoles, which there are none of here.  */
+/* The default spawn function.  ASSUAN_SPAWN_DETACHED is about consoles, which there are none of
+   here.  */
 int
 __assuan_spawn (assuan_context_t ctx, pid_t *r_pid, const char *name, const char **argv,
                 assuan_fd_t fd_in, assuan_fd_t fd_out, assuan_fd_t *fd_child_list,
                 void (*atfork) (void *opaque, int reserved), void *atforkvalue,
                 unsigned int flags) {
-  struct eva__io_child child = { .name = name, .argv = argv, .in_fd = fd_in, .out_fd = fd_out,
-                                 .fd_list = fd_child_list, .atfork = atfork,
+  struct eva__io_child child = { .name = name,
+                                 .argv = argv,
+                                 .in_fd = fd_in,
+                                 .out_fd = fd_out,
+                                 .fd_list = fd_child_list,
+                                 .atfork = atfork,
                                  .atfork_value = atforkvalue };
   int rc = eva__io_child_start (&child, r_pid);
 

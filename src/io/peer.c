@@ -12,7 +12,8 @@ eva__io_peer_credentials (assuan_fd_t fd, struct _assuan_peercred *ret_cred) {
   socklen_t len = sizeof cred;
 
   if (getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0) return -1;
-  /* TCP sockets, and Unix ones without a peer, do not fail: the kernel answers pid 0 and uid -1.  */
+  /* TCP sockets, and Unix ones without a peer, do not fail: the kernel answers pid 0 and uid
+     -1.  */
   if (cred.uid == (uid_t) -1) {
     errno = ENOTSUP;
     return -1;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* redirect.c - files that stand where a socket should be and name the real one.
 
-   A file that does not look like one in every octet is no redirection, and the path is used as it is; only what
-   is one and cannot be followed is an error.  The file may be anybody's: its length and everything that
-   variables put in are checked against the room that there is.  */
+   A file that does not look like one in every octet is no redirection, and the path is used as it
+   is; only what is one and cannot be followed is an error.  The file may be anybody's: its length
+   and everything that variables put in are checked against the room that there is.  */
 
 #include "io/redirect.h"
 
@@ -19,6 +19,7 @@
 
 /* The name as far as it is known; there is always room for its NUL.  */
 struct name {
+  char *(*lookup) (const char *); /* gives the value of a variable */
   char *text;
   size_t len, size;
 };
@@ -37,19 +38,19 @@ add (struct name *name, const char *octets, size_t len) {
 
 /* Adds the value of the variable that is named by the LEN octets at TEXT.  */
 static int
-add_variable (struct name *name, const char *text, size_t len, char *(*lookup) (const char *)) {
+add_variable (struct name *name, const char *text, size_t len) {
   char variable[EVA__IO_REDIRECT_MAX + 1];
   const char *value;
 
   memcpy (variable, text, len);
   variable[len] = 0;
-  value = lookup (variable);
+  value = name->lookup (variable);
   return value ? add (name, value, strlen (value)) : 0;
 }
 
 /* Adds the LEN octets at TEXT with variables replaced.  */
 static int
-expand (struct name *name, const char *text, size_t len, char *(*lookup) (const char *)) {
+expand (struct name *name, const char *text, size_t len) {
   const char *end = text + len;
 
   while (text < end) {
@@ -64,7 +65,7 @@ expand (struct name *name, const char *text, size_t len, char *(*lookup) (const 
       errno = EINVAL;
       return -1;
     }
-    if (add_variable (name, text, (size_t) (close - text), lookup) < 0) return -1;
+    if (add_variable (name, text, (size_t) (close - text)) < 0) return -1;
     text = close + 1;
   }
   return 0;
@@ -73,7 +74,7 @@ expand (struct name *name, const char *text, size_t len, char *(*lookup) (const 
 int
 eva__io_redirect_parse (const char *text, size_t len, char *(*lookup) (const char *),
                         char *ret_name, size_t size) {
-  struct name name = { .text = ret_name, .size = size };
+  struct name name = { .lookup = lookup, .text = ret_name, .size = size };
 
   if (len > EVA__IO_REDIRECT_MAX || len < MAGIC_LEN + 2 || memcmp (text, MAGIC, MAGIC_LEN))
     return 0;
@@ -85,7 +86,7 @@ eva__io_redirect_parse (const char *text, size_t len, char *(*lookup) (const cha
     errno = EINVAL;
     return -1;
   }
-  if (expand (&name, text, len, lookup) < 0) return -1;
+  if (expand (&name, text, len) < 0) return -1;
   if (!name.len) {
     errno = EINVAL;
     return -1;
@@ -94,8 +95,8 @@ eva__io_redirect_parse (const char *text, size_t len, char *(*lookup) (const cha
 }
 
 /* Reads the file FNAME into BUF of SIZE octets.  Returns the octets, or -1 if it is no regular
-   file or cannot be read.  The check comes before the open, which can do harm to a device, and again
-   behind it, because the file may be another one by then.  */
+   file or cannot be read.  The check comes before the open, which can do harm to a device, and
+   again behind it, because the file may be another one by then.  */
 static ssize_t
 read_file (const char *fname, char *buf, size_t size) {
   struct stat st;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* sigpipe.h - writing to a pipe whose reader may be gone, without SIGPIPE.
 
-   A socket has MSG_NOSIGNAL, a pipe has nothing of the kind.  The signal's disposition belongs to the
-   program, so SIGPIPE is blocked in the calling thread around the write, and taken if the write raised it:
-   the signal of a write is always directed at the thread that wrote.  */
+   A socket has MSG_NOSIGNAL, a pipe has nothing of the kind.  The signal's disposition belongs to
+   the program, so SIGPIPE is blocked in the calling thread around the write, and taken if the
+   write raised it: the signal of a write is always directed at the thread that wrote.  */
 
 #ifndef EVA__IO_SIGPIPE_H
 #define EVA__IO_SIGPIPE_H

@@ -8,7 +8,8 @@
        we: 05 01 00 ATYP ADDRESS PORT              CONNECT
        it: 05 CODE 00 ATYP ADDRESS PORT            its own address, which nobody needs
 
-   Exactly the octets of an answer are read and none behind them: the server's greeting may follow.  */
+   Exactly the octets of an answer are read and none behind them: the server's greeting may
+   follow.  */
 
 #include "io/socks.h"
 #include "io/channel.h"
@@ -54,7 +55,8 @@ add_octet (struct packet *p, size_t value) {
   add (p, &octet, 1);
 }
 
-/* Adds the credentials `user:password`.  Neither part may be empty: RFC 1929 has lengths from 1 to 255.  */
+/* Adds the credentials `user:password`.  Neither part may be empty: RFC 1929 has lengths from 1
+   to 255.  */
 static int
 add_credentials (struct packet *p, const char *credentials) {
   const char *colon = strchr (credentials, ':');
@@ -119,8 +121,9 @@ add_connect (struct packet *p, const struct eva__io_socks_target *target) {
 /* The errno for a reply code of RFC 1928, section 6.  */
 static int
 reply_error (unsigned char code) {
-  static const int errors[] = { 0, ENETDOWN, EACCES, ENETUNREACH, EHOSTUNREACH, ECONNREFUSED,
-                                ETIMEDOUT, EOPNOTSUPP, EPROTONOSUPPORT };
+  static const int errors[] = { 0,           ENETDOWN,     EACCES,
+                                ENETUNREACH, EHOSTUNREACH, ECONNREFUSED,
+                                ETIMEDOUT,   EOPNOTSUPP,   EPROTONOSUPPORT };
 
   return code < sizeof errors / sizeof *errors ? errors[code] : EOPNOTSUPP;
 }
@@ -180,7 +183,10 @@ negotiate (struct eva__io_channel *ch, bool with_password) {
   unsigned char method = with_password ? METHOD_PASSWORD : METHOD_NONE, answer[2];
   struct packet p = { .octets = { VERSION, 1, method }, .len = 3 };
 
-  if (say (ch, &p) < 0 || hear (ch, answer, sizeof answer) < 0) return -1;
+  if (say (ch, &p) < 0) return -1;
+  if (!eva__io_sys_wait_for (ch->sys, ch->in_fd, POLLIN, EVA__IO_SOCKS_TIMEOUT_MS))
+    return fail (ETIMEDOUT);
+  if (hear (ch, answer, sizeof answer) < 0) return -1;
   if (answer[0] != VERSION || answer[1] != method) return fail (ENOTSUP);
   return 0;
 }
@@ -254,26 +260,28 @@ connect_and_wait (const struct eva__io_sys *sys, assuan_fd_t fd, struct sockaddr
   return error ? fail (error) : 0;
 }
 
-/* Connects FD to PORT of 127.0.0.1.  An IPv6 socket takes no IPv4 address but in its mapped form.  */
+/* Connects FD to PORT of 127.0.0.1.  An IPv6 socket takes no IPv4 address but in its mapped
+   form.  */
 static int
 connect_proxy (const struct eva__io_sys *sys, assuan_fd_t fd, unsigned short port) {
-  struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons (port),
+  struct sockaddr_in in = { .sin_family = AF_INET,
+                            .sin_port = htons (port),
                             .sin_addr = { htonl (INADDR_LOOPBACK) } };
-  struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons (port),
-                              .sin6_addr = { { { [10] = 0xff, [11] = 0xff, [12] = 127,
-                                                 [15] = 1 } } } };
+  struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
+                              .sin6_port = htons (port),
+                              .sin6_addr = {
+                                  { { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 } } } };
   int domain = AF_INET;
   socklen_t len = sizeof domain;
 
   getsockopt (fd, SOL_SOCKET, SO_DOMAIN, &domain, &len);
-  if (domain == AF_INET6)
-    return connect_and_wait (sys, fd, (struct sockaddr *) &in6, sizeof in6);
+  if (domain == AF_INET6) return connect_and_wait (sys, fd, (struct sockaddr *) &in6, sizeof in6);
   return connect_and_wait (sys, fd, (struct sockaddr *) &in, sizeof in);
 }
 
 int
-eva__io_socks_connect (const struct eva__io_sys *sys, assuan_fd_t fd,
-                       unsigned short proxy_port, const struct eva__io_socks_target *target) {
+eva__io_socks_connect (const struct eva__io_sys *sys, assuan_fd_t fd, unsigned short proxy_port,
+                       const struct eva__io_socks_target *target) {
   struct eva__io_channel ch;
   int rc;
 

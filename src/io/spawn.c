@@ -2,9 +2,9 @@
 /* spawn.c - starting a server as a child process.
 
    With the default spawn function all descriptors are close-on-exec from birth and only the child
-   clears that, and the child's environment is made in the child: nothing of it shows in the parent.  A spawn hook of a
-   program gets inheritable ends, as the hook's contract says, and a callback that sets the environment
-   before the hook executes the program.  */
+   clears that, and the child's environment is made in the child: nothing of it shows in the
+   parent.  A spawn hook of a program gets inheritable ends, as the hook's contract says, and a
+   callback that sets the environment before the hook executes the program.  */
 
 #include "io/spawn.h"
 #include "io/child.h"
@@ -32,8 +32,8 @@ spawns_itself (const struct eva__io_sys *sys) {
 
 /* --- The ends --------------------------------------------------------------------------------- */
 
-/* The kinds of pairs, as argument for the function that makes one: a pipe whose inheritable end is the
-   one with that number, or a socket pair.  */
+/* The kinds of pairs, as argument for the function that makes one: a pipe whose inheritable end
+   is the one with that number, or a socket pair.  */
 enum pair_kind { PIPE_CHILD_READS = 0, PIPE_CHILD_WRITES = 1, SOCKETS = 2 };
 
 static int
@@ -45,9 +45,10 @@ make_one_pair (const struct eva__io_sys *sys, enum pair_kind kind, assuan_fd_t f
   return sys->hooks.socketpair (sys->ctx, AF_UNIX, SOCK_STREAM, 0, fd);
 }
 
-/* Makes a pair of which neither end is a standard descriptor.  In a process that runs with those closed, the connection
-   would otherwise become what printf writes to, and the child's /dev/null would overwrite it.  Pairs
-   with low numbers are kept until there is a good one, so that at most four are made.  */
+/* Makes a pair of which neither end is a standard descriptor.  In a process that runs with those
+   closed, the connection would otherwise become what printf writes to, and the child's /dev/null
+   would overwrite it.  Pairs with low numbers are kept until there is a good one, so that at most
+   four are made.  */
 static int
 make_pair (const struct eva__io_sys *sys, enum pair_kind kind, assuan_fd_t ret_fd[2]) {
   assuan_fd_t low[4][2];
@@ -97,8 +98,9 @@ make_pipes (const struct eva__io_sys *sys, struct ends *ends) {
   }
   settle_pair (sys, up[0], up[1]);
   settle_pair (sys, down[1], down[0]);
-  *ends = (struct ends) { .in_fd = up[0], .out_fd = down[1],
-                          .child_in_fd = down[0], .child_out_fd = up[1] };
+  *ends = (struct ends){
+    .in_fd = up[0], .out_fd = down[1], .child_in_fd = down[0], .child_out_fd = up[1]
+  };
   return 0;
 }
 
@@ -137,8 +139,9 @@ hooked_atfork (void *opaque, int reserved) {
 static int
 start_hooked (const struct eva__io_sys *sys, const struct eva__io_child *child,
               const struct eva__io_spawn *how, assuan_fd_t *list, pid_t *ret_pid) {
-  struct hooked hooked = { .how = how, .variables = child->variables, .parent = getpid (),
-                           .old_environ = environ };
+  struct hooked hooked = {
+    .how = how, .variables = child->variables, .parent = getpid (), .old_environ = environ
+  };
   assuan_fd_t *hook_list = *list == ASSUAN_INVALID_FD && !how->fd_list ? NULL : list;
   int rc = sys->hooks.spawn (sys->ctx, ret_pid, child->name, child->argv, child->in_fd,
                              child->out_fd, hook_list, hooked_atfork, &hooked, how->flags);
@@ -174,8 +177,9 @@ make_list (assuan_fd_t first, const assuan_fd_t *list) {
   return copy;
 }
 
-/* Says in VARIABLES who starts the child and, of a socket pair, which end is the child's.  Without one the other
-   variable is removed: it would be our own, of the server that started us.  */
+/* Says in VARIABLES who starts the child and, of a socket pair, which end is the child's.
+   Without one the other variable is removed: it would be our own, of the server that started
+   us.  */
 static void
 describe (const struct eva__io_spawn *how, const struct ends *ends,
           struct eva__io_variables *variables) {
@@ -183,8 +187,7 @@ describe (const struct eva__io_spawn *how, const struct ends *ends,
             (unsigned long) getpid ());
   variables->fd[0] = 0;
   if (how->socketpair)
-    snprintf (variables->fd, sizeof variables->fd, "%s=%d", EVA__IO_FD_VARIABLE,
-              ends->child_in_fd);
+    snprintf (variables->fd, sizeof variables->fd, "%s=%d", EVA__IO_FD_VARIABLE, ends->child_in_fd);
 }
 
 /* In the child of a fork without exec, which goes on as any program does.  */
@@ -199,12 +202,15 @@ static int
 start (const struct eva__io_sys *sys, const struct eva__io_spawn *how, const struct ends *ends,
        pid_t *ret_pid) {
   struct eva__io_variables variables;
-  struct eva__io_child child = { .name = how->name, .argv = how->argv,
-                                 .in_fd = ASSUAN_INVALID_FD, .out_fd = ASSUAN_INVALID_FD,
-                                 .atfork = how->atfork, .atfork_value = how->atfork_value,
+  struct eva__io_child child = { .name = how->name,
+                                 .argv = how->argv,
+                                 .in_fd = ASSUAN_INVALID_FD,
+                                 .out_fd = ASSUAN_INVALID_FD,
+                                 .atfork = how->atfork,
+                                 .atfork_value = how->atfork_value,
                                  .variables = &variables };
-  assuan_fd_t *list = make_list (how->socketpair ? ends->child_in_fd : ASSUAN_INVALID_FD,
-                                 how->fd_list);
+  assuan_fd_t *list =
+      make_list (how->socketpair ? ends->child_in_fd : ASSUAN_INVALID_FD, how->fd_list);
   int rc, saved;
 
   if (!list) return -1;
@@ -243,7 +249,7 @@ eva__io_spawn (const struct eva__io_sys *sys, const struct eva__io_spawn *how,
     if (!spawns_itself (sys)) close_two (sys, ends.in_fd, ends.out_fd);
     return 1;
   }
-  close_two (sys, ends.child_in_fd, ends.child_out_fd);
+  close_two (sys, ends.child_out_fd, ends.child_in_fd);
   if (rc < 0) {
     close_two (sys, ends.in_fd, ends.out_fd);
     return -1;

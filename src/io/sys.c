@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stddef.h>
 #include <string.h>
@@ -34,8 +35,8 @@ __assuan_usleep (assuan_context_t ctx, unsigned int usec) {
     ;
 }
 
-/* The end INHERIT_IDX is inheritable because spawn functions of programs may hand it to the child as
-   it is.  Our own does not need that and asks with an index that there is not.  */
+/* The end INHERIT_IDX is inheritable because spawn functions of programs may hand it to the child
+   as it is.  Our own does not need that and asks with an index that there is not.  */
 int
 __assuan_pipe (assuan_context_t ctx, assuan_fd_t fd[2], int inherit_idx) {
   (void) ctx;
@@ -44,7 +45,8 @@ __assuan_pipe (assuan_context_t ctx, assuan_fd_t fd[2], int inherit_idx) {
   return 0;
 }
 
-/* Not repeated on EINTR: the number is free then (Linux), and could be another thread's already.  */
+/* Not repeated on EINTR: the number is free then (Linux), and could be another thread's
+   already.  */
 int
 __assuan_close (assuan_context_t ctx, assuan_fd_t fd) {
   (void) ctx;
@@ -117,8 +119,8 @@ __assuan_socket (assuan_context_t ctx, int _namespace, int style, int protocol) 
   return socket (_namespace, style | SOCK_CLOEXEC, protocol);
 }
 
-/* An interrupted connect goes on in the kernel, and a second call would fail with EALREADY: its end has
-   to be waited for.  */
+/* What becomes of an interrupted connect depends: a Unix socket gave up, TCP goes on in the kernel.
+   A new call is right for both, but may then say that the work is under way, or done.  */
 int
 __assuan_connect (assuan_context_t ctx, int sock, struct sockaddr *addr, socklen_t length) {
   struct pollfd p = { .fd = sock, .events = POLLOUT, .revents = 0 };
@@ -128,6 +130,11 @@ __assuan_connect (assuan_context_t ctx, int sock, struct sockaddr *addr, socklen
   (void) ctx;
   if (!connect (sock, addr, length)) return 0;
   if (errno != EINTR) return -1;
+  while (connect (sock, addr, length) < 0) {
+    if (errno == EISCONN) return 0;
+    if (errno == EALREADY) break;
+    if (errno != EINTR) return -1;
+  }
   while (poll (&p, 1, -1) < 0 && errno == EINTR)
     ;
   if (getsockopt (sock, SOL_SOCKET, SO_ERROR, &error, &len) < 0) return -1;
@@ -170,7 +177,7 @@ eva__io_sys_init (struct eva__io_sys *sys, assuan_context_t ctx,
 
   copy_hooks (h, hooks ? hooks : &default_hooks);
   h->version = ASSUAN_SYSTEM_HOOKS_VERSION;
-#define COMPLETE(member) \
+#define COMPLETE(member)                                                                           \
   if (!h->member) h->member = default_hooks.member
   COMPLETE (usleep);
   COMPLETE (pipe);
@@ -213,28 +220,46 @@ bool
 eva__io_sys_is_ready (int fd, short events) {
   struct pollfd p = { .fd = fd, .events = events, .revents = 0 };
 
-  /* A failing poll counts as ready, so that the caller's own call names the error.  A negative number, which poll would
-     skip, can only be a foreign hook's idea of a descriptor.  */
+  /* A failing poll counts as ready, so that the caller's own call names the error.  A negative
+     number, which poll would skip, can only be a foreign hook's idea of a descriptor.  */
   return fd < 0 || poll (&p, 1, 0) != 0;
 }
 
 void
 eva__io_sys_wait (const struct eva__io_sys *sys, int fd, short events) {
+  while (!eva__io_sys_wait_for (sys, fd, events, INT_MAX))
+    ;
+}
+
+bool
+eva__io_sys_wait_for (const struct eva__io_sys *sys, int fd, short events,
+                      unsigned int timeout_ms) {
   struct pollfd p = { .fd = fd, .events = events, .revents = 0 };
+  unsigned long long slept_us = 0;
   unsigned int step_us = 0;
+  int n;
 
   if (eva__io_sys_is_own (sys)) {
-    while (poll (&p, 1, -1) < 0 && errno == EINTR)
-      ;
-  } else {
-    while (!eva__io_sys_is_ready (fd, events))
-      eva__io_sys_pause (sys, &step_us);
+    /* A signal lets the time start anew: limits are there for peers that are stuck, not for
+       accuracy.  */
+    do
+      n = poll (&p, 1, timeout_ms > INT_MAX ? INT_MAX : (int) timeout_ms);
+    while (n < 0 && errno == EINTR);
+    return n != 0;
   }
+  while (!eva__io_sys_is_ready (fd, events)) {
+    if (slept_us / 1000 >= timeout_ms) return false;
+    eva__io_sys_pause (sys, &step_us);
+    slept_us += step_us;
+  }
+  return true;
 }
 
 void
 eva__io_sys_pause (const struct eva__io_sys *sys, unsigned int *step_us) {
-  if (!*step_us) *step_us = FIRST_PAUSE_US;
+  if (!*step_us)
+    *step_us = FIRST_PAUSE_US;
+  else
+    *step_us = *step_us > LONGEST_PAUSE_US / 2 ? LONGEST_PAUSE_US : *step_us * 2;
   sys->hooks.usleep (sys->ctx, *step_us);
-  *step_us = *step_us > LONGEST_PAUSE_US / 2 ? LONGEST_PAUSE_US : *step_us * 2;
 }

@@ -42,8 +42,14 @@ bool eva__io_sys_is_ready (int fd, short events);
 /* Waits until FD is ready for EVENTS or in error; without end.  */
 void eva__io_sys_wait (const struct eva__io_sys *sys, int fd, short events);
 
-/* Sleeps through the usleep hook for *STEP_US microseconds, and doubles them up to 20 ms; 0 starts
-   with 1 ms.  For loops that cannot poll: short waits stay short, long ones stay cheap.  */
+/* The same for at most TIMEOUT_MS, as far as poll or the usleep hook measure time.  Returns false
+   if that went by.  */
+bool eva__io_sys_wait_for (const struct eva__io_sys *sys, int fd, short events,
+                           unsigned int timeout_ms);
+
+/* Sleeps through the usleep hook: 1 ms if *STEP_US is 0, else twice as long as it says, 20 ms at
+   the most, and stores there how long it was.  For loops that cannot poll: short waits stay
+   short, long ones stay cheap.  */
 void eva__io_sys_pause (const struct eva__io_sys *sys, unsigned int *step_us);
 
 #endif /* EVA__IO_SYS_H */
