@@ -159,8 +159,7 @@ take_requests (struct conn *conn) {
     }
     if (!conn->job) conn_set_state (conn, CONN_IDLE);
     err = assuan_process_next (conn->ctx, &done);
-    /* The client was told, and what follows that line is not affected.  */
-    if (err && gpg_err_code (err) != GPG_ERR_ASS_LINE_TOO_LONG) return err;
+    if (err) return err;
   } while (!done && wants_lines (conn) && assuan_pending_line (conn->ctx));
 
   /* If a job is left, its client has only finished sending, and gets its answers.  */
@@ -183,6 +182,17 @@ socket_ready (struct watch *watch, uint32_t events) {
   if (conn->state == CONN_SPEAKING && events & EPOLLOUT) err = conn->job->speak (conn);
   if (!err && wants_lines (conn)) err = take_requests (conn);
   if (err) conn_fail (conn, err);
+}
+
+/* The client says BYE.  Having answered that, the library closes the descriptor by itself, within
+   assuan_process_next; it must not be watched any more by then.  */
+static gpg_error_t
+client_says_bye (assuan_context_t ctx, char *line) {
+  struct conn *conn = assuan_get_pointer (ctx);
+
+  (void) line;
+  watch_set (&conn->io, 0);
+  return 0;
 }
 
 /* Our own user and root may use this server.  The mode of the socket file says so too, but anybody
@@ -245,6 +255,7 @@ conn_open (struct conn *conn, int fd) {
   }
   assuan_set_pointer (conn->ctx, conn);
   err = commands_register (conn->ctx);
+  if (!err) err = assuan_register_bye_notify (conn->ctx, client_says_bye);
   if (err) return err;
 
   /* This opens the connection.  The client's credentials are known from here on.  */

@@ -20,9 +20,9 @@ import kit
 from kit import Server, Skip, eventually, expect, expect_equal, run
 
 # Error codes of libgpg-error.
-UNKNOWN_COMMAND, PARAMETER, NO_INPUT, NO_OUTPUT = 275, 280, 296, 297
-TOO_MUCH_DATA, CANCELED, UNEXPECTED_CMD, UNKNOWN_OPTION = 273, 277, 274, 174
-EBADF, EPIPE, EISDIR = (32768 | x for x in (8, 99, 62))     # as libgpg-error numbers them
+UNKNOWN_COMMAND, PARAMETER, NO_INPUT, NO_OUTPUT = 275, 280, 278, 279
+TOO_MUCH_DATA, CANCELED, UNEXPECTED_CMD = 273, 277, 274
+EBADF, EPIPE, EISDIR = 32779, 32877, 32819
 MAX_LEN = 16 << 20
 
 
@@ -104,13 +104,13 @@ def help_():
 
 
 def others():
-    """NOP, RESET, BYE, unknown commands and options are answered"""
+    """NOP, RESET, BYE, OPTION and unknown commands are answered"""
     with Server() as server:
         with server.connect() as c:
             c.expect(b"NOP", b"OK")
             c.expect(b"RESET", b"OK")
             c.expect_error(b"NONSENSE", UNKNOWN_COMMAND)
-            c.expect_error(b"OPTION name=value", UNKNOWN_OPTION)
+            c.expect(b"OPTION name=value", b"OK")
             c.expect(b"BYE", b"OK closing connection")
             expect_equal(c.line(), None)
         server.expect_fds(0)
@@ -465,11 +465,15 @@ def leaves_after_half_close():
 
 
 def too_long():
-    """a line that is too long is an error for its sender alone"""
+    """a line that is too long harms its sender alone"""
     with Server() as server, server.connect() as other:
         with server.connect() as c:
-            c.send(b"ECHO " + b"x" * 100000 + b"\n")
-            expect(c.line().startswith(b"ERR "), "no error")
+            try:
+                c.send(b"ECHO " + b"x" * 100000 + b"\nECHO rest\n")
+            except OSError:
+                pass                # hung up on in the middle of it
+            line = c.line()
+            expect(line is None or line.startswith(b"ERR "), "neither an error nor the end:", line)
         other.expect(b"ECHO y", b"D y", b"OK")
 
 
@@ -545,7 +549,7 @@ def gpg_connect_agent():
         file = server.dir + "/data"
         with open(file, "wb") as f:
             f.write(octets)
-        code, out, err = run("gpg-connect-agent", "-S", server.path, "--no-history", data=(
+        code, out, err = run("gpg-connect-agent", "-S", server.path, data=(
             "ECHO hello\n/definqfile DATA %s\nDIGEST\nCOUNT 2\nLIST 3\nFAIL 27 gone\nHELP ECHO\n"
             "/bye\n" % file).encode(), env={**os.environ, "GNUPGHOME": server.dir})
         expect_equal(code, 0, err)
@@ -569,8 +573,8 @@ def client():
         expect_equal(run(CLIENT, "S", "NOP", cwd=server.dir), (0, b"", ""))
         code, out, err = run(CLIENT, server.path, "FAIL", "27")
         expect(code == 1 and not out and err.startswith("client: FAIL: "), code, out, err)
-        code, out, err = run("/bin/sh", "-c", '"$1" "$2" DIGEST <&-', "-", CLIENT, server.path)
-        expect(code == 1 and not out and err, "without stdin:", code, out, err)
+        code, out, err = run("/bin/sh", "-c", '"$1" "$2" DIGEST </', "-", CLIENT, server.path)
+        expect(code == 1 and not out and "Is a directory" in err, "bad stdin:", code, out, err)
         code, out, err = run("/bin/sh", "-c", '"$1" "$2" ECHO x >/dev/full', "-", CLIENT,
                              server.path)
         expect(code == 1 and "No space left" in err, "full disk:", code, out, err)
