@@ -4,7 +4,7 @@
      request  = "" / "#" text / word [1*WSP text]                 WSP: blank or tab
      answer   = "" / "#" text / "D " data / "END" [" " text] / "CAN" text
      response = "" / "#" text / "D " data / "END" [" " text] / "OK" [" " text]
-              / "ERR" 1*WSP 1*DIGIT text / "S" [" " text] / "INQUIRE" [" " text]
+              / "ERR" 1*WSP ["-"] 1*DIGIT text / "S" [" " text] / "INQUIRE" [" " text]
 
    Requests and answers may be in either case, but responses must be as they stand here.  `CAN`
    goes by its first three letters, so that CANCEL is the same, and `S` or `INQUIRE` may come

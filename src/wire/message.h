@@ -45,9 +45,10 @@ void eva__wire_parse_request (char *line, size_t len, struct eva__wire_message *
 void eva__wire_parse_answer (char *line, size_t len, struct eva__wire_message *ret);
 
 /* A client's view of a line: DATA for `D ` and anything; OK, END, STATUS for `S`, INQUIRE, each
-   alone or with a blank and text behind it; ERR with a decimal number of at most 32 bits;
-   COMMENT; NOTHING for an empty line; else INVALID. Blanks in front of the text do not count.
-   All must be in upper case. A STATUS or INQUIRE with nothing behind it has an empty word.  */
+   alone or with a blank and text behind it; ERR with a decimal number of at most 32 bits, which
+   may be negative, as some peers print a gpg_error_t that way; COMMENT; NOTHING for an empty
+   line; else INVALID.  Blanks in front of the text do not count.  All must be in upper case.  A
+   STATUS or INQUIRE with nothing behind it has an empty word.  */
 void eva__wire_parse_response (char *line, size_t len, struct eva__wire_message *ret);
 
 #endif /* EVA__WIRE_MESSAGE_H */
