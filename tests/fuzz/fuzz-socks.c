@@ -114,7 +114,7 @@ try_reply (const uint8_t *data, size_t len) {
 /* Returns the octets that a proxy's answers have, if they are good ones.  */
 static size_t
 answers_len (const struct proxy *p) {
-  size_t at = p->how & HOW_CREDENTIALS ? 4 : 2;
+  size_t at = (p->how & HOW_CREDENTIALS) ? 4 : 2;
 
   if (!(p->how & HOW_TARGET)) return at;
   int rc = eva__io_socks_parse_reply (p->says + at, p->len - at);
@@ -127,7 +127,9 @@ static size_t
 requests_len (uint8_t how) {
   static const size_t target_lens[] = { 0, 4 + 4 + 2, 4 + 16 + 2, 4 + 1 + 9 + 2 };
 
-  return 3 + (how & HOW_CREDENTIALS ? 1 + 1 + 4 + 1 + 6 : 0) + target_lens[how & HOW_TARGET];
+  size_t credentials_len = (how & HOW_CREDENTIALS) ? 1 + 1 + 4 + 1 + 6 : 0;
+
+  return 3 + credentials_len + target_lens[how & HOW_TARGET];
 }
 
 /* The target that HOW chooses.  */
