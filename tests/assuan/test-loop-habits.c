@@ -150,6 +150,30 @@ test_until_empty (void **state) {
   conn_free (&c);
 }
 
+/* The same with a client that sends ahead while its command is pending: such a loop must come
+ * back to the program, which alone can finish the command.  */
+static void
+test_until_empty_while_pending (void **state) {
+  struct conn c;
+  int n = 0;
+
+  (void) state;
+  conn_open (&c, CONN_SOCKET);
+  peer_say (c.out, "ASYNC\nDONE 1\nDONE 2\n");
+  do
+    conn_next (&c);
+  while (assuan_pending_line (c.ctx) && ++n < 100);
+  assert_int_equal (n, 0);
+  conn_finish (&c, 0);
+  /* deviation: lines that arrive while a command is pending are discarded.  */
+  if (!on_oracle ()) {
+    assert_true (assuan_pending_line (c.ctx));
+    conn_resume (&c);
+    conn_expect_notes (&c, "ASYNC() DONE(1) DONE(2)");
+  }
+  conn_free (&c);
+}
+
 /* The program closes the descriptor that it accepted, then releases; a new connection may
  * have taken the number, so it does these in one go.  */
 static void
@@ -295,8 +319,9 @@ main (void) {
   const struct CMUnitTest tests[] = {
     loop_test (test_done_after_every_next), loop_test (test_done_after_every_next_pipelined),
     loop_test (test_notifiers_for_all),     loop_test (test_called_twice_a_turn),
-    loop_test (test_until_empty),           loop_test (test_program_closes),
-    loop_test (test_listen_and_accept),     loop_test (test_real_client),
+    loop_test (test_until_empty),           loop_test (test_until_empty_while_pending),
+    loop_test (test_program_closes),        loop_test (test_listen_and_accept),
+    loop_test (test_real_client),
   };
 
   return suite_run (tests);
