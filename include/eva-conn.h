@@ -58,7 +58,7 @@ enum eva_conn_error {
   EVA_E_NOMEM = -1,         /* the allocator gave nothing; nothing was lost, the call may be repeated */
   EVA_E_STATE = -2,         /* not allowed in the present state; nothing was done */
   EVA_E_LINE_TOO_LONG = -3, /* a line of over EVA_LINE_MAX octets, in or out */
-  EVA_E_TEXT = -4,          /* text to send holds LF or NUL, or a keyword is not one word */
+  EVA_E_TEXT = -4,          /* text to send holds LF */
   EVA_E_LIMIT = -5,         /* a configured limit is reached; nothing was done */
   EVA_E_SYNTAX = -6,        /* the peer's line is no line of the protocol */
   EVA_E_TRUNCATED = -7,     /* the peer closed in the middle of a line */
@@ -123,12 +123,12 @@ struct eva_event {
    of the dialogue itself with eva_conn_line and eva_conn_next_line.  */
 #define EVA_CONN_RAW 2u
 
-/* How an eva_conn is made.  Zero is a good value for all but role.  */
+/* How an eva_conn is made.  Zero is a good value for all but role, alloc and release.  */
 struct eva_conn_config {
   enum eva_role role;
   unsigned int flags;                                 /* EVA_CONN_STRICT | EVA_CONN_RAW */
-  void *(*alloc) (void *arg, size_t len);             /* NULL on failure; NULL here: malloc */
-  void (*release) (void *arg, void *ptr, size_t len); /* ptr is wiped; NULL here: free */
+  void *(*alloc) (void *arg, size_t len);             /* returns NULL on failure */
+  void (*release) (void *arg, void *ptr, size_t len); /* ptr is what alloc gave, wiped */
   void *arg;                                          /* handed to both; must outlive the eva_conn */
   size_t max_output_len;                              /* octets; 0: EVA_DEFAULT_MAX_OUTPUT */
   size_t max_fds;                                     /* 0: EVA_DEFAULT_MAX_FDS */
@@ -140,7 +140,7 @@ typedef struct eva_conn eva_conn;
 
 /* Makes an eva_conn after CONFIG, which is copied, and stores it at RET_CONN.  A server is in state
    GREETING until it said OK or ERR, a client until it heard one.
-   Returns 0; EVA_E_NOMEM; EVA_E_STATE if the role is none.  On failure RET_CONN is untouched.  */
+   Returns 0; EVA_E_NOMEM; EVA_E_STATE if the role is none or the allocator is missing.  On failure RET_CONN is untouched.  */
 int eva_conn_new (const struct eva_conn_config *config, eva_conn **ret_conn);
 
 /* Wipes and releases C and its buffers.  NULL is allowed.  Descriptors still queued are not closed,

@@ -187,11 +187,10 @@ read_reply (assuan_context_t ctx, const struct callbacks *cb) {
     struct eva_event ev;
     bool done;
     gpg_error_t err = eva__ctx_wait_event (ctx, &ev);
-    if (err) {
-      /* The stream is broken or at its end, so there is no rest to drop.  */
-      if (ctx->conn) eva_conn_forget (ctx->conn);
-      return err;
-    }
+    /* Behind an over-long line the reply goes on; otherwise the stream is broken or at its end, and there is no rest to drop.  */
+    if (gpg_err_code (err) == GPG_ERR_ASS_LINE_TOO_LONG) return give_up (ctx, err);
+    if (err && ctx->conn) eva_conn_forget (ctx->conn);
+    if (err) return err;
     err = on_event (ctx, cb, &ev, &done);
     if (ctx->released || done) return err;
     if (err) return give_up (ctx, err);

@@ -67,6 +67,7 @@ version_part (const char **text) {
   long number;
 
   if (**text < '0' || **text > '9') return -1;
+  if (**text == '0' && (*text)[1] >= '0' && (*text)[1] <= '9') return -1; /* as libassuan sees it */
   number = strtol (*text, &end, 10);
   *text = *end == '.' ? end + 1 : end;
   return number;

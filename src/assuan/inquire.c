@@ -49,32 +49,19 @@ answer_error (enum eva_event_type type) {
 
 /* --- Waiting ---------------------------------------------------------------------------------- */
 
-/* Reads on to the end of an answer that was too long.  What ends it otherwise is the better reason.  */
-static gpg_error_t
-swallow (assuan_context_t ctx) {
-  gpg_error_t too_much = eva__ctx_error (ctx, GPG_ERR_ASS_TOO_MUCH_DATA);
-
-  while (!ctx->released && ctx->conn && eva_conn_get_state (ctx->conn) == EVA_STATE_OVERFLOW) {
-    struct eva_event ev;
-    int rc = eva__ctx_next (ctx, &ev);
-    gpg_error_t err = rc ? 0 : eva__ctx_read (ctx, true, NULL);
-    if (err) return err;
-    if (eva_conn_at_eof (ctx->conn) && !rc) return eva__ctx_error (ctx, GPG_ERR_EOF);
-  }
-  return too_much;
-}
-
 /* Collects the answer in MB.  NO_DATA: none is expected.  */
 static gpg_error_t
 collect (assuan_context_t ctx, struct eva__membuf *mb, bool no_data) {
+  bool too_much = false;
+
   for (;;) {
     struct eva_event ev;
     gpg_error_t err = eva__ctx_wait_event (ctx, &ev);
-    if (err && eva__ctx_is_connected (ctx) && eva_conn_get_state (ctx->conn) == EVA_STATE_OVERFLOW)
-      swallow (ctx);
     if (err) return err;
-    if (ev.type == EVA_EVENT_END) return 0;
-    if (ev.type == EVA_EVENT_OVERFLOW) return swallow (ctx);
+    /* What is too long is read on to its end, unless something else ends it.  */
+    if (ev.type == EVA_EVENT_OVERFLOW) too_much = true;
+    if (ev.type == EVA_EVENT_OVERFLOW) continue;
+    if (ev.type == EVA_EVENT_END) return too_much ? eva__ctx_error (ctx, GPG_ERR_ASS_TOO_MUCH_DATA) : 0;
     if (answer_error (ev.type)) return eva__ctx_error (ctx, answer_error (ev.type));
     if (ev.type == EVA_EVENT_DATA && no_data) return eva__ctx_error (ctx, GPG_ERR_ASS_UNEXPECTED_CMD);
     if (ev.type == EVA_EVENT_DATA) err = eva__membuf_add (ctx, mb, ev.text, ev.text_len);

@@ -5,21 +5,6 @@
 
 #include "wire/wipe.h"
 
-#include <stdlib.h>
-
-static void *
-default_alloc (void *arg, size_t len) {
-  (void) arg;
-  return malloc (len);
-}
-
-static void
-default_release (void *arg, void *ptr, size_t len) {
-  (void) arg;
-  (void) len;
-  free (ptr);
-}
-
 void *
 eva__conn_alloc (const struct eva_conn_config *config, size_t len) {
   return config->alloc (config->arg, len);
@@ -38,8 +23,7 @@ eva_conn_new (const struct eva_conn_config *config, eva_conn **ret_conn) {
   eva_conn *c;
 
   if (full.role != EVA_ROLE_SERVER && full.role != EVA_ROLE_CLIENT) return EVA_E_STATE;
-  if (!full.alloc) full.alloc = default_alloc;
-  if (!full.release) full.release = default_release;
+  if (!full.alloc || !full.release) return EVA_E_STATE;
   if (!full.max_output_len) full.max_output_len = EVA_DEFAULT_MAX_OUTPUT;
   if (!full.max_fds) full.max_fds = EVA_DEFAULT_MAX_FDS;
   c = eva__conn_alloc (&full, sizeof *c);

@@ -21,6 +21,7 @@ struct eva_conn {
   bool lent;
   bool eof;           /* the end of file was fed */
   bool eof_told;      /* and handed out as an event */
+  char nothing[1];    /* the text of that event */
   uint64_t n_fed;     /* octets fed since the beginning: the positions of in_fds count in them */
   struct eva__conn_fds in_fds;
   size_t inquiry_max; /* octets; 0: no limit */

@@ -125,20 +125,15 @@ finish (eva_conn *c) {
   return EVA_E_TRUNCATED;
 }
 
-/* The next whole line, lent: 1, or 0, or an error, which is used up.  */
-static int
-next_line (eva_conn *c, char **ret_line, size_t *ret_len) {
-  int rc = eva__wire_lines_peek (&c->in, ret_line, ret_len);
+int
+eva_conn_next_line (eva_conn *c, char **ret_line, size_t *ret_len) {
+  int rc;
 
+  end_loan (c);
+  rc = eva__wire_lines_peek (&c->in, ret_line, ret_len);
   if (rc == 1) c->lent = true;
   if (rc < 0) eva__wire_lines_consume (&c->in);
   return rc ? rc : finish (c);
-}
-
-int
-eva_conn_next_line (eva_conn *c, char **ret_line, size_t *ret_len) {
-  end_loan (c);
-  return next_line (c, ret_line, ret_len);
 }
 
 /* --- Messages into events --------------------------------------------------------------------- */
@@ -186,10 +181,26 @@ on_request (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
   return event (ret, EVA_EVENT_COMMAND, &m);
 }
 
+/* A client's request was answered, well or not.  */
+static void
+end_reply (eva_conn *c) {
+  c->n_pending--;
+  eva__conn_set_state (c, c->n_pending ? EVA_STATE_PENDING : EVA_STATE_IDLE);
+}
+
 /* A line that cannot be used spoils the answer to an inquiry that it is part of: the rest is swallowed.  */
 static void
 on_bad_line (eva_conn *c) {
   if (c->state == EVA_STATE_INQUIRY) eva__conn_set_state (c, EVA_STATE_OVERFLOW);
+}
+
+/* The start of an over-long line tells what it was meant to be.  If that was the end of a reply, no other will come.  */
+static void
+on_long_line (eva_conn *c) {
+  const char *line = c->in.base + c->in.head;
+
+  on_bad_line (c);
+  if (c->n_pending && (!memcmp (line, "OK ", 3) || !memcmp (line, "ERR ", 4))) end_reply (c);
 }
 
 /* A server gets data that it inquired, and counts them.  */
@@ -218,6 +229,7 @@ on_answer (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
   case EVA__WIRE_NOTHING:
     return skipped (ret, line, len);
   case EVA__WIRE_DATA:
+    if (c->state == EVA_STATE_OVERFLOW) return skipped (ret, line, len);
     return on_answer_data (c, ret, &m);
   case EVA__WIRE_END:
     eva__conn_set_state (c, EVA_STATE_COMMAND);
@@ -234,20 +246,17 @@ on_answer (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
   }
 }
 
-/* A server gets a line of an answer that it no longer wants: with the command under way (OVERFLOW), or after
-   it (STRAGGLER), when the line may also be the request of a client that saw the reply and sent no more.  */
+/* A server gets a line of an answer that came too late: the command is over.  It may also be the request of a client
+   that saw the reply and sent no more.  */
 static int
-on_unwanted_answer (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
-  bool busy = c->state == EVA_STATE_OVERFLOW;
+on_late_answer (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
   struct eva__wire_message m;
 
   eva__wire_parse_answer (line, len, &m);
-  if (m.kind == EVA__WIRE_NOTHING || m.kind == EVA__WIRE_DATA) return skipped (ret, line, len);
-  if (m.kind == EVA__WIRE_INVALID && !busy) return on_request (c, line, len, ret);
-  eva__conn_set_state (c, busy ? EVA_STATE_COMMAND : EVA_STATE_IDLE);
-  if (m.kind != EVA__WIRE_INVALID) return skipped (ret, line, len);
-  c->lent = false; /* not an answer: it stays as the next request */
-  return 0;
+  if (m.kind == EVA__WIRE_INVALID) return on_request (c, line, len, ret);
+  if (m.kind == EVA__WIRE_END || m.kind == EVA__WIRE_CANCEL)
+    eva__conn_set_state (c, EVA_STATE_IDLE);
+  return skipped (ret, line, len);
 }
 
 /* A client's request got its OK or ERR.  */
@@ -259,8 +268,7 @@ on_final (eva_conn *c, enum eva_event_type type, struct eva_event *ret,
     return event (ret, type, m);
   }
   if (!c->n_pending) return EVA_E_STATE; /* nothing was asked */
-  c->n_pending--;
-  eva__conn_set_state (c, c->n_pending ? EVA_STATE_PENDING : EVA_STATE_IDLE);
+  end_reply (c);
   return event (ret, type, m);
 }
 
@@ -322,10 +330,7 @@ on_unwanted_response (eva_conn *c, char *line, size_t len, struct eva_event *ret
     if (rc) c->lent = false; /* the inquiry waits until there is room for the answer */
     return rc ? rc : skipped (ret, line, len);
   }
-  if (m.kind == EVA__WIRE_OK || m.kind == EVA__WIRE_ERR) {
-    c->n_pending--;
-    eva__conn_set_state (c, c->n_pending ? EVA_STATE_PENDING : EVA_STATE_IDLE);
-  }
+  if (m.kind == EVA__WIRE_OK || m.kind == EVA__WIRE_ERR) end_reply (c);
   return skipped (ret, line, len);
 }
 
@@ -333,10 +338,10 @@ static int
 on_line (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
   switch (c->state) {
   case EVA_STATE_INQUIRY:
-    return on_answer (c, line, len, ret);
   case EVA_STATE_OVERFLOW:
+    return on_answer (c, line, len, ret);
   case EVA_STATE_STRAGGLER:
-    return on_unwanted_answer (c, line, len, ret);
+    return on_late_answer (c, line, len, ret);
   case EVA_STATE_DRAINING:
     return on_unwanted_response (c, line, len, ret);
   default:
@@ -356,11 +361,9 @@ holds_lines (const eva_conn *c) {
 /* Nothing is left to hand out but, once, the end of file.  */
 static int
 next_eof (eva_conn *c, struct eva_event *ret) {
-  static char nothing[1];
-
   if (!c->eof || c->eof_told || c->state == EVA_STATE_CLOSED) return 0;
   c->eof_told = true;
-  *ret = (struct eva_event) { .type = EVA_EVENT_EOF, .text = nothing };
+  *ret = (struct eva_event) { .type = EVA_EVENT_EOF, .text = c->nothing };
   return 1;
 }
 
@@ -371,9 +374,10 @@ eva_conn_next (eva_conn *c, struct eva_event *ret) {
   int rc;
 
   end_loan (c);
-  if (holds_lines (c) && eva__wire_lines_peek (&c->in, NULL, NULL)) return 0;
-  rc = next_line (c, &line, &len);
-  if (rc == EVA_E_LINE_TOO_LONG) on_bad_line (c);
+  rc = eva__wire_lines_peek (&c->in, NULL, NULL);
+  if (rc && holds_lines (c)) return 0;
+  if (rc < 0) on_long_line (c);
+  rc = eva_conn_next_line (c, &line, &len);
   if (rc < 0) return rc;
   return rc ? on_line (c, line, len, ret) : next_eof (c, ret);
 }

@@ -43,7 +43,7 @@ say_keyword (eva_conn *c, const char *word, const char *keyword, const char *tex
   size_t keyword_len = strlen (keyword);
 
   if (word_len + 1 + keyword_len > EVA_LINE_MAX) return EVA_E_LINE_TOO_LONG;
-  if (!keyword_len || strchr (keyword, '\n')) return EVA_E_TEXT;
+  if (memchr (keyword, '\n', keyword_len)) return EVA_E_TEXT;
   memcpy (head, word, word_len);
   head[word_len] = ' ';
   memcpy (head + word_len + 1, keyword, keyword_len + 1);
