@@ -144,26 +144,30 @@ test_watch (void **state) {
   client_close (&c);
 }
 
-/* deviation: a read that would block sleeps 100 ms | on a non-blocking descriptor, half a line is
- * kept and EAGAIN tells so */
+static void *
+say_second_half (void *arg) {
+  const int *peer = arg;
+
+  peer_say (*peer, "lf\n");
+  return NULL;
+}
+
+/* deviation: a read that would block sleeps 100 ms | blocking calls wait with poll.  What a test
+ * can see is that half a line on a non-blocking descriptor is neither lost nor an error.  */
 static void
 test_nonblocking (void **state) {
   assuan_fd_t fds[2];
   struct client c;
-  char *line;
-  size_t len;
+  pthread_t thread;
 
   (void) state;
-  if (on_oracle ()) skip ();
   client_open (&c, 0);
   assert_int_equal (assuan_get_active_fds (c.ctx, 0, fds, 2), 1);
   assert_int_equal (fcntl (fds[0], F_SETFL, fcntl (fds[0], F_GETFL) | O_NONBLOCK), 0);
-  assert_err (assuan_read_line (c.ctx, &line, &len), ERR (GPG_ERR_EAGAIN));
   peer_say (c.peer, "S ha");
-  assert_err (assuan_read_line (c.ctx, &line, &len), ERR (GPG_ERR_EAGAIN));
-  assert_int_equal (assuan_pending_line (c.ctx), 0);
-  peer_say (c.peer, "lf\n");
+  assert_int_equal (pthread_create (&thread, NULL, say_second_half, &c.peer), 0);
   expect_line (&c, "S half");
+  pthread_join (thread, NULL);
   client_close (&c);
 }
 
