@@ -371,6 +371,32 @@ test_too_long_line (void **state) {
   conn_free (&c);
 }
 
+/* In an answer it is told to whom inquired, and the rest of the answer is swallowed.  */
+static void
+test_too_long_answer (void **state) {
+  char line[3001];
+  struct conn c;
+
+  (void) state;
+  /* deviation: the rest of an over-long line is run as a command.  */
+  if (on_oracle ()) skip ();
+  memset (line, 'x', sizeof line);
+  memcpy (line, "D ", 2);
+  line[3000] = '\n';
+  conn_open (&c, CONN_SOCKET);
+  conn_ask (&c, "INQ\n", "INQUIRE KEYDATA\n");
+  peer_send (c.out, line, sizeof line);
+  peer_say (c.out, "D more\nEND\nDONE a\n");
+  conn_turns (&c);
+  assert_err (c.rc, 0);
+  assert_int_equal (c.inquiry.n_calls, 1);
+  assert_err (c.inquiry.rc, ERR (GPG_ERR_ASS_LINE_TOO_LONG));
+  peer_expect_err (c.in, ERR (GPG_ERR_ASS_LINE_TOO_LONG), NULL);
+  peer_expect (c.in, "OK\n");
+  conn_expect_notes (&c, "DONE(a)");
+  conn_free (&c);
+}
+
 /* Failing to write a reply is an error of process_next, and no signal.  */
 static void
 test_write_error (void **state) {
@@ -407,6 +433,7 @@ main (void) {
     loop_test (test_veto),
     loop_test (test_longest_line),
     loop_test (test_too_long_line),
+    loop_test (test_too_long_answer),
     loop_test (test_write_error),
   };
 
