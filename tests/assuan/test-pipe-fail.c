@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* assuan_pipe_connect: programs that do not run, or are no server.  */
 
+#include <stdlib.h>
 #include <sys/wait.h>
 
 #include "child.h"
@@ -32,7 +33,8 @@ check_exec_fails (unsigned int flags, const char *name) {
   } else {
     assert_err (rc, ERR (GPG_ERR_ASS_CONNECT_FAILED));
     assert_memory_equal (seen, "ERR ", 4);
-    assert_int_equal (gpg_err_code ((gpg_error_t) strtoul (seen + 4, NULL, 10)), GPG_ERR_ASS_SERVER_START);
+    assert_int_equal (gpg_err_code ((gpg_error_t) strtoul (seen + 4, NULL, 10)),
+                      GPG_ERR_ASS_SERVER_START);
     assert_non_null (strstr (seen, name));
   }
   assert_int_equal (assuan_get_pid (ctx), -1);
