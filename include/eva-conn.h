@@ -37,14 +37,15 @@ extern "C" {
 
 /* The most octets of a line without its line end, and with CR and LF (manual: lines over 1000
    octets are a communication error).  */
-#define EVA_LINE_MAX 1000
+#define EVA_LINE_MAX  1000
 #define EVA_LINE_SIZE (EVA_LINE_MAX + 2)
 
 /* Octets of an input buffer: what one read can bring at the most.  */
 #define EVA_INPUT_SIZE 16384
 
-/* Octets of an output buffer, of which there are as many as the queued lines need.  These two lengths are all
-   that an eva_conn asks its allocator for while it works, queues of descriptors aside: an owner can keep a pool.  */
+/* Octets of an output buffer, of which there are as many as the queued lines need.  These two
+   lengths are all that an eva_conn asks its allocator for while it works, queues of
+   descriptors aside: an owner can keep a pool.  */
 #define EVA_OUTPUT_SIZE 8192
 
 /* Default of eva_conn_config.max_output_len: the octets that may wait to be sent.  */
@@ -55,8 +56,8 @@ extern "C" {
 
 /* What can go wrong.  Every function that returns an int returns one of these when below zero.  */
 enum eva_conn_error {
-  EVA_E_NOMEM = -1,         /* the allocator gave nothing; nothing was lost, the call may be repeated */
-  EVA_E_STATE = -2,         /* not allowed in the present state; nothing was done */
+  EVA_E_NOMEM = -1, /* the allocator gave nothing; nothing was lost, the call may be repeated */
+  EVA_E_STATE = -2, /* not allowed in the present state; nothing was done */
   EVA_E_LINE_TOO_LONG = -3, /* a line of over EVA_LINE_MAX octets, in or out */
   EVA_E_TEXT = -4,          /* text to send holds LF */
   EVA_E_LIMIT = -5,         /* a configured limit is reached; nothing was done */
@@ -69,16 +70,16 @@ enum eva_conn_error {
 /* The end of the connection that an eva_conn plays.  */
 enum eva_role { EVA_ROLE_SERVER, EVA_ROLE_CLIENT };
 
-/* The states.  A server goes GREETING, IDLE, then COMMAND and back for each command, from COMMAND to
-   INQUIRY and back for each inquiry.  A client goes GREETING, IDLE, then PENDING and back, with
-   ANSWERING while the server waits for inquired data.  */
+/* The states.  A server goes GREETING, IDLE, then COMMAND and back for each command, from
+   COMMAND to INQUIRY and back for each inquiry.  A client goes GREETING, IDLE, then PENDING
+   and back, with ANSWERING while the server waits for inquired data.  */
 enum eva_conn_state {
-  EVA_STATE_GREETING,  /* server: greeting not yet said.  client: not yet heard */
-  EVA_STATE_IDLE,      /* no command under way */
-  EVA_STATE_COMMAND,   /* server: a command was handed out and has no OK or ERR yet */
-  EVA_STATE_INQUIRY,   /* server: an inquiry was sent, its data come */
-  EVA_STATE_OVERFLOW,  /* server: the inquiry's data were too long, the rest is swallowed up to END or CAN */
-  EVA_STATE_STRAGGLER, /* server: the command ended before the client's END or CAN, which is swallowed */
+  EVA_STATE_GREETING, /* server: greeting not yet said.  client: not yet heard */
+  EVA_STATE_IDLE,     /* no command under way */
+  EVA_STATE_COMMAND,  /* server: a command was handed out and has no OK or ERR yet */
+  EVA_STATE_INQUIRY,  /* server: an inquiry was sent, its data come */
+  EVA_STATE_OVERFLOW, /* server: the inquiry's data were too long, the rest is swallowed */
+  EVA_STATE_STRAGGLER, /* server: the command ended before the client's END or CAN */
   EVA_STATE_PENDING,   /* client: a command was sent and has no OK or ERR yet */
   EVA_STATE_ANSWERING, /* client: the server inquires; data, END or CAN are due */
   EVA_STATE_DRAINING,  /* client: the rest of the reply is dropped, inquiries in it are cancelled */
@@ -93,34 +94,35 @@ enum eva_event_type {
   EVA_EVENT_END,         /* server: end of an inquiry's data.  client: a bare END between data */
   EVA_EVENT_CANCEL,      /* server: the client cancels the inquiry */
   EVA_EVENT_OVERFLOW,    /* server, once: the inquiry's data are over its limit */
-  EVA_EVENT_UNEXPECTED,  /* server: in an inquiry came something else.  text: the line; it is used up */
-  EVA_EVENT_OK,          /* client: success, of the greeting too.  text: what follows OK */
-  EVA_EVENT_ERR,         /* client: failure.  code: the number, text: what follows it */
-  EVA_EVENT_STATUS,      /* client: text: keyword and text, word: the keyword */
-  EVA_EVENT_INQUIRE,     /* client: text: keyword and parameters, word: the keyword */
-  EVA_EVENT_COMMENT,     /* client: text: the whole line with its # */
-  EVA_EVENT_SKIPPED,     /* both: a line that says nothing here.  text: the line */
-  EVA_EVENT_EOF          /* both, once: the peer will send nothing more */
+  EVA_EVENT_UNEXPECTED, /* server: in an inquiry came something else.  text: the line */
+  EVA_EVENT_OK,         /* client: success, of the greeting too.  text: what follows OK */
+  EVA_EVENT_ERR,        /* client: failure.  code: the number, text: what follows it */
+  EVA_EVENT_STATUS,     /* client: text: keyword and text, word: the keyword */
+  EVA_EVENT_INQUIRE,    /* client: text: keyword and parameters, word: the keyword */
+  EVA_EVENT_COMMENT,    /* client: text: the whole line with its # */
+  EVA_EVENT_SKIPPED,    /* both: a line that says nothing here.  text: the line */
+  EVA_EVENT_EOF         /* both, once: the peer will send nothing more */
 };
 
-/* An event.  word and text point into the input buffer: writable, valid until the next call that reads
-   from the same eva_conn (eva_conn_next, _next_line, _peek, _inbuf, _close, _free).  SKIPPED are empty
-   lines, comments to a server, and the rest of answers and replies that nobody wants any more.  */
+/* An event.  word and text point into the input buffer: writable, valid until the next call
+   that reads from the same eva_conn (eva_conn_next, _next_line, _peek, _inbuf, _close, _free).
+   SKIPPED are empty lines, comments to a server, and the rest of answers and replies that
+   nobody wants any more.  */
 struct eva_event {
   enum eva_event_type type;
-  char *word;      /* not NULL for COMMAND, STATUS, INQUIRE; NUL-terminated for COMMAND alone */
+  char *word; /* not NULL for COMMAND, STATUS, INQUIRE; NUL-terminated for COMMAND alone */
   size_t word_len;
-  char *text;      /* never NULL; NUL-terminated */
+  char *text; /* never NULL; NUL-terminated */
   size_t text_len;
-  uint32_t code;   /* of ERR; 0 if its number could not be read, which is still a failure */
+  uint32_t code; /* of ERR; 0 if its number could not be read, which is still a failure */
 };
 
-/* Refuse lines with a malformed escape (EVA_E_ESCAPE).  Without it, a `%` that two hex digits do not
-   follow stands for itself.  */
+/* Refuse lines with a malformed escape (EVA_E_ESCAPE).  Without it, a `%` that two hex digits
+   do not follow stands for itself.  */
 #define EVA_CONN_STRICT 1u
 
-/* Let status lines, data, END and CAN be said in every state but CLOSED, for an owner that may keep parts
-   of the dialogue itself with eva_conn_line and eva_conn_next_line.  */
+/* Let status lines, data, END and CAN be said in every state but CLOSED, for an owner that may
+   keep parts of the dialogue itself with eva_conn_line and eva_conn_next_line.  */
 #define EVA_CONN_RAW 2u
 
 /* How an eva_conn is made.  Zero is a good value for all but role, alloc and release.  */
@@ -129,18 +131,19 @@ struct eva_conn_config {
   unsigned int flags;                                 /* EVA_CONN_STRICT | EVA_CONN_RAW */
   void *(*alloc) (void *arg, size_t len);             /* returns NULL on failure */
   void (*release) (void *arg, void *ptr, size_t len); /* ptr is what alloc gave, wiped */
-  void *arg;                                          /* handed to both; must outlive the eva_conn */
-  size_t max_output_len;                              /* octets; 0: EVA_DEFAULT_MAX_OUTPUT */
-  size_t max_fds;                                     /* 0: EVA_DEFAULT_MAX_FDS */
+  void *arg;             /* handed to both; must outlive the eva_conn */
+  size_t max_output_len; /* octets; 0: EVA_DEFAULT_MAX_OUTPUT */
+  size_t max_fds;        /* 0: EVA_DEFAULT_MAX_FDS */
 };
 
 typedef struct eva_conn eva_conn;
 
 /* --- Life ------------------------------------------------------------------------------------- */
 
-/* Makes an eva_conn after CONFIG, which is copied, and stores it at RET_CONN.  A server is in state
-   GREETING until it said OK or ERR, a client until it heard one.
-   Returns 0; EVA_E_NOMEM; EVA_E_STATE if the role is none or the allocator is missing.  On failure RET_CONN is untouched.  */
+/* Makes an eva_conn after CONFIG, which is copied, and stores it at RET_CONN.  A server is in
+   state GREETING until it said OK or ERR, a client until it heard one. Returns 0; EVA_E_NOMEM;
+   EVA_E_STATE if the role is none or the allocator is missing.  On failure RET_CONN is
+   untouched.  */
 int eva_conn_new (const struct eva_conn_config *config, eva_conn **ret_conn);
 
 /* Wipes and releases C and its buffers.  NULL is allowed.  Descriptors still queued are not closed,
@@ -151,8 +154,8 @@ void eva_conn_free (eva_conn *c);
 /* Returns the state of C.  */
 enum eva_conn_state eva_conn_get_state (const eva_conn *c);
 
-/* Ends the dialogue: the state becomes CLOSED, input is dropped and wiped, output that is queued can
-   still be sent.  Allowed in every state.  */
+/* Ends the dialogue: the state becomes CLOSED, input is dropped and wiped, output that is
+   queued can still be sent.  Allowed in every state.  */
 void eva_conn_close (eva_conn *c);
 
 /* --- Input ------------------------------------------------------------------------------------ */
@@ -167,35 +170,36 @@ void *eva_conn_inbuf (eva_conn *c, size_t *ret_len);
    Returns 0; EVA_E_LIMIT if N is over the length that was lent (nothing is taken).  */
 int eva_conn_fed (eva_conn *c, size_t n);
 
-/* Tells that descriptor FD came along with the octets that eva_conn_fed is told of next (call this
-   one first).  It can be taken as soon as a line is handed out that ends behind the first of them.
-   Returns 0, and C keeps the number, without closing it ever; EVA_E_LIMIT or EVA_E_NOMEM, and FD stays
-   the caller's.  */
+/* Tells that descriptor FD came along with the octets that eva_conn_fed is told of next (call
+   this one first).  It can be taken as soon as a line is handed out that ends behind the first
+   of them. Returns 0, and C keeps the number, without closing it ever; EVA_E_LIMIT or
+   EVA_E_NOMEM, and FD stays the caller's.  */
 int eva_conn_fed_fd (eva_conn *c, int fd);
 
-/* Gets the next event into RET.  Whole lines are turned into events as the state allows: while a
-   server's command is under way, the next request stays where it is.
-   Returns 1 with an event, 0 if there is none now; EVA_E_LINE_TOO_LONG once for an over-long line,
-   which is skipped up to its LF; EVA_E_SYNTAX for a line that is none of the protocol (for a server:
-   a request that begins with a blank), which is used up; EVA_E_STATE likewise for a reply to a client that
-   asked nothing; EVA_E_ESCAPE likewise; EVA_E_TRUNCATED once
-   for half a line before the end of file; EVA_E_NOMEM and EVA_E_LIMIT if the CAN that a DRAINING client
-   owes could not be queued: send output and call again.
-   After an error the dialogue goes on.  A server in state IDLE may answer a bad line with eva_conn_err.
-   Where it was a line of inquired data that was too long or had a bad escape, the state is OVERFLOW.  */
+/* Gets the next event into RET.  Whole lines are turned into events as the state allows: while
+   a server's command is under way, the next request stays where it is. Returns 1 with an
+   event, 0 if there is none now; EVA_E_LINE_TOO_LONG once for an over-long line, which is
+   skipped up to its LF; EVA_E_SYNTAX for a line that is none of the protocol (for a server: a
+   request that begins with a blank), which is used up; EVA_E_STATE likewise for a reply to a
+   client that asked nothing; EVA_E_ESCAPE likewise; EVA_E_TRUNCATED once for half a line
+   before the end of file; EVA_E_NOMEM and EVA_E_LIMIT if the CAN that a DRAINING client owes
+   could not be queued: send output and call again. After an error the dialogue goes on.  A
+   server in state IDLE may answer a bad line with eva_conn_err. Where it was a line of
+   inquired data that was too long or had a bad escape, the state is OVERFLOW.  */
 int eva_conn_next (eva_conn *c, struct eva_event *ret);
 
-/* Gets the next whole line as it stands, without looking at the state or changing it: for programs
-   that speak for themselves in the middle of a command.  RET_LINE is NUL-terminated, writable, without
-   line end, valid as in struct eva_event.
-   Returns 1, 0 if no whole line is there, EVA_E_LINE_TOO_LONG, EVA_E_TRUNCATED as eva_conn_next.  */
+/* Gets the next whole line as it stands, without looking at the state or changing it: for
+   programs that speak for themselves in the middle of a command.  RET_LINE is NUL-terminated,
+   writable, without line end, valid as in struct eva_event. Returns 1, 0 if no whole line is
+   there, EVA_E_LINE_TOO_LONG, EVA_E_TRUNCATED as eva_conn_next.  */
 int eva_conn_next_line (eva_conn *c, char **ret_line, size_t *ret_len);
 
 /* Shows the line that eva_conn_next or eva_conn_next_line would use next, and leaves it there.
    Returns 1, or 0 if no whole line is there.  */
 int eva_conn_peek (eva_conn *c, char **ret_line, size_t *ret_len);
 
-/* Returns 1 if a whole line waits behind the one that was handed out last, which stays valid; else 0.  */
+/* Returns 1 if a whole line waits behind the one that was handed out last, which stays valid;
+   else 0.  */
 int eva_conn_has_line (const eva_conn *c);
 
 /* Returns 1 if the peer's end of file was fed, else 0; lines before it may still be waiting.  */
@@ -211,17 +215,18 @@ int eva_conn_take_any_fd (eva_conn *c, int *ret_fd);
 
 /* --- Output ----------------------------------------------------------------------------------- */
 
-/* All of these copy what they are given, end an open data line first, so that the order on the wire is
-   the order of the calls, and return 0 or an error: EVA_E_STATE if the state forbids the line,
-   EVA_E_LINE_TOO_LONG, EVA_E_TEXT, EVA_E_LIMIT above max_output_len, EVA_E_NOMEM, EVA_E_CLOSED.  After an error
-   nothing was queued.  TEXT may be NULL: then no blank is written either.  */
+/* All of these copy what they are given, end an open data line first, so that the order on the
+   wire is the order of the calls, and return 0 or an error: EVA_E_STATE if the state forbids
+   the line, EVA_E_LINE_TOO_LONG, EVA_E_TEXT, EVA_E_LIMIT above max_output_len, EVA_E_NOMEM,
+   EVA_E_CLOSED.  After an error nothing was queued.  TEXT may be NULL: then no blank is
+   written either.  */
 
 /* Server: `OK TEXT`: the greeting, or success of the command.  Next state: IDLE.  */
 int eva_conn_ok (eva_conn *c, const char *text);
 
-/* Server: `ERR CODE TEXT`: the greeting of a server that refuses (next state: CLOSED), or failure of the
-   command (IDLE).  In IDLE it answers a line that was no request.  CODE is a gpg_error_t (manual, "Error
-   codes"), written as the signed number that peers read.  */
+/* Server: `ERR CODE TEXT`: the greeting of a server that refuses (next state: CLOSED), or
+   failure of the command (IDLE).  In IDLE it answers a line that was no request.  CODE is a
+   gpg_error_t (manual, "Error codes"), written as the signed number that peers read.  */
 int eva_conn_err (eva_conn *c, uint32_t code, const char *text);
 
 /* Server: `S KEYWORD TEXT`.  Allowed in GREETING, COMMAND, INQUIRY, OVERFLOW.  */
@@ -230,20 +235,21 @@ int eva_conn_status (eva_conn *c, const char *keyword, const char *text);
 /* `# TEXT`.  Allowed in every state but CLOSED.  */
 int eva_conn_comment (eva_conn *c, const char *text);
 
-/* Server: `INQUIRE KEYWORD`, which may have parameters behind a blank.  Next state: INQUIRY.  The data
-   may have MAX_LEN octets (0: no limit); above that EVA_EVENT_OVERFLOW is given once and the rest is
-   swallowed.  */
+/* Server: `INQUIRE KEYWORD`, which may have parameters behind a blank.  Next state: INQUIRY.
+   The data may have MAX_LEN octets (0: no limit); above that EVA_EVENT_OVERFLOW is given once
+   and the rest is swallowed.  */
 int eva_conn_inquire (eva_conn *c, const char *keyword, size_t max_len);
 
-/* Client: a request, COMMAND with its arguments.  Next state: PENDING.  Allowed in PENDING too: replies
-   come in the order of the requests.  An empty line and one that starts with # get no reply, and
-   leave the state alone.  */
+/* Client: a request, COMMAND with its arguments.  Next state: PENDING.  Allowed in PENDING
+   too: replies come in the order of the requests.  An empty line and one that starts with #
+   get no reply, and leave the state alone.  */
 int eva_conn_command (eva_conn *c, const char *command);
 
-/* LEN octets of data at BUF, escaped: a server's reply, or a client's answer to an inquiry.  Lines are
-   filled to 998 octets or more; the last one stays open for more data until eva_conn_flush or any other line.
-   Stores at RET_TAKEN how many octets were queued: all, or fewer if EVA_E_LIMIT or EVA_E_NOMEM is returned;
-   the caller sends some output and goes on with the rest.  */
+/* LEN octets of data at BUF, escaped: a server's reply, or a client's answer to an inquiry.
+   Lines are filled to 998 octets or more; the last one stays open for more data until
+   eva_conn_flush or any other line. Stores at RET_TAKEN how many octets were queued: all, or
+   fewer if EVA_E_LIMIT or EVA_E_NOMEM is returned; the caller sends some output and goes on
+   with the rest.  */
 int eva_conn_data (eva_conn *c, const void *buf, size_t len, size_t *ret_taken);
 
 /* Ends an open data line, so that eva_conn_output lends it.  Returns 0 (it cannot fail).  */
@@ -255,38 +261,41 @@ int eva_conn_end (eva_conn *c);
 /* Client: `CAN`: refuses an inquiry.  Next state: PENDING.  */
 int eva_conn_can (eva_conn *c);
 
-/* The LEN octets of LINE as a line of their own, whatever they mean, in every state but CLOSED; the state
-   does not change.  EVA_E_TEXT if there is a LF among them.  */
+/* The LEN octets of LINE as a line of their own, whatever they mean, in every state but
+   CLOSED; the state does not change.  EVA_E_TEXT if there is a LF among them.  */
 int eva_conn_line (eva_conn *c, const char *line, size_t len);
 
-/* Client: gives up the reply under way: what is left of it is dropped when it comes, inquiries in it
-   are answered with CAN.  State DRAINING until its OK or ERR, then IDLE.  Allowed in PENDING and ANSWERING (an
-   inquiry that is open gets CAN at once); else EVA_E_STATE.  */
+/* Client: gives up the reply under way: what is left of it is dropped when it comes, inquiries
+   in it are answered with CAN.  State DRAINING until its OK or ERR, then IDLE.  Allowed in
+   PENDING and ANSWERING (an inquiry that is open gets CAN at once); else EVA_E_STATE.  */
 int eva_conn_drain (eva_conn *c);
 
-/* Client: takes whatever was asked as answered, though no OK or ERR came: state IDLE, except for GREETING and
-   CLOSED, which stay.  For an owner that goes on after a peer broke the protocol.  */
+/* Client: takes whatever was asked as answered, though no OK or ERR came: state IDLE, except
+   for GREETING and CLOSED, which stay.  For an owner that goes on after a peer broke the
+   protocol.  */
 void eva_conn_forget (eva_conn *c);
 
-/* Queues descriptor FD to leave along with the next octet that is queued.
-   Returns 0, and FD must stay open until eva_conn_take_output_fd or eva_conn_output_fds gave it back;
+/* Queues descriptor FD to leave along with the next octet that is queued. Returns 0, and FD
+   must stay open until eva_conn_take_output_fd or eva_conn_output_fds gave it back;
    EVA_E_LIMIT, EVA_E_NOMEM.  */
 int eva_conn_send_fd (eva_conn *c, int fd);
 
-/* Lends the queued octets: fills up to N elements of IOV, oldest first, and stops before an octet that
-   further descriptors belong to.  Returns how many elements were filled; 0: nothing to send.  Valid until the
-   next call that changes C.  */
+/* Lends the queued octets: fills up to N elements of IOV, oldest first, and stops before an
+   octet that further descriptors belong to.  Returns how many elements were filled; 0: nothing
+   to send.  Valid until the next call that changes C.  */
 size_t eva_conn_output (eva_conn *c, struct iovec *iov, size_t n);
 
-/* Stores in FDS up to N descriptors that have to leave with the first octet that eva_conn_output lends,
-   and returns their number.  They stay queued until eva_conn_sent is told of at least one octet.  */
+/* Stores in FDS up to N descriptors that have to leave with the first octet that
+   eva_conn_output lends, and returns their number.  They stay queued until eva_conn_sent is
+   told of at least one octet.  */
 size_t eva_conn_output_fds (const eva_conn *c, int *fds, size_t n);
 
-/* Tells that the first N lent octets, and with N > 0 the descriptors of eva_conn_output_fds, were sent:
-   they are wiped and forgotten.  N over what was lent counts as all of it.  */
+/* Tells that the first N lent octets, and with N > 0 the descriptors of eva_conn_output_fds,
+   were sent: they are wiped and forgotten.  N over what was lent counts as all of it.  */
 void eva_conn_sent (eva_conn *c, size_t n);
 
-/* Takes back the oldest descriptor that waits to be sent.  Returns 1 and stores it at RET_FD, or 0.  */
+/* Takes back the oldest descriptor that waits to be sent.  Returns 1 and stores it at RET_FD,
+   or 0.  */
 int eva_conn_take_output_fd (eva_conn *c, int *ret_fd);
 
 /* Returns the octets that wait to be sent, an open data line included.  */

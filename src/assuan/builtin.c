@@ -83,14 +83,16 @@ static const struct {
   { "NOP", nop, "NOP\n\nDo nothing and answer OK." },
   { "CANCEL", cancel, "CANCEL\n\nReserved by the protocol; not implemented." },
   { "OPTION", eva__builtin_option,
-    "OPTION <name> [[=] <value>]\n\nSet an option of this connection.  The name may be prefixed with "
+    "OPTION <name> [[=] <value>]\n\nSet an option of this connection.  The name may be prefixed "
+    "with "
     "two dashes." },
   { "BYE", bye, "BYE\n\nClose the connection." },
   { "AUTH", not_implemented, "AUTH\n\nReserved by the protocol; not implemented." },
   { "RESET", reset,
     "RESET\n\nReset the connection, but not its authentication.  Descriptors set with INPUT and "
     "OUTPUT\nare closed." },
-  { "END", not_implemented, "END\n\nEnds the data that an inquiry asked for; no command by itself." },
+  { "END", not_implemented,
+    "END\n\nEnds the data that an inquiry asked for; no command by itself." },
   { "HELP", eva__builtin_help,
     "HELP [<command>]\n\nList all commands, or show the description of one." },
   { "INPUT", input,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* client.c - commands and their replies.
 
-   A reply is read to its OK or ERR.  When a callback fails in the middle, the rest must not answer the next command: it is given up
-   (eva_conn_drain), and dropped before the next command is sent.  After an inquiry the server is known to be about to answer, so there
-   the rest is dropped at once.  */
+   A reply is read to its OK or ERR.  When a callback fails in the middle, the rest must not
+   answer the next command: it is given up (eva_conn_drain), and dropped before the next
+   command is sent.  After an inquiry the server is known to be about to answer, so there the
+   rest is dropped at once.  */
 
 #include "assuan/context.h"
 #include "wire/escape.h"
@@ -56,7 +57,7 @@ static const struct {
   { "INQUIRE", 7, ASSUAN_RESPONSE_INQUIRE },
 };
 
-/* Finds the keyword at LINE that ends with the line or before a blank.  Returns its index, or -1.  */
+/* Finds the keyword at LINE that ends with the line or before a blank.  Returns its index, or -1. */
 static int
 find_keyword (const char *line, int linelen) {
   for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++) {
@@ -187,7 +188,8 @@ read_reply (assuan_context_t ctx, const struct callbacks *cb) {
     struct eva_event ev;
     bool done;
     gpg_error_t err = eva__ctx_wait_event (ctx, &ev);
-    /* Behind an over-long line the reply goes on; otherwise the stream is broken or at its end, and there is no rest to drop.  */
+    /* Behind an over-long line the reply goes on; otherwise the stream is broken or at its
+       end, and there is no rest to drop.  */
     if (gpg_err_code (err) == GPG_ERR_ASS_LINE_TOO_LONG) return give_up (ctx, err);
     if (err && ctx->conn) eva_conn_forget (ctx->conn);
     if (err) return err;

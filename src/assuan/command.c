@@ -8,8 +8,8 @@
 #define FIRST_SIZE 64
 
 /* The commands that every server has, in the order in which HELP shows them.  */
-static const char *const builtin_names[]
-    = { "NOP", "CANCEL", "OPTION", "BYE", "AUTH", "RESET", "END", "HELP" };
+static const char *const builtin_names[] = { "NOP",  "CANCEL", "OPTION", "BYE",
+                                             "AUTH", "RESET",  "END",    "HELP" };
 
 static char
 lower (char c) {
@@ -42,13 +42,15 @@ eva__ctx_find_command (assuan_context_t ctx, const char *name) {
   return found;
 }
 
-/* Finds the command that registering NAME replaces.  The name in capitals is the same one, as for the built-in commands; other
-   spellings are commands of their own, which a client reaches by writing exactly them.  */
+/* Finds the command that registering NAME replaces.  The name in capitals is the same one, as
+   for the built-in commands; other spellings are commands of their own, which a client reaches
+   by writing exactly them.  */
 static struct eva__command *
 find_registered (assuan_context_t ctx, const char *name) {
   for (size_t i = 0; i < ctx->n_commands; i++) {
     const char *known = ctx->commands[i].name;
-    if (!strcmp (known, name) || (same_name (known, name) && is_upper (known))) return &ctx->commands[i];
+    if (!strcmp (known, name) || (same_name (known, name) && is_upper (known)))
+      return &ctx->commands[i];
   }
   return NULL;
 }
@@ -80,7 +82,7 @@ assuan_register_command (assuan_context_t ctx, const char *cmd_string, assuan_ha
     if (err) return err;
     command = &ctx->commands[ctx->n_commands++];
   }
-  *command = (struct eva__command) { .name = cmd_string, .help = help_string, .handler = handler };
+  *command = (struct eva__command){ .name = cmd_string, .help = help_string, .handler = handler };
   if (handler) return 0;
   command->is_builtin = true;
   command->handler = eva__builtin_handler (cmd_string, NULL);
@@ -113,15 +115,16 @@ assuan_register_pre_cmd_notify (assuan_context_t ctx,
 }
 
 gpg_error_t
-assuan_register_post_cmd_notify (assuan_context_t ctx, void (*fnc) (assuan_context_t, gpg_error_t)) {
+assuan_register_post_cmd_notify (assuan_context_t ctx,
+                                 void (*fnc) (assuan_context_t, gpg_error_t)) {
   if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   ctx->notify.post_cmd = fnc;
   return 0;
 }
 
 gpg_error_t
-assuan_register_option_handler (assuan_context_t ctx, gpg_error_t (*fnc) (assuan_context_t, const char *,
-                                                                          const char *)) {
+assuan_register_option_handler (assuan_context_t ctx,
+                                gpg_error_t (*fnc) (assuan_context_t, const char *, const char *)) {
   if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   ctx->notify.option = fnc;
   return 0;

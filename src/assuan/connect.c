@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* connect.c - how clients come to their connections: sockets, and servers that are started for them.  */
+/* connect.c - how clients come to their connections: sockets, and servers that are started for
+   them.  */
 
 #include "assuan/context.h"
 #include "io/address.h"
@@ -8,7 +9,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* Waits for the greeting.  If there is none, takes leave, closes the connection and waits for the child, if there is one.  */
+/* Waits for the greeting.  If there is none, takes leave, closes the connection and waits for
+   the child, if there is one.  */
 static gpg_error_t
 shake_hands (assuan_context_t ctx) {
   gpg_error_t err;
@@ -33,7 +35,8 @@ connect_socket (assuan_context_t ctx, assuan_fd_t fd, bool pass_fds) {
   return shake_hands (ctx);
 }
 
-/* The error of a connection that could not be made.  Programs look for CONNECT_FAILED and start the server.  */
+/* The error of a connection that could not be made.  Programs look for CONNECT_FAILED and
+   start the server.  */
 static gpg_error_t
 connect_error (assuan_context_t ctx, const char *name) {
   gpg_err_code_t code = GPG_ERR_ASS_CONNECT_FAILED;

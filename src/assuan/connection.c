@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* connection.c - a context's eva_conn and its channel: the only place where they exchange octets.
 
-   Everything that is queued is shown to log and monitor right away and sent by eva__ctx_flush; everything that comes is read by
-   eva__ctx_read.  Blocking calls are loops around these two.  */
+   Everything that is queued is shown to log and monitor right away and sent by eva__ctx_flush;
+   everything that comes is read by eva__ctx_read.  Blocking calls are loops around these two.  */
 
 #include "assuan/context.h"
 #include "conn/queue.h"
@@ -14,8 +14,9 @@
 
 /* --- Memory of the eva_conn ------------------------------------------------------------------- */
 
-/* A connection gives its buffers back whenever it is empty, which in a dialogue is after every line.  They are kept here for the
-   next one, so that commands need no allocation; eva__ctx_leave lets go of them where connections are many.  */
+/* A connection gives its buffers back whenever it is empty, which in a dialogue is after every
+   line.  They are kept here for the next one, so that commands need no allocation;
+   eva__ctx_leave lets go of them where connections are many.  */
 static void *
 take_buffer (void *arg, size_t len) {
   assuan_context_t ctx = arg;
@@ -32,7 +33,8 @@ give_buffer (void *arg, void *ptr, size_t len) {
   assuan_context_t ctx = arg;
   void **spare = len == EVA_INPUT_SIZE ? &ctx->spare_input : &ctx->spare_chunk;
 
-  if (*spare || (ctx->is_external && !ctx->depth) || (len != EVA_INPUT_SIZE && len != EVA_OUTPUT_SIZE))
+  if (*spare || (ctx->is_external && !ctx->depth)
+      || (len != EVA_INPUT_SIZE && len != EVA_OUTPUT_SIZE))
     eva__ctx_free (ctx, ptr);
   else
     *spare = ptr;
@@ -82,8 +84,9 @@ eva__ctx_is_connected (assuan_context_t ctx) {
 
 /* --- Input ------------------------------------------------------------------------------------ */
 
-/* Puts the descriptors of a message in the queue.  Those that it does not take are closed, and the error says so: a peer must
-   neither fill our table of descriptors nor have a request served without them.  */
+/* Puts the descriptors of a message in the queue.  Those that it does not take are closed, and
+   the error says so: a peer must neither fill our table of descriptors nor have a request
+   served without them.  */
 static gpg_error_t
 queue_fds (assuan_context_t ctx, const struct eva__io_fds *fds) {
   int rc = fds->truncated ? EVA_E_LIMIT : 0;
@@ -110,8 +113,7 @@ eva__ctx_read (assuan_context_t ctx, bool wait, bool *ret_progress) {
   buf = eva_conn_inbuf (ctx->conn, &room);
   if (!buf) return room ? eva__ctx_error (ctx, GPG_ERR_ENOMEM) : 0;
   fds.n = 0;
-  n = eva__io_channel_read (&ctx->channel, buf, room, wait,
-                            ctx->channel.passes_fds ? &fds : NULL);
+  n = eva__io_channel_read (&ctx->channel, buf, room, wait, ctx->channel.passes_fds ? &fds : NULL);
   if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && !wait) return 0;
   if (n < 0) return eva__ctx_syserror (ctx);
   err = fds.n || (ctx->channel.passes_fds && fds.truncated) ? queue_fds (ctx, &fds) : 0;
@@ -121,7 +123,8 @@ eva__ctx_read (assuan_context_t ctx, bool wait, bool *ret_progress) {
   return err;
 }
 
-/* Shows the line that is used next to log and monitor, once; RET_USE is whether the monitor lets it through.  */
+/* Shows the line that is used next to log and monitor, once; RET_USE is whether the monitor
+   lets it through.  */
 static int
 peek (assuan_context_t ctx, bool *ret_use) {
   char *line;
@@ -233,7 +236,8 @@ eva__ctx_flush (assuan_context_t ctx) {
   while (!err && eva_conn_output (ctx->conn, &iov, 1))
     err = write_some (ctx);
   if (!err) return 0;
-  /* What cannot be sent now never can.  The peer may still have sent something, so reading goes on.  */
+  /* What cannot be sent now never can.  The peer may still have sent something, so reading
+     goes on.  */
   ctx->write_error = err;
   eva_conn_sent (ctx->conn, SIZE_MAX);
   return err;

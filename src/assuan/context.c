@@ -43,7 +43,7 @@ assuan_new_ext (assuan_context_t *r_ctx, gpg_err_source_t errsource,
   *r_ctx = NULL;
   ctx = malloc_hooks->malloc (sizeof *ctx);
   if (!ctx) return gpg_err_make (errsource, GPG_ERR_ENOMEM);
-  *ctx = (struct assuan_context_s) {
+  *ctx = (struct assuan_context_s){
     .err_source = errsource,
     .malloc_hooks = *malloc_hooks,
     .log_cb = log_cb,
@@ -94,7 +94,8 @@ reap_child (assuan_context_t ctx) {
       ;
 }
 
-/* A client takes its leave.  Nobody waits for the answer, and a server that is gone already does not matter.  */
+/* A client takes its leave.  Nobody waits for the answer, and a server that is gone already
+   does not matter.  */
 static void
 say_bye (assuan_context_t ctx) {
   if (eva__ctx_may_say (ctx)) return;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* context.h - what an assuan_context_t is made of; for the files of this room alone.
 
-   A context is an eva_conn plus a channel, hooks and callbacks.  Functions that may run callbacks stand between
-   eva__ctx_enter and eva__ctx_leave: a callback may release the context, which then goes away in the outermost
-   eva__ctx_leave and nowhere else.  */
+   A context is an eva_conn plus a channel, hooks and callbacks.  Functions that may run
+   callbacks stand between eva__ctx_enter and eva__ctx_leave: a callback may release the
+   context, which then goes away in the outermost eva__ctx_leave and nowhere else.  */
 
 #ifndef EVA__ASSUAN_CONTEXT_H
 #define EVA__ASSUAN_CONTEXT_H
@@ -19,12 +19,12 @@
 /* What a context is used for.  */
 enum eva__ctx_kind { EVA__CTX_UNUSED, EVA__CTX_SERVER, EVA__CTX_CLIENT };
 
-/* A command that a server knows.  The strings are the program's and live as long as the context.  */
+/* A command that a server knows.  The strings are the program's and live as long as the context. */
 struct eva__command {
   const char *name;
   const char *help; /* or NULL */
   assuan_handler_t handler;
-  bool is_builtin;  /* its handler finishes the command by returning, also in an event loop */
+  bool is_builtin; /* its handler finishes the command by returning, also in an event loop */
 };
 
 /* What to tell the program of.  */
@@ -78,41 +78,41 @@ struct assuan_context_s {
   enum eva__ctx_kind kind;
   struct eva__io_sys sys;
   struct eva__io_channel channel;
-  eva_conn *conn;            /* NULL if not connected */
-  gpg_error_t write_error;   /* the peer is known dead: every write says so */
-  void *spare_input;         /* buffers that the conn gave back, kept for the next octets */
+  eva_conn *conn;          /* NULL if not connected */
+  gpg_error_t write_error; /* the peer is known dead: every write says so */
+  void *spare_input;       /* buffers that the conn gave back, kept for the next octets */
   void *spare_chunk;
-  pid_t pid;                 /* of the peer, or ASSUAN_INVALID_PID */
-  bool is_child;             /* pid is a process that we started and have to wait for */
+  pid_t pid;     /* of the peer, or ASSUAN_INVALID_PID */
+  bool is_child; /* pid is a process that we started and have to wait for */
   bool has_peercred;
   struct _assuan_peercred peercred;
-  bool line_seen;            /* the next line of input was shown to log and monitor */
+  bool line_seen; /* the next line of input was shown to log and monitor */
 
   /* A server.  */
-  assuan_fd_t listen_fd;     /* where assuan_accept accepts, or ASSUAN_INVALID_FD */
+  assuan_fd_t listen_fd; /* where assuan_accept accepts, or ASSUAN_INVALID_FD */
   bool listen_passes_fds;
-  bool is_pipe;              /* descriptor numbers of the peer mean something here */
-  bool opened;               /* the greeting was sent */
-  bool accept_told;          /* assuan_accept returned 0 for this connection */
+  bool is_pipe;     /* descriptor numbers of the peer mean something here */
+  bool opened;      /* the greeting was sent */
+  bool accept_told; /* assuan_accept returned 0 for this connection */
   struct eva__command *commands;
   size_t n_commands;
   size_t commands_size;
   struct eva__notify notify;
   const struct eva__command *command; /* whose handler runs */
-  char *okay_line;           /* text of the next OK, or NULL */
-  gpg_error_t err_no;        /* the value that err_text explains */
+  char *okay_line;                    /* text of the next OK, or NULL */
+  gpg_error_t err_no;                 /* the value that err_text explains */
   char *err_text;
-  bool closing;              /* the reply to the command under way is the last */
-  bool in_turn;              /* assuan_process_next is at work: replies may wait for its end */
+  bool closing; /* the reply to the command under way is the last */
+  bool in_turn; /* assuan_process_next is at work: replies may wait for its end */
   assuan_fd_t input_fd;
   assuan_fd_t output_fd;
   struct eva__inquiry inquiry;
   FILE *data_fp;
 
   /* Being in use.  */
-  unsigned int depth;        /* API calls under way that may run callbacks */
-  bool is_external;          /* driven by assuan_process_next: at rest it holds no buffers */
-  bool released;             /* assuan_release was called within a callback */
+  unsigned int depth; /* API calls under way that may run callbacks */
+  bool is_external;   /* driven by assuan_process_next: at rest it holds no buffers */
+  bool released;      /* assuan_release was called within a callback */
 };
 
 /* --- Memory, with the program's hooks (context.c) --------------------------------------------- */
@@ -120,40 +120,43 @@ struct assuan_context_s {
 void *eva__ctx_malloc (assuan_context_t ctx, size_t len);
 void eva__ctx_free (assuan_context_t ctx, void *ptr);
 
-/* Replaces *PTR by a copy of TEXT, or by NULL if TEXT is NULL.  The old text is wiped.  Returns 0, or ENOMEM with *PTR as
-   it was.  */
+/* Replaces *PTR by a copy of TEXT, or by NULL if TEXT is NULL.  The old text is wiped.
+   Returns 0, or ENOMEM with *PTR as it was.  */
 gpg_error_t eva__ctx_set_string (assuan_context_t ctx, char **ptr, const char *text);
 
 /* --- Use (context.c) -------------------------------------------------------------------------- */
 
-/* Between these CTX stays, whatever callbacks do.  Behind eva__ctx_leave it must not be touched.  */
+/* Between these CTX stays, whatever callbacks do.  Behind eva__ctx_leave it must not be touched. */
 void eva__ctx_enter (assuan_context_t ctx);
 void eva__ctx_leave (assuan_context_t ctx);
 
 /* --- The connection (connection.c) ------------------------------------------------------------ */
 
-/* Gives CTX a connection over IN_FD and OUT_FD, which it owns from then on.  On failure they stay the caller's.  */
+/* Gives CTX a connection over IN_FD and OUT_FD, which it owns from then on.  On failure they
+   stay the caller's.  */
 gpg_error_t eva__ctx_connect (assuan_context_t ctx, enum eva__ctx_kind kind, assuan_fd_t in_fd,
                               assuan_fd_t out_fd, bool pass_fds);
 
 /* Closes the connection, if there is one: descriptors, also those that wait, are closed.  */
 void eva__ctx_disconnect (assuan_context_t ctx);
 
-/* Ends a client's connection: says BYE, disconnects, and waits for the child, if there is one (context.c).  */
+/* Ends a client's connection: says BYE, disconnects, and waits for the child, if there is one
+   (context.c).  */
 void eva__ctx_hang_up (assuan_context_t ctx);
 
 /* Returns true if octets can still be exchanged.  */
 bool eva__ctx_is_connected (assuan_context_t ctx);
 
-/* One read from the peer.  If WAIT, it waits for octets; if not, it never blocks.  End of file is no error, eva_conn_at_eof tells
-   it.  Stores at RET_PROGRESS, unless NULL, whether anything came.  */
+/* One read from the peer.  If WAIT, it waits for octets; if not, it never blocks.  End of file
+   is no error, eva_conn_at_eof tells it.  Stores at RET_PROGRESS, unless NULL, whether
+   anything came.  */
 gpg_error_t eva__ctx_read (assuan_context_t ctx, bool wait, bool *ret_progress);
 
 /* Sends all that is queued, waiting for room where needed.  */
 gpg_error_t eva__ctx_flush (assuan_context_t ctx);
 
-/* Gets the next event, or line, waiting for it; both see that log and monitor are shown every line once.  Returns 0; EOF;
-   what eva_conn_next found wrong, translated.  */
+/* Gets the next event, or line, waiting for it; both see that log and monitor are shown every
+   line once.  Returns 0; EOF; what eva_conn_next found wrong, translated.  */
 gpg_error_t eva__ctx_wait_event (assuan_context_t ctx, struct eva_event *ret);
 gpg_error_t eva__ctx_wait_line (assuan_context_t ctx, char **ret_line, size_t *ret_len);
 
@@ -179,14 +182,15 @@ gpg_error_t eva__ctx_conn_error (assuan_context_t ctx, int rc);
 /* Queues `WORD TEXT`, or WORD alone if TEXT is NULL, as a raw line, cut as eva__ctx_cut does.  */
 gpg_error_t eva__ctx_queue_line (assuan_context_t ctx, const char *word, const char *text);
 
-/* Cuts TEXT for a line on which USED octets stand already, the way that programs are used to: at its first LF, and if the
-   whole line had over 1000 octets, to 999.  Returns TEXT, or BUF with the shorter copy.  */
+/* Cuts TEXT for a line on which USED octets stand already, the way that programs are used to:
+   at its first LF, and if the whole line had over 1000 octets, to 999.  Returns TEXT, or BUF
+   with the shorter copy.  */
 const char *eva__ctx_cut (const char *text, size_t used, char buf[EVA_LINE_SIZE]);
 
 /* What to do with what was queued: RC is what the eva_conn function returned.  Sends it.  */
 gpg_error_t eva__ctx_said (assuan_context_t ctx, int rc);
 
-/* Returns why nothing can be said any more: the peer is dead, or there is no connection; else 0.  */
+/* Returns why nothing can be said any more: the peer is dead, or there is no connection; else 0. */
 gpg_error_t eva__ctx_may_say (assuan_context_t ctx);
 
 /* Closes the stream of assuan_get_data_fp.  */
@@ -194,8 +198,8 @@ void eva__ctx_close_data_fp (assuan_context_t ctx);
 
 /* --- Log and monitor (log.c) ------------------------------------------------------------------ */
 
-/* Shows the LEN octets of LINE to the monitor and to the log.  DIRECTION as for monitors.  Returns false if the monitor wants the
-   line to be ignored.  */
+/* Shows the LEN octets of LINE to the monitor and to the log.  DIRECTION as for monitors.
+   Returns false if the monitor wants the line to be ignored.  */
 bool eva__ctx_show_line (assuan_context_t ctx, int direction, const char *line, size_t len);
 
 /* Returns true if eva__ctx_show_line would show anything to anybody.  */
@@ -216,26 +220,27 @@ gpg_error_t eva__ctx_register_builtins (assuan_context_t ctx);
 /* Finds a command: its very name first, then without regard to ASCII case (command.c).  */
 struct eva__command *eva__ctx_find_command (assuan_context_t ctx, const char *name);
 
-/* The handler of a built-in command, or of a name that has none; and its description at RET_HELP, unless either is NULL
-   (builtin.c).  */
+/* The handler of a built-in command, or of a name that has none; and its description at
+   RET_HELP, unless either is NULL (builtin.c).  */
 assuan_handler_t eva__builtin_handler (const char *name, const char **ret_help);
 
 /* The OPTION and HELP commands (option.c, help.c).  */
 gpg_error_t eva__builtin_option (assuan_context_t ctx, char *line);
 gpg_error_t eva__builtin_help (assuan_context_t ctx, char *line);
 
-/* Opens the connection of a server: credentials, greeting.  Does nothing if that was done (listen.c).  */
+/* Opens the connection of a server: credentials, greeting.  Does nothing if that was done
+   (listen.c).  */
 gpg_error_t eva__ctx_open (assuan_context_t ctx);
 
 /* Returns true if a command is under way (reply.c).  */
 bool eva__ctx_is_busy (assuan_context_t ctx);
 
-/* Finishes the command under way with RC: the reply, the notification, and closing where due (reply.c).  Returns what writing the
-   reply gave.  */
+/* Finishes the command under way with RC: the reply, the notification, and closing where due
+   (reply.c).  Returns what writing the reply gave.  */
 gpg_error_t eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc);
 
-/* Runs the continuation of an open inquiry with RC and, if RC is 0, its data; once (inquire.c).  Returns what it returned, or 0 if
-   none was open.  */
+/* Runs the continuation of an open inquiry with RC and, if RC is 0, its data; once
+   (inquire.c).  Returns what it returned, or 0 if none was open.  */
 gpg_error_t eva__ctx_end_inquiry (assuan_context_t ctx, gpg_error_t rc);
 
 /* An event of the answer to an open inquiry (inquire.c).  */

@@ -60,7 +60,8 @@ eva__default_system_hooks (void) {
   return default_system_hooks.version ? &default_system_hooks : eva__io_sys_default ();
 }
 
-/* Reads the next number of a version at *TEXT and moves behind it and one dot.  Returns -1 if there is none.  */
+/* Reads the next number of a version at *TEXT and moves behind it and one dot.  Returns -1 if
+   there is none.  */
 static long
 version_part (const char **text) {
   char *end;

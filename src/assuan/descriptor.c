@@ -33,7 +33,7 @@ assuan_sendfd (assuan_context_t ctx, assuan_fd_t fd) {
     return eva__ctx_conn_error (ctx, rc);
   }
   while (eva_conn_inspect (ctx->conn, &line, &len))
-    ; /* it is no line of the dialogue: neither logged nor monitored */
+    ;                          /* it is no line of the dialogue: neither logged nor monitored */
   return eva__ctx_flush (ctx); /* the caller may close FD at once */
 }
 
@@ -55,7 +55,8 @@ fd_error (assuan_context_t ctx, gpg_err_code_t code, const char *text) {
   return assuan_set_error (ctx, eva__ctx_error (ctx, code), text);
 }
 
-/* Reads the digits at TEXT, which are blanked, into RET_FD.  Returns false if there are none or too many.  */
+/* Reads the digits at TEXT, which are blanked, into RET_FD.  Returns false if there are none
+   or too many.  */
 static bool
 parse_number (char *text, assuan_fd_t *ret_fd) {
   int number = 0;
@@ -71,17 +72,20 @@ parse_number (char *text, assuan_fd_t *ret_fd) {
   return true;
 }
 
-/* `FD=n` names a descriptor that this process inherited.  That a socket's client cannot know: what it names would be a descriptor of
-   ours, or of another client's.  */
+/* `FD=n` names a descriptor that this process inherited.  That a socket's client cannot know:
+   what it names would be a descriptor of ours, or of another client's.  */
 static gpg_error_t
 parse_inherited (assuan_context_t ctx, char *number, assuan_fd_t *ret_fd) {
   assuan_fd_t fd;
 
   if (!parse_number (number, &fd)) return fd_error (ctx, GPG_ERR_ASS_SYNTAX, "number required");
   if (ctx->kind == EVA__CTX_SERVER && !ctx->is_pipe)
-    return fd_error (ctx, GPG_ERR_ASS_PARAMETER, "a number means nothing over a socket: send the descriptor");
-  if (fd == ctx->channel.in_fd) return fd_error (ctx, GPG_ERR_ASS_PARAMETER, "fd same as inbound fd");
-  if (fd == ctx->channel.out_fd) return fd_error (ctx, GPG_ERR_ASS_PARAMETER, "fd same as outbound fd");
+    return fd_error (ctx, GPG_ERR_ASS_PARAMETER,
+                     "a number means nothing over a socket: send the descriptor");
+  if (fd == ctx->channel.in_fd)
+    return fd_error (ctx, GPG_ERR_ASS_PARAMETER, "fd same as inbound fd");
+  if (fd == ctx->channel.out_fd)
+    return fd_error (ctx, GPG_ERR_ASS_PARAMETER, "fd same as outbound fd");
   *ret_fd = fd;
   return 0;
 }

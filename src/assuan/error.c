@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* error.c - errors of the core and of the system as gpg_error_t, and the texts that explain them.  */
+/* error.c - errors of the core and of the system as gpg_error_t, and texts that explain them.  */
 
 #include "assuan/context.h"
 
@@ -38,6 +38,7 @@ assuan_set_error (assuan_context_t ctx, gpg_error_t err, const char *text) {
   if (!ctx) return err;
   ctx->err_no = err;
   /* ERR is the result whatever happens here: without memory it just stays unexplained.  */
-  if (eva__ctx_set_string (ctx, &ctx->err_text, text)) eva__ctx_set_string (ctx, &ctx->err_text, NULL);
+  if (eva__ctx_set_string (ctx, &ctx->err_text, text))
+    eva__ctx_set_string (ctx, &ctx->err_text, NULL);
   return err;
 }

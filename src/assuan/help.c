@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* help.c - the HELP command (Assuan manual, "Client requests").
 
-   Without an argument: a comment line for each command, the first line of its help text where that starts with the
-   command's name.  With one: the whole text of that command.  */
+   Without an argument: a comment line for each command, the first line of its help text where
+   that starts with the command's name.  With one: the whole text of that command.  */
 
 #include "assuan/context.h"
 

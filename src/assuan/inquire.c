@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* inquire.c - asking the client for data, waiting for them or not.
 
-   The continuation of assuan_inquire_ext runs exactly once: with the data, or with the reason why there are none.  */
+   The continuation of assuan_inquire_ext runs exactly once: with the data, or with the reason
+   why there are none.  */
 
 #include "assuan/context.h"
 
@@ -13,7 +14,8 @@ check (assuan_context_t ctx, const char *keyword) {
   enum eva_conn_state state;
 
   if (!ctx || !keyword) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  if (ctx->kind != EVA__CTX_SERVER || !ctx->conn) return eva__ctx_error (ctx, GPG_ERR_ASS_NOT_A_SERVER);
+  if (ctx->kind != EVA__CTX_SERVER || !ctx->conn)
+    return eva__ctx_error (ctx, GPG_ERR_ASS_NOT_A_SERVER);
   state = eva_conn_get_state (ctx->conn);
   if (state == EVA_STATE_INQUIRY || state == EVA_STATE_OVERFLOW)
     return eva__ctx_error (ctx, GPG_ERR_ASS_NESTED_COMMANDS);
@@ -61,9 +63,11 @@ collect (assuan_context_t ctx, struct eva__membuf *mb, bool no_data) {
     /* What is too long is read on to its end, unless something else ends it.  */
     if (ev.type == EVA_EVENT_OVERFLOW) too_much = true;
     if (ev.type == EVA_EVENT_OVERFLOW) continue;
-    if (ev.type == EVA_EVENT_END) return too_much ? eva__ctx_error (ctx, GPG_ERR_ASS_TOO_MUCH_DATA) : 0;
+    if (ev.type == EVA_EVENT_END)
+      return too_much ? eva__ctx_error (ctx, GPG_ERR_ASS_TOO_MUCH_DATA) : 0;
     if (answer_error (ev.type)) return eva__ctx_error (ctx, answer_error (ev.type));
-    if (ev.type == EVA_EVENT_DATA && no_data) return eva__ctx_error (ctx, GPG_ERR_ASS_UNEXPECTED_CMD);
+    if (ev.type == EVA_EVENT_DATA && no_data)
+      return eva__ctx_error (ctx, GPG_ERR_ASS_UNEXPECTED_CMD);
     if (ev.type == EVA_EVENT_DATA) err = eva__membuf_add (ctx, mb, ev.text, ev.text_len);
     if (err) return err;
   }
@@ -102,7 +106,7 @@ assuan_inquire_ext (assuan_context_t ctx, const char *keyword, size_t maxlen,
   if (ctx && !cb) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   err = inquire (ctx, keyword, maxlen);
   if (err) return err;
-  ctx->inquiry = (struct eva__inquiry) { .cb = cb, .cb_data = cb_data, .open = true };
+  ctx->inquiry = (struct eva__inquiry){ .cb = cb, .cb_data = cb_data, .open = true };
   return 0;
 }
 
@@ -114,7 +118,7 @@ eva__ctx_end_inquiry (assuan_context_t ctx, gpg_error_t rc) {
 
   if (!inquiry.open) return 0;
   /* Taken off first: the continuation may inquire again, or release the context.  */
-  ctx->inquiry = (struct eva__inquiry) { 0 };
+  ctx->inquiry = (struct eva__inquiry){ 0 };
   if (!rc) {
     buf = eva__membuf_take (ctx, &inquiry.data, &len);
     if (!buf) rc = eva__ctx_error (ctx, GPG_ERR_ENOMEM);
@@ -123,7 +127,8 @@ eva__ctx_end_inquiry (assuan_context_t ctx, gpg_error_t rc) {
   return inquiry.cb (inquiry.cb_data, rc, buf, len);
 }
 
-/* After the continuation ran in a blocking loop, where nobody calls assuan_process_done, its result ends the command.  */
+/* After the continuation ran in a blocking loop, where nobody calls assuan_process_done, its
+   result ends the command.  */
 static gpg_error_t
 end_command (assuan_context_t ctx, gpg_error_t err) {
   if (ctx->released || ctx->in_turn) return err;
@@ -141,5 +146,6 @@ eva__ctx_on_answer (assuan_context_t ctx, const struct eva_event *ev) {
     return err ? end_command (ctx, eva__ctx_end_inquiry (ctx, err)) : 0;
   }
   err = answer_error (ev->type);
-  return end_command (ctx, eva__ctx_end_inquiry (ctx, err ? eva__ctx_error (ctx, (gpg_err_code_t) err) : 0));
+  return end_command (
+      ctx, eva__ctx_end_inquiry (ctx, err ? eva__ctx_error (ctx, (gpg_err_code_t) err) : 0));
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* listen.c - how servers come to their connections, and greet.
 
-   A server is initialized over pipes, over an accepted socket, or over a listening one.  Its connection is opened, which means that
-   credentials are taken and the greeting is sent, by whichever comes first of assuan_accept, assuan_get_active_fds and
-   assuan_process_next: programs with an event loop of their own never call the first.  */
+   A server is initialized over pipes, over an accepted socket, or over a listening one.  Its
+   connection is opened, which means that credentials are taken and the greeting is sent, by
+   whichever comes first of assuan_accept, assuan_get_active_fds and assuan_process_next:
+   programs with an event loop of their own never call the first.  */
 
 #include "assuan/context.h"
 #include "io/peer.h"

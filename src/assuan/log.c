@@ -5,8 +5,9 @@
 
        chan_FD -> text        chan_FD <- text
 
-   FD being the inbound descriptor.  A line with control characters is shown in hexadecimal, `[ 44 20 07 ...(12 byte(s) skipped) ]`, 16
-   octets unless ASSUAN_FULL_LOGGING is set in the environment, and nothing at all of confidential ones.  Other programs parse this.  */
+   FD being the inbound descriptor.  A line with control characters is shown in hexadecimal, `[
+   44 20 07 ...(12 byte(s) skipped) ]`, 16 octets unless ASSUAN_FULL_LOGGING is set in the
+   environment, and nothing at all of confidential ones.  Other programs parse this.  */
 
 #include "assuan/context.h"
 #include "wire/wipe.h"
@@ -53,8 +54,9 @@ assuan_set_log_stream (assuan_context_t ctx, FILE *fp) {
 
 /* --- The default handler ---------------------------------------------------------------------- */
 
-/* The categories that the environment asks for, a set of bits (1 << category).  Read each time: it is only asked for where there is a
-   stream to log to, and a cached value would be one more global.  */
+/* The categories that the environment asks for, a set of bits (1 << category).  Read each
+   time: it is only asked for where there is a stream to log to, and a cached value would be
+   one more global.  */
 static unsigned int
 wanted_categories (void) {
   const char *text = getenv ("ASSUAN_DEBUG");
@@ -121,7 +123,8 @@ format_hex (char *dst, size_t size, const char *line, size_t len) {
   n = (size_t) snprintf (dst, size, "[");
   for (size_t i = 0; i < shown; i++)
     n += (size_t) snprintf (dst + n, size - n, " %02x", (unsigned int) (unsigned char) line[i]);
-  if (shown < len) n += (size_t) snprintf (dst + n, size - n, " ...(%zu byte(s) skipped)", len - shown);
+  if (shown < len)
+    n += (size_t) snprintf (dst + n, size - n, " ...(%zu byte(s) skipped)", len - shown);
   snprintf (dst + n, size - n, " ]");
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* membuf.c - octets that grow.
 
-   They may be secrets: memory that is outgrown is wiped, so realloc, which leaves copies behind, is of no use.  */
+   They may be secrets: memory that is outgrown is wiped, so realloc, which leaves copies
+   behind, is of no use.  */
 
 #include "assuan/context.h"
 #include "wire/wipe.h"
@@ -45,7 +46,7 @@ eva__membuf_take (assuan_context_t ctx, struct eva__membuf *mb, size_t *ret_len)
   data = mb->data;
   data[mb->len] = 0;
   *ret_len = mb->len;
-  *mb = (struct eva__membuf) { 0 };
+  *mb = (struct eva__membuf){ 0 };
   return data;
 }
 
@@ -53,5 +54,5 @@ void
 eva__membuf_free (assuan_context_t ctx, struct eva__membuf *mb) {
   eva__wire_wipe (mb->data, mb->len);
   eva__ctx_free (ctx, mb->data);
-  *mb = (struct eva__membuf) { 0 };
+  *mb = (struct eva__membuf){ 0 };
 }

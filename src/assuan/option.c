@@ -25,8 +25,8 @@ trim_end (char *value) {
     value[--len] = 0;
 }
 
-/* Ends NAME where it ends, and stores where the value begins, "" if there is none, at RET_VALUE.  Returns false if there is a `=` and
-   nothing behind it.  */
+/* Ends NAME where it ends, and stores where the value begins, "" if there is none, at
+   RET_VALUE.  Returns false if there is a `=` and nothing behind it.  */
 static bool
 split (char *name, char **ret_value) {
   char *end = name + strcspn (name, SPACE "=");
@@ -49,7 +49,8 @@ eva__builtin_option (assuan_context_t ctx, char *line) {
 
   if (!*name) return syntax_error (ctx, "argument required");
   if (*name == '=') return syntax_error (ctx, "no option name given");
-  if (!strncmp (name, "--", 2) && name[2] && name[2] != '-' && !strchr (SPACE "=", name[2])) name += 2;
+  if (!strncmp (name, "--", 2) && name[2] && name[2] != '-' && !strchr (SPACE "=", name[2]))
+    name += 2;
   if (!split (name, &value)) return syntax_error (ctx, "option argument expected");
   if (*name == '-') return syntax_error (ctx, "option should not begin with one dash");
   return ctx->notify.option ? ctx->notify.option (ctx, name, value) : 0;

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* The most octets of libgpg-error's description of an error, and of its source, in a reply.  */
-#define STRERROR_MAX 50
+#define STRERROR_MAX  50
 #define STRSOURCE_MAX 30
 
 gpg_error_t
@@ -18,8 +18,8 @@ assuan_set_okay_line (assuan_context_t ctx, const char *line) {
   return eva__ctx_set_string (ctx, &ctx->okay_line, line);
 }
 
-/* Writes what follows the number of an ERR for RC to BUF.  The explanation ends at its first LF, and where the line is full; not
-   within a UTF-8 character.  */
+/* Writes what follows the number of an ERR for RC to BUF.  The explanation ends at its first
+   LF, and where the line is full; not within a UTF-8 character.  */
 static void
 format_error (assuan_context_t ctx, gpg_error_t rc, char buf[EVA_LINE_SIZE]) {
   const char *text = rc == ctx->err_no ? ctx->err_text : NULL;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* say.c - lines and data that a program says.
 
-   In a blocking context whatever is said leaves before the call returns, in one write: the program may compute for minutes
-   afterwards.  Only a data line that is not full waits for more.  In a turn of assuan_process_next the replies to requests that came
-   together leave together.  */
+   In a blocking context whatever is said leaves before the call returns, in one write: the
+   program may compute for minutes afterwards.  Only a data line that is not full waits for
+   more.  In a turn of assuan_process_next the replies to requests that came together leave
+   together.  */
 
 #include "assuan/context.h"
 #include "wire/wipe.h"
@@ -70,9 +71,9 @@ eva__ctx_queue_line (assuan_context_t ctx, const char *word, const char *text) {
   return eva__ctx_conn_error (ctx, rc);
 }
 
-/* Returns true if what was said may wait for more.  Within a turn of assuan_process_next whose input has further requests, only
-   handlers that do not block stand between now and their replies, and a client that sends many at a time gets many answers in
-   one write.  */
+/* Returns true if what was said may wait for more.  Within a turn of assuan_process_next whose
+   input has further requests, only handlers that do not block stand between now and their
+   replies, and a client that sends many at a time gets many answers in one write.  */
 static bool
 may_wait (assuan_context_t ctx) {
   return ctx->in_turn && eva_conn_has_line (ctx->conn)
@@ -163,8 +164,8 @@ assuan_get_data_fp (assuan_context_t ctx) {
   }
   if (ctx->data_fp) return ctx->data_fp;
   ctx->data_fp = fopencookie (ctx, "w", io);
-  /* Unbuffered: the data line in the queue is the buffer.  So the order of data and status lines is that of the calls, and no
-     copy of a secret stays in stdio's memory.  */
+  /* Unbuffered: the data line in the queue is the buffer.  So the order of data and status
+     lines is that of the calls, and no copy of a secret stays in stdio's memory.  */
   if (ctx->data_fp) setvbuf (ctx->data_fp, NULL, _IONBF, 0);
   return ctx->data_fp;
 }

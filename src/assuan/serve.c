@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* serve.c - serving requests: in a loop of our own that waits, or a turn at a time in the program's.
+/* serve.c - serving requests: in a loop of our own that waits, or a turn at a time in the
+   program's.
 
-   Both hand the events of the eva_conn to the same functions.  They differ in who ends a command: in assuan_process the return of its
-   handler, in assuan_process_next only assuan_process_done, unless the command is built in.  */
+   Both hand the events of the eva_conn to the same functions.  They differ in who ends a
+   command: in assuan_process the return of its handler, in assuan_process_next only
+   assuan_process_done, unless the command is built in.  */
 
 #include "assuan/context.h"
 
 #include <errno.h>
 
-/* Runs COMMAND's handler.  In a blocking loop, and for a built-in command, its result ends the command; else an error goes to the caller of
-   assuan_process_next, and the command stays open.  */
+/* Runs COMMAND's handler.  In a blocking loop, and for a built-in command, its result ends the
+   command; else an error goes to the caller of assuan_process_next, and the command stays
+   open.  */
 static gpg_error_t
 run_handler (assuan_context_t ctx, const struct eva__command *command, char *line) {
   bool finishes = command->is_builtin || !ctx->in_turn;
@@ -18,7 +21,7 @@ run_handler (assuan_context_t ctx, const struct eva__command *command, char *lin
   ctx->command = command;
   err = command->handler (ctx, line);
   if (!ctx->in_turn) ctx->command = NULL;
-  /* A handler that inquires asynchronously, or that called assuan_process_done, is not ended here.  */
+  /* A handler that inquires asynchronously, or called assuan_process_done, is not ended here.  */
   if (finishes && !(ctx->inquiry.open && !err) && eva__ctx_is_busy (ctx))
     err = assuan_process_done (ctx, err);
   else if (finishes)
@@ -27,7 +30,8 @@ run_handler (assuan_context_t ctx, const struct eva__command *command, char *lin
   return ctx->released ? 0 : err;
 }
 
-/* Returns true for `D text`: data that nobody asked for.  D without a blank is an ordinary command.  */
+/* Returns true for `D text`: data that nobody asked for.  D without a blank is an ordinary
+   command.  */
 static bool
 is_stray_data (const struct eva_event *ev) {
   return ev->word_len == 1 && ev->word[0] == 'D' && ev->text > ev->word + 1;
@@ -43,19 +47,20 @@ on_request (assuan_context_t ctx, const struct eva_event *ev) {
   if (is_stray_data (ev))
     return eva__ctx_finish_command (ctx, eva__ctx_error (ctx, GPG_ERR_NOT_IMPLEMENTED));
   if (!*ev->word)
-    return eva__ctx_finish_command (ctx, assuan_set_error (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_SYNTAX),
-                                                           "leading white-space"));
+    return eva__ctx_finish_command (
+        ctx,
+        assuan_set_error (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_SYNTAX), "leading white-space"));
   command = eva__ctx_find_command (ctx, ev->word);
-  if (!command)
-    return eva__ctx_finish_command (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_UNKNOWN_CMD));
+  if (!command) return eva__ctx_finish_command (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_UNKNOWN_CMD));
   err = ctx->notify.pre_cmd ? ctx->notify.pre_cmd (ctx, command->name) : 0;
   if (ctx->released) return 0;
   if (err) return eva__ctx_finish_command (ctx, err);
   return run_handler (ctx, command, ev->text);
 }
 
-/* A line that is no request is answered with an error.  An over-long one is a communication error (Assuan manual, "Implementation"):
-   it is told to the program, which may want to get rid of such a client.  Within an inquiry it goes to whom inquired.  */
+/* A line that is no request is answered with an error.  An over-long one is a communication
+   error (Assuan manual, "Implementation"): it is told to the program, which may want to get
+   rid of such a client.  Within an inquiry it goes to whom inquired.  */
 static gpg_error_t
 on_bad_line (assuan_context_t ctx, int rc) {
   gpg_error_t err = eva__ctx_conn_error (ctx, rc);
@@ -113,8 +118,8 @@ check_server (assuan_context_t ctx) {
 
 /* --- A turn in the program's loop ------------------------------------------------------------- */
 
-/* Returns true if there is something to do without reading: the descriptor may be at rest, as the lines that a pending command held back
-   were read long ago.  */
+/* Returns true if there is something to do without reading: the descriptor may be at rest, as
+   the lines that a pending command held back were read long ago.  */
 static bool
 has_work (assuan_context_t ctx) {
   enum eva_conn_state state = eva_conn_get_state (ctx->conn);

@@ -28,7 +28,7 @@ eva_conn_new (const struct eva_conn_config *config, eva_conn **ret_conn) {
   if (!full.max_fds) full.max_fds = EVA_DEFAULT_MAX_FDS;
   c = eva__conn_alloc (&full, sizeof *c);
   if (!c) return EVA_E_NOMEM;
-  *c = (eva_conn) { .config = full, .state = EVA_STATE_GREETING };
+  *c = (eva_conn){ .config = full, .state = EVA_STATE_GREETING };
   *ret_conn = c;
   return 0;
 }

@@ -16,13 +16,14 @@ struct eva_conn {
   struct eva_conn_config config; /* defaults filled in */
   enum eva_conn_state state;
 
-  /* Input.  The line of the last event stays in the buffer, lent to the caller, until the next call.  */
+  /* Input.  The line of the last event stays in the buffer, lent to the caller, until the next
+     call.  */
   struct eva__wire_lines in;
   bool lent;
-  bool eof;           /* the end of file was fed */
-  bool eof_told;      /* and handed out as an event */
-  char nothing[1];    /* the text of that event */
-  uint64_t n_fed;     /* octets fed since the beginning: the positions of in_fds count in them */
+  bool eof;        /* the end of file was fed */
+  bool eof_told;   /* and handed out as an event */
+  char nothing[1]; /* the text of that event */
+  uint64_t n_fed;  /* octets fed since the beginning: the positions of in_fds count in them */
   struct eva__conn_fds in_fds;
   size_t inquiry_max; /* octets; 0: no limit */
   size_t inquiry_len; /* octets that came so far */
@@ -48,8 +49,8 @@ enum eva__conn_verb {
 };
 #define EVA__N_VERBS 10
 
-/* The only place where the state changes.  A move that the table does not know closes the dialogue, which a test
-   would notice and an attacker could not use.  */
+/* The only place where the state changes.  A move that the table does not know closes the
+   dialogue, which a test would notice and an attacker could not use.  */
 void eva__conn_set_state (eva_conn *c, enum eva_conn_state to);
 
 /* Returns true if the table has the move FROM - TO.  */

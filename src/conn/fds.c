@@ -30,7 +30,7 @@ eva__conn_fds_push (struct eva__conn_fds *q, const struct eva_conn_config *confi
     int rc = grow (q, config);
     if (rc) return rc;
   }
-  q->items[q->n++] = (struct eva__conn_fd) { .at = at, .fd = fd };
+  q->items[q->n++] = (struct eva__conn_fd){ .at = at, .fd = fd };
   return 0;
 }
 
@@ -49,5 +49,5 @@ eva__conn_fds_take (struct eva__conn_fds *q, const struct eva_conn_config *confi
 void
 eva__conn_fds_clear (struct eva__conn_fds *q, const struct eva_conn_config *config) {
   eva__conn_release (config, q->items, q->size * sizeof *q->items);
-  *q = (struct eva__conn_fds) { 0 };
+  *q = (struct eva__conn_fds){ 0 };
 }

@@ -20,13 +20,13 @@ struct eva__conn_fds {
   size_t size;
 };
 
-/* Adds FD at position AT, which is not before the last one's.  Returns 0, EVA_E_LIMIT above CONFIG's max_fds, or
-   EVA_E_NOMEM.  */
+/* Adds FD at position AT, which is not before the last one's.  Returns 0, EVA_E_LIMIT above
+   CONFIG's max_fds, or EVA_E_NOMEM.  */
 int eva__conn_fds_push (struct eva__conn_fds *q, const struct eva_conn_config *config, uint64_t at,
                         int fd);
 
-/* Takes the oldest descriptor if its position is below BEFORE.  Returns 1 and RET_FD, or 0.  An empty queue owns no
-   memory.  */
+/* Takes the oldest descriptor if its position is below BEFORE.  Returns 1 and RET_FD, or 0.
+   An empty queue owns no memory.  */
 int eva__conn_fds_take (struct eva__conn_fds *q, const struct eva_conn_config *config,
                         uint64_t before, int *ret_fd);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* input.c - from octets to events.
 
-   Lines stay where they were read.  The line of an event is lent to the caller; the next call that reads ends the loan, and
-   only then the octets are wiped and the buffer, once empty, goes back to the owner.  */
+   Lines stay where they were read.  The line of an event is lent to the caller; the next call
+   that reads ends the loan, and only then the octets are wiped and the buffer, once empty,
+   goes back to the owner.  */
 
 #include "conn/conn.h"
 
@@ -19,7 +20,7 @@ eva__conn_drop_input (eva_conn *c) {
   c->lent = false;
   if (!base) return;
   eva__wire_lines_clear (&c->in);
-  c->in = (struct eva__wire_lines) { 0 };
+  c->in = (struct eva__wire_lines){ 0 };
   /* Every octet was wiped when it was used: no need to go over the whole buffer.  */
   c->config.release (c->config.arg, base, size);
 }
@@ -32,7 +33,8 @@ end_loan (eva_conn *c) {
   eva__wire_lines_consume (&c->in);
 }
 
-/* A connection at rest owns no buffer.  A line that is being skipped is a fact to remember, not an octet.  */
+/* A connection at rest owns no buffer.  A line that is being skipped is a fact to remember,
+   not an octet.  */
 static void
 rest (eva_conn *c) {
   bool skipping = c->in.skipping;
@@ -141,12 +143,12 @@ eva_conn_next_line (eva_conn *c, char **ret_line, size_t *ret_len) {
 /* Makes M, read from the lent line, an event of TYPE.  */
 static int
 event (struct eva_event *ret, enum eva_event_type type, const struct eva__wire_message *m) {
-  *ret = (struct eva_event) { .type = type,
-                              .word = m->word,
-                              .word_len = m->word_len,
-                              .text = m->text,
-                              .text_len = m->text_len,
-                              .code = m->code };
+  *ret = (struct eva_event){ .type = type,
+                             .word = m->word,
+                             .word_len = m->word_len,
+                             .text = m->text,
+                             .text_len = m->text_len,
+                             .code = m->code };
   return 1;
 }
 
@@ -161,10 +163,11 @@ data_event (eva_conn *c, struct eva_event *ret, struct eva__wire_message *m) {
   return event (ret, EVA_EVENT_DATA, m);
 }
 
-/* A line without meaning here: it is told all the same, so that whoever keeps a log sees every line.  */
+/* A line without meaning here: it is told all the same, so that whoever keeps a log sees every
+   line.  */
 static int
 skipped (struct eva_event *ret, char *line, size_t len) {
-  *ret = (struct eva_event) { .type = EVA_EVENT_SKIPPED, .text = line, .text_len = len };
+  *ret = (struct eva_event){ .type = EVA_EVENT_SKIPPED, .text = line, .text_len = len };
   return 1;
 }
 
@@ -188,13 +191,15 @@ end_reply (eva_conn *c) {
   eva__conn_set_state (c, c->n_pending ? EVA_STATE_PENDING : EVA_STATE_IDLE);
 }
 
-/* A line that cannot be used spoils the answer to an inquiry that it is part of: the rest is swallowed.  */
+/* A line that cannot be used spoils the answer to an inquiry that it is part of: the rest is
+   swallowed.  */
 static void
 on_bad_line (eva_conn *c) {
   if (c->state == EVA_STATE_INQUIRY) eva__conn_set_state (c, EVA_STATE_OVERFLOW);
 }
 
-/* The start of an over-long line tells what it was meant to be.  If that was the end of a reply, no other will come.  */
+/* The start of an over-long line tells what it was meant to be.  If that was the end of a
+   reply, no other will come.  */
 static void
 on_long_line (eva_conn *c) {
   const char *line = c->in.base + c->in.head;
@@ -246,8 +251,8 @@ on_answer (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
   }
 }
 
-/* A server gets a line of an answer that came too late: the command is over.  It may also be the request of a client
-   that saw the reply and sent no more.  */
+/* A server gets a line of an answer that came too late: the command is over.  It may also be
+   the request of a client that saw the reply and sent no more.  */
 static int
 on_late_answer (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
   struct eva__wire_message m;
@@ -272,8 +277,8 @@ on_final (eva_conn *c, enum eva_event_type type, struct eva_event *ret,
   return event (ret, type, m);
 }
 
-/* Parses a response.  An ERR whose number cannot be read is still the end of a reply, and no success: its code
-   is 0, which no ERR can have.  */
+/* Parses a response.  An ERR whose number cannot be read is still the end of a reply, and no
+   success: its code is 0, which no ERR can have.  */
 static void
 parse_response (char *line, size_t len, struct eva__wire_message *ret) {
   eva__wire_parse_response (line, len, ret);
@@ -363,7 +368,7 @@ static int
 next_eof (eva_conn *c, struct eva_event *ret) {
   if (!c->eof || c->eof_told || c->state == EVA_STATE_CLOSED) return 0;
   c->eof_told = true;
-  *ret = (struct eva_event) { .type = EVA_EVENT_EOF, .text = c->nothing };
+  *ret = (struct eva_event){ .type = EVA_EVENT_EOF, .text = c->nothing };
   return 1;
 }
 

@@ -50,7 +50,8 @@ say_keyword (eva_conn *c, const char *word, const char *keyword, const char *tex
   return say (c, head, text);
 }
 
-/* The state after a server's OK or ERR.  An inquiry that is open leaves the client's answer to come.  */
+/* The state after a server's OK or ERR.  An inquiry that is open leaves the client's answer to
+   come.  */
 static void
 finish_command (eva_conn *c) {
   bool open = c->state == EVA_STATE_INQUIRY || c->state == EVA_STATE_OVERFLOW;
@@ -67,7 +68,8 @@ eva_conn_ok (eva_conn *c, const char *text) {
   return rc;
 }
 
-/* Writes CODE in decimal to the end of BUF and returns where it begins.  Peers read a signed number.  */
+/* Writes CODE in decimal to the end of BUF and returns where it begins.  Peers read a signed
+   number.  */
 static char *
 format_code (uint32_t code, char buf[CODE_SIZE]) {
   uint32_t left = code > INT32_MAX ? 0 - code : code;
@@ -291,7 +293,8 @@ eva_conn_discard (eva_conn *c) {
   uint64_t at = 0;
   size_t len = eva__conn_queue_discard (&c->out, &c->config, &at);
 
-  /* Descriptors behind the line move with their octets; one that belongs to the line itself leaves with the next.  */
+  /* Descriptors behind the line move with their octets; one that belongs to the line itself
+     leaves with the next.  */
   for (size_t i = 0; i < c->out_fds.n; i++)
     if (c->out_fds.items[i].at >= at) c->out_fds.items[i].at -= len;
 }

@@ -23,7 +23,8 @@ drop_head (struct eva__conn_queue *q, const struct eva_conn_config *config) {
   config->release (config->arg, chunk, EVA_OUTPUT_SIZE);
 }
 
-/* Gives back chunks at the head that have nothing left.  The last one goes only if no data line is open in it.  */
+/* Gives back chunks at the head that have nothing left.  The last one goes only if no data
+   line is open in it.  */
 static void
 drop_empty (struct eva__conn_queue *q, const struct eva_conn_config *config) {
   while (q->head && q->head->start == q->head->end && (q->head->next || !q->open_len))
@@ -68,7 +69,8 @@ eva__conn_queue_close_line (struct eva__conn_queue *q) {
 }
 
 size_t
-eva__conn_queue_lend (const struct eva__conn_queue *q, uint64_t limit, struct iovec *iov, size_t n) {
+eva__conn_queue_lend (const struct eva__conn_queue *q, uint64_t limit, struct iovec *iov,
+                      size_t n) {
   uint64_t at = q->n_sent;
   size_t used = 0;
 
@@ -77,7 +79,7 @@ eva__conn_queue_lend (const struct eva__conn_queue *q, uint64_t limit, struct io
     size_t len = chunk->end - chunk->start;
     if (!len) continue;
     if (len > limit - at) len = (size_t) (limit - at);
-    iov[used++] = (struct iovec) { .iov_base = chunk->data + chunk->start, .iov_len = len };
+    iov[used++] = (struct iovec){ .iov_base = chunk->data + chunk->start, .iov_len = len };
     at += len;
   }
   return used;
@@ -160,5 +162,5 @@ eva__conn_queue_clear (struct eva__conn_queue *q, const struct eva_conn_config *
     eva__wire_wipe (chunk->data + chunk->start, used - chunk->start);
     drop_head (q, config);
   }
-  *q = (struct eva__conn_queue) { .n_sent = q->n_sent };
+  *q = (struct eva__conn_queue){ .n_sent = q->n_sent };
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* queue.h - octets on their way out.
 
-   Lines are put together where they will be sent from: a list of chunks, none of which splits a line.  Behind the last
-   whole line an open data line may stand, which is not lent before it ends.  What was sent is wiped.  */
+   Lines are put together where they will be sent from: a list of chunks, none of which splits
+   a line.  Behind the last whole line an open data line may stand, which is not lent before it
+   ends.  What was sent is wiped.  */
 
 #ifndef EVA__CONN_QUEUE_H
 #define EVA__CONN_QUEUE_H
@@ -22,9 +23,9 @@ struct eva__conn_chunk {
 struct eva__conn_queue {
   struct eva__conn_chunk *head;
   struct eva__conn_chunk *tail;
-  size_t len;       /* octets of whole lines that wait */
-  size_t open_len;  /* octets of the open data line, behind tail->end; 0 if none is open */
-  uint64_t n_sent;  /* octets sent since the beginning */
+  size_t len;      /* octets of whole lines that wait */
+  size_t open_len; /* octets of the open data line, behind tail->end; 0 if none is open */
+  uint64_t n_sent; /* octets sent since the beginning */
 
   /* The cursor of eva_conn_inspect: lines before it were shown.  chunk NULL: at head's start.  */
   struct eva__conn_chunk *shown_chunk;
@@ -32,12 +33,13 @@ struct eva__conn_queue {
   size_t shown_len; /* of the line shown last with its LF; 0 if it was discarded or sent */
 };
 
-/* Makes sure that N octets (at most EVA_LINE_SIZE) fit behind the last line and the open data line, and stores the
-   place at RET_DST.  Returns 0, EVA_E_LIMIT if more than CONFIG's max_output_len would wait, or EVA_E_NOMEM.  */
+/* Makes sure that N octets (at most EVA_LINE_SIZE) fit behind the last line and the open data
+   line, and stores the place at RET_DST.  Returns 0, EVA_E_LIMIT if more than CONFIG's
+   max_output_len would wait, or EVA_E_NOMEM.  */
 int eva__conn_queue_reserve (struct eva__conn_queue *q, const struct eva_conn_config *config,
                              size_t n, char **ret_dst);
 
-/* Makes the LEN octets that were written where eva__conn_queue_reserve said, and their LF, a line.  */
+/* Makes the LEN octets written where eva__conn_queue_reserve said, and their LF, a line.  */
 void eva__conn_queue_commit (struct eva__conn_queue *q, size_t len);
 
 /* Ends the open data line, if there is one.  */
@@ -54,8 +56,8 @@ void eva__conn_queue_retire (struct eva__conn_queue *q, const struct eva_conn_co
 /* As eva_conn_inspect.  */
 int eva__conn_queue_show (struct eva__conn_queue *q, const char **ret_line, size_t *ret_len);
 
-/* As eva_conn_discard.  Returns the octets that were removed, and stores at RET_AT the stream position
-   behind the last of them.  */
+/* As eva_conn_discard.  Returns the octets that were removed, and stores at RET_AT the stream
+   position behind the last of them.  */
 size_t eva__conn_queue_discard (struct eva__conn_queue *q, const struct eva_conn_config *config,
                                 uint64_t *ret_at);
 

@@ -32,8 +32,7 @@ static const unsigned int moves[EVA_N_STATES] = {
 
 #define SERVER_BUSY (IN (COMMAND) | IN (INQUIRY) | IN (OVERFLOW))
 #define SERVER_OPEN (IN (GREETING) | IN (IDLE) | IN (STRAGGLER) | SERVER_BUSY)
-#define CLIENT_OPEN                                                                                \
-  (IN (GREETING) | IN (IDLE) | IN (PENDING) | IN (ANSWERING) | IN (DRAINING))
+#define CLIENT_OPEN (IN (GREETING) | IN (IDLE) | IN (PENDING) | IN (ANSWERING) | IN (DRAINING))
 
 /* For each role and verb the set of states in which it may be said.  */
 static const unsigned int sayable[2][EVA__N_VERBS] = {
@@ -58,8 +57,8 @@ static const unsigned int sayable[2][EVA__N_VERBS] = {
 };
 
 /* What EVA_CONN_RAW allows on top, in every state but CLOSED.  */
-static const unsigned int raw_verbs
-    = 1u << EVA__SAY_STATUS | 1u << EVA__SAY_DATA | 1u << EVA__SAY_END | 1u << EVA__SAY_CAN;
+static const unsigned int raw_verbs =
+    1u << EVA__SAY_STATUS | 1u << EVA__SAY_DATA | 1u << EVA__SAY_END | 1u << EVA__SAY_CAN;
 
 bool
 eva__conn_may_move (enum eva_conn_state from, enum eva_conn_state to) {
