@@ -213,8 +213,14 @@ def other_user():
             try:
                 become_nobody()
                 with server.connect(greeting=False) as c:
+                    code = 2
                     c.send(b"ECHO x\n")
-                    code = 0 if b"D x" not in c.reply() + c.reply() else 2
+                    while (line := c.line()) != b"D x":
+                        if line is None:
+                            code = 0
+                            break
+            except BrokenPipeError:
+                code = 0            # hung up on even before he could ask
             finally:
                 os._exit(code)
         expect_equal(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0)
