@@ -102,7 +102,7 @@ class Home:
         self.compat = compat_dir()
         self.library = os.path.join(self.compat, SONAME)
         # A socket's path has 107 octets, so the directory is right below /tmp.
-        self.dir = tempfile.mkdtemp(prefix="eva-", dir="/tmp")
+        self.dir = tempfile.mkdtemp(prefix="evap-", dir="/tmp")
         self.gnupg = self.path("h")
         os.mkdir(self.gnupg, 0o700)
         os.mkdir(self.path("ld"), 0o700)
@@ -122,6 +122,8 @@ class Home:
             "LD_DEBUG": "files",
             "LD_DEBUG_OUTPUT": self.path("ld", "record"),
         }
+        if "MALLOC_PERTURB_" in os.environ:     # meson's way to show uses of freed memory
+            self.env["MALLOC_PERTURB_"] = os.environ["MALLOC_PERTURB_"]
         # Daemons detach themselves; as their new parent we find all of them at the end.
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
@@ -263,6 +265,11 @@ class Home:
             new = {pid for pid, (parent, _) in parents.items() if parent in new}
             found |= new
         return {pid for pid in found if parents[pid][1] != "Z"}
+
+    def wait_for_ends(self):
+        """Wait until all processes of this home ended, which they must have been told to."""
+        left = wait_gone(self.processes(), TIMEOUT)
+        expect(not left, "still running: %s" % sorted(left))
 
     def close(self):
         """End all that runs in this home and remove it; the pids that had to be killed."""
