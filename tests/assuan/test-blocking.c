@@ -74,19 +74,23 @@ waits_for_input (void **state) {
   }
 }
 
-/* Read all data lines of BULK octets.  */
+/* All data lines: 996 octets fill one.  */
 static void
 expect_bulk (struct server *s) {
-  char line[1002];
-  size_t n = 0;
+  char *expected = malloc (BULK + BULK / 300);
+  size_t len = 0;
 
-  while (n < BULK) {
-    size_t len = peer_read_line (s->in, line, sizeof line);
+  for (size_t left = BULK; left;) {
+    size_t n = left < 996 ? left : 996;
 
-    assert_memory_equal (line, "D x", 3);
-    n += len - 2;
+    memcpy (expected + len, "D ", 2);
+    memset (expected + len + 2, 'x', n);
+    expected[len + 2 + n] = '\n';
+    len += n + 3;
+    left -= n;
   }
-  assert_int_equal (n, BULK);
+  peer_expect_octets (s->in, expected, len);
+  free (expected);
   peer_expect (s->in, "OK\n");
 }
 
@@ -241,7 +245,7 @@ one_write_a_batch (void **state) {
   if (on_oracle ())
     assert_true (n_writes > 20);
   else
-    assert_in_range (n_writes, 1, 4);
+    assert_in_range (n_writes, 1, 10);
   server_free (&s);
 }
 

@@ -249,7 +249,7 @@ static void
 numbers_from_a_socket_peer (void **state) {
   struct notes notes = { 0 };
   struct server s;
-  char line[100];
+  char line[1100];
   int fds[2];
 
   (void) state;
