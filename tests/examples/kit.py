@@ -185,7 +185,7 @@ class Server:
         return len(os.listdir("/proc/%d/fd" % self.process.pid))
 
     def expect_fds(self, n):
-        """Wait until the server has N descriptors more than at its start: connections and others."""
+        """Wait until the server has N descriptors more than at its start."""
         eventually("%d descriptors more than at the start" % n,
                    lambda: self.n_fds() == self.idle_fds + n)
 
