@@ -180,15 +180,17 @@ line_octet_by_octet (void **state) {
   assert_string_equal (notes.text, "[some text]\n");
 }
 
-/* Send "COUNT " and as many octets as make LEN, END, and a NOP behind it.  */
+/* Send "COUNT " and as many octets as make LEN, and END.  In one go: a server that finds the line too
+ * long may close before the rest is sent.  */
 static void
 send_long_line (struct server *s, size_t len, const char *end) {
-  char *buf = malloc (len + 1);
+  size_t end_len = strlen (end);
+  char *buf = malloc (len + end_len);
 
   memset (buf, 'q', len);
   memcpy (buf, "COUNT ", 6);
-  peer_send (s->out, buf, len);
-  peer_say (s->out, end);
+  memcpy (buf + len, end, end_len);
+  peer_send (s->out, buf, len + end_len);
   free (buf);
 }
 
