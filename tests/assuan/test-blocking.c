@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How a blocking server reads and writes: descriptors that are set non-blocking, the number and size
- * of the system calls.  */
+/* How a blocking server reads and writes: descriptors that are set non-blocking, the number and
+ * size of the system calls.  */
 
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -55,8 +55,8 @@ start_nonblocking (struct server *s, enum server_kind kind, gpg_error_t *err) {
   s->joined = false;
 }
 
-/* Someone else may have set the flag: the two ends of a terminal or of an inherited pipe share it.  A
- * blocking server waits then.  */
+/* Someone else may have set the flag: the two ends of a terminal or of an inherited pipe share it.
+ * A blocking server waits then.  */
 static void
 waits_for_input (void **state) {
   gpg_error_t err = 0;

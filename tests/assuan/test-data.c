@@ -46,8 +46,8 @@ prepare (assuan_context_t ctx, void *arg) {
   assuan_register_command (ctx, "PRINT", cmd_print, NULL);
 }
 
-/* What must come for DOSE: lines filled until 998 octets or more stand on them.  Returns the length;
- * OUT is large enough for any dose here.  */
+/* What must come for DOSE: lines filled until 998 octets or more stand on them.  Returns the
+ * length; OUT is large enough for any dose here.  */
 static size_t
 expected_lines (const struct dose *dose, char *out) {
   size_t n = 0, line_len = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How request lines are read: line ends, limits, empty lines and comments, arguments, and the end of
- * the connection in every place.  */
+/* How request lines are read: line ends, limits, empty lines and comments, arguments, and the end
+ * of the connection in every place.  */
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -180,8 +180,8 @@ line_octet_by_octet (void **state) {
   assert_string_equal (notes.text, "[some text]\n");
 }
 
-/* Send "COUNT " and as many octets as make LEN, and END.  In one go: a server that finds the line too
- * long may close before the rest is sent.  */
+/* Send "COUNT " and as many octets as make LEN, and END.  In one go: a server that finds the line
+ * too long may close before the rest is sent.  */
 static void
 send_long_line (struct server *s, size_t len, const char *end) {
   size_t end_len = strlen (end);

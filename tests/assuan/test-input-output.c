@@ -405,7 +405,7 @@ reset_notify_may_veto (void **state) {
   close (a[1]);
 }
 
-/* Descriptors that nobody took are closed: by RESET, and with the context (the teardown counts).  */
+/* Descriptors that nobody took are closed: by RESET, and with the context.  */
 static void
 descriptors_that_nobody_took (void **state) {
   struct notes notes = { 0 };

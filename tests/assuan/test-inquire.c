@@ -140,8 +140,8 @@ longest_data_line (void **state) {
   check_data (answer, 1005, expected, 998);
 }
 
-/* Answer with ANSWER; the inquiry must fail with CODE, which becomes the reply.  Behind the answer a
- * NOP is sent; AFTER is what comes for the rest of ANSWER.  */
+/* Answer with ANSWER; the inquiry must fail with CODE, which becomes the reply.  Behind the answer
+ * a NOP is sent; AFTER is what comes for the rest of ANSWER.  */
 static void
 check_failure (const char *answer, gpg_err_code_t code, size_t maxlen, gpg_err_code_t after) {
   struct inquiry q;

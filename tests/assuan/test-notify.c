@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What runs around a command: the notify functions, the confidential flag, and ASSUAN_FORCE_CLOSE.  */
+/* What runs around a command: notify functions, the confidential flag, ASSUAN_FORCE_CLOSE.  */
 
 #include <string.h>
 #include <unistd.h>
