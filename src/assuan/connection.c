@@ -60,7 +60,7 @@ eva__ctx_connect (assuan_context_t ctx, enum eva__ctx_kind kind, assuan_fd_t in_
   eva__io_channel_init (&ctx->channel, &ctx->sys, in_fd, out_fd, pass_fds);
   ctx->kind = kind;
   ctx->write_error = 0;
-  ctx->line_seen = false;
+  ctx->line_seen = ctx->end_logged = false;
   return 0;
 }
 
@@ -98,6 +98,15 @@ queue_fds (assuan_context_t ctx, const struct eva__io_fds *fds) {
   return eva__ctx_conn_error (ctx, rc);
 }
 
+static gpg_error_t
+read_error (assuan_context_t ctx) {
+  gpg_error_t err = eva__ctx_syserror (ctx);
+
+  eva__ctx_log (ctx, ASSUAN_LOG_CONTROL, "chan_%d <- [error: %s]", (int) ctx->channel.in_fd,
+                gpg_strerror (err));
+  return err;
+}
+
 gpg_error_t
 eva__ctx_read (assuan_context_t ctx, bool wait, bool *ret_progress) {
   struct eva__io_fds fds;
@@ -115,27 +124,11 @@ eva__ctx_read (assuan_context_t ctx, bool wait, bool *ret_progress) {
   fds.n = 0;
   n = eva__io_channel_read (&ctx->channel, buf, room, wait, ctx->channel.passes_fds ? &fds : NULL);
   if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && !wait) return 0;
-  if (n < 0) return eva__ctx_syserror (ctx);
+  if (n < 0) return read_error (ctx);
   err = fds.n || (ctx->channel.passes_fds && fds.truncated) ? queue_fds (ctx, &fds) : 0;
   eva_conn_fed (ctx->conn, (size_t) n);
   if (ret_progress) *ret_progress = true;
-  if (!n) eva__ctx_log (ctx, ASSUAN_LOG_CONTROL, "chan_%d <- [eof]", (int) ctx->channel.in_fd);
   return err;
-}
-
-/* Shows the line that is used next to log and monitor, once; RET_USE is whether the monitor
-   lets it through.  */
-static int
-peek (assuan_context_t ctx, bool *ret_use) {
-  char *line;
-  size_t len;
-  int rc = eva_conn_peek (ctx->conn, &line, &len);
-
-  *ret_use = true;
-  if (!rc || ctx->line_seen) return rc;
-  ctx->line_seen = true;
-  *ret_use = eva__ctx_show_line (ctx, ASSUAN_IO_FROM_PEER, line, len);
-  return rc;
 }
 
 /* Returns true if a whole line would not be handed out now: it is not shown before it is.  */
@@ -147,14 +140,53 @@ line_waits (assuan_context_t ctx) {
   return state == EVA_STATE_GREETING || state == EVA_STATE_COMMAND;
 }
 
+/* Shows the line that is used next to log and monitor, once.  Returns false if the monitor wants
+   it ignored.  */
+static bool
+show_input (assuan_context_t ctx) {
+  char *line;
+  size_t len;
+
+  if (!eva__ctx_is_watched (ctx) || ctx->line_seen) return true;
+  if (!eva_conn_peek (ctx->conn, &line, &len)) return true;
+  ctx->line_seen = true;
+  return eva__ctx_show_line (ctx, ASSUAN_IO_FROM_PEER, line, len);
+}
+
+/* Notes how the input ended, or that a line of it was no line, in the log.  RC is what the eva_conn
+   returned.  */
+static void
+log_end (assuan_context_t ctx, int rc) {
+  bool invalid = rc == EVA_E_TRUNCATED || rc == EVA_E_LINE_TOO_LONG;
+
+  if (ctx->end_logged || (!invalid && !eva_conn_at_eof (ctx->conn))) return;
+  ctx->end_logged = eva_conn_at_eof (ctx->conn);
+  eva__ctx_log (ctx, ASSUAN_LOG_CONTROL, "chan_%d <- [%s]", (int) ctx->channel.in_fd,
+                invalid ? "invalid line" : "eof");
+}
+
+/* Takes the line that the monitor wants ignored, and empties it.  */
+static int
+take_ignored (assuan_context_t ctx, char **ret_line, size_t *ret_len) {
+  int rc = eva_conn_next_line (ctx->conn, ret_line, ret_len);
+
+  ctx->line_seen = false;
+  if (rc == 1) **ret_line = 0;
+  *ret_len = 0;
+  return rc;
+}
+
 int
 eva__ctx_next (assuan_context_t ctx, struct eva_event *ret) {
-  bool use;
   int rc;
 
-  if (eva__ctx_is_watched (ctx) && !line_waits (ctx)) peek (ctx, &use);
+  if (!line_waits (ctx) && !show_input (ctx)) {
+    *ret = (struct eva_event){ .type = EVA_EVENT_SKIPPED };
+    return take_ignored (ctx, &ret->text, &ret->text_len);
+  }
   rc = eva_conn_next (ctx->conn, ret);
   if (rc) ctx->line_seen = false;
+  if (rc < 0 || (rc && ret->type == EVA_EVENT_EOF)) log_end (ctx, rc);
   /* A client that gave up a reply may owe a CAN to an inquiry in it.  */
   if (eva_conn_output_len (ctx->conn) && eva_conn_get_state (ctx->conn) == EVA_STATE_DRAINING) {
     eva__ctx_show_output (ctx);
@@ -166,8 +198,9 @@ eva__ctx_next (assuan_context_t ctx, struct eva_event *ret) {
 /* Nothing whole is there: reads, or tells that no more will come.  */
 static gpg_error_t
 wait_for_octets (assuan_context_t ctx) {
-  if (eva_conn_at_eof (ctx->conn)) return eva__ctx_error (ctx, GPG_ERR_EOF);
-  return eva__ctx_read (ctx, true, NULL);
+  if (!eva_conn_at_eof (ctx->conn)) return eva__ctx_read (ctx, true, NULL);
+  log_end (ctx, 0);
+  return eva__ctx_error (ctx, GPG_ERR_EOF);
 }
 
 gpg_error_t
@@ -189,12 +222,14 @@ gpg_error_t
 eva__ctx_wait_line (assuan_context_t ctx, char **ret_line, size_t *ret_len) {
   for (;;) {
     gpg_error_t err;
-    bool use;
     int rc;
     if (!eva__ctx_is_connected (ctx)) return eva__ctx_error (ctx, GPG_ERR_EOF);
-    if (eva__ctx_is_watched (ctx)) peek (ctx, &use);
-    rc = eva_conn_next_line (ctx->conn, ret_line, ret_len);
+    if (show_input (ctx))
+      rc = eva_conn_next_line (ctx->conn, ret_line, ret_len);
+    else
+      rc = take_ignored (ctx, ret_line, ret_len);
     if (rc) ctx->line_seen = false;
+    if (rc < 0) log_end (ctx, rc);
     if (rc) return eva__ctx_conn_error (ctx, rc);
     err = wait_for_octets (ctx);
     if (err) return err;

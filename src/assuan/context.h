@@ -86,10 +86,12 @@ struct assuan_context_s {
   bool is_child; /* pid is a process that we started and have to wait for */
   bool has_peercred;
   struct _assuan_peercred peercred;
-  bool line_seen; /* the next line of input was shown to log and monitor */
+  bool line_seen;  /* the next line of input was shown to log and monitor */
+  bool end_logged; /* and the end of file */
 
   /* A server.  */
-  assuan_fd_t listen_fd; /* where assuan_accept accepts, or ASSUAN_INVALID_FD */
+  bool is_listener;      /* assuan_accept waits for clients */
+  assuan_fd_t listen_fd; /* where they come */
   bool listen_passes_fds;
   bool is_pipe;     /* descriptor numbers of the peer mean something here */
   bool opened;      /* the greeting was sent */

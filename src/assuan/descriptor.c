@@ -7,7 +7,18 @@
 #include <fcntl.h>
 #include <string.h>
 
+static gpg_error_t
+fd_error (assuan_context_t ctx, gpg_err_code_t code, const char *text) {
+  return assuan_set_error (ctx, eva__ctx_error (ctx, code), text);
+}
+
 /* --- Passing ---------------------------------------------------------------------------------- */
+
+static gpg_error_t
+cannot_pass (assuan_context_t ctx) {
+  return fd_error (ctx, GPG_ERR_NOT_IMPLEMENTED,
+                   "server does not support sending and receiving of file descriptors");
+}
 
 gpg_error_t
 assuan_sendfd (assuan_context_t ctx, assuan_fd_t fd) {
@@ -19,7 +30,7 @@ assuan_sendfd (assuan_context_t ctx, assuan_fd_t fd) {
 
   if (!ctx && fd == ASSUAN_INVALID_FD) return 0; /* yes, it is implemented */
   if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  if (!ctx->conn || !ctx->channel.passes_fds) return eva__ctx_error (ctx, GPG_ERR_NOT_IMPLEMENTED);
+  if (!ctx->conn || !ctx->channel.passes_fds) return cannot_pass (ctx);
   err = eva__ctx_may_say (ctx);
   if (err) return err;
   if (fcntl (fd, F_GETFD) < 0) return eva__ctx_syserror (ctx);
@@ -42,18 +53,13 @@ assuan_receivefd (assuan_context_t ctx, assuan_fd_t *fd) {
   int received;
 
   if (!ctx || !fd) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  if (!ctx->conn || !ctx->channel.passes_fds) return eva__ctx_error (ctx, GPG_ERR_NOT_IMPLEMENTED);
+  if (!ctx->conn || !ctx->channel.passes_fds) return cannot_pass (ctx);
   if (!eva_conn_take_fd (ctx->conn, &received)) return eva__ctx_error (ctx, GPG_ERR_ASS_GENERAL);
   *fd = received;
   return 0;
 }
 
 /* --- INPUT and OUTPUT ------------------------------------------------------------------------- */
-
-static gpg_error_t
-fd_error (assuan_context_t ctx, gpg_err_code_t code, const char *text) {
-  return assuan_set_error (ctx, eva__ctx_error (ctx, code), text);
-}
 
 /* Reads the digits at TEXT, which are blanked, into RET_FD.  Returns false if there are none
    or too many.  */
@@ -96,9 +102,6 @@ assuan_command_parse_fd (assuan_context_t ctx, char *line, assuan_fd_t *rfd) {
   if (strncasecmp (line, "FD", 2) || !strchr (" \t=", line[2]))
     return fd_error (ctx, GPG_ERR_ASS_SYNTAX, "FD[=<n>] expected");
   if (line[2] == '=') return parse_inherited (ctx, line + 3, rfd);
-  if (!ctx->channel.passes_fds)
-    return fd_error (ctx, GPG_ERR_NOT_IMPLEMENTED,
-                     "server does not support sending and receiving of file descriptors");
   return assuan_receivefd (ctx, rfd);
 }
 

@@ -53,6 +53,7 @@ greet (assuan_context_t ctx) {
 gpg_error_t
 eva__ctx_open (assuan_context_t ctx) {
   if (ctx->opened || !ctx->conn) return 0;
+  if (ctx->channel.in_fd == ASSUAN_INVALID_FD) return eva__ctx_error (ctx, GPG_ERR_EBADF);
   ctx->opened = true;
   if (ctx->channel.is_socket && !ctx->is_pipe
       && !eva__io_peer_credentials (ctx->channel.in_fd, &ctx->peercred)) {
@@ -133,6 +134,7 @@ assuan_init_socket_server (assuan_context_t ctx, assuan_fd_t fd, unsigned int fl
   if (flags & ASSUAN_SOCKET_SERVER_ACCEPTED)
     return eva__ctx_connect (ctx, EVA__CTX_SERVER, fd, fd, pass_fds);
   ctx->kind = EVA__CTX_SERVER;
+  ctx->is_listener = true;
   ctx->listen_fd = fd;
   ctx->listen_passes_fds = pass_fds;
   return 0;
@@ -174,7 +176,7 @@ assuan_accept (assuan_context_t ctx) {
   }
   eva__ctx_enter (ctx);
   if (ctx->accept_told) forget_connection (ctx);
-  if (ctx->released || ctx->listen_fd == ASSUAN_INVALID_FD) {
+  if (ctx->released || !ctx->is_listener) {
     err = (gpg_error_t) -1; /* bare: this is how the caller's loop ends */
   } else {
     err = accept_client (ctx);

@@ -54,15 +54,15 @@ assuan_set_log_stream (assuan_context_t ctx, FILE *fp) {
 
 /* --- The default handler ---------------------------------------------------------------------- */
 
-/* The categories that the environment asks for, a set of bits (1 << category).  Read each
-   time: it is only asked for where there is a stream to log to, and a cached value would be
-   one more global.  */
+/* The categories that the environment asks for, as a set of bits: 1 << category.  In ASSUAN_DEBUG
+   category n is bit n - 1.  It is read each time: only where there is a stream to log to is it
+   looked at, and a cached value would be one more global.  */
 static unsigned int
 wanted_categories (void) {
   const char *text = getenv ("ASSUAN_DEBUG");
 
-  if (!text || !*text) return 1u << ASSUAN_LOG_CONTROL;
-  return (unsigned int) strtoul (text, NULL, 0) << 1 | 1u << ASSUAN_LOG_CONTROL;
+  if (!text) return 1u << ASSUAN_LOG_CONTROL;
+  return (unsigned int) strtoul (text, NULL, 0) << 1;
 }
 
 int
@@ -158,6 +158,8 @@ eva__ctx_show_line (assuan_context_t ctx, int direction, const char *line, size_
   unsigned int flags = 0;
 
   if (ctx->monitor) flags = ctx->monitor (ctx, ctx->monitor_data, direction, line, len);
+  /* What is ignored of the peer's counts as an empty line, and is logged as one.  */
+  if (flags & ASSUAN_IO_MONITOR_IGNORE && direction == ASSUAN_IO_FROM_PEER) len = 0;
   if (!(flags & ASSUAN_IO_MONITOR_NOLOG)) log_line (ctx, direction, line, len);
   return !(flags & ASSUAN_IO_MONITOR_IGNORE);
 }
