@@ -1,0 +1,275 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# demo.sh - what the library does, shown with programs that nobody here wrote.
+#
+# usage: demo.sh LOOP-SERVER CLIENT COMPAT-DIRECTORY         (`./dev run` builds them and calls this)
+#
+# First several gpg-connect-agent, on the system's own libassuan, use the example server at the same
+# time.  Then gpg and gpg-agent run on our libassuan.so.0.  All of it happens in a new directory, and
+# nothing of it is left afterwards.  Exit status: 0 if all went as it says, else 1.
+
+set -eu
+
+[ $# = 3 ] || { echo "usage: demo.sh LOOP-SERVER CLIENT COMPAT-DIRECTORY" >&2; exit 2; }
+server_program=$1
+client_program=$2
+compat=$(cd "$3" && pwd -P)
+
+# A socket's path has 107 octets at most, so neither the source's directory nor TMPDIR will do.
+dir=$(mktemp -d /tmp/eva-demo.XXXXXX)
+socket=$dir/S
+pids=
+agent=
+
+cleanup() {
+  trap - EXIT
+  trap '' INT TERM HUP
+  for pid in $pids; do
+    kill "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+  done
+  # shellcheck disable=SC2086
+  if [ -d "$dir/home" ]; then
+    $on_ours gpgconf --kill all 2>/dev/null || true
+    gone "$agent" || kill -KILL "$agent" 2>/dev/null || true
+  fi
+  rm -rf "$dir"
+}
+trap cleanup EXIT
+trap 'echo; echo "demo: interrupted" >&2; exit 130' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
+
+title() { printf '\n%s\n\n' "$*"; }
+row()   { printf '  %-9s %-44s %s\n' "$1" "$2" "$3"; }
+
+fail() {
+  printf '\ndemo: FAILED: %s\n' "$1" >&2
+  shift
+  for file; do
+    [ ! -s "$file" ] || sed "s|^|  ${file##*/}: |" "$file" >&2
+  done
+  exit 1
+}
+
+# limited COMMAND...: nothing here takes long; what takes a minute hangs.
+limited() { timeout --foreground 60 "$@"; }
+
+# await FILE PATTERN PID: wait until a line of FILE matches; false if process PID ended before.
+await() {
+  tries=600
+  while ! grep -q "$2" "$1" 2>/dev/null; do
+    tries=$((tries - 1))
+    [ $tries -gt 0 ] && kill -0 "$3" 2>/dev/null || return 1
+    sleep 0.1
+  done
+}
+
+# gone PID: wait until the process, which need not be a child, has ended; false if it does not.
+gone() {
+  tries=100
+  while [ -n "$1" ] && kill -0 "$1" 2>/dev/null; do
+    tries=$((tries - 1))
+    [ $tries -gt 0 ] || return 1
+    sleep 0.1
+  done
+}
+
+# start NAME COMMAND...: a gpg-connect-agent on the socket, in the background, line by line into
+# NAME.out; its pid is left in $started.
+start() {
+  name=$1
+  shift
+  stdbuf -oL gpg-connect-agent -S "$socket" "$@" /bye >"$dir/$name.out" 2>&1 &
+  started=$!
+  pids="$pids $started"
+}
+
+# finish NAME PID: wait for what start began; it must have got an answer.
+finish() {
+  wait "$2" || fail "client $1 did not end well" "$dir/$1.out" "$dir/server.log"
+}
+
+# expect NAME PATTERN WHAT: the answers of client NAME contain PATTERN.
+expect() {
+  grep -q "$2" "$dir/$1.out" || fail "client $1: $3" "$dir/$1.out" "$dir/server.log"
+}
+
+n_descriptors() { find "/proc/$server/fd" -mindepth 1 2>/dev/null | wc -l; }
+
+# --- Many clients, one loop ----------------------------------------------------------------------
+
+title "1. A server in one process, one thread, one event loop, and many clients"
+
+"$server_program" "$socket" >"$dir/server.log" 2>&1 &
+server=$!
+pids=$server
+await "$dir/server.log" listening "$server" || fail "the server does not start" "$dir/server.log"
+before=$(n_descriptors)
+row server "loop-server $socket" "pid $server, waits for clients"
+
+start A 'COUNT 1000'
+a=$started
+await "$dir/A.out" '^S PROGRESS' "$a" || fail "client A does not count" "$dir/A.out"
+row "client A" "COUNT 1000, a hundred seconds' work" "$(tail -n 1 "$dir/A.out")"
+
+printf 'The quick brown fox jumps over the lazy dog.\n' >"$dir/text"
+digest=$(sha256sum "$dir/text" | cut -d ' ' -f 1)
+start B 'ECHO Hello, 100% of the world'; b=$started
+start C 'LIST 1000';                     c=$started
+start D 'FAIL 58 nothing to see here';   d=$started
+start E 'COUNT 5';                       e=$started
+start F "/definqfile DATA $dir/text" DIGEST; f=$started
+row "clients" "B, C, D, E and F come at the same time" "..."
+
+finish B "$b"; expect B '^D Hello, 100%25 of the world$' "another echo"
+row "client B" "ECHO Hello, 100% of the world" "$(head -n 1 "$dir/B.out")"
+finish C "$c"
+[ "$(grep -c '^D ' "$dir/C.out")" = 1000 ] || fail "client C: not a thousand lines" "$dir/C.out"
+row "client C" "LIST 1000" "$(grep -c '^D ' "$dir/C.out") data lines"
+finish D "$d"; expect D '^ERR .*nothing to see here$' "another error"
+row "client D" "FAIL 58 nothing to see here" "$(cut -c 1-40 "$dir/D.out")..."
+finish F "$f"; expect F '^INQUIRE DATA' "no inquiry"; expect F "^D $digest\$" "another digest"
+row "client F" "DIGEST, inquires DATA, answered from a file" "D $(echo "$digest" | cut -c 1-24)..."
+finish E "$e"
+[ "$(grep -c '^S PROGRESS' "$dir/E.out")" = 5 ] || fail "client E: not five reports" "$dir/E.out"
+row "client E" "COUNT 5" "$(grep -c '^S PROGRESS' "$dir/E.out") progress reports, OK"
+
+start G "/sendfd $dir/text r" 'INPUT FD' "/sendfd $dir/copy w" 'OUTPUT FD' COPY
+finish G "$started"; expect G '^S COPIED 45$' "not copied"
+cmp -s "$dir/text" "$dir/copy" || fail "client G: the copy differs" "$dir/G.out"
+row "client G" "COPY, from one passed descriptor to another" "$(grep COPIED "$dir/G.out")"
+
+answer=$(limited "$client_program" "$socket" ECHO from the blocking client) \
+  || fail "the blocking client failed" "$dir/server.log"
+[ "$answer" = "from the blocking client" ] || fail "the blocking client got: $answer"
+row client "examples/client, sixty lines" "$answer"
+
+grep -q '^OK' "$dir/A.out" && fail "client A has stopped counting" "$dir/A.out"
+row "client A" "still counting" "$(tail -n 1 "$dir/A.out")"
+kill -KILL "$a"
+wait "$a" 2>/dev/null || true
+tries=100
+while [ "$(n_descriptors)" != "$before" ]; do
+  tries=$((tries - 1))
+  [ $tries -gt 0 ] || fail "the server did not let go of the clients that left"
+  sleep 0.1
+done
+row "client A" "is killed in the middle of its command" "the server has let go of it"
+
+start H 'ECHO And life goes on.'
+finish H "$started"; expect H '^D And life goes on.$' "another echo"
+row "client H" "ECHO And life goes on." "$(head -n 1 "$dir/H.out")"
+
+kill -TERM "$server"
+wait "$server" || fail "the server did not end well" "$dir/server.log"
+[ ! -e "$socket" ] || fail "the server left its socket behind"
+pids=
+row server "ends on SIGTERM" "its socket is removed"
+
+# --- GnuPG on our library ------------------------------------------------------------------------
+
+title "2. GnuPG, unmodified, on our libassuan.so.0"
+
+# The loader finds ours first, and writes down what it found (LD_DEBUG), since gpg-agent lets nobody
+# but root look into its memory map.
+on_ours="env GNUPGHOME=$dir/home LC_ALL=C LD_LIBRARY_PATH=$compat LD_DEBUG=files
+  LD_DEBUG_OUTPUT=$dir/ld/record"
+mkdir -m 700 "$dir/home" "$dir/ld"
+printf '%s\n' disable-scdaemon 's2k-count 65536' >"$dir/home/gpg-agent.conf"
+echo 'a passphrase' >"$dir/passphrase"
+user='Demo <demo@example.org>'
+
+# gpg ARGUMENT...: on our library, in the new home; asks the file for the passphrase.
+gpg_on_ours() {
+  # shellcheck disable=SC2086
+  limited $on_ours gpg --batch --quiet --yes --pinentry-mode loopback \
+    --passphrase-file "$dir/passphrase" "$@" 2>"$dir/gpg.err" || fail "gpg $*" "$dir/gpg.err"
+}
+
+# agent COMMAND...: asks the agent.
+ask_agent() {
+  # shellcheck disable=SC2086
+  limited $on_ours gpg-connect-agent "$@" /bye 2>"$dir/ask.err"
+}
+
+# library PID NAME: the libassuan that the running process NAME has mapped, or by the loader's word.
+library() {
+  if [ -r "/proc/$1/maps" ] && maps=$(grep libassuan "/proc/$1/maps" 2>/dev/null); then
+    echo "$maps" | sed 's|^[^/]*||' | sort -u
+  else
+    record=$(grep -l "initialize program: .*$2\$" "$dir"/ld/record.* | tail -n 1)
+    sed -n 's|.*calling init: \(.*/libassuan.*\)|\1|p' "$record"
+  fi
+}
+
+# check_library PID NAME: NAME runs on ours, and nothing else.
+check_library() {
+  found=$(library "$1" "$2")
+  case $found in
+    "$compat"/libassuan.so.0*) row "$2" "pid $1 has mapped" "$found" ;;
+    *) fail "$2 ($1) runs on '$found', not on $compat/libassuan.so.0" ;;
+  esac
+}
+
+# shellcheck disable=SC2086
+limited $on_ours gpg-agent --daemon >"$dir/agent.log" 2>&1 \
+  || fail "gpg-agent does not start" "$dir/agent.log"
+agent=$(ask_agent 'GETINFO pid' | sed -n 's/^D //p')
+[ -n "$agent" ] || fail "gpg-agent does not answer" "$dir/agent.log" "$dir/ask.err"
+row gpg-agent "gpg-agent --daemon" "pid $agent"
+
+gpg_on_ours --quick-gen-key "$user" ed25519 default 0
+key=$(gpg_on_ours --with-colons --list-keys | sed -n '/^fpr/{s/^fpr:*\(.*\):/\1/p;q;}')
+gpg_on_ours --quick-add-key "$key" cv25519 encr 0
+row gpg "--quick-gen-key '$user'" "$(echo "$key" | cut -c 1-16)..."
+
+# gpg asks for the passphrase in the middle of the agent's inquiry, and waits for it on a pipe:
+# the moment to look at both processes.
+ask_agent RELOADAGENT >/dev/null || fail "gpg-agent does not reload" "$dir/ask.err"
+mkfifo "$dir/commands"
+# shellcheck disable=SC2086
+$on_ours gpg --quiet --no-tty --pinentry-mode loopback --command-fd 0 --status-fd 2 \
+  --output "$dir/text.gpg" --sign "$dir/text" <"$dir/commands" 2>"$dir/gpg.status" &
+gpg=$!
+pids=$gpg
+exec 3>"$dir/commands"
+await "$dir/gpg.status" 'GET_HIDDEN passphrase.enter' "$gpg" \
+  || fail "gpg does not ask for the passphrase" "$dir/gpg.status"
+row gpg "--sign, waits for its passphrase" "pid $gpg"
+check_library "$gpg" gpg
+check_library "$agent" gpg-agent
+cat "$dir/passphrase" >&3
+exec 3>&-
+wait "$gpg" || fail "gpg --sign" "$dir/gpg.status"
+pids=
+row gpg "--sign" "$(wc -c <"$dir/text.gpg") octets"
+
+gpg_on_ours --status-fd 1 --verify "$dir/text.gpg" >"$dir/verify"
+grep -q GOODSIG "$dir/verify" || fail "the signature does not verify" "$dir/verify"
+row gpg "--verify" "Good signature from $user"
+
+gpg_on_ours --recipient "$user" --output "$dir/secret.gpg" --encrypt "$dir/text"
+row gpg "--encrypt" "$(wc -c <"$dir/secret.gpg") octets"
+gpg_on_ours --output "$dir/opened" --decrypt "$dir/secret.gpg"
+cmp -s "$dir/text" "$dir/opened" || fail "the decrypted text differs"
+row gpg "--decrypt" "$(cut -c 1-28 "$dir/opened")..."
+
+# shellcheck disable=SC2086
+limited $on_ours gpgconf --kill all || fail "gpgconf --kill all"
+gone "$agent" || fail "gpg-agent does not end"
+agent=
+row gpg-agent "gpgconf --kill all" "has ended"
+
+# --- Nobody slipped through ----------------------------------------------------------------------
+
+n=0
+for record in "$dir"/ld/record.*; do
+  found=$(sed -n 's|.*calling init: \(.*/libassuan.*\)|\1|p' "$record")
+  case $found in
+    '') ;;
+    "$compat"/*) n=$((n + 1)) ;;
+    *) fail "a process ran on $found" ;;
+  esac
+done
+title "All as it should be. $n processes of GnuPG ran on $compat/libassuan.so.0"
