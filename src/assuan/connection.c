@@ -122,10 +122,11 @@ eva__ctx_read (assuan_context_t ctx, bool wait, bool *ret_progress) {
   buf = eva_conn_inbuf (ctx->conn, &room);
   if (!buf) return room ? eva__ctx_error (ctx, GPG_ERR_ENOMEM) : 0;
   fds.n = 0;
+  fds.truncated = false;
   n = eva__io_channel_read (&ctx->channel, buf, room, wait, ctx->channel.passes_fds ? &fds : NULL);
   if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && !wait) return 0;
   if (n < 0) return read_error (ctx);
-  err = fds.n || (ctx->channel.passes_fds && fds.truncated) ? queue_fds (ctx, &fds) : 0;
+  err = queue_fds (ctx, &fds);
   eva_conn_fed (ctx->conn, (size_t) n);
   if (ret_progress) *ret_progress = true;
   return err;

@@ -131,6 +131,7 @@ eva__ctx_leave (assuan_context_t ctx) {
 
 void
 eva__ctx_hang_up (assuan_context_t ctx) {
+  if (ctx->conn) eva__io_channel_check (&ctx->channel);
   say_bye (ctx);
   eva__ctx_close_fds (ctx);
   eva__ctx_disconnect (ctx);

@@ -16,6 +16,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The most elements that a cut write looks at: they only have to hold PIPE_BUF octets.  */
@@ -46,6 +47,25 @@ socket_domain (assuan_fd_t fd, int *ret_domain) {
   return !getsockopt (fd, SOL_SOCKET, SO_DOMAIN, ret_domain, &len);
 }
 
+/* Returns true if FD is open, and its file at RET_FILE.  */
+static bool
+identify (assuan_fd_t fd, struct eva__io_identity *ret_file) {
+  struct stat st;
+
+  if (fd == ASSUAN_INVALID_FD || fstat (fd, &st)) return false;
+  *ret_file = (struct eva__io_identity){ .dev = st.st_dev, .ino = st.st_ino };
+  return true;
+}
+
+static bool
+is_same_file (assuan_fd_t fd, const struct eva__io_identity *file) {
+  struct eva__io_identity now;
+
+  /* Hooks may have descriptors that the kernel does not know.  */
+  if (!file->dev && !file->ino) return true;
+  return identify (fd, &now) && now.dev == file->dev && now.ino == file->ino;
+}
+
 void
 eva__io_channel_init (struct eva__io_channel *ch, const struct eva__io_sys *sys, assuan_fd_t in_fd,
                       assuan_fd_t out_fd, bool pass_fds) {
@@ -54,12 +74,22 @@ eva__io_channel_init (struct eva__io_channel *ch, const struct eva__io_sys *sys,
   ch->sys = sys;
   ch->in_fd = in_fd;
   ch->out_fd = out_fd;
+  ch->in_file = ch->out_file = (struct eva__io_identity){ 0 };
+  identify (in_fd, &ch->in_file);
+  identify (out_fd, &ch->out_file);
   ch->is_socket = in_fd == out_fd && socket_domain (in_fd, &domain);
   ch->passes_fds = pass_fds && ch->is_socket && domain == AF_UNIX;
 }
 
 void
+eva__io_channel_check (struct eva__io_channel *ch) {
+  if (!is_same_file (ch->in_fd, &ch->in_file)) ch->in_fd = ASSUAN_INVALID_FD;
+  if (!is_same_file (ch->out_fd, &ch->out_file)) ch->out_fd = ASSUAN_INVALID_FD;
+}
+
+void
 eva__io_channel_close (struct eva__io_channel *ch) {
+  eva__io_channel_check (ch);
   eva__io_sys_close (ch->sys, ch->in_fd);
   if (ch->out_fd != ch->in_fd) eva__io_sys_close (ch->sys, ch->out_fd);
   ch->in_fd = ch->out_fd = ASSUAN_INVALID_FD;
@@ -128,8 +158,8 @@ read_message (struct eva__io_channel *ch, struct iovec *iov, int flags, struct e
   ssize_t n;
 
   if (fds) {
-    /* A hook that does not touch it leaves an empty message.  */
-    memset (&control, 0, sizeof control.align);
+    /* A hook may claim more than it wrote: what it did not touch must not look like a message.  */
+    if (ch->sys->hooks.recvmsg != __assuan_recvmsg) memset (&control, 0, sizeof control);
     msg.msg_control = &control;
     msg.msg_controllen = sizeof control;
   }

@@ -13,17 +13,25 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 
 /* The most descriptors that one message can carry (Linux: SCM_MAX_FD).  */
 #define EVA__IO_MAX_FDS 253
+
+/* Which file a descriptor meant when it was given to us.  */
+struct eva__io_identity {
+  dev_t dev;
+  ino_t ino;
+};
 
 struct eva__io_channel {
   const struct eva__io_sys *sys;
   assuan_fd_t in_fd;  /* ASSUAN_INVALID_FD if closed */
   assuan_fd_t out_fd; /* the same as in_fd for a socket */
   bool is_socket;     /* one socket for both directions */
-  bool passes_fds;    /* uses recvmsg and sendmsg */
+  struct eva__io_identity in_file, out_file;
+  bool passes_fds; /* uses recvmsg and sendmsg */
 };
 
 /* The descriptors of one message.  All are close-on-exec and the caller's.  */
@@ -39,7 +47,11 @@ struct eva__io_fds {
 void eva__io_channel_init (struct eva__io_channel *ch, const struct eva__io_sys *sys,
                            assuan_fd_t in_fd, assuan_fd_t out_fd, bool pass_fds);
 
-/* Closes both descriptors, once if they are the same.  */
+/* Forgets descriptors that are no longer what they were: a program may close them itself, and the
+   number may by now belong to another connection, which must neither be written to nor closed.  */
+void eva__io_channel_check (struct eva__io_channel *ch);
+
+/* Closes both descriptors, if they are still what they were, once if they are the same.  */
 void eva__io_channel_close (struct eva__io_channel *ch);
 
 /* One read of at most LEN octets into BUF.  FDS, which may be NULL, gets the descriptors that came
