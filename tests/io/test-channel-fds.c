@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-channel-fds.c - descriptors that come with octets: how many, with which octet,
+   close-on-exec, and what is done about messages that are not well-formed.  */
+
+#include "fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "io/channel.h"
+
+static struct eva__io_sys sys;
+
+/* Two channels that pass descriptors to each other.  */
+struct link {
+  struct eva__io_channel a, b;
+};
+
+static void
+link_up (struct link *link) {
+  int fd[2];
+
+  eva__io_sys_init (&sys, NULL, NULL);
+  make_socketpair (fd);
+  eva__io_channel_init (&link->a, &sys, fd[0], fd[0], true);
+  eva__io_channel_init (&link->b, &sys, fd[1], fd[1], true);
+}
+
+static void
+link_down (struct link *link) {
+  eva__io_channel_close (&link->a);
+  eva__io_channel_close (&link->b);
+}
+
+static ssize_t
+say_with (struct eva__io_channel *ch, const char *text, const int *fds, size_t n_fds) {
+  struct iovec iov = { .iov_base = (char *) (uintptr_t) text, .iov_len = strlen (text) };
+
+  return eva__io_channel_write (ch, &iov, 1, fds, n_fds, true);
+}
+
+static void
+close_all (const struct eva__io_fds *fds) {
+  for (size_t i = 0; i < fds->n; i++)
+    close (fds->fd[i]);
+}
+
+/* Returns true if A and B are the same file.  */
+static bool
+is_same_file (int a, int b) {
+  struct stat sa, sb;
+
+  assert_int_equal (fstat (a, &sa), 0);
+  assert_int_equal (fstat (b, &sb), 0);
+  return sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+}
+
+static void
+test_one (void **state) {
+  struct eva__io_fds fds;
+  struct link link;
+  char buf[8];
+  int fd[2];
+
+  (void) state;
+  for (int wait = 0; wait < 2; wait++) {
+    link_up (&link);
+    make_pipe (fd);
+    fcntl (fd[0], F_SETFD, 0);
+    assert_int_equal (say_with (&link.a, "take", fd, 1), 4);
+    assert_int_equal (eva__io_channel_read (&link.b, buf, sizeof buf, wait, &fds), 4);
+    assert_int_equal (fds.n, 1);
+    assert_false (fds.truncated);
+    assert_true (is_cloexec (fds.fd[0]));
+    assert_true (is_same_file (fds.fd[0], fd[0]));
+    close_all (&fds);
+    /* The next octets come alone.  */
+    assert_int_equal (say_with (&link.a, "none", NULL, 0), 4);
+    assert_int_equal (eva__io_channel_read (&link.b, buf, sizeof buf, wait, &fds), 4);
+    assert_int_equal (fds.n, 0);
+    close (fd[0]);
+    close (fd[1]);
+    link_down (&link);
+  }
+}
+
+/* As many as the kernel carries, in order.  */
+static void
+test_full_message (void **state) {
+  struct eva__io_fds fds;
+  struct link link;
+  int fd[2], many[EVA__IO_MAX_FDS + 1];
+  char buf[8];
+
+  (void) state;
+  link_up (&link);
+  make_pipe (fd);
+  for (size_t i = 0; i <= EVA__IO_MAX_FDS; i++)
+    many[i] = fd[i & 1];
+  assert_fails (say_with (&link.a, "x", many, EVA__IO_MAX_FDS + 1), EINVAL);
+  assert_int_equal (say_with (&link.a, "take", many, EVA__IO_MAX_FDS), 4);
+  assert_int_equal (eva__io_channel_read (&link.b, buf, sizeof buf, true, &fds), 4);
+  assert_int_equal (fds.n, EVA__IO_MAX_FDS);
+  assert_false (fds.truncated);
+  for (size_t i = 0; i < fds.n; i++) {
+    assert_true (is_cloexec (fds.fd[i]));
+    assert_true (is_same_file (fds.fd[i], fd[0]));
+    /* Which end it is shows in the access mode.  */
+    assert_int_equal (fcntl (fds.fd[i], F_GETFL) & O_ACCMODE, i & 1 ? O_WRONLY : O_RDONLY);
+  }
+  close_all (&fds);
+  close (fd[0]);
+  close (fd[1]);
+  link_down (&link);
+}
+
+/* Descriptors of two messages do not come in one read.  */
+static void
+test_two_messages (void **state) {
+  struct eva__io_fds fds;
+  struct link link;
+  char buf[16];
+  int fd[2];
+
+  (void) state;
+  link_up (&link);
+  make_pipe (fd);
+  assert_int_equal (say_with (&link.a, "one ", fd, 1), 4);
+  assert_int_equal (say_with (&link.a, "two ", fd, 2), 4);
+  assert_int_equal (eva__io_channel_read (&link.b, buf, sizeof buf, true, &fds), 4);
+  assert_int_equal (fds.n, 1);
+  close_all (&fds);
+  assert_int_equal (eva__io_channel_read (&link.b, buf, sizeof buf, true, &fds), 4);
+  assert_memory_equal (buf, "two ", 4);
+  assert_int_equal (fds.n, 2);
+  close_all (&fds);
+  close (fd[0]);
+  close (fd[1]);
+  link_down (&link);
+}
+
+/* Who does not ask for descriptors does not get them, nor keeps them open.  */
+static void
+test_unwanted (void **state) {
+  struct eva__io_channel plain;
+  struct link link;
+  char buf[8];
+  int fd[2];
+
+  (void) state;
+  link_up (&link);
+  eva__io_channel_init (&plain, &sys, link.b.in_fd, link.b.in_fd, false);
+  make_pipe (fd);
+  for (int i = 0; i < 2; i++) {
+    int n = count_fds ();
+    assert_int_equal (say_with (&link.a, "take", fd, 2), 4);
+    assert_int_equal (eva__io_channel_read (i ? &plain : &link.b, buf, sizeof buf, true, NULL), 4);
+    assert_memory_equal (buf, "take", 4);
+    assert_int_equal (count_fds (), n);
+  }
+  close (fd[0]);
+  close (fd[1]);
+  link_down (&link);
+}
+
+static void
+test_cannot_pass (void **state) {
+  struct eva__io_channel plain;
+  struct link link;
+  int fd[2];
+
+  (void) state;
+  link_up (&link);
+  make_pipe (fd);
+  eva__io_channel_init (&plain, &sys, fd[0], fd[1], true);
+  assert_fails (say_with (&plain, "take", fd, 1), EOPNOTSUPP);
+  eva__io_channel_init (&plain, &sys, link.a.in_fd, link.a.in_fd, false);
+  assert_fails (say_with (&plain, "take", fd, 1), EOPNOTSUPP);
+  /* A descriptor needs an octet to ride on; without one it would get lost.  */
+  assert_fails (say_with (&link.a, "", fd, 1), EINVAL);
+  close (fd[0]);
+  close (fd[1]);
+  link_down (&link);
+}
+
+/* No numbers left: what could be taken is taken, and it is told that some are missing.  */
+static void
+test_out_of_numbers (void **state) {
+  struct eva__io_fds fds;
+  struct rlimit old, low;
+  struct link link;
+  int fd[2], many[8];
+  char buf[8];
+
+  (void) state;
+  link_up (&link);
+  make_pipe (fd);
+  for (size_t i = 0; i < 8; i++)
+    many[i] = fd[0];
+  assert_int_equal (say_with (&link.a, "take", many, 8), 4);
+  assert_int_equal (getrlimit (RLIMIT_NOFILE, &old), 0);
+  low = old;
+  /* The next free number is the highest so far plus one, if there are no gaps: leave room for one
+     or a few.  */
+  many[0] = dup (fd[0]);
+  low.rlim_cur = (rlim_t) many[0] + 2;
+  close (many[0]);
+  assert_int_equal (setrlimit (RLIMIT_NOFILE, &low), 0);
+  assert_int_equal (eva__io_channel_read (&link.b, buf, sizeof buf, true, &fds), 4);
+  assert_int_equal (setrlimit (RLIMIT_NOFILE, &old), 0);
+  assert_memory_equal (buf, "take", 4);
+  assert_true (fds.truncated);
+  assert_in_range (fds.n, 1, 7);
+  close_all (&fds);
+  close (fd[0]);
+  close (fd[1]);
+  link_down (&link);
+}
+
+/* --- Messages from a hook --------------------------------------------------------------------- */
+
+/* What the hook puts into the message.  */
+static struct {
+  unsigned char control[256];
+  size_t controllen; /* told; may be a lie */
+  size_t filled;
+} forged;
+
+static int
+forge_recvmsg (assuan_context_t ctx, assuan_fd_t fd, assuan_msghdr_t msg, int flags) {
+  (void) ctx;
+  (void) flags;
+  if (msg->msg_control) memcpy (msg->msg_control, forged.control, forged.filled);
+  msg->msg_controllen = forged.controllen;
+  msg->msg_flags = 0;
+  return (int) read (fd, msg->msg_iov->iov_base, msg->msg_iov->iov_len);
+}
+
+/* Appends a control message with LEN octets of DATA and a length that is off by LIE.  */
+static void
+forge (int level, int type, const void *data, size_t len, long lie) {
+  struct cmsghdr head = { .cmsg_level = level, .cmsg_type = type };
+
+  head.cmsg_len = (size_t) ((long) CMSG_LEN (len) + lie);
+  memcpy (forged.control + forged.filled, &head, sizeof head);
+  if (len) memcpy (forged.control + forged.filled + CMSG_LEN (0), data, len);
+  forged.filled += CMSG_SPACE (len);
+  forged.controllen = forged.filled;
+}
+
+/* Reads one message with what was forged; returns the number of descriptors.  */
+static size_t
+read_forged (struct eva__io_fds *fds) {
+  struct assuan_system_hooks hooks = *eva__io_sys_default ();
+  struct eva__io_channel ch;
+  int fd[2];
+  char buf[8];
+
+  hooks.recvmsg = forge_recvmsg;
+  eva__io_sys_init (&sys, NULL, &hooks);
+  make_socketpair (fd);
+  eva__io_channel_init (&ch, &sys, fd[0], fd[0], true);
+  write_all (fd[1], "x", 1);
+  assert_int_equal (eva__io_channel_read (&ch, buf, sizeof buf, true, fds), 1);
+  close (fd[1]);
+  eva__io_channel_close (&ch);
+  memset (&forged, 0, sizeof forged);
+  return fds->n;
+}
+
+/* The program's hook received without close-on-exec, with other messages before and between.  */
+static void
+test_hook_gets_cloexec (void **state) {
+  struct eva__io_fds fds;
+  int a = dup (0), b[2] = { dup (0), dup (0) };
+  char other[13] = "";
+
+  (void) state;
+  fcntl (a, F_SETFD, 0);
+  forge (SOL_SOCKET, SCM_CREDENTIALS, other, sizeof other, 0);
+  forge (SOL_SOCKET, SCM_RIGHTS, &a, sizeof a, 0);
+  forge (SOL_SOCKET + 1, SCM_RIGHTS, other, sizeof other, 0);
+  forge (SOL_SOCKET, SCM_RIGHTS, b, sizeof b, 0);
+  assert_int_equal (read_forged (&fds), 3);
+  assert_int_equal (fds.fd[0], a);
+  assert_int_equal (fds.fd[1], b[0]);
+  assert_int_equal (fds.fd[2], b[1]);
+  for (size_t i = 0; i < 3; i++)
+    assert_true (is_cloexec (fds.fd[i]));
+  close_all (&fds);
+}
+
+/* Lengths that are too short, too long, or beyond everything: what stands before them counts,
+   nothing else is read.  */
+static void
+test_malformed (void **state) {
+  static const long lies[] = { -17, -16, -5, 5, 100, 100000, -1000 };
+  struct eva__io_fds fds;
+  int fd = 0;
+
+  (void) state;
+  for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+    forge (SOL_SOCKET, SCM_RIGHTS, &fd, 0, 0);
+    forge (SOL_SOCKET, SCM_RIGHTS, &fd, 0, lies[i]);
+    forged.controllen = forged.filled;
+    assert_int_equal (read_forged (&fds), 0);
+  }
+  for (size_t len = 0; len < sizeof (struct cmsghdr) + sizeof fd; len++) {
+    forge (SOL_SOCKET, SCM_RIGHTS, &fd, sizeof fd, 0);
+    forged.controllen = len;
+    assert_int_equal (read_forged (&fds), 0);
+  }
+  /* A whole one and half a number.  */
+  fd = dup (0);
+  forge (SOL_SOCKET, SCM_RIGHTS, &fd, sizeof fd, 2);
+  assert_int_equal (read_forged (&fds), 1);
+  close_all (&fds);
+}
+
+/* A hook that claims more than the buffer holds.  */
+static void
+test_oversized (void **state) {
+  struct eva__io_fds fds;
+  int fd = dup (0);
+
+  (void) state;
+  forge (SOL_SOCKET, SCM_RIGHTS, &fd, sizeof fd, 0);
+  forged.controllen = 1u << 20;
+  assert_int_equal (read_forged (&fds), 1);
+  close_all (&fds);
+  forge (SOL_SOCKET, SCM_RIGHTS, &fd, 0, (1l << 20));
+  forged.controllen = ~(size_t) 0;
+  assert_int_equal (read_forged (&fds), 0);
+}
+
+int
+main (void) {
+  const struct CMUnitTest tests[] = {
+    fixture_test (test_one),
+    fixture_test (test_full_message),
+    fixture_test (test_two_messages),
+    fixture_test (test_unwanted),
+    fixture_test (test_cannot_pass),
+    fixture_test (test_out_of_numbers),
+    fixture_test (test_hook_gets_cloexec),
+    fixture_test (test_malformed),
+    fixture_test (test_oversized),
+  };
+
+  return cmocka_run_group_tests_name ("channel-fds", tests, NULL, NULL);
+}
