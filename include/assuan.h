@@ -516,8 +516,9 @@ gpg_error_t assuan_init_pipe_server (assuan_context_t ctx, assuan_fd_t filedes[2
 #define ASSUAN_SOCKET_SERVER_ACCEPTED  2 /* the descriptor is a connection, it does not listen */
 
 /* Make CTX a server on the socket LISTEN_FD; FLAGS are ASSUAN_SOCKET_SERVER_* bits.  With ACCEPTED,
-   LISTEN_FD is one connection, which CTX owns and closes.  Without, LISTEN_FD is a listening
-   socket, which stays the caller's, and assuan_accept waits there for each client.
+   LISTEN_FD is one connection, which CTX owns and closes from its opening on; until then it stays
+   the caller's.  Without, LISTEN_FD is a listening socket, which stays the caller's, and
+   assuan_accept waits there for each client.
    Returns 0; ENOMEM, and then LISTEN_FD stays the caller's.  From: outside. */
 gpg_error_t assuan_init_socket_server (assuan_context_t ctx, assuan_fd_t listen_fd,
                                        unsigned int flags);

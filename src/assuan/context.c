@@ -132,6 +132,9 @@ eva__ctx_leave (assuan_context_t ctx) {
 void
 eva__ctx_hang_up (assuan_context_t ctx) {
   if (ctx->conn) eva__io_channel_check (&ctx->channel);
+  /* A socket that was handed over but never opened is still the program's, as in libassuan.  */
+  if (ctx->kind == EVA__CTX_SERVER && !ctx->is_pipe && !ctx->opened)
+    ctx->channel.in_fd = ctx->channel.out_fd = ASSUAN_INVALID_FD;
   say_bye (ctx);
   eva__ctx_close_fds (ctx);
   eva__ctx_disconnect (ctx);

@@ -53,7 +53,8 @@ on_request (assuan_context_t ctx, const struct eva_event *ev) {
   command = eva__ctx_find_command (ctx, ev->word);
   if (!command) return eva__ctx_finish_command (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_UNKNOWN_CMD));
   err = ctx->notify.pre_cmd ? ctx->notify.pre_cmd (ctx, command->name) : 0;
-  if (ctx->released) return 0;
+  /* It may have released the context, or finished the command itself.  */
+  if (!eva__ctx_is_busy (ctx)) return 0;
   if (err) return eva__ctx_finish_command (ctx, err);
   return run_handler (ctx, command, ev->text);
 }
