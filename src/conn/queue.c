@@ -20,6 +20,7 @@ drop_head (struct eva__conn_queue *q, const struct eva_conn_config *config) {
   q->head = chunk->next;
   if (!q->head) q->tail = NULL;
   /* The octets were wiped as they were sent or removed; only the header is left.  */
+  eva__wire_wipe (chunk, sizeof *chunk);
   config->release (config->arg, chunk, EVA_OUTPUT_SIZE);
 }
 
