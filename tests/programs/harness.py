@@ -217,6 +217,13 @@ class Home:
 
     # Evidence
 
+    def is_reference(self):
+        """Whether the library under test is the system's own, to try the tests themselves on."""
+        asked = subprocess.run(["pkg-config", "--variable=libdir", "libassuan"], check=False,
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        path = os.path.join(asked.stdout.decode().strip(), SONAME)
+        return os.path.exists(path) and os.path.samefile(path, self.library)
+
     def mapped(self, pid):
         """Assert that the running process PID executes on the library under test."""
         try:

@@ -156,6 +156,17 @@ def _(home):
             check_signature(sign(agent, home.grip))
 
 
+@suite.test("PRESET_PASSPHRASE --inquire keeps its arguments whatever the length of the answer")
+def _(home):
+    if home.is_reference():
+        raise Skip("deviation: there the answer overwrites the arguments of the running command")
+    with connect(home) as agent:
+        for n in 1, 10, 30, 100, 200:
+            agent.command("PRESET_PASSPHRASE --inquire test:%d -1" % n, PASSPHRASE=b"%" * n).ok()
+            got = agent.command("GET_PASSPHRASE --data --no-ask test:%d X X X" % n).ok().text
+            expect(got == "%" * n, "%d: another passphrase" % n)
+
+
 @suite.test("a script creates a key from a file (/definqfile) and a variable (/definq)")
 def _(home):
     home.write("param", KEYPARAM)

@@ -3,6 +3,7 @@
 
 import re
 
+from dialogue import Dialogue
 from harness import TIMEOUT, Suite, expect, read_until
 
 UID = "Alice Example <alice@example.org>"
@@ -122,6 +123,29 @@ def _(home):
     forget(home)
     loopback(home, "--sign", data=TEXT).fails()
     loopback(home, "--sign", passphrase="new secret", data=TEXT).ok()
+
+
+@suite.test("gpg --server encrypts from and to inherited descriptors, and passed ones")
+def _(home):
+    server_command = ["gpg", "--trust-model", "always", "--server"]
+    home.write("text", TEXT)
+    for way in "inherited", "passed":
+        with open(home.path("text"), "rb") as text, open(home.path("sealed"), "wb") as sealed:
+            fds = {"INPUT": text.fileno(), "OUTPUT": sealed.fileno()}
+            if way == "inherited":
+                server = Dialogue.pipe(home, *server_command, pass_fds=fds.values())
+            else:
+                server = Dialogue.paired(home, *server_command)
+            with server:
+                home.mapped(server.child.pid)
+                server.commands("RECIPIENT " + UID)
+                for name, fd in fds.items():
+                    if way == "passed":
+                        server.send_fd(fd)
+                    server.commands(name + " FD" + ("=%d" % fd if way == "inherited" else ""))
+                server.commands("ENCRYPT")
+        opened = loopback(home, "--decrypt", home.path("sealed"), passphrase="new secret").ok()
+        expect(opened.out == TEXT, "the text changed", way)
 
 
 @suite.test("gpg works with an agent that it starts by itself")
