@@ -70,9 +70,6 @@ give (void *arg, size_t len) {
   return ptr;
 }
 
-/* An output buffer begins with a header of counters and pointers, which may stay.  */
-#define HEADER_LEN 32
-
 /* Memory was given zeroed, so what is not zero when it comes back was not wiped.  */
 static void
 take_back (void *arg, void *ptr, size_t len) {
@@ -81,7 +78,7 @@ take_back (void *arg, void *ptr, size_t len) {
 
   CHECK (r->n_live);
   r->n_live--;
-  for (size_t i = len == EVA_OUTPUT_SIZE ? HEADER_LEN : 0; i < len; i++)
+  for (size_t i = 0; i < len; i++)
     CHECK (!octets[i]);
   free (ptr);
 }
@@ -114,6 +111,9 @@ feed_fd (struct run *r) {
   int rc = eva_conn_fed_fd (r->conn, (int) r->n_fed);
   CHECK (rc == 0 || rc == EVA_E_LIMIT || (rc == EVA_E_NOMEM && r->script->fails));
   CHECK (rc == 0 || r->script->fails || r->script->max_fds);
+  if (rc) return;
+  r->n_fds_held++;
+  CHECK (r->n_fds_held <= (r->script->max_fds ? r->script->max_fds : EVA_DEFAULT_MAX_FDS));
 }
 
 /* Returns how many octets to feed, of LEN that are possible.  */
@@ -191,6 +191,7 @@ take_fds (struct run *r, bool all_due) {
     CHECK ((size_t) fd < r->consumed_end);
     r->next_fd_at = (size_t) fd + 1;
     r->n_fds_taken++;
+    r->n_fds_held--;
   }
   if (!all_due || r->script->fails || r->script->max_fds) return;
   CHECK (find_fd (r, r->next_fd_at) >= r->consumed_end);
@@ -211,7 +212,28 @@ run_consumed (struct run *r, int rc, const struct eva_event *event) {
 
 /* --- Output ----------------------------------------------------------------------------------- */
 
-/* Discards the line that was shown last.  The line itself ends with this.  */
+/* Where the octet of descriptor N is, counted from 0, in the octets that leave.  */
+static size_t *
+fd_at (struct run *r, size_t n) {
+  return (size_t *) (void *) r->fds_at.data + n;
+}
+
+int
+run_send_fd (struct run *r) {
+  size_t max = r->script->max_fds ? r->script->max_fds : EVA_DEFAULT_MAX_FDS;
+  int rc = eva_conn_send_fd (r->conn, (int) r->n_fds_queued + 1);
+  size_t at = r->sent.len + eva_conn_output_len (r->conn);
+
+  CHECK (rc == 0 || rc == EVA_E_LIMIT || (rc == EVA_E_NOMEM && r->script->fails));
+  if (rc) return rc;
+  octets_add (&r->fds_at, &at, sizeof at);
+  r->n_fds_queued++;
+  CHECK (r->n_fds_queued - r->n_fds_left <= max);
+  return 0;
+}
+
+/* Discards the line of LEN octets that was shown last: only once, and what comes behind moves
+   up.  */
 static void
 discard (struct run *r, size_t len) {
   size_t before = eva_conn_output_len (r->conn);
@@ -220,6 +242,8 @@ discard (struct run *r, size_t len) {
   CHECK (eva_conn_output_len (r->conn) == before - len - 1);
   eva_conn_discard (r->conn);
   CHECK (eva_conn_output_len (r->conn) == before - len - 1);
+  for (size_t i = r->n_fds_left; i < r->n_fds_queued; i++)
+    if (*fd_at (r, i) > r->shown.len) *fd_at (r, i) -= len + 1;
 }
 
 void
@@ -239,17 +263,22 @@ run_inspect (struct run *r) {
   }
 }
 
-/* Looks at the descriptors that leave next and returns their number.  They are numbered in
-   order.  */
-static int
-look_at_fds (struct run *r) {
+/* Looks at the descriptors that leave next, if LENT octets do, and returns their number.  They are
+   numbered in order, and nothing is lent beyond the octet of the one after them.  */
+static size_t
+look_at_fds (struct run *r, size_t lent) {
   int fds[MAX_FDS];
   size_t n = eva_conn_output_fds (r->conn, fds, MAX_FDS);
+  size_t next = r->n_fds_left + n;
 
-  for (size_t i = 0; i < n; i++)
-    CHECK (fds[i] == r->n_fds_left + 1 + (int) i);
+  for (size_t i = 0; i < n; i++) {
+    CHECK ((size_t) fds[i] == r->n_fds_left + 1 + i);
+    CHECK (*fd_at (r, r->n_fds_left + i) == r->sent.len);
+  }
   if (n) CHECK (eva_conn_output_fds (r->conn, fds, 1) == 1);
-  return (int) n;
+  if (next < r->n_fds_queued) CHECK (*fd_at (r, next) >= r->sent.len + lent);
+  if (next < r->n_fds_queued) CHECK (*fd_at (r, next) > r->sent.len);
+  return n;
 }
 
 void
@@ -266,9 +295,9 @@ run_send (struct run *r, size_t n_iov, size_t part) {
   }
   CHECK (total <= eva_conn_output_len (r->conn));
 
+  size_t n_fds = look_at_fds (r, total);
   size_t rest = total * part / 16;
   total = rest;
-  int n_fds = look_at_fds (r);
   for (size_t i = 0; i < n && rest; i++) {
     size_t len = iov[i].iov_len < rest ? iov[i].iov_len : rest;
     octets_add (&r->sent, iov[i].iov_base, len);
@@ -316,8 +345,10 @@ static void
 take_output_fds (struct run *r) {
   int fd;
 
-  while (eva_conn_take_output_fd (r->conn, &fd))
-    CHECK (fd == ++r->n_fds_left);
+  while (eva_conn_take_output_fd (r->conn, &fd)) {
+    CHECK (*fd_at (r, r->n_fds_left) == r->sent.len);
+    CHECK ((size_t) fd == ++r->n_fds_left);
+  }
   CHECK (r->n_fds_left == r->n_fds_queued);
 }
 
@@ -366,10 +397,16 @@ run_deinit (struct run *r) {
 
   /* At rest: nothing is held but the eva_conn itself.  */
   CHECK (r->n_live == 1);
+  run_abandon (r);
+}
+
+void
+run_abandon (struct run *r) {
   eva_conn_free (r->conn);
   CHECK (r->n_live == 0);
   octets_free (&r->log);
   octets_free (&r->sent);
   octets_free (&r->shown);
   octets_free (&r->data);
+  octets_free (&r->fds_at);
 }

@@ -59,22 +59,27 @@ struct run {
   size_t n_fds_in;     /* fed, or tried to: descriptor N comes with the Nth & */
   size_t next_fd_at;   /* where to look for the next & that the eva_conn may give out */
   size_t n_fds_taken;
+  size_t n_fds_held; /* fed and not yet taken */
   size_t inquiry_max;
   size_t inquiry_len;
 
   /* Output.  */
   struct octets log;
-  struct octets sent;  /* what left */
-  struct octets shown; /* what was inspected and not discarded, with line ends */
-  struct octets data;  /* what was handed to eva_conn_data and taken */
-  int n_fds_queued;    /* descriptors handed in: 1, 2, ... */
-  int n_fds_left;      /* of them, those that left or came back */
+  struct octets sent;   /* what left */
+  struct octets shown;  /* what was inspected and not discarded, with line ends */
+  struct octets data;   /* what was handed to eva_conn_data and taken */
+  struct octets fds_at; /* for each descriptor handed in, a size_t: where its octet is in sent */
+  size_t n_fds_queued;  /* descriptors handed in: 1, 2, ... */
+  size_t n_fds_left;    /* of them, those that left or came back */
 };
 
 void run_init (struct run *r, const struct script *script, bool in_pieces);
 
 /* Checks that all was used up and nothing is owned any more, and releases the eva_conn.  */
 void run_deinit (struct run *r);
+
+/* Releases the eva_conn as it is.  */
+void run_abandon (struct run *r);
 
 /* Writes something to the log.  */
 void run_log (struct run *r, const char *what, long value);
@@ -89,7 +94,21 @@ bool run_feed (struct run *r);
    right ones.  */
 void run_consumed (struct run *r, int rc, const struct eva_event *event);
 
-/* Looks at the lines that were queued since the last time, if the script wants that.  */
+/* As eva_conn_next, and checks that a server that is busy keeps its requests waiting.  */
+int run_next (struct run *r, struct eva_event *event);
+
+/* Checks that EVENT, which came just now, is one that the role can have, and says what the next
+   line of the input says. In conn-event.c, as the next one.  */
+void run_check_event (struct run *r, const struct eva_event *event);
+
+/* Checks that LINE is the next line of the input.  */
+void run_check_line (struct run *r, const char *line, size_t len);
+
+/* Queues a descriptor, and returns the result.  */
+int run_send_fd (struct run *r);
+
+/* Looks at the lines that were queued since the last time, if the script wants that, and discards
+   those that begin with "# drop".  */
 void run_inspect (struct run *r);
 
 /* Sends PART 16ths of what is lent in up to N_IOV pieces.  */
