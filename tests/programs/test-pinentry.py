@@ -62,6 +62,9 @@ def check_questions(home, program):
         expect(reply.text == "open 100%", "another passphrase: " + reply.text)
         expect("magic word" in person.terminal.screen, "the text is not shown")
         expect("open" not in person.terminal.screen, "the passphrase is shown")
+        # A long one needs several data lines, and room in the small pool of locked memory that
+        # the library's buffers come from too.
+        expect(ask("GETPIN", ["Word:"], "%" * 900 + "\r").ok().text == "%" * 900, "cut")
         ask("GETPIN", ["Word:"], CANCEL_PIN[program]).error(CANCELED)
         server.commands("SETDESC Really?", "SETOK _Yes", "SETNOTOK _No", "SETCANCEL _Cancel")
         last = ["Really?", "]? " if program == "pinentry-tty" else "<Cancel>"]
