@@ -93,7 +93,7 @@ assuan_sock_get_flag (assuan_fd_t sockfd, const char *name, int *r_value) {
   unsigned short port = proxy_of_flag (name);
 
   (void) sockfd;
-  if (!port && strcmp (name, "cygwin")) return fail (EINVAL);
+  if (!port && strcmp (name, "cygwin") != 0) return fail (EINVAL);
   *r_value = port && port == eva__io_address_get_proxy ();
   return 0;
 }

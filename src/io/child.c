@@ -189,8 +189,11 @@ struct line {
 /* Adds at most MAX octets of TEXT, without such as would end the line.  */
 static void
 add_text (struct line *line, const char *text, size_t max) {
-  for (; *text && max-- && line->len < sizeof line->text; text++)
-    line->text[line->len++] = (unsigned char) *text < ' ' ? '?' : *text;
+  for (; *text && max-- && line->len < sizeof line->text; text++) {
+    bool is_control = *text > 0 && *text < ' ';
+    line->text[line->len++] = *text;
+    if (is_control) line->text[line->len - 1] = '?';
+  }
 }
 
 static void

@@ -76,7 +76,7 @@ eva__io_redirect_parse (const char *text, size_t len, char *(*lookup) (const cha
                         char *ret_name, size_t size) {
   struct name name = { .lookup = lookup, .text = ret_name, .size = size };
 
-  if (len > EVA__IO_REDIRECT_MAX || len < MAGIC_LEN + 2 || memcmp (text, MAGIC, MAGIC_LEN))
+  if (len > EVA__IO_REDIRECT_MAX || len < MAGIC_LEN + 2 || memcmp (text, MAGIC, MAGIC_LEN) != 0)
     return 0;
   text += MAGIC_LEN;
   len -= MAGIC_LEN + 1;

@@ -110,7 +110,7 @@ run (struct eva__io_spawn *how, struct result *r) {
 }
 
 /* Asserts that line LINE, without LF, is in the report.  */
-static void
+__attribute__ ((format (printf, 2, 3))) static void
 assert_line (const struct result *r, const char *format, ...) {
   char line[200];
   va_list ap;
