@@ -43,10 +43,14 @@ extern "C" {
 /* Octets of an input buffer: what one read can bring at the most.  */
 #define EVA_INPUT_SIZE 16384
 
-/* Octets of an output buffer, of which there are as many as the queued lines need.  These two
-   lengths are all that an eva_conn asks its allocator for while it works, queues of
-   descriptors aside: an owner can keep a pool.  */
-#define EVA_OUTPUT_SIZE 8192
+/* Octets of an output buffer, of which there are as many as the queued lines need.  */
+#define EVA_OUTPUT_SIZE 16384
+
+/* Octets of the first output buffer, and of every buffer where the allocator has no more: some
+   programs hand in one with few kilobytes of locked memory.  Queues of descriptors aside, these
+   lengths are all that an eva_conn asks its allocator for while it works: an owner can keep a
+   pool.  */
+#define EVA_SMALL_SIZE 2048
 
 /* Default of eva_conn_config.max_output_len: the octets that may wait to be sent.  */
 #define EVA_DEFAULT_MAX_OUTPUT ((size_t) 4 << 20)
@@ -74,11 +78,11 @@ enum eva_role { EVA_ROLE_SERVER, EVA_ROLE_CLIENT };
    COMMAND to INQUIRY and back for each inquiry.  A client goes GREETING, IDLE, then PENDING
    and back, with ANSWERING while the server waits for inquired data.  */
 enum eva_conn_state {
-  EVA_STATE_GREETING, /* server: greeting not yet said.  client: not yet heard */
-  EVA_STATE_IDLE,     /* no command under way */
-  EVA_STATE_COMMAND,  /* server: a command was handed out and has no OK or ERR yet */
-  EVA_STATE_INQUIRY,  /* server: an inquiry was sent, its data come */
-  EVA_STATE_OVERFLOW, /* server: the inquiry's data were too long, the rest is swallowed */
+  EVA_STATE_GREETING,  /* server: greeting not yet said.  client: not yet heard */
+  EVA_STATE_IDLE,      /* no command under way */
+  EVA_STATE_COMMAND,   /* server: a command was handed out and has no OK or ERR yet */
+  EVA_STATE_INQUIRY,   /* server: an inquiry was sent, its data come */
+  EVA_STATE_OVERFLOW,  /* server: the inquiry's data were too long, the rest is swallowed */
   EVA_STATE_STRAGGLER, /* server: the command ended before the client's END or CAN */
   EVA_STATE_PENDING,   /* client: a command was sent and has no OK or ERR yet */
   EVA_STATE_ANSWERING, /* client: the server inquires; data, END or CAN are due */
@@ -94,14 +98,14 @@ enum eva_event_type {
   EVA_EVENT_END,         /* server: end of an inquiry's data.  client: a bare END between data */
   EVA_EVENT_CANCEL,      /* server: the client cancels the inquiry */
   EVA_EVENT_OVERFLOW,    /* server, once: the inquiry's data are over its limit */
-  EVA_EVENT_UNEXPECTED, /* server: in an inquiry came something else.  text: the line */
-  EVA_EVENT_OK,         /* client: success, of the greeting too.  text: what follows OK */
-  EVA_EVENT_ERR,        /* client: failure.  code: the number, text: what follows it */
-  EVA_EVENT_STATUS,     /* client: text: keyword and text, word: the keyword */
-  EVA_EVENT_INQUIRE,    /* client: text: keyword and parameters, word: the keyword */
-  EVA_EVENT_COMMENT,    /* client: text: the whole line with its # */
-  EVA_EVENT_SKIPPED,    /* both: a line that says nothing here.  text: the line */
-  EVA_EVENT_EOF         /* both, once: the peer will send nothing more */
+  EVA_EVENT_UNEXPECTED,  /* server: in an inquiry came something else.  text: the line */
+  EVA_EVENT_OK,          /* client: success, of the greeting too.  text: what follows OK */
+  EVA_EVENT_ERR,         /* client: failure.  code: the number, text: what follows it */
+  EVA_EVENT_STATUS,      /* client: text: keyword and text, word: the keyword */
+  EVA_EVENT_INQUIRE,     /* client: text: keyword and parameters, word: the keyword */
+  EVA_EVENT_COMMENT,     /* client: text: the whole line with its # */
+  EVA_EVENT_SKIPPED,     /* both: a line that says nothing here.  text: the line */
+  EVA_EVENT_EOF          /* both, once: the peer will send nothing more */
 };
 
 /* An event.  word and text point into the input buffer: writable, valid until the next call

@@ -5,7 +5,6 @@
    everything that comes is read by eva__ctx_read.  Blocking calls are loops around these two.  */
 
 #include "assuan/context.h"
-#include "conn/queue.h"
 
 #include <errno.h>
 
@@ -15,15 +14,21 @@
 /* --- Memory of the eva_conn ------------------------------------------------------------------- */
 
 /* A connection gives its buffers back whenever it is empty, which in a dialogue is after every
-   line.  They are kept here for the next one, so that commands need no allocation;
+   line.  One of each length is kept here for the next one, so that commands need no allocation;
    eva__ctx_leave lets go of them where connections are many.  */
+static void **
+find_spare (assuan_context_t ctx, size_t len) {
+  if (len == EVA_SMALL_SIZE) return &ctx->spare_small;
+  return len == EVA_INPUT_SIZE ? &ctx->spare_large : NULL;
+}
+
 static void *
 take_buffer (void *arg, size_t len) {
   assuan_context_t ctx = arg;
-  void **spare = len == EVA_INPUT_SIZE ? &ctx->spare_input : &ctx->spare_chunk;
-  void *buf = *spare;
+  void **spare = find_spare (ctx, len);
+  void *buf = spare ? *spare : NULL;
 
-  if (!buf || (len != EVA_INPUT_SIZE && len != EVA_OUTPUT_SIZE)) return eva__ctx_malloc (ctx, len);
+  if (!buf) return eva__ctx_malloc (ctx, len);
   *spare = NULL;
   return buf;
 }
@@ -31,10 +36,9 @@ take_buffer (void *arg, size_t len) {
 static void
 give_buffer (void *arg, void *ptr, size_t len) {
   assuan_context_t ctx = arg;
-  void **spare = len == EVA_INPUT_SIZE ? &ctx->spare_input : &ctx->spare_chunk;
+  void **spare = find_spare (ctx, len);
 
-  if (*spare || (ctx->is_external && !ctx->depth)
-      || (len != EVA_INPUT_SIZE && len != EVA_OUTPUT_SIZE))
+  if (!spare || *spare || (ctx->is_external && !ctx->depth))
     eva__ctx_free (ctx, ptr);
   else
     *spare = ptr;

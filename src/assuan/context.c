@@ -74,9 +74,9 @@ assuan_new (assuan_context_t *r_ctx) {
 
 static void
 drop_spares (assuan_context_t ctx) {
-  eva__ctx_free (ctx, ctx->spare_input);
-  eva__ctx_free (ctx, ctx->spare_chunk);
-  ctx->spare_input = ctx->spare_chunk = NULL;
+  eva__ctx_free (ctx, ctx->spare_large);
+  eva__ctx_free (ctx, ctx->spare_small);
+  ctx->spare_large = ctx->spare_small = NULL;
 }
 
 /* Waits for the child that serves CTX, so that it does not stay behind as a zombie.  */

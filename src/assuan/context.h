@@ -80,8 +80,8 @@ struct assuan_context_s {
   struct eva__io_channel channel;
   eva_conn *conn;          /* NULL if not connected */
   gpg_error_t write_error; /* the peer is known dead: every write says so */
-  void *spare_input;       /* buffers that the conn gave back, kept for the next octets */
-  void *spare_chunk;
+  void *spare_large;       /* buffers that the conn gave back, kept for the next octets */
+  void *spare_small;
   pid_t pid;     /* of the peer, or ASSUAN_INVALID_PID */
   bool is_child; /* pid is a process that we started and have to wait for */
   bool has_peercred;

@@ -7,19 +7,35 @@
    assuan_process_done, unless the command is built in.  */
 
 #include "assuan/context.h"
+#include "wire/wipe.h"
 
 #include <errno.h>
+#include <string.h>
 
-/* Runs COMMAND's handler.  In a blocking loop, and for a built-in command, its result ends the
-   command; else an error goes to the caller of assuan_process_next, and the command stays
-   open.  */
+/* Calls COMMAND's handler with a copy of its argument.  Handlers go on using it after an inquiry or
+   another nested read, whose lines take the place of the original; and it outlives a context that is
+   released meanwhile.  */
 static gpg_error_t
-run_handler (assuan_context_t ctx, const struct eva__command *command, char *line) {
+call_handler (assuan_context_t ctx, const struct eva__command *command,
+              const struct eva_event *ev) {
+  char line[EVA_LINE_SIZE];
+  gpg_error_t err;
+
+  memcpy (line, ev->text, ev->text_len + 1);
+  err = command->handler (ctx, line);
+  eva__wire_wipe (line, ev->text_len + 1);
+  return err;
+}
+
+/* Runs COMMAND.  In a blocking loop, and for a built-in command, the handler's result ends it; else an
+   error goes to the caller of assuan_process_next, and the command stays open.  */
+static gpg_error_t
+run_command (assuan_context_t ctx, const struct eva__command *command, const struct eva_event *ev) {
   bool finishes = command->is_builtin || !ctx->in_turn;
   gpg_error_t err;
 
   ctx->command = command;
-  err = command->handler (ctx, line);
+  err = call_handler (ctx, command, ev);
   if (!ctx->in_turn) ctx->command = NULL;
   /* A handler that inquires asynchronously, or called assuan_process_done, is not ended here.  */
   if (finishes && !(ctx->inquiry.open && !err) && eva__ctx_is_busy (ctx))
@@ -56,7 +72,7 @@ on_request (assuan_context_t ctx, const struct eva_event *ev) {
   /* It may have released the context, or finished the command itself.  */
   if (!eva__ctx_is_busy (ctx)) return 0;
   if (err) return eva__ctx_finish_command (ctx, err);
-  return run_handler (ctx, command, ev->text);
+  return run_command (ctx, command, ev);
 }
 
 /* A line that is no request is answered with an error.  An over-long one is a communication

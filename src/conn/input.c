@@ -44,19 +44,27 @@ rest (eva_conn *c) {
   c->in.skipping = skipping;
 }
 
+/* Gets an input buffer, a small one if there is no other.  Returns false if there is none.  */
+static bool
+take_buffer (eva_conn *c) {
+  size_t size = EVA_INPUT_SIZE;
+  char *base = eva__conn_alloc (&c->config, size);
+
+  if (!base) base = eva__conn_alloc (&c->config, size = EVA_SMALL_SIZE);
+  if (!base) return false;
+  c->in.base = base;
+  c->in.size = size;
+  return true;
+}
+
 void *
 eva_conn_inbuf (eva_conn *c, size_t *ret_len) {
   *ret_len = 0;
   end_loan (c);
   if (c->state == EVA_STATE_CLOSED || c->eof) return NULL;
-  if (!c->in.base) {
-    void *base = eva__conn_alloc (&c->config, EVA_INPUT_SIZE);
-    if (!base) {
-      *ret_len = EVA_INPUT_SIZE;
-      return NULL;
-    }
-    c->in.base = base;
-    c->in.size = EVA_INPUT_SIZE;
+  if (!c->in.base && !take_buffer (c)) {
+    *ret_len = EVA_SMALL_SIZE;
+    return NULL;
   }
   *ret_len = eva__wire_lines_room (&c->in);
   return *ret_len ? c->in.base + c->in.tail : NULL;

@@ -12,6 +12,7 @@
 static void
 drop_head (struct eva__conn_queue *q, const struct eva_conn_config *config) {
   struct eva__conn_chunk *chunk = q->head;
+  size_t size = chunk->size;
 
   if (q->shown_chunk == chunk) {
     q->shown_chunk = NULL;
@@ -22,7 +23,7 @@ drop_head (struct eva__conn_queue *q, const struct eva_conn_config *config) {
   /* The octets were wiped as they were sent or removed; only the header is left.  */
   eva__wire_wipe (chunk, sizeof *chunk);
   eva__wire_wipe (chunk, sizeof *chunk);
-  config->release (config->arg, chunk, EVA_OUTPUT_SIZE);
+  config->release (config->arg, chunk, size);
 }
 
 /* Gives back chunks at the head that have nothing left.  The last one goes only if no data
@@ -33,22 +34,33 @@ drop_empty (struct eva__conn_queue *q, const struct eva_conn_config *config) {
     drop_head (q, config);
 }
 
+/* Adds a chunk to the list.  Most replies fit in a small one; who says more gets large ones,
+   if there is memory.  */
+static struct eva__conn_chunk *
+add_chunk (struct eva__conn_queue *q, const struct eva_conn_config *config) {
+  size_t size = q->tail ? EVA_OUTPUT_SIZE : EVA_SMALL_SIZE;
+  struct eva__conn_chunk *chunk = eva__conn_alloc (config, size);
+
+  if (!chunk && size > EVA_SMALL_SIZE) chunk = eva__conn_alloc (config, size = EVA_SMALL_SIZE);
+  if (!chunk) return NULL;
+  *chunk = (struct eva__conn_chunk){ .size = size };
+  if (q->tail)
+    q->tail->next = chunk;
+  else
+    q->head = chunk;
+  q->tail = chunk;
+  return chunk;
+}
+
 int
 eva__conn_queue_reserve (struct eva__conn_queue *q, const struct eva_conn_config *config, size_t n,
                          char **ret_dst) {
   struct eva__conn_chunk *chunk = q->tail;
 
   if (q->len + q->open_len + n > config->max_output_len) return EVA_E_LIMIT;
-  if (!chunk || chunk->end + q->open_len + n > EVA__CONN_CHUNK_ROOM) {
-    chunk = eva__conn_alloc (config, EVA_OUTPUT_SIZE);
+  if (!chunk || chunk->end + q->open_len + n > eva__conn_chunk_room (chunk)) {
+    chunk = add_chunk (q, config);
     if (!chunk) return EVA_E_NOMEM;
-    chunk->next = NULL;
-    chunk->start = chunk->end = 0;
-    if (q->tail)
-      q->tail->next = chunk;
-    else
-      q->head = chunk;
-    q->tail = chunk;
   }
   *ret_dst = chunk->data + chunk->end + q->open_len;
   return 0;

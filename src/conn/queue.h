@@ -10,14 +10,20 @@
 
 #include "eva-conn.h"
 
-/* EVA_OUTPUT_SIZE octets with this header: eight long lines.  */
+/* EVA_SMALL_SIZE or EVA_OUTPUT_SIZE octets with this header.  */
 struct eva__conn_chunk {
   struct eva__conn_chunk *next;
+  size_t size;  /* with this header */
   size_t start; /* first octet not yet sent */
   size_t end;   /* behind the last whole line */
   char data[];
 };
-#define EVA__CONN_CHUNK_ROOM (EVA_OUTPUT_SIZE - sizeof (struct eva__conn_chunk))
+
+/* Octets of data in CHUNK.  */
+static inline size_t
+eva__conn_chunk_room (const struct eva__conn_chunk *chunk) {
+  return chunk->size - sizeof *chunk;
+}
 
 /* Zero-initialized it is empty and owns nothing.  */
 struct eva__conn_queue {
