@@ -116,12 +116,18 @@ eva_conn_peek (eva_conn *c, char **ret_line, size_t *ret_len) {
 int
 eva_conn_has_line (const eva_conn *c) {
   const struct eva__wire_lines *l = &c->in;
-  size_t at = l->found ? l->scan : l->head;
+  const char *end = l->base + l->tail;
+  const char *p;
 
-  if (!l->base) return 0;
+  if (!l->base || c->state == EVA_STATE_CLOSED) return 0;
   if (l->found && !c->lent) return 1;
-  if (c->lent) at++;
-  return memchr (l->base + at, '\n', l->tail - at) != NULL;
+  p = l->base + (c->lent ? l->scan + 1 : l->head);
+  if (l->skipping) {
+    /* The first LF ends what is left of a line that was reported already.  */
+    p = memchr (p, '\n', (size_t) (end - p));
+    if (!p++) return 0;
+  }
+  return memchr (p, '\n', (size_t) (end - p)) != NULL;
 }
 
 /* Nothing but the end of file is left: half a line before it is an error, told first.  */
