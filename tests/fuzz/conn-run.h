@@ -53,6 +53,7 @@ struct run {
 
   /* Input.  */
   size_t n_fed;
+  size_t n_pieces;
   bool eof_fed;
   bool eof_told;
   size_t consumed_end; /* where the last line that was handed out ends in the input */
