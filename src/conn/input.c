@@ -110,6 +110,7 @@ eva_conn_take_any_fd (eva_conn *c, int *ret_fd) {
 int
 eva_conn_peek (eva_conn *c, char **ret_line, size_t *ret_len) {
   end_loan (c);
+  if (c->state == EVA_STATE_CLOSED) return 0;
   return eva__wire_lines_peek (&c->in, ret_line, ret_len) == 1;
 }
 
@@ -146,6 +147,10 @@ eva_conn_next_line (eva_conn *c, char **ret_line, size_t *ret_len) {
   int rc;
 
   end_loan (c);
+  if (c->state == EVA_STATE_CLOSED) {
+    eva__conn_drop_input (c);
+    return 0;
+  }
   rc = eva__wire_lines_peek (&c->in, ret_line, ret_len);
   if (rc == 1) c->lent = true;
   if (rc < 0) eva__wire_lines_consume (&c->in);
@@ -372,7 +377,6 @@ on_line (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
 /* Returns true if lines have to wait: a server has not greeted yet, or is busy with a command.  */
 static bool
 holds_lines (const eva_conn *c) {
-  if (c->state == EVA_STATE_CLOSED) return true;
   if (c->config.role == EVA_ROLE_CLIENT) return false;
   return c->state == EVA_STATE_GREETING || c->state == EVA_STATE_COMMAND;
 }
@@ -393,6 +397,7 @@ eva_conn_next (eva_conn *c, struct eva_event *ret) {
   int rc;
 
   end_loan (c);
+  if (c->state == EVA_STATE_CLOSED) return eva_conn_next_line (c, &line, &len);
   rc = eva__wire_lines_peek (&c->in, NULL, NULL);
   if (rc && holds_lines (c)) return 0;
   if (rc < 0) on_long_line (c);
