@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* wire.c - how fast the escapes of data lines are, with SSE2 and without.
+
+   usage: wire list | NAME SECONDS          prints the rate, more is better; NAME-plain is the
+                                            same octet by octet  */
+
+#include "kit.h"
+
+#include "wire/escape.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MIB     ((double) (1 << 20))
+#define SRC_LEN ((size_t) 960) /* about a line of data */
+#define N_LINES 100
+
+/* What the octets look like: one in so many needs an escape.  */
+struct kind {
+  bool plain;
+  bool unescape;
+  size_t one_in; /* 0: none */
+};
+
+struct run {
+  const struct kind *kind;
+  char src[SRC_LEN];
+  char line[3 * SRC_LEN + 2];
+  size_t line_len;
+};
+
+static void
+escape_line (struct run *run) {
+  size_t used;
+  size_t size = sizeof run->line - 2;
+
+  run->line_len = run->kind->plain
+                      ? eva__wire_escape_plain (run->line, size, run->src, SRC_LEN, &used)
+                      : eva__wire_escape (run->line, size, run->src, SRC_LEN, &used);
+  if (used != SRC_LEN) die ("escape", "not all was used");
+}
+
+/* Works in place, so on a copy.  */
+static void
+unescape_line (struct run *run) {
+  char copy[sizeof run->line];
+  size_t len;
+  int rc;
+
+  memcpy (copy, run->line, run->line_len);
+  rc = run->kind->plain ? eva__wire_unescape_plain (copy, run->line_len, false, &len)
+                        : eva__wire_unescape (copy, run->line_len, false, &len);
+  if (rc || len != SRC_LEN) die ("unescape", "wrong length");
+}
+
+static void
+step (void *arg) {
+  struct run *run = arg;
+
+  for (int i = 0; i < N_LINES; i++)
+    if (run->kind->unescape)
+      unescape_line (run);
+    else
+      escape_line (run);
+}
+
+static struct rate
+run_escapes (double seconds, const void *arg) {
+  static struct run run;
+
+  run.kind = arg;
+  for (size_t i = 0; i < SRC_LEN; i++)
+    run.src[i] = run.kind->one_in && i % run.kind->one_in == 0 ? '%' : 'x';
+  escape_line (&run);
+  return measure (seconds, N_LINES * SRC_LEN / MIB, step, &run);
+}
+
+#define KIND(...)                                                                                  \
+  &(const struct kind) {                                                                           \
+    __VA_ARGS__                                                                                    \
+  }
+
+static const struct benchmark list[] = {
+  { "escape", "MiB/s", "escape, no octet needs it", "ours", run_escapes, KIND (false, false, 0) },
+  { "escape-plain", "MiB/s", "", "ours", run_escapes, KIND (true, false, 0) },
+  { "escape-random", "MiB/s", "  one in 85, as in random data", "ours", run_escapes,
+    KIND (false, false, 85) },
+  { "escape-random-plain", "MiB/s", "", "ours", run_escapes, KIND (true, false, 85) },
+  { "escape-all", "MiB/s", "  all", "ours", run_escapes, KIND (false, false, 1) },
+  { "escape-all-plain", "MiB/s", "", "ours", run_escapes, KIND (true, false, 1) },
+  { "unescape", "MiB/s", "unescape, no octet is escaped", "ours", run_escapes,
+    KIND (false, true, 0) },
+  { "unescape-plain", "MiB/s", "", "ours", run_escapes, KIND (true, true, 0) },
+  { "unescape-random", "MiB/s", "  one in 85", "ours", run_escapes, KIND (false, true, 85) },
+  { "unescape-random-plain", "MiB/s", "", "ours", run_escapes, KIND (true, true, 85) },
+  { "unescape-all", "MiB/s", "  all", "ours", run_escapes, KIND (false, true, 1) },
+  { "unescape-all-plain", "MiB/s", "", "ours", run_escapes, KIND (true, true, 1) },
+};
+
+int
+main (int argc, char **argv) {
+  return choose_benchmark (argc, argv, list, sizeof list / sizeof *list);
+}
