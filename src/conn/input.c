@@ -117,7 +117,7 @@ eva_conn_peek (eva_conn *c, char **ret_line, size_t *ret_len) {
 int
 eva_conn_has_line (const eva_conn *c) {
   const struct eva__wire_lines *l = &c->in;
-  const char *end = l->base + l->tail;
+  const char *end = l->base ? l->base + l->tail : NULL;
   const char *p;
 
   if (!l->base || c->state == EVA_STATE_CLOSED) return 0;
