@@ -36,8 +36,10 @@ eva__ctx_find_command (assuan_context_t ctx, const char *name) {
   struct eva__command *found = NULL;
 
   for (size_t i = 0; i < ctx->n_commands; i++) {
-    if (!strcmp (ctx->commands[i].name, name)) return &ctx->commands[i];
-    if (!found && same_name (ctx->commands[i].name, name)) found = &ctx->commands[i];
+    const char *known = ctx->commands[i].name;
+    if (lower (*known) != lower (*name)) continue; /* most are done with here */
+    if (!strcmp (known, name)) return &ctx->commands[i];
+    if (!found && same_name (known, name)) found = &ctx->commands[i];
   }
   return found;
 }
@@ -49,6 +51,7 @@ static struct eva__command *
 find_registered (assuan_context_t ctx, const char *name) {
   for (size_t i = 0; i < ctx->n_commands; i++) {
     const char *known = ctx->commands[i].name;
+    if (lower (*known) != lower (*name)) continue;
     if (!strcmp (known, name) || (same_name (known, name) && is_upper (known)))
       return &ctx->commands[i];
   }

@@ -14,34 +14,31 @@
 /* --- Memory of the eva_conn ------------------------------------------------------------------- */
 
 /* A connection gives its buffers back whenever it is empty, which in a dialogue is after every
-   line.  One of each length is kept here for the next one, so that commands need no allocation;
+   line.  Some of each length are kept here for the next one, so that commands need no allocation;
    eva__ctx_leave lets go of them where connections are many.  */
-static void **
-find_spare (assuan_context_t ctx, size_t len) {
-  if (len == EVA_SMALL_SIZE) return &ctx->spare_small;
-  return len == EVA_INPUT_SIZE ? &ctx->spare_large : NULL;
+static struct eva__spares *
+find_spares (assuan_context_t ctx, size_t len) {
+  if (len == EVA_SMALL_SIZE) return &ctx->small_spares;
+  return len == EVA_INPUT_SIZE ? &ctx->large_spares : NULL;
 }
 
 static void *
 take_buffer (void *arg, size_t len) {
   assuan_context_t ctx = arg;
-  void **spare = find_spare (ctx, len);
-  void *buf = spare ? *spare : NULL;
+  struct eva__spares *spares = find_spares (ctx, len);
 
-  if (!buf) return eva__ctx_malloc (ctx, len);
-  *spare = NULL;
-  return buf;
+  return spares && spares->n ? spares->buf[--spares->n] : eva__ctx_malloc (ctx, len);
 }
 
 static void
 give_buffer (void *arg, void *ptr, size_t len) {
   assuan_context_t ctx = arg;
-  void **spare = find_spare (ctx, len);
+  struct eva__spares *spares = find_spares (ctx, len);
 
-  if (!spare || *spare || (ctx->is_external && !ctx->depth))
+  if (!spares || spares->n == EVA__N_SPARES || (ctx->is_external && !ctx->depth))
     eva__ctx_free (ctx, ptr);
   else
-    *spare = ptr;
+    spares->buf[spares->n++] = ptr;
 }
 
 /* --- Life ------------------------------------------------------------------------------------- */

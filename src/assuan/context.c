@@ -74,9 +74,10 @@ assuan_new (assuan_context_t *r_ctx) {
 
 static void
 drop_spares (assuan_context_t ctx) {
-  eva__ctx_free (ctx, ctx->spare_large);
-  eva__ctx_free (ctx, ctx->spare_small);
-  ctx->spare_large = ctx->spare_small = NULL;
+  while (ctx->large_spares.n)
+    eva__ctx_free (ctx, ctx->large_spares.buf[--ctx->large_spares.n]);
+  while (ctx->small_spares.n)
+    eva__ctx_free (ctx, ctx->small_spares.buf[--ctx->small_spares.n]);
 }
 
 /* Waits for the child that serves CTX, so that it does not stay behind as a zombie.  */

@@ -54,6 +54,13 @@ struct eva__inquiry {
   bool open; /* the continuation has yet to run */
 };
 
+/* Buffers of one length that the eva_conn gave back, kept for the next octets.  */
+#define EVA__N_SPARES 4
+struct eva__spares {
+  size_t n;
+  void *buf[EVA__N_SPARES];
+};
+
 struct assuan_context_s {
   /* Given by the program.  */
   gpg_err_source_t err_source;
@@ -80,8 +87,8 @@ struct assuan_context_s {
   struct eva__io_channel channel;
   eva_conn *conn;          /* NULL if not connected */
   gpg_error_t write_error; /* the peer is known dead: every write says so */
-  void *spare_large;       /* buffers that the conn gave back, kept for the next octets */
-  void *spare_small;
+  struct eva__spares large_spares;
+  struct eva__spares small_spares;
   pid_t pid;     /* of the peer, or ASSUAN_INVALID_PID */
   bool is_child; /* pid is a process that we started and have to wait for */
   bool has_peercred;

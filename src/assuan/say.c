@@ -15,6 +15,10 @@
 /* What programs get that say a line of over EVA_LINE_MAX octets.  */
 #define CUT_LEN 999
 
+/* Octets of bulk data that are queued before they are sent, so that they fit in the buffers that a context
+   keeps.  */
+#define SLICE_LEN (EVA__N_SPARES * EVA_OUTPUT_SIZE * 3 / 4)
+
 /* Octets above which a batch of replies is sent.  */
 #define BATCH_LEN 65536
 
@@ -133,7 +137,7 @@ assuan_send_data (assuan_context_t ctx, const void *buffer, size_t length) {
   if (!buffer) return flush_data (ctx, length);
   while (length && !err) {
     size_t taken;
-    int rc = eva_conn_data (ctx->conn, data, length, &taken);
+    int rc = eva_conn_data (ctx->conn, data, length < SLICE_LEN ? length : SLICE_LEN, &taken);
     data += taken;
     length -= taken;
     /* The queue is full: it is sent, and there is room again.  */

@@ -76,15 +76,20 @@ eva__io_channel_init (struct eva__io_channel *ch, const struct eva__io_sys *sys,
   ch->out_fd = out_fd;
   ch->in_file = ch->out_file = (struct eva__io_identity){ 0 };
   identify (in_fd, &ch->in_file);
-  identify (out_fd, &ch->out_file);
+  if (out_fd != in_fd) identify (out_fd, &ch->out_file);
   ch->is_socket = in_fd == out_fd && socket_domain (in_fd, &domain);
   ch->passes_fds = pass_fds && ch->is_socket && domain == AF_UNIX;
 }
 
 void
 eva__io_channel_check (struct eva__io_channel *ch) {
+  bool same = ch->out_fd == ch->in_fd;
+
   if (!is_same_file (ch->in_fd, &ch->in_file)) ch->in_fd = ASSUAN_INVALID_FD;
-  if (!is_same_file (ch->out_fd, &ch->out_file)) ch->out_fd = ASSUAN_INVALID_FD;
+  if (same)
+    ch->out_fd = ch->in_fd;
+  else if (!is_same_file (ch->out_fd, &ch->out_file))
+    ch->out_fd = ASSUAN_INVALID_FD;
 }
 
 void

@@ -156,6 +156,13 @@ store (char *dst, __m128i v) {
   _mm_storeu_si128 ((__m128i *) (void *) dst, v);
 }
 
+/* Returns true if MASK has more than one bit: then a vector for each would cost more than going octet by
+   octet.  */
+static inline bool
+is_dense (unsigned int mask) {
+  return mask & (mask - 1);
+}
+
 /* All 16 octets are stored even if only those before a special one count: that spares a loop,
    and what was stored too much is overwritten by the octets that follow, as there are 16 of them
    and room for as many below FILL.  */
@@ -168,6 +175,11 @@ eva__wire_escape (char *dst, size_t fill, const char *src, size_t src_len, size_
     __m128i v = load (src + n_used);
     unsigned int specials = find_special (v);
 
+    if (is_dense (specials)) {
+      for (size_t end = n_used + STEP; n_written < fill && n_used < end;)
+        n_written += put_octet (dst + n_written, src[n_used++]);
+      continue;
+    }
     store (dst + n_written, v);
     if (!specials) {
       n_written += STEP;
