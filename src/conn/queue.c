@@ -22,7 +22,6 @@ drop_head (struct eva__conn_queue *q, const struct eva_conn_config *config) {
   if (!q->head) q->tail = NULL;
   /* The octets were wiped as they were sent or removed; only the header is left.  */
   eva__wire_wipe (chunk, sizeof *chunk);
-  eva__wire_wipe (chunk, sizeof *chunk);
   config->release (config->arg, chunk, size);
 }
 
