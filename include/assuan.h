@@ -442,8 +442,8 @@ int __assuan_connect (assuan_context_t ctx, int sock, struct sockaddr *addr, soc
 
 /* Handles a command, or is told of an event.  LINE is the argument string: what follows the
    command's name and the blanks behind it, NUL-terminated, still percent-escaped.  The handler may
-   change it in place; it stays valid until the handler returns, although reading another line of
-   the same context may overwrite it.
+   change it in place; it stays valid until the handler returns.
+   Here: also when the handler inquires, reads another line, or releases the context.
    Returns 0 for OK or an error for ERR, which goes to the client when the handler returns; under
    assuan_process_next see assuan_process_done. */
 typedef gpg_error_t (*assuan_handler_t) (assuan_context_t, char *);

@@ -13,7 +13,7 @@ static gpg_error_t
 check (assuan_context_t ctx, const char *keyword) {
   enum eva_conn_state state;
 
-  if (!ctx || !keyword) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  if (!keyword) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   if (ctx->kind != EVA__CTX_SERVER || !ctx->conn)
     return eva__ctx_error (ctx, GPG_ERR_ASS_NOT_A_SERVER);
   state = eva_conn_get_state (ctx->conn);
@@ -103,7 +103,7 @@ assuan_inquire_ext (assuan_context_t ctx, const char *keyword, size_t maxlen,
                     void *cb_data) {
   gpg_error_t err;
 
-  if (ctx && !cb) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  if (!ctx || !cb) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   err = inquire (ctx, keyword, maxlen);
   if (err) return err;
   ctx->inquiry = (struct eva__inquiry){ .cb = cb, .cb_data = cb_data, .open = true };

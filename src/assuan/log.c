@@ -137,7 +137,7 @@ log_line (assuan_context_t ctx, int direction, const char *line, size_t len) {
   if (!is_wanted (ctx, ASSUAN_LOG_CONTROL)) return;
   n = (size_t) snprintf (msg, sizeof msg, "chan_%d %s ", (int) ctx->channel.in_fd, arrow);
   if (ctx->flags.confidential)
-    n += (size_t) snprintf (msg + n, sizeof msg - n, "[[Confidential data not shown]]");
+    snprintf (msg + n, sizeof msg - n, "[[Confidential data not shown]]");
   else if (!len || has_control_characters (line, len))
     format_hex (msg + n, sizeof msg - n - 1, line, len);
   else

@@ -16,7 +16,7 @@ grow (assuan_context_t ctx, struct eva__membuf *mb, size_t size) {
   unsigned char *data = eva__ctx_malloc (ctx, size);
 
   if (!data) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
-  if (mb->len) memcpy (data, mb->data, mb->len);
+  if (mb->data) memcpy (data, mb->data, mb->len);
   eva__wire_wipe (mb->data, mb->len);
   eva__ctx_free (ctx, mb->data);
   mb->data = data;

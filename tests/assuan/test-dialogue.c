@@ -30,9 +30,17 @@ cmd_count (assuan_context_t ctx, char *line) {
   return 0;
 }
 
+/* Finishes the command itself, as handlers for loops of the program's do.  */
+static gpg_error_t
+cmd_finish (assuan_context_t ctx, char *line) {
+  (void) line;
+  return assuan_process_done (ctx, 0);
+}
+
 static void
 prepare (assuan_context_t ctx, void *arg) {
   (void) arg;
+  assuan_register_command (ctx, "FINISH", cmd_finish, NULL);
   assuan_register_command (ctx, "ECHO", cmd_echo, NULL);
   assuan_register_command (ctx, "SPOIL", cmd_spoil, NULL);
   assuan_register_command (ctx, "COUNT", cmd_count, NULL);
@@ -350,6 +358,18 @@ half_close_gets_all_replies (void **state) {
   server_free (&s);
 }
 
+/* deviation: a handler that calls assuan_process_done ends assuan_process with an error */
+static void
+handlers_may_finish_commands (void **state) {
+  struct server s;
+
+  (void) state;
+  if (on_oracle ()) skip ();
+  server_start (&s, SERVER_SOCKET, prepare, NULL);
+  server_ask (&s, "FINISH\nFINISH\nNOP\n", "OK\nOK\nOK\n");
+  server_stop (&s);
+}
+
 int
 main (void) {
   const struct CMUnitTest tests[] = {
@@ -370,6 +390,7 @@ main (void) {
     suite_test (end_of_file_within_a_line),
     suite_test (end_of_file_within_the_next_line),
     suite_test (half_close_gets_all_replies),
+    suite_test (handlers_may_finish_commands),
   };
 
   return suite_run (tests);

@@ -30,10 +30,22 @@ cmd_ask (assuan_context_t ctx, char *line) {
   return q->err;
 }
 
+/* Asks, and only then looks at its own argument.  */
+static gpg_error_t
+cmd_keep (assuan_context_t ctx, char *line) {
+  unsigned char *buf = NULL;
+  size_t len;
+  gpg_error_t err = assuan_inquire (ctx, "KEY", &buf, &len, 0);
+
+  if (!err) assuan_free (ctx, buf);
+  return err ? err : assuan_write_status (ctx, "ARGUMENT", line);
+}
+
 static void
 prepare (assuan_context_t ctx, void *arg) {
   (void) arg;
   assuan_register_command (ctx, "ASK", cmd_ask, NULL);
+  assuan_register_command (ctx, "KEEP", cmd_keep, NULL);
 }
 
 static void
@@ -407,6 +419,27 @@ prepare_two (assuan_context_t ctx, void *arg) {
   assuan_register_command (ctx, "TWO", cmd_two, NULL);
 }
 
+/* deviation: a nested read overwrites the running handler's argument */
+static void
+argument_outlives_the_answer (void **state) {
+  struct inquiry q;
+  struct server s;
+  char answer[901] = "D ";
+
+  (void) state;
+  if (on_oracle ()) skip ();
+  start (&s, &q);
+  memset (answer + 2, 'y', sizeof answer - 2);
+  answer[sizeof answer - 1] = 0;
+  server_ask (&s, "KEEP what was said\n", "INQUIRE KEY\n");
+  for (int i = 0; i < 40; i++) {
+    peer_say (s.out, answer);
+    peer_say (s.out, "\n");
+  }
+  server_ask (&s, "END\n", "S ARGUMENT what was said\nOK\n");
+  server_stop (&s);
+}
+
 static void
 one_inquiry_after_the_other (void **state) {
   struct notes notes = { 0 };
@@ -537,6 +570,7 @@ main (void) {
     suite_test (wrong_arguments),
     suite_test (long_keyword),
     suite_test (no_data_expected),
+    suite_test (argument_outlives_the_answer),
     suite_test (one_inquiry_after_the_other),
     suite_test (order_of_data_and_inquiry),
     suite_test (inquiries_do_not_nest),

@@ -334,6 +334,28 @@ test_number_taken_over (void **state) {
   }
 }
 
+/* The same where the program closed the descriptor itself: what has its number now, here another
+ * connection, is neither closed nor told anything.  */
+static void
+test_closed_and_taken_over (void **state) {
+  int strangers[2];
+  struct conn c;
+
+  (void) state;
+  if (on_oracle ()) skip ();
+  conn_open (&c, CONN_SOCKET);
+  conn_ask (&c, "DONE\n", "OK\n");
+  new_socketpair (strangers);
+  assert_int_equal (dup2 (strangers[0], c.fd), c.fd);
+  conn_release (&c);
+  assert_int_not_equal (fcntl (c.fd, F_GETFD), -1);
+  close (c.fd);
+  close (strangers[0]);
+  peer_expect_eof (strangers[1]);
+  close (strangers[1]);
+  conn_free (&c);
+}
+
 /* The descriptor belongs to the context and stays open until it is released, also after the
  * end of file.  */
 static void
@@ -365,6 +387,7 @@ main (void) {
     loop_test (test_while_pending),
     loop_test (test_closed_before),
     loop_test (test_number_taken_over),
+    loop_test (test_closed_and_taken_over),
     loop_test (test_owner),
   };
 
