@@ -312,7 +312,8 @@ void
 run_send_all (struct run *r) {
   struct iovec iov;
 
-  eva_conn_flush (r->conn);
+  /* Closing has ended an open data line already.  */
+  if (!r->was_closed) eva_conn_flush (r->conn);
   while (eva_conn_output (r->conn, &iov, 1))
     run_send (r, 8, 16);
   CHECK (eva_conn_output_len (r->conn) == 0);

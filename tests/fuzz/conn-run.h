@@ -65,6 +65,7 @@ struct run {
   size_t inquiry_len;
 
   /* Output.  */
+  bool was_closed; /* eva_conn_close was called */
   struct octets log;
   struct octets sent;   /* what left */
   struct octets shown;  /* what was inspected and not discarded, with line ends */

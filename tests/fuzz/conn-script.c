@@ -245,6 +245,7 @@ do_other (struct run *r, uint8_t verb, uint8_t arg) {
     break;
   case 'x':
     eva_conn_close (r->conn);
+    r->was_closed = true;
     CHECK (eva_conn_get_state (r->conn) == EVA_STATE_CLOSED);
     run_consumed (r, 0, NULL);
     break;
