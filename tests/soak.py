@@ -164,8 +164,9 @@ def harmless(rng):
 def wrong(rng):
     request, code = rng.choice((
         (b"NONSENSE", UNKNOWN_COMMAND), (b" NOP", SYNTAX), (b"COPY", NO_INPUT),
-        (b"LIST x", PARAMETER), (b"INPUT FD", NO_FD), (b"OUTPUT FD=1", PARAMETER), (b"INPUT", SYNTAX),
-        (b"CANCEL", NOT_IMPLEMENTED), (b"AUTH", NOT_IMPLEMENTED), (b"D stray", NOT_IMPLEMENTED)))
+        (b"LIST x", PARAMETER), (b"INPUT FD", NO_FD), (b"OUTPUT FD=1", PARAMETER),
+        (b"INPUT", SYNTAX), (b"CANCEL", NOT_IMPLEMENTED), (b"AUTH", NOT_IMPLEMENTED),
+        (b"D stray", NOT_IMPLEMENTED)))
     return request, lambda lines, request: expect_err(lines, code, request)
 
 
