@@ -253,15 +253,14 @@ conn_open (struct conn *conn, int fd) {
     close (fd);
     return err;
   }
-  assuan_set_pointer (conn->ctx, conn);
-  err = commands_register (conn->ctx);
-  if (!err) err = assuan_register_bye_notify (conn->ctx, client_says_bye);
-  if (err) return err;
-
-  /* This opens the connection.  The client's credentials are known from here on.  */
+  /* This opens the connection: from here on the descriptor is the context's, and the client's
+     credentials are known.  */
   if (assuan_get_active_fds (conn->ctx, 0, active_fds, 2) < 1) return gpg_error (GPG_ERR_EPIPE);
   err = check_peer (conn->ctx);
+  if (!err) err = commands_register (conn->ctx);
+  if (!err) err = assuan_register_bye_notify (conn->ctx, client_says_bye);
   if (err) return err;
+  assuan_set_pointer (conn->ctx, conn);
   conn->io.fd = active_fds[0];
   return watch_set (&conn->io, EPOLLIN) ? gpg_error_from_syserror () : 0;
 }
