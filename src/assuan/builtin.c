@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+/* For clients that want to know whether the server is there and has caught up.  */
 static gpg_error_t
 nop (assuan_context_t ctx, char *line) {
   (void) ctx;
@@ -14,18 +15,22 @@ nop (assuan_context_t ctx, char *line) {
   return 0;
 }
 
+/* AUTH is reserved, and END only means something within an inquiry.  */
 static gpg_error_t
 not_implemented (assuan_context_t ctx, char *line) {
   (void) line;
   return eva__ctx_error (ctx, GPG_ERR_NOT_IMPLEMENTED);
 }
 
+/* The protocol reserves CANCEL.  Programs are told of it, but its answer stays an error, so
+   that no client takes it for done.  */
 static gpg_error_t
 cancel (assuan_context_t ctx, char *line) {
   if (ctx->notify.cancel) ctx->notify.cancel (ctx, line);
   return eva__ctx_error (ctx, GPG_ERR_NOT_IMPLEMENTED);
 }
 
+/* The reply is the last: reply.c closes the connection behind it.  */
 static gpg_error_t
 bye (assuan_context_t ctx, char *line) {
   if (ctx->notify.bye) ctx->notify.bye (ctx, line);
@@ -33,6 +38,7 @@ bye (assuan_context_t ctx, char *line) {
   return 0;
 }
 
+/* The program may need its descriptors to clean up, and may refuse: so it is told first.  */
 static gpg_error_t
 reset (assuan_context_t ctx, char *line) {
   gpg_error_t err = ctx->notify.reset ? ctx->notify.reset (ctx, line) : 0;
@@ -68,6 +74,7 @@ output (assuan_context_t ctx, char *line) {
   return set_fd (ctx, line, &ctx->output_fd, ctx->notify.output);
 }
 
+/* A name that was registered without a handler, and that is none of ours.  */
 static gpg_error_t
 no_handler (assuan_context_t ctx, char *line) {
   (void) line;

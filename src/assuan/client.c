@@ -119,6 +119,7 @@ give_up (assuan_context_t ctx, gpg_error_t err) {
 
 /* --- Transactions ----------------------------------------------------------------------------- */
 
+/* Data, or the END that a server may put between them, which is handed over as no data.  */
 static gpg_error_t
 on_data (assuan_context_t ctx, const struct callbacks *cb, const struct eva_event *ev) {
   const char *data = ev->type == EVA_EVENT_END ? NULL : ev->text;
@@ -128,6 +129,7 @@ on_data (assuan_context_t ctx, const struct callbacks *cb, const struct eva_even
   return cb->data (cb->data_arg, data, len);
 }
 
+/* Status lines are for who wants them; comments too, where the flag asks for them.  */
 static gpg_error_t
 on_status (const struct callbacks *cb, const char *text) {
   return cb->status ? cb->status (cb->status_arg, text) : 0;
@@ -150,6 +152,7 @@ on_inquire (assuan_context_t ctx, const struct callbacks *cb, const struct eva_e
   return err;
 }
 
+/* A failed command.  Number 0 stands for an ERR whose number could not be read.  */
 static gpg_error_t
 on_error (assuan_context_t ctx, const struct eva_event *ev) {
   return ev->code ? ev->code : eva__ctx_error (ctx, GPG_ERR_ASS_INV_RESPONSE);

@@ -11,6 +11,7 @@
 static const char *const builtin_names[] = { "NOP",  "CANCEL", "OPTION", "BYE",
                                              "AUTH", "RESET",  "END",    "HELP" };
 
+/* Not tolower: that asks the locale, and in some of them an I is no I.  */
 static char
 lower (char c) {
   return c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
@@ -24,6 +25,7 @@ same_name (const char *a, const char *b) {
   return *a == *b;
 }
 
+/* Returns true if NAME has no small letter.  */
 static bool
 is_upper (const char *name) {
   for (; *name; name++)

@@ -99,6 +99,7 @@ queue_fds (assuan_context_t ctx, const struct eva__io_fds *fds) {
   return eva__ctx_conn_error (ctx, rc);
 }
 
+/* The system's reason, with a line in the log: it is often the last that is heard of a peer.  */
 static gpg_error_t
 read_error (assuan_context_t ctx) {
   gpg_error_t err = eva__ctx_syserror (ctx);
@@ -109,14 +110,13 @@ read_error (assuan_context_t ctx) {
 }
 
 gpg_error_t
-eva__ctx_read (assuan_context_t ctx, bool wait, bool *ret_progress) {
+eva__ctx_read (assuan_context_t ctx, bool wait) {
   struct eva__io_fds fds;
   gpg_error_t err;
   size_t room;
   ssize_t n;
   void *buf;
 
-  if (ret_progress) *ret_progress = false;
   if (!eva__ctx_is_connected (ctx)) return eva__ctx_error (ctx, GPG_ERR_EOF);
   /* Who waits must have said everything.  A peer that is gone shows in what is read.  */
   if (wait && eva_conn_output_len (ctx->conn)) eva__ctx_flush (ctx);
@@ -129,7 +129,6 @@ eva__ctx_read (assuan_context_t ctx, bool wait, bool *ret_progress) {
   if (n < 0) return read_error (ctx);
   err = queue_fds (ctx, &fds);
   eva_conn_fed (ctx->conn, (size_t) n);
-  if (ret_progress) *ret_progress = true;
   return err;
 }
 
@@ -200,7 +199,7 @@ eva__ctx_next (assuan_context_t ctx, struct eva_event *ret) {
 /* Nothing whole is there: reads, or tells that no more will come.  */
 static gpg_error_t
 wait_for_octets (assuan_context_t ctx) {
-  if (!eva_conn_at_eof (ctx->conn)) return eva__ctx_read (ctx, true, NULL);
+  if (!eva_conn_at_eof (ctx->conn)) return eva__ctx_read (ctx, true);
   log_end (ctx, 0);
   return eva__ctx_error (ctx, GPG_ERR_EOF);
 }

@@ -105,6 +105,7 @@ say_bye (assuan_context_t ctx) {
   eva__ctx_flush (ctx); /* a server's replies may still wait for the end of their turn */
 }
 
+/* Frees all memory.  The connection is gone by now, and no callback is running.  */
 static void
 destroy (assuan_context_t ctx) {
   eva__ctx_set_string (ctx, &ctx->hello_line, NULL);

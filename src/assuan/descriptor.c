@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+/* An error with a text for the client, who sent the line that is wrong.  */
 static gpg_error_t
 fd_error (assuan_context_t ctx, gpg_err_code_t code, const char *text) {
   return assuan_set_error (ctx, eva__ctx_error (ctx, code), text);
@@ -14,6 +15,7 @@ fd_error (assuan_context_t ctx, gpg_err_code_t code, const char *text) {
 
 /* --- Passing ---------------------------------------------------------------------------------- */
 
+/* Not a Unix socket, or the program did not ask for descriptor passing.  */
 static gpg_error_t
 cannot_pass (assuan_context_t ctx) {
   return fd_error (ctx, GPG_ERR_NOT_IMPLEMENTED,
@@ -115,6 +117,7 @@ assuan_get_output_fd (assuan_context_t ctx) {
   return ctx ? ctx->output_fd : ASSUAN_INVALID_FD;
 }
 
+/* Closes the descriptor at PLACE, through the program's hook, and forgets its number.  */
 static gpg_error_t
 close_fd (assuan_context_t ctx, assuan_fd_t *place) {
   if (*place == ASSUAN_INVALID_FD) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);

@@ -23,6 +23,7 @@ usage (const struct eva__command *command) {
   return strchr (" \n", command->help[len]) ? command->help : command->name;
 }
 
+/* One line for each command, in the order of registration.  */
 static gpg_error_t
 list_commands (assuan_context_t ctx) {
   gpg_error_t err = 0;
@@ -32,6 +33,7 @@ list_commands (assuan_context_t ctx) {
   return err;
 }
 
+/* The whole text of one command, an empty line of it as an empty comment.  */
 static gpg_error_t
 show_command (assuan_context_t ctx, const char *name) {
   const struct eva__command *command = eva__ctx_find_command (ctx, name);

@@ -39,6 +39,8 @@ queue_greeting (assuan_context_t ctx, const char *text) {
   return eva__ctx_conn_error (ctx, eva_conn_ok (ctx->conn, eva__ctx_cut (text, 3, buf)));
 }
 
+/* Says the program's greeting, or the usual one, by whose wording and pid gpg-agent knows its
+   own connections.  */
 static gpg_error_t
 greet (assuan_context_t ctx) {
   char text[GREETING_SIZE] = "Pleased to meet you";

@@ -85,6 +85,7 @@ eva__log_default_cb (assuan_context_t ctx, void *hook, unsigned int cat, const c
 
 /* --- Messages --------------------------------------------------------------------------------- */
 
+/* Asks the callback first: making a message costs more than asking, and most are never wanted.  */
 static bool
 is_wanted (assuan_context_t ctx, unsigned int cat) {
   return ctx->log_cb && !ctx->flags.no_logging && ctx->log_cb (ctx, ctx->log_cb_data, cat, NULL);
@@ -106,6 +107,7 @@ eva__ctx_log (assuan_context_t ctx, unsigned int cat, const char *format, ...) {
   ctx->log_cb (ctx, ctx->log_cb_data, cat, msg);
 }
 
+/* Octets from 0x80 on are no control characters: text is UTF-8.  */
 static bool
 has_control_characters (const char *line, size_t len) {
   for (size_t i = 0; i < len; i++)
@@ -128,6 +130,8 @@ format_hex (char *dst, size_t size, const char *line, size_t len) {
   snprintf (dst + n, size - n, " ]");
 }
 
+/* Logs a line of the dialogue.  The copy on our stack is wiped: it may be a passphrase that
+   nobody called confidential.  */
 static void
 log_line (assuan_context_t ctx, int direction, const char *line, size_t len) {
   const char *arrow = direction == ASSUAN_IO_FROM_PEER ? "<-" : "->";

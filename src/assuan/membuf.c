@@ -11,6 +11,7 @@
 
 #define FIRST_SIZE 512
 
+/* Moves the data to SIZE octets of new memory.  */
 static gpg_error_t
 grow (assuan_context_t ctx, struct eva__membuf *mb, size_t size) {
   unsigned char *data = eva__ctx_malloc (ctx, size);

@@ -11,6 +11,7 @@
 
 #define SPACE " \t"
 
+/* An error with a text for whoever wrote the line.  */
 static gpg_error_t
 syntax_error (assuan_context_t ctx, const char *text) {
   return assuan_set_error (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_SYNTAX), text);

@@ -90,6 +90,7 @@ on_bad_line (assuan_context_t ctx, int rc) {
   return eva__ctx_finish_command (ctx, err);
 }
 
+/* Hands an event to whom it belongs: requests here, answers to who inquired.  */
 static gpg_error_t
 on_event (assuan_context_t ctx, const struct eva_event *ev) {
   switch (ev->type) {
@@ -144,12 +145,14 @@ has_work (assuan_context_t ctx) {
   return state != EVA_STATE_COMMAND && assuan_pending_line (ctx);
 }
 
+/* One turn: what is held, or else one read; all that came; and one write for what is left to
+   say.  */
 static gpg_error_t
 take_turn (assuan_context_t ctx) {
   gpg_error_t err = 0;
   gpg_error_t write_err;
 
-  if (!has_work (ctx)) err = eva__ctx_read (ctx, false, NULL);
+  if (!has_work (ctx)) err = eva__ctx_read (ctx, false);
   if (!err) err = handle_lines (ctx);
   if (ctx->released || !ctx->conn) return err;
   write_err = eva__ctx_flush (ctx);
@@ -188,7 +191,7 @@ assuan_process (assuan_context_t ctx) {
   while (!err) {
     err = handle_lines (ctx);
     if (err || is_over (ctx)) break;
-    err = eva__ctx_read (ctx, true, NULL);
+    err = eva__ctx_read (ctx, true);
   }
   eva__ctx_leave (ctx);
   return err;

@@ -67,6 +67,7 @@ proxy_of_flag (const char *name) {
   return 0;
 }
 
+/* The wrappers fail as the calls that they wrap.  */
 static int
 fail (int error) {
   errno = error;

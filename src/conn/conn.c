@@ -17,6 +17,8 @@ eva__conn_release (const struct eva_conn_config *config, void *ptr, size_t len) 
   config->release (config->arg, ptr, len);
 }
 
+/* There is no default allocator: the core knows no libc, and an owner that keeps a pool must not be
+   surprised by memory from elsewhere.  */
 int
 eva_conn_new (const struct eva_conn_config *config, eva_conn **ret_conn) {
   struct eva_conn_config full = *config;
@@ -33,6 +35,7 @@ eva_conn_new (const struct eva_conn_config *config, eva_conn **ret_conn) {
   return 0;
 }
 
+/* CONFIG is copied first: the allocator is needed until the very last.  */
 void
 eva_conn_free (eva_conn *c) {
   struct eva_conn_config config;

@@ -70,6 +70,7 @@ eva_conn_inbuf (eva_conn *c, size_t *ret_len) {
   return *ret_len ? c->in.base + c->in.tail : NULL;
 }
 
+/* A count that the owner got wrong would let us read what was never written there: it is checked.  */
 int
 eva_conn_fed (eva_conn *c, size_t n) {
   if (c->state == EVA_STATE_CLOSED) return 0;
@@ -83,6 +84,8 @@ eva_conn_fed (eva_conn *c, size_t n) {
   return 0;
 }
 
+/* The descriptor may be taken with the first line that ends behind the octets of its message.  Which of
+   them it was sent with the kernel does not tell, so the first one counts.  */
 int
 eva_conn_fed_fd (eva_conn *c, int fd) {
   return eva__conn_fds_push (&c->in_fds, &c->config, c->n_fed, fd);
@@ -142,6 +145,7 @@ finish (eva_conn *c) {
   return EVA_E_TRUNCATED;
 }
 
+/* The state neither matters nor changes here, but for CLOSED: nothing is read behind the end.  */
 int
 eva_conn_next_line (eva_conn *c, char **ret_line, size_t *ret_len) {
   int rc;
@@ -358,6 +362,7 @@ on_unwanted_response (eva_conn *c, char *line, size_t len, struct eva_event *ret
   return skipped (ret, line, len);
 }
 
+/* Hands a whole line to whom the state says.  The table of states is in state.c.  */
 static int
 on_line (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
   switch (c->state) {

@@ -71,6 +71,7 @@ eva__conn_set_state (eva_conn *c, enum eva_conn_state to) {
   c->state = eva__conn_may_move (c->state, to) ? to : EVA_STATE_CLOSED;
 }
 
+/* Only who keeps the whole dialogue in the eva_conn gets the whole check.  */
 int
 eva__conn_may_say (const eva_conn *c, enum eva__conn_verb verb) {
   if (c->state == EVA_STATE_CLOSED) return EVA_E_CLOSED;
