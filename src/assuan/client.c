@@ -57,7 +57,8 @@ static const struct {
   { "INQUIRE", 7, ASSUAN_RESPONSE_INQUIRE },
 };
 
-/* Finds the keyword at LINE that ends with the line or before a blank.  Returns its index, or -1.  */
+/* Finds the keyword at LINE that ends with the line or before a blank.  Returns its index, or
+   -1.  */
 static int
 find_keyword (const char *line, int linelen) {
   for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++) {

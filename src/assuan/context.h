@@ -156,8 +156,8 @@ void eva__ctx_hang_up (assuan_context_t ctx);
 /* Returns true if octets can still be exchanged.  */
 bool eva__ctx_is_connected (assuan_context_t ctx);
 
-/* One read from the peer.  If WAIT, it waits for octets; if not, it never blocks.  That nothing came is
-   no error, nor is the end of file, which eva_conn_at_eof tells.  */
+/* One read from the peer.  If WAIT, it waits for octets; if not, it never blocks.  That
+   nothing came is no error, nor is the end of file, which eva_conn_at_eof tells.  */
 gpg_error_t eva__ctx_read (assuan_context_t ctx, bool wait);
 
 /* Sends all that is queued, waiting for room where needed.  */

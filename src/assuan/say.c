@@ -15,8 +15,8 @@
 /* What programs get that say a line of over EVA_LINE_MAX octets.  */
 #define CUT_LEN 999
 
-/* Octets of bulk data that are queued before they are sent, so that they fit in the buffers that a context
-   keeps.  */
+/* Octets of bulk data that are queued before they are sent, so that they fit in the buffers
+   that a context keeps.  */
 #define SLICE_LEN (EVA__N_SPARES * EVA_OUTPUT_SIZE * 3 / 4)
 
 /* Octets above which a batch of replies is sent.  */

@@ -12,9 +12,9 @@
 #include <errno.h>
 #include <string.h>
 
-/* Calls COMMAND's handler with a copy of its argument.  Handlers go on using it after an inquiry or
-   another nested read, whose lines take the place of the original; and it outlives a context that is
-   released meanwhile.  */
+/* Calls COMMAND's handler with a copy of its argument.  Handlers go on using it after an
+   inquiry or another nested read, whose lines take the place of the original; and it outlives
+   a context that is released meanwhile.  */
 static gpg_error_t
 call_handler (assuan_context_t ctx, const struct eva__command *command,
               const struct eva_event *ev) {
@@ -27,8 +27,8 @@ call_handler (assuan_context_t ctx, const struct eva__command *command,
   return err;
 }
 
-/* Runs COMMAND.  In a blocking loop, and for a built-in command, the handler's result ends it; else an
-   error goes to the caller of assuan_process_next, and the command stays open.  */
+/* Runs COMMAND.  In a blocking loop, and for a built-in command, the handler's result ends it;
+   else an error goes to the caller of assuan_process_next, and the command stays open.  */
 static gpg_error_t
 run_command (assuan_context_t ctx, const struct eva__command *command, const struct eva_event *ev) {
   bool finishes = command->is_builtin || !ctx->in_turn;

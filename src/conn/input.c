@@ -70,7 +70,8 @@ eva_conn_inbuf (eva_conn *c, size_t *ret_len) {
   return *ret_len ? c->in.base + c->in.tail : NULL;
 }
 
-/* A count that the owner got wrong would let us read what was never written there: it is checked.  */
+/* A count that the owner got wrong would let us read what was never written there: it is
+   checked.  */
 int
 eva_conn_fed (eva_conn *c, size_t n) {
   if (c->state == EVA_STATE_CLOSED) return 0;
@@ -84,8 +85,8 @@ eva_conn_fed (eva_conn *c, size_t n) {
   return 0;
 }
 
-/* The descriptor may be taken with the first line that ends behind the octets of its message.  Which of
-   them it was sent with the kernel does not tell, so the first one counts.  */
+/* The descriptor may be taken with the first line that ends behind the octets of its message.
+   Which of them it was sent with the kernel does not tell, so the first one counts.  */
 int
 eva_conn_fed_fd (eva_conn *c, int fd) {
   return eva__conn_fds_push (&c->in_fds, &c->config, c->n_fed, fd);

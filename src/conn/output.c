@@ -152,8 +152,8 @@ open_data_line (eva_conn *c) {
   return 0;
 }
 
-/* Each line is begun only when there is room for the longest one, so a line that is open can always be
-   filled and ended, whatever the limits say by then.  */
+/* Each line is begun only when there is room for the longest one, so a line that is open can
+   always be filled and ended, whatever the limits say by then.  */
 int
 eva_conn_data (eva_conn *c, const void *buf, size_t len, size_t *ret_taken) {
   const char *src = buf;
@@ -219,8 +219,8 @@ eva_conn_line (eva_conn *c, const char *line, size_t len) {
   return 0;
 }
 
-/* The command itself is not taken back: the protocol has no way to.  Its reply is waited for, unseen, and
-   the server may go on working for nobody.  */
+/* The command itself is not taken back: the protocol has no way to.  Its reply is waited for,
+   unseen, and the server may go on working for nobody.  */
 int
 eva_conn_drain (eva_conn *c) {
   if (c->state == EVA_STATE_CLOSED) return EVA_E_CLOSED;
@@ -240,7 +240,8 @@ eva_conn_forget (eva_conn *c) {
   if (c->state != EVA_STATE_CLOSED) eva__conn_set_state (c, EVA_STATE_IDLE);
 }
 
-/* The descriptor's octet is the first one behind what is queued, so an open data line has to end here.  */
+/* The descriptor's octet is the first one behind what is queued, so an open data line has to
+   end here.  */
 int
 eva_conn_send_fd (eva_conn *c, int fd) {
   eva__conn_queue_close_line (&c->out);

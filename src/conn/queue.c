@@ -82,8 +82,8 @@ eva__conn_queue_close_line (struct eva__conn_queue *q) {
   eva__conn_queue_commit (q, len);
 }
 
-/* Chunks in the middle of the list may be empty, if a monitor discarded all of their lines: they are
-   passed over here and given back when they come to the head.  */
+/* Chunks in the middle of the list may be empty, if a monitor discarded all of their lines:
+   they are passed over here and given back when they come to the head.  */
 size_t
 eva__conn_queue_lend (const struct eva__conn_queue *q, uint64_t limit, struct iovec *iov,
                       size_t n) {
@@ -101,8 +101,8 @@ eva__conn_queue_lend (const struct eva__conn_queue *q, uint64_t limit, struct io
   return used;
 }
 
-/* What was sent is wiped at once and not when its chunk goes back: a peer that reads slowly must not
-   decide how long a passphrase stays in memory.  */
+/* What was sent is wiped at once and not when its chunk goes back: a peer that reads slowly
+   must not decide how long a passphrase stays in memory.  */
 void
 eva__conn_queue_retire (struct eva__conn_queue *q, const struct eva_conn_config *config, size_t n) {
   if (n > q->len) n = q->len;
@@ -121,8 +121,8 @@ eva__conn_queue_retire (struct eva__conn_queue *q, const struct eva_conn_config 
   drop_empty (q, config);
 }
 
-/* The cursor is a chunk and an offset, not a position in the stream: a log that looks at every line must
-   not walk the list for each.  */
+/* The cursor is a chunk and an offset, not a position in the stream: a log that looks at every
+   line must not walk the list for each.  */
 int
 eva__conn_queue_show (struct eva__conn_queue *q, const char **ret_line, size_t *ret_len) {
   struct eva__conn_chunk *chunk = q->shown_chunk ? q->shown_chunk : q->head;
@@ -154,8 +154,8 @@ position (const struct eva__conn_queue *q, const struct eva__conn_chunk *chunk, 
   return pos + (at - chunk->start);
 }
 
-/* The octets behind the line move up.  That costs little: the line that was shown last is nearly always
-   the last one that was queued.  */
+/* The octets behind the line move up.  That costs little: the line that was shown last is
+   nearly always the last one that was queued.  */
 size_t
 eva__conn_queue_discard (struct eva__conn_queue *q, const struct eva_conn_config *config,
                          uint64_t *ret_at) {

@@ -156,8 +156,8 @@ store (char *dst, __m128i v) {
   _mm_storeu_si128 ((__m128i *) (void *) dst, v);
 }
 
-/* Returns true if MASK has more than one bit: then a vector for each would cost more than going octet by
-   octet.  */
+/* Returns true if MASK has more than one bit: then a vector for each would cost more than
+   going octet by octet.  */
 static inline bool
 is_dense (unsigned int mask) {
   return mask & (mask - 1);
