@@ -294,6 +294,11 @@ static const struct conversation inspect_talks[] = {
            INSPECT ("secret"), DISCARD, DISCARD, OUT_LEN (4), INSPECT ("b"), NO_INSPECT,
            OUT ("a\nb\n"), AT_REST) },
 
+  { .name = "a line is discarded once",
+    SERVER,
+    STEPS (SAY_RAW ("longer than the next"), SAY_RAW ("x"), INSPECT ("longer than the next"),
+           INSPECT ("x"), DISCARD, DISCARD, OUT ("longer than the next\n"), AT_REST) },
+
   { .name = "all lines are discarded",
     SERVER,
     STEPS (SAY_RAW ("a"), SAY_RAW ("b"), INSPECT ("a"), DISCARD, INSPECT ("b"), DISCARD, NO_INSPECT,

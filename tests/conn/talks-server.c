@@ -319,6 +319,11 @@ static const struct conversation overflow_talks[] = {
            IN (OVERFLOW), GET_END, IN (COMMAND), NOTHING, SAY_ERR (7, "too much"),
            GET_COMMAND ("NEXT", ""), SAY_BARE_OK, OUT ("ERR 7 too much\nOK\n"), AT_REST) },
 
+  { .name = "data that come to too much together",
+    SERVER,
+    STEPS (INQUIRING (5), FEED ("D 12\nD 34\nD 56\nEND\n"), GET_DATA ("12"), GET_DATA ("34"),
+           EVENT (OVERFLOW, NULL, "56"), GET_END, SAY_BARE_OK, OUT ("OK\n")) },
+
   { .name = "the first line is over the limit",
     SERVER,
     STEPS (INQUIRING (1), FEED ("D %31%32\nCAN\n"), EVENT (OVERFLOW, NULL, "12"),
