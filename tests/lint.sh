@@ -11,7 +11,7 @@ complain() { printf '%s\n' "lint: $*" >&2; bad=1; }
 
 for cc in gcc clang; do
   dir=build-lint-$cc
-  [ -f "$dir/build.ninja" ] || CC=$cc meson setup "$dir" -Dwerror=true >/dev/null
+  [ -f "$dir/build.ninja" ] || CC=$cc meson setup "$dir" -Dwerror=true -Dbench=true >/dev/null
   ninja -C "$dir" >"$dir/compile.log" 2>&1 \
     || { grep -A 8 -E 'error|warning' "$dir/compile.log" >&2; complain "$cc warns"; }
 done

@@ -251,8 +251,16 @@ gpg_error_t eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc);
    (inquire.c).  Returns what it returned, or 0 if none was open.  */
 gpg_error_t eva__ctx_end_inquiry (assuan_context_t ctx, gpg_error_t rc);
 
+/* The same with an error in the midst of the answer.  In a blocking loop, what the continuation
+   returned also ends the command (inquire.c).  */
+gpg_error_t eva__ctx_fail_inquiry (assuan_context_t ctx, gpg_error_t rc);
+
 /* An event of the answer to an open inquiry (inquire.c).  */
 gpg_error_t eva__ctx_on_answer (assuan_context_t ctx, const struct eva_event *ev);
+
+/* Closes FD, unless it is INPUT's or OUTPUT's: a peer may name one inherited descriptor for both
+   (descriptor.c).  */
+void eva__ctx_close_unused (assuan_context_t ctx, assuan_fd_t fd);
 
 /* Closes the descriptors of INPUT and OUTPUT and those that wait (descriptor.c).  */
 void eva__ctx_close_fds (assuan_context_t ctx);

@@ -11,7 +11,9 @@
 /* Queues the first line of TEXT as a comment.  */
 static gpg_error_t
 say_comment (assuan_context_t ctx, const char *text) {
-  return eva__ctx_queue_line (ctx, "#", text);
+  char buf[EVA_LINE_SIZE];
+
+  return eva__ctx_queue_line (ctx, "#", eva__ctx_cut (text, 2, buf));
 }
 
 /* What to list for COMMAND.  */

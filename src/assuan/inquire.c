@@ -128,12 +128,18 @@ eva__ctx_end_inquiry (assuan_context_t ctx, gpg_error_t rc) {
 }
 
 /* After the continuation ran in a blocking loop, where nobody calls assuan_process_done, its
-   result ends the command.  */
+   result ends the command, unless it inquired again.  The rest of an answer that was too long may be
+   still to come: the reply does not wait for it.  */
 static gpg_error_t
 end_command (assuan_context_t ctx, gpg_error_t err) {
   if (ctx->released || ctx->in_turn) return err;
-  if (eva_conn_get_state (ctx->conn) != EVA_STATE_COMMAND) return 0;
+  if (ctx->inquiry.open || !eva__ctx_is_busy (ctx)) return 0;
   return eva__ctx_finish_command (ctx, err);
+}
+
+gpg_error_t
+eva__ctx_fail_inquiry (assuan_context_t ctx, gpg_error_t rc) {
+  return end_command (ctx, eva__ctx_end_inquiry (ctx, rc));
 }
 
 gpg_error_t

@@ -32,7 +32,7 @@ queue_greeting (assuan_context_t ctx, const char *text) {
   const char *lf;
 
   while ((lf = strchr (text, '\n'))) {
-    gpg_error_t err = eva__ctx_queue_line (ctx, "#", text);
+    gpg_error_t err = eva__ctx_queue_line (ctx, "#", eva__ctx_cut (text, 2, buf));
     if (err) return err;
     text = lf + 1;
   }

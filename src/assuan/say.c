@@ -44,35 +44,54 @@ eva__ctx_cut (const char *text, size_t used, char buf[EVA_LINE_SIZE]) {
   return buf;
 }
 
-/* Notes in the log that a line was cut.  */
-static void
-log_cut (assuan_context_t ctx, const char *text, const char *cut) {
-  const char *why = strchr (text, '\n') ? "with LF" : "too long";
+static const char too_long[] = "too long";
 
-  if (cut != text)
+/* A line that is put together; what is behind a LF, or does not fit, is left out.  */
+struct draft {
+  char line[EVA_LINE_SIZE];
+  size_t len;
+  const char *left_out; /* why the rest is missing, or NULL */
+};
+
+static void
+add (struct draft *d, const char *text) {
+  size_t len = strcspn (text, "\n");
+
+  if (d->left_out) return;
+  if (text[len]) d->left_out = "with LF";
+  if (len > EVA_LINE_MAX - d->len) {
+    d->left_out = too_long;
+    len = EVA_LINE_MAX - d->len;
+  }
+  memcpy (d->line + d->len, text, len);
+  d->len += len;
+}
+
+/* Queues a draft, and wipes it.  */
+static gpg_error_t
+queue (assuan_context_t ctx, struct draft *d) {
+  size_t len = d->left_out == too_long ? CUT_LEN : d->len;
+  int rc = eva_conn_line (ctx->conn, d->line, len);
+
+  if (d->left_out)
     eva__ctx_log (ctx, ASSUAN_LOG_CONTROL, "chan_%d -> [supplied line %s - truncated]",
-                  (int) ctx->channel.in_fd, why);
+                  (int) ctx->channel.in_fd, d->left_out);
+  eva__wire_wipe (d->line, d->len);
+  return eva__ctx_conn_error (ctx, rc);
 }
 
 gpg_error_t
 eva__ctx_queue_line (assuan_context_t ctx, const char *word, const char *text) {
-  char line[2 * EVA_LINE_SIZE];
-  char buf[EVA_LINE_SIZE];
-  size_t used = strlen (word);
-  const char *cut;
-  int rc;
+  struct draft d;
 
-  if (used > EVA_LINE_MAX) text = NULL;
-  cut = eva__ctx_cut (text ? text : word, text ? used + 1 : 0, buf);
-  log_cut (ctx, text ? text : word, cut);
-  if (text)
-    snprintf (line, sizeof line, "%s %s", word, cut);
-  else
-    snprintf (line, sizeof line, "%s", cut);
-  rc = eva_conn_line (ctx->conn, line, strlen (line));
-  eva__wire_wipe (line, strlen (line));
-  eva__wire_wipe (buf, sizeof buf);
-  return eva__ctx_conn_error (ctx, rc);
+  d.len = 0;
+  d.left_out = NULL;
+  add (&d, word);
+  if (text) {
+    add (&d, " ");
+    add (&d, text);
+  }
+  return queue (ctx, &d);
 }
 
 /* Returns true if what was said may wait for more.  Within a turn of assuan_process_next whose
@@ -103,14 +122,21 @@ assuan_write_line (assuan_context_t ctx, const char *line) {
 
 gpg_error_t
 assuan_write_status (assuan_context_t ctx, const char *keyword, const char *text) {
-  char head[EVA_LINE_SIZE];
+  struct draft d;
   gpg_error_t err;
 
   if (!ctx || !keyword) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   err = eva__ctx_may_say (ctx);
   if (err) return err;
-  snprintf (head, sizeof head, "S %s", keyword);
-  err = eva__ctx_queue_line (ctx, head, text && *text ? text : NULL);
+  d.len = 0;
+  d.left_out = NULL;
+  add (&d, "S ");
+  add (&d, keyword);
+  if (text && *text) {
+    add (&d, " ");
+    add (&d, text);
+  }
+  err = queue (ctx, &d);
   return err ? err : eva__ctx_said (ctx, 0);
 }
 
