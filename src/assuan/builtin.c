@@ -57,10 +57,14 @@ set_fd (assuan_context_t ctx, char *line, assuan_fd_t *place, assuan_handler_t n
   if (err) return err;
   *place = fd;
   err = notify ? notify (ctx, line) : 0;
-  if (ctx->released) return err;
-  if (err) *place = old;
+  if (ctx->released || old == fd) return err;
   /* Whichever of the two is not kept would be open for ever.  */
-  if (old != fd) eva__io_sys_close (&ctx->sys, err ? fd : old);
+  if (err) {
+    bool closed = *place != fd; /* by the notification */
+    *place = old;
+    if (closed) return err;
+  }
+  eva__ctx_close_unused (ctx, err ? fd : old);
   return err;
 }
 

@@ -36,6 +36,8 @@ assuan_sendfd (assuan_context_t ctx, assuan_fd_t fd) {
   err = eva__ctx_may_say (ctx);
   if (err) return err;
   if (fcntl (fd, F_GETFD) < 0) return eva__ctx_syserror (ctx);
+  eva_conn_flush (ctx->conn);
+  eva__ctx_show_output (ctx); /* data said before it */
   rc = eva_conn_send_fd (ctx->conn, fd);
   if (rc) return eva__ctx_conn_error (ctx, rc);
   /* A descriptor needs octets to travel with; a comment is what every peer ignores.  */
@@ -118,11 +120,18 @@ assuan_get_output_fd (assuan_context_t ctx) {
 }
 
 /* Closes the descriptor at PLACE, through the program's hook, and forgets its number.  */
+void
+eva__ctx_close_unused (assuan_context_t ctx, assuan_fd_t fd) {
+  if (fd != ctx->input_fd && fd != ctx->output_fd) eva__io_sys_close (&ctx->sys, fd);
+}
+
 static gpg_error_t
 close_fd (assuan_context_t ctx, assuan_fd_t *place) {
-  if (*place == ASSUAN_INVALID_FD) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  eva__io_sys_close (&ctx->sys, *place);
+  assuan_fd_t fd = *place;
+
+  if (fd == ASSUAN_INVALID_FD) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   *place = ASSUAN_INVALID_FD;
+  eva__ctx_close_unused (ctx, fd);
   return 0;
 }
 
@@ -140,8 +149,6 @@ void
 eva__ctx_close_fds (assuan_context_t ctx) {
   int fd;
 
-  /* A peer may name one inherited descriptor for both.  */
-  if (ctx->output_fd == ctx->input_fd) ctx->output_fd = ASSUAN_INVALID_FD;
   close_fd (ctx, &ctx->input_fd);
   close_fd (ctx, &ctx->output_fd);
   while (ctx->conn && eva_conn_take_fd (ctx->conn, &fd))

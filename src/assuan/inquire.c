@@ -128,8 +128,8 @@ eva__ctx_end_inquiry (assuan_context_t ctx, gpg_error_t rc) {
 }
 
 /* After the continuation ran in a blocking loop, where nobody calls assuan_process_done, its
-   result ends the command, unless it inquired again.  The rest of an answer that was too long may be
-   still to come: the reply does not wait for it.  */
+   result ends the command, unless it inquired again.  The rest of an answer that was too long
+   may be still to come: the reply does not wait for it.  */
 static gpg_error_t
 end_command (assuan_context_t ctx, gpg_error_t err) {
   if (ctx->released || ctx->in_turn) return err;

@@ -10,6 +10,8 @@
 #include "io/peer.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -115,11 +117,13 @@ assuan_init_pipe_server (assuan_context_t ctx, assuan_fd_t filedes[2]) {
       && (!filedes || filedes[0] == ASSUAN_INVALID_FD || filedes[1] == ASSUAN_INVALID_FD))
     return eva__ctx_error (ctx, GPG_ERR_ASS_SERVER_START);
   err = eva__ctx_register_builtins (ctx);
+  if (!err && ctx->opened) forget_connection (ctx);
   if (!err)
     err = eva__ctx_connect (ctx, EVA__CTX_SERVER, is_socket ? fd : filedes[0],
                             is_socket ? fd : filedes[1], is_socket);
   if (err) return err;
   ctx->is_pipe = true;
+  ctx->is_listener = false;
   ctx->pid = (pid_t) env_number ("_assuan_pipe_connect_pid");
   return 0;
 }
@@ -132,7 +136,8 @@ assuan_init_socket_server (assuan_context_t ctx, assuan_fd_t fd, unsigned int fl
   if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   err = eva__ctx_register_builtins (ctx);
   if (err) return err;
-  ctx->is_pipe = false;
+  if (ctx->opened) forget_connection (ctx);
+  ctx->is_pipe = ctx->is_listener = false;
   if (flags & ASSUAN_SOCKET_SERVER_ACCEPTED)
     return eva__ctx_connect (ctx, EVA__CTX_SERVER, fd, fd, pass_fds);
   ctx->kind = EVA__CTX_SERVER;
@@ -151,15 +156,26 @@ assuan_set_sock_nonce (assuan_context_t ctx, assuan_sock_nonce_t *nonce) {
 
 /* --- Accepting -------------------------------------------------------------------------------- */
 
+/* There is no hook for accept, which would stop all the threads of a program with hooks of its
+   own: there the wait goes through the usleep hook.  */
+static void
+wait_for_client (assuan_context_t ctx) {
+  int status = fcntl (ctx->listen_fd, F_GETFL);
+
+  if (eva__io_sys_is_own (&ctx->sys) || status < 0 || status & O_NONBLOCK) return;
+  eva__io_sys_wait (&ctx->sys, ctx->listen_fd, POLLIN);
+}
+
 /* Waits for the next client of a listening socket.  */
 static gpg_error_t
 accept_client (assuan_context_t ctx) {
   gpg_error_t err;
   int fd;
 
-  do
+  do {
+    wait_for_client (ctx);
     fd = accept4 (ctx->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-  while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+  } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
   if (fd < 0) return eva__ctx_syserror (ctx);
   err = eva__ctx_connect (ctx, EVA__CTX_SERVER, fd, fd, ctx->listen_passes_fds);
   if (err) eva__io_sys_close (&ctx->sys, fd);

@@ -12,30 +12,15 @@
 #include <errno.h>
 #include <string.h>
 
-/* Calls COMMAND's handler with a copy of its argument.  Handlers go on using it after an
-   inquiry or another nested read, whose lines take the place of the original; and it outlives
-   a context that is released meanwhile.  */
-static gpg_error_t
-call_handler (assuan_context_t ctx, const struct eva__command *command,
-              const struct eva_event *ev) {
-  char line[EVA_LINE_SIZE];
-  gpg_error_t err;
-
-  memcpy (line, ev->text, ev->text_len + 1);
-  err = command->handler (ctx, line);
-  eva__wire_wipe (line, ev->text_len + 1);
-  return err;
-}
-
 /* Runs COMMAND.  In a blocking loop, and for a built-in command, the handler's result ends it;
    else an error goes to the caller of assuan_process_next, and the command stays open.  */
 static gpg_error_t
-run_command (assuan_context_t ctx, const struct eva__command *command, const struct eva_event *ev) {
+run_command (assuan_context_t ctx, const struct eva__command *command, char *line) {
   bool finishes = command->is_builtin || !ctx->in_turn;
   gpg_error_t err;
 
   ctx->command = command;
-  err = call_handler (ctx, command, ev);
+  err = command->handler (ctx, line);
   if (!ctx->in_turn) ctx->command = NULL;
   /* A handler that inquires asynchronously, or called assuan_process_done, is not ended here.  */
   if (finishes && !(ctx->inquiry.open && !err) && eva__ctx_is_busy (ctx))
@@ -44,6 +29,29 @@ run_command (assuan_context_t ctx, const struct eva__command *command, const str
     err = 0;
   ctx->command = NULL;
   return ctx->released ? 0 : err;
+}
+
+/* Tells the program of the command with number INDEX and, if it is not against it, runs it.  A
+   number, because the notification may register commands, which moves the table.  The argument
+   is a copy: an inquiry or another nested read, here or in the handler, puts its lines in the
+   place of the original, and handlers go on using it; and it outlives a context that is released
+   meanwhile.  */
+static gpg_error_t
+begin_command (assuan_context_t ctx, size_t index, const struct eva_event *ev) {
+  char line[EVA_LINE_SIZE];
+  gpg_error_t err = 0;
+
+  memcpy (line, ev->text, ev->text_len + 1);
+  if (ctx->notify.pre_cmd) err = ctx->notify.pre_cmd (ctx, ctx->commands[index].name);
+  /* It may have released the context, or finished the command itself.  */
+  if (!eva__ctx_is_busy (ctx))
+    err = 0;
+  else if (err)
+    err = eva__ctx_finish_command (ctx, err);
+  else
+    err = run_command (ctx, &ctx->commands[index], line);
+  eva__wire_wipe (line, ev->text_len + 1);
+  return err;
 }
 
 /* Returns true for `D text`: data that nobody asked for.  D without a blank is an ordinary
@@ -57,7 +65,6 @@ is_stray_data (const struct eva_event *ev) {
 static gpg_error_t
 on_request (assuan_context_t ctx, const struct eva_event *ev) {
   const struct eva__command *command;
-  gpg_error_t err;
 
   ctx->err_no = 0;
   if (is_stray_data (ev))
@@ -68,11 +75,7 @@ on_request (assuan_context_t ctx, const struct eva_event *ev) {
         assuan_set_error (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_SYNTAX), "leading white-space"));
   command = eva__ctx_find_command (ctx, ev->word);
   if (!command) return eva__ctx_finish_command (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_UNKNOWN_CMD));
-  err = ctx->notify.pre_cmd ? ctx->notify.pre_cmd (ctx, command->name) : 0;
-  /* It may have released the context, or finished the command itself.  */
-  if (!eva__ctx_is_busy (ctx)) return 0;
-  if (err) return eva__ctx_finish_command (ctx, err);
-  return run_command (ctx, command, ev);
+  return begin_command (ctx, (size_t) (command - ctx->commands), ev);
 }
 
 /* A line that is no request is answered with an error.  An over-long one is a communication
@@ -84,7 +87,7 @@ on_bad_line (assuan_context_t ctx, int rc) {
 
   /* To who takes turns, half a line before the end of file is nothing but the client's leaving.  */
   if (rc == EVA_E_TRUNCATED && ctx->in_turn) return 0;
-  if (ctx->inquiry.open) return eva__ctx_end_inquiry (ctx, err);
+  if (ctx->inquiry.open) return eva__ctx_fail_inquiry (ctx, err);
   if (rc != EVA_E_SYNTAX) return err;
   err = assuan_set_error (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_SYNTAX), "leading white-space");
   return eva__ctx_finish_command (ctx, err);

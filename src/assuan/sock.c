@@ -16,11 +16,13 @@
 static assuan_context_t sock_ctx; /* what hooks get, or NULL */
 static struct eva__io_sys sock_sys;
 
-/* Returns what to work with, made on first use.  */
+/* Returns what to work with.  Before assuan_sock_init that is put in LOCAL and not kept: threads
+   may come here together for the first time.  */
 static const struct eva__io_sys *
-get_sys (void) {
-  if (!sock_sys.hooks.version) eva__io_sys_init (&sock_sys, NULL, eva__default_system_hooks ());
-  return &sock_sys;
+get_sys (struct eva__io_sys *local) {
+  if (sock_sys.hooks.version) return &sock_sys;
+  eva__io_sys_init (local, NULL, eva__default_system_hooks ());
+  return local;
 }
 
 gpg_error_t
@@ -47,14 +49,16 @@ assuan_sock_set_system_hooks (assuan_system_hooks_t system_hooks) {
 
 int
 assuan_sock_close (assuan_fd_t fd) {
-  const struct eva__io_sys *sys = get_sys ();
+  struct eva__io_sys local;
+  const struct eva__io_sys *sys = get_sys (&local);
 
   return sys->hooks.close (sys->ctx, fd);
 }
 
 assuan_fd_t
 assuan_sock_new (int domain, int type, int proto) {
-  const struct eva__io_sys *sys = get_sys ();
+  struct eva__io_sys local;
+  const struct eva__io_sys *sys = get_sys (&local);
 
   return sys->hooks.socket (sys->ctx, domain, type, proto);
 }
@@ -101,14 +105,17 @@ assuan_sock_get_flag (assuan_fd_t sockfd, const char *name, int *r_value) {
 
 int
 assuan_sock_connect (assuan_fd_t sockfd, struct sockaddr *addr, int addrlen) {
+  struct eva__io_sys local;
+
   if (addrlen < 0) return fail (EINVAL);
-  return eva__io_address_connect_fd (get_sys (), sockfd, addr, (socklen_t) addrlen);
+  return eva__io_address_connect_fd (get_sys (&local), sockfd, addr, (socklen_t) addrlen);
 }
 
 assuan_fd_t
 assuan_sock_connect_byname (const char *host, unsigned short port, int reserved,
                             const char *credentials, unsigned int flags) {
-  const struct eva__io_sys *sys = get_sys ();
+  struct eva__io_sys local;
+  const struct eva__io_sys *sys = get_sys (&local);
   struct eva__io_socks_target target = { .host = host, .port = port, .credentials = credentials };
   unsigned short proxy = flags & ASSUAN_SOCK_TOR ? EVA__IO_SOCKS_TOR_PORT : EVA__IO_SOCKS_PORT;
   assuan_fd_t fd = ASSUAN_INVALID_FD;
