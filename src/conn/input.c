@@ -130,7 +130,8 @@ eva_conn_has_line (const eva_conn *c) {
   if (l->skipping) {
     /* The first LF ends what is left of a line that was reported already.  */
     p = memchr (p, '\n', (size_t) (end - p));
-    if (!p++) return 0;
+    if (!p) return 0;
+    p++;
   }
   return memchr (p, '\n', (size_t) (end - p)) != NULL;
 }

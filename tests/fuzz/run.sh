@@ -21,27 +21,44 @@ shift 2
 corpora=$(dirname "$0")/corpus
 [ $# -gt 0 ] || set -- conn-server conn-client unescape redirect socks
 
-echo "1..$#"
-status=0
 for name in "$@"; do
-  program=$build/tests/fuzz/fuzz-$name
-  log=$build/fuzz-$name.log
-  if [ ! -x "$program" ] || [ ! -d "$corpora/$name" ]; then
+  if [ ! -x "$build/tests/fuzz/fuzz-$name" ] || [ ! -d "$corpora/$name" ]; then
     echo "$name: no such target in $build" >&2
     exit 2
   fi
   mkdir -p "$build/corpus/$name" "$build/artifacts" || exit 2
+done
 
+# Runs target $1 and prints its line.
+run_target() {
+  log=$build/fuzz-$1.log
   # libFuzzer writes to the first directory only.
-  if "$program" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=1024 -print_final_stats=1 \
-      -artifact_prefix="$build/artifacts/$name-" "$build/corpus/$name" "$corpora/$name" \
-      > "$log" 2>&1; then
+  if "$build/tests/fuzz/fuzz-$1" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=1024 \
+      -print_final_stats=1 -artifact_prefix="$build/artifacts/$1-" \
+      "$build/corpus/$1" "$corpora/$1" > "$log" 2>&1; then
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
-    echo "ok - $name: nothing found in ${runs:-?} runs"
+    echo "ok - $1: nothing found in ${runs:-?} runs"
   else
     artifact=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1)
-    echo "not ok - $name: failed on ${artifact:-no input}, see $log"
-    status=1
+    echo "not ok - $1: failed on ${artifact:-no input}, see $log"
+    return 1
   fi
+}
+
+# Two at a time: one more would only slow the others down on the smallest machines.
+echo "1..$#"
+status=0
+while [ $# -gt 0 ]; do
+  run_target "$1" &
+  first=$!
+  second=
+  if [ $# -gt 1 ]; then
+    run_target "$2" &
+    second=$!
+    shift
+  fi
+  shift
+  wait "$first" || status=1
+  [ -z "$second" ] || wait "$second" || status=1
 done
 exit $status
