@@ -87,6 +87,18 @@ proxy_usleep (assuan_context_t ctx, unsigned int usec) {
 
 /* --- The parser ------------------------------------------------------------------------------- */
 
+/* What the parser should return, written down another time.  */
+static int
+expected_reply (const uint8_t *buf, size_t len) {
+  static const uint8_t start[] = { 5, 0, 0 };
+
+  if (memcmp (buf, start, len < 3 ? len : 3)) return -1;
+  if (len < 5) return 0;
+  if (buf[3] == 1) return 10;
+  if (buf[3] == 4) return 22;
+  return buf[3] == 3 ? 7 + buf[4] : -1;
+}
+
 /* Longer and longer beginnings: once the length is known, or that it is no reply, that stays.  */
 static void
 try_reply (const uint8_t *data, size_t len) {
@@ -99,7 +111,7 @@ try_reply (const uint8_t *data, size_t len) {
     if (n) memcpy (copy, data, n);
     errno = 0;
     int rc = eva__io_socks_parse_reply (copy, n);
-    CHECK (rc >= -1 && rc <= EVA__IO_SOCKS_REPLY_MAX);
+    CHECK (rc == expected_reply (copy, n) && rc <= EVA__IO_SOCKS_REPLY_MAX);
     CHECK (rc >= 0 || errno);
     CHECK (!known || rc == known);
     known = rc;
@@ -111,15 +123,18 @@ try_reply (const uint8_t *data, size_t len) {
 
 /* --- The dialogue ----------------------------------------------------------------------------- */
 
-/* Returns the octets that a proxy's answers have, if they are good ones.  */
+/* Returns the octets of what the proxy says that are its answers, or 0 if they are not those of a
+   proxy that lets us through.  */
 static size_t
 answers_len (const struct proxy *p) {
-  size_t at = (p->how & HOW_CREDENTIALS) ? 4 : 2;
+  static const uint8_t plain[] = { 5, 0 };
+  static const uint8_t with_password[] = { 5, 2, 1, 0 };
+  size_t at = (p->how & HOW_CREDENTIALS) ? sizeof with_password : sizeof plain;
 
+  if (p->len < at || memcmp (p->says, at == sizeof plain ? plain : with_password, at)) return 0;
   if (!(p->how & HOW_TARGET)) return at;
-  int rc = eva__io_socks_parse_reply (p->says + at, p->len - at);
-  CHECK (rc > 0);
-  return at + (size_t) rc;
+  int rc = expected_reply (p->says + at, p->len - at);
+  return rc > 0 && at + (size_t) rc <= p->len ? at + (size_t) rc : 0;
 }
 
 /* Returns the octets that we have to say to get a connection.  */
@@ -164,7 +179,7 @@ try_dialogue (struct proxy *p, assuan_fd_t fd) {
   eva__io_sys_init (&sys, (assuan_context_t) (void *) p, &hooks);
   errno = 0;
   int rc = eva__io_socks_connect (&sys, fd, EVA__IO_SOCKS_PORT, &target);
-  CHECK (rc == 0 || (rc == -1 && errno));
+  CHECK (rc == (answers_len (p) ? 0 : -1) && (!rc || errno));
   CHECK (p->heard_len >= 3 && p->heard_len <= requests_len (p->how));
   if (rc) return;
 
@@ -183,7 +198,9 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t len) {
   CHECK (fd >= 0);
 
   struct proxy p = { .how = *data, .says = data + 1, .len = len - 1 };
-  try_reply (data + 1, len - 1);
+  /* A reply alone, and behind the answers to the questions before.  */
+  for (size_t at = 1; at <= 5 && at <= len; at += 2)
+    try_reply (data + at, len - at);
   try_dialogue (&p, fd);
   return 0;
 }
