@@ -45,6 +45,9 @@ run_target() {
   fi
 }
 
+# A shell's background jobs do not hear Ctrl-C: they are told.
+trap 'trap - INT TERM; kill 0' INT TERM
+
 # Two at a time: one more would only slow the others down on the smallest machines.
 echo "1..$#"
 status=0
