@@ -4,7 +4,7 @@
    An eva_conn is one end of one connection, server or client.  It is fed the octets that came and
    asked for the events in them; it is told what to say and lends the octets to send.  It makes no
    system call, reads no clock, keeps no global state and calls nobody back but for memory, so there
-   is no re-entrancy to think about.  Whoever owns it brings the transport:
+   is no re-entrancy to think about: every function may be called from everywhere but the allocator.  Whoever owns it brings the transport:
 
        buf = eva_conn_inbuf (c, &room);              n = read (fd, buf, room);
        eva_conn_fed (c, n);
@@ -145,13 +145,13 @@ typedef struct eva_conn eva_conn;
 /* --- Life ------------------------------------------------------------------------------------- */
 
 /* Makes an eva_conn after CONFIG, which is copied, and stores it at RET_CONN.  A server is in
-   state GREETING until it said OK or ERR, a client until it heard one. Returns 0; EVA_E_NOMEM;
-   EVA_E_STATE if the role is none or the allocator is missing.  On failure RET_CONN is
-   untouched.  */
+   state GREETING until it said OK or ERR, a client until it heard one.
+   Returns 0; EVA_E_NOMEM; EVA_E_STATE if the role is none or the allocator is missing.  On
+   failure RET_CONN is untouched.  */
 int eva_conn_new (const struct eva_conn_config *config, eva_conn **ret_conn);
 
 /* Wipes and releases C and its buffers.  NULL is allowed.  Descriptors still queued are not closed,
-   as this library makes no system call: take them first with eva_conn_take_fd and
+   as this library makes no system call: take them first with eva_conn_take_any_fd and
    eva_conn_take_output_fd.  */
 void eva_conn_free (eva_conn *c);
 
@@ -176,26 +176,28 @@ int eva_conn_fed (eva_conn *c, size_t n);
 
 /* Tells that descriptor FD came along with the octets that eva_conn_fed is told of next (call
    this one first).  It can be taken as soon as a line is handed out that ends behind the first
-   of them. Returns 0, and C keeps the number, without closing it ever; EVA_E_LIMIT or
-   EVA_E_NOMEM, and FD stays the caller's.  */
+   of them.
+   Returns 0, and C keeps the number, without closing it ever; EVA_E_LIMIT or EVA_E_NOMEM, and FD
+   stays the caller's.  */
 int eva_conn_fed_fd (eva_conn *c, int fd);
 
-/* Gets the next event into RET.  Whole lines are turned into events as the state allows: while
-   a server's command is under way, the next request stays where it is. Returns 1 with an
-   event, 0 if there is none now; EVA_E_LINE_TOO_LONG once for an over-long line, which is
-   skipped up to its LF; EVA_E_SYNTAX for a line that is none of the protocol (for a server: a
-   request that begins with a blank), which is used up; EVA_E_STATE likewise for a reply to a
-   client that asked nothing; EVA_E_ESCAPE likewise; EVA_E_TRUNCATED once for half a line
-   before the end of file; EVA_E_NOMEM and EVA_E_LIMIT if the CAN that a DRAINING client owes
-   could not be queued: send output and call again. After an error the dialogue goes on.  A
-   server in state IDLE may answer a bad line with eva_conn_err. Where it was a line of
-   inquired data that was too long or had a bad escape, the state is OVERFLOW.  */
+/* Gets the next event into RET.  Whole lines are turned into events as the state allows: while a
+   server's command is under way, the next request stays where it is.
+   Returns 1 with an event, 0 if there is none now; EVA_E_LINE_TOO_LONG once for an over-long
+   line, which is skipped up to its LF; EVA_E_SYNTAX for a line that is none of the protocol (for
+   a server: a request that begins with a blank), which is used up; EVA_E_STATE likewise for a
+   reply to a client that asked nothing; EVA_E_ESCAPE likewise; EVA_E_TRUNCATED once for half a
+   line before the end of file; EVA_E_NOMEM and EVA_E_LIMIT if the CAN that a DRAINING client
+   owes could not be queued: send output and call again.
+   After an error the dialogue goes on.  A server in state IDLE may answer a bad line with
+   eva_conn_err.  Where it was a line of inquired data that was too long or had a bad escape, the
+   state is OVERFLOW.  */
 int eva_conn_next (eva_conn *c, struct eva_event *ret);
 
 /* Gets the next whole line as it stands, without looking at the state or changing it: for
    programs that speak for themselves in the middle of a command.  RET_LINE is NUL-terminated,
-   writable, without line end, valid as in struct eva_event. Returns 1, 0 if no whole line is
-   there, EVA_E_LINE_TOO_LONG, EVA_E_TRUNCATED as eva_conn_next.  */
+   writable, without line end, valid as in struct eva_event.
+   Returns 1, 0 if no whole line is there, EVA_E_LINE_TOO_LONG, EVA_E_TRUNCATED as eva_conn_next.  */
 int eva_conn_next_line (eva_conn *c, char **ret_line, size_t *ret_len);
 
 /* Shows the line that eva_conn_next or eva_conn_next_line would use next, and leaves it there.
@@ -219,8 +221,8 @@ int eva_conn_take_any_fd (eva_conn *c, int *ret_fd);
 
 /* --- Output ----------------------------------------------------------------------------------- */
 
-/* All of these copy what they are given, end an open data line first, so that the order on the
-   wire is the order of the calls, and return 0 or an error: EVA_E_STATE if the state forbids
+/* All of these but eva_conn_data end an open data line first, so that the order on the wire is the
+   order of the calls; all copy what they are given, and return 0 or an error: EVA_E_STATE if the state forbids
    the line, EVA_E_LINE_TOO_LONG, EVA_E_TEXT, EVA_E_LIMIT above max_output_len, EVA_E_NOMEM,
    EVA_E_CLOSED.  After an error nothing was queued.  TEXT may be NULL: then no blank is
    written either.  */
@@ -251,9 +253,9 @@ int eva_conn_command (eva_conn *c, const char *command);
 
 /* LEN octets of data at BUF, escaped: a server's reply, or a client's answer to an inquiry.
    Lines are filled to 998 octets or more; the last one stays open for more data until
-   eva_conn_flush or any other line. Stores at RET_TAKEN how many octets were queued: all, or
-   fewer if EVA_E_LIMIT or EVA_E_NOMEM is returned; the caller sends some output and goes on
-   with the rest.  */
+   eva_conn_flush or any other line.
+   Stores at RET_TAKEN how many octets were queued: all, or fewer if EVA_E_LIMIT or EVA_E_NOMEM
+   is returned; the caller sends some output and goes on with the rest.  */
 int eva_conn_data (eva_conn *c, const void *buf, size_t len, size_t *ret_taken);
 
 /* Ends an open data line, so that eva_conn_output lends it.  Returns 0 (it cannot fail).  */
@@ -279,9 +281,9 @@ int eva_conn_drain (eva_conn *c);
    protocol.  */
 void eva_conn_forget (eva_conn *c);
 
-/* Queues descriptor FD to leave along with the next octet that is queued. Returns 0, and FD
-   must stay open until eva_conn_take_output_fd or eva_conn_output_fds gave it back;
-   EVA_E_LIMIT, EVA_E_NOMEM.  */
+/* Queues descriptor FD to leave along with the next octet that is queued.
+   Returns 0, and FD must stay open until eva_conn_take_output_fd or eva_conn_output_fds gave it
+   back; EVA_E_LIMIT, EVA_E_NOMEM.  */
 int eva_conn_send_fd (eva_conn *c, int fd);
 
 /* Lends the queued octets: fills up to N elements of IOV, oldest first, and stops before an
