@@ -4,7 +4,8 @@
    An eva_conn is one end of one connection, server or client.  It is fed the octets that came and
    asked for the events in them; it is told what to say and lends the octets to send.  It makes no
    system call, reads no clock, keeps no global state and calls nobody back but for memory, so there
-   is no re-entrancy to think about: every function may be called from everywhere but the allocator.  Whoever owns it brings the transport:
+   is no re-entrancy to think about: every function may be called from everywhere but the
+   allocator.  Whoever owns it brings the transport:
 
        buf = eva_conn_inbuf (c, &room);              n = read (fd, buf, room);
        eva_conn_fed (c, n);
@@ -197,7 +198,8 @@ int eva_conn_next (eva_conn *c, struct eva_event *ret);
 /* Gets the next whole line as it stands, without looking at the state or changing it: for
    programs that speak for themselves in the middle of a command.  RET_LINE is NUL-terminated,
    writable, without line end, valid as in struct eva_event.
-   Returns 1, 0 if no whole line is there, EVA_E_LINE_TOO_LONG, EVA_E_TRUNCATED as eva_conn_next.  */
+   Returns 1, 0 if no whole line is there, EVA_E_LINE_TOO_LONG, EVA_E_TRUNCATED as for
+   eva_conn_next.  */
 int eva_conn_next_line (eva_conn *c, char **ret_line, size_t *ret_len);
 
 /* Shows the line that eva_conn_next or eva_conn_next_line would use next, and leaves it there.
@@ -222,10 +224,10 @@ int eva_conn_take_any_fd (eva_conn *c, int *ret_fd);
 /* --- Output ----------------------------------------------------------------------------------- */
 
 /* All of these but eva_conn_data end an open data line first, so that the order on the wire is the
-   order of the calls; all copy what they are given, and return 0 or an error: EVA_E_STATE if the state forbids
-   the line, EVA_E_LINE_TOO_LONG, EVA_E_TEXT, EVA_E_LIMIT above max_output_len, EVA_E_NOMEM,
-   EVA_E_CLOSED.  After an error nothing was queued.  TEXT may be NULL: then no blank is
-   written either.  */
+   order of the calls; all copy what they are given, and return 0 or an error: EVA_E_STATE if the
+   state forbids the line, EVA_E_LINE_TOO_LONG, EVA_E_TEXT, EVA_E_LIMIT above max_output_len,
+   EVA_E_NOMEM, EVA_E_CLOSED.  After an error nothing was queued.  TEXT may be NULL: then no
+   blank is written either.  */
 
 /* Server: `OK TEXT`: the greeting, or success of the command.  Next state: IDLE.  */
 int eva_conn_ok (eva_conn *c, const char *text);
