@@ -119,12 +119,12 @@ assuan_get_output_fd (assuan_context_t ctx) {
   return ctx ? ctx->output_fd : ASSUAN_INVALID_FD;
 }
 
-/* Closes the descriptor at PLACE, through the program's hook, and forgets its number.  */
 void
 eva__ctx_close_unused (assuan_context_t ctx, assuan_fd_t fd) {
   if (fd != ctx->input_fd && fd != ctx->output_fd) eva__io_sys_close (&ctx->sys, fd);
 }
 
+/* Closes the descriptor at PLACE, through the program's hook, and forgets its number.  */
 static gpg_error_t
 close_fd (assuan_context_t ctx, assuan_fd_t *place) {
   assuan_fd_t fd = *place;
