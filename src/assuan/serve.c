@@ -194,7 +194,11 @@ assuan_process (assuan_context_t ctx) {
   while (!err) {
     err = handle_lines (ctx);
     if (err || is_over (ctx)) break;
-    err = eva__ctx_read (ctx, true);
+    /* A command that a turn or a handler around us left open: what comes would pile up behind it.  */
+    if (eva_conn_get_state (ctx->conn) == EVA_STATE_COMMAND)
+      err = eva__ctx_error (ctx, GPG_ERR_ASS_NESTED_COMMANDS);
+    else
+      err = eva__ctx_read (ctx, true);
   }
   eva__ctx_leave (ctx);
   return err;
