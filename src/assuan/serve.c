@@ -194,7 +194,7 @@ assuan_process (assuan_context_t ctx) {
   while (!err) {
     err = handle_lines (ctx);
     if (err || is_over (ctx)) break;
-    /* A command that a turn or a handler around us left open: what comes would pile up behind it.  */
+    /* Left open by a turn, or by a handler around us: what comes would pile up behind it.  */
     if (eva_conn_get_state (ctx->conn) == EVA_STATE_COMMAND)
       err = eva__ctx_error (ctx, GPG_ERR_ASS_NESTED_COMMANDS);
     else
