@@ -270,7 +270,7 @@ eva__ctx_flush (assuan_context_t ctx) {
 
   if (!ctx->conn) return eva__ctx_may_say (ctx);
   while (!err && eva_conn_output (ctx->conn, &iov, 1))
-    err = write_some (ctx);
+    err = ctx->write_error ? ctx->write_error : write_some (ctx);
   if (!err) return 0;
   /* What cannot be sent now never can.  The peer may still have sent something, so reading
      goes on.  */
