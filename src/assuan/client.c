@@ -102,6 +102,8 @@ assuan_client_parse_response (assuan_context_t ctx, char *line, int linelen,
 /* Drops what is left of a reply that was given up.  */
 static gpg_error_t
 drain (assuan_context_t ctx) {
+  /* A server that waits for a CAN which cannot be sent would never answer.  */
+  if (ctx->write_error) return ctx->write_error;
   while (eva__ctx_is_connected (ctx) && eva_conn_get_state (ctx->conn) == EVA_STATE_DRAINING) {
     struct eva_event ev;
     gpg_error_t err = eva__ctx_wait_event (ctx, &ev);
