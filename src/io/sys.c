@@ -219,10 +219,15 @@ eva__io_sys_close (const struct eva__io_sys *sys, assuan_fd_t fd) {
 bool
 eva__io_sys_is_ready (int fd, short events) {
   struct pollfd p = { .fd = fd, .events = events, .revents = 0 };
+  int n;
 
   /* A failing poll counts as ready, so that the caller's own call names the error.  A negative
      number, which poll would skip, can only be a foreign hook's idea of a descriptor.  */
-  return fd < 0 || poll (&p, 1, 0) != 0;
+  if (fd < 0) return true;
+  do
+    n = poll (&p, 1, 0);
+  while (n < 0 && errno == EINTR);
+  return n != 0;
 }
 
 void
