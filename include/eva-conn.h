@@ -63,7 +63,7 @@ extern "C" {
 enum eva_conn_error {
   EVA_E_NOMEM = -1, /* the allocator gave nothing; nothing was lost, the call may be repeated */
   EVA_E_STATE = -2, /* not allowed in the present state; nothing was done */
-  EVA_E_LINE_TOO_LONG = -3, /* a line of over EVA_LINE_MAX octets, in or out */
+  EVA_E_LINE_TOO_LONG = -3, /* out: over EVA_LINE_MAX; in: over EVA_LINE_SIZE with its end */
   EVA_E_TEXT = -4,          /* text to send holds LF */
   EVA_E_LIMIT = -5,         /* a configured limit is reached; nothing was done */
   EVA_E_SYNTAX = -6,        /* the peer's line is no line of the protocol */

@@ -22,11 +22,23 @@ shake_hands (assuan_context_t ctx) {
   return err;
 }
 
+/* A context has one connection: before the next one it takes leave of the one that it has, and
+   of its child.  */
+static void
+leave_old (assuan_context_t ctx) {
+  if (!ctx->conn && !ctx->is_child) return;
+  eva__ctx_enter (ctx);
+  eva__ctx_hang_up (ctx);
+  eva__ctx_leave (ctx);
+}
+
 /* Makes socket FD the connection of CTX.  FD is closed on failure.  */
 static gpg_error_t
 connect_socket (assuan_context_t ctx, assuan_fd_t fd, bool pass_fds) {
-  gpg_error_t err = eva__ctx_connect (ctx, EVA__CTX_CLIENT, fd, fd, pass_fds);
+  gpg_error_t err;
 
+  leave_old (ctx);
+  err = eva__ctx_connect (ctx, EVA__CTX_CLIENT, fd, fd, pass_fds);
   if (err) {
     eva__io_sys_close (&ctx->sys, fd);
     return err;
@@ -87,6 +99,7 @@ assuan_pipe_connect (assuan_context_t ctx, const char *name, const char *argv[],
 
   if (!ctx || !argv || !argv[0] || (!name && !how.socketpair))
     return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  leave_old (ctx);
   rc = eva__io_spawn (&ctx->sys, &how, &in_fd, &out_fd, &pid);
   if (rc < 0) return eva__ctx_syserror (ctx);
   if (rc > 0) return 0; /* the child of a fork: its server is a context of its own */
