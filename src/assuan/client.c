@@ -188,6 +188,22 @@ on_event (assuan_context_t ctx, const struct callbacks *cb, const struct eva_eve
   }
 }
 
+/* Returns true if there is no rest of the reply to wait for: the stream is at its end, or what
+   came is no line of the protocol, so that nobody can tell where the reply ends.  Behind an
+   over-long line, and after an error of the system's, it still goes on.  */
+static bool
+is_desperate (gpg_error_t err) {
+  switch (gpg_err_code (err)) {
+  case GPG_ERR_EOF:
+  case GPG_ERR_ASS_INCOMPLETE_LINE:
+  case GPG_ERR_ASS_INV_RESPONSE:
+  case GPG_ERR_ASS_GENERAL:
+    return true;
+  default:
+    return false;
+  }
+}
+
 /* Reads the reply.  */
 static gpg_error_t
 read_reply (assuan_context_t ctx, const struct callbacks *cb) {
@@ -195,11 +211,8 @@ read_reply (assuan_context_t ctx, const struct callbacks *cb) {
     struct eva_event ev;
     bool done;
     gpg_error_t err = eva__ctx_wait_event (ctx, &ev);
-    /* Behind an over-long line the reply goes on; otherwise the stream is broken or at its
-       end, and there is no rest to drop.  */
-    if (gpg_err_code (err) == GPG_ERR_ASS_LINE_TOO_LONG) return give_up (ctx, err);
-    if (err && ctx->conn) eva_conn_forget (ctx->conn);
-    if (err) return err;
+    if (err && is_desperate (err) && ctx->conn) eva_conn_forget (ctx->conn);
+    if (err) return give_up (ctx, err);
     err = on_event (ctx, cb, &ev, &done);
     if (ctx->released || done) return err;
     if (err) return give_up (ctx, err);
