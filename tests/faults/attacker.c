@@ -38,8 +38,7 @@ take (struct attacker *a, const char *buf, size_t len) {
     else if (a->line_len < sizeof a->line)
       a->line[a->line_len++] = buf[i];
   }
-  if (a->said_last && a->awaited && a->tail_len >= strlen (a->awaited)
-      && !memcmp (a->tail + a->tail_len - strlen (a->awaited), a->awaited, strlen (a->awaited)))
+  if (a->said_last && a->awaited && memmem (a->tail, a->tail_len, a->awaited, strlen (a->awaited)))
     a->was_answered = true;
 }
 
