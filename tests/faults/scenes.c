@@ -231,6 +231,8 @@ static const struct turn client_turns[] = {
   { "ASK 5000\n", "D abc%25\nD  def\n# wait\nEND\n", false },
   { "ASK 3\n", "D abcd\nD e\nEND\n", false },
   { "ASK 0\n", "CAN\n", false },
+  { "ASK 100\n", "D given\nD then not\nCAN\n", false },
+  { "ASK 10\n", "D given\nD too much\nEND\n", false },
   { "OPTION name = value\n", NULL, false },
   { "OPTION --bad\n", NULL, false },
   { "OPTION -x\n", NULL, false },

@@ -511,6 +511,24 @@ test_many_descriptors (void **state) {
   pair_close (p);
 }
 
+/* Descriptors that nobody takes: with requests that wait for their turn, and with half a line.  */
+static void
+test_descriptors_left (void **state) {
+  struct pair *p = pair_open (ASSUAN_SOCKET_SERVER_FDPASSING);
+
+  (void) state;
+  send_many (p->victim.peer, "WAIT\n", 3);
+  assert_false (take_turn (p));
+  assert_true (p->victim.waits);
+  send_many (p->victim.peer, "NOP\n", 5);
+  assert_false (take_turn (p));
+  send_many (p->victim.peer, "NO", 7);
+  assert_false (take_turn (p));
+  use_bystander (p);
+  close (p->victim.peer);
+  pair_close (p);
+}
+
 /* A server that does not pass descriptors gets none.  */
 static void
 test_unwanted_descriptors (void **state) {
@@ -548,6 +566,7 @@ main (void) {
     cmocka_unit_test (test_silence),
     cmocka_unit_test (test_nuls),
     cmocka_unit_test (test_many_descriptors),
+    cmocka_unit_test (test_descriptors_left),
     cmocka_unit_test (test_unwanted_descriptors),
   };
 
