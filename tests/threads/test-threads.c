@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Threads, each with contexts of its own: nothing that they share may be touched without care.  This
-   is also run under ThreadSanitizer, which sees what goes well by chance.  */
+/* test-threads.c - threads, each with contexts of its own: nothing that they share may be touched
+   without care.  This is also run under ThreadSanitizer, which sees what goes well by chance.  */
 
-#include "assuan.h"
+#include "pair.h"
 
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,133 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#define N_PAIRS    4
-#define N_COMMANDS 200
-
-/* --- A server --------------------------------------------------------------------------------- */
-
-static gpg_error_t
-cmd_echo (assuan_context_t ctx, char *line) {
-  return assuan_send_data (ctx, line, strlen (line));
-}
-
-/* Answers with what it inquires.  */
-static gpg_error_t
-cmd_ask (assuan_context_t ctx, char *line) {
-  unsigned char *buf;
-  size_t len;
-  gpg_error_t err = assuan_inquire (ctx, "WHAT", &buf, &len, 1000);
-
-  (void) line;
-  if (err) return err;
-  err = assuan_send_data (ctx, buf, len);
-  assuan_free (ctx, buf);
-  return err;
-}
-
-/* Serves one connection over FD, to its end.  */
-static gpg_error_t
-serve (int fd) {
-  assuan_context_t ctx;
-  gpg_error_t err = assuan_new (&ctx);
-
-  if (!err) err = assuan_init_socket_server (ctx, fd, ASSUAN_SOCKET_SERVER_ACCEPTED);
-  if (!err) err = assuan_register_command (ctx, "ECHO", cmd_echo, NULL);
-  if (!err) err = assuan_register_command (ctx, "ASK", cmd_ask, NULL);
-  if (!err) err = assuan_accept (ctx);
-  if (!err) err = assuan_process (ctx);
-  assuan_release (ctx);
-  return err;
-}
-
-/* --- A client --------------------------------------------------------------------------------- */
-
-struct answer {
-  assuan_context_t ctx;
-  char text[100];
-  size_t len;
-};
-
-static gpg_error_t
-take_data (void *arg, const void *data, size_t len) {
-  struct answer *a = arg;
-
-  if (len > sizeof a->text - a->len) return gpg_error (GPG_ERR_TOO_LARGE);
-  memcpy (a->text + a->len, data, len);
-  a->len += len;
-  return 0;
-}
-
-static gpg_error_t
-give_data (void *arg, const char *keyword) {
-  struct answer *a = arg;
-
-  return assuan_send_data (a->ctx, keyword, strlen (keyword));
-}
-
-/* Runs COMMAND, which must answer EXPECTED.  */
-static gpg_error_t
-ask (assuan_context_t ctx, const char *command, const char *expected) {
-  struct answer a = { .ctx = ctx };
-  gpg_error_t err = assuan_transact (ctx, command, take_data, &a, give_data, &a, NULL, NULL);
-
-  if (err) return err;
-  if (a.len != strlen (expected) || memcmp (a.text, expected, a.len))
-    return gpg_error (GPG_ERR_BAD_DATA);
-  return 0;
-}
-
-static gpg_error_t
-talk (int fd) {
-  assuan_context_t ctx;
-  gpg_error_t err = assuan_new (&ctx);
-
-  if (!err) err = assuan_socket_connect_fd (ctx, fd, 0);
-  for (int i = 0; !err && i < N_COMMANDS; i++) {
-    char command[60];
-    snprintf (command, sizeof command, "ECHO number %d", i);
-    err = ask (ctx, command, command + strlen ("ECHO "));
-    if (!err) err = ask (ctx, "ASK", "WHAT");
-    if (!err && gpg_err_code (ask (ctx, "UNKNOWN", "")) != GPG_ERR_ASS_UNKNOWN_CMD)
-      err = gpg_error (GPG_ERR_BAD_DATA);
-  }
-  assuan_release (ctx);
-  return err;
-}
-
-/* --- Threads ---------------------------------------------------------------------------------- */
-
-struct job {
-  pthread_t thread;
-  gpg_error_t (*run) (int fd);
-  int fd;
-  gpg_error_t err;
-};
-
-static void *
-run_job (void *arg) {
-  struct job *job = arg;
-
-  job->err = job->run (job->fd);
-  return NULL;
-}
-
-static void
-start (struct job *job, gpg_error_t (*run) (int), int fd) {
-  job->run = run;
-  job->fd = fd;
-  assert_int_equal (pthread_create (&job->thread, NULL, run_job, job), 0);
-}
-
-static void
-finish (struct job *jobs, size_t n) {
-  for (size_t i = 0; i < n; i++)
-    assert_int_equal (pthread_join (jobs[i].thread, NULL), 0);
-  for (size_t i = 0; i < n; i++)
-    assert_int_equal (jobs[i].err, 0);
-}
+/* --- Pairs ------------------------------------------------------------------------------------ */
 
 /* Pairs of a server and a client, all at the same time.  */
 static void
@@ -152,45 +23,41 @@ pairs_do_not_disturb_each_other (void **state) {
   (void) state;
   for (size_t i = 0; i < N_PAIRS; i++) {
     int fds[2];
-    assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-    start (&jobs[2 * i], serve, fds[0]);
-    start (&jobs[2 * i + 1], talk, fds[1]);
+    pair_sockets (fds);
+    job_start (&jobs[2 * i], pair_serve, fds[0]);
+    job_start (&jobs[2 * i + 1], pair_talk, fds[1]);
   }
-  finish (jobs, 2 * N_PAIRS);
+  jobs_finish (jobs, 2 * N_PAIRS);
 }
 
-/* Serves one of the clients of the listening socket FD.  */
-static gpg_error_t
-serve_next (int fd) {
-  assuan_context_t ctx;
-  gpg_error_t err = assuan_new (&ctx);
+/* --- One socket ------------------------------------------------------------------------------- */
 
-  if (!err) err = assuan_init_socket_server (ctx, fd, 0);
-  if (!err) err = assuan_register_command (ctx, "ECHO", cmd_echo, NULL);
-  if (!err) err = assuan_register_command (ctx, "ASK", cmd_ask, NULL);
-  if (!err) err = assuan_accept (ctx);
-  if (!err) err = assuan_process (ctx);
-  assuan_release (ctx);
-  return err;
-}
+/* Connections of each client, one after the other.  */
+#define N_CONNECTIONS 10
 
 static struct sockaddr_un address;
 
 static gpg_error_t
-connect_and_talk (int unused) {
-  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+connect_and_talk (int number) {
+  gpg_error_t err = 0;
+  char name[20];
 
-  (void) unused;
-  if (fd < 0 || connect (fd, (struct sockaddr *) &address, sizeof address))
-    return gpg_error_from_syserror ();
-  return talk (fd);
+  snprintf (name, sizeof name, "client %d", number);
+  for (int i = 0; i < N_CONNECTIONS && !err; i++) {
+    assuan_context_t ctx;
+    err = assuan_new (&ctx);
+    if (!err) err = assuan_socket_connect (ctx, address.sun_path, ASSUAN_INVALID_PID, 0);
+    if (!err) err = pair_ask (ctx, name, N_COMMANDS / N_CONNECTIONS);
+    assuan_release (ctx);
+  }
+  return err;
 }
 
-/* Several threads wait for clients on the same socket: each gets one.  */
+/* Several threads wait for clients on the same socket: each of these is served by one of them.  */
 static void
 one_socket_for_several_threads (void **state) {
   char dir[] = "/tmp/evaXXXXXX";
-  struct job jobs[2 * N_PAIRS];
+  struct job servers[N_PAIRS], clients[N_PAIRS];
   int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
   (void) state;
@@ -199,14 +66,172 @@ one_socket_for_several_threads (void **state) {
   snprintf (address.sun_path, sizeof address.sun_path, "%s/S", dir);
   assert_int_equal (bind (fd, (struct sockaddr *) &address, sizeof address), 0);
   assert_int_equal (listen (fd, N_PAIRS), 0);
-  for (size_t i = 0; i < N_PAIRS; i++) {
-    start (&jobs[2 * i], serve_next, fd);
-    start (&jobs[2 * i + 1], connect_and_talk, -1);
+  for (int i = 0; i < N_PAIRS; i++) {
+    job_start (&servers[i], pair_serve_all, fd);
+    job_start (&clients[i], connect_and_talk, i);
   }
-  finish (jobs, 2 * N_PAIRS);
+  jobs_finish (clients, N_PAIRS);
+  shutdown (fd, SHUT_RDWR);
+  jobs_finish (servers, N_PAIRS);
   close (fd);
   unlink (address.sun_path);
   rmdir (dir);
+}
+
+/* --- Loops ------------------------------------------------------------------------------------ */
+
+/* Connections of one loop.  */
+#define N_IN_LOOP 3
+
+static gpg_error_t
+loop_echo (assuan_context_t ctx, char *line) {
+  gpg_error_t err = assuan_send_data (ctx, line, strlen (line));
+
+  return assuan_process_done (ctx, err);
+}
+
+/* An event loop with one connection, whose client asks in the same thread, in turns with it: what was said
+   is there when it is the other's turn.  */
+static gpg_error_t
+turns (assuan_context_t server, int fd, const char *name) {
+  gpg_error_t err = 0;
+  int done = 0;
+
+  for (int i = 0; i < N_COMMANDS && !err; i++) {
+    char text[60], expected[60], got[80];
+    ssize_t n;
+    snprintf (text, sizeof text, "ECHO %s %d\n", name, i);
+    snprintf (expected, sizeof expected, "D %s %d\nOK\n", name, i);
+    if (write (fd, text, strlen (text)) < 0) return gpg_error_from_syserror ();
+    err = assuan_process_next (server, &done);
+    n = recv (fd, got, sizeof got, MSG_DONTWAIT);
+    if (n != (ssize_t) strlen (expected) || memcmp (got, expected, (size_t) n) || done)
+      return gpg_error (GPG_ERR_BAD_DATA);
+  }
+  return err;
+}
+
+static gpg_error_t
+open_in_loop (int fd, assuan_context_t *ret) {
+  gpg_error_t err = assuan_new (ret);
+
+  if (!err) err = assuan_init_socket_server (*ret, fd, ASSUAN_SOCKET_SERVER_ACCEPTED);
+  if (!err) err = assuan_register_command (*ret, "ECHO", loop_echo, NULL);
+  if (!err) err = assuan_process_next (*ret, NULL);
+  return err;
+}
+
+static gpg_error_t
+run_loop (int number) {
+  assuan_context_t servers[N_IN_LOOP] = { NULL };
+  int fds[N_IN_LOOP][2];
+  gpg_error_t err = 0;
+  char name[40], greeting[100];
+
+  for (int i = 0; i < N_IN_LOOP && !err; i++) {
+    if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds[i]))
+      return gpg_error_from_syserror ();
+    err = open_in_loop (fds[i][0], &servers[i]);
+    if (recv (fds[i][1], greeting, sizeof greeting, MSG_DONTWAIT) <= 0)
+      err = gpg_error (GPG_ERR_EOF);
+  }
+  for (int i = 0; i < N_IN_LOOP && !err; i++) {
+    snprintf (name, sizeof name, "loop %d connection %d", number, i);
+    err = turns (servers[i], fds[i][1], name);
+  }
+  for (int i = 0; i < N_IN_LOOP; i++) {
+    assuan_release (servers[i]);
+    close (fds[i][1]);
+  }
+  return err;
+}
+
+/* A loop in each thread.  */
+static void
+loops_do_not_disturb_each_other (void **state) {
+  struct job jobs[N_PAIRS];
+
+  (void) state;
+  for (int i = 0; i < N_PAIRS; i++)
+    job_start (&jobs[i], run_loop, i);
+  jobs_finish (jobs, N_PAIRS);
+}
+
+/* --- The log ---------------------------------------------------------------------------------- */
+
+static bool
+is_log_line (const char *line) {
+  int fd, len = 0;
+
+  if (strncmp (line, "threads[", 8)) return false;
+  line = strstr (line, "]: ");
+  if (!line) return false;
+  line += 3;
+  if (!strncmp (line, "assuan_", 7)) return true;
+  return sscanf (line, "chan_%d %n", &fd, &len) == 1 && len
+         && (!strncmp (line + len, "-> ", 3) || !strncmp (line + len, "<- ", 3));
+}
+
+/* All threads log to the same stream: a line is never in the middle of another.  */
+static void
+lines_of_the_log_stay_whole (void **state) {
+  FILE *log = tmpfile ();
+  size_t n_lines = 0;
+  char line[3000];
+
+  assert_non_null (log);
+  assuan_set_assuan_log_prefix ("threads");
+  assuan_set_assuan_log_stream (log);
+  pairs_do_not_disturb_each_other (state);
+  assuan_set_assuan_log_stream (NULL);
+  assuan_set_assuan_log_prefix (NULL);
+  rewind (log);
+  for (; fgets (line, sizeof line, log); n_lines++)
+    if (!is_log_line (line)) fail_msg ("a line of the log is `%s'", line);
+  assert_true (n_lines > N_PAIRS * N_COMMANDS * 10);
+  fclose (log);
+}
+
+/* --- Signals ---------------------------------------------------------------------------------- */
+
+/* Writes to pipes that nobody reads.  Signals are for the whole process, but masks are a thread's.  */
+static gpg_error_t
+break_pipes (int unused) {
+  sigset_t before, after;
+  gpg_error_t err = 0;
+
+  (void) unused;
+  pthread_sigmask (SIG_SETMASK, NULL, &before);
+  for (int i = 0; i < 50 && !err; i++) {
+    assuan_context_t ctx = NULL;
+    int in[2], out[2], fds[2];
+    if (pipe (in) || pipe (out)) return gpg_error_from_syserror ();
+    close (in[1]);
+    close (out[0]);
+    fds[0] = in[0];
+    fds[1] = out[1];
+    err = assuan_new (&ctx);
+    if (!err) err = assuan_init_pipe_server (ctx, fds);
+    if (!err && gpg_err_code (assuan_accept (ctx)) != GPG_ERR_EPIPE)
+      err = gpg_error (GPG_ERR_FALSE);
+    assuan_release (ctx);
+  }
+  pthread_sigmask (SIG_SETMASK, NULL, &after);
+  if (sigismember (&after, SIGPIPE) != sigismember (&before, SIGPIPE))
+    return gpg_error (GPG_ERR_FALSE);
+  return err;
+}
+
+/* No thread gets a SIGPIPE, though the disposition is the default, nor keeps it blocked.  */
+static void
+broken_pipes_raise_no_signal (void **state) {
+  struct job jobs[N_PAIRS];
+
+  (void) state;
+  signal (SIGPIPE, SIG_DFL);
+  for (int i = 0; i < N_PAIRS; i++)
+    job_start (&jobs[i], break_pipes, i);
+  jobs_finish (jobs, N_PAIRS);
 }
 
 int
@@ -214,7 +239,10 @@ main (void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test (pairs_do_not_disturb_each_other),
     cmocka_unit_test (one_socket_for_several_threads),
+    cmocka_unit_test (loops_do_not_disturb_each_other),
+    cmocka_unit_test (lines_of_the_log_stay_whole),
+    cmocka_unit_test (broken_pipes_raise_no_signal),
   };
 
-  return cmocka_run_group_tests (tests, NULL, NULL);
+  return cmocka_run_group_tests_name ("threads", tests, NULL, NULL);
 }
