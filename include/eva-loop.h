@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* eva-loop.h - the event loop that servers and clients of eva.h live in.
+
+   An eva_loop is one that comes along, on epoll, or the program's own, seen through a table of
+   functions.  For the usual loops that table stands in a header:
+
+       #include <eva/uv.h>         eva_loop_from_uv (uv_loop_t *)              libuv
+       #include <eva/event.h>      eva_loop_from_event (struct event_base *)   libevent
+       #include <eva/glib.h>       eva_loop_from_glib (GMainContext *)         GLib
+       #include <eva/sd-event.h>   eva_loop_from_sd_event (sd_event *)         systemd
+       #include <eva/ev.h>         eva_loop_from_ev (struct ev_loop *)         libev
+
+   Programs that only use eva.h need of this header the functions that make, run and free a loop.
+
+   A loop belongs to one thread: every function is called from that thread alone.  Different loops
+   share nothing.  Times are of CLOCK_MONOTONIC.  */
+
+#ifndef EVA_LOOP_H
+#define EVA_LOOP_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#pragma GCC visibility push(default)
+
+/* What a descriptor can be watched for: a set of these, whose values are those of poll(2).  */
+#define EVA_READABLE ((unsigned int) POLLIN)
+#define EVA_WRITABLE ((unsigned int) POLLOUT)
+
+/* Reported, never asked for: the peer is gone in both directions, or the descriptor is in error.
+   What it had sent can still be read.  */
+#define EVA_HANGUP ((unsigned int) (POLLHUP | POLLERR))
+
+typedef struct eva_loop eva_loop;
+typedef struct eva_source eva_source;
+
+/* --- The loop that comes along ---------------------------------------------------------------- */
+
+/* Makes a loop on epoll, or on poll where the system has or allows no epoll.  Returns it, to be
+   freed with eva_loop_free; NULL with errno: ENOMEM, EMFILE, ENFILE.  */
+eva_loop *eva_loop_new (void);
+
+/* Frees LOOP, of either kind; NULL is allowed.  Before that free the servers, clients and contexts
+   that live in it; sources that are left are freed along.  A foreign loop itself is untouched.
+   Not from within a callback of the loop.  */
+void eva_loop_free (eva_loop *loop);
+
+/* Waits and dispatches until eva_loop_stop.  Returns 0, or -1 with errno if waiting failed: EINVAL
+   for a foreign loop, which its own functions run; ELOOP within a callback of the loop.  */
+int eva_loop_run (eva_loop *loop);
+
+/* Lets eva_loop_run return when the callbacks that are due have run; the next one, if none is
+   running.  From callbacks, or before eva_loop_run; not from other threads or signal handlers.  */
+void eva_loop_stop (eva_loop *loop);
+
+/* One turn: waits for at most TIMEOUT_MS milliseconds (0: not at all; -1: without end) until
+   something is due, and runs what is.  Returns 0, or -1 with errno as eva_loop_run.  */
+int eva_loop_dispatch (eva_loop *loop, int timeout_ms);
+
+/* Returns one descriptor that is readable whenever eva_loop_dispatch (LOOP, 0) has something to
+   do, be it a descriptor, a timer, or work put off: so the whole loop nests in any other one.  It
+   stays LOOP's.  Returns -1 with errno: ENOTSUP for a foreign loop and where there is no epoll, or
+   what timerfd_create gives.  */
+int eva_loop_get_fd (eva_loop *loop);
+
+/* Returns the time in nanoseconds that callbacks of this turn of LOOP may take for now.  From
+   everywhere.  */
+uint64_t eva_loop_now (eva_loop *loop);
+
+/* Returns the time of CLOCK_MONOTONIC in nanoseconds.  From everywhere.  */
+uint64_t eva_now (void);
+
+/* --- Sources: for a program's own descriptors and timers -------------------------------------- */
+
+/* These may be used within every callback.  A source is the caller's until eva_source_free, and
+   never frees itself.  */
+
+/* Watches FD for EVENTS, of EVA_READABLE and EVA_WRITABLE, or none: CB is called with what holds
+   of them, as long as it holds (level-triggered), and with EVA_HANGUP.  FD stays the caller's and
+   must be open until eva_source_free; a descriptor has one source in a loop.
+   Returns the source, or NULL with errno: ENOMEM, EPERM for a file that is always ready and cannot
+   be watched, or what else the loop gives.  */
+eva_source *eva_loop_add_fd (eva_loop *loop, int fd, unsigned int events,
+                             void (*cb) (void *arg, unsigned int revents), void *arg);
+
+/* Makes a timer that calls CB once, DELAY_MS milliseconds from now; 0 is the next turn.  It can be
+   set again with eva_source_set_delay.  Returns the source, or NULL with errno ENOMEM.  */
+eva_source *eva_loop_add_timer (eva_loop *loop, unsigned int delay_ms, void (*cb) (void *arg),
+                                void *arg);
+
+/* Changes what SOURCE, of eva_loop_add_fd, watches for.  Returns 0, or -1 with errno: what the loop
+   gives; the old events stay.  */
+int eva_source_set_events (eva_source *source, unsigned int events);
+
+/* Sets SOURCE, of eva_loop_add_timer, to DELAY_MS milliseconds from now, whether it is due or has
+   run already.  It cannot fail.  */
+void eva_source_set_delay (eva_source *source, unsigned int delay_ms);
+
+/* Takes SOURCE back: its callback does not run any more, also where it is due already.  NULL is
+   allowed.  Within its own callback, too.  */
+void eva_source_free (eva_source *source);
+
+/* --- Foreign loops ---------------------------------------------------------------------------- */
+
+/* What a foreign loop has to do.  The library keeps all state and does all accounting of lifetimes:
+   functions here only pass on.  SELF are self_size zeroed octets for the table's own use, WATCH are
+   watch_size such octets for each descriptor.  */
+#define EVA_LOOP_OPS_VERSION 1
+
+struct eva_loop_ops {
+  unsigned int version; /* EVA_LOOP_OPS_VERSION */
+  size_t self_size;     /* octets */
+  size_t watch_size;    /* octets */
+
+  /* Prepares SELF for FOREIGN, the argument of eva_loop_new_foreign; LOOP is what the timer has to
+     tell eva_loop_timeout.  Returns 0 or an errno value.  */
+  int (*init) (void *self, void *foreign, eva_loop *loop);
+
+  /* Takes back what init did; all descriptors were removed and the timer cancelled.  Returns true
+     if SELF is no longer used, false if eva_loop_finished (LOOP) will tell when it is not.  */
+  bool (*deinit) (void *self);
+
+  /* Watches FD for EVENTS (EVA_READABLE, EVA_WRITABLE, both or none), level-triggered, and tells
+     eva_loop_ready (WATCH, revents) of them, and of EVA_HANGUP if the loop knows it even where no
+     event was asked for.  Returns 0 or an errno value.  */
+  int (*add) (void *self, void *watch, int fd, unsigned int events);
+
+  /* Watches for EVENTS instead.  Returns 0 or an errno value.  */
+  int (*change) (void *self, void *watch, int fd, unsigned int events);
+
+  /* Stops watching; eva_loop_ready must not be called any more.  May be called within
+     eva_loop_ready.  Returns true if WATCH is no longer used, false if eva_loop_removed (WATCH)
+     will tell when it is not.  */
+  bool (*remove) (void *self, void *watch, int fd);
+
+  /* Sets the loop's only timer to call eva_loop_timeout once, DELAY_NS nanoseconds from now (at
+     least as long; 0: in the next turn), in place of an earlier setting.  */
+  void (*set_timer) (void *self, uint64_t delay_ns);
+
+  /* Takes the setting back, if there is one.  */
+  void (*cancel_timer) (void *self);
+
+  /* Whether add reports EVA_HANGUP for descriptors without any event.  Where it does not, the
+     library looks once a second at those for which that matters.  */
+  bool tells_hangup;
+};
+
+/* Makes an eva_loop out of FOREIGN, a loop that the program runs, with OPS, which must stay as long
+   as the eva_loop.  Returns it, or NULL with errno: EINVAL for a version that this library does not
+   know, ENOMEM, what init returned.  */
+eva_loop *eva_loop_new_foreign (const struct eva_loop_ops *ops, void *foreign);
+
+/* For a table's functions: WATCH is ready for REVENTS.  Nothing of the loop may be touched behind
+   it: callbacks may have removed WATCH.  */
+void eva_loop_ready (void *watch, unsigned int revents);
+
+/* For a table's functions: the timer is due.  */
+void eva_loop_timeout (eva_loop *loop);
+
+/* For a table whose remove returned false: WATCH is no longer used.  */
+void eva_loop_removed (void *watch);
+
+/* For a table whose deinit returned false: its SELF is no longer used.  */
+void eva_loop_finished (void *self);
+
+#pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* EVA_LOOP_H */

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* loop.h - what the rooms above use of a loop besides eva-loop.h: timers and work put off that need
+   no memory of their own, because they are part of something else.  */
+
+#ifndef EVA__LOOP_LOOP_H
+#define EVA__LOOP_LOOP_H
+
+#include "eva-loop.h"
+
+/* A timer.  Zero-initialized it is not set.  */
+struct eva__timer {
+  uint64_t due_ns;
+  size_t place; /* in the loop's heap, counted from 1; 0: not set */
+  void (*cb) (struct eva__timer *timer);
+};
+
+/* Work put off.  Zero-initialized it is not queued.  */
+struct eva__task {
+  struct eva__task *next, *prev; /* NULL: not queued */
+  void (*cb) (struct eva__task *task);
+};
+
+/* Promises that LOOP can hold N more (or, negative, N fewer) timers than before, so that setting
+   one cannot fail.  Returns 0, or -1 with errno ENOMEM.  */
+int eva__loop_reserve_timers (eva_loop *loop, int n);
+
+/* Sets TIMER to DUE_NS (as eva_now), in place of an earlier setting.  It is called once, not before
+   that time, and is not set any more then.  */
+void eva__loop_set_timer (eva_loop *loop, struct eva__timer *timer, uint64_t due_ns);
+
+/* Takes the setting back, if there is one.  */
+void eva__loop_cancel_timer (eva_loop *loop, struct eva__timer *timer);
+
+/* Queues TASK to run before LOOP waits the next time.  Does nothing if it is queued.  */
+void eva__loop_run_soon (eva_loop *loop, struct eva__task *task);
+
+/* Queues TASK to run when everything else that is ready had its turn: of such tasks one runs
+   between two looks at the descriptors.  Does nothing if it is queued.  */
+void eva__loop_run_later (eva_loop *loop, struct eva__task *task);
+
+/* Takes TASK out of its queue, if it is in one.  */
+void eva__loop_cancel_task (eva_loop *loop, struct eva__task *task);
+
+/* Returns true if LOOP tells EVA_HANGUP where nothing is watched for (eva_loop_ops.tells_hangup).  */
+bool eva__loop_tells_hangup (const eva_loop *loop);
+
+/* A pointer that the rooms above keep with LOOP, NULL at first, and the function that eva_loop_free
+   calls with it if it is not NULL.  */
+struct eva__loop_attachment {
+  void *data;
+  void (*free) (void *data);
+};
+struct eva__loop_attachment *eva__loop_get_attachment (eva_loop *loop);
+
+/* Marks SOURCE, of eva_loop_add_fd, as a listening socket that several loops watch: where the loop
+   can, it wakes up one of them only.  Before its first event.  */
+void eva__loop_set_exclusive (eva_source *source);
+
+/* The loop on poll that eva_loop_new falls back to.  */
+eva_loop *eva__loop_new_poll (void);
+
+#endif /* EVA__LOOP_LOOP_H */
