@@ -26,14 +26,14 @@ not_implemented (assuan_context_t ctx, char *line) {
    that no client takes it for done.  */
 static gpg_error_t
 cancel (assuan_context_t ctx, char *line) {
-  if (ctx->notify.cancel) ctx->notify.cancel (ctx, line);
+  if (ctx->table->notify.cancel) ctx->table->notify.cancel (ctx, line);
   return eva__ctx_error (ctx, GPG_ERR_NOT_IMPLEMENTED);
 }
 
 /* The reply is the last: reply.c closes the connection behind it.  */
 static gpg_error_t
 bye (assuan_context_t ctx, char *line) {
-  if (ctx->notify.bye) ctx->notify.bye (ctx, line);
+  if (ctx->table->notify.bye) ctx->table->notify.bye (ctx, line);
   ctx->closing = true;
   return 0;
 }
@@ -41,7 +41,7 @@ bye (assuan_context_t ctx, char *line) {
 /* The program may need its descriptors to clean up, and may refuse: so it is told first.  */
 static gpg_error_t
 reset (assuan_context_t ctx, char *line) {
-  gpg_error_t err = ctx->notify.reset ? ctx->notify.reset (ctx, line) : 0;
+  gpg_error_t err = ctx->table->notify.reset ? ctx->table->notify.reset (ctx, line) : 0;
 
   if (!err && !ctx->released) eva__ctx_close_fds (ctx);
   return err;
@@ -70,12 +70,12 @@ set_fd (assuan_context_t ctx, char *line, assuan_fd_t *place, assuan_handler_t n
 
 static gpg_error_t
 input (assuan_context_t ctx, char *line) {
-  return set_fd (ctx, line, &ctx->input_fd, ctx->notify.input);
+  return set_fd (ctx, line, &ctx->input_fd, ctx->table->notify.input);
 }
 
 static gpg_error_t
 output (assuan_context_t ctx, char *line) {
-  return set_fd (ctx, line, &ctx->output_fd, ctx->notify.output);
+  return set_fd (ctx, line, &ctx->output_fd, ctx->table->notify.output);
 }
 
 /* A name that was registered without a handler, and that is none of ours.  */

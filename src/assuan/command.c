@@ -37,11 +37,11 @@ struct eva__command *
 eva__ctx_find_command (assuan_context_t ctx, const char *name) {
   struct eva__command *found = NULL;
 
-  for (size_t i = 0; i < ctx->n_commands; i++) {
-    const char *known = ctx->commands[i].name;
+  for (size_t i = 0; i < ctx->table->n_commands; i++) {
+    const char *known = ctx->table->commands[i].name;
     if (lower (*known) != lower (*name)) continue; /* most are done with here */
-    if (!strcmp (known, name)) return &ctx->commands[i];
-    if (!found && same_name (known, name)) found = &ctx->commands[i];
+    if (!strcmp (known, name)) return &ctx->table->commands[i];
+    if (!found && same_name (known, name)) found = &ctx->table->commands[i];
   }
   return found;
 }
@@ -51,27 +51,53 @@ eva__ctx_find_command (assuan_context_t ctx, const char *name) {
    by writing exactly them.  */
 static struct eva__command *
 find_registered (assuan_context_t ctx, const char *name) {
-  for (size_t i = 0; i < ctx->n_commands; i++) {
-    const char *known = ctx->commands[i].name;
+  for (size_t i = 0; i < ctx->table->n_commands; i++) {
+    const char *known = ctx->table->commands[i].name;
     if (lower (*known) != lower (*name)) continue;
     if (!strcmp (known, name) || (same_name (known, name) && is_upper (known)))
-      return &ctx->commands[i];
+      return &ctx->table->commands[i];
   }
   return NULL;
+}
+
+/* Makes sure that what CTX registers concerns CTX alone: the table of a service is for all of its
+   connections.  */
+static gpg_error_t
+own_table (assuan_context_t ctx) {
+  struct eva__table *table;
+  size_t size;
+
+  if (!ctx->shares || ctx->owns_table) return 0;
+  size = ctx->table->n_commands * sizeof *table->commands;
+  table = eva__ctx_malloc (ctx, sizeof *table);
+  if (!table) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+  *table = *ctx->table;
+  table->commands = eva__ctx_malloc (ctx, size);
+  if (!table->commands) {
+    eva__ctx_free (ctx, table);
+    return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+  }
+  memcpy (table->commands, ctx->table->commands, size);
+  table->commands_size = table->n_commands;
+  if (ctx->command) ctx->command = table->commands + (ctx->command - ctx->table->commands);
+  ctx->table = table;
+  ctx->owns_table = true;
+  return 0;
 }
 
 /* Makes room for one more command.  The running command's entry may move along.  */
 static gpg_error_t
 grow (assuan_context_t ctx) {
-  size_t size = ctx->commands_size ? 2 * ctx->commands_size : FIRST_SIZE;
+  size_t size = ctx->table->commands_size ? 2 * ctx->table->commands_size : FIRST_SIZE;
   struct eva__command *commands = eva__ctx_malloc (ctx, size * sizeof *commands);
 
   if (!commands) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
-  if (ctx->n_commands) memcpy (commands, ctx->commands, ctx->n_commands * sizeof *commands);
-  if (ctx->command) ctx->command = commands + (ctx->command - ctx->commands);
-  eva__ctx_free (ctx, ctx->commands);
-  ctx->commands = commands;
-  ctx->commands_size = size;
+  if (ctx->table->n_commands)
+    memcpy (commands, ctx->table->commands, ctx->table->n_commands * sizeof *commands);
+  if (ctx->command) ctx->command = commands + (ctx->command - ctx->table->commands);
+  eva__ctx_free (ctx, ctx->table->commands);
+  ctx->table->commands = commands;
+  ctx->table->commands_size = size;
   return 0;
 }
 
@@ -79,13 +105,16 @@ gpg_error_t
 assuan_register_command (assuan_context_t ctx, const char *cmd_string, assuan_handler_t handler,
                          const char *help_string) {
   struct eva__command *command;
+  gpg_error_t err;
 
   if (!ctx || !cmd_string || !*cmd_string) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  err = own_table (ctx);
+  if (err) return err;
   command = find_registered (ctx, cmd_string);
   if (!command) {
-    gpg_error_t err = ctx->n_commands == ctx->commands_size ? grow (ctx) : 0;
+    err = ctx->table->n_commands == ctx->table->commands_size ? grow (ctx) : 0;
     if (err) return err;
-    command = &ctx->commands[ctx->n_commands++];
+    command = &ctx->table->commands[ctx->table->n_commands++];
   }
   *command = (struct eva__command){ .name = cmd_string, .help = help_string, .handler = handler };
   if (handler) return 0;
@@ -114,58 +143,66 @@ assuan_get_command_name (assuan_context_t ctx) {
 gpg_error_t
 assuan_register_pre_cmd_notify (assuan_context_t ctx,
                                 gpg_error_t (*fnc) (assuan_context_t, const char *cmd)) {
-  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  ctx->notify.pre_cmd = fnc;
-  return 0;
+  gpg_error_t err = ctx ? own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+
+  if (!err) ctx->table->notify.pre_cmd = fnc;
+  return err;
 }
 
 gpg_error_t
 assuan_register_post_cmd_notify (assuan_context_t ctx,
                                  void (*fnc) (assuan_context_t, gpg_error_t)) {
-  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  ctx->notify.post_cmd = fnc;
-  return 0;
+  gpg_error_t err = ctx ? own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+
+  if (!err) ctx->table->notify.post_cmd = fnc;
+  return err;
 }
 
 gpg_error_t
 assuan_register_option_handler (assuan_context_t ctx,
                                 gpg_error_t (*fnc) (assuan_context_t, const char *, const char *)) {
-  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  ctx->notify.option = fnc;
-  return 0;
+  gpg_error_t err = ctx ? own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+
+  if (!err) ctx->table->notify.option = fnc;
+  return err;
 }
 
 gpg_error_t
 assuan_register_bye_notify (assuan_context_t ctx, assuan_handler_t handler) {
-  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  ctx->notify.bye = handler;
-  return 0;
+  gpg_error_t err = ctx ? own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+
+  if (!err) ctx->table->notify.bye = handler;
+  return err;
 }
 
 gpg_error_t
 assuan_register_reset_notify (assuan_context_t ctx, assuan_handler_t handler) {
-  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  ctx->notify.reset = handler;
-  return 0;
+  gpg_error_t err = ctx ? own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+
+  if (!err) ctx->table->notify.reset = handler;
+  return err;
 }
 
 gpg_error_t
 assuan_register_cancel_notify (assuan_context_t ctx, assuan_handler_t handler) {
-  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  ctx->notify.cancel = handler;
-  return 0;
+  gpg_error_t err = ctx ? own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+
+  if (!err) ctx->table->notify.cancel = handler;
+  return err;
 }
 
 gpg_error_t
 assuan_register_input_notify (assuan_context_t ctx, assuan_handler_t handler) {
-  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  ctx->notify.input = handler;
-  return 0;
+  gpg_error_t err = ctx ? own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+
+  if (!err) ctx->table->notify.input = handler;
+  return err;
 }
 
 gpg_error_t
 assuan_register_output_notify (assuan_context_t ctx, assuan_handler_t handler) {
-  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  ctx->notify.output = handler;
-  return 0;
+  gpg_error_t err = ctx ? own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+
+  if (!err) ctx->table->notify.output = handler;
+  return err;
 }

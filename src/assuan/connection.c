@@ -13,32 +13,22 @@
 
 /* --- Memory of the eva_conn ------------------------------------------------------------------- */
 
-/* A connection gives its buffers back whenever it is empty, which in a dialogue is after every
-   line.  Some of each length are kept here for the next one, so that commands need no allocation;
-   eva__ctx_leave lets go of them where connections are many.  */
-static struct eva__spares *
-find_spares (assuan_context_t ctx, size_t len) {
-  if (len == EVA_SMALL_SIZE) return &ctx->small_spares;
-  return len == EVA_INPUT_SIZE ? &ctx->large_spares : NULL;
-}
-
 static void *
 take_buffer (void *arg, size_t len) {
   assuan_context_t ctx = arg;
-  struct eva__spares *spares = find_spares (ctx, len);
 
-  return spares && spares->n ? spares->buf[--spares->n] : eva__ctx_malloc (ctx, len);
+  return eva__pool_take (ctx->pool, &ctx->malloc_hooks, len);
 }
 
 static void
 give_buffer (void *arg, void *ptr, size_t len) {
   assuan_context_t ctx = arg;
-  struct eva__spares *spares = find_spares (ctx, len);
 
-  if (!spares || spares->n == EVA__N_SPARES || (ctx->is_external && !ctx->depth))
+  /* Driven by assuan_process_next nobody but the turn keeps buffers (eva__ctx_leave).  */
+  if (ctx->is_external && !ctx->depth)
     eva__ctx_free (ctx, ptr);
   else
-    spares->buf[spares->n++] = ptr;
+    eva__pool_give (ctx->pool, &ctx->malloc_hooks, ptr, len);
 }
 
 /* --- Life ------------------------------------------------------------------------------------- */
@@ -58,7 +48,7 @@ eva__ctx_connect (assuan_context_t ctx, enum eva__ctx_kind kind, assuan_fd_t in_
   eva__ctx_disconnect (ctx);
   rc = eva_conn_new (&config, &ctx->conn);
   if (rc) return eva__ctx_conn_error (ctx, rc);
-  eva__io_channel_init (&ctx->channel, &ctx->sys, in_fd, out_fd, pass_fds);
+  eva__io_channel_init (&ctx->channel, ctx->sys, in_fd, out_fd, pass_fds);
   ctx->kind = kind;
   ctx->write_error = 0;
   ctx->line_seen = ctx->end_logged = false;
@@ -71,7 +61,7 @@ eva__ctx_disconnect (assuan_context_t ctx) {
 
   if (!ctx->conn) return;
   while (eva_conn_take_any_fd (ctx->conn, &fd))
-    eva__io_sys_close (&ctx->sys, fd);
+    eva__io_sys_close (ctx->sys, fd);
   eva_conn_free (ctx->conn);
   ctx->conn = NULL;
   eva__io_channel_close (&ctx->channel);
@@ -94,7 +84,7 @@ queue_fds (assuan_context_t ctx, const struct eva__io_fds *fds) {
 
   for (size_t i = 0; i < fds->n; i++) {
     if (!rc) rc = eva_conn_fed_fd (ctx->conn, fds->fd[i]);
-    if (rc) eva__io_sys_close (&ctx->sys, fds->fd[i]);
+    if (rc) eva__io_sys_close (ctx->sys, fds->fd[i]);
   }
   return eva__ctx_conn_error (ctx, rc);
 }

@@ -34,6 +34,41 @@ eva__ctx_set_string (assuan_context_t ctx, char **ptr, const char *text) {
   return 0;
 }
 
+/* A context together with what it does not share.  */
+struct whole {
+  struct assuan_context_s ctx;
+  struct eva__shared own;
+};
+
+assuan_context_t
+eva__ctx_new (gpg_err_source_t errsource, const struct assuan_malloc_hooks *malloc_hooks,
+              struct eva__shared *shared) {
+  struct whole *whole = malloc_hooks->malloc (shared ? sizeof whole->ctx : sizeof *whole);
+  assuan_context_t ctx;
+
+  if (!whole) return NULL;
+  ctx = &whole->ctx;
+  if (!shared) {
+    shared = &whole->own;
+    *shared = (struct eva__shared){ .pool.max = EVA__N_SPARES };
+    eva__io_sys_init (&shared->sys, ctx, eva__default_system_hooks ());
+  }
+  *ctx = (struct assuan_context_s){
+    .err_source = errsource,
+    .malloc_hooks = *malloc_hooks,
+    .sys = &shared->sys,
+    .pool = &shared->pool,
+    .table = &shared->table,
+    .shares = shared != &whole->own,
+    .channel = { .in_fd = ASSUAN_INVALID_FD, .out_fd = ASSUAN_INVALID_FD },
+    .pid = ASSUAN_INVALID_PID,
+    .listen_fd = ASSUAN_INVALID_FD,
+    .input_fd = ASSUAN_INVALID_FD,
+    .output_fd = ASSUAN_INVALID_FD,
+  };
+  return ctx;
+}
+
 gpg_error_t
 assuan_new_ext (assuan_context_t *r_ctx, gpg_err_source_t errsource,
                 assuan_malloc_hooks_t malloc_hooks, assuan_log_cb_t log_cb, void *log_cb_data) {
@@ -41,20 +76,10 @@ assuan_new_ext (assuan_context_t *r_ctx, gpg_err_source_t errsource,
 
   if (!r_ctx || !malloc_hooks) return gpg_err_make (errsource, GPG_ERR_INV_ARG);
   *r_ctx = NULL;
-  ctx = malloc_hooks->malloc (sizeof *ctx);
+  ctx = eva__ctx_new (errsource, malloc_hooks, NULL);
   if (!ctx) return gpg_err_make (errsource, GPG_ERR_ENOMEM);
-  *ctx = (struct assuan_context_s){
-    .err_source = errsource,
-    .malloc_hooks = *malloc_hooks,
-    .log_cb = log_cb,
-    .log_cb_data = log_cb_data,
-    .channel = { .in_fd = ASSUAN_INVALID_FD, .out_fd = ASSUAN_INVALID_FD },
-    .pid = ASSUAN_INVALID_PID,
-    .listen_fd = ASSUAN_INVALID_FD,
-    .input_fd = ASSUAN_INVALID_FD,
-    .output_fd = ASSUAN_INVALID_FD,
-  };
-  eva__io_sys_init (&ctx->sys, ctx, eva__default_system_hooks ());
+  ctx->log_cb = log_cb;
+  ctx->log_cb_data = log_cb_data;
   eva__ctx_log (ctx, ASSUAN_LOG_CTX, "assuan_new: ctx=%p", (void *) ctx);
   *r_ctx = ctx;
   return 0;
@@ -72,14 +97,6 @@ assuan_new (assuan_context_t *r_ctx) {
 
 /* --- Use and release -------------------------------------------------------------------------- */
 
-static void
-drop_spares (assuan_context_t ctx) {
-  while (ctx->large_spares.n)
-    eva__ctx_free (ctx, ctx->large_spares.buf[--ctx->large_spares.n]);
-  while (ctx->small_spares.n)
-    eva__ctx_free (ctx, ctx->small_spares.buf[--ctx->small_spares.n]);
-}
-
 /* Waits for the child that serves CTX, so that it does not stay behind as a zombie.  */
 static void
 reap_child (assuan_context_t ctx) {
@@ -89,9 +106,9 @@ reap_child (assuan_context_t ctx) {
   ctx->is_child = false;
   ctx->pid = ASSUAN_INVALID_PID;
   if (ctx->flags.no_waitpid)
-    ctx->sys.hooks.waitpid (ctx, pid, 1, NULL, 0); /* nothing but releasing what the hook keeps */
+    ctx->sys->hooks.waitpid (ctx, pid, 1, NULL, 0); /* nothing but releasing what the hook keeps */
   else
-    while (ctx->sys.hooks.waitpid (ctx, pid, 0, NULL, 0) < 0 && errno == EINTR)
+    while (ctx->sys->hooks.waitpid (ctx, pid, 0, NULL, 0) < 0 && errno == EINTR)
       ;
 }
 
@@ -111,9 +128,9 @@ destroy (assuan_context_t ctx) {
   eva__ctx_set_string (ctx, &ctx->hello_line, NULL);
   eva__ctx_set_string (ctx, &ctx->okay_line, NULL);
   eva__ctx_set_string (ctx, &ctx->err_text, NULL);
-  eva__membuf_free (ctx, &ctx->inquiry.data);
-  drop_spares (ctx);
-  eva__ctx_free (ctx, ctx->commands);
+  if (!ctx->shares) eva__pool_drain (ctx->pool, &ctx->malloc_hooks);
+  if (!ctx->shares || ctx->owns_table) eva__ctx_free (ctx, ctx->table->commands);
+  if (ctx->owns_table) eva__ctx_free (ctx, ctx->table);
   ctx->malloc_hooks.free (ctx);
 }
 
@@ -128,7 +145,7 @@ eva__ctx_leave (assuan_context_t ctx) {
   if (ctx->released)
     destroy (ctx);
   else if (ctx->is_external)
-    drop_spares (ctx); /* thousands of connections at rest must not own buffers */
+    eva__pool_drain (ctx->pool, &ctx->malloc_hooks); /* thousands at rest must not own buffers */
 }
 
 void
@@ -227,5 +244,5 @@ assuan_set_io_monitor (assuan_context_t ctx, assuan_io_monitor_t io_monitor, voi
 
 void
 assuan_ctx_set_system_hooks (assuan_context_t ctx, assuan_system_hooks_t system_hooks) {
-  if (ctx && system_hooks) eva__io_sys_init (&ctx->sys, ctx, system_hooks);
+  if (ctx && system_hooks && !ctx->shares) eva__io_sys_init (ctx->sys, ctx, system_hooks);
 }

@@ -11,6 +11,7 @@
 #include "assuan.h"
 #include "eva-conn.h"
 
+#include "assuan/pool.h"
 #include "io/channel.h"
 #include "io/sys.h"
 
@@ -51,14 +52,25 @@ struct eva__inquiry {
   gpg_error_t (*cb) (void *cb_data, gpg_error_t rc, unsigned char *buf, size_t buf_len);
   void *cb_data;
   struct eva__membuf data;
-  bool open; /* the continuation has yet to run */
 };
 
-/* Buffers of one length that the eva_conn gave back, kept for the next octets.  */
-#define EVA__N_SPARES 4
-struct eva__spares {
-  size_t n;
-  void *buf[EVA__N_SPARES];
+/* The commands of a server, and what it tells the program of; of one context, or shared by all
+   connections of a service.  */
+struct eva__table {
+  struct eva__command *commands;
+  size_t n_commands;
+  size_t commands_size;
+  struct eva__notify notify;
+};
+
+/* What contexts can share: one has all of it behind itself, in one block of memory, unless it was
+   made with that of others.  */
+#define EVA__N_SPARES 4 /* in a pool of its own */
+
+struct eva__shared {
+  struct eva__io_sys sys;
+  struct eva__pool pool;
+  struct eva__table table;
 };
 
 struct assuan_context_s {
@@ -83,14 +95,14 @@ struct assuan_context_s {
 
   /* The connection.  */
   enum eva__ctx_kind kind;
-  struct eva__io_sys sys;
+  struct eva__io_sys *sys;
+  struct eva__pool *pool;
+  struct eva__drive *drive; /* NULL: calls wait, or assuan_process_next drives it */
   struct eva__io_channel channel;
   eva_conn *conn;          /* NULL if not connected */
   gpg_error_t write_error; /* the peer is known dead: every write says so */
-  struct eva__spares large_spares;
-  struct eva__spares small_spares;
-  pid_t pid;     /* of the peer, or ASSUAN_INVALID_PID */
-  bool is_child; /* pid is a process that we started and have to wait for */
+  pid_t pid;               /* of the peer, or ASSUAN_INVALID_PID */
+  bool is_child;           /* pid is a process that we started and have to wait for */
   bool has_peercred;
   struct _assuan_peercred peercred;
   bool line_seen;  /* the next line of input was shown to log and monitor */
@@ -103,10 +115,9 @@ struct assuan_context_s {
   bool is_pipe;     /* descriptor numbers of the peer mean something here */
   bool opened;      /* the greeting was sent */
   bool accept_told; /* assuan_accept returned 0 for this connection */
-  struct eva__command *commands;
-  size_t n_commands;
-  size_t commands_size;
-  struct eva__notify notify;
+  struct eva__table *table;
+  bool shares;                        /* sys, pool and table are not its own */
+  bool owns_table;                    /* but the table is */
   const struct eva__command *command; /* whose handler runs */
   char *okay_line;                    /* text of the next OK, or NULL */
   gpg_error_t err_no;                 /* the value that err_text explains */
@@ -115,7 +126,7 @@ struct assuan_context_s {
   bool in_turn; /* assuan_process_next is at work: replies may wait for its end */
   assuan_fd_t input_fd;
   assuan_fd_t output_fd;
-  struct eva__inquiry inquiry;
+  struct eva__inquiry *inquiry; /* NULL: no continuation is to run */
   FILE *data_fp;
 
   /* Being in use.  */
@@ -123,6 +134,11 @@ struct assuan_context_s {
   bool is_external;   /* driven by assuan_process_next: at rest it holds no buffers */
   bool released;      /* assuan_release was called within a callback */
 };
+
+/* Makes a context with default values, or returns NULL.  SHARED NULL: it shares nothing (context.c).  */
+assuan_context_t eva__ctx_new (gpg_err_source_t errsource,
+                               const struct assuan_malloc_hooks *malloc_hooks,
+                               struct eva__shared *shared);
 
 /* --- Memory, with the program's hooks (context.c) --------------------------------------------- */
 

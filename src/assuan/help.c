@@ -30,8 +30,8 @@ static gpg_error_t
 list_commands (assuan_context_t ctx) {
   gpg_error_t err = 0;
 
-  for (size_t i = 0; !err && i < ctx->n_commands; i++)
-    err = say_comment (ctx, usage (&ctx->commands[i]));
+  for (size_t i = 0; !err && i < ctx->table->n_commands; i++)
+    err = say_comment (ctx, usage (&ctx->table->commands[i]));
   return err;
 }
 

@@ -101,24 +101,33 @@ assuan_inquire_ext (assuan_context_t ctx, const char *keyword, size_t maxlen,
                     gpg_error_t (*cb) (void *cb_data, gpg_error_t rc, unsigned char *buf,
                                        size_t buf_len),
                     void *cb_data) {
+  struct eva__inquiry *inquiry;
   gpg_error_t err;
 
   if (!ctx || !cb) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  inquiry = eva__ctx_malloc (ctx, sizeof *inquiry);
+  if (!inquiry) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
   err = inquire (ctx, keyword, maxlen);
-  if (err) return err;
-  ctx->inquiry = (struct eva__inquiry){ .cb = cb, .cb_data = cb_data, .open = true };
+  if (err) {
+    eva__ctx_free (ctx, inquiry);
+    return err;
+  }
+  *inquiry = (struct eva__inquiry){ .cb = cb, .cb_data = cb_data };
+  ctx->inquiry = inquiry;
   return 0;
 }
 
 gpg_error_t
 eva__ctx_end_inquiry (assuan_context_t ctx, gpg_error_t rc) {
-  struct eva__inquiry inquiry = ctx->inquiry;
+  struct eva__inquiry inquiry;
   unsigned char *buf = NULL;
   size_t len = 0;
 
-  if (!inquiry.open) return 0;
+  if (!ctx->inquiry) return 0;
   /* Taken off first: the continuation may inquire again, or release the context.  */
-  ctx->inquiry = (struct eva__inquiry){ 0 };
+  inquiry = *ctx->inquiry;
+  eva__ctx_free (ctx, ctx->inquiry);
+  ctx->inquiry = NULL;
   if (!rc) {
     buf = eva__membuf_take (ctx, &inquiry.data, &len);
     if (!buf) rc = eva__ctx_error (ctx, GPG_ERR_ENOMEM);
@@ -133,7 +142,7 @@ eva__ctx_end_inquiry (assuan_context_t ctx, gpg_error_t rc) {
 static gpg_error_t
 end_command (assuan_context_t ctx, gpg_error_t err) {
   if (ctx->released || ctx->in_turn) return err;
-  if (ctx->inquiry.open || !eva__ctx_is_busy (ctx)) return 0;
+  if (ctx->inquiry || !eva__ctx_is_busy (ctx)) return 0;
   return eva__ctx_finish_command (ctx, err);
 }
 
@@ -146,9 +155,9 @@ gpg_error_t
 eva__ctx_on_answer (assuan_context_t ctx, const struct eva_event *ev) {
   gpg_error_t err;
 
-  if (!ctx->inquiry.open) return 0; /* whoever inquired gave up waiting */
+  if (!ctx->inquiry) return 0; /* whoever inquired gave up waiting */
   if (ev->type == EVA_EVENT_DATA) {
-    err = eva__membuf_add (ctx, &ctx->inquiry.data, ev->text, ev->text_len);
+    err = eva__membuf_add (ctx, &ctx->inquiry->data, ev->text, ev->text_len);
     return err ? end_command (ctx, eva__ctx_end_inquiry (ctx, err)) : 0;
   }
   err = answer_error (ev->type);

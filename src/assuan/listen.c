@@ -162,8 +162,8 @@ static void
 wait_for_client (assuan_context_t ctx) {
   int status = fcntl (ctx->listen_fd, F_GETFL);
 
-  if (eva__io_sys_is_own (&ctx->sys) || status < 0 || status & O_NONBLOCK) return;
-  eva__io_sys_wait (&ctx->sys, ctx->listen_fd, POLLIN);
+  if (eva__io_sys_is_own (ctx->sys) || status < 0 || status & O_NONBLOCK) return;
+  eva__io_sys_wait (ctx->sys, ctx->listen_fd, POLLIN);
 }
 
 /* Waits for the next client of a listening socket.  */
@@ -178,7 +178,7 @@ accept_client (assuan_context_t ctx) {
   } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
   if (fd < 0) return eva__ctx_syserror (ctx);
   err = eva__ctx_connect (ctx, EVA__CTX_SERVER, fd, fd, ctx->listen_passes_fds);
-  if (err) eva__io_sys_close (&ctx->sys, fd);
+  if (err) eva__io_sys_close (ctx->sys, fd);
   return err;
 }
 

@@ -54,5 +54,5 @@ eva__builtin_option (assuan_context_t ctx, char *line) {
     name += 2;
   if (!split (name, &value)) return syntax_error (ctx, "option argument expected");
   if (*name == '-') return syntax_error (ctx, "option should not begin with one dash");
-  return ctx->notify.option ? ctx->notify.option (ctx, name, value) : 0;
+  return ctx->table->notify.option ? ctx->table->notify.option (ctx, name, value) : 0;
 }

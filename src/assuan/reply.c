@@ -91,7 +91,7 @@ eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc) {
   eva__ctx_set_string (ctx, &ctx->okay_line, NULL);
   eva__ctx_set_string (ctx, &ctx->err_text, NULL);
   if (ctx->closing) close_connection (ctx);
-  if (ctx->notify.post_cmd) ctx->notify.post_cmd (ctx, err);
+  if (ctx->table->notify.post_cmd) ctx->table->notify.post_cmd (ctx, err);
   if (!ctx->released) ctx->flags.confidential = false;
   return err;
 }

@@ -17,7 +17,7 @@
 
 /* Octets of bulk data that are queued before they are sent, so that they fit in the buffers
    that a context keeps.  */
-#define SLICE_LEN (EVA__N_SPARES * EVA_OUTPUT_SIZE * 3 / 4)
+#define SLICE_LEN ((size_t) EVA__N_SPARES * EVA_OUTPUT_SIZE * 3 / 4)
 
 /* Octets above which a batch of replies is sent.  */
 #define BATCH_LEN 65536

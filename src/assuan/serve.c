@@ -23,7 +23,7 @@ run_command (assuan_context_t ctx, const struct eva__command *command, char *lin
   err = command->handler (ctx, line);
   if (!ctx->in_turn) ctx->command = NULL;
   /* A handler that inquires asynchronously, or called assuan_process_done, is not ended here.  */
-  if (finishes && !(ctx->inquiry.open && !err) && eva__ctx_is_busy (ctx))
+  if (finishes && !(ctx->inquiry && !err) && eva__ctx_is_busy (ctx))
     err = assuan_process_done (ctx, err);
   else if (finishes)
     err = 0;
@@ -42,14 +42,15 @@ begin_command (assuan_context_t ctx, size_t index, const struct eva_event *ev) {
   gpg_error_t err = 0;
 
   memcpy (line, ev->text, ev->text_len + 1);
-  if (ctx->notify.pre_cmd) err = ctx->notify.pre_cmd (ctx, ctx->commands[index].name);
+  if (ctx->table->notify.pre_cmd)
+    err = ctx->table->notify.pre_cmd (ctx, ctx->table->commands[index].name);
   /* It may have released the context, or finished the command itself.  */
   if (!eva__ctx_is_busy (ctx))
     err = 0;
   else if (err)
     err = eva__ctx_finish_command (ctx, err);
   else
-    err = run_command (ctx, &ctx->commands[index], line);
+    err = run_command (ctx, &ctx->table->commands[index], line);
   eva__wire_wipe (line, ev->text_len + 1);
   return err;
 }
@@ -75,7 +76,7 @@ on_request (assuan_context_t ctx, const struct eva_event *ev) {
         assuan_set_error (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_SYNTAX), "leading white-space"));
   command = eva__ctx_find_command (ctx, ev->word);
   if (!command) return eva__ctx_finish_command (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_UNKNOWN_CMD));
-  return begin_command (ctx, (size_t) (command - ctx->commands), ev);
+  return begin_command (ctx, (size_t) (command - ctx->table->commands), ev);
 }
 
 /* A line that is no request is answered with an error.  An over-long one is a communication
@@ -87,7 +88,7 @@ on_bad_line (assuan_context_t ctx, int rc) {
 
   /* To who takes turns, half a line before the end of file is nothing but the client's leaving.  */
   if (rc == EVA_E_TRUNCATED && ctx->in_turn) return 0;
-  if (ctx->inquiry.open) return eva__ctx_fail_inquiry (ctx, err);
+  if (ctx->inquiry) return eva__ctx_fail_inquiry (ctx, err);
   if (rc != EVA_E_SYNTAX) return err;
   err = assuan_set_error (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_SYNTAX), "leading white-space");
   return eva__ctx_finish_command (ctx, err);
