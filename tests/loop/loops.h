@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* loops.h - every loop that an eva_loop can be, behind one interface, for suites that run on all of
+   them.
+
+   A suite is linked with one of the libraries test-loop-NAME, and so there is one program of it for
+   each kind of loop: see `test_loops` in meson.build, which is NAME -> dependency.  */
+
+#ifndef EVA_TESTS_LOOP_LOOPS_H
+#define EVA_TESTS_LOOP_LOOPS_H
+
+#include <stdbool.h>
+
+#include "eva-loop.h"
+
+/* A loop under test.  There may be several.  */
+struct test_loop {
+  eva_loop *loop;
+  void *foreign; /* what it lives in, if it is not embedded; the kind's own */
+};
+
+/* The kind of loop that this program is linked with: epoll, poll, nested, uv, event, glib,
+   sd-event, ev.  */
+extern const char *const test_loop_name;
+
+/* Makes a loop.  A failure ends the program.  */
+void test_loop_init (struct test_loop *t);
+
+/* One turn: runs what is due; if WAIT, waits before until there is something.  */
+void test_loop_turn (struct test_loop *t, bool wait);
+
+/* Turns until *DONE, which a callback sets.  */
+void test_loop_run (struct test_loop *t, const bool *done);
+
+/* Frees the eva_loop, and then the foreign one with what it has left to do.  */
+void test_loop_deinit (struct test_loop *t);
+
+#endif /* EVA_TESTS_LOOP_LOOPS_H */
