@@ -82,6 +82,15 @@ eva__io_channel_init (struct eva__io_channel *ch, const struct eva__io_sys *sys,
 }
 
 void
+eva__io_channel_init_socket (struct eva__io_channel *ch, const struct eva__io_sys *sys,
+                             assuan_fd_t fd, bool passes_fds) {
+  /* An identity of zero is not checked.  */
+  *ch = (struct eva__io_channel){
+    .sys = sys, .in_fd = fd, .out_fd = fd, .is_socket = true, .passes_fds = passes_fds
+  };
+}
+
+void
 eva__io_channel_check (struct eva__io_channel *ch) {
   bool same = ch->out_fd == ch->in_fd;
 

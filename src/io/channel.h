@@ -47,6 +47,12 @@ struct eva__io_fds {
 void eva__io_channel_init (struct eva__io_channel *ch, const struct eva__io_sys *sys,
                            assuan_fd_t in_fd, assuan_fd_t out_fd, bool pass_fds);
 
+/* The same for FD, which is known to be a socket, without a system call: for servers with many
+   connections, whose programs leave their descriptors alone.  It is closed without being asked
+   whether it is still the same file.  PASSES_FDS only for a Unix socket.  */
+void eva__io_channel_init_socket (struct eva__io_channel *ch, const struct eva__io_sys *sys,
+                                  assuan_fd_t fd, bool passes_fds);
+
 /* Forgets descriptors that are no longer what they were: a program may close them itself, and the
    number may by now belong to another connection, which must neither be written to nor closed.  */
 void eva__io_channel_check (struct eva__io_channel *ch);

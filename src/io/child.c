@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* What libassuan's children exit with if they could not execute the program.  */
@@ -280,6 +281,23 @@ eva__io_child_start (const struct eva__io_child *child, pid_t *ret_pid) {
   if (!set_descriptors (child)) fail (child, errno);
   if (child->name) execute (child);
   return 1;
+}
+
+int
+eva__io_child_watch (pid_t pid) {
+#ifdef SYS_pidfd_open
+  return (int) syscall (SYS_pidfd_open, pid, 0);
+#else
+  (void) pid;
+  errno = ENOSYS;
+  return -1;
+#endif
+}
+
+bool
+eva__io_child_reap (pid_t pid) {
+  /* What is no pid means a group of children to waitpid.  */
+  return pid <= 0 || waitpid (pid, NULL, WNOHANG);
 }
 
 /* The default spawn function.  ASSUAN_SPAWN_DETACHED is about consoles, which there are none of

@@ -40,6 +40,15 @@ struct eva__io_child {
    errno.  */
 int eva__io_child_start (const struct eva__io_child *child, pid_t *ret_pid);
 
+/* Returns a descriptor, close-on-exec, that is readable when child PID has ended, also if it has
+   already; or -1 with errno: ENOSYS before Linux 5.3, EPERM in some sandboxes, EINVAL for a pid that
+   is none, ESRCH, EMFILE.  */
+int eva__io_child_watch (pid_t pid);
+
+/* Reaps child PID if it has ended, without waiting.  Returns true if it is gone, also if somebody
+   else has reaped it.  */
+bool eva__io_child_reap (pid_t pid);
+
 /* Returns a copy of the environment with VARIABLES put in, in memory that is mapped for it, or
    NULL with errno.  Strings are shared.  Async-signal-safe, for it has to be called in the child,
    behind the program's callback, which may change the environment too.  */

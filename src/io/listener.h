@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* listener.h - a socket that servers accept their clients from.
+
+   The socket's file is made by us, with mode 0600, and taken away by us, if it is still ours.  */
+
+#ifndef EVA__IO_LISTENER_H
+#define EVA__IO_LISTENER_H
+
+#include "io/endpoint.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct eva__io_listener {
+  int fd;           /* -1: closed */
+  bool is_unix;     /* else of the internet */
+  bool is_loopback; /* of the internet, and reached from this host only */
+
+  /* The file that goes along, as it was after bind; empty: none.  */
+  char path[sizeof ((struct sockaddr_un *) 0)->sun_path];
+  dev_t dev;
+  ino_t ino;
+};
+
+/* The initializer of a listener that eva__io_listener_close has nothing to do with.  */
+#define EVA__IO_LISTENER_NONE                                                                      \
+  { .fd = -1 }
+
+/* Listens on ENDPOINT, of kind UNIX, INTERNET, or FD as eva__io_listener_take.  The socket is
+   non-blocking and close-on-exec.  A stale socket's file is replaced: of several that try that at
+   the same time one wins.
+   Returns 0 and RET, or -1 with errno: EINVAL for an endpoint that is none to listen on; EADDRINUSE
+   if somebody listens there, or something stands there that is no socket, symbolic links included;
+   ENOENT for a directory that is not there; what eva__io_listener_take or the system gives.  */
+int eva__io_listener_open (const struct eva__io_endpoint *endpoint, struct eva__io_listener *ret);
+
+/* Listens on a copy of FD, a listening stream socket, which stays the caller's.  Non-blocking, the
+   copy and FD alike: that belongs to the socket.  Its file, if it has one, is left alone.
+   Returns 0 and RET, or -1 with errno: EBADF; ENOTSOCK; EPROTOTYPE for another type of socket;
+   EAFNOSUPPORT for another family than Unix and internet; EINVAL if FD is a stream socket, but does
+   not listen: it may be a connection; EMFILE.  */
+int eva__io_listener_take (int fd, struct eva__io_listener *ret);
+
+/* Removes the file of LISTENER if it is still the one that was made, and closes.  Does nothing the
+   second time; errno is kept.  */
+void eva__io_listener_close (struct eva__io_listener *listener);
+
+/* Accepts a client: a connected socket, non-blocking, close-on-exec, without Nagle's delay.
+   Returns it, or -1 with errno: EAGAIN if nobody is there, or those who were have left; EMFILE,
+   ENFILE, ENOBUFS, ENOMEM if the client is there and the system has no room for it; or what else
+   the system gives.  */
+int eva__io_listener_accept (const struct eva__io_listener *listener);
+
+#endif /* EVA__IO_LISTENER_H */

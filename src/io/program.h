@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* program.h - a server that is started by its command line, `PROGRAM ARGUMENTS`.
+
+   Words are separated by blanks and tabs.  There are no quotes and no shell.  */
+
+#ifndef EVA__IO_PROGRAM_H
+#define EVA__IO_PROGRAM_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct eva__io_program {
+  const char *path; /* where it was found */
+  const char *argv[];
+};
+
+/* Splits COMMAND and finds its program: a word with a slash is a path, else it is looked for in
+   PATH, as execvp does it.  Stores the result, one piece of memory for free, at RET_PROGRAM.
+   Returns 0, or -1 with errno: EINVAL without a word, ENOENT (or what else the system says of a
+   path) if there is no program, EACCES if there are only such as cannot be executed, ENOMEM.  */
+int eva__io_program_new (const char *command, struct eva__io_program **ret_program);
+
+/* Starts COMMAND with the default system functions.  It talks through 0 and 1, or if SOCKETPAIR
+   through the one in _assuan_connection_fd; stderr is /dev/null.  Stores our ends at RET_IN_FD and
+   RET_OUT_FD (the same one of a socket pair), close-on-exec and blocking, and the child's pid at
+   RET_PID.
+   Returns 0, or -1 with errno: as above, or what the system gives.  What goes wrong in the child is
+   told by an ERR line.  */
+int eva__io_program_start (const char *command, bool socketpair, int *ret_in_fd, int *ret_out_fd,
+                           pid_t *ret_pid);
+
+#endif /* EVA__IO_PROGRAM_H */
