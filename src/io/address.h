@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* address.h - the names of servers, as assuan_socket_connect takes them.
-
-   A path that starts with `/` or `file://`, `@name` for an abstract Unix socket,
-   `assuan://IP:PORT`, `assuan://[IP6]:PORT`.  */
+/* address.h - connecting to servers by name, as assuan_socket_connect does, through redirections and
+   proxies.  The forms of names are in endpoint.h.  */
 
 #ifndef EVA__IO_ADDRESS_H
 #define EVA__IO_ADDRESS_H
 
+#include "io/endpoint.h"
 #include "io/sys.h"
 
 /* Connects to NAME and stores the socket, close-on-exec, at RET_FD; at RET_IS_LOCAL whether it is a
@@ -22,6 +21,11 @@ int eva__io_address_connect (const struct eva__io_sys *sys, const char *name, bo
    Returns 0, or -1 with errno, EINVAL and ENAMETOOLONG also for a bad redirection.  */
 int eva__io_address_connect_fd (const struct eva__io_sys *sys, assuan_fd_t fd,
                                 const struct sockaddr *addr, socklen_t addr_len);
+
+/* Puts in place of ADDR of *ADDR_LEN octets, a Unix socket's, the one that it is redirected to, if
+   it is.  A path may fill sun_path up to the end without a NUL.  Returns 0, or -1 with errno: EINVAL
+   and ENAMETOOLONG for a bad redirection.  */
+int eva__io_address_follow (union eva__io_sockaddr *addr, socklen_t *addr_len);
 
 /* The port of the SOCKS proxy that new internet connections of this process go through, 0 if
    none: the only global state of this room, which a program sets before its second thread.  */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* listener.h - a socket that servers accept their clients from.
-
-   The socket's file is made by us, with mode 0600, and taken away by us, if it is still ours.  */
+/* listener.h - a socket that servers accept their clients from.  */
 
 #ifndef EVA__IO_LISTENER_H
 #define EVA__IO_LISTENER_H

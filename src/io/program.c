@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* program.c - a server that is started by its command line.
+
+   PATH is searched here, before the fork: that a program is not there is then an error of the
+   caller, who can act on it, not a child's last words; and the child, in which only
+   async-signal-safe calls are allowed, has nothing left to do but to execute.  */
+
+#include "io/program.h"
+#include "io/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BLANKS " \t"
+
+/* Where execvp looks without a PATH.  */
+#define DEFAULT_PATH "/bin:/usr/bin"
+
+static int
+fail (int error) {
+  errno = error;
+  return -1;
+}
+
+static size_t
+count_words (const char *text) {
+  size_t n = 0;
+
+  while (*(text += strspn (text, BLANKS))) {
+    text += strcspn (text, BLANKS);
+    n++;
+  }
+  return n;
+}
+
+/* Cuts TEXT into words, which are stored at ARGV with a NULL behind them.  */
+static void
+split (char *text, const char **argv) {
+  while (*(text += strspn (text, BLANKS))) {
+    *argv++ = text;
+    text += strcspn (text, BLANKS);
+    if (*text) *text++ = 0;
+  }
+  *argv = NULL;
+}
+
+/* Returns 0 if FNAME is a file that we may execute, or -1 with errno.  */
+static int
+check_executable (const char *fname) {
+  struct stat st;
+
+  if (stat (fname, &st) < 0) return -1;
+  if (!S_ISREG (st.st_mode)) return fail (EACCES);
+  return faccessat (AT_FDCWD, fname, X_OK, AT_EACCESS);
+}
+
+/* Looks for NAME in the directories of PATH; BUF, which has room for any of them and NAME, gets
+   what was found.  Returns 0, or -1 with errno.  */
+static int
+search (const char *name, const char *path, char *buf) {
+  size_t name_len = strlen (name);
+  bool denied = false;
+
+  for (;; path++) {
+    size_t len = strcspn (path, ":");
+    char *end = buf + len;
+    memcpy (buf, path, len);
+    /* An empty element is the current directory.  */
+    if (len) *end++ = '/';
+    memcpy (end, name, name_len + 1);
+    if (!check_executable (buf)) return 0;
+    denied |= errno == EACCES;
+    path += len;
+    if (!*path) return fail (denied ? EACCES : ENOENT);
+  }
+}
+
+/* Finds where PROGRAM is; BUF is as above.  */
+static int
+find (struct eva__io_program *program, const char *path, char *buf) {
+  const char *name = program->argv[0];
+
+  program->path = strchr (name, '/') ? name : buf;
+  return program->path == name ? check_executable (name) : search (name, path, buf);
+}
+
+int
+eva__io_program_new (const char *command, struct eva__io_program **ret_program) {
+  const char *path = getenv ("PATH");
+  size_t command_len = strlen (command), n_words = count_words (command), argv_size, path_size;
+  struct eva__io_program *program;
+  char *text;
+
+  if (!n_words) return fail (EINVAL);
+  if (!path) path = DEFAULT_PATH;
+  argv_size = (n_words + 1) * sizeof *program->argv;
+  path_size = strlen (path) + 1 + command_len + 1;
+  program = malloc (sizeof *program + argv_size + command_len + 1 + path_size);
+  if (!program) return -1;
+  text = (char *) program + sizeof *program + argv_size;
+  memcpy (text, command, command_len + 1);
+  split (text, program->argv);
+  if (find (program, path, text + command_len + 1) < 0) {
+    int error = errno;
+    free (program);
+    return fail (error);
+  }
+  *ret_program = program;
+  return 0;
+}
+
+int
+eva__io_program_start (const char *command, bool socketpair, int *ret_in_fd, int *ret_out_fd,
+                       pid_t *ret_pid) {
+  struct eva__io_spawn how = { .socketpair = socketpair };
+  struct eva__io_program *program;
+  struct eva__io_sys sys;
+  int rc, saved;
+
+  if (eva__io_program_new (command, &program) < 0) return -1;
+  eva__io_sys_init (&sys, NULL, NULL);
+  how.name = program->path;
+  how.argv = program->argv;
+  rc = eva__io_spawn (&sys, &how, ret_in_fd, ret_out_fd, ret_pid);
+  saved = errno;
+  free (program);
+  errno = saved;
+  return rc;
+}
