@@ -37,6 +37,8 @@ for name in ("CFLAGS", "CXXFLAGS", "LDFLAGS", "LD_LIBRARY_PATH", "PKG_CONFIG_PAT
 WANTED = {
     "include/evassuan/assuan.h",
     "include/evassuan/eva-conn.h",
+    "include/evassuan/eva-loop.h",
+    "include/evassuan/eva.h",
     "lib/libevassuan.a",
     "lib/libevassuan.so",
     "lib/libevassuan.so.0",

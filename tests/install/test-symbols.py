@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What the libraries export is exactly what their symbol files and headers say.
 
-Usage: test-symbols.py LIBASSUAN LIBASSUAN.SYM LIBEVASSUAN LIBEVASSUAN.SYM EVA-CONN.H
+Usage: test-symbols.py LIBASSUAN LIBASSUAN.SYM LIBEVASSUAN LIBEVASSUAN.SYM HEADER...
 """
 
 import os
@@ -12,7 +12,7 @@ import sys
 from prototypes import prototypes
 from tap import Skip, expect, expect_same, main, run
 
-compat, compat_sym, library, library_sym, conn_header = map(pathlib.Path, sys.argv[1:])
+compat, compat_sym, library, library_sym, *own_headers = map(pathlib.Path, sys.argv[1:])
 NM = os.environ.get("NM", "nm")
 READELF = os.environ.get("READELF", "readelf")
 NODES = {"LIBASSUAN_1.0", "EVASSUAN_1.0"}   # some linkers export a version node's own name
@@ -63,10 +63,11 @@ def reference():
 
 
 def headers():
-    """both interfaces are in libevassuan's symbol file"""
+    """all interfaces are in libevassuan's symbol file"""
     names = {name.split("@")[0] for name in listed(library_sym)}
-    conn = {name for name, _, _ in prototypes(conn_header.read_text())}
-    wanted = {name.split("@")[0] for name in listed(compat_sym)} | conn
+    wanted = {name.split("@")[0] for name in listed(compat_sym)}
+    for header in own_headers:
+        wanted |= {name for name, _, _ in prototypes(header.read_text())}
     expect_same(names, wanted, library_sym.name)
 
 

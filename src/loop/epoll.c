@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* epoll.c - the embedded loop on Linux.
+
+   The kernel holds the pointers to the sources.  A turn is one epoll_wait, and epoll_ctl is called
+   when an interest really changes.  The descriptor of the epoll is readable when one of its
+   members is; so that it also tells of timers and tasks, a timerfd joins them once somebody asked
+   for it.  */
+
+#ifdef __linux__
+
+#  include "loop/backend.h"
+
+#  include <errno.h>
+#  include <stdlib.h>
+#  include <sys/epoll.h>
+#  include <sys/timerfd.h>
+#  include <unistd.h>
+
+/* The most events that one epoll_wait takes.  */
+#  define MAX_EVENTS 256
+
+_Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR
+                   && EPOLLHUP == POLLHUP,
+               "events need no translation");
+
+struct epoll_loop {
+  struct eva_loop loop;
+  int fd;
+  eva_source timer; /* the timerfd; fd -1: not made yet */
+  struct epoll_event events[MAX_EVENTS];
+};
+
+static int
+control (eva_loop *loop, int op, eva_source *source, unsigned int events) {
+  struct epoll_event event = { .events = events, .data.ptr = source };
+
+  if (source->exclusive && op == EPOLL_CTL_ADD) event.events |= EPOLLEXCLUSIVE;
+  return epoll_ctl (((struct epoll_loop *) loop)->fd, op, source->fd, &event) ? errno : 0;
+}
+
+static int
+add (eva_loop *loop, eva_source *source) {
+  return control (loop, EPOLL_CTL_ADD, source, source->events);
+}
+
+/* The kernel changes no exclusive interest: it has to go and come again.  */
+static int
+change_exclusive (eva_loop *loop, eva_source *source, unsigned int events) {
+  int rc;
+
+  if (!source->lost) (void) control (loop, EPOLL_CTL_DEL, source, 0);
+  rc = control (loop, EPOLL_CTL_ADD, source, events);
+  source->lost = rc && control (loop, EPOLL_CTL_ADD, source, source->events);
+  return rc;
+}
+
+static int
+change (eva_loop *loop, eva_source *source, unsigned int events) {
+  if (source->exclusive) return change_exclusive (loop, source, events);
+  return control (loop, EPOLL_CTL_MOD, source, events);
+}
+
+static bool
+remove_source (eva_loop *loop, eva_source *source) {
+  (void) control (loop, EPOLL_CTL_DEL, source, 0);
+  return eva__source_doom (loop, source);
+}
+
+static void
+set_exclusive (eva_loop *loop, eva_source *source) {
+  source->exclusive = true;
+  (void) change_exclusive (loop, source, source->events);
+}
+
+static int
+wait_for_events (eva_loop *loop, int timeout_ms) {
+  struct epoll_loop *self = (struct epoll_loop *) loop;
+  int n = epoll_wait (self->fd, self->events, MAX_EVENTS, timeout_ms);
+
+  loop->now_ns = 0;
+  if (n < 0) return errno == EINTR ? 0 : -1;
+  for (int i = 0; i < n; i++)
+    eva__source_dispatch (self->events[i].data.ptr, self->events[i].events);
+  return n;
+}
+
+/* --- One descriptor for the whole loop -------------------------------------------------------- */
+
+/* Reading takes the readiness away.  */
+static void
+timer_fired (void *arg, unsigned int revents) {
+  struct epoll_loop *self = arg;
+  uint64_t times;
+
+  (void) revents;
+  (void) !read (self->timer.fd, &times, sizeof times);
+  self->loop.armed_ns = EVA__LOOP_NEVER;
+}
+
+/* There is no system call for a deadline that is gone: the turn that it causes costs less.  */
+static uint64_t
+arm (eva_loop *loop, uint64_t due_ns) {
+  struct epoll_loop *self = (struct epoll_loop *) loop;
+  struct itimerspec when = { .it_value = { .tv_nsec = 1 } }; /* long past; 0 would be never */
+
+  if (due_ns == EVA__LOOP_NEVER) return loop->armed_ns;
+  if (due_ns) {
+    when.it_value.tv_sec = (time_t) (due_ns / 1000000000u);
+    when.it_value.tv_nsec = (long) (due_ns % 1000000000u);
+  }
+  (void) timerfd_settime (self->timer.fd, TFD_TIMER_ABSTIME, &when, NULL);
+  return due_ns;
+}
+
+static int
+get_fd (eva_loop *loop) {
+  struct epoll_loop *self = (struct epoll_loop *) loop;
+  int rc;
+
+  if (loop->arms) return self->fd;
+  self->timer = (eva_source){ .cb.fd = timer_fired, .arg = self, .mask = EVA_READABLE };
+  self->timer.fd = timerfd_create (CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  if (self->timer.fd < 0) return -1;
+  rc = control (loop, EPOLL_CTL_ADD, &self->timer, EVA_READABLE);
+  if (rc) {
+    close (self->timer.fd);
+    errno = rc;
+    return -1;
+  }
+  loop->arms = true;
+  if (!loop->depth) eva__loop_arm (loop);
+  return self->fd;
+}
+
+/* --- Life ------------------------------------------------------------------------------------- */
+
+static void
+free_loop (eva_loop *loop) {
+  struct epoll_loop *self = (struct epoll_loop *) loop;
+
+  if (loop->arms) close (self->timer.fd);
+  close (self->fd);
+  free (self);
+}
+
+static const struct eva__loop_backend backend = { .add = add,
+                                                  .change = change,
+                                                  .remove = remove_source,
+                                                  .wait = wait_for_events,
+                                                  .arm = arm,
+                                                  .get_fd = get_fd,
+                                                  .set_exclusive = set_exclusive,
+                                                  .free = free_loop };
+
+eva_loop *
+eva__loop_new_epoll (void) {
+  struct epoll_loop *self = calloc (1, sizeof *self);
+
+  if (!self) return NULL;
+  self->fd = epoll_create1 (EPOLL_CLOEXEC);
+  if (self->fd < 0) {
+    free (self);
+    return NULL;
+  }
+  eva__loop_init (&self->loop, &backend);
+  self->loop.tells_hangup = true;
+  return &self->loop;
+}
+
+#endif /* __linux__ */

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* foreign.c - a loop of the program's, seen through a table of functions.
+
+   Such a loop knows of nothing but descriptors and one timer.  What is freed stays until the table
+   says that the loop does not use it any more.  */
+
+#include "loop/backend.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct foreign_loop {
+  struct eva_loop loop;
+  const struct eva_loop_ops *ops;
+  _Alignas(max_align_t) unsigned char self[];
+};
+
+static const struct eva_loop_ops *
+ops_of (eva_loop *loop) {
+  const struct foreign_loop *foreign = (const void *) loop;
+
+  return foreign->ops;
+}
+
+static void *
+self_of (eva_loop *loop) {
+  struct foreign_loop *foreign = (void *) loop;
+
+  return foreign->self;
+}
+
+static int
+add (eva_loop *loop, eva_source *source) {
+  return ops_of (loop)->add (self_of (loop), eva__source_watch (source), source->fd,
+                             source->events);
+}
+
+static int
+change (eva_loop *loop, eva_source *source, unsigned int events) {
+  return ops_of (loop)->change (self_of (loop), eva__source_watch (source), source->fd, events);
+}
+
+static bool
+remove_source (eva_loop *loop, eva_source *source) {
+  return ops_of (loop)->remove (self_of (loop), eva__source_watch (source), source->fd);
+}
+
+static uint64_t
+arm (eva_loop *loop, uint64_t due_ns) {
+  uint64_t now_ns = due_ns && due_ns != EVA__LOOP_NEVER ? eva_now () : 0;
+
+  if (due_ns == EVA__LOOP_NEVER)
+    ops_of (loop)->cancel_timer (self_of (loop));
+  else
+    ops_of (loop)->set_timer (self_of (loop), due_ns > now_ns ? due_ns - now_ns : 0);
+  return due_ns;
+}
+
+static void
+free_loop (eva_loop *loop) {
+  if (loop->armed_ns != EVA__LOOP_NEVER) (void) arm (loop, EVA__LOOP_NEVER);
+  if (ops_of (loop)->deinit (self_of (loop))) free (loop);
+}
+
+static const struct eva__loop_backend backend = {
+  .add = add, .change = change, .remove = remove_source, .arm = arm, .free = free_loop
+};
+
+eva_loop *
+eva_loop_new_foreign (const struct eva_loop_ops *ops, void *foreign) {
+  struct foreign_loop *self;
+  int rc;
+
+  if (ops->version != EVA_LOOP_OPS_VERSION) {
+    errno = EINVAL;
+    return NULL;
+  }
+  self = calloc (1, sizeof *self + ops->self_size);
+  if (!self) return NULL;
+  eva__loop_init (&self->loop, &backend);
+  self->ops = ops;
+  self->loop.watch_size = ops->watch_size;
+  self->loop.tells_hangup = ops->tells_hangup;
+  self->loop.arms = true;
+  rc = ops->init (self->self, foreign, &self->loop);
+  if (!rc) return &self->loop;
+  free (self);
+  errno = rc;
+  return NULL;
+}
+
+void
+eva_loop_ready (void *watch, unsigned int revents) {
+  eva_source *source = (eva_source *) watch - 1;
+  eva_loop *loop = source->loop;
+
+  eva__loop_enter (loop);
+  eva__source_dispatch (source, revents);
+  eva__loop_run_soon_tasks (loop);
+  eva__loop_leave (loop);
+}
+
+void
+eva_loop_timeout (eva_loop *loop) {
+  loop->armed_ns = EVA__LOOP_NEVER;
+  eva__loop_enter (loop);
+  if (eva__timers_first (&loop->timers)) eva__loop_run_timers (loop);
+  eva__loop_run_tasks (loop);
+  eva__loop_leave (loop);
+}
+
+void
+eva_loop_removed (void *watch) {
+  free ((eva_source *) watch - 1);
+}
+
+void
+eva_loop_finished (void *self) {
+  free ((unsigned char *) self - offsetof (struct foreign_loop, self));
+}

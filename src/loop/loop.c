@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* loop.c - the life of a loop, and its turns:
+
+       wait for descriptors, timers; then
+       call those that are ready, in one batch;
+       run the timers that are due;
+       run the tasks: soon ones, one later one.
+
+   In an embedded loop a turn is a call of eva_loop_dispatch.  In a foreign one it is every call of
+   eva_loop_ready (one descriptor and soon tasks) and of eva_loop_timeout (all the rest).  */
+
+#include "loop/backend.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <time.h>
+
+#define NS_PER_MS 1000000u
+
+uint64_t
+eva_now (void) {
+  struct timespec now;
+
+  clock_gettime (CLOCK_MONOTONIC, &now);
+  return (uint64_t) now.tv_sec * 1000000000u + (uint64_t) now.tv_nsec;
+}
+
+uint64_t
+eva_loop_now (eva_loop *loop) {
+  if (!loop->depth) return eva_now ();
+  if (!loop->now_ns) loop->now_ns = eva_now ();
+  return loop->now_ns;
+}
+
+/* --- Life ------------------------------------------------------------------------------------- */
+
+eva_loop *
+eva_loop_new (void) {
+#ifdef __linux__
+  eva_loop *loop = eva__loop_new_epoll ();
+
+  /* Sandboxes forbid what they do not know.  */
+  if (loop || (errno != ENOSYS && errno != EPERM && errno != EACCES)) return loop;
+#endif
+  return eva__loop_new_poll ();
+}
+
+void
+eva__loop_init (eva_loop *loop, const struct eva__loop_backend *backend) {
+  loop->backend = backend;
+  loop->armed_ns = EVA__LOOP_NEVER;
+  eva__loop_init_tasks (loop);
+}
+
+void
+eva_loop_free (eva_loop *loop) {
+  if (!loop) return;
+  if (loop->attachment.data) loop->attachment.free (loop->attachment.data);
+  while (loop->sources)
+    eva_source_free (loop->sources);
+  eva__timers_deinit (&loop->timers);
+  loop->backend->free (loop);
+}
+
+bool
+eva__loop_tells_hangup (const eva_loop *loop) {
+  return loop->tells_hangup;
+}
+
+struct eva__loop_attachment *
+eva__loop_get_attachment (eva_loop *loop) {
+  return &loop->attachment;
+}
+
+int
+eva_loop_get_fd (eva_loop *loop) {
+  if (loop->backend->get_fd) return loop->backend->get_fd (loop);
+  errno = ENOTSUP;
+  return -1;
+}
+
+/* --- Timers ----------------------------------------------------------------------------------- */
+
+int
+eva__loop_reserve_timers (eva_loop *loop, int n) {
+  return eva__timers_reserve (&loop->timers, n);
+}
+
+/* A time that is long past is taken for the last look at the timers: a timer that sets itself to
+   it again and again must not come before others that are due.  */
+void
+eva__loop_set_timer (eva_loop *loop, struct eva__timer *timer, uint64_t due_ns) {
+  eva__timers_set (&loop->timers, timer, due_ns < loop->passed_ns ? loop->passed_ns : due_ns);
+  if (!loop->depth) eva__loop_arm (loop);
+}
+
+void
+eva__loop_cancel_timer (eva_loop *loop, struct eva__timer *timer) {
+  eva__timers_cancel (&loop->timers, timer);
+  if (!loop->depth) eva__loop_arm (loop);
+}
+
+void
+eva__loop_run_timers (eva_loop *loop) {
+  uint64_t now_ns = eva_loop_now (loop);
+  struct eva__timer *timer;
+
+  loop->passed_ns = now_ns;
+  while ((timer = eva__timers_first (&loop->timers)) && timer->due_ns <= now_ns
+         && (int32_t) (timer->turn - loop->turn_begin) < 0) {
+    eva__timers_cancel (&loop->timers, timer);
+    timer->cb (timer);
+  }
+}
+
+/* When something other than a descriptor wants to run.  */
+static uint64_t
+next_due (const eva_loop *loop) {
+  const struct eva__timer *timer = eva__timers_first (&loop->timers);
+
+  if (eva__loop_has_tasks (loop)) return 0;
+  return timer ? timer->due_ns : EVA__LOOP_NEVER;
+}
+
+/* A turn that comes too early does no harm.  So a deadline that moves away, as that of an idle
+   connection does with every command, costs nothing.  */
+void
+eva__loop_arm (eva_loop *loop) {
+  uint64_t due_ns;
+
+  if (!loop->arms) return;
+  due_ns = next_due (loop);
+  if (due_ns == loop->armed_ns || (due_ns > loop->armed_ns && due_ns != EVA__LOOP_NEVER)) return;
+  loop->armed_ns = loop->backend->arm (loop, due_ns);
+}
+
+/* --- Turns ------------------------------------------------------------------------------------ */
+
+void
+eva__loop_enter (eva_loop *loop) {
+  loop->depth++;
+  loop->now_ns = 0;
+  loop->turn_begin = loop->timers.turn;
+}
+
+void
+eva__loop_leave (eva_loop *loop) {
+  loop->depth--;
+  eva__loop_arm (loop);
+}
+
+/* How long to wait for descriptors.  The kernel counts milliseconds: waiting a fraction too long
+   is right, too short is a useless turn.  Stores at RET_DUE whether timers may be due already.  */
+static int
+wait_time (const eva_loop *loop, int timeout_ms, bool *ret_due) {
+  const struct eva__timer *timer = eva__timers_first (&loop->timers);
+  uint64_t now_ns, ms;
+
+  *ret_due = true;
+  if (eva__loop_has_tasks (loop)) return 0;
+  if (!timer) return timeout_ms;
+  now_ns = eva_now ();
+  if (timer->due_ns <= now_ns) return 0;
+  *ret_due = false;
+  ms = (timer->due_ns - now_ns - 1) / NS_PER_MS + 1;
+  if (timeout_ms >= 0 && ms > (uint64_t) timeout_ms) return timeout_ms;
+  return ms > INT_MAX ? INT_MAX : (int) ms;
+}
+
+/* A look at the clock costs as much as all the rest of a turn.  If there were events while no timer
+   was due before, timers can wait for the look of the next turn.  */
+static int
+turn (eva_loop *loop, int timeout_ms) {
+  bool due;
+  int ms = wait_time (loop, timeout_ms, &due);
+  int n_events = loop->backend->wait (loop, ms);
+
+  if (n_events < 0) return -1;
+  if (loop->dead) eva__loop_bury (loop);
+  if (eva__timers_first (&loop->timers) && (due || !n_events || loop->now_ns))
+    eva__loop_run_timers (loop);
+  eva__loop_run_tasks (loop);
+  return 0;
+}
+
+int
+eva_loop_dispatch (eva_loop *loop, int timeout_ms) {
+  int rc;
+
+  if (!loop->backend->wait || loop->depth) {
+    errno = loop->backend->wait ? ELOOP : EINVAL;
+    return -1;
+  }
+  eva__loop_enter (loop);
+  rc = turn (loop, timeout_ms);
+  if (loop->dead) eva__loop_bury (loop);
+  eva__loop_leave (loop);
+  return rc;
+}
+
+int
+eva_loop_run (eva_loop *loop) {
+  do {
+    if (eva_loop_dispatch (loop, loop->stopped ? 0 : -1)) return -1;
+  } while (!loop->stopped);
+  loop->stopped = false;
+  return 0;
+}
+
+void
+eva_loop_stop (eva_loop *loop) {
+  loop->stopped = true;
+}

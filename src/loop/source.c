@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* source.c - what a program watches in a loop: descriptors, and timers of its own.  */
+
+#include "loop/backend.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define NS_PER_MS 1000000u
+
+struct timer_source {
+  struct eva_source source;
+  struct eva__timer timer;
+};
+
+static eva_source *
+new_source (eva_loop *loop, size_t extra_size, int fd, void *arg) {
+  eva_source *source = calloc (1, sizeof *source + extra_size);
+
+  if (!source) return NULL;
+  source->loop = loop;
+  source->fd = fd;
+  source->arg = arg;
+  return source;
+}
+
+static void
+link_source (eva_source *source) {
+  eva_loop *loop = source->loop;
+
+  source->next = loop->sources;
+  if (source->next) source->next->prev = source;
+  loop->sources = source;
+}
+
+static void
+unlink_source (eva_source *source) {
+  if (source->next) source->next->prev = source->prev;
+  if (source->prev)
+    source->prev->next = source->next;
+  else
+    source->loop->sources = source->next;
+}
+
+static void
+set_events (eva_source *source, unsigned int events) {
+  source->events = (uint8_t) events;
+  source->mask = (uint8_t) (events | EVA_HANGUP);
+}
+
+eva_source *
+eva_loop_add_fd (eva_loop *loop, int fd, unsigned int events,
+                 void (*cb) (void *arg, unsigned int revents), void *arg) {
+  eva_source *source;
+  int rc;
+
+  if (fd < 0) {
+    errno = EBADF;
+    return NULL;
+  }
+  source = new_source (loop, loop->watch_size, fd, arg);
+  if (!source) return NULL;
+  source->cb.fd = cb;
+  set_events (source, events & (EVA_READABLE | EVA_WRITABLE));
+  rc = loop->backend->add (loop, source);
+  if (rc) {
+    free (source);
+    errno = rc;
+    return NULL;
+  }
+  link_source (source);
+  return source;
+}
+
+int
+eva_source_set_events (eva_source *source, unsigned int events) {
+  int rc;
+
+  events &= EVA_READABLE | EVA_WRITABLE;
+  if (events == source->events && !source->lost) return 0;
+  rc = source->loop->backend->change (source->loop, source, events);
+  if (rc) {
+    errno = rc;
+    return -1;
+  }
+  set_events (source, events);
+  return 0;
+}
+
+void
+eva__loop_set_exclusive (eva_source *source) {
+  eva_loop *loop = source->loop;
+
+  if (loop->backend->set_exclusive) loop->backend->set_exclusive (loop, source);
+}
+
+/* --- Timers ----------------------------------------------------------------------------------- */
+
+/* Nothing is touched behind the call: it may free the source.  */
+static void
+run_timer (struct eva__timer *timer) {
+  eva_source *source =
+      (eva_source *) (void *) ((char *) timer - offsetof (struct timer_source, timer));
+
+  source->cb.timer (source->arg);
+}
+
+eva_source *
+eva_loop_add_timer (eva_loop *loop, unsigned int delay_ms, void (*cb) (void *arg), void *arg) {
+  const size_t extra_size = sizeof (struct timer_source) - sizeof (struct eva_source);
+  eva_source *source;
+
+  if (eva__loop_reserve_timers (loop, 1)) return NULL;
+  source = new_source (loop, extra_size, -1, arg);
+  if (!source) {
+    (void) eva__loop_reserve_timers (loop, -1);
+    return NULL;
+  }
+  source->cb.timer = cb;
+  ((struct timer_source *) source)->timer.cb = run_timer;
+  link_source (source);
+  eva_source_set_delay (source, delay_ms);
+  return source;
+}
+
+void
+eva_source_set_delay (eva_source *source, unsigned int delay_ms) {
+  uint64_t due_ns = eva_loop_now (source->loop) + (uint64_t) delay_ms * NS_PER_MS;
+
+  eva__loop_set_timer (source->loop, &((struct timer_source *) source)->timer, due_ns);
+}
+
+static void
+free_timer (eva_source *source) {
+  eva__loop_cancel_timer (source->loop, &((struct timer_source *) source)->timer);
+  (void) eva__loop_reserve_timers (source->loop, -1);
+  free (source);
+}
+
+/* --- Freeing ---------------------------------------------------------------------------------- */
+
+bool
+eva__source_doom (eva_loop *loop, eva_source *source) {
+  if (!loop->depth) return true;
+  source->next = loop->dead;
+  loop->dead = source;
+  return false;
+}
+
+void
+eva__loop_bury (eva_loop *loop) {
+  eva_source *source;
+
+  while ((source = loop->dead)) {
+    loop->dead = source->next;
+    free (source);
+  }
+}
+
+void
+eva_source_free (eva_source *source) {
+  if (!source) return;
+  unlink_source (source);
+  source->mask = 0;
+  if (source->fd < 0)
+    free_timer (source);
+  else if (source->loop->backend->remove (source->loop, source))
+    free (source);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* timers.c - the timers of a loop in the order of their deadlines.  See timers.h.  */
+
+#include "loop/timers.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Below this much room none is given back.  */
+#define MIN_CAPACITY 16u
+
+static bool
+is_before (const struct eva__timer *a, const struct eva__timer *b) {
+  if (a->due_ns != b->due_ns) return a->due_ns < b->due_ns;
+  /* The numbers wrap around; of two that wait at the same time the difference tells.  */
+  return (int32_t) (a->turn - b->turn) < 0;
+}
+
+static void
+put (struct eva__timers *timers, uint32_t place, struct eva__timer *timer) {
+  timers->heap[place - 1] = timer;
+  timer->place = place;
+}
+
+/* Moves TIMER, for which there is a hole at PLACE, towards the first place as far as it goes.  */
+static void
+sift_up (struct eva__timers *timers, uint32_t place, struct eva__timer *timer) {
+  while (place > 1 && is_before (timer, timers->heap[place / 2 - 1])) {
+    put (timers, place, timers->heap[place / 2 - 1]);
+    place /= 2;
+  }
+  put (timers, place, timer);
+}
+
+/* The same away from the first place.  */
+static void
+sift_down (struct eva__timers *timers, uint32_t place, struct eva__timer *timer) {
+  while (place <= timers->n / 2) {
+    uint32_t child = place * 2;
+    if (child < timers->n && is_before (timers->heap[child], timers->heap[child - 1])) child++;
+    if (!is_before (timers->heap[child - 1], timer)) break;
+    put (timers, place, timers->heap[child - 1]);
+    place = child;
+  }
+  put (timers, place, timer);
+}
+
+/* One of the two does nothing.  */
+static void
+settle (struct eva__timers *timers, uint32_t place, struct eva__timer *timer) {
+  sift_up (timers, place, timer);
+  sift_down (timers, timer->place, timer);
+}
+
+void
+eva__timers_deinit (struct eva__timers *timers) {
+  free (timers->heap);
+  *timers = (struct eva__timers){ 0 };
+}
+
+static int
+resize (struct eva__timers *timers, uint32_t capacity) {
+  struct eva__timer **heap = reallocarray (timers->heap, capacity, sizeof *heap);
+
+  if (!heap) return -1;
+  timers->heap = heap;
+  timers->capacity = capacity;
+  return 0;
+}
+
+/* What was needed by thousands of connections goes back when they are gone.  */
+int
+eva__timers_reserve (struct eva__timers *timers, int n) {
+  uint32_t wanted = timers->n_reserved + (uint32_t) n;
+
+  if (n > 0 && (wanted < timers->n_reserved || wanted > UINT32_MAX / 2)) {
+    errno = ENOMEM;
+    return -1;
+  }
+  if (wanted > timers->capacity) {
+    if (resize (timers, wanted + wanted / 2 + MIN_CAPACITY)) return -1;
+  } else if (n < 0 && wanted < timers->capacity / 4 && timers->capacity > MIN_CAPACITY * 4) {
+    (void) resize (timers, timers->capacity / 2);
+  }
+  timers->n_reserved = wanted;
+  return 0;
+}
+
+void
+eva__timers_set (struct eva__timers *timers, struct eva__timer *timer, uint64_t due_ns) {
+  timer->due_ns = due_ns;
+  timer->turn = timers->turn++;
+  if (timer->place)
+    settle (timers, timer->place, timer);
+  else
+    sift_up (timers, ++timers->n, timer);
+}
+
+void
+eva__timers_cancel (struct eva__timers *timers, struct eva__timer *timer) {
+  uint32_t place = timer->place;
+  struct eva__timer *last;
+
+  if (!place) return;
+  timer->place = 0;
+  last = timers->heap[--timers->n];
+  if (last != timer) settle (timers, place, last);
+}

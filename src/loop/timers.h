@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* timers.h - the timers of a loop in the order of their deadlines: a binary heap of pointers.
+
+   Each timer knows its place, so that one can be taken out or moved without being looked for.  Room
+   is made in advance, so that setting a timer cannot fail.  */
+
+#ifndef EVA__LOOP_TIMERS_H
+#define EVA__LOOP_TIMERS_H
+
+#include "loop/loop.h"
+
+/* Zero-initialized it is empty.  */
+struct eva__timers {
+  struct eva__timer **heap; /* the parent of place I, counted from 1, is at I / 2 */
+  uint32_t n;
+  uint32_t n_reserved;
+  uint32_t capacity;
+  uint32_t turn; /* of the next setting */
+};
+
+/* Frees what TIMERS owns; timers that are left are forgotten.  */
+void eva__timers_deinit (struct eva__timers *timers);
+
+/* Makes room for N more timers, or needs it no longer for -N.  Returns 0 or -1 with errno ENOMEM.  */
+int eva__timers_reserve (struct eva__timers *timers, int n);
+
+/* Puts TIMER in with DUE_NS, or moves it there.  */
+void eva__timers_set (struct eva__timers *timers, struct eva__timer *timer, uint64_t due_ns);
+
+/* Takes TIMER out, if it is in.  */
+void eva__timers_cancel (struct eva__timers *timers, struct eva__timer *timer);
+
+/* Returns the timer that is due first, or NULL.  */
+static inline struct eva__timer *
+eva__timers_first (const struct eva__timers *timers) {
+  return timers->n ? timers->heap[0] : NULL;
+}
+
+#endif /* EVA__LOOP_TIMERS_H */
