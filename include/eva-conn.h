@@ -159,6 +159,10 @@ void eva_conn_free (eva_conn *c);
 /* Returns the state of C.  */
 enum eva_conn_state eva_conn_get_state (const eva_conn *c);
 
+/* Changes what eva_conn_config set: the octets and the descriptors that may wait from now on; 0 means
+   the default.  What waits already is kept.  */
+void eva_conn_set_limits (eva_conn *c, size_t max_output_len, size_t max_fds);
+
 /* Ends the dialogue: the state becomes CLOSED, input is dropped and wiped, output that is
    queued can still be sent.  Allowed in every state.  */
 void eva_conn_close (eva_conn *c);
@@ -170,6 +174,14 @@ void eva_conn_close (eva_conn *c);
    yet fill the buffer (backpressure), or the dialogue is CLOSED, or the end of file was fed.
    Returns NULL with length 0 in those cases, and NULL with a length above 0 if memory is short.  */
 void *eva_conn_inbuf (eva_conn *c, size_t *ret_len);
+
+/* Returns 1 if eva_conn_inbuf would lend room, 0 if not: whether to watch for input, asked without
+   taking a buffer.  */
+int eva_conn_wants_input (const eva_conn *c);
+
+/* Returns the octets that came and were not handed out: whole lines that wait, and the beginning of
+   one that has not ended.  */
+size_t eva_conn_input_len (const eva_conn *c);
 
 /* Tells that N octets were put where eva_conn_inbuf said; 0 means end of file.
    Returns 0; EVA_E_LIMIT if N is over the length that was lent (nothing is taken).  */

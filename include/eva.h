@@ -29,6 +29,7 @@
 #include <assuan.h>
 #include <eva-loop.h>
 
+#include <limits.h>
 #include <sys/types.h>
 
 #ifdef __cplusplus

@@ -6,7 +6,7 @@
    command is sent.  After an inquiry the server is known to be about to answer, so there the
    rest is dropped at once.  */
 
-#include "assuan/context.h"
+#include "assuan/drive.h"
 #include "wire/escape.h"
 
 #include <string.h>
@@ -249,6 +249,8 @@ assuan_transact (assuan_context_t ctx, const char *command,
   bool silent;
 
   if (!ctx || !command) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  err = eva__drive_may_wait (ctx);
+  if (err) return err;
   eva__ctx_enter (ctx);
   err = send_command (ctx, command, &silent);
   if (!err && !silent) err = read_reply (ctx, &cb);

@@ -4,7 +4,7 @@
    Everything that is queued is shown to log and monitor right away and sent by eva__ctx_flush;
    everything that comes is read by eva__ctx_read.  Blocking calls are loops around these two.  */
 
-#include "assuan/context.h"
+#include "assuan/drive.h"
 
 #include <errno.h>
 
@@ -13,17 +13,28 @@
 
 /* --- Memory of the eva_conn ------------------------------------------------------------------- */
 
+/* Returns true for the lengths of buffers; what else an eva_conn asks for is itself.  */
+static bool
+is_counted (assuan_context_t ctx, size_t len) {
+  return ctx->drive && (len == EVA_INPUT_SIZE || len == EVA_SMALL_SIZE);
+}
+
 static void *
 take_buffer (void *arg, size_t len) {
   assuan_context_t ctx = arg;
+  void *ptr;
 
-  return eva__pool_take (ctx->pool, &ctx->malloc_hooks, len);
+  if (is_counted (ctx, len) && !eva__drive_hold (ctx->drive, len)) return NULL;
+  ptr = eva__pool_take (ctx->pool, &ctx->malloc_hooks, len);
+  if (!ptr && is_counted (ctx, len)) eva__drive_unhold (ctx->drive, len);
+  return ptr;
 }
 
 static void
 give_buffer (void *arg, void *ptr, size_t len) {
   assuan_context_t ctx = arg;
 
+  if (is_counted (ctx, len)) eva__drive_unhold (ctx->drive, len);
   /* Driven by assuan_process_next nobody but the turn keeps buffers (eva__ctx_leave).  */
   if (ctx->is_external && !ctx->depth)
     eva__ctx_free (ctx, ptr);
@@ -197,8 +208,9 @@ wait_for_octets (assuan_context_t ctx) {
 gpg_error_t
 eva__ctx_wait_event (assuan_context_t ctx, struct eva_event *ret) {
   for (;;) {
-    gpg_error_t err;
+    gpg_error_t err = eva__drive_may_wait (ctx);
     int rc;
+    if (err) return err;
     if (!eva__ctx_is_connected (ctx)) return eva__ctx_error (ctx, GPG_ERR_EOF);
     rc = eva__ctx_next (ctx, ret);
     if (rc < 0) return eva__ctx_conn_error (ctx, rc);
@@ -212,8 +224,9 @@ eva__ctx_wait_event (assuan_context_t ctx, struct eva_event *ret) {
 gpg_error_t
 eva__ctx_wait_line (assuan_context_t ctx, char **ret_line, size_t *ret_len) {
   for (;;) {
-    gpg_error_t err;
+    gpg_error_t err = eva__drive_may_wait (ctx);
     int rc;
+    if (err) return err;
     if (!eva__ctx_is_connected (ctx)) return eva__ctx_error (ctx, GPG_ERR_EOF);
     if (show_input (ctx))
       rc = eva_conn_next_line (ctx->conn, ret_line, ret_len);
@@ -246,7 +259,7 @@ write_some (assuan_context_t ctx) {
   int fds[EVA_DEFAULT_MAX_FDS];
   size_t n_iov = eva_conn_output (ctx->conn, iov, N_IOV);
   size_t n_fds = eva_conn_output_fds (ctx->conn, fds, EVA_DEFAULT_MAX_FDS);
-  ssize_t n = eva__io_channel_write (&ctx->channel, iov, n_iov, fds, n_fds, true);
+  ssize_t n = eva__io_channel_write (&ctx->channel, iov, n_iov, fds, n_fds, !ctx->drive);
 
   if (n < 0) return eva__ctx_syserror (ctx);
   eva_conn_sent (ctx->conn, (size_t) n);
@@ -261,6 +274,8 @@ eva__ctx_flush (assuan_context_t ctx) {
   if (!ctx->conn) return eva__ctx_may_say (ctx);
   while (!err && eva_conn_output (ctx->conn, &iov, 1))
     err = ctx->write_error ? ctx->write_error : write_some (ctx);
+  if (ctx->drive && gpg_err_code (err) == GPG_ERR_EAGAIN)
+    return 0; /* the rest when there is room */
   if (!err) return 0;
   /* What cannot be sent now never can.  The peer may still have sent something, so reading
      goes on.  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* context.c - the life of a context, and its plain properties.  */
 
-#include "assuan/context.h"
+#include "assuan/drive.h"
 #include "wire/wipe.h"
 
 #include <errno.h>
@@ -125,6 +125,7 @@ say_bye (assuan_context_t ctx) {
 /* Frees all memory.  The connection is gone by now, and no callback is running.  */
 static void
 destroy (assuan_context_t ctx) {
+  if (ctx->drive) ctx->drive->ops->free (ctx->drive);
   eva__ctx_set_string (ctx, &ctx->hello_line, NULL);
   eva__ctx_set_string (ctx, &ctx->okay_line, NULL);
   eva__ctx_set_string (ctx, &ctx->err_text, NULL);
@@ -166,6 +167,7 @@ assuan_release (assuan_context_t ctx) {
   eva__ctx_log (ctx, ASSUAN_LOG_CTX, "assuan_release: ctx=%p", (void *) ctx);
   eva__ctx_enter (ctx);
   ctx->released = true;
+  if (ctx->drive) ctx->drive->ops->release (ctx->drive);
   eva__ctx_end_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_CANCELED));
   eva__ctx_close_data_fp (ctx);
   eva__ctx_hang_up (ctx);

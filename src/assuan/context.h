@@ -214,6 +214,10 @@ const char *eva__ctx_cut (const char *text, size_t used, char buf[EVA_LINE_SIZE]
 /* What to do with what was queued: RC is what the eva_conn function returned.  Sends it.  */
 gpg_error_t eva__ctx_said (assuan_context_t ctx, int rc);
 
+/* RC, not 0, is why a line could not be queued.  Returns the error; where nobody may wait for room,
+   the connection is over.  */
+gpg_error_t eva__ctx_not_said (assuan_context_t ctx, int rc);
+
 /* Returns why nothing can be said any more: the peer is dead, or there is no connection; else 0. */
 gpg_error_t eva__ctx_may_say (assuan_context_t ctx);
 
@@ -251,6 +255,13 @@ assuan_handler_t eva__builtin_handler (const char *name, const char **ret_help);
 /* The OPTION and HELP commands (option.c, help.c).  */
 gpg_error_t eva__builtin_option (assuan_context_t ctx, char *line);
 gpg_error_t eva__builtin_help (assuan_context_t ctx, char *line);
+
+/* Hands an event of a server to whom it belongs; RC and EV are what eva__ctx_next gave (serve.c).  */
+gpg_error_t eva__serve_event (assuan_context_t ctx, int rc, const struct eva_event *ev);
+
+/* Returns true if the program takes turns with assuan_process_next, and one is under way: there a
+   handler's result ends no command (serve.c).  */
+bool eva__ctx_is_in_program_turn (assuan_context_t ctx);
 
 /* Opens the connection of a server: credentials, greeting.  Does nothing if that was done
    (listen.c).  */

@@ -4,7 +4,7 @@
    The continuation of assuan_inquire_ext runs exactly once: with the data, or with the reason
    why there are none.  */
 
-#include "assuan/context.h"
+#include "assuan/drive.h"
 
 #include <string.h>
 
@@ -31,6 +31,11 @@ inquire (assuan_context_t ctx, const char *keyword, size_t maxlen) {
   if (err) return err;
   if (strlen (keyword) > EVA_LINE_MAX - strlen ("INQUIRE "))
     return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  if (ctx->drive) {
+    size_t limit = ctx->drive->limits->max_inquiry_len;
+    if (limit != EVA_NO_LIMIT_LEN && (!maxlen || maxlen > limit)) maxlen = limit;
+    ctx->drive->restarted = true;
+  }
   return eva__ctx_said (ctx, eva_conn_inquire (ctx->conn, eva__ctx_cut (keyword, 8, buf), maxlen));
 }
 
@@ -84,7 +89,8 @@ assuan_inquire (assuan_context_t ctx, const char *keyword, unsigned char **r_buf
     return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   if (r_buffer) *r_buffer = NULL;
   if (r_length) *r_length = 0;
-  err = inquire (ctx, keyword, maxlen);
+  err = eva__drive_may_wait (ctx);
+  if (!err) err = inquire (ctx, keyword, maxlen);
   if (!err) err = collect (ctx, &mb, no_data);
   if (!err && !no_data) {
     *r_buffer = eva__membuf_take (ctx, &mb, r_length);
@@ -136,13 +142,14 @@ eva__ctx_end_inquiry (assuan_context_t ctx, gpg_error_t rc) {
   return inquiry.cb (inquiry.cb_data, rc, buf, len);
 }
 
-/* After the continuation ran in a blocking loop, where nobody calls assuan_process_done, its
-   result ends the command, unless it inquired again.  The rest of an answer that was too long
+/* After the continuation ran in a blocking loop or one of eva.h its result ends the command, unless
+   that was deferred or finished, or it inquired again.  The rest of an answer that was too long
    may be still to come: the reply does not wait for it.  */
 static gpg_error_t
 end_command (assuan_context_t ctx, gpg_error_t err) {
-  if (ctx->released || ctx->in_turn) return err;
+  if (ctx->released || eva__ctx_is_in_program_turn (ctx)) return err;
   if (ctx->inquiry || !eva__ctx_is_busy (ctx)) return 0;
+  if (!err && ctx->drive && ctx->drive->deferred) return 0;
   return eva__ctx_finish_command (ctx, err);
 }
 

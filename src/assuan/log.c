@@ -154,7 +154,7 @@ log_line (assuan_context_t ctx, int direction, const char *line, size_t len) {
 
 bool
 eva__ctx_is_watched (assuan_context_t ctx) {
-  return ctx->monitor || (ctx->log_cb && !ctx->flags.no_logging);
+  return ctx->monitor || is_wanted (ctx, ASSUAN_LOG_CONTROL);
 }
 
 bool

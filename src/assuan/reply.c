@@ -4,7 +4,7 @@
        OK [text]
        ERR number description <source> [- text]  */
 
-#include "assuan/context.h"
+#include "assuan/drive.h"
 
 #include <string.h>
 
@@ -64,7 +64,7 @@ send_reply (assuan_context_t ctx, gpg_error_t rc) {
 
   /* A client must not wait for a reply that there is no memory for.  */
   if (conn_rc) ctx->closing = true;
-  if (conn_rc) return eva__ctx_conn_error (ctx, conn_rc);
+  if (conn_rc) return eva__ctx_not_said (ctx, conn_rc);
   if (ctx->write_error) eva_conn_sent (ctx->conn, SIZE_MAX);
   if (ctx->write_error) return ctx->write_error;
   err = eva__ctx_said (ctx, 0);
@@ -73,12 +73,13 @@ send_reply (assuan_context_t ctx, gpg_error_t rc) {
   return gpg_err_code (err) == GPG_ERR_EPIPE ? 0 : err;
 }
 
-/* Closes the connection after its last reply, so that the client sees its end at once.  */
+/* Closes the connection after its last reply, so that the client sees its end at once.  In an event
+   loop that reply may still have to be sent.  */
 static void
 close_connection (assuan_context_t ctx) {
   eva__ctx_close_fds (ctx);
   eva_conn_close (ctx->conn);
-  eva__io_channel_close (&ctx->channel);
+  if (!ctx->drive) eva__io_channel_close (&ctx->channel);
 }
 
 gpg_error_t
@@ -86,6 +87,7 @@ eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc) {
   gpg_error_t err;
 
   eva__ctx_close_data_fp (ctx);
+  if (ctx->drive) eva__drive_forget_command (ctx->drive);
   if (ctx->flags.force_close) ctx->closing = true;
   err = send_reply (ctx, rc);
   eva__ctx_set_string (ctx, &ctx->okay_line, NULL);

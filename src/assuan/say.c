@@ -6,7 +6,7 @@
    more.  In a turn of assuan_process_next the replies to requests that came together leave
    together.  */
 
-#include "assuan/context.h"
+#include "assuan/drive.h"
 #include "wire/wipe.h"
 
 #include <errno.h>
@@ -77,7 +77,7 @@ queue (assuan_context_t ctx, struct draft *d) {
     eva__ctx_log (ctx, ASSUAN_LOG_CONTROL, "chan_%d -> [supplied line %s - truncated]",
                   (int) ctx->channel.in_fd, d->left_out);
   eva__wire_wipe (d->line, d->len);
-  return eva__ctx_conn_error (ctx, rc);
+  return rc ? eva__ctx_not_said (ctx, rc) : 0;
 }
 
 gpg_error_t
@@ -104,9 +104,26 @@ may_wait (assuan_context_t ctx) {
 }
 
 gpg_error_t
+eva__ctx_not_said (assuan_context_t ctx, int rc) {
+  gpg_error_t err = eva__ctx_conn_error (ctx, rc);
+
+  if (ctx->drive && rc == EVA_E_LIMIT) eva__drive_fail (ctx->drive, err);
+  return err;
+}
+
+/* In an event loop what is said leaves when the turn ends, or, said outside of one, in a turn of its
+   own that is due soon.  What is much leaves earlier, as far as the peer takes it.  */
+static gpg_error_t
+said_in_loop (assuan_context_t ctx) {
+  eva__drive_wake (ctx->drive);
+  return eva_conn_output_len (ctx->conn) > BATCH_LEN ? eva__ctx_flush (ctx) : 0;
+}
+
+gpg_error_t
 eva__ctx_said (assuan_context_t ctx, int rc) {
-  if (rc) return eva__ctx_conn_error (ctx, rc);
+  if (rc) return eva__ctx_not_said (ctx, rc);
   eva__ctx_show_output (ctx);
+  if (ctx->drive) return said_in_loop (ctx);
   return may_wait (ctx) ? 0 : eva__ctx_flush (ctx);
 }
 
@@ -166,8 +183,9 @@ assuan_send_data (assuan_context_t ctx, const void *buffer, size_t length) {
     int rc = eva_conn_data (ctx->conn, data, length < SLICE_LEN ? length : SLICE_LEN, &taken);
     data += taken;
     length -= taken;
-    /* The queue is full: it is sent, and there is room again.  */
-    if (rc == EVA_E_LIMIT || (rc == EVA_E_NOMEM && taken)) rc = 0;
+    /* The queue is full: it is sent, and there is room again; unless nobody may wait for that.  */
+    if (rc == EVA_E_LIMIT && (taken || !ctx->drive)) rc = 0;
+    if (rc == EVA_E_NOMEM && taken) rc = 0;
     err = eva__ctx_said (ctx, rc);
   }
   return err;

@@ -6,24 +6,36 @@
    command: in assuan_process the return of its handler, in assuan_process_next only
    assuan_process_done, unless the command is built in.  */
 
-#include "assuan/context.h"
+#include "assuan/drive.h"
 #include "wire/wipe.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* Runs COMMAND.  In a blocking loop, and for a built-in command, the handler's result ends it;
-   else an error goes to the caller of assuan_process_next, and the command stays open.  */
+bool
+eva__ctx_is_in_program_turn (assuan_context_t ctx) {
+  return ctx->in_turn && !ctx->drive;
+}
+
+/* Returns true if a handler that returned 0 left its command to somebody else.  */
+static bool
+is_left_open (assuan_context_t ctx) {
+  return ctx->inquiry || (ctx->drive && ctx->drive->deferred);
+}
+
+/* Runs COMMAND.  In a blocking loop or one of eva.h, and for a built-in command, the handler's result
+   ends it; else an error goes to the caller of assuan_process_next, and the command stays open.  */
 static gpg_error_t
 run_command (assuan_context_t ctx, const struct eva__command *command, char *line) {
-  bool finishes = command->is_builtin || !ctx->in_turn;
+  bool in_program_turn = eva__ctx_is_in_program_turn (ctx);
+  bool finishes = command->is_builtin || !in_program_turn;
   gpg_error_t err;
 
   ctx->command = command;
   err = command->handler (ctx, line);
-  if (!ctx->in_turn) ctx->command = NULL;
+  if (!in_program_turn) ctx->command = NULL;
   /* A handler that inquires asynchronously, or called assuan_process_done, is not ended here.  */
-  if (finishes && !(ctx->inquiry && !err) && eva__ctx_is_busy (ctx))
+  if (finishes && (err || !is_left_open (ctx)) && eva__ctx_is_busy (ctx))
     err = assuan_process_done (ctx, err);
   else if (finishes)
     err = 0;
@@ -79,6 +91,12 @@ on_request (assuan_context_t ctx, const struct eva_event *ev) {
   return begin_command (ctx, (size_t) (command - ctx->table->commands), ev);
 }
 
+/* The answer to a line that is too long or begins with a blank.  */
+static gpg_error_t
+refuse_line (assuan_context_t ctx, gpg_error_t err, const char *text) {
+  return eva__ctx_finish_command (ctx, assuan_set_error (ctx, err, text));
+}
+
 /* A line that is no request is answered with an error.  An over-long one is a communication
    error (Assuan manual, "Implementation"): it is told to the program, which may want to get
    rid of such a client.  Within an inquiry it goes to whom inquired.  */
@@ -89,9 +107,11 @@ on_bad_line (assuan_context_t ctx, int rc) {
   /* To who takes turns, half a line before the end of file is nothing but the client's leaving.  */
   if (rc == EVA_E_TRUNCATED && ctx->in_turn) return 0;
   if (ctx->inquiry) return eva__ctx_fail_inquiry (ctx, err);
-  if (rc != EVA_E_SYNTAX) return err;
-  err = assuan_set_error (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_SYNTAX), "leading white-space");
-  return eva__ctx_finish_command (ctx, err);
+  if (rc == EVA_E_SYNTAX)
+    return refuse_line (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_SYNTAX), "leading white-space");
+  if (ctx->drive && rc == EVA_E_LINE_TOO_LONG)
+    return refuse_line (ctx, err, "a line has at most 1000 octets");
+  return err;
 }
 
 /* Hands an event to whom it belongs: requests here, answers to who inquired.  */
@@ -109,6 +129,11 @@ on_event (assuan_context_t ctx, const struct eva_event *ev) {
   }
 }
 
+gpg_error_t
+eva__serve_event (assuan_context_t ctx, int rc, const struct eva_event *ev) {
+  return rc < 0 ? on_bad_line (ctx, rc) : on_event (ctx, ev);
+}
+
 /* Handles whatever is there and may be handled now.  */
 static gpg_error_t
 handle_lines (assuan_context_t ctx) {
@@ -118,7 +143,7 @@ handle_lines (assuan_context_t ctx) {
     struct eva_event ev;
     int rc = eva__ctx_next (ctx, &ev);
     if (!rc) break;
-    err = rc < 0 ? on_bad_line (ctx, rc) : on_event (ctx, &ev);
+    err = eva__serve_event (ctx, rc, &ev);
     if (ctx->released) err = 0;
   }
   return err;
@@ -135,7 +160,7 @@ static gpg_error_t
 check_server (assuan_context_t ctx) {
   if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   if (ctx->kind != EVA__CTX_SERVER) return eva__ctx_error (ctx, GPG_ERR_ASS_NOT_A_SERVER);
-  return 0;
+  return eva__drive_may_wait (ctx);
 }
 
 /* --- A turn in the program's loop ------------------------------------------------------------- */

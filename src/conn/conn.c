@@ -26,13 +26,18 @@ eva_conn_new (const struct eva_conn_config *config, eva_conn **ret_conn) {
 
   if (full.role != EVA_ROLE_SERVER && full.role != EVA_ROLE_CLIENT) return EVA_E_STATE;
   if (!full.alloc || !full.release) return EVA_E_STATE;
-  if (!full.max_output_len) full.max_output_len = EVA_DEFAULT_MAX_OUTPUT;
-  if (!full.max_fds) full.max_fds = EVA_DEFAULT_MAX_FDS;
   c = eva__conn_alloc (&full, sizeof *c);
   if (!c) return EVA_E_NOMEM;
   *c = (eva_conn){ .config = full, .state = EVA_STATE_GREETING };
+  eva_conn_set_limits (c, full.max_output_len, full.max_fds);
   *ret_conn = c;
   return 0;
+}
+
+void
+eva_conn_set_limits (eva_conn *c, size_t max_output_len, size_t max_fds) {
+  c->config.max_output_len = max_output_len ? max_output_len : EVA_DEFAULT_MAX_OUTPUT;
+  c->config.max_fds = max_fds ? max_fds : EVA_DEFAULT_MAX_FDS;
 }
 
 /* CONFIG is copied first: the allocator is needed until the very last.  */

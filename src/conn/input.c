@@ -70,6 +70,22 @@ eva_conn_inbuf (eva_conn *c, size_t *ret_len) {
   return *ret_len ? c->in.base + c->in.tail : NULL;
 }
 
+/* Lines that were consumed, and a line that is lent, give their room back in eva_conn_inbuf.  */
+int
+eva_conn_wants_input (const eva_conn *c) {
+  const struct eva__wire_lines *l = &c->in;
+
+  if (c->state == EVA_STATE_CLOSED || c->eof) return 0;
+  return !l->base || c->lent || l->head || l->tail < l->size;
+}
+
+size_t
+eva_conn_input_len (const eva_conn *c) {
+  size_t lent_len = c->lent ? c->in.scan + 1 - c->in.head : 0;
+
+  return c->in.base ? eva__wire_lines_waiting (&c->in) - lent_len : 0;
+}
+
 /* A count that the owner got wrong would let us read what was never written there: it is
    checked.  */
 int

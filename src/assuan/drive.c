@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* drive.c - contexts that never wait: the turn, and what to wait for between turns.
+
+   Everything that is waited for is computed from the state, anew after each turn: there is no list
+   of what is to be done that could be forgotten or done twice.  */
+
+#include "assuan/drive.h"
+
+#include <errno.h>
+#include <poll.h>
+
+/* Lines that one turn handles.  A client that sends more at a time gets the next turn when the
+   others had theirs; one that sends sixteen ahead still gets all its answers in one write.  */
+#define LINES_PER_TURN 64
+
+/* --- Limits ----------------------------------------------------------------------------------- */
+
+void
+eva__drive_complete_limits (struct eva_limits *l) {
+  if (!l->high_water_len) l->high_water_len = EVA_DEFAULT_HIGH_WATER_LEN;
+  if (!l->max_queued_len) l->max_queued_len = EVA_DEFAULT_MAX_QUEUED_LEN;
+  if (!l->max_inquiry_len) l->max_inquiry_len = EVA_DEFAULT_MAX_INQUIRY_LEN;
+  if (!l->max_pending_fds) l->max_pending_fds = EVA_DEFAULT_MAX_PENDING_FDS;
+  if (!l->line_timeout_ms) l->line_timeout_ms = EVA_DEFAULT_LINE_TIMEOUT_MS;
+  if (!l->idle_timeout_ms) l->idle_timeout_ms = EVA_NO_LIMIT;
+  if (!l->command_timeout_ms) l->command_timeout_ms = EVA_NO_LIMIT;
+  if (!l->inquiry_timeout_ms) l->inquiry_timeout_ms = EVA_NO_LIMIT;
+  if (!l->close_timeout_ms) l->close_timeout_ms = EVA_DEFAULT_CLOSE_TIMEOUT_MS;
+}
+
+bool
+eva__drive_hold (struct eva__drive *drive, size_t len) {
+  for (struct eva__account *a = drive->account; a; a = a->parent)
+    if (len > a->limit_len || a->held_len > a->limit_len - len) {
+      eva__drive_fail (drive, eva__ctx_error (drive->ctx, GPG_ERR_TOO_LARGE));
+      return false;
+    }
+  for (struct eva__account *a = drive->account; a; a = a->parent) {
+    a->held_len += len;
+    if (a->held_len > a->most_len) a->most_len = a->held_len;
+  }
+  return true;
+}
+
+void
+eva__drive_unhold (struct eva__drive *drive, size_t len) {
+  for (struct eva__account *a = drive->account; a; a = a->parent)
+    a->held_len -= len;
+}
+
+gpg_error_t
+eva__drive_may_wait (assuan_context_t ctx) {
+  if (!ctx->drive) return 0;
+  return assuan_set_error (ctx, eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED),
+                           "this call would wait, which an event loop must not");
+}
+
+/* --- Beginning and ending --------------------------------------------------------------------- */
+
+void
+eva__drive_init (struct eva__drive *drive, assuan_context_t ctx) {
+  drive->ctx = ctx;
+  ctx->drive = drive;
+  ctx->is_external = false;
+  eva_conn_set_limits (ctx->conn, drive->limits->max_queued_len, drive->limits->max_pending_fds);
+}
+
+void
+eva__drive_wake (struct eva__drive *drive) {
+  if (drive->ctx->in_turn || drive->due) return;
+  drive->due = true;
+  drive->ops->wake (drive);
+}
+
+void
+eva__drive_fail (struct eva__drive *drive, gpg_error_t err) {
+  if (!drive->over) drive->over = err;
+  if (gpg_err_code (err) == GPG_ERR_TOO_LARGE && drive->stats) drive->stats->n_dropped++;
+  eva__drive_wake (drive);
+}
+
+void
+eva__drive_close (struct eva__drive *drive, gpg_error_t reason) {
+  assuan_context_t ctx = drive->ctx;
+
+  if (drive->closing) return;
+  drive->closing = true;
+  drive->closing_reason = reason;
+  drive->restarted = true;
+  if (ctx->conn) eva_conn_close (ctx->conn);
+  eva__drive_wake (drive);
+}
+
+void
+eva__drive_forget_command (struct eva__drive *drive) {
+  struct eva__stream *stream = drive->stream;
+
+  drive->cancel = NULL;
+  drive->stream = NULL;
+  drive->deferred = false;
+  drive->restarted = true;
+  if (drive->stats) drive->stats->n_commands++;
+  if (stream) stream->cancelled (stream, eva__ctx_error (drive->ctx, GPG_ERR_CANCELED));
+}
+
+void
+eva__drive_cancel (struct eva__drive *drive, gpg_error_t reason) {
+  void (*cancel) (assuan_context_t, void *, gpg_error_t) = drive->cancel;
+  struct eva__stream *stream = drive->stream;
+  assuan_context_t ctx = drive->ctx;
+
+  if (drive->stats && eva__ctx_is_busy (ctx)) drive->stats->n_cancelled++;
+  drive->stream = NULL;
+  drive->cancel = NULL;
+  drive->deferred = false;
+  if (stream) stream->cancelled (stream, reason);
+  if (cancel) cancel (ctx, drive->cancel_arg, reason);
+  eva__ctx_end_inquiry (ctx, reason);
+}
+
+/* --- What to wait for ------------------------------------------------------------------------- */
+
+static enum eva_conn_state
+get_state (const struct eva__drive *drive) {
+  return eva_conn_get_state (drive->ctx->conn);
+}
+
+/* Octets that can be sent.  */
+static bool
+has_output (const struct eva__drive *drive) {
+  return eva_conn_output_len (drive->ctx->conn) > 0;
+}
+
+static bool
+is_above_water (const struct eva__drive *drive) {
+  return eva_conn_output_len (drive->ctx->conn) > drive->limits->high_water_len;
+}
+
+/* Returns true if more of the peer may be read: not from one that does not take its answers, nor
+   from one that keeps us busy anyway.  */
+static bool
+wants_input (const struct eva__drive *drive) {
+  if (drive->closing || is_above_water (drive)) return false;
+  if (drive->stream && drive->stream->is_full) return false;
+  return eva_conn_wants_input (drive->ctx->conn);
+}
+
+unsigned int
+eva__drive_get_events (const struct eva__drive *drive) {
+  unsigned int events = 0;
+
+  if (drive->over || !drive->ctx->conn) return 0;
+  if (!drive->backlog && wants_input (drive)) events |= EVA_READABLE;
+  if (has_output (drive)) events |= EVA_WRITABLE;
+  return events;
+}
+
+/* A command whose output the peer does not take is held up by the peer.  */
+static enum eva__phase
+find_phase (const struct eva__drive *drive) {
+  enum eva_conn_state state = get_state (drive);
+
+  if (drive->closing) return EVA__PHASE_ENDING;
+  if (is_above_water (drive)) return EVA__PHASE_STUCK;
+  if (state == EVA_STATE_INQUIRY || state == EVA_STATE_OVERFLOW) return EVA__PHASE_INQUIRY;
+  if (state == EVA_STATE_COMMAND) return EVA__PHASE_COMMAND;
+  if (has_output (drive)) return EVA__PHASE_STUCK;
+  if (drive->ctx->kind != EVA__CTX_SERVER)
+    return EVA__PHASE_NONE; /* calls have limits of their own */
+  return eva_conn_input_len (drive->ctx->conn) ? EVA__PHASE_LINE : EVA__PHASE_IDLE;
+}
+
+static unsigned int
+phase_timeout_ms (const struct eva__drive *drive) {
+  switch (drive->phase) {
+  case EVA__PHASE_IDLE:
+  case EVA__PHASE_STUCK:
+    return drive->limits->idle_timeout_ms;
+  case EVA__PHASE_LINE:
+    return drive->limits->line_timeout_ms;
+  case EVA__PHASE_COMMAND:
+    return drive->limits->command_timeout_ms;
+  case EVA__PHASE_INQUIRY:
+    return drive->limits->inquiry_timeout_ms;
+  case EVA__PHASE_ENDING:
+    return drive->limits->close_timeout_ms;
+  default:
+    return EVA_NO_LIMIT;
+  }
+}
+
+static uint64_t
+phase_deadline (const struct eva__drive *drive) {
+  unsigned int timeout_ms = phase_timeout_ms (drive);
+
+  if (timeout_ms == EVA_NO_LIMIT) return EVA_NO_DEADLINE;
+  return drive->since_ns + (uint64_t) timeout_ms * 1000000u;
+}
+
+uint64_t
+eva__drive_get_deadline (const struct eva__drive *drive) {
+  uint64_t deadline = phase_deadline (drive);
+
+  if (drive->due || drive->backlog || drive->over) return 0;
+  if (drive->ops->get_deadline) {
+    uint64_t other = drive->ops->get_deadline ((struct eva__drive *) drive);
+    if (other < deadline) deadline = other;
+  }
+  return deadline;
+}
+
+/* Finds the phase after a turn, and when it began.  An octet now and then makes no new line.  */
+static void
+set_phase (struct eva__drive *drive, uint64_t now_ns) {
+  enum eva__phase phase = find_phase (drive);
+  bool goes_on = phase == EVA__PHASE_STUCK && drive->moved;
+
+  if (phase == drive->phase && !drive->restarted && !goes_on) return;
+  drive->phase = phase;
+  drive->since_ns = now_ns;
+}
+
+/* --- The parts of a turn ---------------------------------------------------------------------- */
+
+/* Sends what waits, as far as the peer takes it, a data line that is not full included.  */
+static void
+send_output (struct eva__drive *drive) {
+  size_t before = eva_conn_output_len (drive->ctx->conn);
+
+  if (!before) return;
+  eva_conn_flush (drive->ctx->conn);
+  eva__ctx_show_output (drive->ctx);
+  eva__ctx_flush (drive->ctx);
+  if (eva_conn_output_len (drive->ctx->conn) < before) drive->moved = true;
+}
+
+/* Tells the stream that there is room.  */
+static void
+feed_stream (struct eva__drive *drive) {
+  struct eva__stream *stream = drive->stream;
+
+  if (stream && stream->wants_out && !is_above_water (drive)) stream->writable (stream);
+}
+
+/* One read.  What a peer that is gone had sent before is read first, so an error that says so is the
+   end of file.  */
+static void
+read_input (struct eva__drive *drive) {
+  gpg_error_t err = eva__ctx_read (drive->ctx, false);
+
+  switch (gpg_err_code (err)) {
+  case 0:
+    break;
+  case GPG_ERR_ECONNRESET:
+  case GPG_ERR_EPIPE:
+    eva_conn_fed (drive->ctx->conn, 0);
+    break;
+  default:
+    eva__drive_fail (drive, err);
+  }
+}
+
+/* Hands an event to whom it belongs.  */
+static void
+dispatch (struct eva__drive *drive, int rc, const struct eva_event *ev) {
+  struct eva__stream *stream = drive->stream;
+  bool is_answer = rc < 0 || (ev->type != EVA_EVENT_COMMAND && ev->type != EVA_EVENT_SKIPPED);
+
+  if (stream && stream->wants_in && is_answer)
+    stream->answered (stream, rc, ev);
+  else if (drive->ops->on_event)
+    drive->ops->on_event (drive, rc, ev);
+  else
+    eva__serve_event (drive->ctx, rc, ev); /* a write that failed is remembered by the context */
+}
+
+/* Handles lines, as many as one turn may.  */
+static void
+handle_lines (struct eva__drive *drive) {
+  assuan_context_t ctx = drive->ctx;
+  int n = 0;
+
+  drive->drained = false;
+  for (; n < LINES_PER_TURN; n++) {
+    struct eva_event ev;
+    int rc;
+    if (ctx->released || drive->over || !eva__ctx_is_connected (ctx)) break;
+    if (is_above_water (drive) || (drive->stream && drive->stream->is_full)) break;
+    rc = eva__ctx_next (ctx, &ev);
+    if (!rc) drive->drained = true;
+    if (!rc) break;
+    if (drive->phase != EVA__PHASE_INQUIRY) drive->restarted = true;
+    dispatch (drive, rc, &ev);
+  }
+  drive->backlog = n == LINES_PER_TURN;
+}
+
+/* Returns true if the peer will read nothing any more.  The end of a pipe that we read from says
+   nothing about the one that we write to.  */
+static bool
+is_gone (struct eva__drive *drive, unsigned int revents) {
+  struct eva__io_channel *ch = &drive->ctx->channel;
+  struct pollfd p = { .fd = ch->out_fd, .events = 0 };
+
+  if (!(revents & EVA_HANGUP)) return false;
+  return ch->is_socket || (poll (&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLNVAL)));
+}
+
+static void
+take_input (struct eva__drive *drive, unsigned int revents) {
+  bool has_lines = !drive->drained && eva_conn_input_len (drive->ctx->conn);
+  bool may_read = drive->backlog || (revents & (EVA_READABLE | EVA_HANGUP));
+
+  if (may_read && !has_lines && wants_input (drive)) read_input (drive);
+  handle_lines (drive);
+}
+
+/* The time of a phase is over.  */
+static void
+time_out (struct eva__drive *drive) {
+  assuan_context_t ctx = drive->ctx;
+  gpg_error_t err = eva__ctx_error (ctx, GPG_ERR_TIMEOUT);
+
+  if (drive->stats) drive->stats->n_timed_out++;
+  switch (drive->phase) {
+  case EVA__PHASE_COMMAND:
+    eva__drive_cancel (drive, err);
+    if (eva__ctx_is_busy (ctx)) eva__ctx_finish_command (ctx, err);
+    break;
+  case EVA__PHASE_INQUIRY:
+    eva__ctx_fail_inquiry (ctx, err);
+    break;
+  case EVA__PHASE_IDLE:
+  case EVA__PHASE_LINE:
+    /* What the client reads next tells it why.  */
+    ctx->closing = true;
+    eva__ctx_finish_command (ctx, err);
+    eva__drive_close (drive, err);
+    break;
+  default:
+    eva__drive_fail (drive, err);
+  }
+}
+
+static void
+see_to_deadlines (struct eva__drive *drive, uint64_t now_ns) {
+  if (phase_deadline (drive) <= now_ns && find_phase (drive) == drive->phase && !drive->restarted)
+    time_out (drive);
+  if (!drive->ctx->released && drive->ops->at_deadline) drive->ops->at_deadline (drive, now_ns);
+}
+
+/* Finds out whether the connection is over.  */
+static void
+see_to_end (struct eva__drive *drive, bool gone) {
+  assuan_context_t ctx = drive->ctx;
+  enum eva_conn_state state = get_state (drive);
+
+  if (drive->over) return;
+  if (ctx->write_error)
+    drive->over = ctx->write_error;
+  else if (gone && (state == EVA_STATE_COMMAND || (drive->stream && drive->stream->is_full)))
+    drive->over = eva__ctx_error (ctx, GPG_ERR_EPIPE);
+  else if (state == EVA_STATE_CLOSED && !drive->closing)
+    eva__drive_close (drive, eva__ctx_error (ctx, GPG_ERR_EOF)); /* after BYE */
+  else if (eva_conn_at_eof (ctx->conn) && drive->drained && state != EVA_STATE_COMMAND)
+    eva__drive_close (drive, eva__ctx_error (ctx, GPG_ERR_EOF));
+  if (drive->closing && !has_output (drive) && !drive->over) drive->over = drive->closing_reason;
+}
+
+/* --- The turn --------------------------------------------------------------------------------- */
+
+static void
+take_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
+  assuan_context_t ctx = drive->ctx;
+
+  send_output (drive);
+  if (!drive->over) feed_stream (drive);
+  if (ctx->released || drive->over) return;
+  take_input (drive, revents);
+  if (ctx->released || drive->over) return;
+  see_to_deadlines (drive, now_ns);
+  if (ctx->released || drive->over) return;
+  send_output (drive);
+  see_to_end (drive, is_gone (drive, revents));
+}
+
+gpg_error_t
+eva__drive_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
+  assuan_context_t ctx = drive->ctx;
+  gpg_error_t err;
+
+  eva__ctx_enter (ctx);
+  ctx->in_turn = true;
+  drive->due = drive->moved = false;
+  if (!drive->over) take_turn (drive, revents, now_ns);
+  if (drive->over && !ctx->released) eva__drive_cancel (drive, drive->over);
+  ctx->in_turn = false;
+  if (!ctx->released && !drive->over) {
+    set_phase (drive, now_ns);
+    drive->restarted = false;
+  }
+  err = ctx->released ? eva__ctx_error (ctx, GPG_ERR_EOF) : drive->over;
+  eva__ctx_leave (ctx);
+  return err;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* drive.h - contexts that never wait: what is to be done, turn by turn, and when.
+
+   A drive makes a context non-blocking.  Whoever drives it asks what to wait for, calls
+   eva__drive_turn when that came, and is woken when the program did something outside of a turn.
+   The rooms above embed it in what they know of a connection.
+
+       turn:  send what waits; tell those who wait for room; read once; handle some lines;
+              see to deadlines; send what was said
+
+   A peer that always has more lines is put off (backlog): it is not watched, and gets its next turn
+   when all others had theirs.  */
+
+#ifndef EVA__ASSUAN_DRIVE_H
+#define EVA__ASSUAN_DRIVE_H
+
+#include "eva.h"
+
+#include "assuan/context.h"
+
+/* What is waited for; each has its limit of time.  */
+enum eva__phase {
+  EVA__PHASE_NONE,
+  EVA__PHASE_IDLE,    /* a request of the peer */
+  EVA__PHASE_LINE,    /* the end of a line that was begun */
+  EVA__PHASE_COMMAND, /* the end of a command */
+  EVA__PHASE_INQUIRY, /* the answer to an inquiry */
+  EVA__PHASE_STUCK,   /* the peer to take what is queued */
+  EVA__PHASE_ENDING   /* likewise, before the connection is closed */
+};
+
+/* Octets of buffers held by many, limited in a chain: those of a user, of a server.  */
+struct eva__account {
+  struct eva__account *parent; /* or NULL */
+  size_t held_len;
+  size_t most_len; /* at one time */
+  size_t limit_len;
+};
+
+struct eva__drive;
+
+/* Bulk data in a command; pumps are built on it.  */
+struct eva__stream {
+  /* Less than high_water_len octets wait to be sent.  */
+  void (*writable) (struct eva__stream *stream);
+
+  /* An event of the answer to its inquiry, or an error as of eva_conn_next.  */
+  void (*answered) (struct eva__stream *stream, int rc, const struct eva_event *ev);
+
+  /* The command cannot go on; the stream is off the drive already.  */
+  void (*cancelled) (struct eva__stream *stream, gpg_error_t reason);
+
+  bool is_full;   /* nothing can be taken now: lines stay where they are */
+  bool wants_out; /* writable is to be called */
+  bool wants_in;  /* answers go here */
+};
+
+/* What the room above is told.  All but wake may run callbacks of the program.  */
+struct eva__drive_ops {
+  /* A turn is due soon: something was said or changed outside of one.  */
+  void (*wake) (struct eva__drive *drive);
+
+  /* A client's next event, or RC < 0, as from eva_conn_next.  NULL for servers.  */
+  void (*on_event) (struct eva__drive *drive, int rc, const struct eva_event *ev);
+
+  /* The room's own next deadline, or EVA_NO_DEADLINE; and that it is over.  May be NULL.  */
+  uint64_t (*get_deadline) (struct eva__drive *drive);
+  void (*at_deadline) (struct eva__drive *drive, uint64_t now_ns);
+
+  /* assuan_release was called: no turn may come any more, and whoever waits is told.  */
+  void (*release) (struct eva__drive *drive);
+
+  /* The context is gone, and the drive with it.  */
+  void (*free) (struct eva__drive *drive);
+};
+
+struct eva__drive {
+  assuan_context_t ctx;
+  const struct eva__drive_ops *ops;
+  const struct eva_limits *limits; /* without zeros */
+  struct eva__account *account;    /* or NULL */
+  struct eva_stats *stats;         /* or NULL */
+  struct eva__stream *stream;      /* of the command under way, or NULL */
+  void (*cancel) (assuan_context_t ctx, void *arg, gpg_error_t reason); /* or NULL */
+  void *cancel_arg;
+  uint64_t since_ns; /* when the phase began */
+  gpg_error_t over;  /* why the connection is over; 0 while it is not */
+  enum eva__phase phase : 8;
+  bool restarted : 1;   /* the phase begins anew, though it is the same */
+  bool moved : 1;       /* octets were exchanged in this turn */
+  bool deferred : 1;    /* the command ends with assuan_process_done only */
+  bool due : 1;         /* a turn is due at once */
+  bool backlog : 1;     /* the peer has more lines than a turn handles */
+  bool drained : 1;     /* all lines that came were handled */
+  bool closing : 1;     /* no more is read; over when all is sent */
+  bool owns_limits : 1; /* of its own context alone */
+  gpg_error_t closing_reason;
+};
+
+/* Makes CTX, which has a connection and is in none of its callbacks, non-blocking with DRIVE, whose
+   ops and limits are set and which is zero otherwise; it stays as long as CTX.  */
+void eva__drive_init (struct eva__drive *drive, assuan_context_t ctx);
+
+/* Fills the zeros of LIMITS with the defaults.  */
+void eva__drive_complete_limits (struct eva_limits *limits);
+
+/* As eva_get_events, eva_get_deadline, eva_process; the latter's result stays in over.  CTX may be
+   gone behind eva__drive_turn, and DRIVE with it, if it returns an error.  */
+unsigned int eva__drive_get_events (const struct eva__drive *drive);
+uint64_t eva__drive_get_deadline (const struct eva__drive *drive);
+gpg_error_t eva__drive_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns);
+
+/* A turn is due: something was said or changed.  Does nothing within a turn.  */
+void eva__drive_wake (struct eva__drive *drive);
+
+/* Ends the connection because of ERR, in the turn under way or the next one: at once, without
+   sending what waits.  */
+void eva__drive_fail (struct eva__drive *drive, gpg_error_t err);
+
+/* Ends the connection because of REASON when what waits is sent; nothing more is read.  */
+void eva__drive_close (struct eva__drive *drive, gpg_error_t reason);
+
+/* Tells whoever waits for the end of the command under way that it cannot be finished; each is told
+   once.  */
+void eva__drive_cancel (struct eva__drive *drive, gpg_error_t reason);
+
+/* The command is finished: nobody is to be told any more.  */
+void eva__drive_forget_command (struct eva__drive *drive);
+
+/* Counts LEN octets of buffers to DRIVE's accounts.  Returns false if that is above a limit.  */
+bool eva__drive_hold (struct eva__drive *drive, size_t len);
+void eva__drive_unhold (struct eva__drive *drive, size_t len);
+
+/* The error of calls that wait, with a text for HELP of the client; 0 if CTX may wait.  */
+gpg_error_t eva__drive_may_wait (assuan_context_t ctx);
+
+#endif /* EVA__ASSUAN_DRIVE_H */
