@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* eva/glib.h - an eva_loop out of GLib's.  Link with GLib (pkg-config glib-2.0).
+
+   The eva_loop keeps a reference to its GMainContext, so the two may go in any order; sources have
+   the default priority.  GLib tells of a peer that leaves even while nothing is watched for.  */
+
+#ifndef EVA_GLIB_H
+#define EVA_GLIB_H
+
+#include <eva-loop.h>
+#include <glib.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct eva_glib {
+  GMainContext *context;
+  GSource *timer;
+};
+
+/* A deadline that is looked at in every turn: g_source_set_ready_time would wake up the loop for
+   each change.  */
+struct eva_glib_timer {
+  GSource source;
+  eva_loop *loop;
+  uint64_t due_ns; /* UINT64_MAX: not set */
+};
+
+/* A descriptor has a source of its own, so that looking for what is ready is GLib's work.  */
+struct eva_glib_io {
+  GSource source;
+  void *watch;
+  gpointer tag;
+};
+
+struct eva_glib_watch {
+  struct eva_glib_io *io;
+};
+
+static inline gboolean
+eva_glib_timer_prepare (GSource *source, gint *timeout_ms) {
+  uint64_t due_ns = ((struct eva_glib_timer *) (void *) source)->due_ns;
+  uint64_t now_ns = due_ns == UINT64_MAX ? 0 : eva_now ();
+  uint64_t ms = due_ns > now_ns ? (due_ns - now_ns - 1) / 1000000 + 1 : 0;
+
+  *timeout_ms = due_ns == UINT64_MAX ? -1 : ms > G_MAXINT ? G_MAXINT : (gint) ms;
+  return !*timeout_ms;
+}
+
+static inline gboolean
+eva_glib_timer_check (GSource *source) {
+  uint64_t due_ns = ((struct eva_glib_timer *) (void *) source)->due_ns;
+
+  return due_ns != UINT64_MAX && due_ns <= eva_now ();
+}
+
+static inline gboolean
+eva_glib_timer_dispatch (GSource *source, GSourceFunc callback, gpointer data) {
+  struct eva_glib_timer *timer = (struct eva_glib_timer *) (void *) source;
+
+  (void) callback;
+  (void) data;
+  timer->due_ns = UINT64_MAX;
+  eva_loop_timeout (timer->loop);
+  return G_SOURCE_CONTINUE;
+}
+
+static inline int
+eva_glib_init (void *self, void *foreign, eva_loop *loop) {
+  static GSourceFuncs funcs = {
+    eva_glib_timer_prepare, eva_glib_timer_check, eva_glib_timer_dispatch, NULL, NULL, NULL
+  };
+  GMainContext *context = foreign ? (GMainContext *) foreign : g_main_context_default ();
+  GSource *source = g_source_new (&funcs, sizeof (struct eva_glib_timer));
+
+  ((struct eva_glib *) self)->context = g_main_context_ref (context);
+  ((struct eva_glib *) self)->timer = source;
+  ((struct eva_glib_timer *) (void *) source)->loop = loop;
+  ((struct eva_glib_timer *) (void *) source)->due_ns = UINT64_MAX;
+  g_source_attach (source, context);
+  return 0;
+}
+
+static inline bool
+eva_glib_deinit (void *self) {
+  struct eva_glib *glib = (struct eva_glib *) self;
+
+  g_source_destroy (glib->timer);
+  g_source_unref (glib->timer);
+  g_main_context_unref (glib->context);
+  return true;
+}
+
+static inline gboolean
+eva_glib_io_dispatch (GSource *source, GSourceFunc callback, gpointer data) {
+  struct eva_glib_io *io = (struct eva_glib_io *) (void *) source;
+  GIOCondition found = g_source_query_unix_fd (source, io->tag);
+
+  (void) callback;
+  (void) data;
+  eva_loop_ready (io->watch, (found & G_IO_IN ? EVA_READABLE : 0)
+                                 | (found & G_IO_OUT ? EVA_WRITABLE : 0)
+                                 | (found & (G_IO_HUP | G_IO_ERR | G_IO_NVAL) ? EVA_HANGUP : 0));
+  return G_SOURCE_CONTINUE;
+}
+
+static inline GIOCondition
+eva_glib_condition (unsigned int events) {
+  return (GIOCondition) ((events & EVA_READABLE ? G_IO_IN : 0)
+                         | (events & EVA_WRITABLE ? G_IO_OUT : 0) | G_IO_HUP | G_IO_ERR);
+}
+
+static inline int
+eva_glib_add (void *self, void *watch, int fd, unsigned int events) {
+  static GSourceFuncs funcs = { NULL, NULL, eva_glib_io_dispatch, NULL, NULL, NULL };
+  GSource *source = g_source_new (&funcs, sizeof (struct eva_glib_io));
+  struct eva_glib_io *io = (struct eva_glib_io *) (void *) source;
+
+  ((struct eva_glib_watch *) watch)->io = io;
+  io->watch = watch;
+  io->tag = g_source_add_unix_fd (source, fd, eva_glib_condition (events));
+  g_source_attach (source, ((struct eva_glib *) self)->context);
+  return 0;
+}
+
+static inline int
+eva_glib_change (void *self, void *watch, int fd, unsigned int events) {
+  struct eva_glib_io *io = ((struct eva_glib_watch *) watch)->io;
+
+  (void) self;
+  (void) fd;
+  g_source_modify_unix_fd (&io->source, io->tag, eva_glib_condition (events));
+  return 0;
+}
+
+static inline bool
+eva_glib_remove (void *self, void *watch, int fd) {
+  struct eva_glib_io *io = ((struct eva_glib_watch *) watch)->io;
+
+  (void) self;
+  (void) fd;
+  g_source_destroy (&io->source);
+  g_source_unref (&io->source);
+  return true;
+}
+
+static inline void
+eva_glib_set_timer (void *self, uint64_t delay_ns) {
+  GSource *source = ((struct eva_glib *) self)->timer;
+
+  ((struct eva_glib_timer *) (void *) source)->due_ns = delay_ns ? eva_now () + delay_ns : 0;
+}
+
+static inline void
+eva_glib_cancel_timer (void *self) {
+  GSource *source = ((struct eva_glib *) self)->timer;
+
+  ((struct eva_glib_timer *) (void *) source)->due_ns = UINT64_MAX;
+}
+
+/* Makes an eva_loop that lives in CONTEXT, or in the default one if that is NULL.  Returns as
+   eva_loop_new_foreign.  */
+static inline eva_loop *
+eva_loop_from_glib (GMainContext *context) {
+  static const struct eva_loop_ops ops = { EVA_LOOP_OPS_VERSION,
+                                           sizeof (struct eva_glib),
+                                           sizeof (struct eva_glib_watch),
+                                           eva_glib_init,
+                                           eva_glib_deinit,
+                                           eva_glib_add,
+                                           eva_glib_change,
+                                           eva_glib_remove,
+                                           eva_glib_set_timer,
+                                           eva_glib_cancel_timer,
+                                           true };
+
+  return eva_loop_new_foreign (&ops, context);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* EVA_GLIB_H */

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* eva/sd-event.h - an eva_loop out of systemd's.  Link with libsystemd (pkg-config libsystemd).
+
+   The eva_loop keeps a reference to its sd_event, so the two may go in any order.  sd-event tells
+   of a peer that leaves even while nothing is watched for.  */
+
+#ifndef EVA_SD_EVENT_H
+#define EVA_SD_EVENT_H
+
+#include <eva-loop.h>
+#include <sys/epoll.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct eva_sd_event {
+  sd_event *event;
+  sd_event_source *timer;
+  sd_event_source *defer; /* the next turn: cheaper than a timer, which is the kernel's */
+  eva_loop *loop;
+};
+
+struct eva_sd_event_watch {
+  sd_event_source *source;
+};
+
+static inline int
+eva_sd_event_timer_cb (sd_event_source *source, uint64_t usec, void *self) {
+  (void) source;
+  (void) usec;
+  eva_loop_timeout (((struct eva_sd_event *) self)->loop);
+  return 0;
+}
+
+static inline int
+eva_sd_event_defer_cb (sd_event_source *source, void *self) {
+  (void) source;
+  eva_loop_timeout (((struct eva_sd_event *) self)->loop);
+  return 0;
+}
+
+static inline void
+eva_sd_event_drop (sd_event_source *source) {
+  if (source) sd_event_source_set_enabled (source, SD_EVENT_OFF);
+  sd_event_source_unref (source);
+}
+
+static inline bool
+eva_sd_event_deinit (void *data) {
+  struct eva_sd_event *self = (struct eva_sd_event *) data;
+
+  eva_sd_event_drop (self->timer);
+  eva_sd_event_drop (self->defer);
+  sd_event_unref (self->event);
+  return true;
+}
+
+static inline int
+eva_sd_event_init (void *data, void *foreign, eva_loop *loop) {
+  struct eva_sd_event *self = (struct eva_sd_event *) data;
+  int rc;
+
+  self->event = sd_event_ref ((sd_event *) foreign);
+  self->loop = loop;
+  rc = sd_event_add_time (self->event, &self->timer, CLOCK_MONOTONIC, 0, 1, eva_sd_event_timer_cb,
+                          self);
+  if (rc >= 0) rc = sd_event_add_defer (self->event, &self->defer, eva_sd_event_defer_cb, self);
+  if (rc >= 0) rc = sd_event_source_set_enabled (self->timer, SD_EVENT_OFF);
+  if (rc >= 0) rc = sd_event_source_set_enabled (self->defer, SD_EVENT_OFF);
+  if (rc >= 0) return 0;
+  eva_sd_event_deinit (self);
+  return -rc;
+}
+
+static inline int
+eva_sd_event_io_cb (sd_event_source *source, int fd, uint32_t revents, void *watch) {
+  (void) source;
+  (void) fd;
+  eva_loop_ready (watch, (revents & EPOLLIN ? EVA_READABLE : 0)
+                             | (revents & EPOLLOUT ? EVA_WRITABLE : 0)
+                             | (revents & (EPOLLHUP | EPOLLERR) ? EVA_HANGUP : 0));
+  return 0;
+}
+
+static inline uint32_t
+eva_sd_event_events (unsigned int events) {
+  return (events & EVA_READABLE ? (uint32_t) EPOLLIN : 0)
+         | (events & EVA_WRITABLE ? (uint32_t) EPOLLOUT : 0);
+}
+
+static inline int
+eva_sd_event_add (void *self, void *watch, int fd, unsigned int events) {
+  int rc = sd_event_add_io (((struct eva_sd_event *) self)->event,
+                            &((struct eva_sd_event_watch *) watch)->source, fd,
+                            eva_sd_event_events (events), eva_sd_event_io_cb, watch);
+
+  return rc < 0 ? -rc : 0;
+}
+
+static inline int
+eva_sd_event_change (void *self, void *watch, int fd, unsigned int events) {
+  int rc = sd_event_source_set_io_events (((struct eva_sd_event_watch *) watch)->source,
+                                          eva_sd_event_events (events));
+
+  (void) self;
+  (void) fd;
+  return rc < 0 ? -rc : 0;
+}
+
+static inline bool
+eva_sd_event_remove (void *self, void *watch, int fd) {
+  (void) self;
+  (void) fd;
+  eva_sd_event_drop (((struct eva_sd_event_watch *) watch)->source);
+  return true;
+}
+
+static inline void
+eva_sd_event_cancel_timer (void *self) {
+  sd_event_source_set_enabled (((struct eva_sd_event *) self)->timer, SD_EVENT_OFF);
+  sd_event_source_set_enabled (((struct eva_sd_event *) self)->defer, SD_EVENT_OFF);
+}
+
+static inline void
+eva_sd_event_set_timer (void *data, uint64_t delay_ns) {
+  struct eva_sd_event *self = (struct eva_sd_event *) data;
+
+  eva_sd_event_cancel_timer (self);
+  if (!delay_ns) {
+    sd_event_source_set_enabled (self->defer, SD_EVENT_ONESHOT);
+  } else {
+    sd_event_source_set_time (self->timer, (eva_now () + delay_ns) / 1000 + 1);
+    sd_event_source_set_enabled (self->timer, SD_EVENT_ONESHOT);
+  }
+}
+
+/* Makes an eva_loop that lives in EVENT.  Returns as eva_loop_new_foreign.  */
+static inline eva_loop *
+eva_loop_from_sd_event (sd_event *event) {
+  static const struct eva_loop_ops ops = { EVA_LOOP_OPS_VERSION,
+                                           sizeof (struct eva_sd_event),
+                                           sizeof (struct eva_sd_event_watch),
+                                           eva_sd_event_init,
+                                           eva_sd_event_deinit,
+                                           eva_sd_event_add,
+                                           eva_sd_event_change,
+                                           eva_sd_event_remove,
+                                           eva_sd_event_set_timer,
+                                           eva_sd_event_cancel_timer,
+                                           true };
+
+  return eva_loop_new_foreign (&ops, event);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* EVA_SD_EVENT_H */

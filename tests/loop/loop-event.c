@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* loop-event.c - libevent.  See loops.h.  */
+
+#include "loops.h"
+
+#include <eva/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+const char *const test_loop_name = "event";
+
+static void
+check (bool ok, const char *what) {
+  if (ok) return;
+  fprintf (stderr, "%s failed\n", what);
+  exit (1);
+}
+
+void
+test_loop_init (struct test_loop *t) {
+  *t = (struct test_loop){ .foreign = event_base_new () };
+  check (t->foreign, "event_base_new");
+  t->loop = eva_loop_from_event (t->foreign);
+  check (t->loop, "eva_loop_from_event");
+}
+
+void
+test_loop_turn (struct test_loop *t, bool wait) {
+  event_base_loop (t->foreign, EVLOOP_ONCE | (wait ? 0 : EVLOOP_NONBLOCK));
+}
+
+void
+test_loop_deinit (struct test_loop *t) {
+  eva_loop_free (t->loop);
+  check (!event_base_get_num_events (t->foreign, EVENT_BASE_COUNT_ADDED), "event_del");
+  event_base_free (t->foreign);
+}

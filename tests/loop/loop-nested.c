@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* loop-nested.c - the embedded loop within another one, which knows nothing of it but the descriptor
+   of eva_loop_get_fd.  See loops.h.  */
+
+#include "loops.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+const char *const test_loop_name = "nested";
+
+static void
+check (bool ok, const char *what) {
+  if (ok) return;
+  perror (what);
+  exit (1);
+}
+
+void
+test_loop_init (struct test_loop *t) {
+  *t = (struct test_loop){ .loop = eva_loop_new () };
+  check (t->loop, "eva_loop_new");
+  check (eva_loop_get_fd (t->loop) >= 0, "eva_loop_get_fd");
+}
+
+/* The eva_loop never waits, and is only called when its descriptor says so.  */
+void
+test_loop_turn (struct test_loop *t, bool wait) {
+  struct pollfd fd = { .fd = eva_loop_get_fd (t->loop), .events = POLLIN };
+  int n;
+
+  do
+    n = poll (&fd, 1, wait ? -1 : 0);
+  while (n < 0 && errno == EINTR);
+  check (n >= 0, "poll");
+  if (n) check (!eva_loop_dispatch (t->loop, 0), "eva_loop_dispatch");
+}
+
+void
+test_loop_deinit (struct test_loop *t) {
+  eva_loop_free (t->loop);
+}

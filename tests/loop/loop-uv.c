@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* loop-uv.c - libuv.  See loops.h.  */
+
+#include "loops.h"
+
+#include <eva/uv.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+const char *const test_loop_name = "uv";
+
+static void
+check (bool ok, const char *what) {
+  if (ok) return;
+  fprintf (stderr, "%s failed\n", what);
+  exit (1);
+}
+
+void
+test_loop_init (struct test_loop *t) {
+  *t = (struct test_loop){ .foreign = calloc (1, sizeof (uv_loop_t)) };
+  check (t->foreign && !uv_loop_init (t->foreign), "uv_loop_init");
+  t->loop = eva_loop_from_uv (t->foreign);
+  check (t->loop, "eva_loop_from_uv");
+}
+
+void
+test_loop_turn (struct test_loop *t, bool wait) {
+  uv_run (t->foreign, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+}
+
+/* Handles are closed by the loop.  That none is left shows that nothing was forgotten.  */
+void
+test_loop_deinit (struct test_loop *t) {
+  eva_loop_free (t->loop);
+  uv_run (t->foreign, UV_RUN_NOWAIT);
+  check (!uv_loop_close (t->foreign), "uv_loop_close");
+  free (t->foreign);
+}
