@@ -44,9 +44,9 @@ give_buffer (void *arg, void *ptr, size_t len) {
 
 /* --- Life ------------------------------------------------------------------------------------- */
 
-gpg_error_t
-eva__ctx_connect (assuan_context_t ctx, enum eva__ctx_kind kind, assuan_fd_t in_fd,
-                  assuan_fd_t out_fd, bool pass_fds) {
+/* Gives CTX an eva_conn.  */
+static gpg_error_t
+begin_dialogue (assuan_context_t ctx, enum eva__ctx_kind kind) {
   struct eva_conn_config config = {
     .role = kind == EVA__CTX_SERVER ? EVA_ROLE_SERVER : EVA_ROLE_CLIENT,
     .flags = EVA_CONN_RAW,
@@ -59,11 +59,28 @@ eva__ctx_connect (assuan_context_t ctx, enum eva__ctx_kind kind, assuan_fd_t in_
   eva__ctx_disconnect (ctx);
   rc = eva_conn_new (&config, &ctx->conn);
   if (rc) return eva__ctx_conn_error (ctx, rc);
-  eva__io_channel_init (&ctx->channel, ctx->sys, in_fd, out_fd, pass_fds);
   ctx->kind = kind;
   ctx->write_error = 0;
   ctx->line_seen = ctx->end_logged = false;
   return 0;
+}
+
+gpg_error_t
+eva__ctx_connect (assuan_context_t ctx, enum eva__ctx_kind kind, assuan_fd_t in_fd,
+                  assuan_fd_t out_fd, bool pass_fds) {
+  gpg_error_t err = begin_dialogue (ctx, kind);
+
+  if (!err) eva__io_channel_init (&ctx->channel, ctx->sys, in_fd, out_fd, pass_fds);
+  return err;
+}
+
+gpg_error_t
+eva__ctx_connect_socket (assuan_context_t ctx, enum eva__ctx_kind kind, assuan_fd_t fd,
+                         bool pass_fds) {
+  gpg_error_t err = begin_dialogue (ctx, kind);
+
+  if (!err) eva__io_channel_init_socket (&ctx->channel, ctx->sys, fd, pass_fds);
+  return err;
 }
 
 void

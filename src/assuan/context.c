@@ -69,6 +69,11 @@ eva__ctx_new (gpg_err_source_t errsource, const struct assuan_malloc_hooks *mall
   return ctx;
 }
 
+struct eva__shared *
+eva__ctx_get_shared (assuan_context_t ctx) {
+  return &((struct whole *) ctx)->own;
+}
+
 gpg_error_t
 assuan_new_ext (assuan_context_t *r_ctx, gpg_err_source_t errsource,
                 assuan_malloc_hooks_t malloc_hooks, assuan_log_cb_t log_cb, void *log_cb_data) {

@@ -57,6 +57,7 @@ struct eva__inquiry {
 /* The commands of a server, and what it tells the program of; of one context, or shared by all
    connections of a service.  */
 struct eva__table {
+  const char *hello; /* the greeting, or NULL for the usual one; a context's own goes first */
   struct eva__command *commands;
   size_t n_commands;
   size_t commands_size;
@@ -65,7 +66,8 @@ struct eva__table {
 
 /* What contexts can share: one has all of it behind itself, in one block of memory, unless it was
    made with that of others.  */
-#define EVA__N_SPARES 4 /* in a pool of its own */
+#define EVA__N_SPARES        4  /* in a pool of its own */
+#define EVA__N_SHARED_SPARES 32 /* in one of many */
 
 struct eva__shared {
   struct eva__io_sys sys;
@@ -140,6 +142,9 @@ assuan_context_t eva__ctx_new (gpg_err_source_t errsource,
                                const struct assuan_malloc_hooks *malloc_hooks,
                                struct eva__shared *shared);
 
+/* What CTX, made without SHARED, can share with others as long as it lives.  */
+struct eva__shared *eva__ctx_get_shared (assuan_context_t ctx);
+
 /* --- Memory, with the program's hooks (context.c) --------------------------------------------- */
 
 void *eva__ctx_malloc (assuan_context_t ctx, size_t len);
@@ -161,6 +166,11 @@ void eva__ctx_leave (assuan_context_t ctx);
    stay the caller's.  */
 gpg_error_t eva__ctx_connect (assuan_context_t ctx, enum eva__ctx_kind kind, assuan_fd_t in_fd,
                               assuan_fd_t out_fd, bool pass_fds);
+
+/* The same for FD, a socket that nobody else can close, without asking the system about it.  PASS_FDS
+   is for Unix sockets alone.  */
+gpg_error_t eva__ctx_connect_socket (assuan_context_t ctx, enum eva__ctx_kind kind, assuan_fd_t fd,
+                                     bool pass_fds);
 
 /* Closes the connection, if there is one: descriptors, also those that wait, are closed.  */
 void eva__ctx_disconnect (assuan_context_t ctx);
@@ -266,6 +276,10 @@ bool eva__ctx_is_in_program_turn (assuan_context_t ctx);
 /* Opens the connection of a server: credentials, greeting.  Does nothing if that was done
    (listen.c).  */
 gpg_error_t eva__ctx_open (assuan_context_t ctx);
+
+/* The socket that a parent left for us, or ASSUAN_INVALID_FD, and the parent's pid, or
+   ASSUAN_INVALID_PID (listen.c).  */
+assuan_fd_t eva__ctx_inherited_socket (pid_t *ret_pid);
 
 /* Returns true if a command is under way (reply.c).  */
 bool eva__ctx_is_busy (assuan_context_t ctx);

@@ -61,7 +61,7 @@ void
 eva__drive_init (struct eva__drive *drive, assuan_context_t ctx) {
   drive->ctx = ctx;
   ctx->drive = drive;
-  ctx->is_external = false;
+  ctx->is_external = !ctx->shares; /* a pool of its own is empty at rest */
   eva_conn_set_limits (ctx->conn, drive->limits->max_queued_len, drive->limits->max_pending_fds);
 }
 
@@ -234,12 +234,17 @@ send_output (struct eva__drive *drive) {
   if (eva_conn_output_len (drive->ctx->conn) < before) drive->moved = true;
 }
 
-/* Tells the stream that there is room.  */
+/* Tells whoever waits for room that there is some.  */
 static void
-feed_stream (struct eva__drive *drive) {
+tell_writable (struct eva__drive *drive) {
+  void (*writable) (assuan_context_t, void *) = drive->writable;
   struct eva__stream *stream = drive->stream;
 
-  if (stream && stream->wants_out && !is_above_water (drive)) stream->writable (stream);
+  if (is_above_water (drive)) return;
+  if (stream && stream->wants_out) stream->writable (stream);
+  if (!writable || drive->ctx->released) return;
+  drive->writable = NULL;
+  writable (drive->ctx, drive->writable_arg);
 }
 
 /* One read.  What a peer that is gone had sent before is read first, so an error that says so is the
@@ -286,6 +291,7 @@ handle_lines (struct eva__drive *drive) {
     int rc;
     if (ctx->released || drive->over || !eva__ctx_is_connected (ctx)) break;
     if (is_above_water (drive) || (drive->stream && drive->stream->is_full)) break;
+    if (drive->leaves && !eva__ctx_is_busy (ctx)) break;
     rc = eva__ctx_next (ctx, &ev);
     if (!rc) drive->drained = true;
     if (!rc) break;
@@ -364,6 +370,8 @@ see_to_end (struct eva__drive *drive, bool gone) {
     eva__drive_close (drive, eva__ctx_error (ctx, GPG_ERR_EOF)); /* after BYE */
   else if (eva_conn_at_eof (ctx->conn) && drive->drained && state != EVA_STATE_COMMAND)
     eva__drive_close (drive, eva__ctx_error (ctx, GPG_ERR_EOF));
+  else if (drive->leaves && !eva__ctx_is_busy (ctx))
+    eva__drive_close (drive, eva__ctx_error (ctx, GPG_ERR_CANCELED));
   if (drive->closing && !has_output (drive) && !drive->over) drive->over = drive->closing_reason;
 }
 
@@ -374,7 +382,7 @@ take_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
   assuan_context_t ctx = drive->ctx;
 
   send_output (drive);
-  if (!drive->over) feed_stream (drive);
+  if (!drive->over) tell_writable (drive);
   if (ctx->released || drive->over) return;
   take_input (drive, revents);
   if (ctx->released || drive->over) return;

@@ -67,6 +67,9 @@ struct eva__drive_ops {
   uint64_t (*get_deadline) (struct eva__drive *drive);
   void (*at_deadline) (struct eva__drive *drive, uint64_t now_ns);
 
+  /* eva_close was called.  NULL: nothing happens.  */
+  void (*close) (struct eva__drive *drive);
+
   /* assuan_release was called: no turn may come any more, and whoever waits is told.  */
   void (*release) (struct eva__drive *drive);
 
@@ -83,6 +86,8 @@ struct eva__drive {
   struct eva__stream *stream;      /* of the command under way, or NULL */
   void (*cancel) (assuan_context_t ctx, void *arg, gpg_error_t reason); /* or NULL */
   void *cancel_arg;
+  void (*writable) (assuan_context_t ctx, void *arg); /* or NULL */
+  void *writable_arg;
   uint64_t since_ns; /* when the phase began */
   gpg_error_t over;  /* why the connection is over; 0 while it is not */
   enum eva__phase phase : 8;
@@ -92,6 +97,7 @@ struct eva__drive {
   bool due : 1;         /* a turn is due at once */
   bool backlog : 1;     /* the peer has more lines than a turn handles */
   bool drained : 1;     /* all lines that came were handled */
+  bool leaves : 1;      /* the connection ends with the command under way */
   bool closing : 1;     /* no more is read; over when all is sent */
   bool owns_limits : 1; /* of its own context alone */
   gpg_error_t closing_reason;

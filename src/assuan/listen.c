@@ -46,11 +46,12 @@ queue_greeting (assuan_context_t ctx, const char *text) {
 static gpg_error_t
 greet (assuan_context_t ctx) {
   char text[GREETING_SIZE] = "Pleased to meet you";
+  const char *hello = ctx->hello_line ? ctx->hello_line : ctx->table->hello;
   gpg_error_t err;
 
   if (ctx->pid != ASSUAN_INVALID_PID)
     snprintf (text, sizeof text, "Pleased to meet you, process %d", (int) ctx->pid);
-  err = queue_greeting (ctx, ctx->hello_line ? ctx->hello_line : text);
+  err = queue_greeting (ctx, hello ? hello : text);
   return err ? err : eva__ctx_said (ctx, 0);
 }
 
@@ -59,7 +60,7 @@ eva__ctx_open (assuan_context_t ctx) {
   if (ctx->opened || !ctx->conn) return 0;
   if (ctx->channel.in_fd == ASSUAN_INVALID_FD) return eva__ctx_error (ctx, GPG_ERR_EBADF);
   ctx->opened = true;
-  if (ctx->channel.is_socket && !ctx->is_pipe
+  if (ctx->channel.is_socket && !ctx->is_pipe && !ctx->has_peercred
       && !eva__io_peer_credentials (ctx->channel.in_fd, &ctx->peercred)) {
     ctx->has_peercred = true;
     ctx->pid = ctx->peercred.pid;
@@ -95,20 +96,22 @@ env_number (const char *name) {
   return *end || errno || number > INT32_MAX || number <= 0 ? -1 : (int) number;
 }
 
-/* The socket that a parent left for us (see assuan_pipe_connect), or ASSUAN_INVALID_FD.  */
-static assuan_fd_t
-inherited_socket (void) {
+/* What assuan_pipe_connect put into the environment.  */
+assuan_fd_t
+eva__ctx_inherited_socket (pid_t *ret_pid) {
   int fd = env_number ("_assuan_connection_fd");
   socklen_t len = sizeof (int);
   int type;
 
+  *ret_pid = (pid_t) env_number ("_assuan_pipe_connect_pid");
   if (fd < 0 || getsockopt (fd, SOL_SOCKET, SO_TYPE, &type, &len)) return ASSUAN_INVALID_FD;
   return fd;
 }
 
 gpg_error_t
 assuan_init_pipe_server (assuan_context_t ctx, assuan_fd_t filedes[2]) {
-  assuan_fd_t fd = inherited_socket ();
+  pid_t pid;
+  assuan_fd_t fd = eva__ctx_inherited_socket (&pid);
   bool is_socket = fd != ASSUAN_INVALID_FD;
   gpg_error_t err;
 
@@ -124,7 +127,7 @@ assuan_init_pipe_server (assuan_context_t ctx, assuan_fd_t filedes[2]) {
   if (err) return err;
   ctx->is_pipe = true;
   ctx->is_listener = false;
-  ctx->pid = (pid_t) env_number ("_assuan_pipe_connect_pid");
+  ctx->pid = pid;
   return 0;
 }
 

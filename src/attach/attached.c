@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* attached.c - a context that a loop drives.  */
+
+#include "attach/attached.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stddef.h>
+
+/* How often a loop that tells of no hang-up is helped out.  */
+#define LOOK_INTERVAL_NS 1000000000u
+
+/* --- After a turn: what to wait for ----------------------------------------------------------- */
+
+static gpg_error_t
+syserror (struct eva__attached *at) {
+  return eva__ctx_syserror (at->drive.ctx);
+}
+
+static void turn (struct eva__attached *at, unsigned int revents);
+
+static void
+ready (void *arg, unsigned int revents) {
+  turn (arg, revents);
+}
+
+/* Makes *SOURCE watch FD for EVENTS.  A file that is always ready has no source.  */
+static gpg_error_t
+watch (struct eva__attached *at, eva_source **source, int fd, unsigned int events) {
+  if (*source) return eva_source_set_events (*source, events) ? syserror (at) : 0;
+  *source = eva_loop_add_fd (at->loop, fd, events, ready, at);
+  return *source || errno == EPERM ? 0 : syserror (at);
+}
+
+/* The same for the reading end of a pipe, which must not be watched for nothing: that its writer is
+   gone would be told again and again.  */
+static gpg_error_t
+watch_pipe (struct eva__attached *at, unsigned int events) {
+  if (events) return watch (at, &at->in, at->drive.ctx->channel.in_fd, events);
+  eva_source_free (at->in);
+  at->in = NULL;
+  return 0;
+}
+
+static gpg_error_t
+set_events (struct eva__attached *at, unsigned int events) {
+  struct eva__io_channel *ch = &at->drive.ctx->channel;
+  unsigned int in_events = ch->is_socket ? events : events & EVA_READABLE;
+  unsigned int out_events = ch->is_socket ? 0 : events & EVA_WRITABLE;
+  gpg_error_t err = 0;
+
+  if (in_events != at->in_events)
+    err = ch->is_socket ? watch (at, &at->in, ch->in_fd, in_events) : watch_pipe (at, in_events);
+  if (!err && out_events != at->out_events) err = watch (at, &at->out, ch->out_fd, out_events);
+  at->in_events = (unsigned char) in_events;
+  at->out_events = (unsigned char) out_events;
+  return err;
+}
+
+/* Where nothing is watched the loop may not tell that the peer is gone.  */
+static bool
+must_look (struct eva__attached *at) {
+  return !at->in_events && !at->out_events && !eva__loop_tells_hangup (at->loop);
+}
+
+/* A timer that is set too early costs one idle turn, setting it anew for each command costs more: so
+   it is only ever moved forward.  */
+static void
+set_timer (struct eva__attached *at) {
+  uint64_t deadline = eva__drive_get_deadline (&at->drive);
+
+  if (must_look (at)) {
+    uint64_t look = eva_loop_now (at->loop) + LOOK_INTERVAL_NS;
+    if (look < deadline) deadline = look;
+  }
+  if (deadline == EVA_NO_DEADLINE || (at->timer.place && at->timer.due_ns <= deadline)) return;
+  eva__loop_set_timer (at->loop, &at->timer, deadline);
+}
+
+/* Files that are always ready take turns with the others.  */
+static bool
+is_always_ready (const struct eva__attached *at) {
+  return (at->in_events && !at->in) || (at->out_events && !at->out);
+}
+
+static gpg_error_t
+update (struct eva__attached *at) {
+  gpg_error_t err = set_events (at, eva__drive_get_events (&at->drive));
+
+  if (err) return err;
+  if (at->drive.due)
+    eva__loop_run_soon (at->loop, &at->task);
+  else if (at->drive.backlog || is_always_ready (at))
+    eva__loop_run_later (at->loop, &at->task);
+  else
+    set_timer (at);
+  return 0;
+}
+
+/* --- Turns ------------------------------------------------------------------------------------ */
+
+/* The context is kept until the end, whatever callbacks do.  */
+static void
+turn (struct eva__attached *at, unsigned int revents) {
+  assuan_context_t ctx = at->drive.ctx;
+  gpg_error_t err;
+
+  eva__ctx_enter (ctx);
+  err = eva__drive_turn (&at->drive, revents, eva_loop_now (at->loop));
+  if (!err && at->loop && !ctx->released) {
+    err = update (at);
+    if (err) eva__drive_fail (&at->drive, err);
+  }
+  if (err && !ctx->released && !at->is_told) {
+    at->is_told = true;
+    eva__attached_stop (at);
+    at->over (at);
+  }
+  eva__ctx_leave (ctx);
+}
+
+static void
+on_task (struct eva__task *task) {
+  struct eva__attached *at =
+      (struct eva__attached *) ((char *) task - offsetof (struct eva__attached, task));
+
+  turn (at, is_always_ready (at) ? EVA_READABLE | EVA_WRITABLE : 0);
+}
+
+static void
+on_timer (struct eva__timer *timer) {
+  struct eva__attached *at =
+      (struct eva__attached *) ((char *) timer - offsetof (struct eva__attached, timer));
+  struct pollfd p = { .fd = at->drive.ctx->channel.out_fd, .events = 0 };
+
+  turn (at, must_look (at) && poll (&p, 1, 0) == 1 ? (unsigned int) p.revents : 0);
+}
+
+void
+eva__attached_wake (struct eva__drive *drive) {
+  struct eva__attached *at = eva__attached_of (drive);
+
+  if (!at->loop || at->is_told) return;
+  eva__loop_cancel_task (at->loop, &at->task);
+  eva__loop_run_soon (at->loop, &at->task);
+}
+
+/* --- In and out of a loop --------------------------------------------------------------------- */
+
+/* A source watches for something from the beginning: some loops cannot add one for nothing.  */
+gpg_error_t
+eva__attached_start (struct eva__attached *at, eva_loop *loop) {
+  gpg_error_t err;
+
+  if (eva__loop_reserve_timers (loop, 1)) return syserror (at);
+  at->loop = loop;
+  at->timer.cb = on_timer;
+  at->task.cb = on_task;
+  at->in_events = at->out_events = 0;
+  err = set_events (at, EVA_READABLE);
+  if (err)
+    eva__attached_stop (at);
+  else
+    eva__loop_run_soon (loop, &at->task);
+  return err;
+}
+
+void
+eva__attached_stop (struct eva__attached *at) {
+  if (!at->loop) return;
+  eva_source_free (at->in);
+  eva_source_free (at->out);
+  at->in = at->out = NULL;
+  eva__loop_cancel_timer (at->loop, &at->timer);
+  eva__loop_cancel_task (at->loop, &at->task);
+  eva__loop_reserve_timers (at->loop, -1);
+  at->loop = NULL;
+}

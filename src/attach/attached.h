@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* attached.h - a context that a loop drives.
+
+   It turns what the drive wants into sources, a timer and a task of the loop, and what the loop tells
+   into turns.  Servers, clients and eva_attach embed it.  */
+
+#ifndef EVA__ATTACH_ATTACHED_H
+#define EVA__ATTACH_ATTACHED_H
+
+#include "assuan/drive.h"
+#include "loop/loop.h"
+
+struct eva__attached {
+  struct eva__drive drive; /* the first member */
+  eva_loop *loop;          /* NULL: driven by hand, or not any more */
+  eva_source *in;          /* of a socket: both directions */
+  eva_source *out;         /* of pipes */
+  struct eva__timer timer;
+  struct eva__task task;
+  unsigned char in_events, out_events; /* what the sources watch for */
+  bool is_told;                        /* over was called */
+
+  /* The connection is over, drive.over says why.  Called once, out of the loop; may release the
+     context.  */
+  void (*over) (struct eva__attached *at);
+};
+
+/* Lets LOOP drive AT, whose drive was initialized.  A first turn is due at once.  Returns 0, or an
+   error with nothing done.  */
+gpg_error_t eva__attached_start (struct eva__attached *at, eva_loop *loop);
+
+/* Takes AT out of its loop, if it is in one.  */
+void eva__attached_stop (struct eva__attached *at);
+
+/* eva__drive_ops.wake of everything that is attached.  */
+void eva__attached_wake (struct eva__drive *drive);
+
+static inline struct eva__attached *
+eva__attached_of (struct eva__drive *drive) {
+  return (struct eva__attached *) drive;
+}
+
+#endif /* EVA__ATTACH_ATTACHED_H */

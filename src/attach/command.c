@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* command.c - commands that take their time, and what else a program says of a context in a loop.  */
+
+#include "assuan/drive.h"
+
+/* Returns the drive of CTX if a command of it is under way, else NULL.  */
+static struct eva__drive *
+busy_drive (assuan_context_t ctx) {
+  return ctx && ctx->drive && eva__ctx_is_busy (ctx) ? ctx->drive : NULL;
+}
+
+gpg_error_t
+eva_defer (assuan_context_t ctx) {
+  struct eva__drive *drive = busy_drive (ctx);
+
+  if (!drive) return eva__ctx_error (ctx, GPG_ERR_ASS_GENERAL);
+  drive->deferred = true;
+  return 0;
+}
+
+gpg_error_t
+eva_set_cancel (assuan_context_t ctx,
+                void (*cb) (assuan_context_t ctx, void *arg, gpg_error_t reason), void *arg) {
+  struct eva__drive *drive = busy_drive (ctx);
+
+  if (!drive) return eva__ctx_error (ctx, GPG_ERR_ASS_GENERAL);
+  drive->cancel = cb;
+  drive->cancel_arg = arg;
+  return 0;
+}
+
+gpg_error_t
+eva_set_writable (assuan_context_t ctx, void (*cb) (assuan_context_t ctx, void *arg), void *arg) {
+  if (!ctx || !ctx->drive) return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
+  ctx->drive->writable = cb;
+  ctx->drive->writable_arg = arg;
+  eva__drive_wake (ctx->drive);
+  return 0;
+}
+
+size_t
+eva_get_queued_len (assuan_context_t ctx) {
+  return ctx && ctx->conn ? eva_conn_output_len (ctx->conn) : 0;
+}
+
+void
+eva_close (assuan_context_t ctx) {
+  if (ctx && !ctx->released && ctx->drive && !ctx->drive->closing && ctx->drive->ops->close)
+    ctx->drive->ops->close (ctx->drive);
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* door.c - where clients come in.
+
+   Who may not is told so with an ERR line instead of a greeting, before any memory is taken.  When
+   the system has no descriptor for the next client, accepting pauses for a while: the socket stays
+   readable, and a server that went on looking would do nothing else.  */
+
+#include "server/server.h"
+
+#include "io/peer.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Clients that are let in before others get their turn.  */
+#define ACCEPTS_PER_TURN 4
+
+#define PAUSE_NS 100000000u
+
+/* Refuses the client at FD because of ERR.  Nobody waits for it to read that.  */
+static void
+refuse (eva_server *server, int fd, gpg_error_t err) {
+  char line[200];
+  int len = snprintf (line, sizeof line, "ERR %d %s <%s>\n", (int) err, gpg_strerror (err),
+                      gpg_strsource (err));
+
+  server->stats.n_refused++;
+  if (len > 0 && (size_t) len < sizeof line)
+    (void) !send (fd, line, (size_t) len, MSG_DONTWAIT | MSG_NOSIGNAL);
+  close (fd);
+}
+
+/* A client is at the door.  */
+static void
+welcome (struct eva__door *door, int fd) {
+  eva_server *server = door->server;
+  struct eva__arrival arrival = {
+    .in_fd = fd, .out_fd = fd, .flags = door->flags, .is_unix = door->listener.is_unix
+  };
+  gpg_error_t err;
+
+  if (arrival.is_unix) arrival.is_known = !eva__io_peer_credentials (fd, &arrival.peer);
+  err = eva__visit_check (server, &arrival);
+  if (!err) err = eva__visit_new (server, &arrival, NULL);
+  if (err) refuse (server, fd, err);
+}
+
+/* Opens all doors, or shuts them for a while.  */
+static void
+set_open (eva_server *server, bool open) {
+  for (struct eva__door *door = server->doors; door; door = door->next)
+    if (door->source) eva_source_set_events (door->source, open ? EVA_READABLE : 0);
+}
+
+static void
+end_pause (struct eva__timer *timer) {
+  eva_server *server = (eva_server *) ((char *) timer - offsetof (struct eva_server, pause));
+
+  set_open (server, true);
+}
+
+static void
+pause_accepting (eva_server *server) {
+  server->stats.n_accept_pauses++;
+  set_open (server, false);
+  server->pause.cb = end_pause;
+  eva__loop_set_timer (server->loop, &server->pause, eva_loop_now (server->loop) + PAUSE_NS);
+}
+
+static void
+knocked (void *arg, unsigned int revents) {
+  struct eva__door *door = arg;
+  eva_server *server = door->server;
+
+  (void) revents;
+  eva__server_keep (server); /* the service's functions may free it, and with it the doors */
+  for (int i = 0; i < ACCEPTS_PER_TURN && !server->is_draining; i++) {
+    int fd = eva__io_listener_accept (&door->listener);
+    if (fd >= 0) {
+      welcome (door, fd);
+      continue;
+    }
+    if (errno != EAGAIN) pause_accepting (server);
+    break;
+  }
+  eva__server_let_go (server);
+}
+
+gpg_error_t
+eva__door_new (eva_server *server, const struct eva__io_listener *listener, unsigned int flags) {
+  struct eva__door **last = &server->doors;
+  struct eva__door *door = calloc (1, sizeof *door);
+
+  if (!door) return gpg_error_from_syserror ();
+  door->server = server;
+  door->listener = *listener;
+  door->flags = flags;
+  if (eva__io_endpoint_format (listener->fd, door->address)) *door->address = 0;
+  door->source = eva_loop_add_fd (server->loop, listener->fd, EVA_READABLE, knocked, door);
+  if (!door->source) {
+    gpg_error_t err = gpg_error_from_syserror ();
+    free (door);
+    return err;
+  }
+  eva__loop_set_exclusive (door->source);
+  while (*last)
+    last = &(*last)->next;
+  *last = door;
+  return 0;
+}
+
+void
+eva__door_close_all (eva_server *server) {
+  struct eva__door *door;
+
+  while ((door = server->doors)) {
+    server->doors = door->next;
+    eva_source_free (door->source);
+    eva__io_listener_close (&door->listener);
+    free (door);
+  }
+  eva__loop_cancel_timer (server->loop, &server->pause);
+}

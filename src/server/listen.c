@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* listen.c - how clients come to a server: it listens, or is given their descriptors.  */
+
+#include "server/server.h"
+
+#include "io/activation.h"
+#include "io/peer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static gpg_error_t
+error (const eva_server *server, gpg_err_code_t code) {
+  return gpg_err_make (server ? server->pattern->err_source : assuan_get_gpg_err_source (), code);
+}
+
+/* The system's reason.  */
+static gpg_error_t
+syserror (const eva_server *server) {
+  return error (server, gpg_err_code_from_syserror ());
+}
+
+/* --- Listening -------------------------------------------------------------------------------- */
+
+/* Returns true if whoever LISTENER lets in may come in at all.  */
+static bool
+is_allowed (const eva_server *server, const struct eva__io_listener *listener, unsigned int flags) {
+  if (listener->is_unix) return true;
+  if (!eva__users_may_enter (&server->users, EVA_ANY_UID)) return false;
+  return listener->is_loopback || (flags & EVA_LISTEN_ANY_ADDRESS);
+}
+
+/* Makes LISTENER a door, or closes it.  */
+static gpg_error_t
+add_listener (eva_server *server, struct eva__io_listener *listener, unsigned int flags) {
+  gpg_error_t err = error (server, GPG_ERR_EACCES);
+
+  if (is_allowed (server, listener, flags)) err = eva__door_new (server, listener, flags);
+  if (err) eva__io_listener_close (listener);
+  return err;
+}
+
+/* FD is a socket that listens, or one that is connected.  It stays the caller's.  */
+static gpg_error_t
+listen_on_fd (eva_server *server, int fd, unsigned int flags) {
+  struct eva__io_listener listener;
+  gpg_error_t err;
+  int copy;
+
+  if (!eva__io_listener_take (fd, &listener)) return add_listener (server, &listener, flags);
+  if (errno != EINVAL) return syserror (server);
+  copy = fcntl (fd, F_DUPFD_CLOEXEC, 3);
+  if (copy < 0) return syserror (server);
+  err = eva_server_adopt (server, copy, flags, NULL);
+  if (err) close (copy);
+  return err;
+}
+
+static gpg_error_t
+listen_on_activated (eva_server *server, const char *name, unsigned int flags) {
+  int fd = EVA__IO_ACTIVATION_START;
+  gpg_error_t err = 0;
+  bool found = false;
+
+  while (!err && (fd = eva__io_activation_next (name, fd)) >= 0) {
+    found = true;
+    err = listen_on_fd (server, fd, flags);
+  }
+  if (!err && (!found || errno != ENOENT)) err = syserror (server);
+  return err;
+}
+
+/* Loopback is checked before the socket exists: nobody shall get in meanwhile.  */
+static gpg_error_t
+listen_on_socket (eva_server *server, const struct eva__io_endpoint *endpoint, unsigned int flags) {
+  struct eva__io_listener listener = { .is_unix = endpoint->kind == EVA__IO_ENDPOINT_UNIX,
+                                       .is_loopback = endpoint->is_loopback };
+
+  if (!is_allowed (server, &listener, flags)) return error (server, GPG_ERR_EACCES);
+  if (eva__io_listener_open (endpoint, &listener)) return syserror (server);
+  return add_listener (server, &listener, flags);
+}
+
+gpg_error_t
+eva_server_listen (eva_server *server, const char *address, unsigned int flags) {
+  struct eva__io_endpoint endpoint;
+
+  if (!server || !address) return error (server, GPG_ERR_ASS_INV_VALUE);
+  if (server->is_draining) return error (server, GPG_ERR_ASS_GENERAL);
+  if (eva__io_endpoint_parse (address, &endpoint))
+    return errno == EINVAL ? error (server, GPG_ERR_INV_ARG) : syserror (server);
+  switch (endpoint.kind) {
+  case EVA__IO_ENDPOINT_FD:
+    return listen_on_fd (server, endpoint.fd, flags);
+  case EVA__IO_ENDPOINT_SYSTEMD:
+    return listen_on_activated (server, endpoint.name, flags);
+  case EVA__IO_ENDPOINT_EXEC:
+    return error (server, GPG_ERR_INV_ARG);
+  default:
+    if (endpoint.is_for_clients) return error (server, GPG_ERR_INV_ARG);
+    return listen_on_socket (server, &endpoint, flags);
+  }
+}
+
+const char *
+eva_server_get_address (eva_server *server, size_t index) {
+  struct eva__door *door = server ? server->doors : NULL;
+
+  while (door && index--)
+    door = door->next;
+  return door ? door->address : NULL;
+}
+
+/* --- Adopting --------------------------------------------------------------------------------- */
+
+static gpg_error_t
+adopt (eva_server *server, const struct eva__arrival *arrival, assuan_context_t *ret_ctx) {
+  gpg_error_t err = eva__visit_check (server, arrival);
+
+  if (!err) err = eva__visit_new (server, arrival, ret_ctx);
+  if (err) server->stats.n_refused++;
+  return err;
+}
+
+/* Finds out what socket FD is.  Returns false with errno if it is none that connects streams.  */
+static bool
+examine (int fd, bool *ret_is_unix) {
+  socklen_t len = sizeof (int);
+  int domain, type;
+
+  if (getsockopt (fd, SOL_SOCKET, SO_TYPE, &type, &len)) return false;
+  if (getsockopt (fd, SOL_SOCKET, SO_DOMAIN, &domain, &len)) return false;
+  errno = EPROTOTYPE;
+  *ret_is_unix = domain == AF_UNIX;
+  return type == SOCK_STREAM;
+}
+
+gpg_error_t
+eva_server_adopt (eva_server *server, int fd, unsigned int flags, assuan_context_t *ret_ctx) {
+  struct eva__arrival arrival = { .in_fd = fd, .out_fd = fd, .flags = flags };
+
+  if (!server) return error (NULL, GPG_ERR_ASS_INV_VALUE);
+  if (!examine (fd, &arrival.is_unix)) return syserror (server);
+  if (arrival.is_unix) arrival.is_known = !eva__io_peer_credentials (fd, &arrival.peer);
+  return adopt (server, &arrival, ret_ctx);
+}
+
+gpg_error_t
+eva_server_adopt_pipe (eva_server *server, int in_fd, int out_fd, assuan_context_t *ret_ctx) {
+  struct eva__arrival arrival = { .in_fd = in_fd, .out_fd = out_fd, .is_pipe = true };
+  assuan_fd_t fd = eva__ctx_inherited_socket (&arrival.peer.pid);
+
+  if (!server) return error (NULL, GPG_ERR_ASS_INV_VALUE);
+  if (fd != ASSUAN_INVALID_FD) {
+    arrival.in_fd = arrival.out_fd = fd;
+    arrival.flags = EVA_LISTEN_FDPASSING;
+    if (!examine (fd, &arrival.is_unix)) return syserror (server);
+  } else if (fcntl (in_fd, F_GETFD) < 0 || fcntl (out_fd, F_GETFD) < 0) {
+    return syserror (server);
+  }
+  return adopt (server, &arrival, ret_ctx);
+}

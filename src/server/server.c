@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* server.c - the life of a server: what it offers, its limits, its end.  */
+
+#include "server/server.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+static gpg_error_t
+error (const eva_server *server, gpg_err_code_t code) {
+  return gpg_err_make (server ? server->pattern->err_source : assuan_get_gpg_err_source (), code);
+}
+
+/* --- Making ----------------------------------------------------------------------------------- */
+
+/* Registers what SERVICE offers with the pattern of all its connections.  */
+static gpg_error_t
+register_service (assuan_context_t pattern, const struct eva_service *service) {
+  struct eva__table *table = pattern->table;
+  gpg_error_t err = eva__ctx_register_builtins (pattern);
+
+  for (size_t i = 0; !err && i < service->n_commands; i++)
+    err = assuan_register_command (pattern, service->commands[i].name, service->commands[i].handler,
+                                   service->commands[i].help);
+  table->hello = service->hello;
+  table->notify.option = service->option;
+  table->notify.reset = service->reset;
+  table->notify.input = service->input;
+  table->notify.output = service->output;
+  return err;
+}
+
+/* All connections use the system's own functions: hooks that wait have no place in a loop.  */
+static gpg_error_t
+make_pattern (const struct eva_service *service, assuan_context_t *ret_pattern) {
+  assuan_context_t pattern;
+  gpg_error_t err = assuan_new (&pattern);
+
+  if (err) return err;
+  eva__io_sys_init (pattern->sys, NULL, eva__io_sys_default ());
+  pattern->pool->max = EVA__N_SHARED_SPARES;
+  err = register_service (pattern, service);
+  if (err)
+    assuan_release (pattern);
+  else
+    *ret_pattern = pattern;
+  return err;
+}
+
+gpg_error_t
+eva_server_new (eva_loop *loop, const struct eva_service *service, void *userdata,
+                eva_server **ret_server) {
+  const struct eva_server_limits defaults = { .max_connections = 0 };
+  eva_server *server;
+  gpg_error_t err;
+
+  if (!loop || !service || !ret_server) return error (NULL, GPG_ERR_ASS_INV_VALUE);
+  server = calloc (1, sizeof *server);
+  if (!server) return error (NULL, GPG_ERR_ENOMEM);
+  /* For pauses in accepting, and the end of a drain.  */
+  if (eva__loop_reserve_timers (loop, 2)) {
+    free (server);
+    return error (NULL, GPG_ERR_ENOMEM);
+  }
+  server->loop = loop;
+  server->service = service;
+  server->userdata = userdata;
+  err = make_pattern (service, &server->pattern);
+  if (err) {
+    eva__loop_reserve_timers (loop, -2);
+    free (server);
+    return err;
+  }
+  eva_server_set_limits (server, &defaults);
+  *ret_server = server;
+  return 0;
+}
+
+/* --- Going away ------------------------------------------------------------------------------- */
+
+void
+eva__server_keep (eva_server *server) {
+  server->n_kept++;
+}
+
+static void
+destroy (eva_server *server) {
+  eva__users_clear (&server->users);
+  assuan_release (server->pattern);
+  free (server);
+}
+
+void
+eva__server_let_go (eva_server *server) {
+  if (!--server->n_kept && server->is_freed) destroy (server);
+}
+
+void
+eva_server_free (eva_server *server) {
+  if (!server || server->is_freed) return;
+  eva__server_keep (server);
+  server->is_freed = server->is_draining = true;
+  eva__door_close_all (server);
+  while (server->visits)
+    assuan_release (server->visits->at.drive.ctx);
+  eva__loop_cancel_timer (server->loop, &server->drain_timer);
+  eva__loop_cancel_task (server->loop, &server->drained_task);
+  eva__loop_reserve_timers (server->loop, -2);
+  eva__server_let_go (server);
+}
+
+/* --- Drain ------------------------------------------------------------------------------------ */
+
+static void
+call_drained (struct eva__task *task) {
+  eva_server *server = (eva_server *) ((char *) task - offsetof (eva_server, drained_task));
+  void (*drained) (eva_server *, void *) = server->drained;
+
+  server->drained = NULL;
+  eva__loop_cancel_timer (server->loop, &server->drain_timer);
+  if (drained) drained (server, server->drained_arg);
+}
+
+void
+eva__server_was_left (eva_server *server) {
+  if (!server->is_draining || server->is_freed || server->visits) return;
+  server->drained_task.cb = call_drained;
+  eva__loop_run_soon (server->loop, &server->drained_task);
+}
+
+/* Calls WHAT for each visit.  What it does takes effect in a later turn, so none goes away
+   meanwhile; the server is kept, as callbacks may free it.  */
+static void
+for_all (eva_server *server, void (*what) (struct eva__visit *visit)) {
+  struct eva__visit *next;
+
+  eva__server_keep (server);
+  for (struct eva__visit *visit = server->visits; visit && !server->is_freed; visit = next) {
+    assuan_context_t ctx = visit->at.drive.ctx;
+    eva__ctx_enter (ctx);
+    what (visit);
+    next = visit->next;
+    eva__ctx_leave (ctx);
+  }
+  eva__server_let_go (server);
+}
+
+static void
+time_is_over (struct eva__timer *timer) {
+  for_all ((eva_server *) ((char *) timer - offsetof (eva_server, drain_timer)), eva__visit_close);
+}
+
+gpg_error_t
+eva_server_drain (eva_server *server, unsigned int timeout_ms,
+                  void (*done) (eva_server *server, void *arg), void *arg) {
+  if (!server) return error (NULL, GPG_ERR_ASS_INV_VALUE);
+  if (server->is_draining) return error (server, GPG_ERR_ASS_GENERAL);
+  server->is_draining = true;
+  server->drained = done;
+  server->drained_arg = arg;
+  eva__door_close_all (server);
+  for_all (server, eva__visit_drain);
+  if (timeout_ms != EVA_NO_LIMIT) {
+    server->drain_timer.cb = time_is_over;
+    eva__loop_set_timer (server->loop, &server->drain_timer,
+                         eva_loop_now (server->loop) + (uint64_t) timeout_ms * 1000000u);
+  }
+  eva__server_was_left (server);
+  return 0;
+}
+
+/* --- Limits and figures ----------------------------------------------------------------------- */
+
+gpg_error_t
+eva_server_set_limits (eva_server *server, const struct eva_server_limits *limits) {
+  struct eva_server_limits *l;
+
+  if (!server || !limits) return error (server, GPG_ERR_ASS_INV_VALUE);
+  l = &server->limits;
+  *l = *limits;
+  eva__drive_complete_limits (&l->connection);
+  if (!l->max_connections) l->max_connections = EVA_DEFAULT_MAX_CONNECTIONS;
+  if (!l->max_connections_per_uid) l->max_connections_per_uid = EVA_DEFAULT_MAX_CONNECTIONS_PER_UID;
+  if (!l->max_held_len) l->max_held_len = EVA_DEFAULT_MAX_HELD_LEN;
+  if (!l->max_held_per_uid_len) l->max_held_per_uid_len = EVA_DEFAULT_MAX_HELD_PER_UID_LEN;
+  server->account.limit_len = l->max_held_len;
+  return 0;
+}
+
+gpg_error_t
+eva_server_allow_uid (eva_server *server, uid_t uid) {
+  if (!server) return error (NULL, GPG_ERR_ASS_INV_VALUE);
+  return eva__users_allow (&server->users, uid) ? error (server, GPG_ERR_ENOMEM) : 0;
+}
+
+void
+eva_server_get_stats (eva_server *server, struct eva_stats *ret_stats) {
+  struct eva_stats stats = server->stats;
+
+  for (struct eva__visit *visit = server->visits; visit; visit = visit->next)
+    stats.n_open_commands += eva__ctx_is_busy (visit->at.drive.ctx);
+  stats.held_len = server->account.held_len;
+  stats.max_held_len = server->account.most_len;
+  *ret_stats = stats;
+}
+
+/* --- Connections ------------------------------------------------------------------------------ */
+
+void
+eva_server_each (eva_server *server, void (*cb) (assuan_context_t ctx, void *arg), void *arg) {
+  struct eva__visit *next;
+
+  eva__server_keep (server);
+  for (struct eva__visit *visit = server->visits; visit && !server->is_freed; visit = next) {
+    assuan_context_t ctx = visit->at.drive.ctx;
+    eva__ctx_enter (ctx);
+    cb (ctx, arg);
+    next = visit->next;
+    eva__ctx_leave (ctx);
+  }
+  eva__server_let_go (server);
+}
+
+eva_server *
+eva_get_server (assuan_context_t ctx) {
+  struct eva__visit *visit = eva__visit_of (ctx);
+
+  return visit ? visit->server : NULL;
+}
+
+void *
+eva_get_userdata (assuan_context_t ctx) {
+  struct eva__visit *visit = eva__visit_of (ctx);
+
+  return visit ? visit->server->userdata : NULL;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* server.h - what an eva_server is made of; for the files of this room alone.  */
+
+#ifndef EVA__SERVER_SERVER_H
+#define EVA__SERVER_SERVER_H
+
+#include "eva.h"
+
+#include "attach/attached.h"
+#include "io/listener.h"
+#include "server/user.h"
+
+/* A listening socket.  */
+struct eva__door {
+  struct eva__door *next;
+  eva_server *server;
+  struct eva__io_listener listener;
+  eva_source *source;
+  unsigned int flags; /* of eva_server_listen */
+  char address[EVA__IO_ENDPOINT_SIZE];
+};
+
+/* A client's connection.  */
+struct eva__visit {
+  struct eva__attached at; /* the first member */
+  eva_server *server;
+  struct eva__user *user;
+  struct eva__visit *next, *prev;
+  bool is_opened; /* the service's close function has to be called */
+};
+
+struct eva_server {
+  eva_loop *loop;
+  const struct eva_service *service;
+  void *userdata;
+  assuan_context_t pattern; /* its commands, hooks and pool are those of all connections */
+  struct eva_server_limits limits;
+  struct eva_stats stats;
+  struct eva__account account;
+  struct eva__users users;
+  struct eva__door *doors;
+  struct eva__visit *visits;
+  unsigned int n_kept; /* visits that were not freed yet, and callers */
+  bool is_freed;       /* eva_server_free was called */
+
+  /* Accepting stopped because the system has no descriptor, or is over.  */
+  struct eva__timer pause;
+
+  /* The end.  */
+  bool is_draining;
+  struct eva__timer drain_timer;
+  struct eva__task drained_task;
+  void (*drained) (eva_server *server, void *arg);
+  void *drained_arg;
+};
+
+/* What a client is made of before it has a connection.  */
+struct eva__arrival {
+  int in_fd, out_fd;  /* the same for a socket */
+  unsigned int flags; /* of eva_server_listen */
+  bool is_pipe;       /* started us: who it is needs no proof */
+  bool is_unix;
+  bool is_known; /* peer says who it is */
+  struct _assuan_peercred peer;
+};
+
+/* --- Visits (visit.c) ------------------------------------------------------------------------- */
+
+/* Finds out whether ARRIVAL may come in: 0, GPG_ERR_EACCES, GPG_ERR_LIMIT_REACHED.  No memory is
+   taken.  */
+gpg_error_t eva__visit_check (eva_server *server, const struct eva__arrival *arrival);
+
+/* Makes a connection for ARRIVAL, which was checked, and stores its context at RET_CTX unless that is
+   NULL.  Its descriptors are the connection's on success; on failure they stay the caller's.  */
+gpg_error_t eva__visit_new (eva_server *server, const struct eva__arrival *arrival,
+                            assuan_context_t *ret_ctx);
+
+/* Lets VISIT finish its command, if it has one, and end.  */
+void eva__visit_drain (struct eva__visit *visit);
+
+/* Ends VISIT at once: its command is cancelled, what is queued is sent.  */
+void eva__visit_close (struct eva__visit *visit);
+
+/* Returns the visit of CTX, or NULL.  */
+struct eva__visit *eva__visit_of (assuan_context_t ctx);
+
+/* --- Doors (door.c) --------------------------------------------------------------------------- */
+
+/* Adds a door for LISTENER, which it owns from then on, on success.  */
+gpg_error_t eva__door_new (eva_server *server, const struct eva__io_listener *listener,
+                           unsigned int flags);
+
+/* Closes all doors of SERVER.  */
+void eva__door_close_all (eva_server *server);
+
+/* --- The server (server.c) -------------------------------------------------------------------- */
+
+/* Between these SERVER stays, whatever callbacks do.  */
+void eva__server_keep (eva_server *server);
+void eva__server_let_go (eva_server *server);
+
+/* A visit is over.  */
+void eva__server_was_left (eva_server *server);
+
+#endif /* EVA__SERVER_SERVER_H */

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* user.c - who may come in, and what each user's connections cost together.
+
+   The users of a server are few, as a rule one: a list will do.  */
+
+#include "server/user.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+int
+eva__users_allow (struct eva__users *users, uid_t uid) {
+  uid_t *allowed = realloc (users->allowed, (users->n_allowed + 1) * sizeof *allowed);
+
+  if (!allowed) return -1;
+  users->allowed = allowed;
+  allowed[users->n_allowed++] = uid;
+  return 0;
+}
+
+bool
+eva__users_may_enter (const struct eva__users *users, uid_t uid) {
+  if (uid != EVA_ANY_UID && (uid == 0 || uid == geteuid ())) return true;
+  for (size_t i = 0; i < users->n_allowed; i++)
+    if (users->allowed[i] == uid || users->allowed[i] == EVA_ANY_UID) return true;
+  return false;
+}
+
+static struct eva__user *
+find (const struct eva__users *users, uid_t uid) {
+  struct eva__user *user = users->first;
+
+  while (user && user->uid != uid)
+    user = user->next;
+  return user;
+}
+
+unsigned int
+eva__users_count (const struct eva__users *users, uid_t uid) {
+  const struct eva__user *user = find (users, uid);
+
+  return user ? user->n_connections : 0;
+}
+
+struct eva__user *
+eva__users_enter (struct eva__users *users, uid_t uid, struct eva__account *parent,
+                  size_t limit_len) {
+  struct eva__user *user = find (users, uid);
+
+  if (!user) {
+    user = calloc (1, sizeof *user);
+    if (!user) return NULL;
+    user->uid = uid;
+    user->account.parent = parent;
+    user->next = users->first;
+    users->first = user;
+  }
+  user->account.limit_len = limit_len;
+  user->n_connections++;
+  return user;
+}
+
+void
+eva__users_leave (struct eva__users *users, struct eva__user *user) {
+  struct eva__user **link = &users->first;
+
+  if (--user->n_connections) return;
+  while (*link != user)
+    link = &(*link)->next;
+  *link = user->next;
+  free (user);
+}
+
+void
+eva__users_clear (struct eva__users *users) {
+  free (users->allowed);
+  *users = (struct eva__users){ 0 };
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* user.h - who may come in, and what each user's connections cost together.  */
+
+#ifndef EVA__SERVER_USER_H
+#define EVA__SERVER_USER_H
+
+#include "assuan/drive.h"
+
+#include <sys/types.h>
+
+/* A user that has connections.  */
+struct eva__user {
+  struct eva__user *next;
+  uid_t uid;
+  unsigned int n_connections;
+  struct eva__account account;
+};
+
+/* Zero-initialized it has nobody, and lets the server's own user and root in.  */
+struct eva__users {
+  struct eva__user *first;
+  uid_t *allowed;
+  size_t n_allowed;
+};
+
+/* Lets UID in, too.  Returns 0, or -1 with errno ENOMEM.  */
+int eva__users_allow (struct eva__users *users, uid_t uid);
+
+/* Returns true if UID may come in; EVA_ANY_UID is one that nobody knows.  */
+bool eva__users_may_enter (const struct eva__users *users, uid_t uid);
+
+/* Returns how many connections UID has.  */
+unsigned int eva__users_count (const struct eva__users *users, uid_t uid);
+
+/* Counts a connection of UID and returns the user; NULL if there is no memory.  PARENT and LIMIT_LEN
+   are for the account of a new one.  */
+struct eva__user *eva__users_enter (struct eva__users *users, uid_t uid,
+                                    struct eva__account *parent, size_t limit_len);
+
+/* Counts one connection of USER less.  Who has none is forgotten.  */
+void eva__users_leave (struct eva__users *users, struct eva__user *user);
+
+/* Frees what is kept; nobody has a connection any more.  */
+void eva__users_clear (struct eva__users *users);
+
+#endif /* EVA__SERVER_USER_H */

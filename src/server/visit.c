@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* visit.c - a client's connection to a server, from its coming to its end.
+
+   A visit goes away with its context, in the outermost call that uses it; the server stays until
+   the last one is gone.  */
+
+#include "server/server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* --- The end ---------------------------------------------------------------------------------- */
+
+/* Tells the service, if it knows of the visit.  */
+static void
+tell_closed (struct eva__visit *visit, gpg_error_t reason) {
+  bool is_opened = visit->is_opened;
+
+  visit->is_opened = false;
+  if (is_opened && visit->server->service->close)
+    visit->server->service->close (visit->at.drive.ctx, reason);
+}
+
+/* The connection is over.  */
+static void
+over (struct eva__attached *at) {
+  tell_closed ((struct eva__visit *) at, at->drive.over);
+  assuan_release (at->drive.ctx);
+}
+
+/* The context is released: by us, or by the program.  */
+static void
+release (struct eva__drive *drive) {
+  struct eva__visit *visit = (struct eva__visit *) drive;
+  eva_server *server = visit->server;
+  gpg_error_t reason = eva__ctx_error (drive->ctx, GPG_ERR_CANCELED);
+
+  eva__attached_stop (&visit->at);
+  eva__drive_cancel (drive, drive->over ? drive->over : reason);
+  tell_closed (visit, reason);
+  if (visit->next) visit->next->prev = visit->prev;
+  if (visit->prev)
+    visit->prev->next = visit->next;
+  else
+    server->visits = visit->next;
+  server->stats.n_connections--;
+  eva__server_was_left (server);
+}
+
+static void
+free_visit (struct eva__drive *drive) {
+  struct eva__visit *visit = (struct eva__visit *) drive;
+  eva_server *server = visit->server;
+
+  eva__users_leave (&server->users, visit->user);
+  free (visit);
+  eva__server_let_go (server);
+}
+
+static void
+close_visit (struct eva__drive *drive) {
+  eva__visit_close ((struct eva__visit *) drive);
+}
+
+static const struct eva__drive_ops visit_ops = {
+  .wake = eva__attached_wake,
+  .close = close_visit,
+  .release = release,
+  .free = free_visit,
+};
+
+struct eva__visit *
+eva__visit_of (assuan_context_t ctx) {
+  if (!ctx || !ctx->drive || ctx->drive->ops != &visit_ops) return NULL;
+  return (struct eva__visit *) ctx->drive;
+}
+
+void
+eva__visit_close (struct eva__visit *visit) {
+  assuan_context_t ctx = visit->at.drive.ctx;
+  gpg_error_t reason = eva__ctx_error (ctx, GPG_ERR_CANCELED);
+
+  eva__ctx_enter (ctx);
+  eva__drive_cancel (&visit->at.drive, reason);
+  if (!ctx->released && eva__ctx_is_busy (ctx)) {
+    ctx->closing = true;
+    eva__ctx_finish_command (ctx, reason);
+  }
+  if (!ctx->released) eva__drive_close (&visit->at.drive, reason);
+  eva__ctx_leave (ctx);
+}
+
+void
+eva__visit_drain (struct eva__visit *visit) {
+  visit->at.drive.leaves = true;
+  eva__drive_wake (&visit->at.drive);
+}
+
+/* --- The beginning ---------------------------------------------------------------------------- */
+
+static uid_t
+uid_of (const struct eva__arrival *arrival) {
+  if (arrival->is_known) return arrival->peer.uid;
+  return arrival->is_pipe ? geteuid () : EVA_ANY_UID;
+}
+
+gpg_error_t
+eva__visit_check (eva_server *server, const struct eva__arrival *arrival) {
+  uid_t uid = uid_of (arrival);
+
+  if (!arrival->is_pipe && !eva__users_may_enter (&server->users, uid))
+    return gpg_err_make (server->pattern->err_source, GPG_ERR_EACCES);
+  if (server->is_draining || server->stats.n_connections >= server->limits.max_connections
+      || eva__users_count (&server->users, uid) >= server->limits.max_connections_per_uid)
+    return gpg_err_make (server->pattern->err_source, GPG_ERR_LIMIT_REACHED);
+  return 0;
+}
+
+/* Enters VISIT in the lists of SERVER.  From here on it goes away with its context.  */
+static void
+enter (eva_server *server, struct eva__visit *visit) {
+  visit->next = server->visits;
+  if (visit->next) visit->next->prev = visit;
+  server->visits = visit;
+  server->stats.n_connections++;
+  if (server->stats.n_connections > server->stats.max_connections)
+    server->stats.max_connections = server->stats.n_connections;
+  eva__server_keep (server);
+}
+
+/* Makes the context of VISIT, with its connection, but says nothing yet.  */
+static gpg_error_t
+make_context (eva_server *server, struct eva__visit *visit, const struct eva__arrival *arrival) {
+  assuan_context_t pattern = server->pattern;
+  assuan_context_t ctx =
+      eva__ctx_new (pattern->err_source, &pattern->malloc_hooks, eva__ctx_get_shared (pattern));
+  bool pass_fds = arrival->flags & EVA_LISTEN_FDPASSING;
+  gpg_error_t err;
+
+  if (!ctx) return gpg_err_make (pattern->err_source, GPG_ERR_ENOMEM);
+  ctx->log_cb = pattern->log_cb;
+  ctx->log_cb_data = pattern->log_cb_data;
+  if (arrival->in_fd == arrival->out_fd)
+    err = eva__ctx_connect_socket (ctx, EVA__CTX_SERVER, arrival->in_fd,
+                                   pass_fds && arrival->is_unix);
+  else
+    err = eva__ctx_connect (ctx, EVA__CTX_SERVER, arrival->in_fd, arrival->out_fd, false);
+  if (err) {
+    assuan_release (ctx);
+    return err;
+  }
+  ctx->is_pipe = arrival->is_pipe;
+  ctx->has_peercred = arrival->is_known;
+  ctx->peercred = arrival->peer;
+  ctx->pid = arrival->is_known || arrival->is_pipe ? arrival->peer.pid : ASSUAN_INVALID_PID;
+  eva__drive_init (&visit->at.drive, ctx);
+  return 0;
+}
+
+/* The context is not handed out: its descriptors are the caller's again.  */
+static void
+disown (assuan_context_t ctx) {
+  ctx->channel.in_fd = ctx->channel.out_fd = ASSUAN_INVALID_FD;
+  assuan_release (ctx);
+}
+
+/* Lets the service see the client, and greets.  */
+static gpg_error_t
+open_visit (struct eva__visit *visit) {
+  assuan_context_t ctx = visit->at.drive.ctx;
+  eva_server *server = visit->server;
+  gpg_error_t err = server->service->open ? server->service->open (ctx) : 0;
+
+  if (ctx->released) return eva__ctx_error (ctx, GPG_ERR_CANCELED);
+  if (err) return err;
+  visit->is_opened = true;
+  return eva__ctx_open (ctx);
+}
+
+gpg_error_t
+eva__visit_new (eva_server *server, const struct eva__arrival *arrival, assuan_context_t *ret_ctx) {
+  struct eva__visit *visit = calloc (1, sizeof *visit);
+  assuan_context_t ctx;
+  gpg_error_t err = 0;
+
+  if (visit)
+    visit->user = eva__users_enter (&server->users, uid_of (arrival), &server->account,
+                                    server->limits.max_held_per_uid_len);
+  if (!visit || !visit->user) {
+    free (visit);
+    return gpg_err_make (server->pattern->err_source, GPG_ERR_ENOMEM);
+  }
+  visit->server = server;
+  visit->at.over = over;
+  visit->at.drive.ops = &visit_ops;
+  visit->at.drive.limits = &server->limits.connection;
+  visit->at.drive.account = &visit->user->account;
+  visit->at.drive.stats = &server->stats;
+  err = make_context (server, visit, arrival);
+  if (err) {
+    eva__users_leave (&server->users, visit->user);
+    free (visit);
+    return err;
+  }
+  ctx = visit->at.drive.ctx;
+  enter (server, visit);
+  eva__ctx_enter (ctx);
+  err = open_visit (visit);
+  if (!err) err = eva__attached_start (&visit->at, server->loop);
+  if (err && !ctx->released) disown (ctx);
+  eva__ctx_leave (ctx);
+  if (err) return err;
+  server->stats.n_accepted++;
+  if (ret_ctx) *ret_ctx = ctx;
+  return 0;
+}
