@@ -1,0 +1,272 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# servers.sh - measures servers for many clients: eva_server side by side with a bare epoll server
+# and with libassuan's, and prints a table.
+#
+# usage: servers.sh BUILDDIR [ROW...]      all rows, or those with these names
+#        servers.sh BUILDDIR list          the names
+#
+# ROUNDS (15) and SERVER_SECONDS (0.2) in the environment say how often and how long each thing is
+# measured.  Two servers take turns, and the ratio is taken in each round before the median: so what
+# else the machine does, which comes and goes, meets both alike.
+
+set -eu
+here=$(dirname "$0")
+programs=$1/bench/servers
+shift
+rows=$*
+rounds=${ROUNDS:-15}
+seconds=${SERVER_SECONDS:-0.2}
+libassuan=$(pkg-config --variable=libdir libassuan)
+
+all_rows='nop-1 nop-10 nop-100 nop-1000 mix ahead crowd memory idle greet bulk hostile
+  uv event glib sd-event ev'
+
+if [ "$rows" = list ]; then
+  # shellcheck disable=SC2086
+  printf '%s\n' $all_rows
+  exit
+fi
+
+for program in load server-bare server-libassuan server-embedded; do
+  [ -x "$programs/$program" ] || { echo "bench: there is no $programs/$program" >&2; exit 1; }
+done
+
+# --- Processes ------------------------------------------------------------------------------------
+
+dir=$(mktemp -d /tmp/bench-XXXXXX)
+servers=
+villains=
+
+# end PID...: ends these processes, which are children of this shell.
+end() {
+  for pid; do kill "$pid" 2>/dev/null || true; done
+  for pid; do wait "$pid" 2>/dev/null || true; done
+}
+
+# stop_servers: ends what start has started.
+stop_servers() {
+  # shellcheck disable=SC2086
+  end $servers
+  servers=
+  rm -f "$dir"/*
+}
+
+# shellcheck disable=SC2086
+cleanup() { trap '' EXIT; end $villains $servers; rm -rf "$dir"; }
+trap cleanup EXIT
+trap 'exit 1' INT TERM HUP
+
+# start NAME: starts a server, one of those in forms below, or the same again as NAME-too.
+start() {
+  form=${1%-too}
+  case $form in
+    libassuan-*) LD_LIBRARY_PATH=$libassuan "$programs/server-libassuan" "${form#*-}" "$dir/$1" & ;;
+    *) "$programs/server-$form" "$dir/$1" & ;;
+  esac
+  servers="$servers $!"
+  eval "pid_$(echo "$1" | tr - _)=$!"
+}
+
+# target NAME N: a server and the number of connections to it, as the clients want it.
+target() { eval "echo $dir/$1,\$pid_$(echo "$1" | tr - _),$2"; }
+
+load() { "$programs/load" "$@" || echo failed; }
+
+# may_have N TITLE: whether the system gives a process so many descriptors.
+# shellcheck disable=SC3045
+may_have() {
+  [ "$(ulimit -Hn)" = unlimited ] || [ "$(ulimit -Hn)" -gt "$1" ] && return
+  printf '%-42s skipped: the limit of descriptors is %s\n' "$2" "$(ulimit -Hn)"
+  return 1
+}
+
+# --- The table ------------------------------------------------------------------------------------
+
+# Makes a line of the table from lines "RATE PROCESSOR-RATE RATE PROCESSOR-RATE".  BY tells which of
+# them count, 0 for the clock on the wall or 1 for the processor.
+# shellcheck disable=SC2016
+turns=$(cat "$here/median.awk")'
+/failed/ { bad = 1 }
+{
+  a[NR] = $(1 + by); b[NR] = $(3 + by)
+  ratio[NR] = $(3 + by) ? $(1 + by) / $(3 + by) : 0
+  wall[NR] = $3 ? $1 / $3 : 0
+  # Of times, not of rates.
+  if (most) { ratio[NR] = 1 / ratio[NR]; wall[NR] = 1 / wall[NR] }
+}
+END {
+  if (bad || !NR) { printf "%-42s failed\n", title; exit }
+  m = median(ratio, NR)
+  met = most ? m <= wanted : m >= wanted
+  printf "%-42s %10s %10s %6.2f %12s %6.2f   %s %5s  %s\n", title, show(median(a, NR)),
+    show(median(b, NR)), m, sprintf("%.2f - %.2f", ratio[1], ratio[NR]), median(wall, NR),
+    most ? "<=" : ">=", wanted, met ? "met" : "NOT MET"
+}'
+
+# The same from a line "FIGURE FIGURE" of one thing that has a limit.
+# shellcheck disable=SC2016
+figures='{
+  if (/failed/) { printf "%-42s failed\n", title; exit }
+  printf "%-42s %10s %10s %6s %12s %6s   <= %5s  %s\n", title, $1, $2, "", "", "", wanted,
+    $1 + 0 <= wanted + 0 ? "met" : "NOT MET"
+}'
+
+# by_processor TITLE WANTED, by_wall TITLE WANTED: lines of take_turns to a line of the table.
+by_processor() { awk -v title="$1" -v wanted="$2" -v by=1 -v most=0 "$turns"; }
+by_wall_at_most() { awk -v title="$1" -v wanted="$2" -v by=0 -v most=1 "$turns"; }
+
+# --- The rows -------------------------------------------------------------------------------------
+
+# commands OURS OTHER N [OPTION...]: commands on N connections.
+commands() {
+  ours=$1 other=$2 n=$3
+  shift 3
+  load commands -n "$n" -r "$rounds" -t "$seconds" "$@" \
+    "$(target "$ours" "$n")" "$(target "$other" "$n")"
+}
+
+nop() {
+  start embedded
+  start bare
+  share=
+  [ "$1" != 1 ] || share=-s
+  commands embedded bare "$1" $share | by_processor "NOP, connections: $1 : bare" 0.85
+}
+
+# against_libassuan TITLE WANTED [OPTION...]: 100 connections, against the better form of libassuan.
+against_libassuan() {
+  title=$1 wanted=$2
+  shift 2
+  start embedded
+  start libassuan-loop
+  start libassuan-threads
+  best=$(commands libassuan-loop libassuan-threads 100 "$@" -r 5 | awk '
+    { n += $2 > $4 ? 1 : -1 } END { print (n > 0 ? "libassuan-loop" : "libassuan-threads") }')
+  commands embedded "$best" 100 "$@" | by_processor "$title : $best" "$wanted"
+}
+
+crowd() {
+  title='NOP, 100 active of 10,000 : of 100'
+  may_have 10200 "$title" || return 0
+  start embedded
+  start embedded-too
+  load commands -n 100 -r "$rounds" -t "$seconds" \
+    "$(target embedded 10000)" "$(target embedded-too 100)" | by_processor "$title" 0.8
+}
+
+memory() {
+  start embedded
+  start libassuan-loop
+  { load memory "$(target embedded 1000)"; load memory "$(target libassuan-loop 1000)"; } \
+    | awk '{ heap = heap " " $1 } END { print heap }' \
+    | awk -v title='octets of an idle connection : libassuan' -v wanted=700 "$figures"
+  load memory "$(target embedded 10000)" \
+    | awk '{ printf "%-42s %10.0f\n", "  by the kernel'"'"'s count, 10,000", $2 }'
+}
+
+idle() {
+  title='15,000 idle: % of a processor'
+  may_have 15100 "$title" || return 0
+  start embedded
+  load idle -t 5 "$(target embedded 15000)" | awk -v title="$title" -v wanted=0 "$figures"
+}
+
+greet() {
+  title='time to greet 15,000 : bare'
+  may_have 15100 "$title" || return 0
+  start embedded
+  start bare
+  load greetings -r 7 "$(target embedded 15000)" "$(target bare 15000)" \
+    | by_wall_at_most "$title" 1.5
+}
+
+# 16 rounds of 64 MiB.
+bulk() {
+  start embedded
+  start bare
+  load bulk -r 16 "$(target embedded 1)" "$(target bare 1)" \
+    | by_processor '1 GiB of data : bare' 0.7
+}
+
+adapter() {
+  start "$1"
+  start embedded
+  commands "$1" embedded 100 | by_processor "NOP, 100 connections, $1 : embedded loop" 0.7
+}
+
+# --- Hostile neighbours ---------------------------------------------------------------------------
+
+# storm NAME N: the percentiles of N calls without neighbours, and of N with them.
+storm() {
+  load calls "$(target "$1" "$2")"
+  for kind in half drip greedy silent reconnect flood; do
+    "$programs/load" "hostile:$kind" "$(target "$1" 100)" &
+    villains="$villains $!"
+  done
+  # Until all are there.
+  sleep 1
+  load calls "$(target "$1" "$2")"
+  # shellcheck disable=SC2086
+  end $villains
+  villains=
+  sleep 0.5
+}
+
+# shellcheck disable=SC2016
+storms=$(cat "$here/median.awk")'
+/failed/ { bad = 1 }
+NR % 2 { calm[++n] = $2; calm_p50[n] = $1; next }
+{ wild[n] = $2; wild_p50[n] = $1; ratio[n] = $2 / calm[n] }
+END {
+  if (bad || !n) { printf "%-42s failed\n", title; exit }
+  m = median(ratio, n)
+  printf "%-42s %10.0f %10.0f %6.2f %12s %6s   ", title, median(wild, n), median(calm, n), m,
+    sprintf("%.2f - %.2f", ratio[1], ratio[n]), ""
+  if (wanted) printf "<= %5s  %s", wanted, m <= wanted ? "met" : "NOT MET"
+  printf "\n%-42s %10.0f %10.0f %6.2f\n", "  the median", median(wild_p50, n), median(calm_p50, n),
+    median(wild_p50, n) / median(calm_p50, n)
+}'
+
+hostile() {
+  start embedded
+  # Not in a pipe, which would be a shell of its own, whose children nobody ends.
+  for _ in 1 2 3; do storm embedded 1700; done >"$dir/calls"
+  awk -v title='p99 in us, 600 hostile clients : none' -v wanted=3 "$storms" "$dir/calls"
+  start bare
+  storm bare 1000 >"$dir/calls"
+  awk -v title='  the same of the bare server' -v wanted= "$storms" "$dir/calls"
+}
+
+# --- All of them ----------------------------------------------------------------------------------
+
+cat <<END
+How fast a server for many clients is
+
+All servers are one process; but for libassuan-threads they have one thread.  They took turns,
+$rounds rounds of $seconds s each; all figures are medians.  What counts is the processor time of
+the server, its own and the kernel's on its behalf: a command costs the clients about as much, so
+that by the clock on the wall a fast server would wait for them.  So the figures are things for a
+second of processor time; "ratio" is ours to the other's, "least - most" what it was in single
+rounds, and "wall" the ratio by the clock on the wall.  Greetings count by the clock on the wall.
+
+The hostile clients are six processes of 100 connections: half a line, an octet each 10 ms, 64 MiB
+asked for and not read, silence, connecting again and again, NOPs without end.  They run only while
+a processor has nothing else to do, so that the innocent client waits for the server, not for a
+processor; the server gets no such help.
+
+END
+printf '%-42s %10s %10s %6s %12s %6s   %s\n' 'work' ours other ratio 'least - most' wall wanted
+
+# shellcheck disable=SC2086
+for row in ${rows:-$all_rows}; do
+  case $row in
+    nop-*) nop "${row#nop-}" ;;
+    mix) against_libassuan '3 status, 100 octets, OK' 2.2 -c MIX ;;
+    ahead) against_libassuan 'NOP, 16 ahead' 8 -a 16 ;;
+    crowd | memory | idle | greet | bulk | hostile) $row ;;
+    uv | event | glib | sd-event | ev) adapter $row ;;
+    *) echo "bench: there is no row $row" >&2; exit 2 ;;
+  esac
+  stop_servers
+done
