@@ -157,30 +157,48 @@ listen_file (struct eva__io_listener *listener, const struct eva__io_endpoint *e
   return rc;
 }
 
-/* A port from before, with connections that are not quite forgotten, may be used at once.  One that
-   the kernel chooses has no such, and must not be shared with another that is bound, but does
-   not listen yet.  */
 static int
-listen_plain (struct eva__io_listener *listener, const struct eva__io_endpoint *endpoint) {
-  const union eva__io_sockaddr *addr = &endpoint->addr;
+switch_on (int fd, int level, int option) {
   int on = 1;
 
-  if (!listener->is_unix && addr->in.sin_port
-      && setsockopt (listener->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
-    return -1;
-  /* An address is that and no other: who wants both kinds listens twice.  */
-  if (addr->any.sa_family == AF_INET6
-      && setsockopt (listener->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
-    return -1;
-  if (bind (listener->fd, &addr->any, endpoint->addr_len) < 0) return -1;
-  return listen (listener->fd, SOMAXCONN);
+  return setsockopt (fd, level, option, &on, sizeof on);
+}
+
+/* A port on which connections from before are not quite forgotten may be used at once; which its
+   new connections must allow in turn, however the port was found.  But while the kernel looks for a
+   free one it must not think that we would share.  An address is that and no other: who wants
+   IPv4 and IPv6 listens twice.  */
+static int
+listen_internet (int fd, const union eva__io_sockaddr *addr, socklen_t addr_len) {
+  bool is_free_port = !addr->in.sin_port; /* at the same place in both families */
+
+  if (addr->any.sa_family == AF_INET6 && switch_on (fd, IPPROTO_IPV6, IPV6_V6ONLY) < 0) return -1;
+  if (!is_free_port && switch_on (fd, SOL_SOCKET, SO_REUSEADDR) < 0) return -1;
+  if (bind (fd, &addr->any, addr_len) < 0) return -1;
+  if (is_free_port && switch_on (fd, SOL_SOCKET, SO_REUSEADDR) < 0) return -1;
+  return listen (fd, SOMAXCONN);
+}
+
+/* An abstract name lives as long as its socket.  */
+static int
+listen_abstract (int fd, const union eva__io_sockaddr *addr, socklen_t addr_len) {
+  if (bind (fd, &addr->any, addr_len) < 0) return -1;
+  return listen (fd, SOMAXCONN);
+}
+
+static int
+listen_on (struct eva__io_listener *listener, const struct eva__io_endpoint *endpoint) {
+  const union eva__io_sockaddr *addr = &endpoint->addr;
+
+  if (!listener->is_unix) return listen_internet (listener->fd, addr, endpoint->addr_len);
+  if (*addr->un.sun_path) return listen_file (listener, endpoint);
+  return listen_abstract (listener->fd, addr, endpoint->addr_len);
 }
 
 int
 eva__io_listener_open (const struct eva__io_endpoint *endpoint, struct eva__io_listener *ret) {
   struct eva__io_listener listener = { .is_unix = endpoint->kind == EVA__IO_ENDPOINT_UNIX,
                                        .is_loopback = endpoint->is_loopback };
-  int rc;
 
   if (endpoint->kind == EVA__IO_ENDPOINT_FD) return eva__io_listener_take (endpoint->fd, ret);
   if (endpoint->is_for_clients
@@ -188,9 +206,7 @@ eva__io_listener_open (const struct eva__io_endpoint *endpoint, struct eva__io_l
     return fail (EINVAL);
   listener.fd = eva__io_socket_new (endpoint->addr.any.sa_family);
   if (listener.fd < 0) return -1;
-  rc = listener.is_unix && *endpoint->addr.un.sun_path ? listen_file (&listener, endpoint)
-                                                       : listen_plain (&listener, endpoint);
-  if (rc < 0) {
+  if (listen_on (&listener, endpoint) < 0) {
     eva__io_listener_close (&listener);
     return -1;
   }
