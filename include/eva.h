@@ -445,7 +445,7 @@ struct eva_callbacks {
 
   /* The call ended, once: 0 for OK, with its text, or NULL; the server's error; the callback's;
      GPG_ERR_TIMEOUT; GPG_ERR_CANCELED; GPG_ERR_EOF and others if the connection is over.  CALL is
-     gone behind it.  Does not run if eva_call failed.  */
+     gone by then.  Does not run if eva_call failed.  */
   void (*done) (void *arg, gpg_error_t err, const char *text);
 
   unsigned int timeout_ms; /* for all of the call, from eva_call on; 0: none */
@@ -458,7 +458,7 @@ struct eva_callbacks {
 
 /* Sends COMMAND, a line of at most 1000 octets without LF, which is copied, on CTX, of eva_connect
    or a client that is attached, when the calls before it are answered.  Stores the call at RET_CALL
-   unless that is NULL; it is the library's, valid until done returned.
+   unless that is NULL; it is the library's, valid until done is called.
    Returns 0; GPG_ERR_ASS_INV_VALUE for a command that is empty, a comment, or has a LF;
    GPG_ERR_ASS_LINE_TOO_LONG; GPG_ERR_EPIPE if the connection is over; GPG_ERR_NOT_SUPPORTED for a
    descriptor where none can be passed; GPG_ERR_ENOMEM; or what dup gave.  */

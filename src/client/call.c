@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* call.c - calls: they queue, are sent, answered, given up, and end once.
+
+   A call that ends before its reply came stays in its place, without its callbacks, until it is the
+   first; from there the eva_conn drops its reply.  */
+
+#include "client/client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A descriptor that was passed and may not have left yet.  */
+struct eva__parcel {
+  struct eva__parcel *next;
+  int fd;
+};
+
+static assuan_context_t
+context_of (const struct eva__client *client) {
+  return client->own.at.drive.ctx;
+}
+
+/* --- The list --------------------------------------------------------------------------------- */
+
+static void
+append (struct eva__client *client, struct eva_call *call) {
+  *client->last = call;
+  client->last = &call->next;
+  if (!client->unsent) client->unsent = call;
+}
+
+static void
+unlink_call (struct eva__client *client, struct eva_call *call) {
+  struct eva_call **link = &client->calls;
+
+  while (*link != call)
+    link = &(*link)->next;
+  *link = call->next;
+  if (client->last == &call->next) client->last = link;
+  if (client->unsent == call) client->unsent = call->next;
+}
+
+static void
+remove_call (struct eva__client *client, struct eva_call *call) {
+  unlink_call (client, call);
+  if (call->fd >= 0) close (call->fd);
+  free (call);
+}
+
+/* --- Descriptors ------------------------------------------------------------------------------ */
+
+static void
+close_parcels (struct eva__client *client) {
+  struct eva__parcel *parcel;
+
+  while ((parcel = client->parcels)) {
+    client->parcels = parcel->next;
+    close (parcel->fd);
+    free (parcel);
+  }
+}
+
+/* Queues the descriptor of CALL.  It belongs to the command's first octet and is closed when that
+   has left, however early the call ends.  */
+static gpg_error_t
+send_fd (struct eva__client *client, struct eva_call *call) {
+  assuan_context_t ctx = context_of (client);
+  struct eva__parcel *parcel;
+  gpg_error_t err;
+
+  if (!ctx->channel.passes_fds) return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
+  parcel = malloc (sizeof *parcel);
+  if (!parcel) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+  err = eva__ctx_conn_error (ctx, eva_conn_send_fd (ctx->conn, call->fd));
+  if (err) {
+    free (parcel);
+    return err;
+  }
+  *parcel = (struct eva__parcel){ .next = client->parcels, .fd = call->fd };
+  client->parcels = parcel;
+  call->fd = -1;
+  return 0;
+}
+
+/* --- Sending ---------------------------------------------------------------------------------- */
+
+/* Queues the line of CALL.  A descriptor that was queued for a line that could not be stays: it
+   leaves with the next one, which is no worse than any other end of a connection out of memory.  */
+static gpg_error_t
+send_call (struct eva__client *client, struct eva_call *call) {
+  assuan_context_t ctx = context_of (client);
+  gpg_error_t err = call->fd >= 0 ? send_fd (client, call) : 0;
+
+  if (!err) err = eva__ctx_said (ctx, eva_conn_command (ctx->conn, call->command));
+  if (err) return err;
+  call->is_sent = true;
+  client->unsent = call->next;
+  return 0;
+}
+
+/* Returns true if CALL, the first that was not sent, may be: all before it were answered, or it
+   need not wait for that.  */
+static bool
+may_send (const struct eva__client *client, const struct eva_call *call) {
+  const struct eva__drive *drive = &client->own.at.drive;
+  enum eva_conn_state state;
+
+  if (client->stage != EVA__CLIENT_READY || drive->closing || drive->over) return false;
+  if (call != client->calls && !(call->cb.flags & EVA_CALL_AHEAD)) return false;
+  if (eva_conn_output_len (drive->ctx->conn) > client->own.limits.high_water_len) return false;
+  state = eva_conn_get_state (drive->ctx->conn);
+  return state == EVA_STATE_IDLE || state == EVA_STATE_PENDING;
+}
+
+void
+eva__call_send_all (struct eva__client *client) {
+  assuan_context_t ctx = context_of (client);
+
+  if (client->parcels && !eva_conn_output_len (ctx->conn)) close_parcels (client);
+  while (!ctx->released && client->unsent && may_send (client, client->unsent)) {
+    struct eva_call *call = client->unsent;
+    gpg_error_t err = send_call (client, call);
+    if (err) eva__call_end (call, err, NULL);
+  }
+}
+
+/* --- Ending ----------------------------------------------------------------------------------- */
+
+void
+eva__call_drain (struct eva__client *client) {
+  assuan_context_t ctx = context_of (client);
+  struct eva_call *call;
+
+  while ((call = client->calls) && call->is_sent && call->is_ended) {
+    int rc = eva_conn_drain (ctx->conn);
+    if (rc == EVA_E_STATE) return; /* the one before is still being dropped */
+    remove_call (client, call);
+    if (rc == EVA_E_NOMEM || rc == EVA_E_LIMIT)
+      eva__drive_fail (&client->own.at.drive, eva__ctx_conn_error (ctx, rc));
+  }
+  eva__drive_wake (&client->own.at.drive);
+}
+
+void
+eva__call_end (struct eva_call *call, gpg_error_t err, const char *text) {
+  void (*done) (void *, gpg_error_t, const char *) = call->cb.done;
+  struct eva__client *client = call->client;
+  assuan_context_t ctx = context_of (client);
+  void *arg = call->arg;
+
+  if (call->is_ended) return;
+  eva__ctx_enter (ctx);
+  call->is_ended = true;
+  if (call->is_sent)
+    eva__call_drain (client);
+  else
+    remove_call (client, call);
+  if (done) done (arg, err, text);
+  eva__ctx_leave (ctx);
+}
+
+/* Callbacks may make new calls, which end as well: the connection is over or about to be.  */
+void
+eva__call_end_all (struct eva__client *client, gpg_error_t err) {
+  struct eva_call *call = client->calls;
+
+  while (call) {
+    if (call->is_ended) {
+      call = call->next;
+      continue;
+    }
+    eva__call_end (call, err, NULL);
+    call = client->calls;
+  }
+}
+
+void
+eva__call_forget_all (struct eva__client *client) {
+  while (client->calls)
+    remove_call (client, client->calls);
+  close_parcels (client);
+}
+
+/* --- Time ------------------------------------------------------------------------------------- */
+
+/* Returns a call whose time is over, or NULL, and the next deadline of the others.  */
+static struct eva_call *
+find_expired (struct eva__client *client, uint64_t now_ns) {
+  uint64_t next_ns = EVA_NO_DEADLINE;
+
+  for (struct eva_call *call = client->calls; call; call = call->next) {
+    if (call->is_ended) continue;
+    if (call->deadline_ns <= now_ns) return call;
+    if (call->deadline_ns < next_ns) next_ns = call->deadline_ns;
+  }
+  client->deadline_ns = next_ns;
+  return NULL;
+}
+
+void
+eva__call_expire (struct eva__client *client, uint64_t now_ns) {
+  assuan_context_t ctx = context_of (client);
+  struct eva_call *call;
+
+  if (now_ns < client->deadline_ns) return;
+  while (!ctx->released && (call = find_expired (client, now_ns)))
+    eva__call_end (call, eva__ctx_error (ctx, GPG_ERR_TIMEOUT), NULL);
+}
+
+/* --- The interface ---------------------------------------------------------------------------- */
+
+static gpg_error_t
+check_command (assuan_context_t ctx, const char *command) {
+  size_t len;
+
+  if (!command || !*command || *command == '#') return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  len = strcspn (command, "\n");
+  if (command[len]) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  return len > EVA_LINE_MAX ? eva__ctx_error (ctx, GPG_ERR_ASS_LINE_TOO_LONG) : 0;
+}
+
+/* Gives CALL the callbacks, and a descriptor of its own.  */
+static gpg_error_t
+fill (struct eva__client *client, struct eva_call *call, const struct eva_callbacks *cb) {
+  call->fd = -1;
+  call->deadline_ns = EVA_NO_DEADLINE;
+  if (!cb) return 0;
+  call->cb = *cb;
+  if (cb->timeout_ms) call->deadline_ns = eva_now () + (uint64_t) cb->timeout_ms * 1000000u;
+  if (!cb->has_fd) return 0;
+  if (!eva__client_passes_fds (client))
+    return eva__ctx_error (context_of (client), GPG_ERR_NOT_SUPPORTED);
+  call->fd = fcntl (cb->fd, F_DUPFD_CLOEXEC, 3);
+  return call->fd < 0 ? eva__ctx_syserror (context_of (client)) : 0;
+}
+
+gpg_error_t
+eva_call (assuan_context_t ctx, const char *command, const struct eva_callbacks *callbacks,
+          void *arg, struct eva_call **ret_call) {
+  struct eva__client *client = eva__client_of (ctx);
+  gpg_error_t err = check_command (ctx, command);
+  struct eva_call *call;
+  size_t size;
+
+  if (!client) return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
+  if (err) return err;
+  if (ctx->released || client->stage == EVA__CLIENT_OVER || client->own.at.drive.over
+      || client->own.at.drive.closing)
+    return eva__ctx_error (ctx, GPG_ERR_EPIPE);
+  size = strlen (command) + 1;
+  call = calloc (1, sizeof *call + size);
+  if (!call) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+  call->client = client;
+  call->arg = arg;
+  call->id = ++client->last_id;
+  memcpy (call->command, command, size);
+  err = fill (client, call, callbacks);
+  if (err) {
+    free (call);
+    return err;
+  }
+  append (client, call);
+  if (call->deadline_ns < client->deadline_ns) client->deadline_ns = call->deadline_ns;
+  if (client->stage == EVA__CLIENT_DIALLING)
+    eva__dial_set_timer (client);
+  else
+    eva__drive_wake (&client->own.at.drive);
+  if (ret_call) *ret_call = call;
+  return 0;
+}
+
+void
+eva_call_cancel (struct eva_call *call) {
+  if (!call) return;
+  eva__call_end (call, eva__ctx_error (context_of (call->client), GPG_ERR_CANCELED), NULL);
+}
+
+assuan_context_t
+eva_call_get_context (struct eva_call *call) {
+  return context_of (call->client);
+}
+
+/* --- Answers ---------------------------------------------------------------------------------- */
+
+static gpg_error_t
+answer (struct eva_call *call, const void *buf, size_t len) {
+  assuan_context_t ctx = context_of (call->client);
+
+  if (!call->is_inquiring) return eva__ctx_error (ctx, GPG_ERR_ASS_GENERAL);
+  if (!buf) call->is_inquiring = false;
+  return assuan_send_data (ctx, buf, len);
+}
+
+gpg_error_t
+eva_answer_data (struct eva_call *call, const void *buf, size_t len) {
+  return answer (call, buf ? buf : "", len);
+}
+
+gpg_error_t
+eva_answer_end (struct eva_call *call) {
+  return answer (call, NULL, 0);
+}
+
+gpg_error_t
+eva_answer_cancel (struct eva_call *call) {
+  return answer (call, NULL, 1);
+}

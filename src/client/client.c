@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* client.c - a client in a loop: what comes from its server goes to the first of its calls.
+
+   A reply that nobody wants any more is dropped by the eva_conn (eva_conn_drain), so the next one
+   always belongs to the call that is the first then.  */
+
+#include "client/client.h"
+
+#include <stdlib.h>
+
+static void over (struct eva__attached *at);
+
+struct eva__client *
+eva__client_of (assuan_context_t ctx) {
+  if (!ctx || !ctx->drive || ctx->drive->ops != &eva__client_ops) return NULL;
+  return (struct eva__client *) ctx->drive;
+}
+
+bool
+eva__client_is_connected_by_us (assuan_context_t ctx) {
+  struct eva__client *client = eva__client_of (ctx);
+
+  return client && client->home;
+}
+
+struct eva__client *
+eva__client_new (void) {
+  struct eva__client *client = calloc (1, sizeof *client);
+
+  if (!client) return NULL;
+  client->own.at.over = over;
+  client->own.at.drive.ops = &eva__client_ops;
+  client->own.at.drive.limits = &client->own.limits;
+  client->last = &client->calls;
+  client->deadline_ns = client->greeting_deadline_ns = EVA_NO_DEADLINE;
+  client->dial_fd = -1;
+  client->child = ASSUAN_INVALID_PID;
+  return client;
+}
+
+bool
+eva__client_passes_fds (const struct eva__client *client) {
+  assuan_context_t ctx = client->own.at.drive.ctx;
+
+  return ctx->conn ? ctx->channel.passes_fds : (client->config.flags & EVA_CONNECT_FDPASSING) != 0;
+}
+
+/* --- What comes ------------------------------------------------------------------------------- */
+
+static void
+greeted (struct eva__client *client) {
+  assuan_context_t ctx = client->own.at.drive.ctx;
+
+  client->stage = EVA__CLIENT_READY;
+  client->greeting_deadline_ns = EVA_NO_DEADLINE;
+  if (client->config.ready) client->config.ready (ctx, client->config.arg);
+  if (!ctx->released) eva__call_send_all (client);
+}
+
+/* A line before the greeting is over.  A server that refuses says ERR, and is believed.  */
+static void
+on_greeting (struct eva__client *client, const struct eva_event *ev) {
+  struct eva__drive *drive = &client->own.at.drive;
+
+  switch (ev->type) {
+  case EVA_EVENT_OK:
+    greeted (client);
+    break;
+  case EVA_EVENT_ERR:
+    eva__drive_fail (drive,
+                     ev->code ? ev->code : eva__ctx_error (drive->ctx, GPG_ERR_ASS_CONNECT_FAILED));
+    break;
+  case EVA_EVENT_COMMENT:
+  case EVA_EVENT_STATUS:
+  case EVA_EVENT_SKIPPED:
+  case EVA_EVENT_EOF:
+    break;
+  default:
+    eva__drive_fail (drive, eva__ctx_error (drive->ctx, GPG_ERR_ASS_CONNECT_FAILED));
+  }
+}
+
+static gpg_error_t
+on_data (struct eva_call *call, const struct eva_event *ev) {
+  bool is_end = ev->type == EVA_EVENT_END;
+
+  if (!call->cb.data)
+    return eva__ctx_error (call->client->own.at.drive.ctx, GPG_ERR_ASS_NO_DATA_CB);
+  return call->cb.data (call->arg, is_end ? NULL : ev->text, is_end ? 0 : ev->text_len);
+}
+
+static gpg_error_t
+on_status (struct eva_call *call, const struct eva_event *ev) {
+  bool conveys = call->client->own.at.drive.ctx->flags.convey_comments;
+
+  if (!call->cb.status || (ev->type == EVA_EVENT_COMMENT && !conveys)) return 0;
+  return call->cb.status (call->arg, ev->text);
+}
+
+static gpg_error_t
+on_inquiry (struct eva_call *call, const struct eva_event *ev) {
+  if (!call->cb.inquire)
+    return eva__ctx_error (call->client->own.at.drive.ctx, GPG_ERR_ASS_NO_INQUIRE_CB);
+  call->is_inquiring = true;
+  return call->cb.inquire (call->arg, call, ev->text);
+}
+
+/* The last line of a reply.  The call is taken off the list first: its callback may make others.  */
+static void
+on_final (struct eva__client *client, const struct eva_event *ev) {
+  assuan_context_t ctx = client->own.at.drive.ctx;
+  gpg_error_t err = 0;
+
+  if (ev->type == EVA_EVENT_ERR)
+    err = ev->code ? ev->code : eva__ctx_error (ctx, GPG_ERR_ASS_INV_RESPONSE);
+  client->calls->is_sent = false; /* no reply is to come */
+  eva__call_end (client->calls, err, ev->text_len ? ev->text : NULL);
+}
+
+/* A line of the reply to CALL, the first one.  A callback may end CALL itself, or release the
+   context; an error of it ends CALL.  */
+static void
+on_reply (struct eva_call *call, const struct eva_event *ev) {
+  struct eva__client *client = call->client;
+  assuan_context_t ctx = client->own.at.drive.ctx;
+  uint64_t id = call->id;
+  gpg_error_t err = 0;
+
+  switch (ev->type) {
+  case EVA_EVENT_DATA:
+  case EVA_EVENT_END:
+    err = on_data (call, ev);
+    break;
+  case EVA_EVENT_STATUS:
+  case EVA_EVENT_COMMENT:
+    err = on_status (call, ev);
+    break;
+  case EVA_EVENT_INQUIRE:
+    err = on_inquiry (call, ev);
+    break;
+  default:
+    break;
+  }
+  if (err && !ctx->released && client->calls && client->calls->id == id)
+    eva__call_end (client->calls, err, NULL);
+}
+
+static void
+on_event (struct eva__drive *drive, int rc, const struct eva_event *ev) {
+  struct eva__client *client = (struct eva__client *) drive;
+  assuan_context_t ctx = drive->ctx;
+  struct eva_call *call = client->calls;
+
+  if (rc == EVA_E_TRUNCATED) return; /* the end of file comes next */
+  if (rc == EVA_E_STATE)             /* an answer to nothing: who knows what the next one answers */
+    eva__drive_fail (drive, eva__ctx_error (ctx, GPG_ERR_ASS_INV_RESPONSE));
+  else if (rc < 0)
+    eva__drive_fail (drive, eva__ctx_conn_error (ctx, rc));
+  else if (client->stage == EVA__CLIENT_GREETING)
+    on_greeting (client, ev);
+  else if (!call || !call->is_sent || ev->type == EVA_EVENT_SKIPPED)
+    ; /* a status line between replies, or a line of one that was given up */
+  else if (ev->type == EVA_EVENT_OK || ev->type == EVA_EVENT_ERR)
+    on_final (client, ev);
+  else
+    on_reply (call, ev);
+  if (ctx->released || drive->over) return;
+  eva__call_drain (client);
+  eva__call_send_all (client);
+}
+
+/* --- Time ------------------------------------------------------------------------------------- */
+
+static uint64_t
+get_deadline (struct eva__drive *drive) {
+  struct eva__client *client = (struct eva__client *) drive;
+  uint64_t greeting_ns = client->greeting_deadline_ns;
+
+  return client->deadline_ns < greeting_ns ? client->deadline_ns : greeting_ns;
+}
+
+static void
+at_deadline (struct eva__drive *drive, uint64_t now_ns) {
+  struct eva__client *client = (struct eva__client *) drive;
+
+  if (now_ns >= client->greeting_deadline_ns)
+    eva__drive_fail (drive, eva__ctx_error (drive->ctx, GPG_ERR_TIMEOUT));
+  else
+    eva__call_expire (client, now_ns);
+  if (!drive->ctx->released && !drive->over) eva__call_send_all (client);
+}
+
+/* --- The end ---------------------------------------------------------------------------------- */
+
+/* The connection is over.  */
+static void
+over (struct eva__attached *at) {
+  struct eva__client *client = (struct eva__client *) at;
+  assuan_context_t ctx = at->drive.ctx;
+
+  client->stage = EVA__CLIENT_OVER;
+  eva__call_end_all (client, at->drive.over);
+  if (!ctx->released) eva__own_over (at);
+}
+
+static void
+release (struct eva__drive *drive) {
+  struct eva__client *client = (struct eva__client *) drive;
+
+  eva__dial_stop (client);
+  eva__attached_stop (&client->own.at);
+  client->stage = EVA__CLIENT_OVER;
+  eva__call_end_all (client, eva__ctx_error (drive->ctx, GPG_ERR_CANCELED));
+}
+
+/* By now the connection is closed: the child has seen its end.  */
+static void
+free_client (struct eva__drive *drive) {
+  struct eva__client *client = (struct eva__client *) drive;
+
+  eva__call_forget_all (client);
+  if (client->child != ASSUAN_INVALID_PID) eva__orphan_new (client->home, client->child);
+  if (client->home) eva__loop_reserve_timers (client->home, -1);
+  free (client->address);
+  free (client);
+}
+
+static void
+close_client (struct eva__drive *drive) {
+  struct eva__client *client = (struct eva__client *) drive;
+  assuan_context_t ctx = drive->ctx;
+  gpg_error_t reason = eva__ctx_error (ctx, GPG_ERR_CANCELED);
+
+  if (client->stage == EVA__CLIENT_OVER) return;
+  eva__ctx_enter (ctx);
+  if (client->stage == EVA__CLIENT_DIALLING) {
+    eva__dial_fail_soon (client, reason);
+  } else {
+    eva__call_end_all (client, reason);
+    if (!ctx->released && client->stage == EVA__CLIENT_READY) eva_conn_line (ctx->conn, "BYE", 3);
+    if (!ctx->released) eva__drive_close (drive, reason);
+  }
+  eva__ctx_leave (ctx);
+}
+
+const struct eva__drive_ops eva__client_ops = {
+  .wake = eva__attached_wake,
+  .on_event = on_event,
+  .get_deadline = get_deadline,
+  .at_deadline = at_deadline,
+  .close = close_client,
+  .release = release,
+  .free = free_client,
+};

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* client.h - a client in a loop: its connection and its calls; for the files of this room alone.  */
+
+#ifndef EVA__CLIENT_CLIENT_H
+#define EVA__CLIENT_CLIENT_H
+
+#include "client/own.h"
+
+/* A call.  Those that were sent stand before those that were not.  */
+struct eva_call {
+  struct eva_call *next;
+  struct eva__client *client;
+  uint64_t id; /* of no other call of the client */
+  struct eva_callbacks cb;
+  void *arg;
+  uint64_t deadline_ns; /* or EVA_NO_DEADLINE */
+  int fd;               /* to pass along, ours; or -1 */
+  bool is_sent;
+  bool is_ended;     /* done was called; its reply is still to come, and dropped */
+  bool is_inquiring; /* the server waits for the answer */
+  char command[];
+};
+
+/* How far the connection is.  */
+enum eva__client_stage {
+  EVA__CLIENT_DIALLING,
+  EVA__CLIENT_GREETING,
+  EVA__CLIENT_READY,
+  EVA__CLIENT_OVER
+};
+
+struct eva__client {
+  struct eva__own own; /* the first member */
+  enum eva__client_stage stage;
+  struct eva_call *calls;  /* the oldest first */
+  struct eva_call **last;  /* where the next one is linked */
+  struct eva_call *unsent; /* the first that was not sent, or NULL */
+  struct eva__parcel *parcels;
+  uint64_t last_id;
+  uint64_t deadline_ns; /* no call has an earlier one */
+  uint64_t greeting_deadline_ns;
+
+  /* Of eva_connect.  */
+  eva_loop *home; /* the loop; NULL: the context was the program's before */
+  struct eva_connect_config config;
+  char *address;
+  uint64_t dial_deadline_ns;
+  uint64_t dial_again_ns; /* or EVA_NO_DEADLINE */
+  struct eva__timer dial_timer;
+  eva_source *dial_source;
+  int dial_fd; /* -1: none */
+  pid_t child; /* ASSUAN_INVALID_PID: none */
+};
+
+extern const struct eva__drive_ops eva__client_ops;
+
+/* Returns the client that CTX is, or NULL.  */
+struct eva__client *eva__client_of (assuan_context_t ctx);
+
+/* Returns true if CTX was made by eva_connect.  */
+bool eva__client_is_connected_by_us (assuan_context_t ctx);
+
+/* Makes a client without context and connection, or returns NULL.  It goes away with its context
+   (eva__client_ops.free).  */
+struct eva__client *eva__client_new (void);
+
+/* Returns true if descriptors can be passed over its connection, as far as that is known.  */
+bool eva__client_passes_fds (const struct eva__client *client);
+
+/* --- Calls (call.c) --------------------------------------------------------------------------- */
+
+/* Sends what may be sent now.  */
+void eva__call_send_all (struct eva__client *client);
+
+/* Ends CALL with ERR and TEXT, once, and if a reply to it is still to come, sees that it is dropped.
+   CALL may be gone behind it.  */
+void eva__call_end (struct eva_call *call, gpg_error_t err, const char *text);
+
+/* Ends all calls with ERR.  */
+void eva__call_end_all (struct eva__client *client, gpg_error_t err);
+
+/* Ends those whose time is over.  */
+void eva__call_expire (struct eva__client *client, uint64_t now_ns);
+
+/* The first call's reply, if nobody wants it any more, is dropped as it comes.  */
+void eva__call_drain (struct eva__client *client);
+
+/* When the connection is closed: forgets calls whose reply will never come, and closes descriptors
+   that were to be passed.  */
+void eva__call_forget_all (struct eva__client *client);
+
+/* --- Connecting (connect.c) ------------------------------------------------------------------- */
+
+/* Gives up dialling.  */
+void eva__dial_stop (struct eva__client *client);
+
+/* Sets the timer to what is due next while dialling.  */
+void eva__dial_set_timer (struct eva__client *client);
+
+/* While dialling: the connection is over because of ERR; told out of the loop.  */
+void eva__dial_fail_soon (struct eva__client *client, gpg_error_t err);
+
+/* --- Children (orphan.c) ---------------------------------------------------------------------- */
+
+/* Lets LOOP reap the child PID when it ends.  */
+void eva__orphan_new (eva_loop *loop, pid_t pid);
+
+#endif /* EVA__CLIENT_CLIENT_H */

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* connect.c - clients that come to their connection without waiting for it.  */
+
+#include "client/client.h"
+#include "io/dial.h"
+#include "io/program.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A Unix socket whose queue is full is tried again after this time: nobody tells when it is not.  */
+#define RETRY_NS 10000000u
+
+#define NS_PER_MS 1000000u
+
+static gpg_error_t dial (struct eva__client *client);
+
+/* What programs look for when they start the server that is not there.  */
+static gpg_error_t
+dial_error (assuan_context_t ctx) {
+  switch (errno) {
+  case ENOENT:
+  case ECONNREFUSED:
+  case ENOTSOCK:
+  case EPROTOTYPE:
+  case EHOSTUNREACH:
+  case ENETUNREACH:
+    return eva__ctx_error (ctx, GPG_ERR_ASS_CONNECT_FAILED);
+  case EINVAL:
+    return eva__ctx_error (ctx, GPG_ERR_INV_ARG);
+  default:
+    return eva__ctx_syserror (ctx);
+  }
+}
+
+/* --- Giving up -------------------------------------------------------------------------------- */
+
+void
+eva__dial_stop (struct eva__client *client) {
+  eva_source_free (client->dial_source);
+  client->dial_source = NULL;
+  if (client->home) eva__loop_cancel_timer (client->home, &client->dial_timer);
+  if (client->dial_fd >= 0) close (client->dial_fd);
+  client->dial_fd = -1;
+}
+
+/* The connection could not be made.  */
+static void
+fail (struct eva__client *client, gpg_error_t err) {
+  assuan_context_t ctx = client->own.at.drive.ctx;
+
+  eva__dial_stop (client);
+  client->own.at.drive.over = err;
+  if (client->own.at.is_told) return;
+  client->own.at.is_told = true;
+  eva__ctx_enter (ctx);
+  client->own.at.over (&client->own.at);
+  eva__ctx_leave (ctx);
+}
+
+void
+eva__dial_fail_soon (struct eva__client *client, gpg_error_t err) {
+  eva__dial_stop (client);
+  client->own.at.drive.over = err;
+  eva__loop_set_timer (client->home, &client->dial_timer, 0);
+}
+
+/* --- The connection --------------------------------------------------------------------------- */
+
+/* The descriptors are the context's on success.  */
+static gpg_error_t
+connected (struct eva__client *client, int in_fd, int out_fd) {
+  assuan_context_t ctx = client->own.at.drive.ctx;
+  bool passes_fds = eva__client_passes_fds (client);
+  gpg_error_t err;
+
+  if (in_fd == out_fd)
+    err = eva__ctx_connect_socket (ctx, EVA__CTX_CLIENT, in_fd, passes_fds);
+  else
+    err = eva__ctx_connect (ctx, EVA__CTX_CLIENT, in_fd, out_fd, false);
+  if (err) return err;
+  eva__drive_init (&client->own.at.drive, ctx);
+  err = eva__attached_start (&client->own.at, client->home);
+  if (err) {
+    ctx->channel.in_fd = ctx->channel.out_fd = ASSUAN_INVALID_FD;
+    eva__ctx_disconnect (ctx);
+    return err;
+  }
+  client->stage = EVA__CLIENT_GREETING;
+  client->greeting_deadline_ns =
+      eva_now () + (uint64_t) client->config.greeting_timeout_ms * NS_PER_MS;
+  return 0;
+}
+
+/* --- Waiting for it --------------------------------------------------------------------------- */
+
+/* The socket is connected, or cannot be.  */
+static void
+decided (void *arg, unsigned int revents) {
+  struct eva__client *client = arg;
+  int rc = eva__io_dial_finish (client->dial_fd);
+  int fd = client->dial_fd;
+  gpg_error_t err;
+
+  (void) revents;
+  if (rc == EVA__IO_DIAL_PENDING) return;
+  if (rc < 0) {
+    fail (client, dial_error (client->own.at.drive.ctx));
+    return;
+  }
+  client->dial_fd = -1;
+  eva__dial_stop (client);
+  err = connected (client, fd, fd);
+  if (!err) return;
+  close (fd);
+  fail (client, err);
+}
+
+void
+eva__dial_set_timer (struct eva__client *client) {
+  uint64_t due_ns = client->dial_deadline_ns;
+
+  if (client->own.at.drive.over) return; /* set already, by eva__dial_fail_soon */
+  if (client->deadline_ns < due_ns) due_ns = client->deadline_ns;
+  if (client->dial_again_ns < due_ns) due_ns = client->dial_again_ns;
+  eva__loop_set_timer (client->home, &client->dial_timer, due_ns);
+}
+
+static void
+on_dial_timer (struct eva__timer *timer) {
+  struct eva__client *client =
+      (struct eva__client *) ((char *) timer - offsetof (struct eva__client, dial_timer));
+  assuan_context_t ctx = client->own.at.drive.ctx;
+  uint64_t now_ns = eva_loop_now (client->home);
+  gpg_error_t err = client->own.at.drive.over;
+
+  if (!err && now_ns >= client->dial_deadline_ns) err = eva__ctx_error (ctx, GPG_ERR_TIMEOUT);
+  if (!err && now_ns >= client->dial_again_ns) err = dial (client);
+  if (err) {
+    fail (client, err);
+    return;
+  }
+  eva__ctx_enter (ctx);
+  eva__call_expire (client, now_ns);
+  if (!ctx->released && client->stage == EVA__CLIENT_DIALLING) eva__dial_set_timer (client);
+  eva__ctx_leave (ctx);
+}
+
+/* --- Dialling --------------------------------------------------------------------------------- */
+
+static gpg_error_t
+start_program (struct eva__client *client, const char *command) {
+  assuan_context_t ctx = client->own.at.drive.ctx;
+  bool is_socket = client->config.flags & EVA_CONNECT_FDPASSING;
+  int in_fd, out_fd;
+  gpg_error_t err;
+  pid_t pid;
+
+  if (eva__io_program_start (command, is_socket, &in_fd, &out_fd, &pid))
+    return eva__ctx_syserror (ctx);
+  client->child = ctx->pid = pid;
+  err = connected (client, in_fd, out_fd);
+  if (!err) return 0;
+  close (in_fd);
+  if (out_fd != in_fd) close (out_fd);
+  return err;
+}
+
+/* Waits in the loop until FD is connected.  */
+static gpg_error_t
+await (struct eva__client *client, int fd) {
+  client->dial_fd = fd;
+  client->dial_source = eva_loop_add_fd (client->home, fd, EVA_WRITABLE, decided, client);
+  return client->dial_source ? 0 : eva__ctx_syserror (client->own.at.drive.ctx);
+}
+
+/* Begins to connect, or begins anew.  */
+static gpg_error_t
+dial (struct eva__client *client) {
+  assuan_context_t ctx = client->own.at.drive.ctx;
+  struct eva__io_endpoint endpoint;
+  gpg_error_t err;
+  int fd, rc;
+
+  client->dial_again_ns = EVA_NO_DEADLINE;
+  if (eva__io_endpoint_parse (client->address, &endpoint)) return dial_error (ctx);
+  if (endpoint.kind == EVA__IO_ENDPOINT_EXEC) return start_program (client, endpoint.name);
+  rc = eva__io_dial (&endpoint, &fd);
+  switch (rc) {
+  case EVA__IO_DIAL_CONNECTED:
+    err = connected (client, fd, fd);
+    if (err && endpoint.kind != EVA__IO_ENDPOINT_FD) close (fd);
+    return err;
+  case EVA__IO_DIAL_PENDING:
+    return await (client, fd);
+  case EVA__IO_DIAL_BUSY:
+    client->dial_again_ns = eva_now () + RETRY_NS;
+    return 0;
+  default:
+    return dial_error (ctx);
+  }
+}
+
+/* --- The interface ---------------------------------------------------------------------------- */
+
+/* Fills what zeros of the configuration stand for.  */
+static void
+configure (struct eva__client *client, const struct eva_connect_config *config) {
+  struct eva_connect_config *c = &client->config;
+
+  if (config) *c = *config;
+  if (!c->connect_timeout_ms) c->connect_timeout_ms = EVA_DEFAULT_CONNECT_TIMEOUT_MS;
+  if (!c->greeting_timeout_ms) c->greeting_timeout_ms = EVA_DEFAULT_GREETING_TIMEOUT_MS;
+  client->own.limits = c->limits;
+  eva__drive_complete_limits (&client->own.limits);
+  client->own.over = c->closed;
+  client->own.over_arg = c->arg;
+  client->dial_deadline_ns = eva_now () + (uint64_t) c->connect_timeout_ms * NS_PER_MS;
+}
+
+/* Makes the client and its context, which is what goes away from here on.  */
+static struct eva__client *
+make (eva_loop *loop, const char *address, const struct eva_connect_config *config,
+      gpg_error_t *ret_err) {
+  struct eva__client *client = eva__client_new ();
+  assuan_context_t ctx = NULL;
+
+  *ret_err = client ? assuan_new (&ctx) : eva__ctx_error (NULL, GPG_ERR_ENOMEM);
+  if (*ret_err) {
+    free (client);
+    return NULL;
+  }
+  eva__io_sys_init (ctx->sys, ctx, eva__io_sys_default ());
+  ctx->kind = EVA__CTX_CLIENT;
+  ctx->drive = &client->own.at.drive;
+  ctx->drive->ctx = ctx;
+  configure (client, config);
+  client->dial_timer.cb = on_dial_timer;
+  client->address = strdup (address);
+  if (client->address && !eva__loop_reserve_timers (loop, 1)) client->home = loop;
+  if (client->home) return client;
+  *ret_err = eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+  assuan_release (ctx);
+  return NULL;
+}
+
+gpg_error_t
+eva_connect (eva_loop *loop, const char *address, const struct eva_connect_config *config,
+             assuan_context_t *ret_ctx) {
+  struct eva__client *client;
+  assuan_context_t ctx;
+  gpg_error_t err;
+
+  if (!loop || !address || !ret_ctx) return eva__ctx_error (NULL, GPG_ERR_ASS_INV_VALUE);
+  client = make (loop, address, config, &err);
+  if (!client) return err;
+  ctx = client->own.at.drive.ctx;
+  err = dial (client);
+  if (err) {
+    assuan_release (ctx); /* nobody knows of it: nothing is told */
+    return err;
+  }
+  if (client->stage == EVA__CLIENT_DIALLING) eva__dial_set_timer (client);
+  *ret_ctx = ctx;
+  return 0;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* orphan.c - children whose client is gone.  They end when they see the end of their connection, and
+   the loop reaps them then: nobody waits for a server that takes its time.  */
+
+#include "client/client.h"
+#include "io/child.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* How often is looked where a child cannot be watched.  */
+#define LOOK_INTERVAL_MS 100
+
+struct orphan {
+  struct orphan *next, **link;
+  pid_t pid;
+  int fd; /* that tells of its end; -1: none */
+  eva_source *source;
+};
+
+static void
+forget (struct orphan *orphan) {
+  *orphan->link = orphan->next;
+  if (orphan->next) orphan->next->link = orphan->link;
+  eva_source_free (orphan->source);
+  if (orphan->fd >= 0) close (orphan->fd);
+  free (orphan);
+}
+
+static void
+ended (void *arg, unsigned int revents) {
+  struct orphan *orphan = arg;
+
+  (void) revents;
+  if (eva__io_child_reap (orphan->pid)) forget (orphan);
+}
+
+static void
+look (void *arg) {
+  struct orphan *orphan = arg;
+
+  if (eva__io_child_reap (orphan->pid))
+    forget (orphan);
+  else
+    eva_source_set_delay (orphan->source, LOOK_INTERVAL_MS);
+}
+
+/* The loop goes away: who has not ended by now is left to the process.  */
+static void
+forget_all (void *data) {
+  struct orphan **list = data;
+
+  while (*list) {
+    struct orphan *orphan = *list;
+    eva__io_child_reap (orphan->pid);
+    forget (orphan);
+  }
+  free (list);
+}
+
+/* Returns where the orphans of LOOP are linked.  */
+static struct orphan **
+list_of (eva_loop *loop) {
+  struct eva__loop_attachment *attachment = eva__loop_get_attachment (loop);
+
+  if (!attachment->data) {
+    attachment->data = calloc (1, sizeof (struct orphan *));
+    attachment->free = forget_all;
+  }
+  return attachment->data;
+}
+
+void
+eva__orphan_new (eva_loop *loop, pid_t pid) {
+  struct orphan **list = eva__io_child_reap (pid) ? NULL : list_of (loop);
+  struct orphan *orphan = list ? calloc (1, sizeof *orphan) : NULL;
+
+  if (!orphan) return;
+  *orphan = (struct orphan){ .next = *list, .link = list, .pid = pid };
+  orphan->fd = eva__io_child_watch (pid);
+  if (orphan->fd >= 0)
+    orphan->source = eva_loop_add_fd (loop, orphan->fd, EVA_READABLE, ended, orphan);
+  else
+    orphan->source = eva_loop_add_timer (loop, LOOK_INTERVAL_MS, look, orphan);
+  *list = orphan;
+  if (orphan->next) orphan->next->link = &orphan->next;
+  if (!orphan->source) forget (orphan);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* own.c - contexts of the program that do not wait: driven by hand, or attached to a loop.  */
+
+#include "client/own.h"
+#include "client/client.h"
+
+#include <stdlib.h>
+
+/* --- Servers of assuan.h ---------------------------------------------------------------------- */
+
+static void
+release (struct eva__drive *drive) {
+  eva__attached_stop (eva__attached_of (drive));
+  eva__drive_cancel (drive,
+                     drive->over ? drive->over : eva__ctx_error (drive->ctx, GPG_ERR_CANCELED));
+}
+
+static void
+free_own (struct eva__drive *drive) {
+  free (drive);
+}
+
+static void
+close_own (struct eva__drive *drive) {
+  gpg_error_t reason = eva__ctx_error (drive->ctx, GPG_ERR_CANCELED);
+  assuan_context_t ctx = drive->ctx;
+
+  eva__ctx_enter (ctx);
+  eva__drive_cancel (drive, reason);
+  if (!ctx->released) eva__drive_close (drive, reason);
+  eva__ctx_leave (ctx);
+}
+
+static const struct eva__drive_ops server_ops = {
+  .wake = eva__attached_wake,
+  .close = close_own,
+  .release = release,
+  .free = free_own,
+};
+
+/* --- What all have in common ------------------------------------------------------------------ */
+
+void
+eva__own_over (struct eva__attached *at) {
+  struct eva__own *own = (struct eva__own *) at;
+
+  if (own->over) own->over (at->drive.ctx, own->over_arg, at->drive.over);
+}
+
+struct eva__own *
+eva__own_of (assuan_context_t ctx) {
+  if (!ctx || !ctx->drive) return NULL;
+  if (ctx->drive->ops != &server_ops && !eva__client_of (ctx)) return NULL;
+  return (struct eva__own *) ctx->drive;
+}
+
+static struct eva__own *
+new_server (void) {
+  struct eva__own *own = calloc (1, sizeof *own);
+
+  if (!own) return NULL;
+  own->at.over = eva__own_over;
+  own->at.drive.ops = &server_ops;
+  own->at.drive.limits = &own->limits;
+  return own;
+}
+
+/* A client whose server has greeted.  */
+static struct eva__own *
+new_client (void) {
+  struct eva__client *client = eva__client_new ();
+
+  if (!client) return NULL;
+  client->stage = EVA__CLIENT_READY;
+  return &client->own;
+}
+
+/* Makes CTX non-blocking.  */
+static gpg_error_t
+make (assuan_context_t ctx) {
+  bool is_client = ctx->kind == EVA__CTX_CLIENT;
+  struct eva__own *own;
+
+  if (!ctx->conn || ctx->channel.in_fd == ASSUAN_INVALID_FD)
+    return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  if (!eva__io_sys_is_own (ctx->sys) || ctx->depth)
+    return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
+  own = is_client ? new_client () : new_server ();
+  if (!own) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+  eva__drive_complete_limits (&own->limits);
+  eva__drive_init (&own->at.drive, ctx);
+  return is_client ? 0 : eva__ctx_open (ctx);
+}
+
+/* --- By hand ---------------------------------------------------------------------------------- */
+
+gpg_error_t
+eva_set_nonblocking (assuan_context_t ctx) {
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  return ctx->drive ? 0 : make (ctx);
+}
+
+int
+eva_get_fd (assuan_context_t ctx, unsigned int event) {
+  if (!ctx) return ASSUAN_INVALID_FD;
+  return event & EVA_WRITABLE ? ctx->channel.out_fd : ctx->channel.in_fd;
+}
+
+unsigned int
+eva_get_events (assuan_context_t ctx) {
+  return ctx && ctx->drive ? eva__drive_get_events (ctx->drive) : 0;
+}
+
+uint64_t
+eva_get_deadline (assuan_context_t ctx) {
+  return ctx && ctx->drive ? eva__drive_get_deadline (ctx->drive) : EVA_NO_DEADLINE;
+}
+
+/* Unlike a loop's turn, this one has nobody else to tell that the connection is over.  */
+gpg_error_t
+eva_process (assuan_context_t ctx, unsigned int revents, uint64_t now_ns) {
+  struct eva__own *own = eva__own_of (ctx);
+  gpg_error_t err;
+
+  if (!own || own->at.loop) return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
+  if (ctx->depth) return eva__ctx_error (ctx, GPG_ERR_ASS_NESTED_COMMANDS);
+  eva__ctx_enter (ctx);
+  err = eva__drive_turn (&own->at.drive, revents, now_ns);
+  if (err && !ctx->released && !own->at.is_told) {
+    own->at.is_told = true;
+    own->at.over (&own->at);
+  }
+  eva__ctx_leave (ctx);
+  return err;
+}
+
+/* --- In a loop -------------------------------------------------------------------------------- */
+
+gpg_error_t
+eva_attach (assuan_context_t ctx, eva_loop *loop,
+            void (*over) (assuan_context_t ctx, void *arg, gpg_error_t err), void *arg) {
+  struct eva__own *own;
+  gpg_error_t err;
+
+  if (!ctx || !loop) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  err = eva_set_nonblocking (ctx);
+  if (err) return err;
+  own = eva__own_of (ctx);
+  if (!own || own->at.loop || own->at.is_told) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  err = eva__attached_start (&own->at, loop);
+  if (err) return err;
+  own->over = over;
+  own->over_arg = arg;
+  return 0;
+}
+
+void
+eva_detach (assuan_context_t ctx) {
+  struct eva__own *own = eva__own_of (ctx);
+
+  if (own && !eva__client_is_connected_by_us (ctx)) eva__attached_stop (&own->at);
+}
+
+gpg_error_t
+eva_set_limits (assuan_context_t ctx, const struct eva_limits *limits) {
+  struct eva__own *own = eva__own_of (ctx);
+
+  if (!ctx || !limits) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  if (!own) return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
+  own->limits = *limits;
+  eva__drive_complete_limits (&own->limits);
+  if (ctx->conn)
+    eva_conn_set_limits (ctx->conn, own->limits.max_queued_len, own->limits.max_pending_fds);
+  eva__drive_wake (&own->at.drive);
+  return 0;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* own.h - a context that the program owns and that does not wait: driven by hand, attached to a loop
+   with eva_attach, or made by eva_connect.  */
+
+#ifndef EVA__CLIENT_OWN_H
+#define EVA__CLIENT_OWN_H
+
+#include "attach/attached.h"
+
+struct eva__own {
+  struct eva__attached at; /* the first member */
+  struct eva_limits limits;
+  void (*over) (assuan_context_t ctx, void *arg, gpg_error_t err); /* or NULL */
+  void *over_arg;
+};
+
+/* Tells the program that the connection is over; eva__attached.over of those without calls.  */
+void eva__own_over (struct eva__attached *at);
+
+/* Returns what CTX is, or NULL if it is none of these.  */
+struct eva__own *eva__own_of (assuan_context_t ctx);
+
+#endif /* EVA__CLIENT_OWN_H */
