@@ -19,7 +19,7 @@ extern "C" {
 struct eva_sd_event {
   sd_event *event;
   sd_event_source *timer;
-  sd_event_source *defer; /* the next turn: cheaper than a timer, which is the kernel's */
+  sd_event_source *defer; /* the next turn, if it is wanted: cheaper than a timer */
   eva_loop *loop;
 };
 
@@ -67,9 +67,7 @@ eva_sd_event_init (void *data, void *foreign, eva_loop *loop) {
   self->loop = loop;
   rc = sd_event_add_time (self->event, &self->timer, CLOCK_MONOTONIC, 0, 1, eva_sd_event_timer_cb,
                           self);
-  if (rc >= 0) rc = sd_event_add_defer (self->event, &self->defer, eva_sd_event_defer_cb, self);
   if (rc >= 0) rc = sd_event_source_set_enabled (self->timer, SD_EVENT_OFF);
-  if (rc >= 0) rc = sd_event_source_set_enabled (self->defer, SD_EVENT_OFF);
   if (rc >= 0) return 0;
   eva_sd_event_deinit (self);
   return -rc;
@@ -119,22 +117,25 @@ eva_sd_event_remove (void *self, void *watch, int fd) {
 }
 
 static inline void
-eva_sd_event_cancel_timer (void *self) {
-  sd_event_source_set_enabled (((struct eva_sd_event *) self)->timer, SD_EVENT_OFF);
-  sd_event_source_set_enabled (((struct eva_sd_event *) self)->defer, SD_EVENT_OFF);
+eva_sd_event_cancel_timer (void *data) {
+  struct eva_sd_event *self = (struct eva_sd_event *) data;
+
+  sd_event_source_set_enabled (self->timer, SD_EVENT_OFF);
+  eva_sd_event_drop (self->defer);
+  self->defer = NULL;
 }
 
+/* Who waits longest is called first, and a deferred source waits since it was made: one that is
+   kept would always be the first.  */
 static inline void
 eva_sd_event_set_timer (void *data, uint64_t delay_ns) {
   struct eva_sd_event *self = (struct eva_sd_event *) data;
 
   eva_sd_event_cancel_timer (self);
-  if (!delay_ns) {
-    sd_event_source_set_enabled (self->defer, SD_EVENT_ONESHOT);
-  } else {
-    sd_event_source_set_time (self->timer, (eva_now () + delay_ns) / 1000 + 1);
-    sd_event_source_set_enabled (self->timer, SD_EVENT_ONESHOT);
-  }
+  if (!delay_ns && sd_event_add_defer (self->event, &self->defer, eva_sd_event_defer_cb, self) >= 0)
+    return;
+  sd_event_source_set_time (self->timer, (eva_now () + delay_ns) / 1000 + 1);
+  sd_event_source_set_enabled (self->timer, SD_EVENT_ONESHOT);
 }
 
 /* Makes an eva_loop that lives in EVENT.  Returns as eva_loop_new_foreign.  */

@@ -73,20 +73,6 @@ fill (struct poll_loop *self, size_t index) {
   if (index < self->n) put (self, index, self->sources[self->n], self->fds[self->n]);
 }
 
-static bool
-remove_source (eva_loop *loop, eva_source *source) {
-  struct poll_loop *self = (struct poll_loop *) loop;
-  size_t index = *index_of (source);
-
-  if (!loop->depth) {
-    fill (self, index);
-  } else {
-    self->fds[index].fd = -1;
-    self->n_holes++;
-  }
-  return eva__source_doom (loop, source);
-}
-
 /* From the end, so that what is moved is no hole.  */
 static void
 fill_holes (struct poll_loop *self) {
@@ -95,6 +81,17 @@ fill_holes (struct poll_loop *self) {
     fill (self, i - 1);
     self->n_holes--;
   }
+}
+
+static bool
+remove_source (eva_loop *loop, eva_source *source) {
+  struct poll_loop *self = (struct poll_loop *) loop;
+  size_t index = *index_of (source);
+
+  self->fds[index].fd = -1;
+  self->n_holes++;
+  if (!loop->depth) fill_holes (self);
+  return eva__source_doom (loop, source);
 }
 
 /* A descriptor that was closed while it was watched is passed on as an error: its owner has to
