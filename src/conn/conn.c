@@ -5,53 +5,96 @@
 
 #include "wire/wipe.h"
 
+/* An eva_conn with a configuration of its own.  */
+struct owned {
+  eva_conn conn;
+  struct eva_conn_config config;
+};
+
 void *
-eva__conn_alloc (const struct eva_conn_config *config, size_t len) {
-  return config->alloc (config->arg, len);
+eva__conn_alloc (const struct eva__conn_owner *owner, size_t len) {
+  return owner->config->alloc (owner->arg, len);
 }
 
 void
-eva__conn_release (const struct eva_conn_config *config, void *ptr, size_t len) {
+eva__conn_release (const struct eva__conn_owner *owner, void *ptr, size_t len) {
   if (!ptr) return;
   eva__wire_wipe (ptr, len);
-  config->release (config->arg, ptr, len);
+  owner->config->release (owner->arg, ptr, len);
+}
+
+void
+eva__conn_complete_config (struct eva_conn_config *config) {
+  if (!config->max_output_len) config->max_output_len = EVA_DEFAULT_MAX_OUTPUT;
+  if (!config->max_fds) config->max_fds = EVA_DEFAULT_MAX_FDS;
 }
 
 /* There is no default allocator: the core knows no libc, and an owner that keeps a pool must not be
    surprised by memory from elsewhere.  */
+static bool
+is_good (const struct eva_conn_config *config) {
+  if (config->role != EVA_ROLE_SERVER && config->role != EVA_ROLE_CLIENT) return false;
+  return config->alloc && config->release;
+}
+
 int
 eva_conn_new (const struct eva_conn_config *config, eva_conn **ret_conn) {
-  struct eva_conn_config full = *config;
-  eva_conn *c;
+  struct owned *owned;
 
-  if (full.role != EVA_ROLE_SERVER && full.role != EVA_ROLE_CLIENT) return EVA_E_STATE;
-  if (!full.alloc || !full.release) return EVA_E_STATE;
-  c = eva__conn_alloc (&full, sizeof *c);
+  if (!is_good (config)) return EVA_E_STATE;
+  owned = config->alloc (config->arg, sizeof *owned);
+  if (!owned) return EVA_E_NOMEM;
+  owned->config = *config;
+  eva__conn_complete_config (&owned->config);
+  owned->conn = (eva_conn){ .owner = { .config = &owned->config, .arg = config->arg },
+                            .state = EVA_STATE_GREETING };
+  *ret_conn = &owned->conn;
+  return 0;
+}
+
+int
+eva__conn_new_shared (const struct eva_conn_config *config, void *arg, eva_conn **ret_conn) {
+  struct eva__conn_owner owner = { .config = config, .arg = arg };
+  eva_conn *c = eva__conn_alloc (&owner, sizeof *c);
+
   if (!c) return EVA_E_NOMEM;
-  *c = (eva_conn){ .config = full, .state = EVA_STATE_GREETING };
-  eva_conn_set_limits (c, full.max_output_len, full.max_fds);
+  *c = (eva_conn){ .owner = owner, .state = EVA_STATE_GREETING };
   *ret_conn = c;
   return 0;
 }
 
-void
-eva_conn_set_limits (eva_conn *c, size_t max_output_len, size_t max_fds) {
-  c->config.max_output_len = max_output_len ? max_output_len : EVA_DEFAULT_MAX_OUTPUT;
-  c->config.max_fds = max_fds ? max_fds : EVA_DEFAULT_MAX_FDS;
+/* Returns true if nobody else has the configuration of C.  */
+static bool
+is_owned (const eva_conn *c) {
+  return c->owner.config == &((const struct owned *) c)->config;
 }
 
-/* CONFIG is copied first: the allocator is needed until the very last.  */
+void
+eva_conn_set_limits (eva_conn *c, size_t max_output_len, size_t max_fds) {
+  struct eva_conn_config *config = &((struct owned *) c)->config;
+
+  if (!is_owned (c)) return;
+  config->max_output_len = max_output_len;
+  config->max_fds = max_fds;
+  eva__conn_complete_config (config);
+}
+
+/* The configuration is copied first: the allocator is needed until the very last.  */
 void
 eva_conn_free (eva_conn *c) {
+  struct eva__conn_owner owner;
   struct eva_conn_config config;
+  size_t size;
 
   if (!c) return;
-  config = c->config;
+  size = is_owned (c) ? sizeof (struct owned) : sizeof *c;
+  config = *c->owner.config;
+  owner = (struct eva__conn_owner){ .config = &config, .arg = c->owner.arg };
   eva__conn_drop_input (c);
-  eva__conn_fds_clear (&c->in_fds, &config);
-  eva__conn_fds_clear (&c->out_fds, &config);
-  eva__conn_queue_clear (&c->out, &config);
-  eva__conn_release (&config, c, sizeof *c);
+  eva__conn_fds_clear (&c->in_fds, &owner);
+  eva__conn_fds_clear (&c->out_fds, &owner);
+  eva__conn_queue_clear (&c->out, &owner);
+  eva__conn_release (&owner, c, size);
 }
 
 enum eva_conn_state

@@ -7,23 +7,24 @@
 #include "eva-conn.h"
 
 #include "conn/fds.h"
+#include "conn/owner.h"
 #include "conn/queue.h"
 #include "wire/lines.h"
 
 #include <stdbool.h>
 
 struct eva_conn {
-  struct eva_conn_config config; /* defaults filled in */
-  enum eva_conn_state state;
+  struct eva__conn_owner owner;
+  enum eva_conn_state state : 8;
 
   /* Input.  The line of the last event stays in the buffer, lent to the caller, until the next
      call.  */
+  bool lent : 1;
+  bool eof : 1;      /* the end of file was fed */
+  bool eof_told : 1; /* and handed out as an event */
+  char nothing[1];   /* the text of that event */
   struct eva__wire_lines in;
-  bool lent;
-  bool eof;        /* the end of file was fed */
-  bool eof_told;   /* and handed out as an event */
-  char nothing[1]; /* the text of that event */
-  uint64_t n_fed;  /* octets fed since the beginning: the positions of in_fds count in them */
+  uint64_t n_fed; /* octets fed since the beginning: the positions of in_fds count in them */
   struct eva__conn_fds in_fds;
   size_t inquiry_max; /* octets; 0: no limit */
   size_t inquiry_len; /* octets that came so far */
@@ -58,10 +59,6 @@ bool eva__conn_may_move (enum eva_conn_state from, enum eva_conn_state to);
 
 /* Returns 0 if VERB may be said now, else EVA_E_STATE or EVA_E_CLOSED.  */
 int eva__conn_may_say (const eva_conn *c, enum eva__conn_verb verb);
-
-/* Memory of the owner's; eva__conn_release wipes LEN octets first.  */
-void *eva__conn_alloc (const struct eva_conn_config *config, size_t len);
-void eva__conn_release (const struct eva_conn_config *config, void *ptr, size_t len);
 
 /* Wipes what came in and was not used, and gives the buffer back.  */
 void eva__conn_drop_input (eva_conn *c);

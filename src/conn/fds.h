@@ -6,7 +6,7 @@
 #ifndef EVA__CONN_FDS_H
 #define EVA__CONN_FDS_H
 
-#include "eva-conn.h"
+#include "conn/owner.h"
 
 struct eva__conn_fd {
   uint64_t at; /* the octet's position in its stream */
@@ -16,21 +16,21 @@ struct eva__conn_fd {
 /* In order of position.  Zero-initialized it is empty and owns nothing.  */
 struct eva__conn_fds {
   struct eva__conn_fd *items;
-  size_t n;
-  size_t size;
+  uint32_t n;
+  uint32_t size;
 };
 
 /* Adds FD at position AT, which is not before the last one's.  Returns 0, EVA_E_LIMIT above
-   CONFIG's max_fds, or EVA_E_NOMEM.  */
-int eva__conn_fds_push (struct eva__conn_fds *q, const struct eva_conn_config *config, uint64_t at,
+   OWNER's max_fds, or EVA_E_NOMEM.  */
+int eva__conn_fds_push (struct eva__conn_fds *q, const struct eva__conn_owner *owner, uint64_t at,
                         int fd);
 
 /* Takes the oldest descriptor if its position is below BEFORE.  Returns 1 and RET_FD, or 0.
    An empty queue owns no memory.  */
-int eva__conn_fds_take (struct eva__conn_fds *q, const struct eva_conn_config *config,
+int eva__conn_fds_take (struct eva__conn_fds *q, const struct eva__conn_owner *owner,
                         uint64_t before, int *ret_fd);
 
 /* Forgets all descriptors.  */
-void eva__conn_fds_clear (struct eva__conn_fds *q, const struct eva_conn_config *config);
+void eva__conn_fds_clear (struct eva__conn_fds *q, const struct eva__conn_owner *owner);
 
 #endif /* EVA__CONN_FDS_H */

@@ -22,7 +22,7 @@ eva__conn_drop_input (eva_conn *c) {
   eva__wire_lines_clear (&c->in);
   c->in = (struct eva__wire_lines){ 0 };
   /* Every octet was wiped when it was used: no need to go over the whole buffer.  */
-  c->config.release (c->config.arg, base, size);
+  c->owner.config->release (c->owner.arg, base, size);
 }
 
 /* Ends the loan of the last event's line.  */
@@ -48,12 +48,12 @@ rest (eva_conn *c) {
 static bool
 take_buffer (eva_conn *c) {
   size_t size = EVA_INPUT_SIZE;
-  char *base = eva__conn_alloc (&c->config, size);
+  char *base = eva__conn_alloc (&c->owner, size);
 
-  if (!base) base = eva__conn_alloc (&c->config, size = EVA_SMALL_SIZE);
+  if (!base) base = eva__conn_alloc (&c->owner, size = EVA_SMALL_SIZE);
   if (!base) return false;
   c->in.base = base;
-  c->in.size = size;
+  c->in.size = (uint32_t) size;
   return true;
 }
 
@@ -96,7 +96,7 @@ eva_conn_fed (eva_conn *c, size_t n) {
     return 0;
   }
   if (!c->in.base || n > c->in.size - c->in.tail) return EVA_E_LIMIT;
-  c->in.tail += n;
+  c->in.tail += (uint32_t) n;
   c->n_fed += n;
   return 0;
 }
@@ -105,7 +105,7 @@ eva_conn_fed (eva_conn *c, size_t n) {
    Which of them it was sent with the kernel does not tell, so the first one counts.  */
 int
 eva_conn_fed_fd (eva_conn *c, int fd) {
-  return eva__conn_fds_push (&c->in_fds, &c->config, c->n_fed, fd);
+  return eva__conn_fds_push (&c->in_fds, &c->owner, c->n_fed, fd);
 }
 
 int
@@ -119,12 +119,12 @@ eva_conn_take_fd (eva_conn *c, int *ret_fd) {
   uint64_t handed_out = c->n_fed - eva__wire_lines_waiting (&c->in);
 
   if (c->lent) handed_out += c->in.scan + 1 - c->in.head;
-  return eva__conn_fds_take (&c->in_fds, &c->config, handed_out, ret_fd);
+  return eva__conn_fds_take (&c->in_fds, &c->owner, handed_out, ret_fd);
 }
 
 int
 eva_conn_take_any_fd (eva_conn *c, int *ret_fd) {
-  return eva__conn_fds_take (&c->in_fds, &c->config, UINT64_MAX, ret_fd);
+  return eva__conn_fds_take (&c->in_fds, &c->owner, UINT64_MAX, ret_fd);
 }
 
 int
@@ -196,7 +196,7 @@ event (struct eva_event *ret, enum eva_event_type type, const struct eva__wire_m
 /* Unescapes the data of M and makes it an event.  */
 static int
 data_event (eva_conn *c, struct eva_event *ret, struct eva__wire_message *m) {
-  bool strict = c->config.flags & EVA_CONN_STRICT;
+  bool strict = c->owner.config->flags & EVA_CONN_STRICT;
   int rc = eva__wire_unescape (m->text, m->text_len, strict, &m->text_len);
 
   if (rc) return rc;
@@ -392,15 +392,15 @@ on_line (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
   case EVA_STATE_DRAINING:
     return on_unwanted_response (c, line, len, ret);
   default:
-    return c->config.role == EVA_ROLE_SERVER ? on_request (c, line, len, ret)
-                                             : on_response (c, line, len, ret);
+    return c->owner.config->role == EVA_ROLE_SERVER ? on_request (c, line, len, ret)
+                                                    : on_response (c, line, len, ret);
   }
 }
 
 /* Returns true if lines have to wait: a server has not greeted yet, or is busy with a command.  */
 static bool
 holds_lines (const eva_conn *c) {
-  if (c->config.role == EVA_ROLE_CLIENT) return false;
+  if (c->owner.config->role == EVA_ROLE_CLIENT) return false;
   return c->state == EVA_STATE_GREETING || c->state == EVA_STATE_COMMAND;
 }
 

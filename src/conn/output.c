@@ -24,7 +24,7 @@ say (eva_conn *c, const char *word, const char *text) {
   if (len > EVA_LINE_MAX) return EVA_E_LINE_TOO_LONG;
   if (text_len && memchr (text, '\n', text_len)) return EVA_E_TEXT;
   eva__conn_queue_close_line (&c->out);
-  rc = eva__conn_queue_reserve (&c->out, &c->config, len + 1, &dst);
+  rc = eva__conn_queue_reserve (&c->out, &c->owner, len + 1, &dst);
   if (rc) return rc;
   memcpy (dst, word, word_len);
   if (text) {
@@ -145,7 +145,7 @@ open_data_line (eva_conn *c) {
   int rc;
 
   if (c->out.open_len) return 0;
-  rc = eva__conn_queue_reserve (&c->out, &c->config, EVA_LINE_SIZE, &dst);
+  rc = eva__conn_queue_reserve (&c->out, &c->owner, EVA_LINE_SIZE, &dst);
   if (rc) return rc;
   memcpy (dst, "D ", 2);
   c->out.open_len = 2;
@@ -165,9 +165,9 @@ eva_conn_data (eva_conn *c, const void *buf, size_t len, size_t *ret_taken) {
     size_t used;
     rc = open_data_line (c);
     if (rc) break;
-    q->open_len += eva__wire_escape (q->tail->data + q->tail->end + q->open_len,
-                                     EVA__WIRE_DATA_FILL - q->open_len, src + *ret_taken,
-                                     len - *ret_taken, &used);
+    q->open_len += (uint32_t) eva__wire_escape (q->tail->data + q->tail->end + q->open_len,
+                                                EVA__WIRE_DATA_FILL - q->open_len, src + *ret_taken,
+                                                len - *ret_taken, &used);
     *ret_taken += used;
     if (q->open_len >= EVA__WIRE_DATA_FILL) eva__conn_queue_close_line (q);
   }
@@ -212,7 +212,7 @@ eva_conn_line (eva_conn *c, const char *line, size_t len) {
   if (len > EVA_LINE_MAX) return EVA_E_LINE_TOO_LONG;
   if (len && memchr (line, '\n', len)) return EVA_E_TEXT;
   eva__conn_queue_close_line (&c->out);
-  rc = eva__conn_queue_reserve (&c->out, &c->config, len + 1, &dst);
+  rc = eva__conn_queue_reserve (&c->out, &c->owner, len + 1, &dst);
   if (rc) return rc;
   if (len) memcpy (dst, line, len);
   eva__conn_queue_commit (&c->out, len);
@@ -235,7 +235,7 @@ eva_conn_drain (eva_conn *c) {
 
 void
 eva_conn_forget (eva_conn *c) {
-  if (c->config.role != EVA_ROLE_CLIENT || c->state == EVA_STATE_GREETING) return;
+  if (c->owner.config->role != EVA_ROLE_CLIENT || c->state == EVA_STATE_GREETING) return;
   c->n_pending = 0;
   if (c->state != EVA_STATE_CLOSED) eva__conn_set_state (c, EVA_STATE_IDLE);
 }
@@ -245,7 +245,7 @@ eva_conn_forget (eva_conn *c) {
 int
 eva_conn_send_fd (eva_conn *c, int fd) {
   eva__conn_queue_close_line (&c->out);
-  return eva__conn_fds_push (&c->out_fds, &c->config, c->out.n_sent + c->out.len, fd);
+  return eva__conn_fds_push (&c->out_fds, &c->owner, c->out.n_sent + c->out.len, fd);
 }
 
 size_t
@@ -277,14 +277,14 @@ void
 eva_conn_sent (eva_conn *c, size_t n) {
   int fd;
 
-  eva__conn_queue_retire (&c->out, &c->config, n);
-  while (eva__conn_fds_take (&c->out_fds, &c->config, c->out.n_sent, &fd))
+  eva__conn_queue_retire (&c->out, &c->owner, n);
+  while (eva__conn_fds_take (&c->out_fds, &c->owner, c->out.n_sent, &fd))
     ;
 }
 
 int
 eva_conn_take_output_fd (eva_conn *c, int *ret_fd) {
-  return eva__conn_fds_take (&c->out_fds, &c->config, UINT64_MAX, ret_fd);
+  return eva__conn_fds_take (&c->out_fds, &c->owner, UINT64_MAX, ret_fd);
 }
 
 size_t
@@ -300,7 +300,7 @@ eva_conn_inspect (eva_conn *c, const char **ret_line, size_t *ret_len) {
 void
 eva_conn_discard (eva_conn *c) {
   uint64_t at = 0;
-  size_t len = eva__conn_queue_discard (&c->out, &c->config, &at);
+  size_t len = eva__conn_queue_discard (&c->out, &c->owner, &at);
 
   /* Descriptors behind the line move with their octets; one that belongs to the line itself
      leaves with the next.  */

@@ -10,7 +10,7 @@
 
 /* Takes the first chunk, of which everything was sent, off the list.  */
 static void
-drop_head (struct eva__conn_queue *q, const struct eva_conn_config *config) {
+drop_head (struct eva__conn_queue *q, const struct eva__conn_owner *owner) {
   struct eva__conn_chunk *chunk = q->head;
   size_t size = chunk->size;
 
@@ -22,25 +22,25 @@ drop_head (struct eva__conn_queue *q, const struct eva_conn_config *config) {
   if (!q->head) q->tail = NULL;
   /* The octets were wiped as they were sent or removed; only the header is left.  */
   eva__wire_wipe (chunk, sizeof *chunk);
-  config->release (config->arg, chunk, size);
+  owner->config->release (owner->arg, chunk, size);
 }
 
 /* Gives back chunks at the head that have nothing left.  The last one goes only if no data
    line is open in it.  */
 static void
-drop_empty (struct eva__conn_queue *q, const struct eva_conn_config *config) {
+drop_empty (struct eva__conn_queue *q, const struct eva__conn_owner *owner) {
   while (q->head && q->head->start == q->head->end && (q->head->next || !q->open_len))
-    drop_head (q, config);
+    drop_head (q, owner);
 }
 
 /* Adds a chunk to the list.  Most replies fit in a small one; who says more gets large ones,
    if there is memory.  */
 static struct eva__conn_chunk *
-add_chunk (struct eva__conn_queue *q, const struct eva_conn_config *config) {
+add_chunk (struct eva__conn_queue *q, const struct eva__conn_owner *owner) {
   size_t size = q->tail ? EVA_OUTPUT_SIZE : EVA_SMALL_SIZE;
-  struct eva__conn_chunk *chunk = eva__conn_alloc (config, size);
+  struct eva__conn_chunk *chunk = eva__conn_alloc (owner, size);
 
-  if (!chunk && size > EVA_SMALL_SIZE) chunk = eva__conn_alloc (config, size = EVA_SMALL_SIZE);
+  if (!chunk && size > EVA_SMALL_SIZE) chunk = eva__conn_alloc (owner, size = EVA_SMALL_SIZE);
   if (!chunk) return NULL;
   *chunk = (struct eva__conn_chunk){ .size = size };
   if (q->tail)
@@ -52,13 +52,13 @@ add_chunk (struct eva__conn_queue *q, const struct eva_conn_config *config) {
 }
 
 int
-eva__conn_queue_reserve (struct eva__conn_queue *q, const struct eva_conn_config *config, size_t n,
+eva__conn_queue_reserve (struct eva__conn_queue *q, const struct eva__conn_owner *owner, size_t n,
                          char **ret_dst) {
   struct eva__conn_chunk *chunk = q->tail;
 
-  if (q->len + q->open_len + n > config->max_output_len) return EVA_E_LIMIT;
+  if (q->len + q->open_len + n > owner->config->max_output_len) return EVA_E_LIMIT;
   if (!chunk || chunk->end + q->open_len + n > eva__conn_chunk_room (chunk)) {
-    chunk = add_chunk (q, config);
+    chunk = add_chunk (q, owner);
     if (!chunk) return EVA_E_NOMEM;
   }
   *ret_dst = chunk->data + chunk->end + q->open_len;
@@ -104,7 +104,7 @@ eva__conn_queue_lend (const struct eva__conn_queue *q, uint64_t limit, struct io
 /* What was sent is wiped at once and not when its chunk goes back: a peer that reads slowly
    must not decide how long a passphrase stays in memory.  */
 void
-eva__conn_queue_retire (struct eva__conn_queue *q, const struct eva_conn_config *config, size_t n) {
+eva__conn_queue_retire (struct eva__conn_queue *q, const struct eva__conn_owner *owner, size_t n) {
   if (n > q->len) n = q->len;
   q->len -= n;
   q->n_sent += n;
@@ -116,9 +116,9 @@ eva__conn_queue_retire (struct eva__conn_queue *q, const struct eva_conn_config 
     chunk->start += part;
     n -= part;
     if (!n) break;
-    drop_empty (q, config);
+    drop_empty (q, owner);
   }
-  drop_empty (q, config);
+  drop_empty (q, owner);
 }
 
 /* The cursor is a chunk and an offset, not a position in the stream: a log that looks at every
@@ -139,8 +139,8 @@ eva__conn_queue_show (struct eva__conn_queue *q, const char **ret_line, size_t *
   *ret_line = chunk->data + at;
   *ret_len = (size_t) (lf - *ret_line);
   q->shown_chunk = chunk;
-  q->shown = at + *ret_len + 1;
-  q->shown_len = *ret_len + 1;
+  q->shown = (uint32_t) (at + *ret_len + 1);
+  q->shown_len = (uint32_t) *ret_len + 1;
   return 1;
 }
 
@@ -157,7 +157,7 @@ position (const struct eva__conn_queue *q, const struct eva__conn_chunk *chunk, 
 /* The octets behind the line move up.  That costs little: the line that was shown last is
    nearly always the last one that was queued.  */
 size_t
-eva__conn_queue_discard (struct eva__conn_queue *q, const struct eva_conn_config *config,
+eva__conn_queue_discard (struct eva__conn_queue *q, const struct eva__conn_owner *owner,
                          uint64_t *ret_at) {
   struct eva__conn_chunk *chunk = q->shown_chunk;
   size_t len = q->shown_len;
@@ -170,19 +170,19 @@ eva__conn_queue_discard (struct eva__conn_queue *q, const struct eva_conn_config
   eva__wire_wipe (chunk->data + used - len, len);
   chunk->end -= len;
   q->len -= len;
-  q->shown -= len;
+  q->shown -= q->shown_len;
   q->shown_len = 0;
-  drop_empty (q, config);
+  drop_empty (q, owner);
   return len;
 }
 
 void
-eva__conn_queue_clear (struct eva__conn_queue *q, const struct eva_conn_config *config) {
+eva__conn_queue_clear (struct eva__conn_queue *q, const struct eva__conn_owner *owner) {
   while (q->head) {
     struct eva__conn_chunk *chunk = q->head;
     size_t used = chunk->end + (chunk->next ? 0 : q->open_len);
     eva__wire_wipe (chunk->data + chunk->start, used - chunk->start);
-    drop_head (q, config);
+    drop_head (q, owner);
   }
   *q = (struct eva__conn_queue){ .n_sent = q->n_sent };
 }

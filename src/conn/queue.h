@@ -8,7 +8,7 @@
 #ifndef EVA__CONN_QUEUE_H
 #define EVA__CONN_QUEUE_H
 
-#include "eva-conn.h"
+#include "conn/owner.h"
 
 /* EVA_SMALL_SIZE or EVA_OUTPUT_SIZE octets with this header.  */
 struct eva__conn_chunk {
@@ -29,20 +29,20 @@ eva__conn_chunk_room (const struct eva__conn_chunk *chunk) {
 struct eva__conn_queue {
   struct eva__conn_chunk *head;
   struct eva__conn_chunk *tail;
-  size_t len;      /* octets of whole lines that wait */
-  size_t open_len; /* octets of the open data line, behind tail->end; 0 if none is open */
-  uint64_t n_sent; /* octets sent since the beginning */
+  size_t len;        /* octets of whole lines that wait */
+  uint64_t n_sent;   /* octets sent since the beginning */
+  uint32_t open_len; /* octets of the open data line, behind tail->end; 0 if none is open */
 
   /* The cursor of eva_conn_inspect: lines before it were shown.  chunk NULL: at head's start.  */
+  uint32_t shown;
   struct eva__conn_chunk *shown_chunk;
-  size_t shown;
-  size_t shown_len; /* of the line shown last with its LF; 0 if it was discarded or sent */
+  uint32_t shown_len; /* of the line shown last with its LF; 0 if it was discarded or sent */
 };
 
 /* Makes sure that N octets (at most EVA_LINE_SIZE) fit behind the last line and the open data
-   line, and stores the place at RET_DST.  Returns 0, EVA_E_LIMIT if more than CONFIG's
+   line, and stores the place at RET_DST.  Returns 0, EVA_E_LIMIT if more than OWNER's
    max_output_len would wait, or EVA_E_NOMEM.  */
-int eva__conn_queue_reserve (struct eva__conn_queue *q, const struct eva_conn_config *config,
+int eva__conn_queue_reserve (struct eva__conn_queue *q, const struct eva__conn_owner *owner,
                              size_t n, char **ret_dst);
 
 /* Makes the LEN octets written where eva__conn_queue_reserve said, and their LF, a line.  */
@@ -56,7 +56,7 @@ size_t eva__conn_queue_lend (const struct eva__conn_queue *q, uint64_t limit, st
                              size_t n);
 
 /* Wipes and retires the first N octets.  */
-void eva__conn_queue_retire (struct eva__conn_queue *q, const struct eva_conn_config *config,
+void eva__conn_queue_retire (struct eva__conn_queue *q, const struct eva__conn_owner *owner,
                              size_t n);
 
 /* As eva_conn_inspect.  */
@@ -64,10 +64,10 @@ int eva__conn_queue_show (struct eva__conn_queue *q, const char **ret_line, size
 
 /* As eva_conn_discard.  Returns the octets that were removed, and stores at RET_AT the stream
    position behind the last of them.  */
-size_t eva__conn_queue_discard (struct eva__conn_queue *q, const struct eva_conn_config *config,
+size_t eva__conn_queue_discard (struct eva__conn_queue *q, const struct eva__conn_owner *owner,
                                 uint64_t *ret_at);
 
 /* Wipes and releases everything.  */
-void eva__conn_queue_clear (struct eva__conn_queue *q, const struct eva_conn_config *config);
+void eva__conn_queue_clear (struct eva__conn_queue *q, const struct eva__conn_owner *owner);
 
 #endif /* EVA__CONN_QUEUE_H */

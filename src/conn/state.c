@@ -68,14 +68,15 @@ eva__conn_may_move (enum eva_conn_state from, enum eva_conn_state to) {
 void
 eva__conn_set_state (eva_conn *c, enum eva_conn_state to) {
   if (c->state == to) return;
-  c->state = eva__conn_may_move (c->state, to) ? to : EVA_STATE_CLOSED;
+  if (!eva__conn_may_move (c->state, to)) to = EVA_STATE_CLOSED;
+  c->state = to;
 }
 
 /* Only who keeps the whole dialogue in the eva_conn gets the whole check.  */
 int
 eva__conn_may_say (const eva_conn *c, enum eva__conn_verb verb) {
   if (c->state == EVA_STATE_CLOSED) return EVA_E_CLOSED;
-  if ((sayable[c->config.role][verb] >> c->state) & 1) return 0;
-  if ((c->config.flags & EVA_CONN_RAW) && ((raw_verbs >> verb) & 1)) return 0;
+  if ((sayable[c->owner.config->role][verb] >> c->state) & 1) return 0;
+  if ((c->owner.config->flags & EVA_CONN_RAW) && ((raw_verbs >> verb) & 1)) return 0;
   return EVA_E_STATE;
 }

@@ -20,23 +20,23 @@
 #include "eva-conn.h"
 #include "wipe.h"
 
-static size_t
-min_size (size_t a, size_t b) {
+static uint32_t
+min_size (uint32_t a, uint32_t b) {
   return a < b ? a : b;
 }
 
 /* Returns where the next LF is in [scan, END), or END.  */
-static size_t
-find_lf (const struct eva__wire_lines *l, size_t end) {
+static uint32_t
+find_lf (const struct eva__wire_lines *l, uint32_t end) {
   if (l->scan >= end) return end; /* base may be NULL, which memchr must not see */
 
   const char *lf = memchr (l->base + l->scan, '\n', end - l->scan);
-  return lf ? (size_t) (lf - l->base) : end;
+  return lf ? (uint32_t) (lf - l->base) : end;
 }
 
 /* Uses up the octets before END.  */
 static void
-advance (struct eva__wire_lines *l, size_t end) {
+advance (struct eva__wire_lines *l, uint32_t end) {
   eva__wire_wipe (l->base + l->head, end - l->head);
   l->head = l->scan = end;
   if (l->head == l->tail) l->head = l->scan = l->tail = 0;
@@ -45,7 +45,7 @@ advance (struct eva__wire_lines *l, size_t end) {
 /* Drops the rest of an over-long line, as far as it came.  */
 static void
 skip (struct eva__wire_lines *l) {
-  size_t lf = find_lf (l, l->tail);
+  uint32_t lf = find_lf (l, l->tail);
 
   if (lf < l->tail) {
     l->skipping = false;
@@ -58,8 +58,8 @@ skip (struct eva__wire_lines *l) {
 /* Looks at what was not looked at yet, and sets found or too_long if that decides it.  */
 static void
 scan_line (struct eva__wire_lines *l) {
-  size_t end = min_size (l->tail, l->head + EVA_LINE_SIZE);
-  size_t lf = find_lf (l, end);
+  uint32_t end = min_size (l->tail, l->head + EVA_LINE_SIZE);
+  uint32_t lf = find_lf (l, end);
 
   l->scan = lf;
   if (lf == end) {
@@ -106,16 +106,16 @@ eva__wire_lines_clear (struct eva__wire_lines *l) {
 
 size_t
 eva__wire_lines_room (struct eva__wire_lines *l) {
-  size_t n_waiting = eva__wire_lines_waiting (l);
+  uint32_t n_waiting = l->tail - l->head;
 
   /* Never more is moved than was consumed, unless nothing else makes room: a peer that sends
      thousands of short lines must not make us move all of them for each one.  */
   if (l->head && (n_waiting <= l->head || l->tail == l->size)) {
-    size_t shift = l->head;
+    uint32_t shift = l->head;
 
     memmove (l->base, l->base + shift, n_waiting);
     /* What stood at the end has left a copy there, unless that is covered already.  */
-    size_t stale = n_waiting > shift ? n_waiting : shift;
+    uint32_t stale = n_waiting > shift ? n_waiting : shift;
     eva__wire_wipe (l->base + stale, l->tail - stale);
     l->head = 0;
     l->scan -= shift;

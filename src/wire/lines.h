@@ -10,16 +10,17 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* A window on a buffer that its owner lends: octets from head to tail wait to be consumed, those
    from scan on have not been looked at. Zero-initialized, with base NULL, it is empty.  */
 struct eva__wire_lines {
   char *base;    /* the buffer, or NULL */
-  size_t size;   /* its length */
-  size_t head;   /* start of the first line that is not consumed */
-  size_t scan;   /* first octet that is not scanned; where the LF is, if found */
-  size_t tail;   /* end of the octets */
-  size_t len;    /* length of the line at head, if found */
+  uint32_t size; /* its length */
+  uint32_t head; /* start of the first line that is not consumed */
+  uint32_t scan; /* first octet that is not scanned; where the LF is, if found */
+  uint32_t tail; /* end of the octets */
+  uint32_t len;  /* length of the line at head, if found */
   bool found;    /* a whole line is at head, NUL-terminated, its LF at scan */
   bool too_long; /* the octets at head are an over-long line, not yet consumed */
   bool skipping; /* the line was reported; its rest is dropped as it comes */

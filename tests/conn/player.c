@@ -209,7 +209,7 @@ look_at_output (struct player *p) {
   }
   CHECK (p, len == q->len);
   CHECK (p, eva_conn_output_len (p->conn) == q->len + q->open_len);
-  CHECK (p, eva_conn_output_len (p->conn) <= p->conn->config.max_output_len);
+  CHECK (p, eva_conn_output_len (p->conn) <= p->conn->owner.config->max_output_len);
   CHECK (p, !!n == !!eva_conn_output_len (p->conn));
   return n;
 }
@@ -220,7 +220,7 @@ player_look_inside (struct player *p) {
   size_t n_blocks = 1;
 
   CHECK (p, (int) c->state >= 0 && c->state < EVA_N_STATES);
-  CHECK (p, c->in_fds.n <= c->config.max_fds && c->out_fds.n <= c->config.max_fds);
+  CHECK (p, c->in_fds.n <= c->owner.config->max_fds && c->out_fds.n <= c->owner.config->max_fds);
   CHECK (p, !c->in_fds.n == !c->in_fds.items && !c->out_fds.n == !c->out_fds.items);
   look_at_input (p);
   n_blocks += look_at_output (p);

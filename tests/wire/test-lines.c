@@ -53,7 +53,7 @@ static void
 reader_init (struct reader *r, size_t size) {
   memset (r, 0, sizeof *r);
   r->lines.base = calloc (1, size);
-  r->lines.size = size;
+  r->lines.size = (uint32_t) size;
   r->log_size = 1 << 16;
   r->log = malloc (r->log_size);
   assert_non_null (r->lines.base);
@@ -134,7 +134,7 @@ reader_feed (struct reader *r, const char *input, size_t len) {
     assert_int_not_equal (n, 0);
     if (n > len) n = len;
     memcpy (r->lines.base + r->lines.tail, input, n);
-    r->lines.tail += n;
+    r->lines.tail += (uint32_t) n;
     input += n;
     len -= n;
     reader_drain (r);
@@ -440,7 +440,7 @@ test_each_octet_scanned_once (void **state) {
 static void
 put (struct eva__wire_lines *l, const char *text) {
   memcpy (l->base + l->tail, text, strlen (text));
-  l->tail += strlen (text);
+  l->tail += (uint32_t) strlen (text);
 }
 
 static void

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* owner.h - whose an eva_conn is: how it is configured, and where its memory comes from.  */
+
+#ifndef EVA__CONN_OWNER_H
+#define EVA__CONN_OWNER_H
+
+#include "eva-conn.h"
+
+/* The configuration may be shared by many, with an argument for the allocator each.  */
+struct eva__conn_owner {
+  const struct eva_conn_config *config; /* without zeros; its arg is not used */
+  void *arg;
+};
+
+/* Memory of the owner's; eva__conn_release wipes LEN octets first.  */
+void *eva__conn_alloc (const struct eva__conn_owner *owner, size_t len);
+void eva__conn_release (const struct eva__conn_owner *owner, void *ptr, size_t len);
+
+/* As eva_conn_new, with a CONFIG that is not copied and stays as long as the eva_conn.  ARG is used in
+   place of its arg.  */
+int eva__conn_new_shared (const struct eva_conn_config *config, void *arg, eva_conn **ret_conn);
+
+/* Fills the zeros of CONFIG with the defaults.  */
+void eva__conn_complete_config (struct eva_conn_config *config);
+
+#endif /* EVA__CONN_OWNER_H */
