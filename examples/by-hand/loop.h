@@ -6,8 +6,8 @@
    leads back to the object.  A callback may start and stop any watch and any timer, and may free
    its own object or another.  */
 
-#ifndef EXAMPLES_LOOP_H
-#define EXAMPLES_LOOP_H
+#ifndef EXAMPLES_BY_HAND_LOOP_H
+#define EXAMPLES_BY_HAND_LOOP_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -69,4 +69,4 @@ void timer_start (struct timer *timer, unsigned int delay_ms);
 /* Stops TIMER if it is running.  */
 void timer_stop (struct timer *timer);
 
-#endif /* EXAMPLES_LOOP_H */
+#endif /* EXAMPLES_BY_HAND_LOOP_H */

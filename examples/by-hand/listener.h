@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* listener.h - a listening Unix domain socket in the file system, for one user.  */
 
-#ifndef EXAMPLES_LISTENER_H
-#define EXAMPLES_LISTENER_H
+#ifndef EXAMPLES_BY_HAND_LISTENER_H
+#define EXAMPLES_BY_HAND_LISTENER_H
 
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -22,4 +22,4 @@ int listener_open (struct listener *listener, const char *path);
 /* Closes the socket and removes its file, unless somebody has put another one in its place.  */
 void listener_close (struct listener *listener);
 
-#endif /* EXAMPLES_LISTENER_H */
+#endif /* EXAMPLES_BY_HAND_LISTENER_H */

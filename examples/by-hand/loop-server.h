@@ -5,8 +5,8 @@
    hands a job to its connection (conn_begin) and returns 0.  The job then moves its connection from
    state to state, says something whenever it is CONN_SPEAKING, and ends with conn_finish.  */
 
-#ifndef EXAMPLES_LOOP_SERVER_H
-#define EXAMPLES_LOOP_SERVER_H
+#ifndef EXAMPLES_BY_HAND_LOOP_SERVER_H
+#define EXAMPLES_BY_HAND_LOOP_SERVER_H
 
 /* Whose errors the client gets to see: gpg_error puts it into every code.  */
 #define GPG_ERR_SOURCE_DEFAULT GPG_ERR_SOURCE_USER_1
@@ -69,4 +69,4 @@ int commands_init (void);
 /* commands.c: makes the commands known to CTX, whose pointer (assuan_set_pointer) is its conn.  */
 gpg_error_t commands_register (assuan_context_t ctx);
 
-#endif /* EXAMPLES_LOOP_SERVER_H */
+#endif /* EXAMPLES_BY_HAND_LOOP_SERVER_H */
