@@ -48,6 +48,17 @@ link_by_socket (struct link *link) {
 }
 
 static void
+link_by_known_socket (struct link *link) {
+  int fd[2];
+
+  make_socketpair (fd);
+  eva__io_sys_init (&sys, NULL, NULL);
+  memset (&link->ch, 0x55, sizeof link->ch);
+  eva__io_channel_init_socket (&link->ch, &sys, fd[0], false);
+  link->in = link->out = fd[1];
+}
+
+static void
 unlink_all (struct link *link) {
   eva__io_channel_close (&link->ch);
   assert_int_equal (link->ch.in_fd, ASSUAN_INVALID_FD);
@@ -57,8 +68,8 @@ unlink_all (struct link *link) {
 }
 
 typedef void (*linker_t) (struct link *);
-static const linker_t linkers[] = { link_by_pipes, link_by_socket };
-#define N_LINKERS 2
+static const linker_t linkers[] = { link_by_pipes, link_by_socket, link_by_known_socket };
+#define N_LINKERS 3
 
 static ssize_t
 say (struct link *link, const char *text, bool wait) {
@@ -95,6 +106,22 @@ test_kinds (void **state) {
   assert_true (ch.is_socket);
   assert_false (ch.passes_fds);
   eva__io_channel_close (&ch);
+}
+
+/* Of a socket that is known nothing is asked, neither at first nor later: so a number is enough.  */
+static void
+test_known_socket (void **state) {
+  struct eva__io_channel ch;
+
+  (void) state;
+  eva__io_sys_init (&sys, NULL, NULL);
+  eva__io_channel_init_socket (&ch, &sys, 4711, true);
+  assert_true (ch.is_socket && ch.passes_fds);
+  eva__io_channel_check (&ch);
+  assert_true (ch.in_fd == 4711 && ch.out_fd == 4711);
+  eva__io_channel_init_socket (&ch, &sys, 4711, false);
+  assert_true (ch.is_socket);
+  assert_false (ch.passes_fds);
 }
 
 /* A second close finds nothing to close: the number may be another descriptor's by then.  */
@@ -423,6 +450,7 @@ int
 main (void) {
   const struct CMUnitTest tests[] = {
     fixture_test (test_kinds),
+    fixture_test (test_known_socket),
     fixture_test (test_close_twice),
     fixture_test (test_there_and_back),
     fixture_test (test_gathers),
