@@ -159,10 +159,6 @@ void eva_conn_free (eva_conn *c);
 /* Returns the state of C.  */
 enum eva_conn_state eva_conn_get_state (const eva_conn *c);
 
-/* Changes what eva_conn_config set: the octets and the descriptors that may wait from now on; 0 means
-   the default.  What waits already is kept.  */
-void eva_conn_set_limits (eva_conn *c, size_t max_output_len, size_t max_fds);
-
 /* Ends the dialogue: the state becomes CLOSED, input is dropped and wiped, output that is
    queued can still be sent.  Allowed in every state.  */
 void eva_conn_close (eva_conn *c);

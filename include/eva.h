@@ -157,7 +157,7 @@ gpg_error_t eva_defer (assuan_context_t ctx);
    GPG_ERR_CANCELED when CTX, its server or its loop goes away or a drain's time is over.  CB frees
    what the command holds; it need not call assuan_process_done, which is harmless.  If the command
    is finished first, CB does not run.  A second call replaces CB; NULL takes it back.
-   Returns 0, or GPG_ERR_ASS_GENERAL if no command of CTX is under way.  */
+   Returns 0; GPG_ERR_ASS_GENERAL if no command of CTX is under way; GPG_ERR_ENOMEM.  */
 gpg_error_t eva_set_cancel (assuan_context_t ctx,
                             void (*cb) (assuan_context_t ctx, void *arg, gpg_error_t reason),
                             void *arg);
@@ -489,7 +489,7 @@ gpg_error_t eva_answer_cancel (struct eva_call *call);
 /* Calls CB with ARG, out of the loop, once, when less than high_water_len octets of CTX wait to be
    sent: for those who produce data piece by piece, in answers and in commands.  NULL takes it back.
    Does not run any more once the connection is over.
-   Returns 0 or GPG_ERR_NOT_SUPPORTED if CTX is not in a loop.  */
+   Returns 0; GPG_ERR_NOT_SUPPORTED if CTX is not in a loop; GPG_ERR_ENOMEM.  */
 gpg_error_t eva_set_writable (assuan_context_t ctx, void (*cb) (assuan_context_t ctx, void *arg),
                               void *arg);
 

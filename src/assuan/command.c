@@ -60,10 +60,8 @@ find_registered (assuan_context_t ctx, const char *name) {
   return NULL;
 }
 
-/* Makes sure that what CTX registers concerns CTX alone: the table of a service is for all of its
-   connections.  */
-static gpg_error_t
-own_table (assuan_context_t ctx) {
+gpg_error_t
+eva__ctx_own_table (assuan_context_t ctx) {
   struct eva__table *table;
   size_t size;
 
@@ -72,6 +70,7 @@ own_table (assuan_context_t ctx) {
   table = eva__ctx_malloc (ctx, sizeof *table);
   if (!table) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
   *table = *ctx->table;
+  table->own_hello = NULL;
   table->commands = eva__ctx_malloc (ctx, size);
   if (!table->commands) {
     eva__ctx_free (ctx, table);
@@ -108,7 +107,7 @@ assuan_register_command (assuan_context_t ctx, const char *cmd_string, assuan_ha
   gpg_error_t err;
 
   if (!ctx || !cmd_string || !*cmd_string) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  err = own_table (ctx);
+  err = eva__ctx_own_table (ctx);
   if (err) return err;
   command = find_registered (ctx, cmd_string);
   if (!command) {
@@ -143,7 +142,7 @@ assuan_get_command_name (assuan_context_t ctx) {
 gpg_error_t
 assuan_register_pre_cmd_notify (assuan_context_t ctx,
                                 gpg_error_t (*fnc) (assuan_context_t, const char *cmd)) {
-  gpg_error_t err = ctx ? own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  gpg_error_t err = ctx ? eva__ctx_own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
 
   if (!err) ctx->table->notify.pre_cmd = fnc;
   return err;
@@ -152,7 +151,7 @@ assuan_register_pre_cmd_notify (assuan_context_t ctx,
 gpg_error_t
 assuan_register_post_cmd_notify (assuan_context_t ctx,
                                  void (*fnc) (assuan_context_t, gpg_error_t)) {
-  gpg_error_t err = ctx ? own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  gpg_error_t err = ctx ? eva__ctx_own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
 
   if (!err) ctx->table->notify.post_cmd = fnc;
   return err;
@@ -161,7 +160,7 @@ assuan_register_post_cmd_notify (assuan_context_t ctx,
 gpg_error_t
 assuan_register_option_handler (assuan_context_t ctx,
                                 gpg_error_t (*fnc) (assuan_context_t, const char *, const char *)) {
-  gpg_error_t err = ctx ? own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  gpg_error_t err = ctx ? eva__ctx_own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
 
   if (!err) ctx->table->notify.option = fnc;
   return err;
@@ -169,7 +168,7 @@ assuan_register_option_handler (assuan_context_t ctx,
 
 gpg_error_t
 assuan_register_bye_notify (assuan_context_t ctx, assuan_handler_t handler) {
-  gpg_error_t err = ctx ? own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  gpg_error_t err = ctx ? eva__ctx_own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
 
   if (!err) ctx->table->notify.bye = handler;
   return err;
@@ -177,7 +176,7 @@ assuan_register_bye_notify (assuan_context_t ctx, assuan_handler_t handler) {
 
 gpg_error_t
 assuan_register_reset_notify (assuan_context_t ctx, assuan_handler_t handler) {
-  gpg_error_t err = ctx ? own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  gpg_error_t err = ctx ? eva__ctx_own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
 
   if (!err) ctx->table->notify.reset = handler;
   return err;
@@ -185,7 +184,7 @@ assuan_register_reset_notify (assuan_context_t ctx, assuan_handler_t handler) {
 
 gpg_error_t
 assuan_register_cancel_notify (assuan_context_t ctx, assuan_handler_t handler) {
-  gpg_error_t err = ctx ? own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  gpg_error_t err = ctx ? eva__ctx_own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
 
   if (!err) ctx->table->notify.cancel = handler;
   return err;
@@ -193,7 +192,7 @@ assuan_register_cancel_notify (assuan_context_t ctx, assuan_handler_t handler) {
 
 gpg_error_t
 assuan_register_input_notify (assuan_context_t ctx, assuan_handler_t handler) {
-  gpg_error_t err = ctx ? own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  gpg_error_t err = ctx ? eva__ctx_own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
 
   if (!err) ctx->table->notify.input = handler;
   return err;
@@ -201,7 +200,7 @@ assuan_register_input_notify (assuan_context_t ctx, assuan_handler_t handler) {
 
 gpg_error_t
 assuan_register_output_notify (assuan_context_t ctx, assuan_handler_t handler) {
-  gpg_error_t err = ctx ? own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  gpg_error_t err = ctx ? eva__ctx_own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
 
   if (!err) ctx->table->notify.output = handler;
   return err;

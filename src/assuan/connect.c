@@ -40,7 +40,7 @@ connect_socket (assuan_context_t ctx, assuan_fd_t fd, bool pass_fds) {
   leave_old (ctx);
   err = eva__ctx_connect (ctx, EVA__CTX_CLIENT, fd, fd, pass_fds);
   if (err) {
-    eva__io_sys_close (ctx->sys, fd);
+    eva__io_sys_close (&ctx->shared->sys, fd);
     return err;
   }
   ctx->pid = ASSUAN_INVALID_PID;
@@ -69,7 +69,8 @@ assuan_socket_connect (assuan_context_t ctx, const char *name, pid_t server_pid,
 
   (void) server_pid;
   if (!ctx || !name) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  if (eva__io_address_connect (ctx->sys, name, &is_local, &fd)) return connect_error (ctx, name);
+  if (eva__io_address_connect (&ctx->shared->sys, name, &is_local, &fd))
+    return connect_error (ctx, name);
   return connect_socket (ctx, fd, flags & ASSUAN_SOCKET_CONNECT_FDPASSING);
 }
 
@@ -100,15 +101,15 @@ assuan_pipe_connect (assuan_context_t ctx, const char *name, const char *argv[],
   if (!ctx || !argv || !argv[0] || (!name && !how.socketpair))
     return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   leave_old (ctx);
-  rc = eva__io_spawn (ctx->sys, &how, &in_fd, &out_fd, &pid);
+  rc = eva__io_spawn (&ctx->shared->sys, &how, &in_fd, &out_fd, &pid);
   if (rc < 0) return eva__ctx_syserror (ctx);
   if (rc > 0) return 0; /* the child of a fork: its server is a context of its own */
   ctx->pid = pid;
   ctx->is_child = true;
   err = eva__ctx_connect (ctx, EVA__CTX_CLIENT, in_fd, out_fd, how.socketpair);
   if (!err) return shake_hands (ctx);
-  eva__io_sys_close (ctx->sys, in_fd);
-  if (out_fd != in_fd) eva__io_sys_close (ctx->sys, out_fd);
+  eva__io_sys_close (&ctx->shared->sys, in_fd);
+  if (out_fd != in_fd) eva__io_sys_close (&ctx->shared->sys, out_fd);
   eva__ctx_hang_up (ctx);
   return err;
 }

@@ -5,6 +5,7 @@
    everything that comes is read by eva__ctx_read.  Blocking calls are loops around these two.  */
 
 #include "assuan/drive.h"
+#include "conn/owner.h"
 
 #include <errno.h>
 
@@ -25,7 +26,7 @@ take_buffer (void *arg, size_t len) {
   void *ptr;
 
   if (is_counted (ctx, len) && !eva__drive_hold (ctx->drive, len)) return NULL;
-  ptr = eva__pool_take (ctx->pool, &ctx->malloc_hooks, len);
+  ptr = eva__pool_take (&ctx->shared->pool, &ctx->shared->malloc_hooks, len);
   if (!ptr && is_counted (ctx, len)) eva__drive_unhold (ctx->drive, len);
   return ptr;
 }
@@ -39,25 +40,30 @@ give_buffer (void *arg, void *ptr, size_t len) {
   if (ctx->is_external && !ctx->depth)
     eva__ctx_free (ctx, ptr);
   else
-    eva__pool_give (ctx->pool, &ctx->malloc_hooks, ptr, len);
+    eva__pool_give (&ctx->shared->pool, &ctx->shared->malloc_hooks, ptr, len);
 }
 
 /* --- Life ------------------------------------------------------------------------------------- */
 
-/* Gives CTX an eva_conn.  */
-static gpg_error_t
-begin_dialogue (assuan_context_t ctx, enum eva__ctx_kind kind) {
-  struct eva_conn_config config = {
+void
+eva__ctx_configure (struct eva_conn_config *config, enum eva__ctx_kind kind) {
+  *config = (struct eva_conn_config){
     .role = kind == EVA__CTX_SERVER ? EVA_ROLE_SERVER : EVA_ROLE_CLIENT,
     .flags = EVA_CONN_RAW,
     .alloc = take_buffer,
     .release = give_buffer,
-    .arg = ctx,
   };
+  eva__conn_complete_config (config);
+}
+
+/* Gives CTX an eva_conn.  */
+static gpg_error_t
+begin_dialogue (assuan_context_t ctx, enum eva__ctx_kind kind) {
   int rc;
 
   eva__ctx_disconnect (ctx);
-  rc = eva_conn_new (&config, &ctx->conn);
+  if (!ctx->shares) eva__ctx_configure (&ctx->shared->conn_config, kind);
+  rc = eva__conn_new_shared (&ctx->shared->conn_config, ctx, &ctx->conn);
   if (rc) return eva__ctx_conn_error (ctx, rc);
   ctx->kind = kind;
   ctx->write_error = 0;
@@ -70,7 +76,7 @@ eva__ctx_connect (assuan_context_t ctx, enum eva__ctx_kind kind, assuan_fd_t in_
                   assuan_fd_t out_fd, bool pass_fds) {
   gpg_error_t err = begin_dialogue (ctx, kind);
 
-  if (!err) eva__io_channel_init (&ctx->channel, ctx->sys, in_fd, out_fd, pass_fds);
+  if (!err) eva__io_channel_init (&ctx->channel, &ctx->shared->sys, in_fd, out_fd, pass_fds);
   return err;
 }
 
@@ -79,7 +85,7 @@ eva__ctx_connect_socket (assuan_context_t ctx, enum eva__ctx_kind kind, assuan_f
                          bool pass_fds) {
   gpg_error_t err = begin_dialogue (ctx, kind);
 
-  if (!err) eva__io_channel_init_socket (&ctx->channel, ctx->sys, fd, pass_fds);
+  if (!err) eva__io_channel_init_socket (&ctx->channel, &ctx->shared->sys, fd, pass_fds);
   return err;
 }
 
@@ -89,7 +95,7 @@ eva__ctx_disconnect (assuan_context_t ctx) {
 
   if (!ctx->conn) return;
   while (eva_conn_take_any_fd (ctx->conn, &fd))
-    eva__io_sys_close (ctx->sys, fd);
+    eva__io_sys_close (&ctx->shared->sys, fd);
   eva_conn_free (ctx->conn);
   ctx->conn = NULL;
   eva__io_channel_close (&ctx->channel);
@@ -112,7 +118,7 @@ queue_fds (assuan_context_t ctx, const struct eva__io_fds *fds) {
 
   for (size_t i = 0; i < fds->n; i++) {
     if (!rc) rc = eva_conn_fed_fd (ctx->conn, fds->fd[i]);
-    if (rc) eva__io_sys_close (ctx->sys, fds->fd[i]);
+    if (rc) eva__io_sys_close (&ctx->shared->sys, fds->fd[i]);
   }
   return eva__ctx_conn_error (ctx, rc);
 }

@@ -10,12 +10,12 @@
 
 void *
 eva__ctx_malloc (assuan_context_t ctx, size_t len) {
-  return ctx->malloc_hooks.malloc (len);
+  return ctx->shared->malloc_hooks.malloc (len);
 }
 
 void
 eva__ctx_free (assuan_context_t ctx, void *ptr) {
-  if (ptr) ctx->malloc_hooks.free (ptr);
+  if (ptr) ctx->shared->malloc_hooks.free (ptr);
 }
 
 gpg_error_t
@@ -40,51 +40,50 @@ struct whole {
   struct eva__shared own;
 };
 
-assuan_context_t
-eva__ctx_new (gpg_err_source_t errsource, const struct assuan_malloc_hooks *malloc_hooks,
-              struct eva__shared *shared) {
-  struct whole *whole = malloc_hooks->malloc (shared ? sizeof whole->ctx : sizeof *whole);
-  assuan_context_t ctx;
-
-  if (!whole) return NULL;
-  ctx = &whole->ctx;
-  if (!shared) {
-    shared = &whole->own;
-    *shared = (struct eva__shared){ .pool.max = EVA__N_SPARES };
-    eva__io_sys_init (&shared->sys, ctx, eva__default_system_hooks ());
-  }
+/* Fills CTX.  */
+static void
+init (assuan_context_t ctx, gpg_err_source_t errsource, struct eva__shared *shared) {
   *ctx = (struct assuan_context_s){
     .err_source = errsource,
-    .malloc_hooks = *malloc_hooks,
-    .sys = &shared->sys,
-    .pool = &shared->pool,
+    .shared = shared,
+    .watch = &shared->watch,
     .table = &shared->table,
-    .shares = shared != &whole->own,
     .channel = { .in_fd = ASSUAN_INVALID_FD, .out_fd = ASSUAN_INVALID_FD },
     .pid = ASSUAN_INVALID_PID,
     .listen_fd = ASSUAN_INVALID_FD,
     .input_fd = ASSUAN_INVALID_FD,
     .output_fd = ASSUAN_INVALID_FD,
   };
-  return ctx;
 }
 
-struct eva__shared *
-eva__ctx_get_shared (assuan_context_t ctx) {
-  return &((struct whole *) ctx)->own;
+assuan_context_t
+eva__ctx_new_like (assuan_context_t pattern) {
+  assuan_context_t ctx = eva__ctx_malloc (pattern, sizeof *ctx);
+
+  if (!ctx) return NULL;
+  init (ctx, pattern->err_source, pattern->shared);
+  ctx->shares = true;
+  return ctx;
 }
 
 gpg_error_t
 assuan_new_ext (assuan_context_t *r_ctx, gpg_err_source_t errsource,
                 assuan_malloc_hooks_t malloc_hooks, assuan_log_cb_t log_cb, void *log_cb_data) {
   assuan_context_t ctx;
+  struct whole *whole;
 
   if (!r_ctx || !malloc_hooks) return gpg_err_make (errsource, GPG_ERR_INV_ARG);
   *r_ctx = NULL;
-  ctx = eva__ctx_new (errsource, malloc_hooks, NULL);
-  if (!ctx) return gpg_err_make (errsource, GPG_ERR_ENOMEM);
-  ctx->log_cb = log_cb;
-  ctx->log_cb_data = log_cb_data;
+  whole = malloc_hooks->malloc (sizeof *whole);
+  if (!whole) return gpg_err_make (errsource, GPG_ERR_ENOMEM);
+  whole->own = (struct eva__shared){
+    .malloc_hooks = *malloc_hooks,
+    .pool.max = EVA__N_SPARES,
+    .watch = { .log_cb = log_cb, .log_cb_data = log_cb_data },
+  };
+  ctx = &whole->ctx;
+  init (ctx, errsource, &whole->own);
+  eva__io_sys_init (&whole->own.sys, ctx, eva__default_system_hooks ());
   eva__ctx_log (ctx, ASSUAN_LOG_CTX, "assuan_new: ctx=%p", (void *) ctx);
   *r_ctx = ctx;
   return 0;
@@ -111,9 +110,10 @@ reap_child (assuan_context_t ctx) {
   ctx->is_child = false;
   ctx->pid = ASSUAN_INVALID_PID;
   if (ctx->flags.no_waitpid)
-    ctx->sys->hooks.waitpid (ctx, pid, 1, NULL, 0); /* nothing but releasing what the hook keeps */
+    ctx->shared->sys.hooks.waitpid (ctx, pid, 1, NULL,
+                                    0); /* nothing but releasing what the hook keeps */
   else
-    while (ctx->sys->hooks.waitpid (ctx, pid, 0, NULL, 0) < 0 && errno == EINTR)
+    while (ctx->shared->sys.hooks.waitpid (ctx, pid, 0, NULL, 0) < 0 && errno == EINTR)
       ;
 }
 
@@ -130,14 +130,21 @@ say_bye (assuan_context_t ctx) {
 /* Frees all memory.  The connection is gone by now, and no callback is running.  */
 static void
 destroy (assuan_context_t ctx) {
-  if (ctx->drive) ctx->drive->ops->free (ctx->drive);
-  eva__ctx_set_string (ctx, &ctx->hello_line, NULL);
+  void (*free_hook) (void *) = ctx->shared->malloc_hooks.free;
+  struct eva__drive *drive = ctx->drive;
+
+  if (drive) eva__ctx_free (ctx, drive->wishes);
   eva__ctx_set_string (ctx, &ctx->okay_line, NULL);
   eva__ctx_set_string (ctx, &ctx->err_text, NULL);
-  if (!ctx->shares) eva__pool_drain (ctx->pool, &ctx->malloc_hooks);
-  if (!ctx->shares || ctx->owns_table) eva__ctx_free (ctx, ctx->table->commands);
+  if (!ctx->shares || ctx->owns_table) {
+    eva__ctx_set_string (ctx, &ctx->table->own_hello, NULL);
+    eva__ctx_free (ctx, ctx->table->commands);
+  }
   if (ctx->owns_table) eva__ctx_free (ctx, ctx->table);
-  ctx->malloc_hooks.free (ctx);
+  if (ctx->owns_watch) eva__ctx_free (ctx, ctx->watch);
+  if (!ctx->shares) eva__pool_drain (&ctx->shared->pool, &ctx->shared->malloc_hooks);
+  free_hook (ctx);
+  if (drive) drive->class->ops->free (drive); /* the last: what is shared may go away with it */
 }
 
 void
@@ -150,8 +157,8 @@ eva__ctx_leave (assuan_context_t ctx) {
   if (--ctx->depth) return;
   if (ctx->released)
     destroy (ctx);
-  else if (ctx->is_external)
-    eva__pool_drain (ctx->pool, &ctx->malloc_hooks); /* thousands at rest must not own buffers */
+  else if (ctx->is_external) /* thousands at rest must not own buffers */
+    eva__pool_drain (&ctx->shared->pool, &ctx->shared->malloc_hooks);
 }
 
 void
@@ -172,7 +179,7 @@ assuan_release (assuan_context_t ctx) {
   eva__ctx_log (ctx, ASSUAN_LOG_CTX, "assuan_release: ctx=%p", (void *) ctx);
   eva__ctx_enter (ctx);
   ctx->released = true;
-  if (ctx->drive) ctx->drive->ops->release (ctx->drive);
+  if (ctx->drive) ctx->drive->class->ops->release (ctx->drive);
   eva__ctx_end_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_CANCELED));
   eva__ctx_close_data_fp (ctx);
   eva__ctx_hang_up (ctx);
@@ -244,12 +251,14 @@ assuan_end_confidential (assuan_context_t ctx) {
 
 void
 assuan_set_io_monitor (assuan_context_t ctx, assuan_io_monitor_t io_monitor, void *hook_data) {
-  if (!ctx) return;
-  ctx->monitor = io_monitor;
-  ctx->monitor_data = hook_data;
+  struct eva__watch *watch = ctx ? eva__ctx_own_watch (ctx) : NULL;
+
+  if (!watch) return;
+  watch->monitor = io_monitor;
+  watch->monitor_data = hook_data;
 }
 
 void
 assuan_ctx_set_system_hooks (assuan_context_t ctx, assuan_system_hooks_t system_hooks) {
-  if (ctx && system_hooks && !ctx->shares) eva__io_sys_init (ctx->sys, ctx, system_hooks);
+  if (ctx && system_hooks && !ctx->shares) eva__io_sys_init (&ctx->shared->sys, ctx, system_hooks);
 }

@@ -57,11 +57,21 @@ struct eva__inquiry {
 /* The commands of a server, and what it tells the program of; of one context, or shared by all
    connections of a service.  */
 struct eva__table {
-  const char *hello; /* the greeting, or NULL for the usual one; a context's own goes first */
+  const char *hello; /* the greeting, or NULL for the usual one */
+  char *own_hello;   /* one that goes first, a copy, or NULL */
   struct eva__command *commands;
   size_t n_commands;
   size_t commands_size;
   struct eva__notify notify;
+};
+
+/* Who sees what is said and heard.  */
+struct eva__watch {
+  assuan_log_cb_t log_cb;
+  void *log_cb_data;
+  FILE *log_stream;
+  assuan_io_monitor_t monitor;
+  void *monitor_data;
 };
 
 /* What contexts can share: one has all of it behind itself, in one block of memory, unless it was
@@ -71,21 +81,42 @@ struct eva__table {
 
 struct eva__shared {
   struct eva__io_sys sys;
+  struct assuan_malloc_hooks malloc_hooks;
   struct eva__pool pool;
+  struct eva_conn_config conn_config; /* its arg is not used */
+  struct eva__watch watch;
   struct eva__table table;
 };
 
 struct assuan_context_s {
   /* Given by the program.  */
-  gpg_err_source_t err_source;
-  struct assuan_malloc_hooks malloc_hooks;
-  assuan_log_cb_t log_cb;
-  void *log_cb_data;
-  FILE *log_stream;
-  assuan_io_monitor_t monitor;
-  void *monitor_data;
+  struct eva__shared *shared;
+  struct eva__watch *watch; /* shared's, or its own */
+  struct eva__table *table; /* likewise */
   void *user_pointer;
-  char *hello_line; /* or NULL */
+
+  /* The connection.  */
+  struct eva__drive *drive; /* NULL: calls wait, or assuan_process_next drives it */
+  struct eva__io_channel channel;
+  eva_conn *conn;          /* NULL if not connected */
+  gpg_error_t write_error; /* the peer is known dead: every write says so */
+  pid_t pid;               /* of the peer, or ASSUAN_INVALID_PID */
+  struct _assuan_peercred peercred;
+  assuan_fd_t listen_fd; /* where clients come */
+
+  /* A command of a server.  */
+  const struct eva__command *command; /* whose handler runs */
+  char *okay_line;                    /* text of the next OK, or NULL */
+  char *err_text;
+  gpg_error_t err_no; /* the value that err_text explains */
+  assuan_fd_t input_fd;
+  assuan_fd_t output_fd;
+  unsigned int depth;           /* API calls under way that may run callbacks */
+  struct eva__inquiry *inquiry; /* NULL: no continuation is to run */
+  FILE *data_fp;
+
+  enum eva__ctx_kind kind : 8;
+  gpg_err_source_t err_source : 8;
   struct {
     bool no_waitpid;
     bool confidential;
@@ -94,56 +125,27 @@ struct assuan_context_s {
     bool no_logging;
     bool force_close;
   } flags;
-
-  /* The connection.  */
-  enum eva__ctx_kind kind;
-  struct eva__io_sys *sys;
-  struct eva__pool *pool;
-  struct eva__drive *drive; /* NULL: calls wait, or assuan_process_next drives it */
-  struct eva__io_channel channel;
-  eva_conn *conn;          /* NULL if not connected */
-  gpg_error_t write_error; /* the peer is known dead: every write says so */
-  pid_t pid;               /* of the peer, or ASSUAN_INVALID_PID */
-  bool is_child;           /* pid is a process that we started and have to wait for */
-  bool has_peercred;
-  struct _assuan_peercred peercred;
-  bool line_seen;  /* the next line of input was shown to log and monitor */
-  bool end_logged; /* and the end of file */
-
-  /* A server.  */
-  bool is_listener;      /* assuan_accept waits for clients */
-  assuan_fd_t listen_fd; /* where they come */
-  bool listen_passes_fds;
-  bool is_pipe;     /* descriptor numbers of the peer mean something here */
-  bool opened;      /* the greeting was sent */
-  bool accept_told; /* assuan_accept returned 0 for this connection */
-  struct eva__table *table;
-  bool shares;                        /* sys, pool and table are not its own */
-  bool owns_table;                    /* but the table is */
-  const struct eva__command *command; /* whose handler runs */
-  char *okay_line;                    /* text of the next OK, or NULL */
-  gpg_error_t err_no;                 /* the value that err_text explains */
-  char *err_text;
-  bool closing; /* the reply to the command under way is the last */
-  bool in_turn; /* assuan_process_next is at work: replies may wait for its end */
-  assuan_fd_t input_fd;
-  assuan_fd_t output_fd;
-  struct eva__inquiry *inquiry; /* NULL: no continuation is to run */
-  FILE *data_fp;
-
-  /* Being in use.  */
-  unsigned int depth; /* API calls under way that may run callbacks */
-  bool is_external;   /* driven by assuan_process_next: at rest it holds no buffers */
-  bool released;      /* assuan_release was called within a callback */
+  bool shares : 1;     /* shared is of several contexts */
+  bool owns_watch : 1; /* but watch is its own */
+  bool owns_table : 1; /* but the table is */
+  bool is_child : 1;   /* pid is a process that we started and have to wait for */
+  bool has_peercred : 1;
+  bool line_seen : 1;   /* the next line of input was shown to log and monitor */
+  bool end_logged : 1;  /* and the end of file */
+  bool is_listener : 1; /* assuan_accept waits for clients */
+  bool listen_passes_fds : 1;
+  bool is_pipe : 1;     /* descriptor numbers of the peer mean something here */
+  bool opened : 1;      /* the greeting was sent */
+  bool accept_told : 1; /* assuan_accept returned 0 for this connection */
+  bool closing : 1;     /* the reply to the command under way is the last */
+  bool in_turn : 1;     /* a turn is under way: replies may wait for its end */
+  bool is_external : 1; /* in a loop of the program's: at rest it holds no buffers */
+  bool released : 1;    /* assuan_release was called within a callback */
 };
 
-/* Makes a context with default values, or returns NULL.  SHARED NULL: it shares nothing (context.c).  */
-assuan_context_t eva__ctx_new (gpg_err_source_t errsource,
-                               const struct assuan_malloc_hooks *malloc_hooks,
-                               struct eva__shared *shared);
-
-/* What CTX, made without SHARED, can share with others as long as it lives.  */
-struct eva__shared *eva__ctx_get_shared (assuan_context_t ctx);
+/* Makes a context that shares what PATTERN has, which must stay as long as it; or returns NULL
+   (context.c).  */
+assuan_context_t eva__ctx_new_like (assuan_context_t pattern);
 
 /* --- Memory, with the program's hooks (context.c) --------------------------------------------- */
 
@@ -161,6 +163,9 @@ void eva__ctx_enter (assuan_context_t ctx);
 void eva__ctx_leave (assuan_context_t ctx);
 
 /* --- The connection (connection.c) ------------------------------------------------------------ */
+
+/* Fills CONFIG with how contexts of KIND use an eva_conn.  */
+void eva__ctx_configure (struct eva_conn_config *config, enum eva__ctx_kind kind);
 
 /* Gives CTX a connection over IN_FD and OUT_FD, which it owns from then on.  On failure they
    stay the caller's.  */
@@ -243,6 +248,9 @@ bool eva__ctx_show_line (assuan_context_t ctx, int direction, const char *line, 
 /* Returns true if eva__ctx_show_line would show anything to anybody.  */
 bool eva__ctx_is_watched (assuan_context_t ctx);
 
+/* Returns what can be set for CTX alone; NULL if there is no memory for that.  */
+struct eva__watch *eva__ctx_own_watch (assuan_context_t ctx);
+
 /* Logs a message of category CAT about the connection.  */
 void eva__ctx_log (assuan_context_t ctx, unsigned int cat, const char *format, ...)
     __attribute__ ((format (printf, 3, 4)));
@@ -251,6 +259,10 @@ void eva__ctx_log (assuan_context_t ctx, unsigned int cat, const char *format, .
 int eva__log_default_cb (assuan_context_t ctx, void *hook, unsigned int cat, const char *msg);
 
 /* --- Server ----------------------------------------------------------------------------------- */
+
+/* Makes sure that what is registered concerns CTX alone: the table of a service is for all of its
+   connections (command.c).  */
+gpg_error_t eva__ctx_own_table (assuan_context_t ctx);
 
 /* Registers the commands that every server has (command.c).  */
 gpg_error_t eva__ctx_register_builtins (assuan_context_t ctx);
@@ -295,6 +307,13 @@ gpg_error_t eva__ctx_end_inquiry (assuan_context_t ctx, gpg_error_t rc);
 /* The same with an error in the midst of the answer.  In a blocking loop, what the continuation
    returned also ends the command (inquire.c).  */
 gpg_error_t eva__ctx_fail_inquiry (assuan_context_t ctx, gpg_error_t rc);
+
+/* Sends an inquiry, for at most MAXLEN octets (0: the limit of the connection, if there is one;
+   inquire.c).  */
+gpg_error_t eva__ctx_inquire (assuan_context_t ctx, const char *keyword, size_t maxlen);
+
+/* The error that an event of the answer stands for; 0 for data and END (inquire.c).  */
+gpg_error_t eva__ctx_answer_error (assuan_context_t ctx, const struct eva_event *ev);
 
 /* An event of the answer to an open inquiry (inquire.c).  */
 gpg_error_t eva__ctx_on_answer (assuan_context_t ctx, const struct eva_event *ev);

@@ -121,7 +121,7 @@ assuan_get_output_fd (assuan_context_t ctx) {
 
 void
 eva__ctx_close_unused (assuan_context_t ctx, assuan_fd_t fd) {
-  if (fd != ctx->input_fd && fd != ctx->output_fd) eva__io_sys_close (ctx->sys, fd);
+  if (fd != ctx->input_fd && fd != ctx->output_fd) eva__io_sys_close (&ctx->shared->sys, fd);
 }
 
 /* Closes the descriptor at PLACE, through the program's hook, and forgets its number.  */
@@ -152,7 +152,7 @@ eva__ctx_close_fds (assuan_context_t ctx) {
   close_fd (ctx, &ctx->input_fd);
   close_fd (ctx, &ctx->output_fd);
   while (ctx->conn && eva_conn_take_fd (ctx->conn, &fd))
-    eva__io_sys_close (ctx->sys, fd);
+    eva__io_sys_close (&ctx->shared->sys, fd);
 }
 
 /* --- Watching --------------------------------------------------------------------------------- */

@@ -28,6 +28,12 @@ eva__drive_complete_limits (struct eva_limits *l) {
   if (!l->close_timeout_ms) l->close_timeout_ms = EVA_DEFAULT_CLOSE_TIMEOUT_MS;
 }
 
+void
+eva__drive_configure (struct eva_conn_config *config, const struct eva_limits *limits) {
+  config->max_output_len = limits->max_queued_len;
+  config->max_fds = limits->max_pending_fds;
+}
+
 bool
 eva__drive_hold (struct eva__drive *drive, size_t len) {
   for (struct eva__account *a = drive->account; a; a = a->parent)
@@ -62,20 +68,21 @@ eva__drive_init (struct eva__drive *drive, assuan_context_t ctx) {
   drive->ctx = ctx;
   ctx->drive = drive;
   ctx->is_external = !ctx->shares; /* a pool of its own is empty at rest */
-  eva_conn_set_limits (ctx->conn, drive->limits->max_queued_len, drive->limits->max_pending_fds);
+  if (!ctx->shares) eva__drive_configure (&ctx->shared->conn_config, drive->class->limits);
 }
 
 void
 eva__drive_wake (struct eva__drive *drive) {
   if (drive->ctx->in_turn || drive->due) return;
   drive->due = true;
-  drive->ops->wake (drive);
+  drive->class->ops->wake (drive);
 }
 
 void
 eva__drive_fail (struct eva__drive *drive, gpg_error_t err) {
   if (!drive->over) drive->over = err;
-  if (gpg_err_code (err) == GPG_ERR_TOO_LARGE && drive->stats) drive->stats->n_dropped++;
+  if (gpg_err_code (err) == GPG_ERR_TOO_LARGE && drive->class->stats)
+    drive->class->stats->n_dropped++;
   eva__drive_wake (drive);
 }
 
@@ -92,29 +99,39 @@ eva__drive_close (struct eva__drive *drive, gpg_error_t reason) {
 }
 
 void
+eva__drive_stop_stream (struct eva__drive *drive, gpg_error_t err) {
+  struct eva__stream *stream = drive->stream;
+
+  drive->stream = NULL;
+  if (stream) stream->failed (stream, err);
+}
+
+void
 eva__drive_forget_command (struct eva__drive *drive) {
   struct eva__stream *stream = drive->stream;
 
-  drive->cancel = NULL;
+  if (drive->wishes) drive->wishes->cancel = NULL;
   drive->stream = NULL;
   drive->deferred = false;
   drive->restarted = true;
-  if (drive->stats) drive->stats->n_commands++;
+  if (drive->class->stats) drive->class->stats->n_commands++;
   if (stream) stream->cancelled (stream, eva__ctx_error (drive->ctx, GPG_ERR_CANCELED));
 }
 
 void
 eva__drive_cancel (struct eva__drive *drive, gpg_error_t reason) {
-  void (*cancel) (assuan_context_t, void *, gpg_error_t) = drive->cancel;
+  void (*cancel) (assuan_context_t, void *, gpg_error_t) = NULL;
   struct eva__stream *stream = drive->stream;
   assuan_context_t ctx = drive->ctx;
 
-  if (drive->stats && eva__ctx_is_busy (ctx)) drive->stats->n_cancelled++;
+  if (drive->wishes) cancel = drive->wishes->cancel;
+
+  if (drive->class->stats && eva__ctx_is_busy (ctx)) drive->class->stats->n_cancelled++;
   drive->stream = NULL;
-  drive->cancel = NULL;
+  if (cancel) drive->wishes->cancel = NULL;
   drive->deferred = false;
   if (stream) stream->cancelled (stream, reason);
-  if (cancel) cancel (ctx, drive->cancel_arg, reason);
+  if (cancel) cancel (ctx, drive->wishes->cancel_arg, reason);
   eva__ctx_end_inquiry (ctx, reason);
 }
 
@@ -133,7 +150,7 @@ has_output (const struct eva__drive *drive) {
 
 static bool
 is_above_water (const struct eva__drive *drive) {
-  return eva_conn_output_len (drive->ctx->conn) > drive->limits->high_water_len;
+  return eva_conn_output_len (drive->ctx->conn) > drive->class->limits->high_water_len;
 }
 
 /* Returns true if more of the peer may be read: not from one that does not take its answers, nor
@@ -162,6 +179,8 @@ find_phase (const struct eva__drive *drive) {
 
   if (drive->closing) return EVA__PHASE_ENDING;
   if (is_above_water (drive)) return EVA__PHASE_STUCK;
+  if (drive->stream && drive->stream->is_full)
+    return EVA__PHASE_COMMAND; /* we are held up by ours */
   if (state == EVA_STATE_INQUIRY || state == EVA_STATE_OVERFLOW) return EVA__PHASE_INQUIRY;
   if (state == EVA_STATE_COMMAND) return EVA__PHASE_COMMAND;
   if (has_output (drive)) return EVA__PHASE_STUCK;
@@ -175,15 +194,15 @@ phase_timeout_ms (const struct eva__drive *drive) {
   switch (drive->phase) {
   case EVA__PHASE_IDLE:
   case EVA__PHASE_STUCK:
-    return drive->limits->idle_timeout_ms;
+    return drive->class->limits->idle_timeout_ms;
   case EVA__PHASE_LINE:
-    return drive->limits->line_timeout_ms;
+    return drive->class->limits->line_timeout_ms;
   case EVA__PHASE_COMMAND:
-    return drive->limits->command_timeout_ms;
+    return drive->class->limits->command_timeout_ms;
   case EVA__PHASE_INQUIRY:
-    return drive->limits->inquiry_timeout_ms;
+    return drive->class->limits->inquiry_timeout_ms;
   case EVA__PHASE_ENDING:
-    return drive->limits->close_timeout_ms;
+    return drive->class->limits->close_timeout_ms;
   default:
     return EVA_NO_LIMIT;
   }
@@ -202,8 +221,8 @@ eva__drive_get_deadline (const struct eva__drive *drive) {
   uint64_t deadline = phase_deadline (drive);
 
   if (drive->due || drive->backlog || drive->over) return 0;
-  if (drive->ops->get_deadline) {
-    uint64_t other = drive->ops->get_deadline ((struct eva__drive *) drive);
+  if (drive->class->ops->get_deadline) {
+    uint64_t other = drive->class->ops->get_deadline ((struct eva__drive *) drive);
     if (other < deadline) deadline = other;
   }
   return deadline;
@@ -237,14 +256,15 @@ send_output (struct eva__drive *drive) {
 /* Tells whoever waits for room that there is some.  */
 static void
 tell_writable (struct eva__drive *drive) {
-  void (*writable) (assuan_context_t, void *) = drive->writable;
+  void (*writable) (assuan_context_t, void *) = NULL;
   struct eva__stream *stream = drive->stream;
 
   if (is_above_water (drive)) return;
   if (stream && stream->wants_out) stream->writable (stream);
-  if (!writable || drive->ctx->released) return;
-  drive->writable = NULL;
-  writable (drive->ctx, drive->writable_arg);
+  if (drive->wishes && !drive->ctx->released) writable = drive->wishes->writable;
+  if (!writable) return;
+  drive->wishes->writable = NULL;
+  writable (drive->ctx, drive->wishes->writable_arg);
 }
 
 /* One read.  What a peer that is gone had sent before is read first, so an error that says so is the
@@ -273,8 +293,8 @@ dispatch (struct eva__drive *drive, int rc, const struct eva_event *ev) {
 
   if (stream && stream->wants_in && is_answer)
     stream->answered (stream, rc, ev);
-  else if (drive->ops->on_event)
-    drive->ops->on_event (drive, rc, ev);
+  else if (drive->class->ops->on_event)
+    drive->class->ops->on_event (drive, rc, ev);
   else
     eva__serve_event (drive->ctx, rc, ev); /* a write that failed is remembered by the context */
 }
@@ -299,6 +319,7 @@ handle_lines (struct eva__drive *drive) {
     dispatch (drive, rc, &ev);
   }
   drive->backlog = n == LINES_PER_TURN;
+  if (drive->stream && drive->stream->rested) drive->stream->rested (drive->stream);
 }
 
 /* Returns true if the peer will read nothing any more.  The end of a pipe that we read from says
@@ -327,14 +348,18 @@ time_out (struct eva__drive *drive) {
   assuan_context_t ctx = drive->ctx;
   gpg_error_t err = eva__ctx_error (ctx, GPG_ERR_TIMEOUT);
 
-  if (drive->stats) drive->stats->n_timed_out++;
+  if (drive->class->stats) drive->class->stats->n_timed_out++;
   switch (drive->phase) {
   case EVA__PHASE_COMMAND:
     eva__drive_cancel (drive, err);
     if (eva__ctx_is_busy (ctx)) eva__ctx_finish_command (ctx, err);
     break;
   case EVA__PHASE_INQUIRY:
-    eva__ctx_fail_inquiry (ctx, err);
+    drive->restarted = true; /* the end of the answer may still be to come */
+    if (drive->stream)
+      eva__drive_stop_stream (drive, err);
+    else
+      eva__ctx_fail_inquiry (ctx, err);
     break;
   case EVA__PHASE_IDLE:
   case EVA__PHASE_LINE:
@@ -352,7 +377,8 @@ static void
 see_to_deadlines (struct eva__drive *drive, uint64_t now_ns) {
   if (phase_deadline (drive) <= now_ns && find_phase (drive) == drive->phase && !drive->restarted)
     time_out (drive);
-  if (!drive->ctx->released && drive->ops->at_deadline) drive->ops->at_deadline (drive, now_ns);
+  if (!drive->ctx->released && drive->class->ops->at_deadline)
+    drive->class->ops->at_deadline (drive, now_ns);
 }
 
 /* Finds out whether the connection is over.  */

@@ -47,6 +47,12 @@ struct eva__stream {
   /* An event of the answer to its inquiry, or an error as of eva_conn_next.  */
   void (*answered) (struct eva__stream *stream, int rc, const struct eva_event *ev);
 
+  /* The lines that came were handled: what waits for more of them need not.  May be NULL.  */
+  void (*rested) (struct eva__stream *stream);
+
+  /* The stream cannot go on, but the command can; the stream is off the drive already.  */
+  void (*failed) (struct eva__stream *stream, gpg_error_t err);
+
   /* The command cannot go on; the stream is off the drive already.  */
   void (*cancelled) (struct eva__stream *stream, gpg_error_t reason);
 
@@ -67,6 +73,9 @@ struct eva__drive_ops {
   uint64_t (*get_deadline) (struct eva__drive *drive);
   void (*at_deadline) (struct eva__drive *drive, uint64_t now_ns);
 
+  /* The connection is over, drive->over says why; once, out of a turn.  May release the context.  */
+  void (*over) (struct eva__drive *drive);
+
   /* eva_close was called.  NULL: nothing happens.  */
   void (*close) (struct eva__drive *drive);
 
@@ -77,19 +86,29 @@ struct eva__drive_ops {
   void (*free) (struct eva__drive *drive);
 };
 
-struct eva__drive {
-  assuan_context_t ctx;
+/* What the drives of a server have in common.  */
+struct eva__drive_class {
   const struct eva__drive_ops *ops;
   const struct eva_limits *limits; /* without zeros */
-  struct eva__account *account;    /* or NULL */
   struct eva_stats *stats;         /* or NULL */
-  struct eva__stream *stream;      /* of the command under way, or NULL */
+};
+
+/* What the program wants to be told; most connections never need it.  */
+struct eva__wishes {
   void (*cancel) (assuan_context_t ctx, void *arg, gpg_error_t reason); /* or NULL */
   void *cancel_arg;
   void (*writable) (assuan_context_t ctx, void *arg); /* or NULL */
   void *writable_arg;
-  uint64_t since_ns; /* when the phase began */
-  gpg_error_t over;  /* why the connection is over; 0 while it is not */
+};
+
+struct eva__drive {
+  assuan_context_t ctx;
+  const struct eva__drive_class *class;
+  struct eva__account *account; /* or NULL */
+  struct eva__stream *stream;   /* of the command under way, or NULL */
+  struct eva__wishes *wishes;   /* or NULL; of the context's memory */
+  uint64_t since_ns;            /* when the phase began */
+  gpg_error_t over;             /* why the connection is over; 0 while it is not */
   enum eva__phase phase : 8;
   bool restarted : 1;   /* the phase begins anew, though it is the same */
   bool moved : 1;       /* octets were exchanged in this turn */
@@ -109,6 +128,9 @@ void eva__drive_init (struct eva__drive *drive, assuan_context_t ctx);
 
 /* Fills the zeros of LIMITS with the defaults.  */
 void eva__drive_complete_limits (struct eva_limits *limits);
+
+/* Puts those of LIMITS that an eva_conn looks after into CONFIG.  */
+void eva__drive_configure (struct eva_conn_config *config, const struct eva_limits *limits);
 
 /* As eva_get_events, eva_get_deadline, eva_process; the latter's result stays in over.  CTX may be
    gone behind eva__drive_turn, and DRIVE with it, if it returns an error.  */
@@ -130,7 +152,10 @@ void eva__drive_close (struct eva__drive *drive, gpg_error_t reason);
    once.  */
 void eva__drive_cancel (struct eva__drive *drive, gpg_error_t reason);
 
-/* The command is finished: nobody is to be told any more.  */
+/* Ends the stream of the command under way, if there is one, because of ERR.  */
+void eva__drive_stop_stream (struct eva__drive *drive, gpg_error_t err);
+
+/* The command is finished, its reply said: a stream in it ends, and nobody else is to be told.  */
 void eva__drive_forget_command (struct eva__drive *drive);
 
 /* Counts LEN octets of buffers to DRIVE's accounts.  Returns false if that is above a limit.  */

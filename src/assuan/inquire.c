@@ -22,9 +22,8 @@ check (assuan_context_t ctx, const char *keyword) {
   return eva__ctx_may_say (ctx);
 }
 
-/* Sends the inquiry.  */
-static gpg_error_t
-inquire (assuan_context_t ctx, const char *keyword, size_t maxlen) {
+gpg_error_t
+eva__ctx_inquire (assuan_context_t ctx, const char *keyword, size_t maxlen) {
   char buf[EVA_LINE_SIZE];
   gpg_error_t err = check (ctx, keyword);
 
@@ -32,23 +31,24 @@ inquire (assuan_context_t ctx, const char *keyword, size_t maxlen) {
   if (strlen (keyword) > EVA_LINE_MAX - strlen ("INQUIRE "))
     return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   if (ctx->drive) {
-    size_t limit = ctx->drive->limits->max_inquiry_len;
+    size_t limit = ctx->drive->class->limits->max_inquiry_len;
     if (limit != EVA_NO_LIMIT_LEN && (!maxlen || maxlen > limit)) maxlen = limit;
     ctx->drive->restarted = true;
   }
   return eva__ctx_said (ctx, eva_conn_inquire (ctx->conn, eva__ctx_cut (keyword, 8, buf), maxlen));
 }
 
-/* The error that an event of the answer stands for; 0 for data and END.  */
-static gpg_err_code_t
-answer_error (enum eva_event_type type) {
-  switch (type) {
+gpg_error_t
+eva__ctx_answer_error (assuan_context_t ctx, const struct eva_event *ev) {
+  switch (ev->type) {
   case EVA_EVENT_CANCEL:
-    return GPG_ERR_ASS_CANCELED;
+    return eva__ctx_error (ctx, GPG_ERR_ASS_CANCELED);
   case EVA_EVENT_OVERFLOW:
-    return GPG_ERR_ASS_TOO_MUCH_DATA;
+    return eva__ctx_error (ctx, GPG_ERR_ASS_TOO_MUCH_DATA);
   case EVA_EVENT_UNEXPECTED:
-    return GPG_ERR_ASS_UNEXPECTED_CMD;
+    return eva__ctx_error (ctx, GPG_ERR_ASS_UNEXPECTED_CMD);
+  case EVA_EVENT_EOF:
+    return eva__ctx_error (ctx, GPG_ERR_EOF);
   default:
     return 0;
   }
@@ -70,7 +70,8 @@ collect (assuan_context_t ctx, struct eva__membuf *mb, bool no_data) {
     if (ev.type == EVA_EVENT_OVERFLOW) continue;
     if (ev.type == EVA_EVENT_END)
       return too_much ? eva__ctx_error (ctx, GPG_ERR_ASS_TOO_MUCH_DATA) : 0;
-    if (answer_error (ev.type)) return eva__ctx_error (ctx, answer_error (ev.type));
+    err = eva__ctx_answer_error (ctx, &ev);
+    if (err) return err;
     if (ev.type == EVA_EVENT_DATA && no_data)
       return eva__ctx_error (ctx, GPG_ERR_ASS_UNEXPECTED_CMD);
     if (ev.type == EVA_EVENT_DATA) err = eva__membuf_add (ctx, mb, ev.text, ev.text_len);
@@ -90,7 +91,7 @@ assuan_inquire (assuan_context_t ctx, const char *keyword, unsigned char **r_buf
   if (r_buffer) *r_buffer = NULL;
   if (r_length) *r_length = 0;
   err = eva__drive_may_wait (ctx);
-  if (!err) err = inquire (ctx, keyword, maxlen);
+  if (!err) err = eva__ctx_inquire (ctx, keyword, maxlen);
   if (!err) err = collect (ctx, &mb, no_data);
   if (!err && !no_data) {
     *r_buffer = eva__membuf_take (ctx, &mb, r_length);
@@ -113,7 +114,7 @@ assuan_inquire_ext (assuan_context_t ctx, const char *keyword, size_t maxlen,
   if (!ctx || !cb) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   inquiry = eva__ctx_malloc (ctx, sizeof *inquiry);
   if (!inquiry) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
-  err = inquire (ctx, keyword, maxlen);
+  err = eva__ctx_inquire (ctx, keyword, maxlen);
   if (err) {
     eva__ctx_free (ctx, inquiry);
     return err;
@@ -167,7 +168,5 @@ eva__ctx_on_answer (assuan_context_t ctx, const struct eva_event *ev) {
     err = eva__membuf_add (ctx, &ctx->inquiry->data, ev->text, ev->text_len);
     return err ? end_command (ctx, eva__ctx_end_inquiry (ctx, err)) : 0;
   }
-  err = answer_error (ev->type);
-  return end_command (
-      ctx, eva__ctx_end_inquiry (ctx, err ? eva__ctx_error (ctx, (gpg_err_code_t) err) : 0));
+  return end_command (ctx, eva__ctx_end_inquiry (ctx, eva__ctx_answer_error (ctx, ev)));
 }

@@ -23,8 +23,9 @@
 
 gpg_error_t
 assuan_set_hello_line (assuan_context_t ctx, const char *line) {
-  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  return eva__ctx_set_string (ctx, &ctx->hello_line, line);
+  gpg_error_t err = ctx ? eva__ctx_own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+
+  return err ? err : eva__ctx_set_string (ctx, &ctx->table->own_hello, line);
 }
 
 /* Queues TEXT: its last line as OK, those before as comments.  */
@@ -46,7 +47,7 @@ queue_greeting (assuan_context_t ctx, const char *text) {
 static gpg_error_t
 greet (assuan_context_t ctx) {
   char text[GREETING_SIZE] = "Pleased to meet you";
-  const char *hello = ctx->hello_line ? ctx->hello_line : ctx->table->hello;
+  const char *hello = ctx->table->own_hello ? ctx->table->own_hello : ctx->table->hello;
   gpg_error_t err;
 
   if (ctx->pid != ASSUAN_INVALID_PID)
@@ -165,8 +166,8 @@ static void
 wait_for_client (assuan_context_t ctx) {
   int status = fcntl (ctx->listen_fd, F_GETFL);
 
-  if (eva__io_sys_is_own (ctx->sys) || status < 0 || status & O_NONBLOCK) return;
-  eva__io_sys_wait (ctx->sys, ctx->listen_fd, POLLIN);
+  if (eva__io_sys_is_own (&ctx->shared->sys) || status < 0 || status & O_NONBLOCK) return;
+  eva__io_sys_wait (&ctx->shared->sys, ctx->listen_fd, POLLIN);
 }
 
 /* Waits for the next client of a listening socket.  */
@@ -181,7 +182,7 @@ accept_client (assuan_context_t ctx) {
   } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
   if (fd < 0) return eva__ctx_syserror (ctx);
   err = eva__ctx_connect (ctx, EVA__CTX_SERVER, fd, fd, ctx->listen_passes_fds);
-  if (err) eva__io_sys_close (ctx->sys, fd);
+  if (err) eva__io_sys_close (&ctx->shared->sys, fd);
   return err;
 }
 

@@ -25,6 +25,21 @@
 static FILE *default_stream;
 static char *log_prefix;
 
+/* --- Who sees it ---------------------------------------------------------------------------- */
+
+struct eva__watch *
+eva__ctx_own_watch (assuan_context_t ctx) {
+  struct eva__watch *watch;
+
+  if (!ctx->shares || ctx->owns_watch) return ctx->watch;
+  watch = eva__ctx_malloc (ctx, sizeof *watch);
+  if (!watch) return NULL;
+  *watch = *ctx->watch;
+  ctx->watch = watch;
+  ctx->owns_watch = true;
+  return watch;
+}
+
 /* --- Configuration ---------------------------------------------------------------------------- */
 
 void
@@ -47,8 +62,10 @@ assuan_set_assuan_log_stream (FILE *fp) {
 
 void
 assuan_set_log_stream (assuan_context_t ctx, FILE *fp) {
-  if (!ctx) return;
-  ctx->log_stream = fp;
+  struct eva__watch *watch = ctx ? eva__ctx_own_watch (ctx) : NULL;
+
+  if (!watch) return;
+  watch->log_stream = fp;
   if (!default_stream) default_stream = fp;
 }
 
@@ -67,7 +84,7 @@ wanted_categories (void) {
 
 int
 eva__log_default_cb (assuan_context_t ctx, void *hook, unsigned int cat, const char *msg) {
-  FILE *fp = ctx && ctx->log_stream ? ctx->log_stream : default_stream;
+  FILE *fp = ctx && ctx->watch->log_stream ? ctx->watch->log_stream : default_stream;
   int saved_errno = errno;
 
   (void) hook;
@@ -88,7 +105,8 @@ eva__log_default_cb (assuan_context_t ctx, void *hook, unsigned int cat, const c
 /* Asks the callback first: making a message costs more than asking, and most are never wanted.  */
 static bool
 is_wanted (assuan_context_t ctx, unsigned int cat) {
-  return ctx->log_cb && !ctx->flags.no_logging && ctx->log_cb (ctx, ctx->log_cb_data, cat, NULL);
+  return ctx->watch->log_cb && !ctx->flags.no_logging
+         && ctx->watch->log_cb (ctx, ctx->watch->log_cb_data, cat, NULL);
 }
 
 void
@@ -104,7 +122,7 @@ eva__ctx_log (assuan_context_t ctx, unsigned int cat, const char *format, ...) {
   if (len < 0) return;
   if ((size_t) len > sizeof msg - 2) len = sizeof msg - 2;
   memcpy (msg + len, "\n", 2);
-  ctx->log_cb (ctx, ctx->log_cb_data, cat, msg);
+  ctx->watch->log_cb (ctx, ctx->watch->log_cb_data, cat, msg);
 }
 
 /* Octets from 0x80 on are no control characters: text is UTF-8.  */
@@ -148,20 +166,21 @@ log_line (assuan_context_t ctx, int direction, const char *line, size_t len) {
     memcpy (msg + n, line, len), msg[n + len] = 0;
   n = strlen (msg);
   memcpy (msg + n, "\n", 2);
-  ctx->log_cb (ctx, ctx->log_cb_data, ASSUAN_LOG_CONTROL, msg);
+  ctx->watch->log_cb (ctx, ctx->watch->log_cb_data, ASSUAN_LOG_CONTROL, msg);
   eva__wire_wipe (msg, n);
 }
 
 bool
 eva__ctx_is_watched (assuan_context_t ctx) {
-  return ctx->monitor || is_wanted (ctx, ASSUAN_LOG_CONTROL);
+  return ctx->watch->monitor || is_wanted (ctx, ASSUAN_LOG_CONTROL);
 }
 
 bool
 eva__ctx_show_line (assuan_context_t ctx, int direction, const char *line, size_t len) {
   unsigned int flags = 0;
 
-  if (ctx->monitor) flags = ctx->monitor (ctx, ctx->monitor_data, direction, line, len);
+  if (ctx->watch->monitor)
+    flags = ctx->watch->monitor (ctx, ctx->watch->monitor_data, direction, line, len);
   /* What is ignored of the peer's counts as an empty line, and is logged as one.  */
   if (flags & ASSUAN_IO_MONITOR_IGNORE && direction == ASSUAN_IO_FROM_PEER) len = 0;
   if (!(flags & ASSUAN_IO_MONITOR_NOLOG)) log_line (ctx, direction, line, len);

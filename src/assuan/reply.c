@@ -87,9 +87,11 @@ eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc) {
   gpg_error_t err;
 
   eva__ctx_close_data_fp (ctx);
-  if (ctx->drive) eva__drive_forget_command (ctx->drive);
   if (ctx->flags.force_close) ctx->closing = true;
   err = send_reply (ctx, rc);
+  /* Who is told now that the command is finished may try to finish it, or release the context.  */
+  if (ctx->drive) eva__drive_forget_command (ctx->drive);
+  if (ctx->released) return err;
   eva__ctx_set_string (ctx, &ctx->okay_line, NULL);
   eva__ctx_set_string (ctx, &ctx->err_text, NULL);
   if (ctx->closing) close_connection (ctx);

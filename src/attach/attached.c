@@ -114,7 +114,7 @@ turn (struct eva__attached *at, unsigned int revents) {
   if (err && !ctx->released && !at->is_told) {
     at->is_told = true;
     eva__attached_stop (at);
-    at->over (at);
+    at->drive.class->ops->over (&at->drive);
   }
   eva__ctx_leave (ctx);
 }

@@ -18,14 +18,10 @@ struct eva__attached {
   struct eva__timer timer;
   struct eva__task task;
   unsigned char in_events, out_events; /* what the sources watch for */
-  bool is_told;                        /* over was called */
-
-  /* The connection is over, drive.over says why.  Called once, out of the loop; may release the
-     context.  */
-  void (*over) (struct eva__attached *at);
+  bool is_told;                        /* the end was told */
 };
 
-/* Lets LOOP drive AT, whose drive was initialized.  A first turn is due at once.  Returns 0, or an
+/* Lets LOOP drive AT, whose drive was initialized and whose class tells of the end.  A first turn is due at once.  Returns 0, or an
    error with nothing done.  */
 gpg_error_t eva__attached_start (struct eva__attached *at, eva_loop *loop);
 

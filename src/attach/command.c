@@ -9,6 +9,15 @@ busy_drive (assuan_context_t ctx) {
   return ctx && ctx->drive && eva__ctx_is_busy (ctx) ? ctx->drive : NULL;
 }
 
+/* Returns where to note what the program wants to be told, or NULL if there is no memory.  */
+static struct eva__wishes *
+get_wishes (struct eva__drive *drive) {
+  if (drive->wishes) return drive->wishes;
+  drive->wishes = eva__ctx_malloc (drive->ctx, sizeof *drive->wishes);
+  if (drive->wishes) *drive->wishes = (struct eva__wishes){ 0 };
+  return drive->wishes;
+}
+
 gpg_error_t
 eva_defer (assuan_context_t ctx) {
   struct eva__drive *drive = busy_drive (ctx);
@@ -22,18 +31,25 @@ gpg_error_t
 eva_set_cancel (assuan_context_t ctx,
                 void (*cb) (assuan_context_t ctx, void *arg, gpg_error_t reason), void *arg) {
   struct eva__drive *drive = busy_drive (ctx);
+  struct eva__wishes *wishes;
 
   if (!drive) return eva__ctx_error (ctx, GPG_ERR_ASS_GENERAL);
-  drive->cancel = cb;
-  drive->cancel_arg = arg;
+  wishes = get_wishes (drive);
+  if (!wishes) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+  wishes->cancel = cb;
+  wishes->cancel_arg = arg;
   return 0;
 }
 
 gpg_error_t
 eva_set_writable (assuan_context_t ctx, void (*cb) (assuan_context_t ctx, void *arg), void *arg) {
+  struct eva__wishes *wishes;
+
   if (!ctx || !ctx->drive) return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
-  ctx->drive->writable = cb;
-  ctx->drive->writable_arg = arg;
+  wishes = get_wishes (ctx->drive);
+  if (!wishes) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+  wishes->writable = cb;
+  wishes->writable_arg = arg;
   eva__drive_wake (ctx->drive);
   return 0;
 }
@@ -45,6 +61,6 @@ eva_get_queued_len (assuan_context_t ctx) {
 
 void
 eva_close (assuan_context_t ctx) {
-  if (ctx && !ctx->released && ctx->drive && !ctx->drive->closing && ctx->drive->ops->close)
-    ctx->drive->ops->close (ctx->drive);
+  if (ctx && !ctx->released && ctx->drive && !ctx->drive->closing && ctx->drive->class->ops->close)
+    ctx->drive->class->ops->close (ctx->drive);
 }

@@ -8,11 +8,9 @@
 
 #include <stdlib.h>
 
-static void over (struct eva__attached *at);
-
 struct eva__client *
 eva__client_of (assuan_context_t ctx) {
-  if (!ctx || !ctx->drive || ctx->drive->ops != &eva__client_ops) return NULL;
+  if (!ctx || !ctx->drive || ctx->drive->class->ops != &eva__client_ops) return NULL;
   return (struct eva__client *) ctx->drive;
 }
 
@@ -28,9 +26,7 @@ eva__client_new (void) {
   struct eva__client *client = calloc (1, sizeof *client);
 
   if (!client) return NULL;
-  client->own.at.over = over;
-  client->own.at.drive.ops = &eva__client_ops;
-  client->own.at.drive.limits = &client->own.limits;
+  eva__own_init (&client->own, &eva__client_ops);
   client->last = &client->calls;
   client->deadline_ns = client->greeting_deadline_ns = EVA_NO_DEADLINE;
   client->dial_fd = -1;
@@ -194,13 +190,13 @@ at_deadline (struct eva__drive *drive, uint64_t now_ns) {
 
 /* The connection is over.  */
 static void
-over (struct eva__attached *at) {
-  struct eva__client *client = (struct eva__client *) at;
-  assuan_context_t ctx = at->drive.ctx;
+over (struct eva__drive *drive) {
+  struct eva__client *client = (struct eva__client *) drive;
+  assuan_context_t ctx = drive->ctx;
 
   client->stage = EVA__CLIENT_OVER;
-  eva__call_end_all (client, at->drive.over);
-  if (!ctx->released) eva__own_over (at);
+  eva__call_end_all (client, drive->over);
+  if (!ctx->released) eva__own_over (drive);
 }
 
 static void
@@ -245,6 +241,7 @@ close_client (struct eva__drive *drive) {
 
 const struct eva__drive_ops eva__client_ops = {
   .wake = eva__attached_wake,
+  .over = over,
   .on_event = on_event,
   .get_deadline = get_deadline,
   .at_deadline = at_deadline,

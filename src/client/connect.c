@@ -57,7 +57,7 @@ fail (struct eva__client *client, gpg_error_t err) {
   if (client->own.at.is_told) return;
   client->own.at.is_told = true;
   eva__ctx_enter (ctx);
-  client->own.at.over (&client->own.at);
+  eva__client_ops.over (&client->own.at.drive);
   eva__ctx_leave (ctx);
 }
 
@@ -233,7 +233,7 @@ make (eva_loop *loop, const char *address, const struct eva_connect_config *conf
     free (client);
     return NULL;
   }
-  eva__io_sys_init (ctx->sys, ctx, eva__io_sys_default ());
+  eva__io_sys_init (&ctx->shared->sys, ctx, eva__io_sys_default ());
   ctx->kind = EVA__CTX_CLIENT;
   ctx->drive = &client->own.at.drive;
   ctx->drive->ctx = ctx;

@@ -33,6 +33,7 @@ close_own (struct eva__drive *drive) {
 
 static const struct eva__drive_ops server_ops = {
   .wake = eva__attached_wake,
+  .over = eva__own_over,
   .close = close_own,
   .release = release,
   .free = free_own,
@@ -41,16 +42,22 @@ static const struct eva__drive_ops server_ops = {
 /* --- What all have in common ------------------------------------------------------------------ */
 
 void
-eva__own_over (struct eva__attached *at) {
-  struct eva__own *own = (struct eva__own *) at;
+eva__own_over (struct eva__drive *drive) {
+  struct eva__own *own = (struct eva__own *) drive;
 
-  if (own->over) own->over (at->drive.ctx, own->over_arg, at->drive.over);
+  if (own->over) own->over (drive->ctx, own->over_arg, drive->over);
+}
+
+void
+eva__own_init (struct eva__own *own, const struct eva__drive_ops *ops) {
+  own->class = (struct eva__drive_class){ .ops = ops, .limits = &own->limits };
+  own->at.drive.class = &own->class;
 }
 
 struct eva__own *
 eva__own_of (assuan_context_t ctx) {
   if (!ctx || !ctx->drive) return NULL;
-  if (ctx->drive->ops != &server_ops && !eva__client_of (ctx)) return NULL;
+  if (ctx->drive->class->ops != &server_ops && !eva__client_of (ctx)) return NULL;
   return (struct eva__own *) ctx->drive;
 }
 
@@ -59,9 +66,7 @@ new_server (void) {
   struct eva__own *own = calloc (1, sizeof *own);
 
   if (!own) return NULL;
-  own->at.over = eva__own_over;
-  own->at.drive.ops = &server_ops;
-  own->at.drive.limits = &own->limits;
+  eva__own_init (own, &server_ops);
   return own;
 }
 
@@ -83,7 +88,7 @@ make (assuan_context_t ctx) {
 
   if (!ctx->conn || ctx->channel.in_fd == ASSUAN_INVALID_FD)
     return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  if (!eva__io_sys_is_own (ctx->sys) || ctx->depth)
+  if (!eva__io_sys_is_own (&ctx->shared->sys) || ctx->depth)
     return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
   own = is_client ? new_client () : new_server ();
   if (!own) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
@@ -128,7 +133,7 @@ eva_process (assuan_context_t ctx, unsigned int revents, uint64_t now_ns) {
   err = eva__drive_turn (&own->at.drive, revents, now_ns);
   if (err && !ctx->released && !own->at.is_told) {
     own->at.is_told = true;
-    own->at.over (&own->at);
+    own->at.drive.class->ops->over (&own->at.drive);
   }
   eva__ctx_leave (ctx);
   return err;
@@ -169,8 +174,7 @@ eva_set_limits (assuan_context_t ctx, const struct eva_limits *limits) {
   if (!own) return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
   own->limits = *limits;
   eva__drive_complete_limits (&own->limits);
-  if (ctx->conn)
-    eva_conn_set_limits (ctx->conn, own->limits.max_queued_len, own->limits.max_pending_fds);
+  eva__drive_configure (&ctx->shared->conn_config, &own->limits);
   eva__drive_wake (&own->at.drive);
   return 0;
 }

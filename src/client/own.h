@@ -9,13 +9,17 @@
 
 struct eva__own {
   struct eva__attached at; /* the first member */
+  struct eva__drive_class class;
   struct eva_limits limits;
   void (*over) (assuan_context_t ctx, void *arg, gpg_error_t err); /* or NULL */
   void *over_arg;
 };
 
-/* Tells the program that the connection is over; eva__attached.over of those without calls.  */
-void eva__own_over (struct eva__attached *at);
+/* Makes OWN, which is zero, one that OPS are told of.  */
+void eva__own_init (struct eva__own *own, const struct eva__drive_ops *ops);
+
+/* Tells the program that the connection is over; eva__drive_ops.over of those without calls.  */
+void eva__own_over (struct eva__drive *drive);
 
 /* Returns what CTX is, or NULL if it is none of these.  */
 struct eva__own *eva__own_of (assuan_context_t ctx);

@@ -69,16 +69,6 @@ is_owned (const eva_conn *c) {
   return c->owner.config == &((const struct owned *) c)->config;
 }
 
-void
-eva_conn_set_limits (eva_conn *c, size_t max_output_len, size_t max_fds) {
-  struct eva_conn_config *config = &((struct owned *) c)->config;
-
-  if (!is_owned (c)) return;
-  config->max_output_len = max_output_len;
-  config->max_fds = max_fds;
-  eva__conn_complete_config (config);
-}
-
 /* The configuration is copied first: the allocator is needed until the very last.  */
 void
 eva_conn_free (eva_conn *c) {

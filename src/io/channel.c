@@ -47,23 +47,20 @@ socket_domain (assuan_fd_t fd, int *ret_domain) {
   return !getsockopt (fd, SOL_SOCKET, SO_DOMAIN, ret_domain, &len);
 }
 
-/* Returns true if FD is open, and its file at RET_FILE.  */
-static bool
-identify (assuan_fd_t fd, struct eva__io_identity *ret_file) {
+/* Returns what tells the file of FD from others, not 0; 0 if FD is not open.  Device numbers are
+   small, and inodes do not fill 64 bits: mixed, the two keep apart what can be mistaken.  */
+static uint64_t
+identify (assuan_fd_t fd) {
   struct stat st;
 
-  if (fd == ASSUAN_INVALID_FD || fstat (fd, &st)) return false;
-  *ret_file = (struct eva__io_identity){ .dev = st.st_dev, .ino = st.st_ino };
-  return true;
+  if (fd == ASSUAN_INVALID_FD || fstat (fd, &st)) return 0;
+  return ((uint64_t) st.st_ino ^ (uint64_t) st.st_dev << 40) | (uint64_t) 1 << 63;
 }
 
+/* Hooks may have descriptors that the kernel does not know.  */
 static bool
-is_same_file (assuan_fd_t fd, const struct eva__io_identity *file) {
-  struct eva__io_identity now;
-
-  /* Hooks may have descriptors that the kernel does not know.  */
-  if (!file->dev && !file->ino) return true;
-  return identify (fd, &now) && now.dev == file->dev && now.ino == file->ino;
+is_same_file (assuan_fd_t fd, uint64_t file) {
+  return !file || identify (fd) == file;
 }
 
 void
@@ -74,9 +71,8 @@ eva__io_channel_init (struct eva__io_channel *ch, const struct eva__io_sys *sys,
   ch->sys = sys;
   ch->in_fd = in_fd;
   ch->out_fd = out_fd;
-  ch->in_file = ch->out_file = (struct eva__io_identity){ 0 };
-  identify (in_fd, &ch->in_file);
-  if (out_fd != in_fd) identify (out_fd, &ch->out_file);
+  ch->in_file = identify (in_fd);
+  ch->out_file = out_fd == in_fd ? ch->in_file : identify (out_fd);
   ch->is_socket = in_fd == out_fd && socket_domain (in_fd, &domain);
   ch->passes_fds = pass_fds && ch->is_socket && domain == AF_UNIX;
 }
@@ -94,10 +90,10 @@ void
 eva__io_channel_check (struct eva__io_channel *ch) {
   bool same = ch->out_fd == ch->in_fd;
 
-  if (!is_same_file (ch->in_fd, &ch->in_file)) ch->in_fd = ASSUAN_INVALID_FD;
+  if (!is_same_file (ch->in_fd, ch->in_file)) ch->in_fd = ASSUAN_INVALID_FD;
   if (same)
     ch->out_fd = ch->in_fd;
-  else if (!is_same_file (ch->out_fd, &ch->out_file))
+  else if (!is_same_file (ch->out_fd, ch->out_file))
     ch->out_fd = ASSUAN_INVALID_FD;
 }
 

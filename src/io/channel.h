@@ -13,24 +13,22 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
 /* The most descriptors that one message can carry (Linux: SCM_MAX_FD).  */
 #define EVA__IO_MAX_FDS 253
 
-/* Which file a descriptor meant when it was given to us.  */
-struct eva__io_identity {
-  dev_t dev;
-  ino_t ino;
-};
-
 struct eva__io_channel {
   const struct eva__io_sys *sys;
   assuan_fd_t in_fd;  /* ASSUAN_INVALID_FD if closed */
   assuan_fd_t out_fd; /* the same as in_fd for a socket */
-  bool is_socket;     /* one socket for both directions */
-  struct eva__io_identity in_file, out_file;
+
+  /* Which files the descriptors meant when they were given to us: device and inode, mixed, or 0 if
+     that is unknown and not checked.  */
+  uint64_t in_file, out_file;
+  bool is_socket;  /* one socket for both directions */
   bool passes_fds; /* uses recvmsg and sendmsg */
 };
 

@@ -37,8 +37,9 @@ make_pattern (const struct eva_service *service, assuan_context_t *ret_pattern) 
   gpg_error_t err = assuan_new (&pattern);
 
   if (err) return err;
-  eva__io_sys_init (pattern->sys, NULL, eva__io_sys_default ());
-  pattern->pool->max = EVA__N_SHARED_SPARES;
+  eva__io_sys_init (&pattern->shared->sys, NULL, eva__io_sys_default ());
+  eva__ctx_configure (&pattern->shared->conn_config, EVA__CTX_SERVER);
+  pattern->shared->pool.max = EVA__N_SHARED_SPARES;
   err = register_service (pattern, service);
   if (err)
     assuan_release (pattern);
@@ -65,6 +66,9 @@ eva_server_new (eva_loop *loop, const struct eva_service *service, void *userdat
   server->loop = loop;
   server->service = service;
   server->userdata = userdata;
+  server->class = (struct eva__drive_class){ .ops = &eva__visit_ops,
+                                             .limits = &server->limits.connection,
+                                             .stats = &server->stats };
   err = make_pattern (service, &server->pattern);
   if (err) {
     eva__loop_reserve_timers (loop, -2);
@@ -184,6 +188,7 @@ eva_server_set_limits (eva_server *server, const struct eva_server_limits *limit
   if (!l->max_held_len) l->max_held_len = EVA_DEFAULT_MAX_HELD_LEN;
   if (!l->max_held_per_uid_len) l->max_held_per_uid_len = EVA_DEFAULT_MAX_HELD_PER_UID_LEN;
   server->account.limit_len = l->max_held_len;
+  eva__drive_configure (&server->pattern->shared->conn_config, &l->connection);
   return 0;
 }
 

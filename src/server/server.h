@@ -36,6 +36,7 @@ struct eva_server {
   assuan_context_t pattern; /* its commands, hooks and pool are those of all connections */
   struct eva_server_limits limits;
   struct eva_stats stats;
+  struct eva__drive_class class;
   struct eva__account account;
   struct eva__users users;
   struct eva__door *doors;
@@ -65,6 +66,8 @@ struct eva__arrival {
 };
 
 /* --- Visits (visit.c) ------------------------------------------------------------------------- */
+
+extern const struct eva__drive_ops eva__visit_ops;
 
 /* Finds out whether ARRIVAL may come in: 0, GPG_ERR_EACCES, GPG_ERR_LIMIT_REACHED.  No memory is
    taken.  */

@@ -23,9 +23,9 @@ tell_closed (struct eva__visit *visit, gpg_error_t reason) {
 
 /* The connection is over.  */
 static void
-over (struct eva__attached *at) {
-  tell_closed ((struct eva__visit *) at, at->drive.over);
-  assuan_release (at->drive.ctx);
+over (struct eva__drive *drive) {
+  tell_closed ((struct eva__visit *) drive, drive->over);
+  assuan_release (drive->ctx);
 }
 
 /* The context is released: by us, or by the program.  */
@@ -62,8 +62,9 @@ close_visit (struct eva__drive *drive) {
   eva__visit_close ((struct eva__visit *) drive);
 }
 
-static const struct eva__drive_ops visit_ops = {
+const struct eva__drive_ops eva__visit_ops = {
   .wake = eva__attached_wake,
+  .over = over,
   .close = close_visit,
   .release = release,
   .free = free_visit,
@@ -71,7 +72,7 @@ static const struct eva__drive_ops visit_ops = {
 
 struct eva__visit *
 eva__visit_of (assuan_context_t ctx) {
-  if (!ctx || !ctx->drive || ctx->drive->ops != &visit_ops) return NULL;
+  if (!ctx || !ctx->drive || ctx->drive->class->ops != &eva__visit_ops) return NULL;
   return (struct eva__visit *) ctx->drive;
 }
 
@@ -132,14 +133,11 @@ enter (eva_server *server, struct eva__visit *visit) {
 static gpg_error_t
 make_context (eva_server *server, struct eva__visit *visit, const struct eva__arrival *arrival) {
   assuan_context_t pattern = server->pattern;
-  assuan_context_t ctx =
-      eva__ctx_new (pattern->err_source, &pattern->malloc_hooks, eva__ctx_get_shared (pattern));
+  assuan_context_t ctx = eva__ctx_new_like (pattern);
   bool pass_fds = arrival->flags & EVA_LISTEN_FDPASSING;
   gpg_error_t err;
 
   if (!ctx) return gpg_err_make (pattern->err_source, GPG_ERR_ENOMEM);
-  ctx->log_cb = pattern->log_cb;
-  ctx->log_cb_data = pattern->log_cb_data;
   if (arrival->in_fd == arrival->out_fd)
     err = eva__ctx_connect_socket (ctx, EVA__CTX_SERVER, arrival->in_fd,
                                    pass_fds && arrival->is_unix);
@@ -191,11 +189,8 @@ eva__visit_new (eva_server *server, const struct eva__arrival *arrival, assuan_c
     return gpg_err_make (server->pattern->err_source, GPG_ERR_ENOMEM);
   }
   visit->server = server;
-  visit->at.over = over;
-  visit->at.drive.ops = &visit_ops;
-  visit->at.drive.limits = &server->limits.connection;
+  visit->at.drive.class = &server->class;
   visit->at.drive.account = &visit->user->account;
-  visit->at.drive.stats = &server->stats;
   err = make_context (server, visit, arrival);
   if (err) {
     eva__users_leave (&server->users, visit->user);
