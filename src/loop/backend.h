@@ -53,7 +53,8 @@ struct eva__loop_backend {
   int (*wait) (eva_loop *loop, int timeout_ms);
 
   /* Sees to it that LOOP gets a turn at DUE_NS: 0 is at once, EVA__LOOP_NEVER takes the last
-     setting back.  Returns what is set then.  Called only if LOOP->arms.  */
+     setting back.  Returns what is set then, which may be earlier, or EVA__LOOP_NEVER if it could
+     not be set.  NULL: wait has to be told.  */
   uint64_t (*arm) (eva_loop *loop, uint64_t due_ns);
 
   /* As eva_loop_get_fd.  NULL: there is none.  */
@@ -71,13 +72,14 @@ struct eva_loop {
   const struct eva__loop_backend *backend;
   size_t watch_size; /* the backend's octets of a source */
   bool tells_hangup;
-  bool arms; /* somebody else waits, and has to be told when there is something to do */
+  bool nested; /* somebody else waits, and has to be told of tasks */
   bool stopped;
+  bool look;           /* timers may be due */
   unsigned int depth;  /* turns under way; more than one where a foreign loop allows that */
   uint32_t turn_begin; /* timers set since have to wait for the next turn */
   uint64_t now_ns;     /* of this turn; 0: not asked yet */
   uint64_t passed_ns;  /* when the timers were looked at last */
-  uint64_t armed_ns;   /* what the backend was told last */
+  uint64_t armed_ns;   /* when the backend wakes us up */
   struct eva__timers timers;
   struct eva__task soon, later; /* heads of rings */
   eva_source *sources;          /* all of them */
@@ -95,7 +97,7 @@ void eva__loop_leave (eva_loop *loop);
 /* Runs the timers that are due and were set before this turn.  */
 void eva__loop_run_timers (eva_loop *loop);
 
-/* Tells the backend when something other than a descriptor wants to run, if it must know.  */
+/* Tells the backend when something other than a descriptor wants to run, if it has to know.  */
 void eva__loop_arm (eva_loop *loop);
 
 /* task.c: making the queues, asking whether there is something in them, and running them: all soon

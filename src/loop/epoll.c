@@ -2,9 +2,9 @@
 /* epoll.c - the embedded loop on Linux.
 
    The kernel holds the pointers to the sources.  A turn is one epoll_wait, and epoll_ctl is called
-   when an interest really changes.  The descriptor of the epoll is readable when one of its
-   members is; so that it also tells of timers and tasks, a timerfd joins them once somebody asked
-   for it.  */
+   when an interest really changes.  Deadlines are a member, too, a timerfd: it is set only if an
+   earlier one comes up, so most turns neither ask for the time nor set anything.  And so the
+   descriptor of the epoll is readable whenever there is something to do.  */
 
 #ifdef __linux__
 
@@ -26,7 +26,7 @@ _Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR
 struct epoll_loop {
   struct eva_loop loop;
   int fd;
-  eva_source timer; /* the timerfd; fd -1: not made yet */
+  eva_source timer; /* of the timerfd; its fd is -1 if there is none */
   struct epoll_event events[MAX_EVENTS];
 };
 
@@ -84,7 +84,7 @@ wait_for_events (eva_loop *loop, int timeout_ms) {
   return n;
 }
 
-/* --- One descriptor for the whole loop -------------------------------------------------------- */
+/* --- Deadlines -------------------------------------------------------------------------------- */
 
 /* Reading takes the readiness away.  */
 static void
@@ -95,40 +95,50 @@ timer_fired (void *arg, unsigned int revents) {
   (void) revents;
   (void) !read (self->timer.fd, &times, sizeof times);
   self->loop.armed_ns = EVA__LOOP_NEVER;
+  self->loop.look = true;
 }
 
-/* There is no system call for a deadline that is gone: the turn that it causes costs less.  */
+static int
+make_timer (struct epoll_loop *self) {
+  int rc;
+
+  if (self->timer.fd >= 0) return 0;
+  self->timer.fd = timerfd_create (CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  if (self->timer.fd < 0) return -1;
+  rc = control (&self->loop, EPOLL_CTL_ADD, &self->timer, EVA_READABLE);
+  if (!rc) return 0;
+  close (self->timer.fd);
+  self->timer.fd = -1;
+  errno = rc;
+  return -1;
+}
+
+/* There is no system call for a deadline that is gone: the turn that it causes costs less.  Without
+   a timerfd the loop itself looks at the clock.  */
 static uint64_t
 arm (eva_loop *loop, uint64_t due_ns) {
   struct epoll_loop *self = (struct epoll_loop *) loop;
   struct itimerspec when = { .it_value = { .tv_nsec = 1 } }; /* long past; 0 would be never */
 
   if (due_ns == EVA__LOOP_NEVER) return loop->armed_ns;
+  if (make_timer (self)) return EVA__LOOP_NEVER;
   if (due_ns) {
     when.it_value.tv_sec = (time_t) (due_ns / 1000000000u);
     when.it_value.tv_nsec = (long) (due_ns % 1000000000u);
   }
-  (void) timerfd_settime (self->timer.fd, TFD_TIMER_ABSTIME, &when, NULL);
-  return due_ns;
+  return timerfd_settime (self->timer.fd, TFD_TIMER_ABSTIME, &when, NULL) ? EVA__LOOP_NEVER
+                                                                          : due_ns;
 }
 
 static int
 get_fd (eva_loop *loop) {
   struct epoll_loop *self = (struct epoll_loop *) loop;
-  int rc;
 
-  if (loop->arms) return self->fd;
-  self->timer = (eva_source){ .cb.fd = timer_fired, .arg = self, .mask = EVA_READABLE };
-  self->timer.fd = timerfd_create (CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-  if (self->timer.fd < 0) return -1;
-  rc = control (loop, EPOLL_CTL_ADD, &self->timer, EVA_READABLE);
-  if (rc) {
-    close (self->timer.fd);
-    errno = rc;
-    return -1;
+  if (make_timer (self)) return -1;
+  if (!loop->nested) {
+    loop->nested = true;
+    if (!loop->depth) eva__loop_arm (loop);
   }
-  loop->arms = true;
-  if (!loop->depth) eva__loop_arm (loop);
   return self->fd;
 }
 
@@ -138,7 +148,7 @@ static void
 free_loop (eva_loop *loop) {
   struct epoll_loop *self = (struct epoll_loop *) loop;
 
-  if (loop->arms) close (self->timer.fd);
+  if (self->timer.fd >= 0) close (self->timer.fd);
   close (self->fd);
   free (self);
 }
@@ -164,6 +174,7 @@ eva__loop_new_epoll (void) {
   }
   eva__loop_init (&self->loop, &backend);
   self->loop.tells_hangup = true;
+  self->timer = (eva_source){ .cb.fd = timer_fired, .arg = self, .fd = -1, .mask = EVA_READABLE };
   return &self->loop;
 }
 

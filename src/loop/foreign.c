@@ -81,7 +81,7 @@ eva_loop_new_foreign (const struct eva_loop_ops *ops, void *foreign) {
   self->ops = ops;
   self->loop.watch_size = ops->watch_size;
   self->loop.tells_hangup = ops->tells_hangup;
-  self->loop.arms = true;
+  self->loop.nested = true;
   rc = ops->init (self->self, foreign, &self->loop);
   if (!rc) return &self->loop;
   free (self);

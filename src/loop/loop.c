@@ -118,7 +118,7 @@ static uint64_t
 next_due (const eva_loop *loop) {
   const struct eva__timer *timer = eva__timers_first (&loop->timers);
 
-  if (eva__loop_has_tasks (loop)) return 0;
+  if (loop->nested && eva__loop_has_tasks (loop)) return 0;
   return timer ? timer->due_ns : EVA__LOOP_NEVER;
 }
 
@@ -128,7 +128,7 @@ void
 eva__loop_arm (eva_loop *loop) {
   uint64_t due_ns;
 
-  if (!loop->arms) return;
+  if (!loop->backend->arm) return;
   due_ns = next_due (loop);
   if (due_ns == loop->armed_ns || (due_ns > loop->armed_ns && due_ns != EVA__LOOP_NEVER)) return;
   loop->armed_ns = loop->backend->arm (loop, due_ns);
@@ -149,35 +149,35 @@ eva__loop_leave (eva_loop *loop) {
   eva__loop_arm (loop);
 }
 
-/* How long to wait for descriptors.  The kernel counts milliseconds: waiting a fraction too long
-   is right, too short is a useless turn.  Stores at RET_DUE whether timers may be due already.  */
+/* How long to wait for descriptors.  A look at the clock costs more than all the rest of a turn, so
+   the best is to be woken up.  Otherwise the kernel counts milliseconds: waiting a fraction too long
+   is right, too short is a useless turn.  */
 static int
-wait_time (const eva_loop *loop, int timeout_ms, bool *ret_due) {
+wait_time (eva_loop *loop, int timeout_ms) {
   const struct eva__timer *timer = eva__timers_first (&loop->timers);
+  bool wakes = !timer || loop->armed_ns <= timer->due_ns;
   uint64_t now_ns, ms;
 
-  *ret_due = true;
+  loop->look = !wakes;
   if (eva__loop_has_tasks (loop)) return 0;
-  if (!timer) return timeout_ms;
+  if (wakes) return timeout_ms;
   now_ns = eva_now ();
   if (timer->due_ns <= now_ns) return 0;
-  *ret_due = false;
+  loop->look = false;
   ms = (timer->due_ns - now_ns - 1) / NS_PER_MS + 1;
   if (timeout_ms >= 0 && ms > (uint64_t) timeout_ms) return timeout_ms;
   return ms > INT_MAX ? INT_MAX : (int) ms;
 }
 
-/* A look at the clock costs as much as all the rest of a turn.  If there were events while no timer
-   was due before, timers can wait for the look of the next turn.  */
+/* If there were events while no timer was due before, timers can wait for the look of the next
+   turn.  */
 static int
 turn (eva_loop *loop, int timeout_ms) {
-  bool due;
-  int ms = wait_time (loop, timeout_ms, &due);
-  int n_events = loop->backend->wait (loop, ms);
+  int n_events = loop->backend->wait (loop, wait_time (loop, timeout_ms));
 
   if (n_events < 0) return -1;
   if (loop->dead) eva__loop_bury (loop);
-  if (eva__timers_first (&loop->timers) && (due || !n_events || loop->now_ns))
+  if (eva__timers_first (&loop->timers) && (loop->look || !n_events || loop->now_ns))
     eva__loop_run_timers (loop);
   eva__loop_run_tasks (loop);
   return 0;
