@@ -131,14 +131,15 @@ uint64_t eva_get_deadline (assuan_context_t ctx);
    everything was sent, GPG_ERR_EPIPE if it left before, GPG_ERR_TIMEOUT, GPG_ERR_TOO_LARGE over a
    limit, GPG_ERR_ASS_LINE_TOO_LONG, or what the system gave.  If CTX was released within,
    GPG_ERR_EOF; it must not be touched then.  Not within a callback of CTX
-   (GPG_ERR_ASS_NESTED_COMMANDS).  */
+   (GPG_ERR_ASS_NESTED_COMMANDS), nor for a context that a loop drives, as one of eva_connect
+   (GPG_ERR_NOT_SUPPORTED).  */
 gpg_error_t eva_process (assuan_context_t ctx, unsigned int revents, uint64_t now_ns);
 
 /* Lets LOOP drive CTX, which is made non-blocking.  OVER, which may be NULL, is called with ARG
    once, out of LOOP, when the connection is over; ERR is what eva_process tells then.  CTX stays
    the caller's, who releases it, in OVER or elsewhere; without that call OVER does not run.
-   Returns 0; GPG_ERR_ENOMEM; GPG_ERR_ASS_INV_VALUE for a context that is attached already; what
-   eva_set_nonblocking gives; or what watching its descriptors gave.  */
+   Returns 0; GPG_ERR_ENOMEM; GPG_ERR_ASS_INV_VALUE for a context that is attached already, or of
+   eva_connect; what eva_set_nonblocking gives; or what watching its descriptors gave.  */
 gpg_error_t eva_attach (assuan_context_t ctx, eva_loop *loop,
                         void (*over) (assuan_context_t ctx, void *arg, gpg_error_t err), void *arg);
 

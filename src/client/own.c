@@ -127,7 +127,8 @@ eva_process (assuan_context_t ctx, unsigned int revents, uint64_t now_ns) {
   struct eva__own *own = eva__own_of (ctx);
   gpg_error_t err;
 
-  if (!own || own->at.loop) return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
+  if (!own || own->at.loop || eva__client_is_connected_by_us (ctx))
+    return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
   if (ctx->depth) return eva__ctx_error (ctx, GPG_ERR_ASS_NESTED_COMMANDS);
   eva__ctx_enter (ctx);
   err = eva__drive_turn (&own->at.drive, revents, now_ns);
@@ -147,7 +148,8 @@ eva_attach (assuan_context_t ctx, eva_loop *loop,
   struct eva__own *own;
   gpg_error_t err;
 
-  if (!ctx || !loop) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  if (!ctx || !loop || eva__client_is_connected_by_us (ctx))
+    return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   err = eva_set_nonblocking (ctx);
   if (err) return err;
   own = eva__own_of (ctx);
