@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* kit.c - what the tests of clients share.  See kit.h.  */
+
+#include "kit.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Of the loops none takes more turns before it looks at everything.  */
+#define N_SETTLING_TURNS 50
+
+/* Turns without rest, and then one in a millisecond, until it counts as a hang.  */
+#define N_QUICK_TRIES 1000
+#define N_TRIES       (N_QUICK_TRIES + 120000)
+
+#define MAX_RECS 4096
+
+struct test_loop kit_loop;
+uint32_t kit_seed;
+struct eva_connect_config kit_config;
+void (*kit_on_ready) (assuan_context_t ctx);
+void (*kit_on_closed) (assuan_context_t ctx, gpg_error_t err);
+
+static struct text record;
+static struct rec recs[MAX_RECS];
+static size_t n_recs;
+static size_t n_fds;
+static char dir_name[64];
+
+/* --- Small things ----------------------------------------------------------------------------- */
+
+size_t
+kit_count_fds (void) {
+  DIR *dir = opendir ("/proc/self/fd");
+  size_t n = 0;
+
+  assert_non_null (dir);
+  while (readdir (dir))
+    n++;
+  closedir (dir);
+  return n;
+}
+
+uint32_t
+kit_random (uint32_t limit) {
+  kit_seed = kit_seed * 1664525u + 1013904223u;
+  return (uint32_t) (((uint64_t) (kit_seed >> 8) * limit) >> 24);
+}
+
+const char *
+kit_format (const char *format, ...) {
+  static char buf[8][3000];
+  static unsigned int i;
+  char *p = buf[i++ % N_ELEMENTS (buf)];
+  va_list ap;
+
+  va_start (ap, format);
+  vsnprintf (p, sizeof *buf, format, ap);
+  va_end (ap);
+  return p;
+}
+
+const char *
+kit_path (const char *name) {
+  if (!*dir_name) {
+    strcpy (dir_name, "/tmp/evac-XXXXXX");
+    assert_non_null (mkdtemp (dir_name));
+  }
+  return kit_format ("%s/%s", dir_name, name);
+}
+
+static void
+remove_dir (void) {
+  struct dirent *entry;
+  DIR *dir;
+
+  if (!*dir_name) return;
+  dir = opendir (dir_name);
+  assert_non_null (dir);
+  while ((entry = readdir (dir)))
+    if (strcmp (entry->d_name, ".") && strcmp (entry->d_name, ".."))
+      unlink (kit_path (entry->d_name));
+  closedir (dir);
+  assert_int_equal (rmdir (dir_name), 0);
+  *dir_name = 0;
+}
+
+/* --- Text ------------------------------------------------------------------------------------- */
+
+void
+text_add (struct text *t, const void *octets, size_t len) {
+  if (t->len + len + 1 > t->size) {
+    t->size = 2 * (t->len + len) + 100;
+    t->data = realloc (t->data, t->size);
+    if (!t->data) abort ();
+  }
+  if (len) memcpy (t->data + t->len, octets, len);
+  t->len += len;
+  t->data[t->len] = 0;
+}
+
+void
+text_free (struct text *t) {
+  free (t->data);
+  *t = (struct text){ 0 };
+}
+
+static const char *
+text_get (const struct text *t) {
+  return t->data ? t->data : "";
+}
+
+static void
+text_clear (struct text *t) {
+  t->len = 0;
+  if (t->data) *t->data = 0;
+}
+
+/* --- Tests ------------------------------------------------------------------------------------ */
+
+static void
+on_ready (assuan_context_t ctx, void *arg) {
+  assert_ptr_equal (arg, &kit_config);
+  kit_note ("ready");
+  if (kit_on_ready) kit_on_ready (ctx);
+}
+
+static void
+on_closed (assuan_context_t ctx, void *arg, gpg_error_t err) {
+  assert_ptr_equal (arg, &kit_config);
+  kit_note ("closed %s", kit_error (err));
+  if (kit_on_closed) kit_on_closed (ctx, err);
+}
+
+/* Some loops keep descriptors for the whole process: the first one is made for nothing.  */
+int
+kit_setup (void **state) {
+  static bool warm;
+
+  (void) state;
+  if (!warm) {
+    test_loop_init (&kit_loop);
+    test_loop_deinit (&kit_loop);
+    warm = true;
+  }
+  n_fds = kit_count_fds ();
+  kit_seed = 1;
+  kit_on_ready = NULL;
+  kit_on_closed = NULL;
+  kit_config =
+      (struct eva_connect_config){ .ready = on_ready, .closed = on_closed, .arg = &kit_config };
+  memset (recs, 0, n_recs * sizeof *recs);
+  n_recs = 0;
+  text_clear (&record);
+  test_loop_init (&kit_loop);
+  return 0;
+}
+
+void
+kit_free_loop (void) {
+  test_loop_deinit (&kit_loop);
+  kit_loop.loop = NULL;
+}
+
+int
+kit_teardown (void **state) {
+  (void) state;
+  if (kit_loop.loop) kit_settle ();
+  kit_expect ("");
+  if (kit_loop.loop) kit_free_loop ();
+  remove_dir ();
+  assert_int_equal (kit_count_fds (), n_fds);
+  assert_int_equal (waitpid (-1, NULL, WNOHANG), -1);
+  assert_int_equal (errno, ECHILD);
+  text_free (&record);
+  return 0;
+}
+
+/* --- Turning ---------------------------------------------------------------------------------- */
+
+void
+kit_settle (void) {
+  for (int i = 0; i < N_SETTLING_TURNS; i++)
+    test_loop_turn (&kit_loop, false);
+}
+
+void
+kit_turn (unsigned int *tries) {
+  struct timespec pause = { .tv_nsec = 1000000 };
+
+  test_loop_turn (&kit_loop, false);
+  if (++*tries > N_QUICK_TRIES) nanosleep (&pause, NULL);
+  if (*tries > N_TRIES) fail_msg ("this never happens; the record says:\n%s", text_get (&record));
+}
+
+void
+kit_until (const bool *done) {
+  for (unsigned int tries = 0; !*(const volatile bool *) done;)
+    kit_turn (&tries);
+}
+
+/* --- The record ------------------------------------------------------------------------------- */
+
+void
+kit_note (const char *format, ...) {
+  char buf[6000];
+  va_list ap;
+  int len;
+
+  va_start (ap, format);
+  len = vsnprintf (buf, sizeof buf, format, ap);
+  va_end (ap);
+  assert_true (len >= 0 && (size_t) len < sizeof buf);
+  text_add (&record, buf, (size_t) len);
+  text_add (&record, "\n", 1);
+}
+
+const char *
+kit_error (gpg_error_t err) {
+  static const struct {
+    gpg_err_code_t code;
+    const char *name;
+  } names[] = {
+    { GPG_ERR_NO_ERROR, "0" },
+    { GPG_ERR_EOF, "EOF" },
+    { GPG_ERR_EPIPE, "EPIPE" },
+    { GPG_ERR_TIMEOUT, "TIMEOUT" },
+    { GPG_ERR_CANCELED, "CANCELED" },
+    { GPG_ERR_ENOMEM, "ENOMEM" },
+    { GPG_ERR_ENOENT, "ENOENT" },
+    { GPG_ERR_EACCES, "EACCES" },
+    { GPG_ERR_EBADF, "EBADF" },
+    { GPG_ERR_ENOTCONN, "ENOTCONN" },
+    { GPG_ERR_ENAMETOOLONG, "ENAMETOOLONG" },
+    { GPG_ERR_INV_ARG, "INV_ARG" },
+    { GPG_ERR_TOO_LARGE, "TOO_LARGE" },
+    { GPG_ERR_NOT_SUPPORTED, "NOT_SUPPORTED" },
+    { GPG_ERR_ASS_GENERAL, "ASS_GENERAL" },
+    { GPG_ERR_ASS_INV_VALUE, "ASS_INV_VALUE" },
+    { GPG_ERR_ASS_INV_RESPONSE, "ASS_INV_RESPONSE" },
+    { GPG_ERR_ASS_CONNECT_FAILED, "ASS_CONNECT_FAILED" },
+    { GPG_ERR_ASS_LINE_TOO_LONG, "ASS_LINE_TOO_LONG" },
+    { GPG_ERR_ASS_INCOMPLETE_LINE, "ASS_INCOMPLETE_LINE" },
+    { GPG_ERR_ASS_NO_DATA_CB, "ASS_NO_DATA_CB" },
+    { GPG_ERR_ASS_NO_INQUIRE_CB, "ASS_NO_INQUIRE_CB" },
+    { GPG_ERR_ASS_NESTED_COMMANDS, "ASS_NESTED_COMMANDS" },
+    { GPG_ERR_USER_1, "USER_1" },
+    { GPG_ERR_USER_2, "USER_2" },
+  };
+
+  for (size_t i = 0; i < N_ELEMENTS (names); i++)
+    if (gpg_err_code (err) == names[i].code) return names[i].name;
+  return kit_format ("%u (%s)", gpg_err_code (err), gpg_strerror (err));
+}
+
+void
+kit_expect (const char *expected) {
+  assert_string_equal (text_get (&record), expected);
+  text_clear (&record);
+}
+
+void
+kit_await (const char *expected) {
+  for (unsigned int tries = 0; record.len < strlen (expected);)
+    kit_turn (&tries);
+  kit_settle ();
+  kit_expect (expected);
+}
+
+static bool
+record_ends_with (const char *ending) {
+  size_t len = strlen (ending);
+
+  return record.len >= len && !memcmp (record.data + record.len - len, ending, len);
+}
+
+void
+kit_await_end (const char *ending) {
+  for (unsigned int tries = 0; !record_ends_with (ending);)
+    kit_turn (&tries);
+  text_clear (&record);
+}
+
+/* --- Clients ---------------------------------------------------------------------------------- */
+
+assuan_context_t
+kit_dial (const char *address) {
+  assuan_context_t ctx = NULL;
+
+  assert_error (eva_connect (kit_loop.loop, address, &kit_config, &ctx), "0");
+  assert_non_null (ctx);
+  return ctx;
+}
+
+void
+kit_close (assuan_context_t ctx, struct peer *p) {
+  assuan_release (ctx);
+  peer_close (p);
+  kit_settle ();
+  kit_expect ("");
+}
+
+/* --- Calls ------------------------------------------------------------------------------------ */
+
+/* What of TEXT can be shown.  */
+static void
+note_text (struct rec *rec, const char *what, const char *octets, size_t len) {
+  struct text t = { 0 };
+  char hex[4];
+
+  for (size_t i = 0; i < len; i++) {
+    unsigned char c = (unsigned char) octets[i];
+    snprintf (hex, sizeof hex, "\\%02x", c);
+    if (isprint (c) && c != '\\')
+      text_add (&t, &c, 1);
+    else
+      text_add (&t, hex, 3);
+  }
+  kit_note ("%s.%s%s%s", rec->name, what, len ? " " : "", text_get (&t));
+  text_free (&t);
+}
+
+static gpg_error_t
+run_hook (struct rec *rec, const char *what) {
+  return rec->hook ? rec->hook (rec, what) : 0;
+}
+
+static gpg_error_t
+on_data (void *arg, const void *buf, size_t len) {
+  struct rec *rec = arg;
+  const char *what = buf ? "data" : "end";
+
+  assert_int_equal (rec->n_done, 0);
+  note_text (rec, what, buf, len);
+  return run_hook (rec, what);
+}
+
+static gpg_error_t
+on_status (void *arg, const char *text) {
+  struct rec *rec = arg;
+
+  assert_int_equal (rec->n_done, 0);
+  note_text (rec, "status", text, strlen (text));
+  return run_hook (rec, "status");
+}
+
+static gpg_error_t
+on_inquire (void *arg, struct eva_call *call, const char *text) {
+  struct rec *rec = arg;
+
+  assert_int_equal (rec->n_done, 0);
+  assert_ptr_equal (call, rec->call);
+  assert_ptr_equal (eva_call_get_context (call), rec->ctx);
+  note_text (rec, "inquire", text, strlen (text));
+  return run_hook (rec, "inquire");
+}
+
+static void
+on_done (void *arg, gpg_error_t err, const char *text) {
+  struct rec *rec = arg;
+
+  assert_int_equal (rec->n_done++, 0);
+  rec->call = NULL;
+  rec->err = err;
+  kit_note ("%s.done %s%s%s", rec->name, kit_error (err), text ? " " : "", text ? text : "");
+  run_hook (rec, "done");
+}
+
+gpg_error_t
+kit_try_call (assuan_context_t ctx, struct rec *rec, const char *command) {
+  if (!rec->no_data) rec->cb.data = on_data;
+  if (!rec->no_status) rec->cb.status = on_status;
+  if (!rec->no_inquire) rec->cb.inquire = on_inquire;
+  rec->cb.done = on_done;
+  rec->ctx = ctx;
+  return eva_call (ctx, command, &rec->cb, rec, &rec->call);
+}
+
+struct rec *
+kit_call_like (assuan_context_t ctx, const struct rec *like, const char *command) {
+  struct rec *rec = &recs[n_recs++];
+
+  assert_true (n_recs <= MAX_RECS);
+  *rec = *like;
+  assert_error (kit_try_call (ctx, rec, command), "0");
+  assert_non_null (rec->call);
+  return rec;
+}
+
+struct rec *
+kit_call (assuan_context_t ctx, const char *name, const char *command) {
+  return kit_call_like (ctx, &(struct rec){ .name = name }, command);
+}

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* suite-connect.c - coming to a connection, in every form of address, and to the greeting; and all that
+   can go wrong on the way.  */
+
+#include "kit.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The connection works: a call is answered, and the server sees the end.  */
+static void
+converse (assuan_context_t ctx, struct peer *p) {
+  struct rec *rec = kit_call (ctx, "a", "HELLO world");
+
+  peer_hears (p, "HELLO world\n");
+  peer_say (p, "OK hello\n");
+  kit_await ("a.done 0 hello\n");
+  assert_int_equal (rec->n_done, 1);
+  assuan_release (ctx);
+  peer_hears (p, "BYE\n");
+  peer_hears_end (p);
+}
+
+/* Dials ADDRESS, where LISTENER waits.  */
+static void
+reach (const char *address, int listener) {
+  assuan_context_t ctx = kit_dial (address);
+  struct peer p;
+
+  kit_expect ("");
+  peer_accept (&p, listener);
+  peer_say (&p, "OK hi\n");
+  kit_await ("ready\n");
+  converse (ctx, &p);
+  peer_close (&p);
+}
+
+static void
+test_unix (void **state) {
+  int listener = peer_listen (kit_format ("unix:%s", kit_path ("s")), 5, NULL);
+
+  (void) state;
+  reach (kit_format ("unix:%s", kit_path ("s")), listener);
+  reach (kit_path ("s"), listener);
+  reach (kit_format ("file://%s", kit_path ("s")), listener);
+  close (listener);
+}
+
+static void
+test_abstract (void **state) {
+  const char *address = kit_format ("unix:@evac-%d", (int) getpid ());
+  int listener = peer_listen (address, 5, NULL);
+
+  (void) state;
+  reach (address, listener);
+  reach (address + 5, listener);
+  close (listener);
+}
+
+static void
+test_tcp (void **state) {
+  unsigned int port;
+  int listener = peer_listen ("tcp:127.0.0.1", 5, &port);
+
+  (void) state;
+  reach (kit_format ("tcp:127.0.0.1:%u", port), listener);
+  reach (kit_format ("assuan://127.0.0.1:%u", port), listener);
+  close (listener);
+}
+
+static void
+test_fd (void **state) {
+  assuan_context_t ctx;
+  struct peer p;
+
+  (void) state;
+  ctx = kit_open (&p);
+  assert_int_equal (fcntl (eva_get_fd (ctx, EVA_READABLE), F_GETFD), FD_CLOEXEC);
+  assert_int_equal (eva_get_fd (ctx, EVA_READABLE), eva_get_fd (ctx, EVA_WRITABLE));
+  converse (ctx, &p);
+  peer_close (&p);
+}
+
+/* Nobody has to be told of anything.  */
+static void
+test_no_config (void **state) {
+  assuan_context_t ctx;
+  struct peer p;
+  int fd[2];
+
+  (void) state;
+  assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
+  peer_init (&p, fd[1]);
+  assert_error (eva_connect (kit_loop.loop, kit_format ("fd:%d", fd[0]), NULL, &ctx), "0");
+  peer_say (&p, "OK\n");
+  converse (ctx, &p);
+  peer_close (&p);
+}
+
+/* --- Refused at once -------------------------------------------------------------------------- */
+
+static void
+refuse (const char *address, const char *error) {
+  assuan_context_t ctx = NULL;
+
+  assert_error (eva_connect (kit_loop.loop, address, &kit_config, &ctx), error);
+  assert_null (ctx);
+}
+
+static void
+test_addresses (void **state) {
+  static const char *const wrong[] = {
+    "",
+    "nonsense",
+    "unix:",
+    "unix:relative",
+    "unix:@",
+    "tcp:",
+    "tcp:1.2.3",
+    "tcp:1.2.3.4",
+    "tcp:127.0.0.1:0",
+    "tcp:localhost:1",
+    "tcp:127.0.0.1:65536",
+    "tcp:[::1]",
+    "fd:",
+    "fd:-1",
+    "fd:x",
+    "fd:1x",
+    "exec:",
+    "exec:   ",
+    "systemd:",
+    "systemd:x",
+    "assuan://",
+    "assuan://1.2.3.4",
+    "file://",
+  };
+  char name[200];
+
+  (void) state;
+  for (size_t i = 0; i < N_ELEMENTS (wrong); i++)
+    refuse (wrong[i], "INV_ARG");
+  memset (name, 'x', sizeof name);
+  memcpy (name, "unix:/", 6);
+  name[150] = 0;
+  refuse (name, "ENAMETOOLONG");
+  refuse (NULL, "ASS_INV_VALUE");
+  assert_error (eva_connect (kit_loop.loop, "unix:/x", NULL, NULL), "ASS_INV_VALUE");
+}
+
+/* Nobody is there: what a program looks for that would start the server.  */
+static void
+test_nobody (void **state) {
+  int fd;
+
+  (void) state;
+  refuse (kit_format ("unix:%s", kit_path ("missing")), "ASS_CONNECT_FAILED");
+  refuse (kit_format ("unix:%s", kit_path ("missing/s")), "ASS_CONNECT_FAILED");
+  refuse (kit_format ("unix:@evac-nobody-%d", (int) getpid ()), "ASS_CONNECT_FAILED");
+  close (peer_listen (kit_format ("unix:%s", kit_path ("stale")), 5, NULL));
+  refuse (kit_format ("unix:%s", kit_path ("stale")), "ASS_CONNECT_FAILED");
+  refuse (kit_path ("stale"), "ASS_CONNECT_FAILED");
+  fd = open (kit_path ("file"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+  assert_true (fd >= 0);
+  assert_int_equal (write (fd, "text\n", 5), 5);
+  close (fd);
+  refuse (kit_format ("unix:%s", kit_path ("file")), "ASS_CONNECT_FAILED");
+}
+
+/* A descriptor that is not taken stays the caller's.  */
+static void
+test_wrong_fds (void **state) {
+  int file = open ("/dev/null", O_RDWR | O_CLOEXEC);
+  int lone = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+  (void) state;
+  refuse (kit_format ("fd:%d", file), "ASS_CONNECT_FAILED");
+  refuse (kit_format ("fd:%d", lone), "ENOTCONN");
+  assert_int_equal (fcntl (file, F_GETFD), FD_CLOEXEC);
+  assert_int_equal (fcntl (lone, F_GETFD), FD_CLOEXEC);
+  close (lone);
+  close (file);
+  refuse (kit_format ("fd:%d", lone), "EBADF");
+}
+
+/* A port that nobody listens on is known at once, or a little later.  */
+static void
+test_nobody_on_tcp (void **state) {
+  assuan_context_t ctx = NULL;
+  unsigned int port;
+  gpg_error_t err;
+
+  (void) state;
+  close (peer_listen ("tcp:127.0.0.1", 5, &port));
+  err = eva_connect (kit_loop.loop, kit_format ("tcp:127.0.0.1:%u", port), &kit_config, &ctx);
+  if (err) {
+    assert_error (err, "ASS_CONNECT_FAILED");
+    assert_null (ctx);
+    return;
+  }
+  kit_call (ctx, "a", "NOP");
+  kit_await ("a.done ASS_CONNECT_FAILED\nclosed ASS_CONNECT_FAILED\n");
+  assert_error (eva_call (ctx, "NOP", NULL, NULL, NULL), "EPIPE");
+  assuan_release (ctx);
+}
+
+/* --- Waiting for the connection --------------------------------------------------------------- */
+
+/* Fills the queue of the listener at ADDRESS: stores the descriptors at FDS.  */
+static size_t
+fill_queue (const struct sockaddr *addr, socklen_t len, int *fds, size_t n) {
+  size_t i;
+
+  for (i = 0; i < n; i++) {
+    fds[i] = socket (addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    assert_true (fds[i] >= 0);
+    if (connect (fds[i], addr, len) < 0) break;
+  }
+  assert_true (i < n);
+  close (fds[i]);
+  return i;
+}
+
+static size_t
+fill_listener (int listener, int *fds, size_t n) {
+  struct sockaddr_storage addr;
+  socklen_t len = sizeof addr;
+
+  assert_int_equal (getsockname (listener, (struct sockaddr *) &addr, &len), 0);
+  return fill_queue ((struct sockaddr *) &addr, len, fds, n);
+}
+
+static void
+close_all (int *fds, size_t n) {
+  while (n)
+    close (fds[--n]);
+}
+
+/* The server is busy: the client comes in when it accepts again.  Calls wait.  */
+static void
+test_queue_full (void **state) {
+  const char *address = kit_format ("unix:%s", kit_path ("s"));
+  int listener = peer_listen (address, 0, NULL), fds[20];
+  size_t n = fill_listener (listener, fds, N_ELEMENTS (fds));
+  assuan_context_t ctx = kit_dial (address);
+  struct peer p;
+
+  (void) state;
+  kit_call (ctx, "a", "FIRST");
+  kit_call (ctx, "b", "SECOND");
+  kit_settle ();
+  kit_expect ("");
+  for (size_t i = 0; i < n; i++)
+    close (accept (listener, NULL, NULL));
+  close_all (fds, n);
+  peer_accept (&p, listener);
+  peer_hears_nothing (&p);
+  peer_say (&p, "OK\n");
+  peer_hears (&p, "FIRST\n");
+  peer_say (&p, "OK\n");
+  peer_hears (&p, "SECOND\n");
+  peer_say (&p, "OK\n");
+  kit_await ("ready\na.done 0\nb.done 0\n");
+  kit_close (ctx, &p);
+  close (listener);
+}
+
+/* Nobody accepts in time.  */
+static void
+time_out (const char *address, int listener) {
+  int fds[20];
+  size_t n = fill_listener (listener, fds, N_ELEMENTS (fds));
+  assuan_context_t ctx;
+
+  kit_config.connect_timeout_ms = 30;
+  ctx = kit_dial (address);
+  kit_call (ctx, "a", "FIRST");
+  kit_await ("a.done TIMEOUT\nclosed TIMEOUT\n");
+  assert_error (eva_call (ctx, "NOP", NULL, NULL, NULL), "EPIPE");
+  assuan_release (ctx);
+  close_all (fds, n);
+}
+
+static void
+test_connect_timeout (void **state) {
+  const char *address = kit_format ("unix:%s", kit_path ("s"));
+  int listener = peer_listen (address, 0, NULL);
+  unsigned int port;
+
+  (void) state;
+  time_out (address, listener);
+  close (listener);
+  listener = peer_listen ("tcp:127.0.0.1", 0, &port);
+  time_out (kit_format ("tcp:127.0.0.1:%u", port), listener);
+  close (listener);
+}
+
+/* The listener goes away while a client waits before it.  */
+static void
+test_listener_leaves (void **state) {
+  const char *address = kit_format ("unix:%s", kit_path ("s"));
+  int listener = peer_listen (address, 0, NULL), fds[20];
+  size_t n = fill_listener (listener, fds, N_ELEMENTS (fds));
+  assuan_context_t ctx = kit_dial (address);
+
+  (void) state;
+  kit_settle ();
+  close (listener);
+  kit_await ("closed ASS_CONNECT_FAILED\n");
+  assuan_release (ctx);
+  close_all (fds, n);
+}
+
+/* Given up while dialling: nothing is told, nothing is left.  */
+static void
+test_release_while_dialling (void **state) {
+  const char *address = kit_format ("unix:%s", kit_path ("s"));
+  int listener = peer_listen (address, 0, NULL), fds[20];
+  size_t n = fill_listener (listener, fds, N_ELEMENTS (fds));
+  assuan_context_t ctx = kit_dial (address);
+
+  (void) state;
+  kit_call (ctx, "a", "NOP");
+  kit_settle ();
+  kit_expect ("");
+  assuan_release (ctx);
+  kit_expect ("a.done CANCELED\n");
+  kit_settle ();
+  close_all (fds, n);
+  close (listener);
+}
+
+static void
+test_close_while_dialling (void **state) {
+  const char *address = kit_format ("unix:%s", kit_path ("s"));
+  int listener = peer_listen (address, 0, NULL), fds[20];
+  size_t n = fill_listener (listener, fds, N_ELEMENTS (fds));
+  assuan_context_t ctx = kit_dial (address);
+
+  (void) state;
+  kit_call (ctx, "a", "NOP");
+  eva_close (ctx);
+  eva_close (ctx);
+  assert_error (eva_call (ctx, "NOP", NULL, NULL, NULL), "EPIPE");
+  kit_await ("a.done CANCELED\nclosed CANCELED\n");
+  assuan_release (ctx);
+  close_all (fds, n);
+  close (listener);
+}
+
+/* What is asked of a context that has no connection yet has an answer.  */
+static void
+test_questions_while_dialling (void **state) {
+  const char *address = kit_format ("unix:%s", kit_path ("s"));
+  int listener = peer_listen (address, 0, NULL), fds[20];
+  size_t n = fill_listener (listener, fds, N_ELEMENTS (fds));
+  assuan_context_t ctx = kit_dial (address);
+  struct eva_limits limits = { .high_water_len = 1000 };
+
+  (void) state;
+  assert_int_equal (eva_get_queued_len (ctx), 0);
+  assert_int_equal (eva_get_fd (ctx, EVA_READABLE), ASSUAN_INVALID_FD);
+  assert_int_equal (eva_get_events (ctx), 0);
+  assert_error (eva_set_limits (ctx, &limits), "0");
+  assert_error (eva_process (ctx, 0, eva_now ()), "NOT_SUPPORTED");
+  assert_error (eva_attach (ctx, kit_loop.loop, NULL, NULL), "ASS_INV_VALUE");
+  eva_detach (ctx);
+  assert_error (assuan_transact (ctx, "NOP", NULL, NULL, NULL, NULL, NULL, NULL), "NOT_SUPPORTED");
+  kit_settle ();
+  kit_expect ("");
+  assuan_release (ctx);
+  close_all (fds, n);
+  close (listener);
+}
+
+/* --- The greeting ----------------------------------------------------------------------------- */
+
+/* A server that says TEXT, and then nothing more, or LEAVES.  */
+static void
+greet (const char *text, bool leaves, const char *expected) {
+  assuan_context_t ctx;
+  struct peer p;
+
+  ctx = kit_dial_peer (&p);
+  kit_call (ctx, "a", "NOP");
+  peer_hears_nothing (&p);
+  peer_say (&p, text);
+  if (leaves) peer_close (&p);
+  kit_await (expected);
+  kit_close (ctx, &p);
+}
+
+static void
+test_wrong_greetings (void **state) {
+  gpg_error_t refusal = gpg_err_make (GPG_ERR_SOURCE_USER_2, GPG_ERR_TOO_LARGE);
+  char endless[2000];
+
+  (void) state;
+  memset (endless, 'x', sizeof endless);
+  endless[1999] = 0;
+  for (int leaves = 0; leaves < 2; leaves++) {
+    greet (kit_format ("ERR %d no\n", GPG_ERR_USER_1), leaves, "a.done USER_1\nclosed USER_1\n");
+    greet (kit_format ("ERR %u too many\n", refusal), leaves,
+           "a.done TOO_LARGE\nclosed TOO_LARGE\n");
+    greet ("ERR\n", leaves, "a.done ASS_CONNECT_FAILED\nclosed ASS_CONNECT_FAILED\n");
+    greet ("SSH-2.0-OpenSSH\r\n", leaves, "a.done ASS_INV_RESPONSE\nclosed ASS_INV_RESPONSE\n");
+    greet ("D data\n", leaves, "a.done ASS_INV_RESPONSE\nclosed ASS_INV_RESPONSE\n");
+    greet ("INQUIRE X\n", leaves, "a.done ASS_INV_RESPONSE\nclosed ASS_INV_RESPONSE\n");
+    greet (endless, leaves, "a.done ASS_LINE_TOO_LONG\nclosed ASS_LINE_TOO_LONG\n");
+  }
+}
+
+static void
+test_no_greeting (void **state) {
+  (void) state;
+  greet ("", true, "a.done EOF\nclosed EOF\n");
+  greet ("O", true, "a.done EOF\nclosed EOF\n");
+  greet ("OK Pleased to", true, "a.done EOF\nclosed EOF\n");
+  greet ("# not yet\n", true, "a.done EOF\nclosed EOF\n");
+}
+
+static void
+test_greeting_timeout (void **state) {
+  (void) state;
+  kit_config.greeting_timeout_ms = 20;
+  greet ("", false, "a.done TIMEOUT\nclosed TIMEOUT\n");
+  greet ("OK never ends", false, "a.done TIMEOUT\nclosed TIMEOUT\n");
+  greet ("# a comment\nS STATUS\n", false, "a.done TIMEOUT\nclosed TIMEOUT\n");
+}
+
+/* Comments, status lines and empty lines before the greeting are no part of it.  */
+static void
+test_long_greeting (void **state) {
+  assuan_context_t ctx;
+  struct peer p;
+
+  (void) state;
+  ctx = kit_dial_peer (&p);
+  peer_say (&p, "# Welcome\n\nS PROGRESS x\n#\nO");
+  kit_settle ();
+  kit_expect ("");
+  peer_say (&p, "K\r\n");
+  kit_await ("ready\n");
+  converse (ctx, &p);
+  peer_close (&p);
+}
+
+/* Calls that were made first are sent when the server greeted, those of ready behind them.  */
+static void
+call_later (assuan_context_t ctx) {
+  kit_call (ctx, "c", "THREE");
+}
+
+static void
+test_calls_before_greeting (void **state) {
+  assuan_context_t ctx;
+  struct peer p;
+
+  (void) state;
+  kit_on_ready = call_later;
+  ctx = kit_dial_peer (&p);
+  kit_call (ctx, "a", "ONE");
+  kit_call (ctx, "b", "TWO");
+  peer_hears_nothing (&p);
+  peer_say (&p, "OK\n");
+  peer_hears (&p, "ONE\n");
+  peer_say (&p, "OK 1\n");
+  peer_hears (&p, "TWO\n");
+  peer_say (&p, "OK 2\n");
+  peer_hears (&p, "THREE\n");
+  peer_say (&p, "OK 3\n");
+  kit_await ("ready\na.done 0 1\nb.done 0 2\nc.done 0 3\n");
+  kit_close (ctx, &p);
+}
+
+static const struct CMUnitTest tests[] = {
+  kit_test (test_unix),
+  kit_test (test_abstract),
+  kit_test (test_tcp),
+  kit_test (test_fd),
+  kit_test (test_no_config),
+  kit_test (test_addresses),
+  kit_test (test_nobody),
+  kit_test (test_wrong_fds),
+  kit_test (test_nobody_on_tcp),
+  kit_test (test_queue_full),
+  kit_test (test_connect_timeout),
+  kit_test (test_listener_leaves),
+  kit_test (test_release_while_dialling),
+  kit_test (test_close_while_dialling),
+  kit_test (test_questions_while_dialling),
+  kit_test (test_wrong_greetings),
+  kit_test (test_no_greeting),
+  kit_test (test_greeting_timeout),
+  kit_test (test_long_greeting),
+  kit_test (test_calls_before_greeting),
+};
+
+const struct suite connect_suite = { tests, N_ELEMENTS (tests) };

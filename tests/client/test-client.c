@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-client.c - clients, on the kind of loop that this is linked with.  */
+
+#include "kit.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+extern const struct suite connect_suite;
+
+static const struct suite *const suites[] = { &connect_suite };
+
+#define MAX_TESTS 300
+
+/* SIGPIPE has its default disposition, so that one would end the program.  */
+int
+main (void) {
+  static struct CMUnitTest tests[MAX_TESTS];
+  size_t n = 0;
+
+  signal (SIGPIPE, SIG_DFL);
+  alarm (1500);
+  for (size_t i = 0; i < N_ELEMENTS (suites); i++) {
+    memcpy (tests + n, suites[i]->tests, suites[i]->n * sizeof *tests);
+    n += suites[i]->n;
+  }
+  return _cmocka_run_group_tests (test_loop_name, tests, n, NULL, NULL);
+}
