@@ -277,12 +277,20 @@ cut_to_room (struct eva__io_channel *ch, struct output *out, struct iovec cut[MA
   return true;
 }
 
+/* With the default functions most writes are one piece, which the kernel takes with less ado.  */
+static ssize_t
+write_own_socket (struct eva__io_channel *ch, const struct output *out) {
+  int flags = out->wait ? 0 : MSG_DONTWAIT;
+
+  if (out->n_iov > 1 || out->n_fds) return write_message (ch, out, flags);
+  return send (ch->out_fd, out->iov->iov_base, out->iov->iov_len, flags | MSG_NOSIGNAL);
+}
+
 static ssize_t
 write_once (struct eva__io_channel *ch, struct output out) {
   struct iovec cut[MAX_CUT_IOV];
 
-  if (ch->is_socket && eva__io_sys_is_own (ch->sys))
-    return write_message (ch, &out, out.wait ? 0 : MSG_DONTWAIT);
+  if (ch->is_socket && eva__io_sys_is_own (ch->sys)) return write_own_socket (ch, &out);
   if (!out.wait && !cut_to_room (ch, &out, cut)) return -1;
   return ch->passes_fds ? write_message (ch, &out, 0) : write_plain (ch, &out);
 }

@@ -245,6 +245,8 @@ ssize_t __real_write (int fd, const void *buf, size_t len);
 ssize_t __wrap_write (int fd, const void *buf, size_t len);
 ssize_t __real_writev (int fd, const struct iovec *iov, int n);
 ssize_t __wrap_writev (int fd, const struct iovec *iov, int n);
+ssize_t __real_send (int fd, const void *buf, size_t len, int flags);
+ssize_t __wrap_send (int fd, const void *buf, size_t len, int flags);
 ssize_t __real_sendmsg (int fd, const struct msghdr *msg, int flags);
 ssize_t __wrap_sendmsg (int fd, const struct msghdr *msg, int flags);
 int __real_poll (struct pollfd *fds, nfds_t n, int timeout);
@@ -307,6 +309,14 @@ __wrap_writev (int fd, const struct iovec *iov, int n) {
   if (fate (FAULT_IN_CALLS, true, &max)) return -1;
   cut = cut_message (&msg, &first, max);
   return __real_writev (fd, cut.msg_iov, (int) cut.msg_iovlen);
+}
+
+ssize_t
+__wrap_send (int fd, const void *buf, size_t len, int flags) {
+  size_t max = SIZE_MAX;
+
+  if (fate (FAULT_IN_CALLS, true, &max)) return -1;
+  return __real_send (fd, buf, min_len (len, max), flags);
 }
 
 ssize_t
