@@ -20,7 +20,7 @@ fail (int error) {
    socket, which other processes may share, and we read and write without waiting anyway.  */
 static int
 take_fd (int fd, int *ret_fd) {
-  union eva__io_sockaddr peer;
+  union eva__io_sockaddr peer = { .any = { .sa_family = AF_UNSPEC } };
   socklen_t len = sizeof peer;
 
   if (eva__io_socket_check (fd) < 0 || getpeername (fd, &peer.any, &len) < 0) return -1;

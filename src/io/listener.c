@@ -127,7 +127,7 @@ note_file (struct eva__io_listener *listener, const char *path) {
   if (lstat (path, &st) < 0) return -1;
   listener->dev = st.st_dev;
   listener->ino = st.st_ino;
-  strcpy (listener->path, path);
+  memcpy (listener->path, path, strlen (path) + 1);
   return (st.st_mode & 07777) == 0600 ? 0 : chmod (path, 0600);
 }
 
