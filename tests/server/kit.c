@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* kit.c - what the tests of eva_server share.  See kit.h.  */
+
+#include "kit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "loop/loop.h"
+#include "peer.h"
+#include "service.h"
+
+/* How long anything may take before it counts as a hang.  */
+#define HANG_NS 100000000000u
+
+/* Of the loops here none takes more turns before it looks at everything: sd-event calls one thing a
+   turn.  */
+#define N_SETTLING_TURNS 60
+
+struct kit kit;
+
+static char dir[32];
+static uint64_t wait_begin_ns;
+static unsigned int n_waits;
+
+/* --- Before and after a test ------------------------------------------------------------------ */
+
+/* Some loops keep descriptors for the whole process: the first one is made for nothing.  */
+static void
+warm_up (void) {
+  static bool warm;
+
+  if (warm) return;
+  test_loop_init (&kit.loop);
+  test_loop_deinit (&kit.loop);
+  warm = true;
+}
+
+int
+kit_setup (void **state) {
+  (void) state;
+  warm_up ();
+  kit = (struct kit){ .n_fds = kit_count_fds () };
+  test_loop_init (&kit.loop);
+  service_reset ();
+  assert_int_equal (eva_server_new (kit.loop.loop, &service_offer, &kit, &kit.server), 0);
+  return 0;
+}
+
+void
+kit_free_server (void) {
+  eva_server_free (kit.server);
+  kit.server = NULL;
+}
+
+static void
+remove_dir (void) {
+  DIR *d = *dir ? opendir (dir) : NULL;
+  struct dirent *entry;
+
+  if (!d) return;
+  while ((entry = readdir (d)))
+    if (*entry->d_name != '.') unlink (kit_path (entry->d_name));
+  closedir (d);
+  assert_int_equal (rmdir (dir), 0);
+  *dir = 0;
+}
+
+int
+kit_teardown (void **state) {
+  (void) state;
+  kit_free_server ();
+  service_check ();
+  peer_close_all ();
+  service_free ();
+  test_loop_deinit (&kit.loop);
+  remove_dir ();
+  assert_int_equal (kit_count_fds (), kit.n_fds);
+  return 0;
+}
+
+/* --- The server ------------------------------------------------------------------------------- */
+
+bool
+kit_tells_hangup (void) {
+  return eva__loop_tells_hangup (kit.loop.loop);
+}
+
+void
+kit_set_limits (const struct eva_server_limits *limits) {
+  assert_int_equal (eva_server_set_limits (kit.server, limits), 0);
+}
+
+void
+kit_set_connection_limits (const struct eva_limits *limits) {
+  struct eva_server_limits all = { .connection = *limits };
+
+  kit_set_limits (&all);
+}
+
+struct eva_stats
+kit_stats (void) {
+  struct eva_stats stats;
+
+  eva_server_get_stats (kit.server, &stats);
+  return stats;
+}
+
+/* --- Turns ------------------------------------------------------------------------------------ */
+
+void
+kit_turn (void) {
+  kit.n_turns++;
+  test_loop_turn (&kit.loop, false);
+}
+
+void
+kit_settle (void) {
+  for (int i = 0; i < N_SETTLING_TURNS; i++)
+    kit_turn ();
+}
+
+void
+kit_wait_begin (void) {
+  wait_begin_ns = eva_now ();
+  n_waits = 0;
+}
+
+/* Whoever waits for time to pass does not keep the processor from the others.  */
+void
+kit_wait (const char *condition, const char *file, int line) {
+  kit_turn ();
+  if (++n_waits < N_SETTLING_TURNS) return;
+  usleep (200);
+  if (eva_now () - wait_begin_ns < HANG_NS) return;
+  print_error ("%s:%d: still waiting for %s\n", file, line, condition);
+  _fail (file, line);
+}
+
+static void
+set_flag (void *arg) {
+  *(bool *) arg = true;
+}
+
+unsigned int
+kit_idle (unsigned int ms) {
+  bool over = false;
+  eva_source *timer = eva_loop_add_timer (kit.loop.loop, ms, set_flag, &over);
+  unsigned int n = 0;
+
+  assert_non_null (timer);
+  for (; !*(volatile bool *) &over; n++)
+    test_loop_turn (&kit.loop, true);
+  eva_source_free (timer);
+  return n;
+}
+
+/* --- Calls that are put off ------------------------------------------------------------------- */
+
+struct later {
+  eva_source *timer;
+  void (*cb) (void *arg);
+  void *arg;
+};
+
+static void
+run_later (void *arg) {
+  struct later later = *(struct later *) arg;
+
+  eva_source_free (later.timer);
+  free (arg);
+  later.cb (later.arg);
+}
+
+void
+kit_after (unsigned int delay_ms, void (*cb) (void *arg), void *arg) {
+  struct later *later = calloc (1, sizeof *later);
+
+  assert_non_null (later);
+  later->cb = cb;
+  later->arg = arg;
+  later->timer = eva_loop_add_timer (kit.loop.loop, delay_ms, run_later, later);
+  assert_non_null (later->timer);
+}
+
+/* --- Descriptors ------------------------------------------------------------------------------ */
+
+unsigned int
+kit_count_fds (void) {
+  DIR *d = opendir ("/proc/self/fd");
+  unsigned int n = 0;
+
+  assert_non_null (d);
+  while (readdir (d))
+    n++;
+  closedir (d);
+  return n;
+}
+
+void
+kit_socketpair (int fds[2]) {
+  assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+}
+
+void
+kit_pipe (int fds[2]) {
+  assert_int_equal (pipe2 (fds, O_CLOEXEC | O_NONBLOCK), 0);
+}
+
+const char *
+kit_dir (void) {
+  if (*dir) return dir;
+  strcpy (dir, "/tmp/eva-XXXXXX");
+  assert_non_null (mkdtemp (dir));
+  return dir;
+}
+
+const char *
+kit_path (const char *name) {
+  static char path[sizeof dir + 300];
+
+  snprintf (path, sizeof path, "%s/%s", kit_dir (), name);
+  return path;
+}

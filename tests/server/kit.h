@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* kit.h - what the tests of eva_server share: a loop, a server in it, and turns of the loop that the
+   test itself makes, so that every octet and its time is under control.
+
+   Each test runs between kit_setup and kit_teardown, which check that nothing is left behind:
+   descriptors, memory of the server, callbacks that are still owed.  */
+
+#ifndef EVA_TESTS_SERVER_KIT_H
+#define EVA_TESTS_SERVER_KIT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "eva.h"
+#include "loops.h"
+
+#define N_ELEMENTS(array) (sizeof (array) / sizeof *(array))
+
+/* The error source of everything here.  */
+#define KIT_SOURCE GPG_ERR_SOURCE_USER_2
+#define ERR(code)  gpg_err_make (KIT_SOURCE, (code))
+
+/* assert that the gpg_error_t ERR has CODE.  */
+#define assert_code(err, code) assert_int_equal (gpg_err_code (err), (code))
+
+#define kit_test(name) cmocka_unit_test_setup_teardown (name, kit_setup, kit_teardown)
+int kit_setup (void **state);
+int kit_teardown (void **state);
+
+/* The tests of one file, and the name by which they are run.  */
+struct suite {
+  const char *name;
+  const struct CMUnitTest *tests;
+  size_t n;
+};
+
+struct kit {
+  struct test_loop loop;
+  eva_server *server; /* NULL once kit_free_server was called */
+  unsigned int n_turns;
+  unsigned int n_fds; /* before the test */
+};
+extern struct kit kit;
+
+/* Returns true if the loop tells of peers that leave while nothing is watched for.  */
+bool kit_tells_hangup (void);
+
+/* Sets limits of KIT's server, or of its connections.  */
+void kit_set_limits (const struct eva_server_limits *limits);
+void kit_set_connection_limits (const struct eva_limits *limits);
+
+struct eva_stats kit_stats (void);
+
+/* What teardown would do: for tests of eva_server_free.  */
+void kit_free_server (void);
+
+/* --- Turns ------------------------------------------------------------------------------------ */
+
+/* One turn of the loop, which does not wait.  */
+void kit_turn (void);
+
+/* So many turns that whatever is due has happened.  */
+void kit_settle (void);
+
+/* Turns until CONDITION holds.  Only a hang ends it otherwise.  */
+#define kit_until(condition)                                                                       \
+  for (kit_wait_begin (); !(condition);)                                                           \
+  kit_wait (#condition, __FILE__, __LINE__)
+void kit_wait_begin (void);
+void kit_wait (const char *condition, const char *file, int line);
+
+/* Turns for MS milliseconds, letting the loop wait.  Returns the number of turns: a loop that has
+   nothing to do makes few.  */
+unsigned int kit_idle (unsigned int ms);
+
+/* Calls CB with ARG out of the loop, DELAY_MS milliseconds from now.  */
+void kit_after (unsigned int delay_ms, void (*cb) (void *arg), void *arg);
+
+/* --- Descriptors ------------------------------------------------------------------------------ */
+
+unsigned int kit_count_fds (void);
+
+/* Non-blocking and close-on-exec.  */
+void kit_socketpair (int fds[2]);
+void kit_pipe (int fds[2]);
+
+/* A directory of this test alone; a path in it, valid until the next call.  */
+const char *kit_dir (void);
+const char *kit_path (const char *name);
+
+#endif /* EVA_TESTS_SERVER_KIT_H */
