@@ -80,9 +80,9 @@ eva__drive_wake (struct eva__drive *drive) {
 
 void
 eva__drive_fail (struct eva__drive *drive, gpg_error_t err) {
-  if (!drive->over) drive->over = err;
-  if (gpg_err_code (err) == GPG_ERR_TOO_LARGE && drive->class->stats)
+  if (!drive->over && gpg_err_code (err) == GPG_ERR_TOO_LARGE && drive->class->stats)
     drive->class->stats->n_dropped++;
+  if (!drive->over) drive->over = err;
   eva__drive_wake (drive);
 }
 
@@ -106,15 +106,35 @@ eva__drive_stop_stream (struct eva__drive *drive, gpg_error_t err) {
   if (stream) stream->failed (stream, err);
 }
 
+static enum eva_conn_state
+get_state (const struct eva__drive *drive) {
+  return eva_conn_get_state (drive->ctx->conn);
+}
+
+/* Returns true if a command of a client is under way, also while its context is released.  */
+static bool
+has_command (const struct eva__drive *drive) {
+  enum eva_conn_state state = drive->ctx->conn ? get_state (drive) : EVA_STATE_CLOSED;
+
+  return state == EVA_STATE_COMMAND || state == EVA_STATE_INQUIRY || state == EVA_STATE_OVERFLOW;
+}
+
+/* Each command counts once: as finished, or as cancelled, though it may be answered then.  A line
+   that is no command is answered, too, and does not count.  */
+void
+eva__drive_count_command (struct eva__drive *drive) {
+  if (drive->class->stats && has_command (drive) && !drive->cancelled)
+    drive->class->stats->n_commands++;
+}
+
 void
 eva__drive_forget_command (struct eva__drive *drive) {
   struct eva__stream *stream = drive->stream;
 
   if (drive->wishes) drive->wishes->cancel = NULL;
   drive->stream = NULL;
-  drive->deferred = false;
+  drive->deferred = drive->cancelled = false;
   drive->restarted = true;
-  if (drive->class->stats) drive->class->stats->n_commands++;
   if (stream) stream->cancelled (stream, eva__ctx_error (drive->ctx, GPG_ERR_CANCELED));
 }
 
@@ -125,8 +145,10 @@ eva__drive_cancel (struct eva__drive *drive, gpg_error_t reason) {
   assuan_context_t ctx = drive->ctx;
 
   if (drive->wishes) cancel = drive->wishes->cancel;
-
-  if (drive->class->stats && eva__ctx_is_busy (ctx)) drive->class->stats->n_cancelled++;
+  if (has_command (drive)) {
+    if (drive->class->stats && !drive->cancelled) drive->class->stats->n_cancelled++;
+    drive->cancelled = true;
+  }
   drive->stream = NULL;
   if (cancel) drive->wishes->cancel = NULL;
   drive->deferred = false;
@@ -136,11 +158,6 @@ eva__drive_cancel (struct eva__drive *drive, gpg_error_t reason) {
 }
 
 /* --- What to wait for ------------------------------------------------------------------------- */
-
-static enum eva_conn_state
-get_state (const struct eva__drive *drive) {
-  return eva_conn_get_state (drive->ctx->conn);
-}
 
 /* Octets that can be sent.  */
 static bool
@@ -172,17 +189,25 @@ eva__drive_get_events (const struct eva__drive *drive) {
   return events;
 }
 
+/* Returns true if the peer has to answer an inquiry.  One whose answer failed may still be open in
+   the dialogue, but nobody waits for it.  */
+static bool
+awaits_answer (const struct eva__drive *drive) {
+  enum eva_conn_state state = get_state (drive);
+
+  if (state != EVA_STATE_INQUIRY && state != EVA_STATE_OVERFLOW) return false;
+  return drive->ctx->inquiry || (drive->stream && drive->stream->wants_in);
+}
+
 /* A command whose output the peer does not take is held up by the peer.  */
 static enum eva__phase
 find_phase (const struct eva__drive *drive) {
-  enum eva_conn_state state = get_state (drive);
-
   if (drive->closing) return EVA__PHASE_ENDING;
   if (is_above_water (drive)) return EVA__PHASE_STUCK;
   if (drive->stream && drive->stream->is_full)
     return EVA__PHASE_COMMAND; /* we are held up by ours */
-  if (state == EVA_STATE_INQUIRY || state == EVA_STATE_OVERFLOW) return EVA__PHASE_INQUIRY;
-  if (state == EVA_STATE_COMMAND) return EVA__PHASE_COMMAND;
+  if (awaits_answer (drive)) return EVA__PHASE_INQUIRY;
+  if (has_command (drive)) return EVA__PHASE_COMMAND;
   if (has_output (drive)) return EVA__PHASE_STUCK;
   if (drive->ctx->kind != EVA__CTX_SERVER)
     return EVA__PHASE_NONE; /* calls have limits of their own */
@@ -253,6 +278,15 @@ send_output (struct eva__drive *drive) {
   if (eva_conn_output_len (drive->ctx->conn) < before) drive->moved = true;
 }
 
+/* Returns true if somebody waits for room that there is.  */
+static bool
+has_room_to_tell (const struct eva__drive *drive) {
+  bool is_wanted = drive->stream && drive->stream->wants_out;
+
+  if (drive->wishes && drive->wishes->writable) is_wanted = true;
+  return is_wanted && !is_above_water (drive);
+}
+
 /* Tells whoever waits for room that there is some.  */
 static void
 tell_writable (struct eva__drive *drive) {
@@ -315,7 +349,9 @@ handle_lines (struct eva__drive *drive) {
     rc = eva__ctx_next (ctx, &ev);
     if (!rc) drive->drained = true;
     if (!rc) break;
-    if (drive->phase != EVA__PHASE_INQUIRY) drive->restarted = true;
+    /* What comes while a command is under way does not give it more time.  */
+    if (drive->phase != EVA__PHASE_INQUIRY && drive->phase != EVA__PHASE_COMMAND)
+      drive->restarted = true;
     dispatch (drive, rc, &ev);
   }
   drive->backlog = n == LINES_PER_TURN;
@@ -381,20 +417,22 @@ see_to_deadlines (struct eva__drive *drive, uint64_t now_ns) {
     drive->class->ops->at_deadline (drive, now_ns);
 }
 
-/* Finds out whether the connection is over.  */
+/* Finds out whether the connection is over.  Who has only finished sending gets the answer to what
+   was asked.  */
 static void
 see_to_end (struct eva__drive *drive, bool gone) {
+  bool is_working = has_command (drive) && !awaits_answer (drive);
   assuan_context_t ctx = drive->ctx;
-  enum eva_conn_state state = get_state (drive);
 
   if (drive->over) return;
   if (ctx->write_error)
     drive->over = ctx->write_error;
-  else if (gone && (state == EVA_STATE_COMMAND || (drive->stream && drive->stream->is_full)))
+  else if (gone && (is_working || (drive->stream && drive->stream->is_full)))
     drive->over = eva__ctx_error (ctx, GPG_ERR_EPIPE);
-  else if (state == EVA_STATE_CLOSED && !drive->closing)
-    eva__drive_close (drive, eva__ctx_error (ctx, GPG_ERR_EOF)); /* after BYE */
-  else if (eva_conn_at_eof (ctx->conn) && drive->drained && state != EVA_STATE_COMMAND)
+  else if (get_state (drive) == EVA_STATE_CLOSED && !drive->closing) /* after the last reply */
+    eva__drive_close (
+        drive, eva__ctx_error (ctx, ctx->flags.force_close ? GPG_ERR_CANCELED : GPG_ERR_EOF));
+  else if (eva_conn_at_eof (ctx->conn) && drive->drained && !is_working)
     eva__drive_close (drive, eva__ctx_error (ctx, GPG_ERR_EOF));
   else if (drive->leaves && !eva__ctx_is_busy (ctx))
     eva__drive_close (drive, eva__ctx_error (ctx, GPG_ERR_CANCELED));
@@ -432,6 +470,7 @@ eva__drive_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns
   if (!ctx->released && !drive->over) {
     set_phase (drive, now_ns);
     drive->restarted = false;
+    drive->due = has_room_to_tell (drive);
   }
   err = ctx->released ? eva__ctx_error (ctx, GPG_ERR_EOF) : drive->over;
   eva__ctx_leave (ctx);

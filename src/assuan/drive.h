@@ -113,6 +113,7 @@ struct eva__drive {
   bool restarted : 1;   /* the phase begins anew, though it is the same */
   bool moved : 1;       /* octets were exchanged in this turn */
   bool deferred : 1;    /* the command ends with assuan_process_done only */
+  bool cancelled : 1;   /* the command was told that it cannot be finished */
   bool due : 1;         /* a turn is due at once */
   bool backlog : 1;     /* the peer has more lines than a turn handles */
   bool drained : 1;     /* all lines that came were handled */
@@ -154,6 +155,9 @@ void eva__drive_cancel (struct eva__drive *drive, gpg_error_t reason);
 
 /* Ends the stream of the command under way, if there is one, because of ERR.  */
 void eva__drive_stop_stream (struct eva__drive *drive, gpg_error_t err);
+
+/* The command under way is about to be answered.  */
+void eva__drive_count_command (struct eva__drive *drive);
 
 /* The command is finished, its reply said: a stream in it ends, and nobody else is to be told.  */
 void eva__drive_forget_command (struct eva__drive *drive);

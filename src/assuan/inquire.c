@@ -19,6 +19,9 @@ check (assuan_context_t ctx, const char *keyword) {
   state = eva_conn_get_state (ctx->conn);
   if (state == EVA_STATE_INQUIRY || state == EVA_STATE_OVERFLOW)
     return eva__ctx_error (ctx, GPG_ERR_ASS_NESTED_COMMANDS);
+  /* Nobody would ever tell that there is no answer.  */
+  if (ctx->drive && eva_conn_at_eof (ctx->conn) && !eva_conn_input_len (ctx->conn))
+    return eva__ctx_error (ctx, GPG_ERR_EOF);
   return eva__ctx_may_say (ctx);
 }
 
@@ -149,8 +152,9 @@ eva__ctx_end_inquiry (assuan_context_t ctx, gpg_error_t rc) {
 static gpg_error_t
 end_command (assuan_context_t ctx, gpg_error_t err) {
   if (ctx->released || eva__ctx_is_in_program_turn (ctx)) return err;
-  if (ctx->inquiry || !eva__ctx_is_busy (ctx)) return 0;
-  if (!err && ctx->drive && ctx->drive->deferred) return 0;
+  if (!eva__ctx_is_busy (ctx)) return 0;
+  if (ctx->drive && err) return assuan_process_done (ctx, err);
+  if (ctx->inquiry || (ctx->drive && ctx->drive->deferred)) return 0;
   return eva__ctx_finish_command (ctx, err);
 }
 

@@ -88,6 +88,7 @@ eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc) {
 
   eva__ctx_close_data_fp (ctx);
   if (ctx->flags.force_close) ctx->closing = true;
+  if (ctx->drive) eva__drive_count_command (ctx->drive);
   err = send_reply (ctx, rc);
   /* Who is told now that the command is finished may try to finish it, or release the context.  */
   if (ctx->drive) eva__drive_forget_command (ctx->drive);

@@ -123,6 +123,9 @@ on_event (assuan_context_t ctx, const struct eva_event *ev) {
   case EVA_EVENT_SKIPPED:
     return 0;
   case EVA_EVENT_EOF:
+    /* In a loop of eva.h a client that finished sending still gets its answer.  */
+    if (ctx->drive && ctx->inquiry)
+      return eva__ctx_fail_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_EOF));
     return eva__ctx_end_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_EOF));
   default:
     return eva__ctx_on_answer (ctx, ev);

@@ -14,7 +14,9 @@
 
 #define SUITES(X)                                                                                  \
   X (requests)                                                                                     \
-  X (commands)
+  X (commands)                                                                                     \
+  X (inquiries)                                                                                    \
+  X (output)
 
 #define SUITE_DECLARE(name) extern const struct suite suite_##name;
 SUITES (SUITE_DECLARE)
