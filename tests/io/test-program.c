@@ -411,5 +411,7 @@ main (int argc, char **argv) {
   };
 
   if (argc > 1 && !strcmp (argv[1], "report")) return report (argc, argv);
+  /* Ours may have directories that we cannot search, which is EACCES.  */
+  setenv ("PATH", "/bin:/usr/bin", 1);
   return cmocka_run_group_tests_name ("program", tests, NULL, NULL);
 }
