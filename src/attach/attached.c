@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stddef.h>
 
 /* How often a loop that tells of no hang-up is helped out.  */
 #define LOOK_INTERVAL_NS 1000000000u
@@ -121,16 +120,14 @@ turn (struct eva__attached *at, unsigned int revents) {
 
 static void
 on_task (struct eva__task *task) {
-  struct eva__attached *at =
-      (struct eva__attached *) ((char *) task - offsetof (struct eva__attached, task));
+  struct eva__attached *at = EVA__CONTAINER (struct eva__attached, task, task);
 
   turn (at, is_always_ready (at) ? EVA_READABLE | EVA_WRITABLE : 0);
 }
 
 static void
 on_timer (struct eva__timer *timer) {
-  struct eva__attached *at =
-      (struct eva__attached *) ((char *) timer - offsetof (struct eva__attached, timer));
+  struct eva__attached *at = EVA__CONTAINER (struct eva__attached, timer, timer);
   struct pollfd p = { .fd = at->drive.ctx->channel.out_fd, .events = 0 };
 
   turn (at, must_look (at) && poll (&p, 1, 0) == 1 ? (unsigned int) p.revents : 0);

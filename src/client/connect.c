@@ -6,7 +6,6 @@
 #include "io/program.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -131,8 +130,7 @@ eva__dial_set_timer (struct eva__client *client) {
 
 static void
 on_dial_timer (struct eva__timer *timer) {
-  struct eva__client *client =
-      (struct eva__client *) ((char *) timer - offsetof (struct eva__client, dial_timer));
+  struct eva__client *client = EVA__CONTAINER (struct eva__client, dial_timer, timer);
   assuan_context_t ctx = client->own.at.drive.ctx;
   uint64_t now_ns = eva_loop_now (client->home);
   gpg_error_t err = client->own.at.drive.over;

@@ -13,17 +13,8 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <time.h>
 
 #define NS_PER_MS 1000000u
-
-uint64_t
-eva_now (void) {
-  struct timespec now;
-
-  clock_gettime (CLOCK_MONOTONIC, &now);
-  return (uint64_t) now.tv_sec * 1000000000u + (uint64_t) now.tv_nsec;
-}
 
 uint64_t
 eva_loop_now (eva_loop *loop) {

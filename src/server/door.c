@@ -10,7 +10,6 @@
 #include "io/peer.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +58,7 @@ set_open (eva_server *server, bool open) {
 
 static void
 end_pause (struct eva__timer *timer) {
-  eva_server *server = (eva_server *) ((char *) timer - offsetof (struct eva_server, pause));
+  eva_server *server = EVA__CONTAINER (eva_server, pause, timer);
 
   set_open (server, true);
 }

@@ -3,7 +3,6 @@
 
 #include "server/server.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 
 static gpg_error_t
@@ -117,7 +116,7 @@ eva_server_free (eva_server *server) {
 
 static void
 call_drained (struct eva__task *task) {
-  eva_server *server = (eva_server *) ((char *) task - offsetof (eva_server, drained_task));
+  eva_server *server = EVA__CONTAINER (eva_server, drained_task, task);
   void (*drained) (eva_server *, void *) = server->drained;
 
   server->drained = NULL;
@@ -151,7 +150,7 @@ for_all (eva_server *server, void (*what) (struct eva__visit *visit)) {
 
 static void
 time_is_over (struct eva__timer *timer) {
-  for_all ((eva_server *) ((char *) timer - offsetof (eva_server, drain_timer)), eva__visit_close);
+  for_all (EVA__CONTAINER (eva_server, drain_timer, timer), eva__visit_close);
 }
 
 gpg_error_t
