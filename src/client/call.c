@@ -212,11 +212,13 @@ eva__call_expire (struct eva__client *client, uint64_t now_ns) {
 
 /* --- The interface ---------------------------------------------------------------------------- */
 
+/* Lines that get no reply are no commands; one with nothing but a CR is an empty one.  */
 static gpg_error_t
 check_command (assuan_context_t ctx, const char *command) {
   size_t len;
 
-  if (!command || !*command || *command == '#') return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  if (!command || !*command || *command == '#' || !strcmp (command, "\r"))
+    return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   len = strcspn (command, "\n");
   if (command[len]) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   return len > EVA_LINE_MAX ? eva__ctx_error (ctx, GPG_ERR_ASS_LINE_TOO_LONG) : 0;
