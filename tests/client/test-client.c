@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-extern const struct suite connect_suite;
+extern const struct suite connect_suite, call_suite;
 
-static const struct suite *const suites[] = { &connect_suite };
+static const struct suite *const suites[] = { &connect_suite, &call_suite };
 
 #define MAX_TESTS 300
 
