@@ -5,13 +5,17 @@ What the system's header declares is read out of it and written into a C program
 its prototypes again, which a compiler refuses if they differ; its structures under other names, to
 be compared member by member; its numbers, to be compared with ours.
 
-Usage: test-header.py INCLUDEDIR, the directory of our assuan.h; CC in the environment.
+Our other headers have no model; they compile alone, in C and C++, the adapters where their loop is
+installed.
+
+Usage: test-header.py INCLUDEDIR, the directory of our headers; CC and CXX in the environment.
 """
 
 import os
 import pathlib
 import re
 import shlex
+import shutil
 import sys
 import tempfile
 
@@ -19,6 +23,11 @@ from tap import Skip, expect, expect_same, main, run
 
 ours_dir = pathlib.Path(sys.argv[1])
 CC = shlex.split(os.environ.get("CC", "cc"))
+CXX = shlex.split(os.environ.get("CXX", "c++"))
+OWN = ("eva-conn.h", "eva-loop.h", "eva.h")
+# The adapters, and what pkg-config calls their loop; libev has no such file.
+ADAPTERS = {"eva/uv.h": "libuv", "eva/event.h": "libevent_core", "eva/glib.h": "glib-2.0",
+            "eva/sd-event.h": "libsystemd", "eva/ev.h": None}
 
 # What the headers define for themselves.
 PRIVATE = re.compile(r"_|ASSUAN_H$|ASSUAN_SYSTEM_N?PTH")
@@ -106,6 +115,52 @@ def compile_program(text):
              "-o", path.with_suffix(".o")])
 
 
+def loop_flags(package):
+    """The compiler's flags for the loop PACKAGE, or nothing if it is not installed."""
+    try:
+        if package:
+            return shlex.split(run(["pkg-config", "--cflags", package]))
+        run([*CC, "-E", "-include", "ev.h", "-x", "c", os.devnull])
+        return []
+    except Exception:
+        return None
+
+
+def compile_header(name, flags):
+    """Compile a program that includes the header NAME twice, in both languages, strictly."""
+    text = f"#include <{name}>\n#include <{name}>\nint main (void) {{ return 0; }}\n"
+    strict = ["-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wcast-align", "-Werror"]
+    languages = [("check.c", [*CC, "-std=c11", "-Wshadow", "-Wconversion", "-Wsign-conversion",
+                              "-Wstrict-prototypes", *strict])]
+    if shutil.which(CXX[0]):
+        languages.append(("check.cc", [*CXX, *strict]))
+    with tempfile.TemporaryDirectory(prefix="eva-") as scratch:
+        for source, compiler in languages:
+            path = pathlib.Path(scratch) / source
+            path.write_text(text)
+            run([*compiler, "-I", ours_dir, *flags, "-c", path, "-o", path.with_suffix(".o")])
+
+
+def own():
+    """our own headers compile alone and twice, in C and C++"""
+    for name in OWN:
+        compile_header(name, [])
+
+
+def adapters():
+    """so do the adapters"""
+    found = 0
+    expect_same({f"eva/{path.name}" for path in (ours_dir / "eva").iterdir()}, set(ADAPTERS),
+                "adapter")
+    for name, package in ADAPTERS.items():
+        flags = loop_flags(package)
+        if flags is not None:
+            compile_header(name, flags)
+            found += 1
+    if not found:
+        raise Skip("no loop is installed here")
+
+
 def names():
     """our header declares the same functions and macros"""
     other = reference_dir()
@@ -162,4 +217,4 @@ def alone():
                         "int x (void);\nint x (void) { return assuan_fd_from_posix_fd (0); }\n")
 
 
-main(names, values, layouts, difference, alone)
+main(names, values, layouts, difference, alone, own, adapters)
