@@ -9,6 +9,7 @@
 #include "io/spawn.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,10 +114,22 @@ eva__io_program_new (const char *command, struct eva__io_program **ret_program) 
   return 0;
 }
 
+/* Runs in the child.  A program with an event loop takes its signals from a descriptor and has them
+   blocked; a server that it starts would not hear of them either.  */
+static void
+unblock_signals (void *opaque, int reserved) {
+  sigset_t none;
+
+  (void) opaque;
+  (void) reserved;
+  sigemptyset (&none);
+  sigprocmask (SIG_SETMASK, &none, NULL);
+}
+
 int
 eva__io_program_start (const char *command, bool socketpair, int *ret_in_fd, int *ret_out_fd,
                        pid_t *ret_pid) {
-  struct eva__io_spawn how = { .socketpair = socketpair };
+  struct eva__io_spawn how = { .socketpair = socketpair, .atfork = unblock_signals };
   struct eva__io_program *program;
   struct eva__io_sys sys;
   int rc, saved;

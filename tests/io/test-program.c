@@ -219,8 +219,11 @@ report (int argc, char **argv) {
   const char *connection = getenv ("_assuan_connection_fd");
   const char *parent = getenv ("_assuan_pipe_connect_pid");
   int in = connection ? atoi (connection) : 0, out = connection ? in : 1;
+  sigset_t blocked;
   char octet;
 
+  sigprocmask (SIG_SETMASK, NULL, &blocked);
+  if (sigismember (&blocked, SIGTERM)) dprintf (out, "deaf ");
   dprintf (out, "%s parent %s:", connection ? "socket" : "pipes", parent ? parent : "-");
   for (int i = 0; i < argc; i++)
     dprintf (out, " <%s>", argv[i]);
@@ -266,6 +269,19 @@ test_start (void **state) {
   (void) state;
   try_start (false);
   try_start (true);
+}
+
+/* Who takes signals from a descriptor has them blocked; the child hears them.  */
+static void
+test_start_while_signals_are_blocked (void **state) {
+  sigset_t set, old;
+
+  (void) state;
+  sigemptyset (&set);
+  sigaddset (&set, SIGTERM);
+  sigprocmask (SIG_BLOCK, &set, &old);
+  try_start (false);
+  sigprocmask (SIG_SETMASK, &old, NULL);
 }
 
 /* What is wrong before there is a child leaves none.  */
