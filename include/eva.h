@@ -356,29 +356,37 @@ struct eva_pump_config {
   uint64_t max_len;
 
   /* If WHAT is not NULL: status lines `PROGRESS WHAT ? CURRENT TOTAL` every INTERVAL_MS milliseconds
-     (0: EVA_DEFAULT_PROGRESS_INTERVAL_MS) and at the end; in the form of GnuPG's progress lines.
-     Octets; a TOTAL of 0 is unknown.  WHAT is copied.  */
+     (0: EVA_DEFAULT_PROGRESS_INTERVAL_MS), unless the client does not take what it is sent, and at
+     the end; in the form of GnuPG's progress lines.  Octets; a TOTAL of 0 is unknown.  WHAT is one
+     word, and copied.  */
   const char *progress_what;
   uint64_t progress_total;
   unsigned int progress_interval_ms;
 
   /* Called once with ARG when the pump ends: ERR is 0 at the end of the data, an error of reading or
-     writing, or as in eva_set_cancel; N_PUMPED octets.  Then the command is still open, unless it
-     was cancelled.  NULL: the command is finished with ERR.  */
+     writing, of the inquiry's answer as for assuan_inquire_ext, or as in eva_set_cancel; N_PUMPED
+     octets.  Then the command is still open, unless it was cancelled.  NULL: the command is finished
+     with ERR.  */
   void (*done) (assuan_context_t ctx, void *arg, gpg_error_t err, uint64_t n_pumped);
   void *arg;
 };
 
 /* Streams bulk data within the command under way, which stays open: `return eva_pump (ctx,
    &config);`.  Nothing is buffered beyond the limits of the connection: the faster side waits for
-   the slower one.  Descriptors of pipes, sockets and terminals are set to O_NONBLOCK while the pump
-   runs, and back; those of files may be anything that read and write take.  They must not be closed
-   before done.  CONFIG is copied.  With a function for cancelling (eva_set_cancel) done runs
-   first.  One pump at a time.
+   the slower one.  Everything but files is set to O_NONBLOCK while the pump runs, and back; files may
+   be anything that read and write take.  Descriptors must not be closed before done.  Those of
+   assuan_get_input_fd and assuan_get_output_fd are the usual from_fd and to_fd of commands that the
+   client gave one with INPUT and OUTPUT; they stay the context's, which closes them at RESET, or when
+   done calls assuan_close_input_fd or assuan_close_output_fd, or with EVA_PUMP_CLOSE_FROM and
+   EVA_PUMP_CLOSE_TO.  CONFIG is copied.  With a function for cancelling (eva_set_cancel) done runs
+   first.  A command that is finished while its pump runs (assuan_process_done, an error of its
+   handler) ends the pump with GPG_ERR_CANCELED.  One pump at a time, but done may begin the next.
    Returns 0, and eva_defer's effect; GPG_ERR_ASS_GENERAL if no command of CTX is under way;
    GPG_ERR_ASS_NESTED_COMMANDS if a pump or an inquiry is; GPG_ERR_ASS_INV_VALUE for a CONFIG that
-   makes no sense; GPG_ERR_EBADF; GPG_ERR_ENOMEM.  On failure done does not run and no descriptor is
-   closed.  */
+   makes no sense; GPG_ERR_EBADF, also for a descriptor that is not open in this direction;
+   GPG_ERR_NOT_SUPPORTED if CTX is driven by hand, with no loop to watch descriptors; GPG_ERR_EPIPE
+   if the client is known to be gone; GPG_ERR_ENOMEM.  On failure done does not run and no descriptor
+   is closed.  */
 gpg_error_t eva_pump (assuan_context_t ctx, const struct eva_pump_config *config);
 
 /* --- Clients ---------------------------------------------------------------------------------- */
