@@ -419,6 +419,7 @@ main (int argc, char **argv) {
     fixture_test (test_not_executable),
     fixture_test (test_long),
     fixture_test (test_start),
+    fixture_test (test_start_while_signals_are_blocked),
     fixture_test (test_start_fails),
     fixture_test (test_reap),
     fixture_test (test_watch_late),
