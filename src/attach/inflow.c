@@ -13,13 +13,15 @@
 /* Writes what came.  Returns false if PUMP ended with that.  */
 static bool
 settle (struct eva__pump *pump) {
+  bool has_all = pump->has_all;
+
   if (!eva__pump_pour (pump)) {
     pump->stream.is_full = false;
-    if (pump->has_all)
+    if (has_all)
       eva__pump_finish (pump, 0);
     else
       eva__pump_rest (pump);
-    return !pump->has_all;
+    return !has_all;
   }
   pump->stream.is_full = true;
   if (errno == EAGAIN && !eva__pump_wait_for (pump, &pump->to)) return true;

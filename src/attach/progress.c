@@ -48,8 +48,7 @@ set_timer (struct eva__pump *pump) {
 /* A client that does not even take its data needs not be told how far they are.  */
 static void
 on_timer (struct eva__timer *timer) {
-  struct eva__pump *pump =
-      (struct eva__pump *) ((char *) timer - offsetof (struct eva__pump, timer));
+  struct eva__pump *pump = EVA__CONTAINER (struct eva__pump, timer, timer);
 
   set_timer (pump);
   if (!eva__pump_is_above_water (pump)) eva__pump_tell_progress (pump);

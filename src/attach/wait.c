@@ -26,7 +26,7 @@ on_ready (void *arg, unsigned int revents) {
 
 static void
 on_task (struct eva__task *task) {
-  run_step ((struct eva__pump *) ((char *) task - offsetof (struct eva__pump, task)));
+  run_step (EVA__CONTAINER (struct eva__pump, task, task));
 }
 
 static void
