@@ -19,7 +19,7 @@ build=$1
 seconds=$2
 shift 2
 corpora=$(dirname "$0")/corpus
-[ $# -gt 0 ] || set -- conn-server conn-client unescape redirect socks endpoint
+[ $# -gt 0 ] || set -- conn-server conn-client unescape redirect socks endpoint server client
 
 for name in "$@"; do
   if [ ! -x "$build/tests/fuzz/fuzz-$name" ] || [ ! -d "$corpora/$name" ]; then

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* fuzz-server.c - an eva_server with two connections and a clock.
+
+     input = *(step argument [octets])
+
+   A step lets one of two clients send octets or a known line, read, shut down, close or come back;
+   lets time go by or the loop turn; or lets the server finish what it had deferred, close, drain.
+   Whatever happens, the service is told of each connection's end once, each deferred command ends
+   once, what clients read is lines of the protocol, and no descriptor stays.  */
+
+#include "eva.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "fake-loop.h"
+
+#define N_CLIENTS 2
+
+/* A connection, seen from the service; it outlives the context until its job is done.  */
+struct session {
+  assuan_context_t ctx; /* NULL: there is none */
+  bool deferred;        /* a job waits for its end */
+};
+
+struct client {
+  int fd;    /* -1: not connected */
+  bool shut; /* it has shut down its sending side */
+  char line[1003];
+  size_t len;
+  size_t n_lines; /* that were read */
+};
+
+static struct session sessions[N_CLIENTS];
+static struct client clients[N_CLIENTS];
+static int who; /* the client that a step concerns */
+static int n_open, n_jobs;
+static eva_server *server;
+static eva_loop *loop;
+static int null_fd;
+
+/* --- The service ------------------------------------------------------------------------------ */
+
+static struct session *
+session_of (assuan_context_t ctx) {
+  return assuan_get_pointer (ctx);
+}
+
+static gpg_error_t
+on_open (assuan_context_t ctx) {
+  CHECK (!sessions[who].ctx);
+  sessions[who] = (struct session){ .ctx = ctx };
+  assuan_set_pointer (ctx, &sessions[who]);
+  n_open++;
+  return 0;
+}
+
+static void
+on_close (assuan_context_t ctx, gpg_error_t reason) {
+  CHECK (session_of (ctx)->ctx == ctx);
+  CHECK (!session_of (ctx)->deferred);
+  CHECK (reason);
+  session_of (ctx)->ctx = NULL;
+  n_open--;
+}
+
+static gpg_error_t
+cmd_echo (assuan_context_t ctx, char *line) {
+  return assuan_send_data (ctx, line, strlen (line));
+}
+
+static void
+on_cancel (assuan_context_t ctx, void *arg, gpg_error_t reason) {
+  struct session *session = arg;
+
+  CHECK (session->ctx == ctx && session->deferred && reason);
+  session->deferred = false;
+  n_jobs--;
+}
+
+static gpg_error_t
+cmd_wait (assuan_context_t ctx, char *line) {
+  (void) line;
+  session_of (ctx)->deferred = true;
+  n_jobs++;
+  CHECK (!eva_set_cancel (ctx, on_cancel, session_of (ctx)));
+  return eva_defer (ctx);
+}
+
+static gpg_error_t
+on_answer (void *arg, gpg_error_t rc, unsigned char *buf, size_t len) {
+  assuan_context_t ctx = arg;
+  gpg_error_t err = rc;
+
+  n_jobs--;
+  CHECK (!buf == !!rc);
+  if (!err) err = assuan_send_data (ctx, buf, len);
+  if (!rc) assuan_free (ctx, buf);
+  return err;
+}
+
+static gpg_error_t
+cmd_ask (assuan_context_t ctx, char *line) {
+  gpg_error_t err = assuan_inquire_ext (ctx, "WHAT", *line ? 100 : 0, on_answer, ctx);
+
+  if (!err) n_jobs++;
+  return err;
+}
+
+/* Much more than a limit allows, or little.  */
+static gpg_error_t
+cmd_big (assuan_context_t ctx, char *line) {
+  static const char data[5000];
+  gpg_error_t err = 0;
+
+  for (int n = *line ? 100 : 3; n && !err; n--)
+    err = assuan_send_data (ctx, data, sizeof data);
+  return err;
+}
+
+static gpg_error_t
+cmd_pump (assuan_context_t ctx, char *line) {
+  struct eva_pump_config in = { .from_fd = null_fd, .to_fd = EVA_PUMP_CONNECTION };
+  struct eva_pump_config out = {
+    .from_fd = EVA_PUMP_CONNECTION, .to_fd = null_fd, .inquiry = "DATA", .progress_what = "pump"
+  };
+
+  return eva_pump (ctx, *line ? &out : &in);
+}
+
+static gpg_error_t
+cmd_gone (assuan_context_t ctx, char *line) {
+  if (*line)
+    eva_close (ctx);
+  else
+    assuan_release (ctx);
+  return 0;
+}
+
+static const struct eva_command commands[] = {
+  { "ECHO", cmd_echo, NULL }, { "WAIT", cmd_wait, NULL }, { "ASK", cmd_ask, NULL },
+  { "BIG", cmd_big, NULL },   { "PUMP", cmd_pump, NULL }, { "GONE", cmd_gone, NULL },
+  { "INPUT", NULL, NULL },    { "OUTPUT", NULL, NULL },
+};
+
+static const struct eva_service service = {
+  .commands = commands,
+  .n_commands = sizeof commands / sizeof *commands,
+  .open = on_open,
+  .close = on_close,
+};
+
+static const struct eva_server_limits limits = {
+  .connection = { .high_water_len = 20000,
+                  .max_queued_len = 100000,
+                  .max_inquiry_len = 3000,
+                  .max_pending_fds = 3,
+                  .line_timeout_ms = 1000,
+                  .idle_timeout_ms = 5000,
+                  .command_timeout_ms = 2000,
+                  .inquiry_timeout_ms = 3000,
+                  .close_timeout_ms = 500 },
+  .max_held_len = 300000,
+  .max_held_per_uid_len = 250000,
+};
+
+/* --- The clients ------------------------------------------------------------------------------ */
+
+static void
+come (void) {
+  int fds[2];
+
+  if (clients[who].fd >= 0 || sessions[who].ctx) return;
+  CHECK (!socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds));
+  if (eva_server_adopt (server, fds[1], EVA_LISTEN_FDPASSING, NULL)) {
+    close (fds[0]);
+    close (fds[1]);
+    return;
+  }
+  clients[who] = (struct client){ .fd = fds[0] };
+}
+
+static void
+leave (void) {
+  if (clients[who].fd >= 0) close (clients[who].fd);
+  clients[who].fd = -1;
+}
+
+static void
+check_line (struct client *c) {
+  static const char *const words[] = { "OK", "ERR ", "S ", "D ", "#", "INQUIRE ", "END" };
+  bool known = false;
+
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if (c->len >= strlen (words[i]) && !memcmp (c->line, words[i], strlen (words[i]))) known = true;
+  CHECK (known);
+  if (!c->n_lines++) CHECK (c->line[0] == 'O' || c->line[0] == 'E');
+}
+
+static void
+receive (size_t len) {
+  struct client *c = &clients[who];
+  char buf[4096];
+  ssize_t n = c->fd < 0 ? 0 : recv (c->fd, buf, len < sizeof buf ? len : sizeof buf, 0);
+
+  for (ssize_t i = 0; i < n; i++)
+    if (buf[i] == '\n') {
+      check_line (c);
+      c->len = 0;
+    } else {
+      CHECK (c->len < 1000);
+      c->line[c->len++] = buf[i];
+    }
+}
+
+static void
+say (const void *octets, size_t len) {
+  if (clients[who].fd >= 0 && !clients[who].shut)
+    (void) !send (clients[who].fd, octets, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void
+say_known (unsigned int which) {
+  static const char *const lines[] = {
+    "NOP\n",       "ECHO a%20b\n",
+    "WAIT\n",      "ASK\n",
+    "ASK 1\n",     "D abc\nEND\n",
+    "END\n",       "CAN\n",
+    "BIG\n",       "BIG 1\n",
+    "PUMP\n",      "PUMP 1\n",
+    "D 1%\nD 2\n", "BYE\n",
+    "GONE\n",      "GONE 1\n",
+    "RESET\n",     "INPUT FD\n",
+    "HELP\n",      "OPTION --a = b\r\n",
+    " x\n",        "NOP\nWAIT\nNOP\nBYE\n",
+  };
+  const char *line = lines[which % (sizeof lines / sizeof *lines)];
+
+  say (line, strlen (line));
+}
+
+static void
+pass_fd (void) {
+  union {
+    struct cmsghdr align;
+    char octets[CMSG_SPACE (sizeof (int))];
+  } control = { .octets = { 0 } };
+  char octet = '\n';
+  struct iovec iov = { .iov_base = &octet, .iov_len = 1 };
+  struct msghdr msg = {
+    .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
+  };
+
+  control.align.cmsg_level = SOL_SOCKET;
+  control.align.cmsg_type = SCM_RIGHTS;
+  control.align.cmsg_len = CMSG_LEN (sizeof (int));
+  memcpy (CMSG_DATA (&control.align), &null_fd, sizeof null_fd);
+  if (clients[who].fd >= 0 && !clients[who].shut)
+    (void) !sendmsg (clients[who].fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* --- The script ------------------------------------------------------------------------------- */
+
+/* The server goes on with what it had deferred.  */
+static void
+work (unsigned int how) {
+  struct session *session = &sessions[who];
+
+  if (!session->ctx || !session->deferred) return;
+  assuan_write_status (session->ctx, "PROGRESS", "wait ? 1 2");
+  if (how & 1) return;
+  session->deferred = false;
+  n_jobs--;
+  assuan_process_done (session->ctx, how & 2 ? gpg_error (GPG_ERR_GENERAL) : 0);
+}
+
+static void
+turn (unsigned int n) {
+  for (n = n % 4 + 1; n; n--)
+    fake_loop_turn ();
+}
+
+static void
+end_session (unsigned int how) {
+  struct session *session = &sessions[who];
+
+  if (!session->ctx) return;
+  if (how % 3 == 0)
+    eva_close (session->ctx);
+  else if (how % 3 == 1)
+    assuan_set_flag (session->ctx, ASSUAN_FORCE_CLOSE, 1);
+  else
+    assuan_release (session->ctx);
+}
+
+/* One step.  Returns how many octets of DATA it used.  */
+static size_t
+step (unsigned int what, unsigned int arg, const uint8_t *data, size_t len) {
+  size_t n = arg < len ? arg : len;
+
+  who = what & 1;
+  switch (what >> 1 & 15) {
+  case 0:
+  case 1:
+    say (data, n);
+    return n;
+  case 2:
+  case 3:
+  case 4:
+    say_known (arg);
+    break;
+  case 5:
+    receive (arg * 16 + 1);
+    break;
+  case 6:
+    fake_loop_advance (arg * arg / 4);
+    break;
+  case 7:
+  case 8:
+    turn (arg);
+    break;
+  case 9:
+    if (clients[who].fd >= 0) clients[who].shut = !shutdown (clients[who].fd, SHUT_WR);
+    break;
+  case 10:
+    leave ();
+    break;
+  case 11:
+    come ();
+    break;
+  case 12:
+    work (arg);
+    break;
+  case 13:
+    end_session (arg);
+    break;
+  case 14:
+    pass_fd ();
+    break;
+  default:
+    if (arg == 0) eva_server_drain (server, 1000, NULL, NULL);
+    turn (3);
+    break;
+  }
+  return 0;
+}
+
+/* The lowest number that is free.  */
+static int
+free_fd (void) {
+  int fd = fcntl (null_fd, F_DUPFD_CLOEXEC, 0);
+
+  close (fd);
+  return fd;
+}
+
+static void
+begin (void) {
+  loop = fake_loop_new ();
+  CHECK (loop && !eva_server_new (loop, &service, NULL, &server));
+  CHECK (!eva_server_set_limits (server, &limits));
+  for (who = 0; who < N_CLIENTS; who++) {
+    clients[who].fd = -1;
+    come ();
+  }
+}
+
+static void
+end (void) {
+  for (who = 0; who < N_CLIENTS; who++) {
+    receive (SIZE_MAX);
+    leave ();
+  }
+  turn (3);
+  eva_server_free (server);
+  eva_loop_free (loop);
+}
+
+int
+LLVMFuzzerTestOneInput (const uint8_t *data, size_t len) {
+  int fd;
+
+  if (!null_fd) null_fd = open ("/dev/null", O_RDWR | O_CLOEXEC);
+  fd = free_fd ();
+  begin ();
+  for (size_t i = 0; i + 1 < len;) {
+    unsigned int what = data[i], arg = data[i + 1];
+    i += 2;
+    i += step (what, arg, data + i, len - i);
+  }
+  end ();
+  CHECK (!n_open && !n_jobs);
+  CHECK (free_fd () == fd);
+  return 0;
+}
