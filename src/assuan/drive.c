@@ -170,12 +170,19 @@ is_above_water (const struct eva__drive *drive) {
   return eva_conn_output_len (drive->ctx->conn) > drive->class->limits->high_water_len;
 }
 
-/* Returns true if more of the peer may be read: not from one that does not take its answers, nor
-   from one that keeps us busy anyway.  */
+/* Returns true if lines of the peer have to wait until it took its answers.  A client's lines never
+   do: what it says comes from its program, and two that only read when they were read would wait for
+   each other.  */
+static bool
+holds_lines (const struct eva__drive *drive) {
+  if (drive->stream && drive->stream->is_full) return true;
+  return drive->ctx->kind == EVA__CTX_SERVER && is_above_water (drive);
+}
+
+/* Returns true if more of the peer may be read.  */
 static bool
 wants_input (const struct eva__drive *drive) {
-  if (drive->closing || is_above_water (drive)) return false;
-  if (drive->stream && drive->stream->is_full) return false;
+  if (drive->closing || holds_lines (drive)) return false;
   return eva_conn_wants_input (drive->ctx->conn);
 }
 
@@ -278,13 +285,19 @@ send_output (struct eva__drive *drive) {
   if (eva_conn_output_len (drive->ctx->conn) < before) drive->moved = true;
 }
 
+/* Returns true if there is room to say more.  */
+static bool
+has_room (const struct eva__drive *drive) {
+  return !drive->closing && !is_above_water (drive);
+}
+
 /* Returns true if somebody waits for room that there is.  */
 static bool
 has_room_to_tell (const struct eva__drive *drive) {
   bool is_wanted = drive->stream && drive->stream->wants_out;
 
   if (drive->wishes && drive->wishes->writable) is_wanted = true;
-  return is_wanted && !is_above_water (drive);
+  return is_wanted && has_room (drive);
 }
 
 /* Tells whoever waits for room that there is some.  */
@@ -293,7 +306,7 @@ tell_writable (struct eva__drive *drive) {
   void (*writable) (assuan_context_t, void *) = NULL;
   struct eva__stream *stream = drive->stream;
 
-  if (is_above_water (drive)) return;
+  if (!has_room (drive)) return;
   if (stream && stream->wants_out) stream->writable (stream);
   if (drive->wishes && !drive->ctx->released) writable = drive->wishes->writable;
   if (!writable) return;
@@ -344,7 +357,7 @@ handle_lines (struct eva__drive *drive) {
     struct eva_event ev;
     int rc;
     if (ctx->released || drive->over || !eva__ctx_is_connected (ctx)) break;
-    if (is_above_water (drive) || (drive->stream && drive->stream->is_full)) break;
+    if (holds_lines (drive)) break;
     if (drive->leaves && !eva__ctx_is_busy (ctx)) break;
     rc = eva__ctx_next (ctx, &ev);
     if (!rc) drive->drained = true;
