@@ -107,6 +107,7 @@ struct peer {
   int fds[PEER_MAX_FDS]; /* descriptors that came */
   size_t n_fds;
   bool is_at_end;
+  bool is_stubborn; /* does not read while it cannot write */
 };
 
 /* Takes FD.  */

@@ -86,7 +86,7 @@ peer_write (struct peer *p, const void *octets, size_t len) {
     ssize_t n = write (p->fd, from, len);
     if (n < 0) {
       assert_int_equal (errno, EAGAIN);
-      peer_take (p);
+      if (!p->is_stubborn) peer_take (p);
       kit_turn (&tries);
       continue;
     }

@@ -7,9 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-extern const struct suite connect_suite, call_suite;
+extern const struct suite connect_suite, call_suite, chunks_suite, inquire_suite, much_suite;
 
-static const struct suite *const suites[] = { &connect_suite, &call_suite };
+static const struct suite *const suites[] = { &connect_suite, &call_suite, &chunks_suite,
+                                              &inquire_suite, &much_suite };
 
 #define MAX_TESTS 300
 

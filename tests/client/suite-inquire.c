@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* suite-inquire.c - inquiries: answered at once, later, in pieces; or not.  */
+
+#include "kit.h"
+
+#include <string.h>
+
+/* A client whose call `a` is in an inquiry.  */
+static assuan_context_t
+inquire (struct peer *p, const struct rec *like, struct rec **ret_rec) {
+  assuan_context_t ctx = kit_open (p);
+  struct rec *rec = kit_call_like (ctx, like, "ASK");
+
+  kit_call (ctx, "z", "NEXT");
+  peer_hears (p, "ASK\n");
+  peer_say (p, "INQUIRE KEY x\n");
+  kit_await ("a.inquire KEY x\n");
+  if (ret_rec) *ret_rec = rec;
+  return ctx;
+}
+
+/* The connection is usable: the next call gets its own answer.  */
+static void
+go_on (assuan_context_t ctx, struct peer *p) {
+  peer_hears (p, "NEXT\n");
+  peer_say (p, "OK z\n");
+  kit_await ("z.done 0 z\n");
+  kit_close (ctx, p);
+}
+
+static const struct rec plain = { .name = "a" };
+
+static void
+test_answer_later (void **state) {
+  assuan_context_t ctx;
+  struct rec *rec;
+  struct peer p;
+
+  (void) state;
+  ctx = inquire (&p, &plain, &rec);
+  peer_hears_nothing (&p);
+  assert_error (eva_answer_data (rec->call, "hello", 5), "0");
+  peer_hears (&p, "D hello\n");
+  assert_error (eva_answer_data (rec->call, " wor%\r\n", 7), "0");
+  assert_error (eva_answer_data (rec->call, "ld\0", 3), "0");
+  assert_error (eva_answer_data (rec->call, "", 0), "0");
+  assert_error (eva_answer_data (rec->call, NULL, 0), "0");
+  assert_error (eva_answer_end (rec->call), "0");
+  kit_settle ();
+  peer_take (&p);
+  assert_int_equal (p.in.len, strlen ("D  wor%25%0D%0Ald_\nEND\n"));
+  assert_memory_equal (p.in.data, "D  wor%25%0D%0Ald\0\nEND\n", p.in.len);
+  text_free (&p.in);
+  peer_say (&p, "S seen\nOK a\n");
+  kit_await ("a.status seen\na.done 0 a\n");
+  go_on (ctx, &p);
+}
+
+static gpg_error_t
+answer_at_once (struct rec *rec, const char *what) {
+  if (strcmp (what, "inquire")) return 0;
+  assert_error (eva_answer_data (rec->call, "at once", 7), "0");
+  assert_error (eva_answer_end (rec->call), "0");
+  assert_error (eva_answer_end (rec->call), "ASS_GENERAL");
+  assert_error (eva_answer_data (rec->call, "x", 1), "ASS_GENERAL");
+  assert_error (eva_answer_cancel (rec->call), "ASS_GENERAL");
+  return 0;
+}
+
+static void
+test_answer_at_once (void **state) {
+  static const struct rec like = { .name = "a", .hook = answer_at_once };
+  assuan_context_t ctx;
+  struct peer p;
+
+  (void) state;
+  ctx = inquire (&p, &like, NULL);
+  peer_hears (&p, "D at once\nEND\n");
+  peer_say (&p, "INQUIRE AGAIN\n");
+  peer_hears (&p, "D at once\nEND\n");
+  peer_say (&p, "OK\n");
+  kit_await ("a.inquire AGAIN\na.done 0\n");
+  go_on (ctx, &p);
+}
+
+static void
+test_empty_answer (void **state) {
+  assuan_context_t ctx;
+  struct rec *rec;
+  struct peer p;
+
+  (void) state;
+  ctx = inquire (&p, &plain, &rec);
+  assert_error (eva_answer_end (rec->call), "0");
+  peer_hears (&p, "END\n");
+  peer_say (&p, "OK\n");
+  kit_await ("a.done 0\n");
+  go_on (ctx, &p);
+}
+
+/* The server decides what a refusal means.  */
+static void
+test_refuse (void **state) {
+  assuan_context_t ctx;
+  struct rec *rec;
+  struct peer p;
+
+  (void) state;
+  ctx = inquire (&p, &plain, &rec);
+  assert_error (eva_answer_data (rec->call, "begun", 5), "0");
+  assert_error (eva_answer_cancel (rec->call), "0");
+  assert_error (eva_answer_end (rec->call), "ASS_GENERAL");
+  peer_hears (&p, "D begun\nCAN\n");
+  peer_say (&p, "INQUIRE SURE\n");
+  kit_await ("a.inquire SURE\n");
+  assert_error (eva_answer_cancel (rec->call), "0");
+  peer_hears (&p, "CAN\n");
+  peer_say (&p, kit_format ("ERR %d no\n", GPG_ERR_USER_1));
+  kit_await ("a.done USER_1 no\n");
+  go_on (ctx, &p);
+}
+
+/* Who is not asked has no answer: nothing is sent.  */
+static void
+test_not_asked (void **state) {
+  struct rec *rec, *other;
+  assuan_context_t ctx;
+  struct peer p;
+
+  (void) state;
+  ctx = kit_open (&p);
+  rec = kit_call (ctx, "a", "ASK");
+  other = kit_call (ctx, "z", "NEXT");
+  assert_error (eva_answer_data (rec->call, "x", 1), "ASS_GENERAL"); /* not sent yet */
+  peer_hears (&p, "ASK\n");
+  assert_error (eva_answer_data (rec->call, "x", 1), "ASS_GENERAL");
+  assert_error (eva_answer_end (rec->call), "ASS_GENERAL");
+  assert_error (eva_answer_cancel (rec->call), "ASS_GENERAL");
+  peer_say (&p, "S X\nINQUIRE KEY\n");
+  kit_await ("a.status X\na.inquire KEY\n");
+  assert_error (eva_answer_end (other->call), "ASS_GENERAL");
+  peer_hears_nothing (&p);
+  assert_error (eva_answer_end (rec->call), "0");
+  peer_hears (&p, "END\n");
+  peer_say (&p, "OK\n");
+  kit_await ("a.done 0\n");
+  go_on (ctx, &p);
+}
+
+/* A server that does not wait for the answer: the call has ended, and nothing is owed any more.  */
+static void
+test_impatient (void **state) {
+  assuan_context_t ctx;
+  struct rec *rec;
+  struct peer p;
+
+  (void) state;
+  ctx = inquire (&p, &plain, &rec);
+  peer_say (&p, kit_format ("S tired\nERR %d enough\n", GPG_ERR_USER_1));
+  kit_await ("a.status tired\na.done USER_1 enough\n");
+  assert_null (rec->call);
+  go_on (ctx, &p);
+}
+
+/* While it waits for the answer it may say more.  */
+static void
+test_status_in_inquiry (void **state) {
+  assuan_context_t ctx;
+  struct rec *rec;
+  struct peer p;
+
+  (void) state;
+  ctx = inquire (&p, &plain, &rec);
+  assert_error (eva_answer_data (rec->call, "one", 3), "0");
+  peer_say (&p, "S WAITING\n# still\n");
+  kit_await ("a.status WAITING\n");
+  assert_error (eva_answer_data (rec->call, "two", 3), "0");
+  assert_error (eva_answer_end (rec->call), "0");
+  peer_hears (&p, "D one\nD two\nEND\n");
+  peer_say (&p, "OK\n");
+  kit_await ("a.done 0\n");
+  go_on (ctx, &p);
+}
+
+/* The connection ends meanwhile.  */
+static void
+test_end_in_inquiry (void **state) {
+  assuan_context_t ctx;
+  struct peer p;
+
+  (void) state;
+  ctx = inquire (&p, &plain, NULL);
+  peer_close (&p);
+  kit_await ("a.done EOF\nz.done EOF\nclosed EOF\n");
+  kit_close (ctx, &p);
+}
+
+/* Its end is told in a callback that answers it: there is nobody to tell.  */
+static gpg_error_t
+answer_when_done (struct rec *rec, const char *what) {
+  struct rec *other = rec->arg;
+
+  if (strcmp (what, "done") || !other->call) return 0;
+  assert_error (eva_answer_data (other->call, "late", 4), "ASS_GENERAL");
+  assert_error (eva_answer_end (other->call), "ASS_GENERAL");
+  return 0;
+}
+
+static void
+test_answer_behind_the_end (void **state) {
+  struct rec like = { .name = "a", .hook = answer_when_done };
+  assuan_context_t ctx;
+  struct rec *rec;
+  struct peer p;
+
+  (void) state;
+  ctx = kit_open (&p);
+  rec = kit_call_like (ctx, &like, "ASK");
+  rec->arg = kit_call (ctx, "b", "NEXT");
+  peer_hears (&p, "ASK\n");
+  peer_say (&p, "INQUIRE X\n");
+  kit_await ("a.inquire X\n");
+  peer_close (&p);
+  kit_await ("a.done EOF\nb.done EOF\nclosed EOF\n");
+  kit_close (ctx, &p);
+}
+
+/* --- Room ------------------------------------------------------------------------------------- */
+
+static void
+note_room (assuan_context_t ctx, void *arg) {
+  (void) ctx;
+  kit_note ("room %s", (const char *) arg);
+}
+
+static void
+ask_for_room (assuan_context_t ctx, const char *name) {
+  assert_error (eva_set_writable (ctx, note_room, (void *) (uintptr_t) name), "0");
+}
+
+static void
+test_writable (void **state) {
+  assuan_context_t ctx;
+  struct peer p;
+
+  (void) state;
+  ctx = kit_open (&p);
+  ask_for_room (ctx, "one");
+  kit_expect (""); /* out of the loop */
+  kit_await ("room one\n");
+  ask_for_room (ctx, "two");
+  ask_for_room (ctx, "three");
+  kit_await ("room three\n");
+  ask_for_room (ctx, "four");
+  assert_error (eva_set_writable (ctx, NULL, NULL), "0");
+  kit_settle ();
+  ask_for_room (ctx, "five");
+  kit_close (ctx, &p);
+}
+
+/* Asked for within a callback, whose output fits.  */
+static gpg_error_t
+ask_in_callback (struct rec *rec, const char *what) {
+  ask_for_room (rec->ctx, what);
+  return 0;
+}
+
+static void
+test_writable_in_callbacks (void **state) {
+  static const struct rec like = { .name = "a", .hook = ask_in_callback };
+  assuan_context_t ctx;
+  struct rec *rec;
+  struct peer p;
+
+  (void) state;
+  ctx = kit_open (&p);
+  rec = kit_call_like (ctx, &like, "ASK");
+  peer_hears (&p, "ASK\n");
+  peer_say (&p, "D x\n");
+  kit_await ("a.data x\nroom data\n");
+  peer_say (&p, "INQUIRE x\n");
+  kit_await ("a.inquire x\nroom inquire\n");
+  assert_error (eva_answer_end (rec->call), "0");
+  peer_hears (&p, "END\n");
+  peer_say (&p, "OK\n");
+  kit_await ("a.done 0\nroom done\n");
+  kit_close (ctx, &p);
+}
+
+/* When the connection is over there is no room any more.  */
+static void
+test_writable_at_the_end (void **state) {
+  assuan_context_t ctx;
+  struct peer p;
+
+  (void) state;
+  ctx = kit_open (&p);
+  eva_close (ctx);
+  ask_for_room (ctx, "never");
+  kit_await ("closed CANCELED\n");
+  ask_for_room (ctx, "never");
+  kit_close (ctx, &p);
+}
+
+static const struct CMUnitTest tests[] = {
+  kit_test (test_answer_later),
+  kit_test (test_answer_at_once),
+  kit_test (test_empty_answer),
+  kit_test (test_refuse),
+  kit_test (test_not_asked),
+  kit_test (test_impatient),
+  kit_test (test_status_in_inquiry),
+  kit_test (test_end_in_inquiry),
+  kit_test (test_answer_behind_the_end),
+  kit_test (test_writable),
+  kit_test (test_writable_in_callbacks),
+  kit_test (test_writable_at_the_end),
+};
+
+const struct suite inquire_suite = { tests, N_ELEMENTS (tests) };
