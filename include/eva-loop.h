@@ -34,7 +34,7 @@ extern "C" {
 #define EVA_WRITABLE ((unsigned int) POLLOUT)
 
 /* Reported, never asked for: the peer is gone in both directions, or the descriptor is in error.
-   What it had sent can still be read.  */
+   What it had sent can still be read.  The end of a pipe may come as this alone.  */
 #define EVA_HANGUP ((unsigned int) (POLLHUP | POLLERR))
 
 typedef struct eva_loop eva_loop;
@@ -149,6 +149,10 @@ struct eva_loop_ops {
   /* Whether add reports EVA_HANGUP for descriptors without any event.  Where it does not, the
      library looks once a second at those for which that matters.  */
   bool tells_hangup;
+
+  /* Whether callbacks may run the loop again, as modal dialogs do.  Then the timer is set at once
+     for what a callback puts off, and not when the callback is over.  */
+  bool recurses;
 };
 
 /* Makes an eva_loop out of FOREIGN, a loop that the program runs, with OPS, which must stay as long

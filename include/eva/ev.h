@@ -108,7 +108,8 @@ eva_loop_from_ev (struct ev_loop *loop) {
                                            eva_ev_remove,
                                            eva_ev_set_timer,
                                            eva_ev_cancel_timer,
-                                           false };
+                                           false,
+                                           true };
 
   return eva_loop_new_foreign (&ops, loop);
 }

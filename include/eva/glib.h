@@ -2,7 +2,8 @@
 /* eva/glib.h - an eva_loop out of GLib's.  Link with GLib (pkg-config glib-2.0).
 
    The eva_loop keeps a reference to its GMainContext, so the two may go in any order; sources have
-   the default priority.  GLib tells of a peer that leaves even while nothing is watched for.  */
+   the default priority.  Callbacks may run the GMainContext again, as modal dialogs do.  GLib tells
+   of a peer that leaves even while nothing is watched for.  */
 
 #ifndef EVA_GLIB_H
 #define EVA_GLIB_H
@@ -78,6 +79,7 @@ eva_glib_init (void *self, void *foreign, eva_loop *loop) {
   ((struct eva_glib *) self)->timer = source;
   ((struct eva_glib_timer *) (void *) source)->loop = loop;
   ((struct eva_glib_timer *) (void *) source)->due_ns = UINT64_MAX;
+  g_source_set_can_recurse (source, TRUE);
   g_source_attach (source, context);
   return 0;
 }
@@ -173,6 +175,7 @@ eva_loop_from_glib (GMainContext *context) {
                                            eva_glib_remove,
                                            eva_glib_set_timer,
                                            eva_glib_cancel_timer,
+                                           true,
                                            true };
 
   return eva_loop_new_foreign (&ops, context);

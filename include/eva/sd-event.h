@@ -151,7 +151,8 @@ eva_loop_from_sd_event (sd_event *event) {
                                            eva_sd_event_remove,
                                            eva_sd_event_set_timer,
                                            eva_sd_event_cancel_timer,
-                                           true };
+                                           true,
+                                           false };
 
   return eva_loop_new_foreign (&ops, event);
 }

@@ -48,8 +48,8 @@ struct eva__loop_backend {
   /* Stops watching.  Returns true if the memory of SOURCE is no longer needed.  */
   bool (*remove) (eva_loop *loop, eva_source *source);
 
-  /* Waits for at most TIMEOUT_MS, forgets LOOP->now_ns, and calls what is ready.  Returns the
-     number of events, or -1 with errno.  NULL: somebody else waits.  */
+  /* Waits for at most TIMEOUT_MS and calls what is ready.  Returns the number of events, or -1 with
+     errno.  NULL: somebody else waits.  */
   int (*wait) (eva_loop *loop, int timeout_ms);
 
   /* Sees to it that LOOP gets a turn at DUE_NS: 0 is at once, EVA__LOOP_NEVER takes the last
@@ -72,7 +72,8 @@ struct eva_loop {
   const struct eva__loop_backend *backend;
   size_t watch_size; /* the backend's octets of a source */
   bool tells_hangup;
-  bool nested; /* somebody else waits, and has to be told of tasks */
+  bool nested;   /* somebody else waits, and has to be told of tasks */
+  bool recurses; /* callbacks may wait, too */
   bool stopped;
   bool look;           /* timers may be due */
   unsigned int depth;  /* turns under way; more than one where a foreign loop allows that */
@@ -81,9 +82,9 @@ struct eva_loop {
   uint64_t passed_ns;  /* when the timers were looked at last */
   uint64_t armed_ns;   /* when the backend wakes us up */
   struct eva__timers timers;
-  struct eva__task soon, later; /* heads of rings */
-  eva_source *sources;          /* all of them */
-  eva_source *dead;             /* freed while events may point to them; by next */
+  struct eva__task soon, pass, later; /* heads of rings */
+  eva_source *sources;                /* all of them */
+  eva_source *dead;                   /* freed while events may point to them; by next */
   struct eva__loop_attachment attachment;
 };
 
@@ -99,6 +100,12 @@ void eva__loop_run_timers (eva_loop *loop);
 
 /* Tells the backend when something other than a descriptor wants to run, if it has to know.  */
 void eva__loop_arm (eva_loop *loop);
+
+/* The same for what changed just now: within a turn the end of that is early enough.  */
+static inline void
+eva__loop_changed (eva_loop *loop) {
+  if (!loop->depth || loop->recurses) eva__loop_arm (loop);
+}
 
 /* task.c: making the queues, asking whether there is something in them, and running them: all soon
    tasks; those and a later one.  */

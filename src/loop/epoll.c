@@ -77,7 +77,6 @@ wait_for_events (eva_loop *loop, int timeout_ms) {
   struct epoll_loop *self = (struct epoll_loop *) loop;
   int n = epoll_wait (self->fd, self->events, MAX_EVENTS, timeout_ms);
 
-  loop->now_ns = 0;
   if (n < 0) return errno == EINTR ? 0 : -1;
   for (int i = 0; i < n; i++)
     eva__source_dispatch (self->events[i].data.ptr, self->events[i].events);
@@ -137,7 +136,7 @@ get_fd (eva_loop *loop) {
   if (make_timer (self)) return -1;
   if (!loop->nested) {
     loop->nested = true;
-    if (!loop->depth) eva__loop_arm (loop);
+    eva__loop_changed (loop);
   }
   return self->fd;
 }

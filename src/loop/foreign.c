@@ -58,7 +58,7 @@ arm (eva_loop *loop, uint64_t due_ns) {
 
 static void
 free_loop (eva_loop *loop) {
-  if (loop->armed_ns != EVA__LOOP_NEVER) (void) arm (loop, EVA__LOOP_NEVER);
+  (void) arm (loop, EVA__LOOP_NEVER);
   if (ops_of (loop)->deinit (self_of (loop))) free (loop);
 }
 
@@ -82,6 +82,7 @@ eva_loop_new_foreign (const struct eva_loop_ops *ops, void *foreign) {
   self->loop.watch_size = ops->watch_size;
   self->loop.tells_hangup = ops->tells_hangup;
   self->loop.nested = true;
+  self->loop.recurses = ops->recurses;
   rc = ops->init (self->self, foreign, &self->loop);
   if (!rc) return &self->loop;
   free (self);
@@ -116,5 +117,5 @@ eva_loop_removed (void *watch) {
 
 void
 eva_loop_finished (void *self) {
-  free ((unsigned char *) self - offsetof (struct foreign_loop, self));
+  free (EVA__CONTAINER (struct foreign_loop, self, self));
 }

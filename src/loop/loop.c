@@ -16,9 +16,10 @@
 
 #define NS_PER_MS 1000000u
 
+/* A turn that may take as long as a dialog has no time of its own.  */
 uint64_t
 eva_loop_now (eva_loop *loop) {
-  if (!loop->depth) return eva_now ();
+  if (!loop->depth || loop->recurses) return eva_now ();
   if (!loop->now_ns) loop->now_ns = eva_now ();
   return loop->now_ns;
 }
@@ -82,23 +83,24 @@ eva__loop_reserve_timers (eva_loop *loop, int n) {
 void
 eva__loop_set_timer (eva_loop *loop, struct eva__timer *timer, uint64_t due_ns) {
   eva__timers_set (&loop->timers, timer, due_ns < loop->passed_ns ? loop->passed_ns : due_ns);
-  if (!loop->depth) eva__loop_arm (loop);
+  eva__loop_changed (loop);
 }
 
 void
 eva__loop_cancel_timer (eva_loop *loop, struct eva__timer *timer) {
   eva__timers_cancel (&loop->timers, timer);
-  if (!loop->depth) eva__loop_arm (loop);
+  eva__loop_changed (loop);
 }
 
 void
 eva__loop_run_timers (eva_loop *loop) {
   uint64_t now_ns = eva_loop_now (loop);
+  uint32_t turn_begin = loop->turn_begin;
   struct eva__timer *timer;
 
   loop->passed_ns = now_ns;
   while ((timer = eva__timers_first (&loop->timers)) && timer->due_ns <= now_ns
-         && (int32_t) (timer->turn - loop->turn_begin) < 0) {
+         && (int32_t) (timer->turn - turn_begin) < 0) {
     eva__timers_cancel (&loop->timers, timer);
     timer->cb (timer);
   }
@@ -114,14 +116,16 @@ next_due (const eva_loop *loop) {
 }
 
 /* A turn that comes too early does no harm.  So a deadline that moves away, as that of an idle
-   connection does with every command, costs nothing.  */
+   connection does with every command, costs nothing.  Only a turn at once that nobody wants any
+   more is taken back: it would follow every callback of a loop that recurses.  */
 void
 eva__loop_arm (eva_loop *loop) {
   uint64_t due_ns;
 
   if (!loop->backend->arm) return;
   due_ns = next_due (loop);
-  if (due_ns == loop->armed_ns || (due_ns > loop->armed_ns && due_ns != EVA__LOOP_NEVER)) return;
+  if (due_ns == loop->armed_ns) return;
+  if (due_ns > loop->armed_ns && loop->armed_ns && due_ns != EVA__LOOP_NEVER) return;
   loop->armed_ns = loop->backend->arm (loop, due_ns);
 }
 

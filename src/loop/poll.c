@@ -110,13 +110,11 @@ wait_for_events (eva_loop *loop, int timeout_ms) {
 
   fill_holes (self);
   n = left = poll (self->fds, (nfds_t) self->n, timeout_ms);
-  loop->now_ns = 0;
   if (n < 0) return errno == EINTR ? 0 : -1;
   for (size_t i = 0; left > 0; i++) {
     if (!self->fds[i].revents) continue;
     left--;
-    if (self->fds[i].fd >= 0)
-      eva__source_dispatch (self->sources[i], translate (self->fds[i].revents));
+    eva__source_dispatch (self->sources[i], translate (self->fds[i].revents));
   }
   return n;
 }

@@ -99,8 +99,7 @@ eva__loop_set_exclusive (eva_source *source) {
 /* Nothing is touched behind the call: it may free the source.  */
 static void
 run_timer (struct eva__timer *timer) {
-  eva_source *source =
-      (eva_source *) (void *) ((char *) timer - offsetof (struct timer_source, timer));
+  eva_source *source = &EVA__CONTAINER (struct timer_source, timer, timer)->source;
 
   source->cb.timer (source->arg);
 }

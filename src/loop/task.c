@@ -42,39 +42,47 @@ run_first (struct eva__task *head) {
 }
 
 /* Runs what is queued now: what that queues waits for the next pass.  The tasks stand in a ring of
-   their own meanwhile, so that any of them can be cancelled.  */
+   the loop's meanwhile, so that any of them can be cancelled, and go on if one of them runs the
+   loop again.  */
 static void
-run_pass (struct eva__task *queue) {
-  struct eva__task pass = *queue;
-
-  pass.next->prev = pass.prev->next = &pass;
-  init_ring (queue);
-  while (!is_empty (&pass))
-    run_first (&pass);
+run_pass (eva_loop *loop) {
+  if (is_empty (&loop->pass)) {
+    loop->pass = loop->soon;
+    loop->pass.next->prev = loop->pass.prev->next = &loop->pass;
+    init_ring (&loop->soon);
+  }
+  while (!is_empty (&loop->pass))
+    run_first (&loop->pass);
 }
 
 static void
 queue_task (eva_loop *loop, struct eva__task *head, struct eva__task *task) {
   if (task->next) return;
   insert_last (head, task);
-  if (!loop->depth) eva__loop_arm (loop);
+  eva__loop_changed (loop);
 }
 
 void
 eva__loop_init_tasks (eva_loop *loop) {
   init_ring (&loop->soon);
+  init_ring (&loop->pass);
   init_ring (&loop->later);
+}
+
+static bool
+has_soon (const eva_loop *loop) {
+  return !is_empty (&loop->soon) || !is_empty (&loop->pass);
 }
 
 bool
 eva__loop_has_tasks (const eva_loop *loop) {
-  return !is_empty (&loop->soon) || !is_empty (&loop->later);
+  return has_soon (loop) || !is_empty (&loop->later);
 }
 
 void
 eva__loop_run_soon_tasks (eva_loop *loop) {
-  for (int i = 0; i < MAX_PASSES && !is_empty (&loop->soon); i++)
-    run_pass (&loop->soon);
+  for (int i = 0; i < MAX_PASSES && has_soon (loop); i++)
+    run_pass (loop);
 }
 
 void

@@ -60,7 +60,7 @@ eva__timers_deinit (struct eva__timers *timers) {
 
 static int
 resize (struct eva__timers *timers, uint32_t capacity) {
-  struct eva__timer **heap = reallocarray (timers->heap, capacity, sizeof *heap);
+  struct eva__timer **heap = reallocarray (timers->heap, capacity, sizeof (struct eva__timer *));
 
   if (!heap) return -1;
   timers->heap = heap;

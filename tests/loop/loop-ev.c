@@ -29,6 +29,38 @@ test_loop_turn (struct test_loop *t, bool wait) {
   ev_run (t->foreign, wait ? EVRUN_ONCE : EVRUN_NOWAIT);
 }
 
+/* What test_loop_watch was given.  */
+static struct {
+  void (*cb) (void *arg);
+  void *arg;
+} own;
+
+static void
+own_ready (struct ev_loop *ev, struct ev_io *io, int revents) {
+  (void) ev;
+  (void) io;
+  (void) revents;
+  own.cb (own.arg);
+}
+
+void *
+test_loop_watch (struct test_loop *t, int fd, void (*cb) (void *arg), void *arg) {
+  struct ev_io *io = calloc (1, sizeof *io);
+
+  check (io, "calloc");
+  own.cb = cb;
+  own.arg = arg;
+  ev_io_init (io, own_ready, fd, EV_READ);
+  ev_io_start (t->foreign, io);
+  return io;
+}
+
+void
+test_loop_unwatch (struct test_loop *t, void *watch) {
+  ev_io_stop (t->foreign, watch);
+  free (watch);
+}
+
 void
 test_loop_deinit (struct test_loop *t) {
   eva_loop_free (t->loop);

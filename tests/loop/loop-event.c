@@ -29,6 +29,36 @@ test_loop_turn (struct test_loop *t, bool wait) {
   event_base_loop (t->foreign, EVLOOP_ONCE | (wait ? 0 : EVLOOP_NONBLOCK));
 }
 
+/* What test_loop_watch was given.  */
+static struct {
+  void (*cb) (void *arg);
+  void *arg;
+} own;
+
+static void
+own_ready (evutil_socket_t fd, short what, void *arg) {
+  (void) fd;
+  (void) what;
+  (void) arg;
+  own.cb (own.arg);
+}
+
+void *
+test_loop_watch (struct test_loop *t, int fd, void (*cb) (void *arg), void *arg) {
+  struct event *event = event_new (t->foreign, fd, EV_READ | EV_PERSIST, own_ready, NULL);
+
+  own.cb = cb;
+  own.arg = arg;
+  check (event && !event_add (event, NULL), "event_add");
+  return event;
+}
+
+void
+test_loop_unwatch (struct test_loop *t, void *watch) {
+  (void) t;
+  event_free (watch);
+}
+
 void
 test_loop_deinit (struct test_loop *t) {
   eva_loop_free (t->loop);

@@ -4,6 +4,7 @@
 #include "loops.h"
 
 #include <eva/glib.h>
+#include <glib-unix.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,6 +22,39 @@ test_loop_init (struct test_loop *t) {
 void
 test_loop_turn (struct test_loop *t, bool wait) {
   g_main_context_iteration (t->foreign, wait);
+}
+
+/* What test_loop_watch was given.  */
+static struct {
+  void (*cb) (void *arg);
+  void *arg;
+} own;
+
+static gboolean
+own_ready (gint fd, GIOCondition condition, gpointer arg) {
+  (void) fd;
+  (void) condition;
+  (void) arg;
+  own.cb (own.arg);
+  return G_SOURCE_CONTINUE;
+}
+
+void *
+test_loop_watch (struct test_loop *t, int fd, void (*cb) (void *arg), void *arg) {
+  GSource *source = g_unix_fd_source_new (fd, G_IO_IN);
+
+  own.cb = cb;
+  own.arg = arg;
+  g_source_set_callback (source, G_SOURCE_FUNC (own_ready), NULL, NULL);
+  g_source_attach (source, t->foreign);
+  return source;
+}
+
+void
+test_loop_unwatch (struct test_loop *t, void *watch) {
+  (void) t;
+  g_source_destroy (watch);
+  g_source_unref (watch);
 }
 
 void

@@ -24,17 +24,42 @@ test_loop_init (struct test_loop *t) {
   check (eva_loop_get_fd (t->loop) >= 0, "eva_loop_get_fd");
 }
 
+/* What test_loop_watch was given; fd -1: nothing.  */
+static struct {
+  int fd;
+  void (*cb) (void *arg);
+  void *arg;
+} own = { .fd = -1 };
+
 /* The eva_loop never waits, and is only called when its descriptor says so.  */
 void
 test_loop_turn (struct test_loop *t, bool wait) {
-  struct pollfd fd = { .fd = eva_loop_get_fd (t->loop), .events = POLLIN };
+  struct pollfd fds[] = { { .fd = eva_loop_get_fd (t->loop), .events = POLLIN },
+                          { .fd = own.fd, .events = POLLIN } };
   int n;
 
   do
-    n = poll (&fd, 1, wait ? -1 : 0);
+    n = poll (fds, 2, wait ? -1 : 0);
   while (n < 0 && errno == EINTR);
   check (n >= 0, "poll");
-  if (n) check (!eva_loop_dispatch (t->loop, 0), "eva_loop_dispatch");
+  if (fds[1].revents) own.cb (own.arg);
+  if (fds[0].revents) check (!eva_loop_dispatch (t->loop, 0), "eva_loop_dispatch");
+}
+
+void *
+test_loop_watch (struct test_loop *t, int fd, void (*cb) (void *arg), void *arg) {
+  (void) t;
+  own.fd = fd;
+  own.cb = cb;
+  own.arg = arg;
+  return &own;
+}
+
+void
+test_loop_unwatch (struct test_loop *t, void *watch) {
+  (void) t;
+  (void) watch;
+  own.fd = -1;
 }
 
 void

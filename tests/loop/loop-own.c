@@ -33,6 +33,32 @@ test_loop_turn (struct test_loop *t, bool wait) {
   exit (1);
 }
 
+/* What test_loop_watch was given.  */
+static struct {
+  void (*cb) (void *arg);
+  void *arg;
+} own;
+
+static void
+own_ready (void *arg, unsigned int revents) {
+  (void) arg;
+  (void) revents;
+  own.cb (own.arg);
+}
+
+void *
+test_loop_watch (struct test_loop *t, int fd, void (*cb) (void *arg), void *arg) {
+  own.cb = cb;
+  own.arg = arg;
+  return eva_loop_add_fd (t->loop, fd, EVA_READABLE, own_ready, NULL);
+}
+
+void
+test_loop_unwatch (struct test_loop *t, void *watch) {
+  (void) t;
+  eva_source_free (watch);
+}
+
 void
 test_loop_deinit (struct test_loop *t) {
   eva_loop_free (t->loop);

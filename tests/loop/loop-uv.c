@@ -29,6 +29,42 @@ test_loop_turn (struct test_loop *t, bool wait) {
   uv_run (t->foreign, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
 }
 
+/* What test_loop_watch was given.  */
+static struct {
+  void (*cb) (void *arg);
+  void *arg;
+} own;
+
+static void
+own_ready (uv_poll_t *poll, int status, int events) {
+  (void) poll;
+  (void) status;
+  (void) events;
+  own.cb (own.arg);
+}
+
+void *
+test_loop_watch (struct test_loop *t, int fd, void (*cb) (void *arg), void *arg) {
+  uv_poll_t *poll = calloc (1, sizeof *poll);
+
+  own.cb = cb;
+  own.arg = arg;
+  check (poll && !uv_poll_init (t->foreign, poll, fd), "uv_poll_init");
+  check (!uv_poll_start (poll, UV_READABLE, own_ready), "uv_poll_start");
+  return poll;
+}
+
+static void
+own_closed (uv_handle_t *handle) {
+  free (handle);
+}
+
+void
+test_loop_unwatch (struct test_loop *t, void *watch) {
+  (void) t;
+  uv_close (watch, own_closed);
+}
+
 /* Handles are closed by the loop.  That none is left shows that nothing was forgotten.  */
 void
 test_loop_deinit (struct test_loop *t) {

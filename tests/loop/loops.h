@@ -31,6 +31,11 @@ void test_loop_turn (struct test_loop *t, bool wait);
 /* Turns until *DONE, which a callback sets.  */
 void test_loop_run (struct test_loop *t, const bool *done);
 
+/* Watches FD with the means of the loop itself, without eva_loop: whenever it is readable, CB is
+   called with ARG.  One at a time.  Returns what test_loop_unwatch takes.  */
+void *test_loop_watch (struct test_loop *t, int fd, void (*cb) (void *arg), void *arg);
+void test_loop_unwatch (struct test_loop *t, void *watch);
+
 /* Frees the eva_loop, and then the foreign one with what it has left to do.  */
 void test_loop_deinit (struct test_loop *t);
 

@@ -353,6 +353,76 @@ test_exclusive (void **state) {
   close (fd);
 }
 
+/* --- A program's own -------------------------------------------------------------------------- */
+
+/* A descriptor that the program watches without us, and what it does with ours meanwhile.  */
+struct own {
+  int fd;
+  unsigned int n; /* calls */
+  struct probe probe;
+  struct eva__task task;
+  unsigned int n_rings, n_tasks;
+};
+
+static void
+count_ring (void *arg) {
+  ((struct own *) arg)->n_rings++;
+}
+
+static void
+count_task (struct eva__task *task) {
+  EVA__CONTAINER (struct own, task, task)->n_tasks++;
+}
+
+static void
+own_ready (void *arg) {
+  struct own *own = arg;
+
+  take_octet (own->fd);
+  own->n++;
+  if (own->n == 2) assert_int_equal (eva_source_set_events (own->probe.source, EVA_WRITABLE), 0);
+  if (own->n == 3) probe_free (&own->probe);
+}
+
+/* The loop is the program's, too: neither disturbs the other, and what is put off or set by the
+   program comes as anything else.  */
+static void
+test_own (void **state) {
+  struct own own = { .task.cb = count_task };
+  eva_source *timer;
+  int fd[2], own_fd[2];
+  void *watch;
+
+  (void) state;
+  make_socketpair (fd);
+  make_socketpair (own_fd);
+  own.fd = own_fd[0];
+  probe_init (&own.probe, fd[0], EVA_READABLE, probe_read);
+  watch = test_loop_watch (&suite_loop, own_fd[0], own_ready, &own);
+  put_octet (fd[1]);
+  put_octet (own_fd[1]);
+  suite_until (&own.probe.n, 1);
+  suite_until (&own.n, 1);
+  eva__loop_run_soon (suite_loop.loop, &own.task);
+  timer = eva_loop_add_timer (suite_loop.loop, 1, count_ring, &own);
+  suite_until (&own.n_tasks, 1);
+  suite_until (&own.n_rings, 1);
+  put_octet (own_fd[1]);
+  suite_until (&own.probe.n, 5);
+  assert_int_equal (own.n, 2);
+  put_octet (own_fd[1]);
+  suite_until (&own.n, 3);
+  suite_settle ();
+  assert_null (own.probe.source);
+  test_loop_unwatch (&suite_loop, watch);
+  put_octet (own_fd[1]);
+  suite_settle ();
+  assert_int_equal (own.n, 3);
+  eva_source_free (timer);
+  close_pair (fd);
+  close_pair (own_fd);
+}
+
 static const struct CMUnitTest tests[] = {
   suite_test (test_change),      suite_test (test_drop_own),
   suite_test (test_drop_others), suite_test (test_drop_and_take_up),
@@ -360,7 +430,7 @@ static const struct CMUnitTest tests[] = {
   suite_test (test_free_unused), suite_test (test_free_all_but_own),
   suite_test (test_reuse),       suite_test (test_reuse_in_batch),
   suite_test (test_many),        suite_test (test_make_in_callback),
-  suite_test (test_exclusive),
+  suite_test (test_exclusive),   suite_test (test_own),
 };
 
 const struct suite source_suite = { tests, N_ELEMENTS (tests) };

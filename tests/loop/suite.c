@@ -71,6 +71,11 @@ suite_tells_hangup (void) {
   return eva__loop_tells_hangup (suite_loop.loop);
 }
 
+bool
+suite_recurses (void) {
+  return !strcmp (test_loop_name, "glib") || !strcmp (test_loop_name, "ev");
+}
+
 void
 suite_settle (void) {
   for (int i = 0; i < N_SETTLING_TURNS; i++)

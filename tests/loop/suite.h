@@ -35,9 +35,10 @@ extern struct test_loop suite_loop;
 void suite_free (void);
 
 /* Returns true if the loop is the embedded one; if it tells of peers that leave while nothing is
-   watched for.  */
+   watched for; if callbacks may run it.  */
 bool suite_is_embedded (void);
 bool suite_tells_hangup (void);
+bool suite_recurses (void);
 
 /* So many turns, without waiting, that whatever is due has happened.  */
 void suite_settle (void);

@@ -126,16 +126,24 @@ static const struct eva_loop_ops ops = { .version = EVA_LOOP_OPS_VERSION,
                                          .cancel_timer = mock_cancel_timer,
                                          .tells_hangup = true };
 
+/* The same for loops that callbacks may run.  */
+static struct eva_loop_ops recursing_ops;
+
 static eva_loop *
-make_loop (void) {
+make_loop_with (const struct eva_loop_ops *table) {
   eva_loop *loop;
 
   memset (&seen, 0, sizeof seen);
   seen.delay_ns = UINT64_MAX;
-  loop = eva_loop_new_foreign (&ops, &foreign);
+  loop = eva_loop_new_foreign (table, &foreign);
   assert_non_null (loop);
   assert_ptr_equal (seen.mock->loop, loop);
   return loop;
+}
+
+static eva_loop *
+make_loop (void) {
+  return make_loop_with (&ops);
 }
 
 /* --- Descriptors ------------------------------------------------------------------------------ */
@@ -292,6 +300,14 @@ queue_tasks (void *arg, unsigned int revents) {
   eva__loop_run_later (task_loop, &tasks[1]);
 }
 
+static void
+queue_soon (void *arg, unsigned int revents) {
+  (void) arg;
+  (void) revents;
+  eva__loop_run_soon (task_loop, &tasks[0]);
+  assert_int_equal (seen.delay_ns, 0);
+}
+
 /* What is put off for soon needs no timer within a callback; all else needs one for at once.  */
 static void
 test_tasks (void **state) {
@@ -317,11 +333,31 @@ test_tasks (void **state) {
   eva_loop_free (loop);
 }
 
+/* Where a callback may run the loop, what it puts off is known at once; and what is done by the end
+   of the callback costs no turn.  */
+static void
+test_recursing (void **state) {
+  eva_loop *loop;
+  eva_source *source;
+
+  (void) state;
+  recursing_ops = ops;
+  recursing_ops.recurses = true;
+  loop = task_loop = make_loop_with (&recursing_ops);
+  source = eva_loop_add_fd (loop, 7, EVA_READABLE, queue_soon, NULL);
+  tasks[0] = (struct eva__task){ .cb = run_task };
+  eva_loop_ready (seen.watch, EVA_READABLE);
+  assert_true (seen.n_sets == 1 && seen.n_cancels == 1 && seen.delay_ns == UINT64_MAX);
+  eva_source_free (source);
+  eva_loop_free (loop);
+}
+
 int
 main (void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test (test_watch), cmocka_unit_test (test_errors), cmocka_unit_test (test_slow),
-    cmocka_unit_test (test_timer), cmocka_unit_test (test_tasks),
+    cmocka_unit_test (test_watch), cmocka_unit_test (test_errors),
+    cmocka_unit_test (test_slow),  cmocka_unit_test (test_timer),
+    cmocka_unit_test (test_tasks), cmocka_unit_test (test_recursing),
   };
 
   return cmocka_run_group_tests_name ("foreign", tests, NULL, NULL);
