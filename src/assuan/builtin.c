@@ -53,11 +53,17 @@ set_fd (assuan_context_t ctx, char *line, assuan_fd_t *place, assuan_handler_t n
   assuan_fd_t old = *place;
   assuan_fd_t fd;
   gpg_error_t err = assuan_command_parse_fd (ctx, line, &fd);
+  bool is_shared;
 
   if (err) return err;
   *place = fd;
+  is_shared = old == ctx->input_fd || old == ctx->output_fd;
   err = notify ? notify (ctx, line) : 0;
-  if (ctx->released || old == fd) return err;
+  if (old == fd) return err;
+  if (ctx->released) { /* FD was closed with it, and OLD, too, if it is the other one's */
+    if (!is_shared) eva__io_sys_close (&ctx->shared->sys, old);
+    return err;
+  }
   /* Whichever of the two is not kept would be open for ever.  */
   if (err) {
     bool closed = *place != fd; /* by the notification */

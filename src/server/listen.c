@@ -65,11 +65,13 @@ listen_on_activated (eva_server *server, const char *name, unsigned int flags) {
   gpg_error_t err = 0;
   bool found = false;
 
+  eva__server_keep (server);
   while (!err && (fd = eva__io_activation_next (name, fd)) >= 0) {
     found = true;
     err = listen_on_fd (server, fd, flags);
   }
   if (!err && (!found || errno != ENOENT)) err = syserror (server);
+  eva__server_let_go (server);
   return err;
 }
 
@@ -120,8 +122,10 @@ static gpg_error_t
 adopt (eva_server *server, const struct eva__arrival *arrival, assuan_context_t *ret_ctx) {
   gpg_error_t err = eva__visit_check (server, arrival);
 
+  eva__server_keep (server); /* the open function may free it */
   if (!err) err = eva__visit_new (server, arrival, ret_ctx);
   if (err) server->stats.n_refused++;
+  eva__server_let_go (server);
   return err;
 }
 

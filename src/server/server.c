@@ -131,26 +131,40 @@ eva__server_was_left (eva_server *server) {
   eva__loop_run_soon (server->loop, &server->drained_task);
 }
 
-/* Calls WHAT for each visit.  What it does takes effect in a later turn, so none goes away
-   meanwhile; the server is kept, as callbacks may free it.  */
+/* Calls WHAT for the context of each visit.  The server is kept; visits may go away in it, any of
+   them: who leaves moves the walk along.  */
 static void
-for_all (eva_server *server, void (*what) (struct eva__visit *visit)) {
-  struct eva__visit *next;
+for_all (eva_server *server, void (*what) (assuan_context_t ctx, void *arg), void *arg) {
+  struct eva__walk walk = { .outer = server->walks, .next = server->visits };
 
   eva__server_keep (server);
-  for (struct eva__visit *visit = server->visits; visit && !server->is_freed; visit = next) {
-    assuan_context_t ctx = visit->at.drive.ctx;
+  server->walks = &walk;
+  while (walk.next && !server->is_freed) {
+    assuan_context_t ctx = walk.next->at.drive.ctx;
+    walk.next = walk.next->next;
     eva__ctx_enter (ctx);
-    what (visit);
-    next = visit->next;
+    what (ctx, arg);
     eva__ctx_leave (ctx);
   }
+  server->walks = walk.outer;
   eva__server_let_go (server);
 }
 
 static void
+drain_one (assuan_context_t ctx, void *arg) {
+  (void) arg;
+  eva__visit_drain (eva__visit_of (ctx));
+}
+
+static void
+close_one (assuan_context_t ctx, void *arg) {
+  (void) arg;
+  eva__visit_close (eva__visit_of (ctx));
+}
+
+static void
 time_is_over (struct eva__timer *timer) {
-  for_all (EVA__CONTAINER (eva_server, drain_timer, timer), eva__visit_close);
+  for_all (EVA__CONTAINER (eva_server, drain_timer, timer), close_one, NULL);
 }
 
 gpg_error_t
@@ -162,7 +176,7 @@ eva_server_drain (eva_server *server, unsigned int timeout_ms,
   server->drained = done;
   server->drained_arg = arg;
   eva__door_close_all (server);
-  for_all (server, eva__visit_drain);
+  for_all (server, drain_one, NULL);
   if (timeout_ms != EVA_NO_LIMIT) {
     server->drain_timer.cb = time_is_over;
     eva__loop_set_timer (server->loop, &server->drain_timer,
@@ -212,17 +226,7 @@ eva_server_get_stats (eva_server *server, struct eva_stats *ret_stats) {
 
 void
 eva_server_each (eva_server *server, void (*cb) (assuan_context_t ctx, void *arg), void *arg) {
-  struct eva__visit *next;
-
-  eva__server_keep (server);
-  for (struct eva__visit *visit = server->visits; visit && !server->is_freed; visit = next) {
-    assuan_context_t ctx = visit->at.drive.ctx;
-    eva__ctx_enter (ctx);
-    cb (ctx, arg);
-    next = visit->next;
-    eva__ctx_leave (ctx);
-  }
-  eva__server_let_go (server);
+  for_all (server, cb, arg);
 }
 
 eva_server *

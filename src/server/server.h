@@ -29,6 +29,12 @@ struct eva__visit {
   bool is_opened; /* the service's close function has to be called */
 };
 
+/* Somebody goes over all visits, in a function around us.  */
+struct eva__walk {
+  struct eva__walk *outer;
+  struct eva__visit *next;
+};
+
 struct eva_server {
   eva_loop *loop;
   const struct eva_service *service;
@@ -41,8 +47,9 @@ struct eva_server {
   struct eva__users users;
   struct eva__door *doors;
   struct eva__visit *visits;
-  unsigned int n_kept; /* visits that were not freed yet, and callers */
-  bool is_freed;       /* eva_server_free was called */
+  struct eva__walk *walks; /* the innermost one */
+  unsigned int n_kept;     /* visits that were not freed yet, and callers */
+  bool is_freed;           /* eva_server_free was called */
 
   /* Accepting stopped because the system has no descriptor, or is over.  */
   struct eva__timer pause;

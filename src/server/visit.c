@@ -28,6 +28,28 @@ over (struct eva__drive *drive) {
   assuan_release (drive->ctx);
 }
 
+/* Takes VISIT off the list: callbacks may free the server, which would release it once more, or go
+   over the list.  */
+static void
+leave (struct eva__visit *visit) {
+  eva_server *server = visit->server;
+
+  for (struct eva__walk *walk = server->walks; walk; walk = walk->outer)
+    if (walk->next == visit) walk->next = visit->next;
+  if (visit->next) visit->next->prev = visit->prev;
+  if (visit->prev)
+    visit->prev->next = visit->next;
+  else
+    server->visits = visit->next;
+  server->stats.n_connections--;
+}
+
+/* Whose connection is not opened yet has not got it: its descriptors are the caller's again.  */
+static void
+abandon_fds (assuan_context_t ctx) {
+  ctx->channel.in_fd = ctx->channel.out_fd = ASSUAN_INVALID_FD;
+}
+
 /* The context is released: by us, or by the program.  */
 static void
 release (struct eva__drive *drive) {
@@ -36,14 +58,10 @@ release (struct eva__drive *drive) {
   gpg_error_t reason = eva__ctx_error (drive->ctx, GPG_ERR_CANCELED);
 
   eva__attached_stop (&visit->at);
+  leave (visit);
+  if (!drive->ctx->opened) abandon_fds (drive->ctx);
   eva__drive_cancel (drive, drive->over ? drive->over : reason);
   tell_closed (visit, reason);
-  if (visit->next) visit->next->prev = visit->prev;
-  if (visit->prev)
-    visit->prev->next = visit->next;
-  else
-    server->visits = visit->next;
-  server->stats.n_connections--;
   eva__server_was_left (server);
 }
 
@@ -155,10 +173,10 @@ make_context (eva_server *server, struct eva__visit *visit, const struct eva__ar
   return 0;
 }
 
-/* The context is not handed out: its descriptors are the caller's again.  */
+/* The context is not handed out.  */
 static void
 disown (assuan_context_t ctx) {
-  ctx->channel.in_fd = ctx->channel.out_fd = ASSUAN_INVALID_FD;
+  abandon_fds (ctx);
   assuan_release (ctx);
 }
 

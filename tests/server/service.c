@@ -37,9 +37,9 @@ on_open (assuan_context_t ctx) {
   gpg_error_t err = service.open ? service.open (ctx) : 0;
   struct guest *g;
 
-  assert_ptr_equal (eva_get_server (ctx), kit.server);
   if (err) service.n_refused++;
   if (err) return err;
+  assert_ptr_equal (eva_get_server (ctx), kit.server);
   g = new_entry (sizeof *g);
   g->number = ++service.n_guests;
   g->ctx = ctx;

@@ -4,6 +4,7 @@
 #ifndef EVA_TESTS_SERVER_SUITE_H
 #define EVA_TESTS_SERVER_SUITE_H
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,7 +17,9 @@
   X (requests)                                                                                     \
   X (commands)                                                                                     \
   X (inquiries)                                                                                    \
-  X (output)
+  X (output)                                                                                       \
+  X (ends)                                                                                         \
+  X (release)
 
 #define SUITE_DECLARE(name) extern const struct suite suite_##name;
 SUITES (SUITE_DECLARE)
