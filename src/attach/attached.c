@@ -31,13 +31,13 @@ watch (struct eva__attached *at, eva_source **source, int fd, unsigned int event
   return *source || errno == EPERM ? 0 : syserror (at);
 }
 
-/* The same for the reading end of a pipe, which must not be watched for nothing: that its writer is
-   gone would be told again and again.  */
+/* The same for an end of a pipe, which must not be watched for nothing: that the other end is gone
+   would be told again and again, while we go on with the other pipe.  */
 static gpg_error_t
-watch_pipe (struct eva__attached *at, unsigned int events) {
-  if (events) return watch (at, &at->in, at->drive.ctx->channel.in_fd, events);
-  eva_source_free (at->in);
-  at->in = NULL;
+watch_pipe (struct eva__attached *at, eva_source **source, int fd, unsigned int events) {
+  if (events) return watch (at, source, fd, events);
+  eva_source_free (*source);
+  *source = NULL;
   return 0;
 }
 
@@ -48,18 +48,22 @@ set_events (struct eva__attached *at, unsigned int events) {
   unsigned int out_events = ch->is_socket ? 0 : events & EVA_WRITABLE;
   gpg_error_t err = 0;
 
-  if (in_events != at->in_events)
-    err = ch->is_socket ? watch (at, &at->in, ch->in_fd, in_events) : watch_pipe (at, in_events);
-  if (!err && out_events != at->out_events) err = watch (at, &at->out, ch->out_fd, out_events);
+  if (in_events != at->in_events && ch->is_socket)
+    err = watch (at, &at->in, ch->in_fd, in_events);
+  else if (in_events != at->in_events)
+    err = watch_pipe (at, &at->in, ch->in_fd, in_events);
+  if (!err && out_events != at->out_events) err = watch_pipe (at, &at->out, ch->out_fd, out_events);
   at->in_events = (unsigned char) in_events;
   at->out_events = (unsigned char) out_events;
   return err;
 }
 
-/* Where nothing is watched the loop may not tell that the peer is gone.  */
+/* Where nothing is watched the loop may not tell that the peer is gone, and for pipes it cannot.  */
 static bool
 must_look (struct eva__attached *at) {
-  return !at->in_events && !at->out_events && !eva__loop_tells_hangup (at->loop);
+  bool tells = eva__loop_tells_hangup (at->loop) && at->drive.ctx->channel.is_socket;
+
+  return !at->in_events && !at->out_events && !tells;
 }
 
 /* A timer that is set too early costs one idle turn, setting it anew for each command costs more: so

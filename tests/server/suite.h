@@ -19,7 +19,8 @@
   X (inquiries)                                                                                    \
   X (output)                                                                                       \
   X (ends)                                                                                         \
-  X (release)
+  X (release)                                                                                      \
+  X (pipes)
 
 #define SUITE_DECLARE(name) extern const struct suite suite_##name;
 SUITES (SUITE_DECLARE)
