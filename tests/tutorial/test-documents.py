@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What our documents show is true: their code compiles and their transcripts happen as they say.
+
+Each document has a shell and a directory of its own, in which its pieces are worked through in
+their order; pieces.py tells how they say what they are.  Each is a test.  Compilers are called as
+the document says, but with all warnings as errors.  At the end every file must have been compiled
+in its last form.
+
+Usage: test-documents.py BUILDDIR [--all] DOCUMENT...; CC in the environment, with the options that
+the library was built with.  --all: the next documents have no code or transcript without a use.
+"""
+
+import atexit
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+from pieces import Mistake, changed, inserted, pieces, transcript
+from shell import Shell
+from tap import Skip, expect, main
+
+BUILD = pathlib.Path(sys.argv[1])
+WARNINGS = "-Wall -Wextra -Werror"
+COMPILER, *OPTIONS = os.environ.get("CC", "cc").split()
+CC = " ".join([shutil.which(COMPILER), *OPTIONS])   # whole, as the shell has a cc of ours
+LINES_OF_THE_FIRST_SERVER = 20
+
+
+class Document:
+    """A document, its shell, and what was compiled."""
+
+    def __init__(self, path, is_strict):
+        self.path = path
+        self.is_strict = is_strict
+        self.pieces = pieces(path.read_text(encoding="utf-8"))
+        self.stale = set()      # files that were not compiled since they changed
+        self.skipped = set()
+        self.shell = None
+
+    def start(self):
+        """Make the shell."""
+        tools = BUILD / "meson-uninstalled"
+        self.shell = Shell({"PKG_CONFIG_PATH": str(tools), "LD_LIBRARY_PATH": str(BUILD / "src")})
+        atexit.register(self.shell.close)
+        bin_dir = self.shell.dir / ".bin"
+        bin_dir.mkdir()
+        cc = bin_dir / "cc"
+        cc.write_text(f"#!/bin/sh\nexec {CC} {WARNINGS} \"$@\"\n")
+        cc.chmod(0o755)
+        self.shell.run(f"PATH={bin_dir}:$PATH")
+
+    def read(self, name):
+        """The lines of the file NAME."""
+        return (self.shell.dir / name).read_text(encoding="utf-8").splitlines()
+
+    def write(self, name, lines):
+        """Make LINES the file NAME."""
+        (self.shell.dir / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        self.stale.add(name)
+
+    def note_compiled(self, command):
+        """Take the files that a cc COMMAND names, and the headers of theirs, for compiled."""
+        for name in re.findall(r"(\S+\.c)\b", command):
+            self.stale.discard(name)
+            for header in re.findall(r'^#include "(.*)"', "\n".join(self.read(name)), re.M):
+                self.stale.discard(header)
+
+    def play(self, piece):
+        """Run a transcript; what is printed must be what it shows."""
+        for command, wanted in transcript(piece.lines):
+            if re.match(r"gpg-connect-agent ", command) and not shutil.which("gpg-connect-agent"):
+                raise Skip("no gpg-connect-agent here")
+            printed, status = self.shell.run(command)
+            expect(printed.splitlines() == wanted, f"$ {command}", "prints:", printed,
+                   "and not:", *wanted)
+            if command.startswith("cc "):
+                expect(status == 0, f"$ {command}", f"ends with {status}")
+                self.note_compiled(command)
+
+    def use(self, piece):
+        """Do what the remark of PIECE says."""
+        for module in piece.needs:
+            if subprocess.run(["pkg-config", "--exists", module], check=False).returncode:
+                self.skipped |= set(re.findall(r"(\S+\.c)\b", "\n".join(piece.lines)))
+                raise Skip(f"no {module} here")
+        if piece.verb == "file":
+            self.write(piece.name, piece.lines)
+        elif piece.verb == "append":
+            self.write(piece.name, [*self.read(piece.name), "", *piece.lines])
+        elif piece.verb == "above":
+            name, text = re.fullmatch(r'(\S+) "(.*)"', piece.name).groups()
+            self.write(name, inserted(self.read(name), text, piece.lines))
+        elif piece.verb == "change":
+            name, _, other = piece.name.partition(" to ")
+            self.write(other or name, changed(self.read(name), piece.lines))
+        elif piece.verb == "run":
+            self.play(piece)
+        elif piece.verb != "text" and (piece.is_code or self.is_strict):
+            raise Mistake("nobody uses this: " + "\n".join(piece.lines))
+
+    def tests(self):
+        """The tests of the document."""
+        def of_piece(piece):
+            def test():
+                if not self.shell:
+                    self.start()
+                self.use(piece)
+            what = " ".join(x for x in (piece.verb, piece.name) if x)
+            test.__doc__ = f"{self.path.name}:{piece.line}: {what or 'text'}"
+            return test
+
+        def complete():
+            left = self.stale - self.skipped
+            expect(not left, "not compiled in their last form:", *left)
+        complete.__doc__ = f"{self.path.name}: everything was compiled"
+        return [*(of_piece(piece) for piece in self.pieces), complete]
+
+
+def first_server(document):
+    """The test that the first server of DOCUMENT is as short on every loop as we say."""
+    def test():
+        for name in ("echo.c", "echo-uv.c", "echo-glib.c"):
+            n_lines = sum(1 for line in document.read(name) if line.strip())
+            expect(n_lines <= LINES_OF_THE_FIRST_SERVER, f"{name} has {n_lines} lines")
+    test.__doc__ = f"{document.path.name}: a server has {LINES_OF_THE_FIRST_SERVER} lines"
+    return test
+
+
+documents, strict = [], False
+for argument in sys.argv[2:]:
+    if argument == "--all":
+        strict = True
+    else:
+        documents.append(Document(pathlib.Path(argument), strict))
+tests = [test for document in documents for test in document.tests()]
+tests += [first_server(x) for x in documents if x.path.name == "tutorial.md"]
+main(*tests)
