@@ -2,9 +2,10 @@
 /* membuf.c - octets that grow.
 
    They may be secrets: memory that is outgrown is wiped, so realloc, which leaves copies
-   behind, is of no use.  */
+   behind, is of no use.  In an event loop they are buffers of the connection, and count as held,
+   until they are taken.  */
 
-#include "assuan/context.h"
+#include "assuan/drive.h"
 #include "wire/wipe.h"
 
 #include <string.h>
@@ -14,12 +15,18 @@
 /* Moves the data to SIZE octets of new memory.  */
 static gpg_error_t
 grow (assuan_context_t ctx, struct eva__membuf *mb, size_t size) {
-  unsigned char *data = eva__ctx_malloc (ctx, size);
+  struct eva__membuf old = *mb;
+  unsigned char *data;
 
-  if (!data) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
-  if (mb->data) memcpy (data, mb->data, mb->len);
-  eva__wire_wipe (mb->data, mb->len);
-  eva__ctx_free (ctx, mb->data);
+  if (ctx->drive && !eva__drive_hold (ctx->drive, size))
+    return eva__ctx_error (ctx, GPG_ERR_TOO_LARGE);
+  data = eva__ctx_malloc (ctx, size);
+  if (!data) {
+    if (ctx->drive) eva__drive_unhold (ctx->drive, size);
+    return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+  }
+  if (old.data) memcpy (data, old.data, old.len);
+  eva__membuf_free (ctx, &old);
   mb->data = data;
   mb->size = size;
   return 0;
@@ -47,6 +54,7 @@ eva__membuf_take (assuan_context_t ctx, struct eva__membuf *mb, size_t *ret_len)
   data = mb->data;
   data[mb->len] = 0;
   *ret_len = mb->len;
+  if (ctx->drive) eva__drive_unhold (ctx->drive, mb->size);
   *mb = (struct eva__membuf){ 0 };
   return data;
 }
@@ -55,5 +63,6 @@ void
 eva__membuf_free (assuan_context_t ctx, struct eva__membuf *mb) {
   eva__wire_wipe (mb->data, mb->len);
   eva__ctx_free (ctx, mb->data);
+  if (ctx->drive) eva__drive_unhold (ctx->drive, mb->size);
   *mb = (struct eva__membuf){ 0 };
 }
