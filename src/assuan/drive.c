@@ -5,6 +5,7 @@
    of what is to be done that could be forgotten or done twice.  */
 
 #include "assuan/drive.h"
+#include "conn/owner.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -206,6 +207,13 @@ awaits_answer (const struct eva__drive *drive) {
   return drive->ctx->inquiry || (drive->stream && drive->stream->wants_in);
 }
 
+/* Returns true if a line was begun and has not ended, be it one that is too long and dropped as it
+   comes.  */
+static bool
+is_in_line (const struct eva__drive *drive) {
+  return eva_conn_input_len (drive->ctx->conn) || eva__conn_is_skipping (drive->ctx->conn);
+}
+
 /* A command whose output the peer does not take is held up by the peer.  */
 static enum eva__phase
 find_phase (const struct eva__drive *drive) {
@@ -218,7 +226,7 @@ find_phase (const struct eva__drive *drive) {
   if (has_output (drive)) return EVA__PHASE_STUCK;
   if (drive->ctx->kind != EVA__CTX_SERVER)
     return EVA__PHASE_NONE; /* calls have limits of their own */
-  return eva_conn_input_len (drive->ctx->conn) ? EVA__PHASE_LINE : EVA__PHASE_IDLE;
+  return is_in_line (drive) ? EVA__PHASE_LINE : EVA__PHASE_IDLE;
 }
 
 static unsigned int

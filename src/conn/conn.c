@@ -87,6 +87,11 @@ eva_conn_free (eva_conn *c) {
   eva__conn_release (&owner, c, size);
 }
 
+bool
+eva__conn_is_skipping (const eva_conn *c) {
+  return c->in.skipping;
+}
+
 enum eva_conn_state
 eva_conn_get_state (const eva_conn *c) {
   return c->state;

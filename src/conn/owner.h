@@ -6,6 +6,8 @@
 
 #include "eva-conn.h"
 
+#include <stdbool.h>
+
 /* The configuration may be shared by many, with an argument for the allocator each.  */
 struct eva__conn_owner {
   const struct eva_conn_config *config; /* without zeros; its arg is not used */
@@ -19,6 +21,9 @@ void eva__conn_release (const struct eva__conn_owner *owner, void *ptr, size_t l
 /* As eva_conn_new, with a CONFIG that is not copied and stays as long as the eva_conn.  ARG is used in
    place of its arg.  */
 int eva__conn_new_shared (const struct eva_conn_config *config, void *arg, eva_conn **ret_conn);
+
+/* Returns true if C drops the rest of a line that was too long.  */
+bool eva__conn_is_skipping (const eva_conn *c);
 
 /* Fills the zeros of CONFIG with the defaults.  */
 void eva__conn_complete_config (struct eva_conn_config *config);
