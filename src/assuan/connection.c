@@ -275,28 +275,34 @@ eva__ctx_show_output (assuan_context_t ctx) {
     if (!eva__ctx_show_line (ctx, ASSUAN_IO_TO_PEER, line, len)) eva_conn_discard (ctx->conn);
 }
 
-/* One write of what is queued.  */
+/* One write of what is queued.  Stores at RET_DONE whether nothing can be left.  */
 static gpg_error_t
-write_some (assuan_context_t ctx) {
+write_some (assuan_context_t ctx, bool *ret_done) {
   struct iovec iov[N_IOV];
   int fds[EVA_DEFAULT_MAX_FDS];
   size_t n_iov = eva_conn_output (ctx->conn, iov, N_IOV);
-  size_t n_fds = eva_conn_output_fds (ctx->conn, fds, EVA_DEFAULT_MAX_FDS);
-  ssize_t n = eva__io_channel_write (&ctx->channel, iov, n_iov, fds, n_fds, !ctx->drive);
+  size_t n_fds;
+  ssize_t n;
 
+  *ret_done = !n_iov;
+  if (!n_iov || ctx->write_error) return n_iov ? ctx->write_error : 0;
+  n_fds = eva_conn_output_fds (ctx->conn, fds, EVA_DEFAULT_MAX_FDS);
+  n = eva__io_channel_write (&ctx->channel, iov, n_iov, fds, n_fds, !ctx->drive);
   if (n < 0) return eva__ctx_syserror (ctx);
   eva_conn_sent (ctx->conn, (size_t) n);
+  *ret_done = !eva_conn_output_len (ctx->conn);
   return 0;
 }
 
 gpg_error_t
 eva__ctx_flush (assuan_context_t ctx) {
-  struct iovec iov;
-  gpg_error_t err = 0;
+  gpg_error_t err;
+  bool done;
 
   if (!ctx->conn) return eva__ctx_may_say (ctx);
-  while (!err && eva_conn_output (ctx->conn, &iov, 1))
-    err = ctx->write_error ? ctx->write_error : write_some (ctx);
+  do
+    err = write_some (ctx, &done);
+  while (!err && !done);
   if (ctx->drive && gpg_err_code (err) == GPG_ERR_EAGAIN)
     return 0; /* the rest when there is room */
   if (!err) return 0;

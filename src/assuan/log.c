@@ -170,9 +170,15 @@ log_line (assuan_context_t ctx, int direction, const char *line, size_t len) {
   eva__wire_wipe (msg, n);
 }
 
+/* Asked for every line: the default handler without a stream, which nearly all have, is not worth a
+   call.  */
 bool
 eva__ctx_is_watched (assuan_context_t ctx) {
-  return ctx->watch->monitor || is_wanted (ctx, ASSUAN_LOG_CONTROL);
+  const struct eva__watch *watch = ctx->watch;
+
+  if (watch->monitor) return true;
+  if (watch->log_cb == eva__log_default_cb && !watch->log_stream && !default_stream) return false;
+  return is_wanted (ctx, ASSUAN_LOG_CONTROL);
 }
 
 bool

@@ -93,8 +93,8 @@ eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc) {
   /* Who is told now that the command is finished may try to finish it, or release the context.  */
   if (ctx->drive) eva__drive_forget_command (ctx->drive);
   if (ctx->released) return err;
-  eva__ctx_set_string (ctx, &ctx->okay_line, NULL);
-  eva__ctx_set_string (ctx, &ctx->err_text, NULL);
+  if (ctx->okay_line) eva__ctx_set_string (ctx, &ctx->okay_line, NULL);
+  if (ctx->err_text) eva__ctx_set_string (ctx, &ctx->err_text, NULL);
   if (ctx->closing) close_connection (ctx);
   if (ctx->table->notify.post_cmd) ctx->table->notify.post_cmd (ctx, err);
   if (!ctx->released) ctx->flags.confidential = false;

@@ -421,10 +421,17 @@ eva_conn_next (eva_conn *c, struct eva_event *ret) {
 
   end_loan (c);
   if (c->state == EVA_STATE_CLOSED) return eva_conn_next_line (c, &line, &len);
-  rc = eva__wire_lines_peek (&c->in, NULL, NULL);
+  rc = eva__wire_lines_peek (&c->in, &line, &len);
   if (rc && holds_lines (c)) return 0;
-  if (rc < 0) on_long_line (c);
-  rc = eva_conn_next_line (c, &line, &len);
-  if (rc < 0) return rc;
-  return rc ? on_line (c, line, len, ret) : next_eof (c, ret);
+  if (rc == 1) {
+    c->lent = true;
+    return on_line (c, line, len, ret);
+  }
+  if (rc < 0) {
+    on_long_line (c);
+    eva__wire_lines_consume (&c->in);
+    return rc;
+  }
+  rc = finish (c);
+  return rc < 0 ? rc : next_eof (c, ret);
 }
