@@ -322,6 +322,20 @@ tell_writable (struct eva__drive *drive) {
   writable (drive->ctx, drive->wishes->writable_arg);
 }
 
+/* A client sent more descriptors than it may, which were closed.  A request must not be served
+   without them, so this is the end; but it can be told why.  */
+static void
+refuse_fds (struct eva__drive *drive, gpg_error_t err) {
+  assuan_context_t ctx = drive->ctx;
+
+  if (drive->class->stats) drive->class->stats->n_dropped++;
+  eva__drive_cancel (drive, err);
+  if (ctx->released) return;
+  ctx->closing = true;
+  eva__ctx_finish_command (ctx, err);
+  eva__drive_close (drive, err);
+}
+
 /* One read.  What a peer that is gone had sent before is read first, so an error that says so is the
    end of file.  */
 static void
@@ -334,6 +348,12 @@ read_input (struct eva__drive *drive) {
   case GPG_ERR_ECONNRESET:
   case GPG_ERR_EPIPE:
     eva_conn_fed (drive->ctx->conn, 0);
+    break;
+  case GPG_ERR_TOO_LARGE:
+    if (drive->ctx->kind == EVA__CTX_SERVER)
+      refuse_fds (drive, err);
+    else
+      eva__drive_fail (drive, err);
     break;
   default:
     eva__drive_fail (drive, err);
