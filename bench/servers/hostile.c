@@ -18,7 +18,8 @@
 
 #define N_EVENTS  128
 #define FLOOD_LEN ((size_t) 64 << 10)
-#define DRIP_MS   10
+#define TICK_MS   1
+#define N_TICKS   10 /* until each has had its own: they do not drip all at once */
 
 struct villain {
   int fd;
@@ -29,7 +30,7 @@ struct villain {
 struct kind {
   const char *name;
   const char *first;                       /* what is said at once, or NULL */
-  bool (*tick) (struct villain *villain);  /* every DRIP_MS milliseconds, or NULL */
+  bool (*tick) (struct villain *villain);  /* every N_TICKS * TICK_MS milliseconds, or NULL */
   bool (*ready) (struct villain *villain); /* when it can read or write what it wants, or NULL */
   unsigned int events;                     /* of epoll, that make it ready */
 };
@@ -100,12 +101,13 @@ misbehave (const struct kind *kind, const struct target *target) {
   struct epoll_event events[N_EVENTS];
   int epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
   uint64_t tick_ns = now_ns ();
+  size_t n_ticks = 0;
 
   need (villains != NULL, "calloc");
   for (size_t i = 0; i < target->n; i++)
     join (&villains[i], kind, target, epoll_fd);
   for (;;) {
-    int n = epoll_wait (epoll_fd, events, N_EVENTS, kind->tick ? DRIP_MS : -1);
+    int n = epoll_wait (epoll_fd, events, N_EVENTS, kind->tick ? TICK_MS : -1);
     need (n >= 0 || errno == EINTR, "epoll_wait");
     for (int i = 0; i < n; i++) {
       struct villain *villain = events[i].data.ptr;
@@ -114,9 +116,9 @@ misbehave (const struct kind *kind, const struct target *target) {
       close (villain->fd);
       join (villain, kind, target, epoll_fd);
     }
-    if (!kind->tick || now_ns () - tick_ns < DRIP_MS * (uint64_t) 1000000) continue;
+    if (!kind->tick || now_ns () - tick_ns < TICK_MS * (uint64_t) 1000000) continue;
     tick_ns = now_ns ();
-    for (size_t i = 0; i < target->n; i++)
+    for (size_t i = n_ticks++ % N_TICKS; i < target->n; i += N_TICKS)
       kind->tick (&villains[i]);
   }
 }
