@@ -204,6 +204,41 @@ test_under_load (void **state) {
   close_pair (fd);
 }
 
+static void
+ignore_task (struct eva__task *task) {
+  (void) task;
+}
+
+/* When all is done the loop waits: it does not run in circles until the next deadline.  */
+static void
+test_rest (void **state) {
+  struct eva__task task = { .cb = ignore_task };
+  struct clock first, zero, last;
+  struct probe p, idle;
+  unsigned int turns = 0;
+  int fd[2];
+
+  (void) state;
+  make_socketpair (fd);
+  probe_init (&p, fd[0], EVA_READABLE, probe_read);
+  probe_init (&idle, fd[1], 0, NULL);
+  put_octet (fd[1]);
+  start_clock (&first, 1, NULL);
+  start_clock (&zero, 0, NULL);
+  start_clock (&last, 50, NULL);
+  eva__loop_run_later (suite_loop.loop, &task);
+  for (; !last.n; turns++)
+    test_loop_turn (&suite_loop, true);
+  assert_true (p.n == 1 && first.n == 1 && zero.n == 1);
+  assert_in_range (turns, 1, 20);
+  stop_clock (&first);
+  stop_clock (&zero);
+  stop_clock (&last);
+  probe_free (&p);
+  probe_free (&idle);
+  close_pair (fd);
+}
+
 /* --- Setting again, and taking back ----------------------------------------------------------- */
 
 static void
@@ -404,7 +439,7 @@ static const struct CMUnitTest tests[] = {
   suite_test (test_zero),     suite_test (test_under_load), suite_test (test_zero_and_others),
   suite_test (test_periodic), suite_test (test_move),       suite_test (test_stop_other),
   suite_test (test_stop_own), suite_test (test_thousands),  suite_test (test_stop_by_descriptor),
-  suite_test (test_part),     suite_test (test_restless),
+  suite_test (test_part),     suite_test (test_rest),       suite_test (test_restless),
 };
 
 const struct suite timer_suite = { tests, N_ELEMENTS (tests) };
