@@ -20,10 +20,12 @@ In a change, lines begin with "-", "+" or a blank; "..." stands for lines that s
 import re
 import typing
 
+from tap import Failure
+
 REMARK = re.compile(r"<!-- (file|above|append|change|text|needs|run)(?:: (.*?))?( -->)?$")
 
 
-class Mistake(Exception):
+class Mistake(Failure):
     """The document is not what it should be."""
 
 

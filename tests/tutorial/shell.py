@@ -79,6 +79,7 @@ class Shell:
         """Wait until somebody listens on PATH."""
         deadline = time.monotonic() + TIMEOUT
         while not is_listening(path):
-            if time.monotonic() > deadline:
+            is_gone = self.run("builtin kill -0 $! 2>/dev/null")[1]
+            if is_gone or time.monotonic() > deadline:
                 raise Failure(f"nobody listens on {path.name}")
             time.sleep(0.01)

@@ -20,7 +20,7 @@ import sys
 
 from pieces import Mistake, changed, inserted, pieces, transcript
 from shell import Shell
-from tap import Skip, expect, main
+from tap import Failure, Skip, expect, main
 
 BUILD = pathlib.Path(sys.argv[1])
 WARNINGS = "-Wall -Wextra -Werror"
@@ -70,15 +70,19 @@ class Document:
 
     def play(self, piece):
         """Run a transcript; what is printed must be what it shows."""
+        wrong = []
         for command, wanted in transcript(piece.lines):
-            if re.match(r"gpg-connect-agent ", command) and not shutil.which("gpg-connect-agent"):
+            if "gpg-connect-agent" in command and not shutil.which("gpg-connect-agent"):
                 raise Skip("no gpg-connect-agent here")
-            printed, status = self.shell.run(command)
-            expect(printed.splitlines() == wanted, f"$ {command}", "prints:", printed,
-                   "and not:", *wanted)
-            if command.startswith("cc "):
-                expect(status == 0, f"$ {command}", f"ends with {status}")
+            try:
+                printed, status = self.shell.run(command)
+            except Failure as why:
+                raise Failure("\n".join([*wrong, f"$ {command}", str(why)])) from why
+            if printed.splitlines() != wanted:
+                wrong += [f"$ {command}", "prints:", printed, "and not:", *wanted]
+            elif command.startswith("cc ") and not status:
                 self.note_compiled(command)
+        expect(not wrong, *wrong)   # not before all ran, for the next ones build on them
 
     def use(self, piece):
         """Do what the remark of PIECE says."""
