@@ -165,7 +165,11 @@ void
 eva_detach (assuan_context_t ctx) {
   struct eva__own *own = eva__own_of (ctx);
 
-  if (own && !eva__client_is_connected_by_us (ctx)) eva__attached_stop (&own->at);
+  if (!own || eva__client_is_connected_by_us (ctx)) return;
+  eva__ctx_enter (ctx);
+  eva__drive_stop_stream (&own->at.drive, eva__ctx_error (ctx, GPG_ERR_CANCELED));
+  eva__attached_stop (&own->at);
+  eva__ctx_leave (ctx);
 }
 
 gpg_error_t
