@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* descriptor.c - descriptors that are passed, negotiated and watched.  */
 
-#include "assuan/context.h"
+#include "assuan/drive.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 /* An error with a text for the client, who sent the line that is wrong.  */
 static gpg_error_t
@@ -20,6 +21,32 @@ static gpg_error_t
 cannot_pass (assuan_context_t ctx) {
   return fd_error (ctx, GPG_ERR_NOT_IMPLEMENTED,
                    "server does not support sending and receiving of file descriptors");
+}
+
+/* Queues FD to leave with the next octet.  Who waits until it has left needs no copy.  */
+static gpg_error_t
+queue_fd (assuan_context_t ctx, assuan_fd_t fd) {
+  int copy, rc;
+
+  if (!ctx->drive) return eva__ctx_conn_error (ctx, eva_conn_send_fd (ctx->conn, fd));
+  copy = fcntl (fd, F_DUPFD_CLOEXEC, 3);
+  if (copy < 0) return eva__ctx_syserror (ctx);
+  rc = eva__parcel_send (ctx, copy);
+  if (rc) close (copy);
+  return eva__ctx_conn_error (ctx, rc);
+}
+
+/* The octets for a queued FD could not be queued.  In a loop others may stand before it, and it must
+   not leave with what is said next.  */
+static gpg_error_t
+unqueue_fd (assuan_context_t ctx, assuan_fd_t fd, int rc) {
+  gpg_error_t err = eva__ctx_conn_error (ctx, rc);
+
+  if (ctx->drive)
+    eva__drive_fail (ctx->drive, err);
+  else
+    eva_conn_take_output_fd (ctx->conn, &fd);
+  return err;
 }
 
 gpg_error_t
@@ -38,18 +65,16 @@ assuan_sendfd (assuan_context_t ctx, assuan_fd_t fd) {
   if (fcntl (fd, F_GETFD) < 0) return eva__ctx_syserror (ctx);
   eva_conn_flush (ctx->conn);
   eva__ctx_show_output (ctx); /* data said before it */
-  rc = eva_conn_send_fd (ctx->conn, fd);
-  if (rc) return eva__ctx_conn_error (ctx, rc);
+  err = queue_fd (ctx, fd);
+  if (err) return err;
   /* A descriptor needs octets to travel with; a comment is what every peer ignores.  */
   snprintf (text, sizeof text, "descriptor %d is in flight", fd);
   rc = eva_conn_comment (ctx->conn, text);
-  if (rc) {
-    eva_conn_take_output_fd (ctx->conn, &fd);
-    return eva__ctx_conn_error (ctx, rc);
-  }
+  if (rc) return unqueue_fd (ctx, fd, rc);
   while (eva_conn_inspect (ctx->conn, &line, &len))
-    ;                          /* it is no line of the dialogue: neither logged nor monitored */
-  return eva__ctx_flush (ctx); /* the caller may close FD at once */
+    ; /* it is no line of the dialogue: neither logged nor monitored */
+  /* The caller may close FD at once.  */
+  return ctx->drive ? eva__ctx_said (ctx, 0) : eva__ctx_flush (ctx);
 }
 
 gpg_error_t

@@ -72,6 +72,14 @@ eva__drive_init (struct eva__drive *drive, assuan_context_t ctx) {
   if (!ctx->shares) eva__drive_configure (&ctx->shared->conn_config, drive->class->limits);
 }
 
+struct eva__wishes *
+eva__drive_get_wishes (struct eva__drive *drive) {
+  if (drive->wishes) return drive->wishes;
+  drive->wishes = eva__ctx_malloc (drive->ctx, sizeof *drive->wishes);
+  if (drive->wishes) *drive->wishes = (struct eva__wishes){ 0 };
+  return drive->wishes;
+}
+
 void
 eva__drive_wake (struct eva__drive *drive) {
   if (drive->ctx->in_turn || drive->due) return;
@@ -458,6 +466,17 @@ see_to_deadlines (struct eva__drive *drive, uint64_t now_ns) {
     drive->class->ops->at_deadline (drive, now_ns);
 }
 
+/* Returns true if there is something to hear of a server that nothing can be said to any more: it may
+   have answered before it left.  */
+static bool
+may_hear_more (const struct eva__drive *drive) {
+  assuan_context_t ctx = drive->ctx;
+
+  if (ctx->kind == EVA__CTX_SERVER || drive->closing) return false;
+  return !drive->drained || eva_conn_at_eof (ctx->conn)
+         || eva__io_sys_is_ready (ctx->channel.in_fd, POLLIN);
+}
+
 /* Finds out whether the connection is over.  Who has only finished sending gets the answer to what
    was asked.  */
 static void
@@ -466,7 +485,7 @@ see_to_end (struct eva__drive *drive, bool gone) {
   assuan_context_t ctx = drive->ctx;
 
   if (drive->over) return;
-  if (ctx->write_error)
+  if (ctx->write_error && !may_hear_more (drive))
     drive->over = ctx->write_error;
   else if (gone && (is_working || (drive->stream && drive->stream->is_full)))
     drive->over = eva__ctx_error (ctx, GPG_ERR_EPIPE);

@@ -93,12 +93,16 @@ struct eva__drive_class {
   struct eva_stats *stats;         /* or NULL */
 };
 
-/* What the program wants to be told; most connections never need it.  */
+struct eva__parcel;
+
+/* What most connections never need: what the program wants to be told, and descriptors of ours that
+   wait to be sent.  */
 struct eva__wishes {
   void (*cancel) (assuan_context_t ctx, void *arg, gpg_error_t reason); /* or NULL */
   void *cancel_arg;
   void (*writable) (assuan_context_t ctx, void *arg); /* or NULL */
   void *writable_arg;
+  struct eva__parcel *parcels;
 };
 
 struct eva__drive {
@@ -126,6 +130,9 @@ struct eva__drive {
 /* Makes CTX, which has a connection and is in none of its callbacks, non-blocking with DRIVE, whose
    ops and limits are set and which is zero otherwise; it stays as long as CTX.  */
 void eva__drive_init (struct eva__drive *drive, assuan_context_t ctx);
+
+/* Returns what DRIVE keeps of these, or NULL if there is no memory.  */
+struct eva__wishes *eva__drive_get_wishes (struct eva__drive *drive);
 
 /* Fills the zeros of LIMITS with the defaults.  */
 void eva__drive_complete_limits (struct eva_limits *limits);
@@ -165,6 +172,20 @@ void eva__drive_forget_command (struct eva__drive *drive);
 /* Counts LEN octets of buffers to DRIVE's accounts.  Returns false if that is above a limit.  */
 bool eva__drive_hold (struct eva__drive *drive, size_t len);
 void eva__drive_unhold (struct eva__drive *drive, size_t len);
+
+/* --- Descriptors that wait to be sent (parcel.c) ---------------------------------------------- */
+
+/* Queues FD to leave with the next octet that CTX, which has a drive, says; on success it is ours and
+   closed when it has left.  Returns what eva_conn_send_fd does.  */
+int eva__parcel_send (assuan_context_t ctx, int fd);
+
+/* The N descriptors of FDS have left.  */
+void eva__parcel_sent (assuan_context_t ctx, const int *fds, size_t n);
+
+/* Takes all that wait out of the queue and closes them.  Nothing happens without a drive.  */
+void eva__parcel_drop_all (assuan_context_t ctx);
+
+/* --- Errors ----------------------------------------------------------------------------------- */
 
 /* The error of calls that wait, with a text for HELP of the client; 0 if CTX may wait.  */
 gpg_error_t eva__drive_may_wait (assuan_context_t ctx);

@@ -9,15 +9,6 @@ busy_drive (assuan_context_t ctx) {
   return ctx && ctx->drive && eva__ctx_is_busy (ctx) ? ctx->drive : NULL;
 }
 
-/* Returns where to note what the program wants to be told, or NULL if there is no memory.  */
-static struct eva__wishes *
-get_wishes (struct eva__drive *drive) {
-  if (drive->wishes) return drive->wishes;
-  drive->wishes = eva__ctx_malloc (drive->ctx, sizeof *drive->wishes);
-  if (drive->wishes) *drive->wishes = (struct eva__wishes){ 0 };
-  return drive->wishes;
-}
-
 gpg_error_t
 eva_defer (assuan_context_t ctx) {
   struct eva__drive *drive = busy_drive (ctx);
@@ -34,7 +25,7 @@ eva_set_cancel (assuan_context_t ctx,
   struct eva__wishes *wishes;
 
   if (!drive) return eva__ctx_error (ctx, GPG_ERR_ASS_GENERAL);
-  wishes = get_wishes (drive);
+  wishes = eva__drive_get_wishes (drive);
   if (!wishes) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
   wishes->cancel = cb;
   wishes->cancel_arg = arg;
@@ -46,7 +37,7 @@ eva_set_writable (assuan_context_t ctx, void (*cb) (assuan_context_t ctx, void *
   struct eva__wishes *wishes;
 
   if (!ctx || !ctx->drive) return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
-  wishes = get_wishes (ctx->drive);
+  wishes = eva__drive_get_wishes (ctx->drive);
   if (!wishes) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
   wishes->writable = cb;
   wishes->writable_arg = arg;

@@ -12,12 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A descriptor that was passed and may not have left yet.  */
-struct eva__parcel {
-  struct eva__parcel *next;
-  int fd;
-};
-
 static assuan_context_t
 context_of (const struct eva__client *client) {
   return client->own.at.drive.ctx;
@@ -50,55 +44,47 @@ remove_call (struct eva__client *client, struct eva_call *call) {
   free (call);
 }
 
-/* --- Descriptors ------------------------------------------------------------------------------ */
-
-static void
-close_parcels (struct eva__client *client) {
-  struct eva__parcel *parcel;
-
-  while ((parcel = client->parcels)) {
-    client->parcels = parcel->next;
-    close (parcel->fd);
-    free (parcel);
-  }
-}
-
-/* Queues the descriptor of CALL.  It belongs to the command's first octet and is closed when that
-   has left, however early the call ends.  */
-static gpg_error_t
-send_fd (struct eva__client *client, struct eva_call *call) {
-  assuan_context_t ctx = context_of (client);
-  struct eva__parcel *parcel;
-  gpg_error_t err;
-
-  if (!ctx->channel.passes_fds) return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
-  parcel = malloc (sizeof *parcel);
-  if (!parcel) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
-  err = eva__ctx_conn_error (ctx, eva_conn_send_fd (ctx->conn, call->fd));
-  if (err) {
-    free (parcel);
-    return err;
-  }
-  *parcel = (struct eva__parcel){ .next = client->parcels, .fd = call->fd };
-  client->parcels = parcel;
-  call->fd = -1;
-  return 0;
-}
-
 /* --- Sending ---------------------------------------------------------------------------------- */
 
-/* Queues the line of CALL.  A descriptor that was queued for a line that could not be stays: it
-   leaves with the next one, which is no worse than any other end of a connection out of memory.  */
-static gpg_error_t
-send_call (struct eva__client *client, struct eva_call *call) {
-  assuan_context_t ctx = context_of (client);
-  gpg_error_t err = call->fd >= 0 ? send_fd (client, call) : 0;
+/* Queues the descriptor of CALL, which belongs to the command's first octet.  Returns as
+   eva_conn_send_fd.  */
+static int
+queue_fd (assuan_context_t ctx, struct eva_call *call) {
+  int rc = eva__parcel_send (ctx, call->fd);
 
-  if (!err) err = eva__ctx_said (ctx, eva_conn_command (ctx->conn, call->command));
-  if (err) return err;
+  /* So many may wait in the queue.  */
+  if (rc == EVA_E_LIMIT && !eva__ctx_flush (ctx)) rc = eva__parcel_send (ctx, call->fd);
+  if (!rc) call->fd = -1;
+  return rc;
+}
+
+/* Queues the line of CALL.  That it cannot leave is the end of the connection, and told by that.  */
+static gpg_error_t
+send_call (struct eva__client *client, struct eva_call *call, bool has_fd) {
+  assuan_context_t ctx = context_of (client);
+  int rc = eva_conn_command (ctx->conn, call->command);
+
+  /* The descriptor must not leave with another line.  */
+  if (rc && has_fd) eva__drive_fail (&client->own.at.drive, eva__ctx_conn_error (ctx, rc));
+  if (rc) return eva__ctx_not_said (ctx, rc);
   call->is_sent = true;
   client->unsent = call->next;
+  eva__ctx_said (ctx, 0);
   return 0;
+}
+
+/* The same; an error ends CALL.  Returns false if it has to wait, until other descriptors left.  */
+static bool
+try_to_send (struct eva__client *client, struct eva_call *call) {
+  assuan_context_t ctx = context_of (client);
+  bool has_fd = call->fd >= 0;
+  int rc = has_fd ? queue_fd (ctx, call) : 0;
+  gpg_error_t err;
+
+  if (rc == EVA_E_LIMIT) return false;
+  err = rc ? eva__ctx_conn_error (ctx, rc) : send_call (client, call, has_fd);
+  if (err) eva__call_end (call, err, NULL);
+  return true;
 }
 
 /* Returns true if CALL, the first that was not sent, may be: all before it were answered, or it
@@ -119,12 +105,8 @@ void
 eva__call_send_all (struct eva__client *client) {
   assuan_context_t ctx = context_of (client);
 
-  if (client->parcels && !eva_conn_output_len (ctx->conn)) close_parcels (client);
-  while (!ctx->released && client->unsent && may_send (client, client->unsent)) {
-    struct eva_call *call = client->unsent;
-    gpg_error_t err = send_call (client, call);
-    if (err) eva__call_end (call, err, NULL);
-  }
+  while (!ctx->released && client->unsent && may_send (client, client->unsent))
+    if (!try_to_send (client, client->unsent)) break;
 }
 
 /* --- Ending ----------------------------------------------------------------------------------- */
@@ -181,7 +163,6 @@ void
 eva__call_forget_all (struct eva__client *client) {
   while (client->calls)
     remove_call (client, client->calls);
-  close_parcels (client);
 }
 
 /* --- Time ------------------------------------------------------------------------------------- */

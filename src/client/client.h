@@ -35,7 +35,6 @@ struct eva__client {
   struct eva_call *calls;  /* the oldest first */
   struct eva_call **last;  /* where the next one is linked */
   struct eva_call *unsent; /* the first that was not sent, or NULL */
-  struct eva__parcel *parcels;
   uint64_t last_id;
   uint64_t deadline_ns; /* no call has an earlier one */
   uint64_t greeting_deadline_ns;
@@ -44,6 +43,7 @@ struct eva__client {
   eva_loop *home; /* the loop; NULL: the context was the program's before */
   struct eva_connect_config config;
   char *address;
+  bool is_local; /* it is no address of the internet: descriptors can be passed */
   uint64_t dial_deadline_ns;
   uint64_t dial_again_ns; /* or EVA_NO_DEADLINE */
   struct eva__timer dial_timer;
@@ -85,8 +85,7 @@ void eva__call_expire (struct eva__client *client, uint64_t now_ns);
 /* The first call's reply, if nobody wants it any more, is dropped as it comes.  */
 void eva__call_drain (struct eva__client *client);
 
-/* When the connection is closed: forgets calls whose reply will never come, and closes descriptors
-   that were to be passed.  */
+/* When the connection is closed: forgets calls whose reply will never come.  */
 void eva__call_forget_all (struct eva__client *client);
 
 /* --- Connecting (connect.c) ------------------------------------------------------------------- */
