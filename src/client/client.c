@@ -38,7 +38,8 @@ bool
 eva__client_passes_fds (const struct eva__client *client) {
   assuan_context_t ctx = client->own.at.drive.ctx;
 
-  return ctx->conn ? ctx->channel.passes_fds : (client->config.flags & EVA_CONNECT_FDPASSING) != 0;
+  if (ctx->conn) return ctx->channel.passes_fds;
+  return client->is_local && (client->config.flags & EVA_CONNECT_FDPASSING);
 }
 
 /* --- What comes ------------------------------------------------------------------------------- */
@@ -188,6 +189,15 @@ at_deadline (struct eva__drive *drive, uint64_t now_ns) {
 
 /* --- The end ---------------------------------------------------------------------------------- */
 
+/* Nothing leaves any more, however long the program keeps the context.  */
+static void
+drop_output (assuan_context_t ctx) {
+  if (!ctx->conn) return;
+  eva_conn_close (ctx->conn);
+  eva_conn_sent (ctx->conn, SIZE_MAX);
+  eva__parcel_drop_all (ctx);
+}
+
 /* The connection is over.  */
 static void
 over (struct eva__drive *drive) {
@@ -195,6 +205,7 @@ over (struct eva__drive *drive) {
   assuan_context_t ctx = drive->ctx;
 
   client->stage = EVA__CLIENT_OVER;
+  drop_output (ctx);
   eva__call_end_all (client, drive->over);
   if (!ctx->released) eva__own_over (drive);
 }
@@ -221,6 +232,21 @@ free_client (struct eva__drive *drive) {
   free (client);
 }
 
+/* Takes leave of the server.  By then no new calls can be made, or who makes one whenever one ends
+   would go on for ever.  */
+static void
+hang_up (struct eva__client *client, gpg_error_t reason) {
+  bool has_greeted = client->stage == EVA__CLIENT_READY;
+  assuan_context_t ctx = client->own.at.drive.ctx;
+
+  client->stage = EVA__CLIENT_OVER;
+  client->greeting_deadline_ns = EVA_NO_DEADLINE;
+  eva__call_end_all (client, reason);
+  if (ctx->released) return;
+  if (has_greeted) eva_conn_line (ctx->conn, "BYE", 3);
+  eva__drive_close (&client->own.at.drive, reason);
+}
+
 static void
 close_client (struct eva__drive *drive) {
   struct eva__client *client = (struct eva__client *) drive;
@@ -229,13 +255,10 @@ close_client (struct eva__drive *drive) {
 
   if (client->stage == EVA__CLIENT_OVER) return;
   eva__ctx_enter (ctx);
-  if (client->stage == EVA__CLIENT_DIALLING) {
+  if (client->stage == EVA__CLIENT_DIALLING)
     eva__dial_fail_soon (client, reason);
-  } else {
-    eva__call_end_all (client, reason);
-    if (!ctx->released && client->stage == EVA__CLIENT_READY) eva_conn_line (ctx->conn, "BYE", 3);
-    if (!ctx->released) eva__drive_close (drive, reason);
-  }
+  else
+    hang_up (client, reason);
   eva__ctx_leave (ctx);
 }
 

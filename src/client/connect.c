@@ -74,12 +74,8 @@ static gpg_error_t
 connected (struct eva__client *client, int in_fd, int out_fd) {
   assuan_context_t ctx = client->own.at.drive.ctx;
   bool passes_fds = eva__client_passes_fds (client);
-  gpg_error_t err;
+  gpg_error_t err = eva__ctx_connect (ctx, EVA__CTX_CLIENT, in_fd, out_fd, passes_fds);
 
-  if (in_fd == out_fd)
-    err = eva__ctx_connect_socket (ctx, EVA__CTX_CLIENT, in_fd, passes_fds);
-  else
-    err = eva__ctx_connect (ctx, EVA__CTX_CLIENT, in_fd, out_fd, false);
   if (err) return err;
   eva__drive_init (&client->own.at.drive, ctx);
   err = eva__attached_start (&client->own.at, client->home);
@@ -185,6 +181,7 @@ dial (struct eva__client *client) {
 
   client->dial_again_ns = EVA_NO_DEADLINE;
   if (eva__io_endpoint_parse (client->address, &endpoint)) return dial_error (ctx);
+  client->is_local = endpoint.kind != EVA__IO_ENDPOINT_INTERNET;
   if (endpoint.kind == EVA__IO_ENDPOINT_EXEC) return start_program (client, endpoint.name);
   rc = eva__io_dial (&endpoint, &fd);
   switch (rc) {
