@@ -99,14 +99,17 @@ void kit_await_end (const char *ending);
 
 /* --- Servers, played by hand ------------------------------------------------------------------ */
 
-#define PEER_MAX_FDS 200
+#define PEER_MAX_FDS 300
 
 struct peer {
   int fd; /* -1: none */
   struct text in;
-  int fds[PEER_MAX_FDS]; /* descriptors that came */
+  int fds[PEER_MAX_FDS];      /* descriptors that came */
+  size_t fd_at[PEER_MAX_FDS]; /* number of the octet that each came with */
+  size_t n_octets;            /* that came in all */
   size_t n_fds;
   bool is_at_end;
+  size_t most;      /* octets of one read; 0: many */
   bool is_stubborn; /* does not read while it cannot write */
 };
 

@@ -111,6 +111,7 @@ take_fds (struct peer *p, struct msghdr *msg) {
     for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN (0)) / sizeof fd; i++) {
       memcpy (&fd, CMSG_DATA (c) + i * sizeof fd, sizeof fd);
       assert_true (p->n_fds < PEER_MAX_FDS);
+      p->fd_at[p->n_fds] = p->n_octets;
       p->fds[p->n_fds++] = fd;
     }
 }
@@ -123,7 +124,7 @@ peer_take (struct peer *p) {
       char octets[CMSG_SPACE (253 * sizeof (int))];
     } control;
     char buf[4096];
-    struct iovec iov = { .iov_base = buf, .iov_len = sizeof buf };
+    struct iovec iov = { .iov_base = buf, .iov_len = p->most ? p->most : sizeof buf };
     struct msghdr msg = {
       .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
     };
@@ -134,6 +135,7 @@ peer_take (struct peer *p) {
     }
     if (n > 0) take_fds (p, &msg);
     if (n > 0) text_add (&p->in, buf, (size_t) n);
+    if (n > 0) p->n_octets += (size_t) n;
     if (n == 0 || (n < 0 && errno == ECONNRESET)) p->is_at_end = true;
     if (n <= 0) return;
   }
