@@ -246,7 +246,7 @@ gpg_error_t eva_server_new (eva_loop *loop, const struct eva_service *service, v
 void eva_server_free (eva_server *server);
 
 /* Sets the limits of SERVER to LIMITS, which is copied.  Those of a connection are for connections
-   that come from now on.  Returns 0 or GPG_ERR_ASS_INV_VALUE.  */
+   that come from now on.  Returns 0; GPG_ERR_ASS_INV_VALUE; GPG_ERR_ENOMEM.  */
 gpg_error_t eva_server_set_limits (eva_server *server, const struct eva_server_limits *limits);
 
 /* Every user; for TCP, whose peers the kernel does not tell, the only way to accept them.  */

@@ -79,6 +79,9 @@ struct eva__drive_ops {
   /* eva_close was called.  NULL: nothing happens.  */
   void (*close) (struct eva__drive *drive);
 
+  /* eva_set_limits was called.  Returns 0, or an error with nothing changed.  */
+  gpg_error_t (*set_limits) (struct eva__drive *drive, const struct eva_limits *limits);
+
   /* assuan_release was called: no turn may come any more, and whoever waits is told.  */
   void (*release) (struct eva__drive *drive);
 
@@ -123,7 +126,6 @@ struct eva__drive {
   bool drained : 1;     /* all lines that came were handled */
   bool leaves : 1;      /* the connection ends with the command under way */
   bool closing : 1;     /* no more is read; over when all is sent */
-  bool owns_limits : 1; /* of its own context alone */
   gpg_error_t closing_reason;
 };
 

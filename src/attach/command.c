@@ -45,6 +45,18 @@ eva_set_writable (assuan_context_t ctx, void (*cb) (assuan_context_t ctx, void *
   return 0;
 }
 
+gpg_error_t
+eva_set_limits (assuan_context_t ctx, const struct eva_limits *limits) {
+  gpg_error_t err;
+
+  if (!ctx || !limits) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  if (!ctx->drive) return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
+  err = ctx->drive->class->ops->set_limits (ctx->drive, limits);
+  /* What is waited for, and how long, may be something else now.  */
+  if (!err) eva__drive_wake (ctx->drive);
+  return err;
+}
+
 size_t
 eva_get_queued_len (assuan_context_t ctx) {
   return ctx && ctx->conn ? eva_conn_output_len (ctx->conn) : 0;

@@ -269,6 +269,7 @@ const struct eva__drive_ops eva__client_ops = {
   .get_deadline = get_deadline,
   .at_deadline = at_deadline,
   .close = close_client,
+  .set_limits = eva__own_set_limits,
   .release = release,
   .free = free_client,
 };

@@ -35,6 +35,7 @@ static const struct eva__drive_ops server_ops = {
   .wake = eva__attached_wake,
   .over = eva__own_over,
   .close = close_own,
+  .set_limits = eva__own_set_limits,
   .release = release,
   .free = free_own,
 };
@@ -173,14 +174,11 @@ eva_detach (assuan_context_t ctx) {
 }
 
 gpg_error_t
-eva_set_limits (assuan_context_t ctx, const struct eva_limits *limits) {
-  struct eva__own *own = eva__own_of (ctx);
+eva__own_set_limits (struct eva__drive *drive, const struct eva_limits *limits) {
+  struct eva__own *own = (struct eva__own *) drive;
 
-  if (!ctx || !limits) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  if (!own) return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
   own->limits = *limits;
   eva__drive_complete_limits (&own->limits);
-  eva__drive_configure (&ctx->shared->conn_config, &own->limits);
-  eva__drive_wake (&own->at.drive);
+  eva__drive_configure (&drive->ctx->shared->conn_config, &own->limits);
   return 0;
 }

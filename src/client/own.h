@@ -21,6 +21,9 @@ void eva__own_init (struct eva__own *own, const struct eva__drive_ops *ops);
 /* Tells the program that the connection is over; eva__drive_ops.over of those without calls.  */
 void eva__own_over (struct eva__drive *drive);
 
+/* eva__drive_ops.set_limits of all of these.  */
+gpg_error_t eva__own_set_limits (struct eva__drive *drive, const struct eva_limits *limits);
+
 /* Returns what CTX is, or NULL if it is none of these.  */
 struct eva__own *eva__own_of (assuan_context_t ctx);
 

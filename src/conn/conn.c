@@ -63,6 +63,11 @@ eva__conn_new_shared (const struct eva_conn_config *config, void *arg, eva_conn 
   return 0;
 }
 
+void
+eva__conn_set_config (eva_conn *c, const struct eva_conn_config *config) {
+  c->owner.config = config;
+}
+
 /* Returns true if nobody else has the configuration of C.  */
 static bool
 is_owned (const eva_conn *c) {

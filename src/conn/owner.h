@@ -22,6 +22,9 @@ void eva__conn_release (const struct eva__conn_owner *owner, void *ptr, size_t l
    place of its arg.  */
 int eva__conn_new_shared (const struct eva_conn_config *config, void *arg, eva_conn **ret_conn);
 
+/* Lets C, which was made by eva__conn_new_shared, have CONFIG instead, under the same terms.  */
+void eva__conn_set_config (eva_conn *c, const struct eva_conn_config *config);
+
 /* Returns true if C drops the rest of a line that was too long.  */
 bool eva__conn_is_skipping (const eva_conn *c);
 

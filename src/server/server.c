@@ -65,16 +65,14 @@ eva_server_new (eva_loop *loop, const struct eva_service *service, void *userdat
   server->loop = loop;
   server->service = service;
   server->userdata = userdata;
-  server->class = (struct eva__drive_class){ .ops = &eva__visit_ops,
-                                             .limits = &server->limits.connection,
-                                             .stats = &server->stats };
   err = make_pattern (service, &server->pattern);
+  if (!err) err = eva_server_set_limits (server, &defaults);
   if (err) {
+    assuan_release (server->pattern);
     eva__loop_reserve_timers (loop, -2);
     free (server);
     return err;
   }
-  eva_server_set_limits (server, &defaults);
   *ret_server = server;
   return 0;
 }
@@ -89,6 +87,7 @@ eva__server_keep (eva_server *server) {
 static void
 destroy (eva_server *server) {
   eva__users_clear (&server->users);
+  eva__terms_unref (server->terms);
   assuan_release (server->pattern);
   free (server);
 }
@@ -190,18 +189,23 @@ eva_server_drain (eva_server *server, unsigned int timeout_ms,
 
 gpg_error_t
 eva_server_set_limits (eva_server *server, const struct eva_server_limits *limits) {
+  struct eva__drive_class class = { .ops = &eva__visit_ops };
   struct eva_server_limits *l;
+  struct eva__terms *terms;
 
   if (!server || !limits) return error (server, GPG_ERR_ASS_INV_VALUE);
+  class.stats = &server->stats;
+  terms = eva__terms_new (&class, &server->pattern->shared->conn_config, &limits->connection);
+  if (!terms) return error (server, GPG_ERR_ENOMEM);
+  eva__terms_unref (server->terms);
+  server->terms = terms;
   l = &server->limits;
   *l = *limits;
-  eva__drive_complete_limits (&l->connection);
   if (!l->max_connections) l->max_connections = EVA_DEFAULT_MAX_CONNECTIONS;
   if (!l->max_connections_per_uid) l->max_connections_per_uid = EVA_DEFAULT_MAX_CONNECTIONS_PER_UID;
   if (!l->max_held_len) l->max_held_len = EVA_DEFAULT_MAX_HELD_LEN;
   if (!l->max_held_per_uid_len) l->max_held_per_uid_len = EVA_DEFAULT_MAX_HELD_PER_UID_LEN;
   server->account.limit_len = l->max_held_len;
-  eva__drive_configure (&server->pattern->shared->conn_config, &l->connection);
   return 0;
 }
 

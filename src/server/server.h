@@ -8,6 +8,7 @@
 
 #include "attach/attached.h"
 #include "io/listener.h"
+#include "server/terms.h"
 #include "server/user.h"
 
 /* A listening socket.  */
@@ -41,8 +42,8 @@ struct eva_server {
   void *userdata;
   assuan_context_t pattern; /* its commands, hooks and pool are those of all connections */
   struct eva_server_limits limits;
+  struct eva__terms *terms; /* of connections that come from now on */
   struct eva_stats stats;
-  struct eva__drive_class class;
   struct eva__account account;
   struct eva__users users;
   struct eva__door *doors;

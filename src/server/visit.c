@@ -71,6 +71,7 @@ free_visit (struct eva__drive *drive) {
   eva_server *server = visit->server;
 
   eva__users_leave (&server->users, visit->user);
+  eva__terms_unref (eva__terms_of (drive));
   free (visit);
   eva__server_let_go (server);
 }
@@ -80,10 +81,23 @@ close_visit (struct eva__drive *drive) {
   eva__visit_close ((struct eva__visit *) drive);
 }
 
+static gpg_error_t
+set_limits (struct eva__drive *drive, const struct eva_limits *limits) {
+  eva_server *server = ((struct eva__visit *) drive)->server;
+  struct eva__terms *terms =
+      eva__terms_new (drive->class, &server->pattern->shared->conn_config, limits);
+
+  if (!terms) return eva__ctx_error (drive->ctx, GPG_ERR_ENOMEM);
+  eva__terms_apply (terms, drive);
+  eva__terms_unref (terms);
+  return 0;
+}
+
 const struct eva__drive_ops eva__visit_ops = {
   .wake = eva__attached_wake,
   .over = over,
   .close = close_visit,
+  .set_limits = set_limits,
   .release = release,
   .free = free_visit,
 };
@@ -170,6 +184,7 @@ make_context (eva_server *server, struct eva__visit *visit, const struct eva__ar
   ctx->peercred = arrival->peer;
   ctx->pid = arrival->is_known || arrival->is_pipe ? arrival->peer.pid : ASSUAN_INVALID_PID;
   eva__drive_init (&visit->at.drive, ctx);
+  eva__terms_apply (server->terms, &visit->at.drive);
   return 0;
 }
 
@@ -207,7 +222,6 @@ eva__visit_new (eva_server *server, const struct eva__arrival *arrival, assuan_c
     return gpg_err_make (server->pattern->err_source, GPG_ERR_ENOMEM);
   }
   visit->server = server;
-  visit->at.drive.class = &server->class;
   visit->at.drive.account = &visit->user->account;
   err = make_context (server, visit, arrival);
   if (err) {
