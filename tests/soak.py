@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Many connections to the example server come and go, politely and rudely, for a long time.
+"""Many connections to an example server come and go, politely and rudely, for a long time.
 
-usage: soak.py LOOP-SERVER SECONDS [--seed N] [--workers N]
+usage: soak.py [--seed N] [--workers N] SECONDS SERVER ARGUMENT...
+
+{} in an argument stands for the socket's path.
 
 Every reply is checked.  Between the rounds, when all clients but a few residents have gone, the
 server must have as many descriptors as at its start, must not compute, and after the warm-up its
@@ -49,7 +51,8 @@ SLACK_KIB = 512
 ASAN_SLACK_KIB = 16384
 
 # What the server may say on standard error.
-HARMLESS = re.compile(r"loop-server: client \d+: Line passed to IPC too long$")
+HARMLESS = re.compile(r"[a-z-]+: (client \d+: (Line passed to IPC too long|Timeout)"
+                      r"|commands that have up to \d seconds to finish: .*)$")
 
 
 # --- The server -----------------------------------------------------------------------------------
@@ -63,11 +66,9 @@ class SoakServer(Server):
         env["MALLOC_TRIM_THRESHOLD_"] = env["MALLOC_MMAP_THRESHOLD_"] = "131072"
         env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=4"
         with open(self.dir + "/err", "wb") as err:
-            self.process = subprocess.Popen([self.program, self.path], stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen(self.at(self.path), stdin=subprocess.DEVNULL,
                                             stdout=subprocess.PIPE, stderr=err, env=env)
-        line = self.process.stdout.readline()
-        expect_equal(line.decode(), "loop-server: listening on %s\n" % self.path)
-        self.idle_fds = self.n_fds()
+        self.expect_listening()
 
     def finish(self):
         try:
@@ -361,6 +362,7 @@ def too_long(rng, soak):
     with soak.connect() as c:
         try:
             c.send(b"ECHO " + b"x" * rng.choice((1000, 2000, 100000)) + rng.choice((b"", b"\n")))
+            c.sock.shutdown(socket.SHUT_WR)
             while c.line() is not None:
                 pass
         except (BrokenPipeError, ConnectionResetError):
@@ -425,6 +427,14 @@ def copy(rng, soak):
         converse(rng, c, rng.randrange(3))
 
 
+def write_quietly(fd, octets):
+    """Write OCTETS to FD, which nobody may read any more."""
+    try:
+        os.write(fd, octets)
+    except BrokenPipeError:
+        pass
+
+
 def copy_broken(rng, soak):
     """a COPY that is given up: by its client, its source or its sink"""
     in_r, in_w = os.pipe()
@@ -442,6 +452,8 @@ def copy_broken(rng, soak):
             if in_w < 0:
                 expect_equal(c.reply()[-1].split()[0] in (b"OK", b"ERR"), True, "COPY")
             else:
+                if not Server.is_by_hand:       # eva_pump need not see it before it writes
+                    write_quietly(in_w, b"x")
                 expect_equal(int(c.reply()[-1].split()[1]) & 0xffff, EPIPE, "COPY")
     if in_w >= 0:
         os.close(in_w)
@@ -544,13 +556,13 @@ def expect_no_growth(memory, slack_kib):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("program")
-    parser.add_argument("seconds", type=float)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     parser.add_argument("--workers", type=int, default=16)
+    parser.add_argument("seconds", type=float)
+    parser.add_argument("server", nargs="+")
     args = parser.parse_args()
-    SoakServer.program = os.path.abspath(args.program)
-    print("seed %d, %d workers" % (args.seed, args.workers), flush=True)
+    Server.use(args.server)
+    print("%s, seed %d, %d workers" % (Server.name, args.seed, args.workers), flush=True)
 
     memory = []
     round_s = min(ROUND_S, args.seconds / 10)
@@ -563,7 +575,7 @@ def main():
                 len(memory), sum(soak.played.values()), server.n_fds(), memory[-1]), flush=True)
         soak.end()
     print(", ".join("%d %s" % (n, name) for name, n in soak.played.most_common()))
-    expect_no_growth(memory, ASAN_SLACK_KIB if has_asan(SoakServer.program) else SLACK_KIB)
+    expect_no_growth(memory, ASAN_SLACK_KIB if has_asan(Server.argv[0]) else SLACK_KIB)
     print("fine")
 
 

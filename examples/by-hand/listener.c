@@ -19,7 +19,7 @@
 
 static int
 fail (const char *path, const char *why) {
-  fprintf (stderr, "loop-server: %s: %s\n", path, why);
+  fprintf (stderr, "%s: %s: %s\n", program_invocation_short_name, path, why);
   return -1;
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the tests of the example server need: a server, raw connections to it, and TAP.
+"""What the tests of the example servers need: a server, raw connections to it, and TAP.
 
 Everything is watched from outside, as a user could: what stands on the wire, which descriptors
 /proc shows, how much processor time went by, and how the server ends.  Every server is ended at
@@ -121,7 +121,7 @@ class Connection:
 class Server:
     """A running example server in a directory of its own."""
 
-    program = ""
+    argv = []       # the program and its arguments, where {} stands for the socket's path
 
     def __init__(self, **popen):
         # A socket's path may have 107 octets, so not below a long TMPDIR.
@@ -149,13 +149,31 @@ class Server:
         finally:
             shutil.rmtree(self.dir, ignore_errors=True)
 
+    @classmethod
+    def use(cls, argv):
+        """Test the server that ARGV tells."""
+        cls.argv = [os.path.abspath(argv[0])] + argv[1:]
+        cls.name = os.path.basename(argv[0])
+        cls.is_by_hand = cls.name == "loop-server"
+        # Has addresses, not paths, and the library's own listeners.
+        cls.has_addresses = argv[1].startswith("unix:")
+
+    @classmethod
+    def at(cls, path):
+        """The command line of a server at PATH."""
+        return [x.replace("{}", path) for x in cls.argv]
+
     def start(self):
         """Start the server and wait until it listens."""
-        self.process = subprocess.Popen([self.program, self.path], stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen(self.at(self.path), stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         **self.popen)
+        self.expect_listening()
+
+    def expect_listening(self):
+        """Wait until the server listens, and says so."""
         line = self.process.stdout.readline()
-        expect_equal(line.decode(), "loop-server: listening on %s\n" % self.path)
+        expect_equal(line.decode(), "%s: listening on %s\n" % (self.name, self.at(self.path)[1]))
         self.idle_fds = self.n_fds()
 
     def finish(self):
@@ -181,8 +199,15 @@ class Server:
         return Connection(self.path, greeting)
 
     def n_fds(self):
-        """How many descriptors the server has open."""
-        return len(os.listdir("/proc/%d/fd" % self.process.pid))
+        """How many descriptors the server has open, but for the one that a loop opens at its first
+        timer."""
+        n = 0
+        for entry in os.scandir("/proc/%d/fd" % self.process.pid):
+            try:
+                n += "timerfd" not in os.readlink(entry.path)
+            except FileNotFoundError:
+                pass        # closed since
+        return n
 
     def expect_fds(self, n):
         """Wait until the server has N descriptors more than at its start."""

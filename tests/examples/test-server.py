@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The example server's dialogues: every command, alone, in crowds and with rude clients.
+"""An example server's dialogues: every command, alone, in crowds and with rude clients.
 
-usage: test-loop-server.py LOOP-SERVER CLIENT
+usage: test-server.py CLIENT SERVER ARGUMENT...      where {} stands for the socket's path
 """
 
 import fcntl
 import hashlib
 import os
 import pty
+import re
 import shutil
 import socket
 import sys
@@ -29,7 +30,7 @@ MAX_LEN = 16 << 20
 def data(lines):
     """The data in a reply."""
     octets = b"".join(x[2:] for x in lines if x.startswith(b"D "))
-    return octets.replace(b"%0A", b"\n").replace(b"%0D", b"\r").replace(b"%25", b"%")
+    return re.sub(rb"%([0-9A-F]{2})", lambda m: bytes([int(m[1], 16)]), octets)
 
 
 def sha256(octets):
@@ -319,6 +320,11 @@ def copy_errors():
         pass_fds(c, in_r, out_w)
         c.send(b"COPY\n")
         os.close(out_r)
+        if not Server.is_by_hand:                   # eva_pump need not see it before it writes
+            try:
+                os.write(in_w, b"x")
+            except BrokenPipeError:
+                pass
         expect_equal(error(c.reply()), EPIPE)
         os.close(in_w)
 
@@ -344,6 +350,66 @@ def copy_terminal():
         expect(os.get_blocking(slave), "the terminal has become non-blocking")
     os.close(master)
     os.close(slave)
+
+
+def get():
+    """GET answers with what the descriptor gives, and waits for those who read it late"""
+    if Server.is_by_hand:
+        raise Skip("has no GET")
+    octets = os.urandom(1000003)
+    with Server() as server, server.connect() as c:
+        c.expect_error(b"GET", NO_INPUT)
+        for source in (file_with(octets), os.pipe()):
+            if isinstance(source, tuple):
+                writer = Background(lambda fd=source[1]: write_all(fd, octets))
+                source = source[0]
+            expect_equal(c.command(b"INPUT FD", [source]), [b"OK"])
+            os.close(source)
+            c.send(b"GET\n")
+            server.expect_asleep()                  # so far nobody reads
+            reply = c.reply()
+            expect_equal((reply[-1], data(reply)), (b"OK", octets))
+            expect_equal(reply[-2], b"S PROGRESS GET ? 1000003 0")
+        writer.join()
+        server.expect_fds(1)
+
+
+def put():
+    """PUT writes what the client answers, and waits for slow descriptors"""
+    if Server.is_by_hand:
+        raise Skip("has no PUT")
+    octets = b"0123456789abcde\n" * 50000
+    lines = b"D " + octets.replace(b"\n", b"%0A\nD ") + b"\nEND\n"
+    with Server() as server, server.connect() as c:
+        c.expect_error(b"PUT", NO_OUTPUT)
+        with tempfile.TemporaryFile() as sink:
+            expect_equal(c.command(b"OUTPUT FD", [sink.fileno()]), [b"OK"])
+            c.expect(b"PUT", b"INQUIRE DATA")
+            c.send(lines)
+            expect_equal(c.reply(), [b"S PROGRESS PUT ? 800000 0", b"OK"])
+            expect_equal(os.pread(sink.fileno(), 1000000, 0), octets)
+        out_r, out_w = os.pipe()
+        expect_equal(c.command(b"OUTPUT FD", [out_w]), [b"OK"])
+        os.close(out_w)
+        c.expect(b"PUT", b"INQUIRE DATA")
+        writer = Background(lambda: c.send(lines + b"ECHO next\n"))
+        eventually("full pipe", lambda: pending(out_r) >= 60000)
+        server.expect_asleep()
+        expect_equal(read_all(out_r), octets)
+        expect_equal(c.reply()[-1], b"OK")
+        expect_equal(c.reply(), [b"D next", b"OK"])
+        writer.join()
+
+        out_r, out_w = os.pipe()                    # refused, in the middle
+        expect_equal(c.command(b"OUTPUT FD", [out_w]), [b"OK"])
+        os.close(out_w)
+        c.expect(b"PUT", b"INQUIRE DATA")
+        c.send(b"D abc\n")
+        expect_equal(os.read(out_r, 100), b"abc")
+        c.send(b"CAN\n")
+        expect_equal(error(c.reply()), CANCELED)
+        expect_equal(read_all(out_r), b"")
+        server.expect_fds(1)
 
 
 def unused_fds():
@@ -590,9 +656,10 @@ def client():
 
 
 if __name__ == "__main__":
-    Server.program, CLIENT = (os.path.abspath(x) for x in sys.argv[1:3])
+    CLIENT = os.path.abspath(sys.argv[1])
+    Server.use(sys.argv[2:])
     kit.main([greeting, echo, count, list_, numbers, fail, help_, others, digest, digest_refused,
               digest_limit, copy_pipes, copy_full_at_end, copy_files, copy_sockets, copy_errors,
-              copy_terminal, unused_fds, pipelined, dripped, half_closed, leaves,
+              copy_terminal, get, put, unused_fds, pipelined, dripped, half_closed, leaves,
               leaves_after_half_close, too_long, crowd, late_reader, memory, gpg_connect_agent,
               client])

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* service.c - the service of the example servers, the same in every loop.
+
+   What a handler returns ends its command, here as in every Assuan server.  Those that have more to
+   do put the end off: see count.c.  */
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "service.h" /* before gcrypt.h, for GPG_ERR_SOURCE_DEFAULT */
+
+#include <gcrypt.h>
+
+gpg_error_t
+service_parse_number (assuan_context_t ctx, const char *line, unsigned long *ret_number) {
+  unsigned long number;
+  char *end;
+
+  errno = 0;
+  number = strtoul (line, &end, 10);
+  /* strtoul would take blanks and signs, too.  */
+  if (!isdigit ((unsigned char) *line) || errno || end[strspn (end, " \t")])
+    return assuan_set_error (ctx, gpg_error (GPG_ERR_ASS_PARAMETER), "one number is needed");
+  *ret_number = number;
+  return 0;
+}
+
+static gpg_error_t
+cmd_echo (assuan_context_t ctx, char *line) {
+  return assuan_send_data (ctx, line, strlen (line));
+}
+
+static gpg_error_t
+cmd_fail (assuan_context_t ctx, char *line) {
+  size_t n_digits = strspn (line, "0123456789");
+  unsigned long code = n_digits && n_digits < 6 ? strtoul (line, NULL, 10) : 0;
+  const char *text = line + n_digits + strspn (line + n_digits, " \t");
+
+  if (code < 1 || code >= GPG_ERR_CODE_DIM || (*text && text == line + n_digits))
+    return assuan_set_error (ctx, gpg_error (GPG_ERR_ASS_PARAMETER), "the code must be 1 to 65535");
+  return assuan_set_error (ctx, gpg_error ((gpg_err_code_t) code), *text ? text : NULL);
+}
+
+/* A connection has ended.  Only the unusual is worth a message.  */
+static void
+was_closed (assuan_context_t ctx, gpg_error_t reason) {
+  switch (gpg_err_code (reason)) {
+  case GPG_ERR_EOF:      /* the client has said BYE, or closed */
+  case GPG_ERR_EPIPE:    /* it did so without waiting for its answer */
+  case GPG_ERR_CANCELED: /* we are ending */
+    break;
+  default:
+    fprintf (stderr, "%s: client %d: %s\n", program_invocation_short_name,
+             (int) assuan_get_pid (ctx), gpg_strerror (reason));
+  }
+}
+
+/* HELP shows the first line of each, HELP NAME the whole text.  A handler that is NULL is the
+   library's own.  */
+static const struct eva_command commands[] = {
+  { "ECHO", cmd_echo,
+    "ECHO text\n\n"
+    "Answer with the text as data." },
+  { "COUNT", cmd_count,
+    "COUNT n\n\n"
+    "Count to n, ten times a second, with a status line each time:\n"
+    "  S PROGRESS COUNT ? <now> <n>" },
+  { "LIST", cmd_list,
+    "LIST n\n\n"
+    "Answer with n lines of data, the numbers from 1 to n." },
+  { "DIGEST", cmd_digest,
+    "DIGEST\n\n"
+    "Ask for data with\n"
+    "  INQUIRE DATA\n"
+    "and answer with their SHA-256 in hex.  They may have 16 MiB." },
+  { "INPUT", NULL,
+    "INPUT FD\n\n"
+    "Take the descriptor that was passed last as the input of COPY and GET." },
+  { "OUTPUT", NULL,
+    "OUTPUT FD\n\n"
+    "Take the descriptor that was passed last as the output of COPY and PUT." },
+  { "COPY", cmd_copy,
+    "COPY\n\n"
+    "Copy INPUT to OUTPUT up to its end and close both.  Then tell the\n"
+    "number of octets:\n"
+    "  S COPIED <n>" },
+  { "GET", cmd_get,
+    "GET\n\n"
+    "Answer with INPUT as data and close it.  Now and then tell how far that is:\n"
+    "  S PROGRESS GET ? <octets> 0" },
+  { "PUT", cmd_put,
+    "PUT\n\n"
+    "Ask for data with\n"
+    "  INQUIRE DATA\n"
+    "write them to OUTPUT and close it.  Now and then tell how far that is:\n"
+    "  S PROGRESS PUT ? <octets> 0" },
+  { "FAIL", cmd_fail,
+    "FAIL code [text]\n\n"
+    "Fail with the error code, a number, and the text." },
+};
+
+const struct eva_service service = {
+  .commands = commands,
+  .n_commands = sizeof commands / sizeof *commands,
+  .close = was_closed,
+};
+
+int
+service_init (void) {
+  /* This comes before any other call of libgcrypt, and sets it up.  */
+  if (!gcry_check_version (GCRYPT_VERSION)) {
+    fprintf (stderr, "%s: libgcrypt is older than %s\n", program_invocation_short_name,
+             GCRYPT_VERSION);
+    return -1;
+  }
+  /* Nothing here is secret, so there is no need of memory that is never swapped out.  */
+  gcry_control (GCRYCTL_DISABLE_SECMEM, 0);
+  gcry_control (GCRYCTL_INITIALIZATION_FINISHED, 0);
+  return 0;
+}
