@@ -282,12 +282,29 @@ test_no_descriptor (void **state) {
   assert_int_equal (errno, EBADF);
 }
 
+/* Closing a descriptor that is watched is a mistake.  Loops that cannot help noticing say so, instead
+   of running in circles.  */
+static void
+test_closed (void **state) {
+  struct probe p;
+  int fd[2];
+
+  (void) state;
+  if (strcmp (test_loop_name, "poll") && strcmp (test_loop_name, "glib")) return;
+  make_pipe (fd);
+  probe_init (&p, fd[0], EVA_READABLE, NULL);
+  close_pair (fd);
+  suite_until (&p.n, 1);
+  assert_int_equal (p.revents, EVA_HANGUP);
+  probe_free (&p);
+}
+
 static const struct CMUnitTest tests[] = {
   suite_test (test_readable),      suite_test (test_writable),     suite_test (test_level),
   suite_test (test_both),          suite_test (test_end_of_pipe),  suite_test (test_half_close),
   suite_test (test_close),         suite_test (test_hangup_alone), suite_test (test_hangup_later),
   suite_test (test_broken_pipe),   suite_test (test_reset),        suite_test (test_file),
-  suite_test (test_no_descriptor),
+  suite_test (test_no_descriptor), suite_test (test_closed),
 };
 
 const struct suite event_suite = { tests, N_ELEMENTS (tests) };

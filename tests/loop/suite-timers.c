@@ -5,6 +5,7 @@
 
 #include <limits.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "loop/loop.h"
@@ -209,13 +210,27 @@ ignore_task (struct eva__task *task) {
   (void) task;
 }
 
-/* When all is done the loop waits: it does not run in circles until the next deadline.  */
+/* Writes an octet in a while, from another process.  */
+static pid_t
+put_octet_later (int fd) {
+  pid_t pid = fork ();
+
+  if (!pid) {
+    usleep (50000);
+    _exit (write (fd, "x", 1) != 1);
+  }
+  return pid;
+}
+
+/* When all is done the loop waits: it does not run in circles until the next deadline, or until
+   something comes.  */
 static void
 test_rest (void **state) {
   struct eva__task task = { .cb = ignore_task };
   struct clock first, zero, last;
   struct probe p, idle;
   unsigned int turns = 0;
+  pid_t child;
   int fd[2];
 
   (void) state;
@@ -231,6 +246,11 @@ test_rest (void **state) {
     test_loop_turn (&suite_loop, true);
   assert_true (p.n == 1 && first.n == 1 && zero.n == 1);
   assert_in_range (turns, 1, 20);
+  child = put_octet_later (fd[1]);
+  for (turns = 0; p.n < 2; turns++)
+    test_loop_turn (&suite_loop, true);
+  assert_in_range (turns, 1, 20);
+  assert_int_equal (waitpid (child, NULL, 0), child);
   stop_clock (&first);
   stop_clock (&zero);
   stop_clock (&last);

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "loop/loop.h"
+#include "loop/backend.h"
 
 #define MS 1000000u
 
@@ -247,6 +247,11 @@ test_slow (void **state) {
 /* --- The timer -------------------------------------------------------------------------------- */
 
 static void
+on_time (void *arg) {
+  (void) arg;
+}
+
+static void
 note (struct eva__timer *timer) {
   (void) timer;
   n_calls++;
@@ -281,6 +286,18 @@ test_timer (void **state) {
   eva__loop_set_timer (loop, &a, UINT64_MAX - 1);
   eva_loop_free (loop);
   assert_true (seen.n_cancels == 2 && seen.delay_ns == UINT64_MAX && seen.n_deinits == 1);
+}
+
+/* Who frees a timer needs no room for it any more.  */
+static void
+test_room (void **state) {
+  eva_loop *loop = make_loop ();
+
+  (void) state;
+  for (int i = 0; i < 1000; i++)
+    eva_source_free (eva_loop_add_timer (loop, (unsigned int) i, on_time, NULL));
+  assert_int_equal (loop->timers.n_reserved, 0);
+  eva_loop_free (loop);
 }
 
 static eva_loop *task_loop;
@@ -338,7 +355,7 @@ test_tasks (void **state) {
 static void
 test_recursing (void **state) {
   eva_loop *loop;
-  eva_source *source;
+  eva_source *source, *timer;
 
   (void) state;
   recursing_ops = ops;
@@ -348,6 +365,10 @@ test_recursing (void **state) {
   tasks[0] = (struct eva__task){ .cb = run_task };
   eva_loop_ready (seen.watch, EVA_READABLE);
   assert_true (seen.n_sets == 1 && seen.n_cancels == 1 && seen.delay_ns == UINT64_MAX);
+  timer = eva_loop_add_timer (loop, 1000, on_time, NULL);
+  eva_loop_ready (seen.watch, EVA_READABLE);
+  assert_true (seen.delay_ns > 0 && seen.delay_ns <= 1000 * (uint64_t) MS);
+  eva_source_free (timer);
   eva_source_free (source);
   eva_loop_free (loop);
 }
@@ -355,9 +376,10 @@ test_recursing (void **state) {
 int
 main (void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test (test_watch), cmocka_unit_test (test_errors),
-    cmocka_unit_test (test_slow),  cmocka_unit_test (test_timer),
-    cmocka_unit_test (test_tasks), cmocka_unit_test (test_recursing),
+    cmocka_unit_test (test_watch),     cmocka_unit_test (test_errors),
+    cmocka_unit_test (test_slow),      cmocka_unit_test (test_timer),
+    cmocka_unit_test (test_room),      cmocka_unit_test (test_tasks),
+    cmocka_unit_test (test_recursing),
   };
 
   return cmocka_run_group_tests_name ("foreign", tests, NULL, NULL);
