@@ -18,7 +18,7 @@
 
 /* Turns without rest, and then one in a millisecond, until it counts as a hang.  */
 #define N_QUICK_TRIES 1000
-#define N_TRIES       (N_QUICK_TRIES + 120000)
+#define N_TRIES       (N_QUICK_TRIES + 60000)
 
 #define MAX_RECS 4096
 
@@ -242,6 +242,7 @@ kit_error (gpg_error_t err) {
     { GPG_ERR_INV_ARG, "INV_ARG" },
     { GPG_ERR_TOO_LARGE, "TOO_LARGE" },
     { GPG_ERR_NOT_SUPPORTED, "NOT_SUPPORTED" },
+    { GPG_ERR_ASS_SERVER_START, "ASS_SERVER_START" },
     { GPG_ERR_ASS_GENERAL, "ASS_GENERAL" },
     { GPG_ERR_ASS_INV_VALUE, "ASS_INV_VALUE" },
     { GPG_ERR_ASS_INV_RESPONSE, "ASS_INV_RESPONSE" },

@@ -8,11 +8,12 @@
 #include <unistd.h>
 
 extern const struct suite connect_suite, call_suite, chunks_suite, inquire_suite, much_suite,
-    cancel_suite, timeout_suite, descriptor_suite, close_suite;
+    cancel_suite, timeout_suite, descriptor_suite, close_suite, program_suite;
 
 static const struct suite *const suites[] = { &connect_suite, &call_suite,       &chunks_suite,
                                               &inquire_suite, &much_suite,       &cancel_suite,
-                                              &timeout_suite, &descriptor_suite, &close_suite };
+                                              &timeout_suite, &descriptor_suite, &close_suite,
+                                              &program_suite };
 
 #define MAX_TESTS 300
 

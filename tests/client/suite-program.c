@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* suite-program.c - servers that are started by their client: they are spoken to through pipes or a
+   socket, and reaped by the loop, whatever they do.  */
+
+#include "kit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* The directory of this program, and of the other one.  */
+static const char *
+program_dir (void) {
+  static char dir[PATH_MAX];
+  ssize_t len = readlink ("/proc/self/exe", dir, sizeof dir - 1);
+
+  assert_true (len > 0);
+  dir[len] = 0;
+  *strrchr (dir, '/') = 0;
+  return dir;
+}
+
+static const char *
+child (const char *arguments) {
+  return kit_format ("exec:%s/client-child %s", program_dir (), arguments);
+}
+
+/* Returns true if there is a child, ended or not.  */
+static bool
+has_child (void) {
+  siginfo_t info;
+
+  return waitid (P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+/* The loop reaps them all.  */
+static void
+await_reaping (void) {
+  for (unsigned int tries = 0; has_child ();)
+    kit_turn (&tries);
+}
+
+static void
+release (assuan_context_t ctx) {
+  assuan_release (ctx);
+  await_reaping ();
+  kit_expect ("");
+}
+
+static assuan_context_t
+start (const char *arguments, unsigned int flags) {
+  assuan_context_t ctx;
+
+  kit_config.flags = flags;
+  ctx = kit_dial (child (arguments));
+  kit_await ("ready\n");
+  return ctx;
+}
+
+/* --- Talking ---------------------------------------------------------------------------------- */
+
+static void
+talk (assuan_context_t ctx) {
+  kit_call (ctx, "a", "ECHO hello");
+  kit_call (ctx, "b", "PARENT");
+  kit_call (ctx, "c", "PID");
+  kit_await (kit_format ("a.data hello\na.done 0\nb.done 0 %d\nc.done 0 %d\n", (int) getpid (),
+                         (int) assuan_get_pid (ctx)));
+}
+
+static void
+test_pipes (void **state) {
+  assuan_context_t ctx = start ("serve", 0);
+  struct rec rec = { .name = "x", .cb.has_fd = true };
+
+  (void) state;
+  assert_int_not_equal (eva_get_fd (ctx, EVA_READABLE), eva_get_fd (ctx, EVA_WRITABLE));
+  talk (ctx);
+  assert_error (kit_try_call (ctx, &rec, "WRITE"), "NOT_SUPPORTED");
+  release (ctx);
+}
+
+static void
+test_socket (void **state) {
+  assuan_context_t ctx = start ("serve", EVA_CONNECT_FDPASSING);
+  struct rec like = { .name = "d", .cb.has_fd = true };
+  unsigned int tries = 0;
+  char buf[10];
+  int fd[2];
+
+  (void) state;
+  assert_int_equal (eva_get_fd (ctx, EVA_READABLE), eva_get_fd (ctx, EVA_WRITABLE));
+  talk (ctx);
+  assert_int_equal (pipe2 (fd, O_CLOEXEC | O_NONBLOCK), 0);
+  like.cb.fd = fd[1];
+  kit_call_like (ctx, &like, "WRITE");
+  close (fd[1]);
+  kit_await ("d.done 0\n");
+  assert_int_equal (read (fd[0], buf, sizeof buf), 6);
+  while (read (fd[0], buf, 1))
+    kit_turn (&tries); /* the child has not closed it yet */
+  close (fd[0]);
+  release (ctx);
+}
+
+/* Words are separated by blanks, whatever else is in them.  */
+static void
+test_words (void **state) {
+  assuan_context_t ctx = start ("serve  one   'two  $HOME\t*", 0);
+
+  (void) state;
+  kit_call (ctx, "a", "WORDS");
+  kit_await ("a.status one\na.status 'two\na.status $HOME\na.status *\na.done 0\n");
+  release (ctx);
+}
+
+static void
+test_path (void **state) {
+  char *path = strdup (getenv ("PATH"));
+  assuan_context_t ctx;
+
+  (void) state;
+  setenv ("PATH", kit_format ("/nonexistent:%s:/usr/bin", program_dir ()), 1);
+  ctx = kit_dial ("exec:client-child serve");
+  kit_await ("ready\n");
+  talk (ctx);
+  release (ctx);
+  setenv ("PATH", path, 1);
+  free (path);
+}
+
+/* Through pipes that block, in both directions, with more than they hold.  */
+static void
+talk_much (unsigned int flags) {
+  struct rec like = { .name = "a", .no_data = true };
+  assuan_context_t ctx = start ("serve", flags);
+  char *big = calloc (1, 1 << 20);
+  struct rec *rec;
+
+  assert_non_null (big);
+  memset (big, 'x', 1 << 20);
+  for (int i = 0; i < 3; i++) {
+    rec = kit_call (ctx, "a", "INQUIRE");
+    kit_await ("a.inquire DATA\n");
+    assert_error (eva_answer_data (rec->call, big, 1 << 20), "0");
+    assert_error (eva_answer_end (rec->call), "0");
+    kit_await (kit_format ("a.done 0 %d\n", 1 << 20));
+    kit_call_like (ctx, &like, "MUCH");
+    kit_await ("a.done ASS_NO_DATA_CB\n");
+  }
+  free (big);
+  talk (ctx);
+  release (ctx);
+}
+
+static void
+test_much (void **state) {
+  (void) state;
+  talk_much (0);
+  talk_much (EVA_CONNECT_FDPASSING);
+}
+
+static void
+test_many (void **state) {
+  assuan_context_t ctx[20];
+  struct rec *recs[N_ELEMENTS (ctx)];
+  unsigned int tries = 0;
+
+  (void) state;
+  for (size_t i = 0; i < N_ELEMENTS (ctx); i++)
+    ctx[i] = kit_dial (child ("serve"));
+  for (size_t i = 0; i < N_ELEMENTS (ctx); i++)
+    recs[i] = kit_call (ctx[i], "a", "ECHO x");
+  for (size_t i = 0; i < N_ELEMENTS (ctx); i++)
+    while (!recs[i]->n_done)
+      kit_turn (&tries);
+  kit_await_end ("a.done 0\n");
+  for (size_t i = 0; i < N_ELEMENTS (ctx); i++)
+    assuan_release (ctx[i]);
+  await_reaping ();
+}
+
+/* --- Programs that are none ------------------------------------------------------------------- */
+
+static void
+refuse (const char *address, const char *error) {
+  assuan_context_t ctx = NULL;
+
+  assert_error (eva_connect (kit_loop.loop, address, &kit_config, &ctx), error);
+  assert_null (ctx);
+  await_reaping ();
+}
+
+/* A file with TEXT and MODE.  */
+static const char *
+make_file (const char *name, const char *text, mode_t mode) {
+  int fd = open (kit_path (name), O_CREAT | O_WRONLY | O_CLOEXEC, mode);
+
+  assert_true (fd >= 0);
+  assert_true (write (fd, text, strlen (text)) >= 0);
+  assert_int_equal (fchmod (fd, mode), 0);
+  close (fd);
+  return kit_format ("exec:%s", kit_path (name));
+}
+
+static void
+test_no_program (void **state) {
+  (void) state;
+  for (unsigned int flags = 0; flags < 2; flags++) {
+    kit_config.flags = flags;
+    refuse ("exec:/nonexistent/program", "ENOENT");
+    refuse ("exec:evassuan-no-such-program x", "ENOENT");
+    refuse ("exec:/tmp", "EACCES");
+    refuse (make_file ("plain", "text", 0600), "EACCES");
+    unlink (kit_path ("plain"));
+  }
+}
+
+/* What only the kernel notices is told by the child.  */
+static void
+test_no_executable (void **state) {
+  (void) state;
+  for (unsigned int flags = 0; flags < 2; flags++) {
+    assuan_context_t ctx;
+    kit_config.flags = flags;
+    ctx = kit_dial (make_file ("odd", "\177ELF nonsense", 0700));
+    kit_call (ctx, "a", "NOP");
+    kit_await_end ("closed ASS_SERVER_START\n");
+    release (ctx);
+    unlink (kit_path ("odd"));
+  }
+}
+
+/* --- Programs that behave badly --------------------------------------------------------------- */
+
+static void
+misbehave (const char *mode, const char *told) {
+  for (unsigned int flags = 0; flags < 2; flags++) {
+    assuan_context_t ctx;
+    kit_config.flags = flags;
+    kit_config.greeting_timeout_ms = strcmp (mode, "mute") ? 0 : 20;
+    ctx = kit_dial (child (mode));
+    kit_call (ctx, "a", "NOP");
+    kit_await (told);
+    release (ctx);
+  }
+}
+
+static void
+test_bad_beginnings (void **state) {
+  (void) state;
+  misbehave ("exit", "a.done EOF\nclosed EOF\n");
+  misbehave ("half", "a.done EOF\nclosed EOF\n");
+  misbehave ("refuse", "a.done USER_1\nclosed USER_1\n");
+  misbehave ("mute", "a.done TIMEOUT\nclosed TIMEOUT\n");
+}
+
+/* One that reads no more, but stays, is no reason to be busy.  */
+static void
+note_time (void *arg) {
+  *(bool *) arg = true;
+}
+
+static void
+test_deaf (void **state) {
+  char *big = calloc (1, 1 << 20);
+  assuan_context_t ctx = start ("deaf", 0);
+  struct rec *rec = kit_call (ctx, "a", "INQUIRE");
+  unsigned int n_turns = 0;
+  bool is_time = false;
+  eva_source *timer;
+
+  (void) state;
+  assert_non_null (big);
+  kit_await ("a.inquire DATA\n");
+  assert_error (eva_answer_data (rec->call, big, 1 << 20), "0"); /* it has to be waited for room */
+  assert_error (eva_answer_end (rec->call), "0");
+  free (big);
+  kit_await ("a.status DEAF\n");
+  timer = eva_loop_add_timer (kit_loop.loop, 100, note_time, &is_time);
+  for (; !is_time; n_turns++)
+    test_loop_turn (&kit_loop, true);
+  eva_source_free (timer);
+  assert_true (n_turns < 50);
+  kill (assuan_get_pid (ctx), SIGKILL);
+  kit_await ("a.done EOF\nclosed EOF\n");
+  release (ctx);
+}
+
+/* Killed while much is on its way: there is no SIGPIPE.  */
+static void
+test_killed (void **state) {
+  char *big = calloc (1, 1 << 20);
+
+  (void) state;
+  assert_non_null (big);
+  for (unsigned int flags = 0; flags < 2; flags++) {
+    assuan_context_t ctx = start ("serve", flags);
+    struct rec *rec = kit_call (ctx, "a", "INQUIRE");
+    kit_await ("a.inquire DATA\n");
+    kill (assuan_get_pid (ctx), SIGKILL);
+    eva_answer_data (rec->call, big, 1 << 20);
+    kit_await ("a.done EOF\nclosed EOF\n");
+    release (ctx);
+  }
+  free (big);
+}
+
+/* --- Programs that stay ----------------------------------------------------------------------- */
+
+/* Returns the writing end of what keeps the child, and the child at RET_CTX.  */
+static int
+start_lingering (assuan_context_t *ret_ctx) {
+  int fd;
+
+  assert_int_equal (mkfifo (kit_path ("fifo"), 0600), 0);
+  fd = open (kit_path ("fifo"), O_RDWR | O_CLOEXEC);
+  assert_true (fd >= 0);
+  *ret_ctx = start (kit_format ("linger %s", kit_path ("fifo")), 0);
+  return fd;
+}
+
+/* Nobody waits for it; the loop reaps it when it has ended.  */
+static void
+test_linger (void **state) {
+  assuan_context_t ctx;
+  int fd = start_lingering (&ctx);
+
+  (void) state;
+  assuan_release (ctx);
+  kit_settle ();
+  assert_true (has_child ());
+  close (fd);
+  await_reaping ();
+}
+
+/* The loop goes first: then it is left to the process.  */
+static void
+test_linger_behind_loop (void **state) {
+  assuan_context_t ctx;
+  int fd = start_lingering (&ctx);
+
+  (void) state;
+  assuan_release (ctx);
+  kit_settle ();
+  kit_free_loop ();
+  assert_true (has_child ());
+  close (fd);
+  assert_true (waitpid (-1, NULL, 0) > 0);
+}
+
+static void
+test_close (void **state) {
+  assuan_context_t ctx = start ("serve", 0);
+
+  (void) state;
+  eva_close (ctx);
+  kit_await ("closed CANCELED\n");
+  release (ctx);
+}
+
+static const struct CMUnitTest tests[] = {
+  kit_test (test_pipes),
+  kit_test (test_socket),
+  kit_test (test_words),
+  kit_test (test_path),
+  kit_test (test_much),
+  kit_test (test_many),
+  kit_test (test_no_program),
+  kit_test (test_no_executable),
+  kit_test (test_bad_beginnings),
+  kit_test (test_deaf),
+  kit_test (test_killed),
+  kit_test (test_linger),
+  kit_test (test_linger_behind_loop),
+  kit_test (test_close),
+};
+
+const struct suite program_suite = { tests, N_ELEMENTS (tests) };
