@@ -153,6 +153,11 @@ struct eva_loop_ops {
   /* Whether callbacks may run the loop again, as modal dialogs do.  Then the timer is set at once
      for what a callback puts off, and not when the callback is over.  */
   bool recurses;
+
+  /* Whether each descriptor costs the loop something in every turn.  Then the library watches all of
+     them itself, where there is epoll, and adds only one descriptor, without a timer; where there is
+     none it does as without this.  */
+  bool gathers;
 };
 
 /* Makes an eva_loop out of FOREIGN, a loop that the program runs, with OPS, which must stay as long

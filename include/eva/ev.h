@@ -109,7 +109,8 @@ eva_loop_from_ev (struct ev_loop *loop) {
                                            eva_ev_set_timer,
                                            eva_ev_cancel_timer,
                                            false,
-                                           true };
+                                           true,
+                                           false };
 
   return eva_loop_new_foreign (&ops, loop);
 }

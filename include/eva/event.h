@@ -120,6 +120,7 @@ eva_loop_from_event (struct event_base *base) {
                                            eva_libevent_set_timer,
                                            eva_libevent_cancel_timer,
                                            false,
+                                           false,
                                            false };
 
   return eva_loop_new_foreign (&ops, base);

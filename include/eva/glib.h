@@ -122,6 +122,7 @@ eva_glib_add (void *self, void *watch, int fd, unsigned int events) {
   ((struct eva_glib_watch *) watch)->io = io;
   io->watch = watch;
   io->tag = g_source_add_unix_fd (source, fd, eva_glib_condition (events));
+  g_source_set_can_recurse (source, TRUE); /* for the one that has all the others */
   g_source_attach (source, ((struct eva_glib *) self)->context);
   return 0;
 }
@@ -175,6 +176,7 @@ eva_loop_from_glib (GMainContext *context) {
                                            eva_glib_remove,
                                            eva_glib_set_timer,
                                            eva_glib_cancel_timer,
+                                           true,
                                            true,
                                            true };
 

@@ -152,7 +152,8 @@ eva_loop_from_sd_event (sd_event *event) {
                                            eva_sd_event_set_timer,
                                            eva_sd_event_cancel_timer,
                                            true,
-                                           false };
+                                           false,
+                                           true };
 
   return eva_loop_new_foreign (&ops, event);
 }

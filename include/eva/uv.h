@@ -160,6 +160,7 @@ eva_loop_from_uv (uv_loop_t *loop) {
                                            eva_uv_set_timer,
                                            eva_uv_cancel_timer,
                                            false,
+                                           false,
                                            false };
 
   return eva_loop_new_foreign (&ops, loop);

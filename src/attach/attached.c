@@ -108,6 +108,11 @@ turn (struct eva__attached *at, unsigned int revents) {
   assuan_context_t ctx = at->drive.ctx;
   gpg_error_t err;
 
+  /* A callback runs the loop, as modal dialogs do: what comes up meanwhile has to wait for it.  */
+  if (ctx->in_turn) {
+    at->drive.due = true;
+    return;
+  }
   eva__ctx_enter (ctx);
   err = eva__drive_turn (&at->drive, revents, eva_loop_now (at->loop));
   if (!err && at->loop && !ctx->released) {

@@ -24,8 +24,10 @@ struct eva_source {
   int fd;                         /* -1: a timer */
   uint8_t events;
   uint8_t mask; /* what is passed on: events and EVA_HANGUP; 0 once it is freed */
-  bool exclusive;
-  bool lost; /* the backend does not know it any more */
+  bool exclusive : 1;
+  bool lost : 1;  /* the backend does not know it any more */
+  bool busy : 1;  /* its callback runs, in a loop that callbacks may run */
+  bool muted : 1; /* and it is not watched until that is over */
 };
 
 _Static_assert(sizeof (struct eva_source) <= 48, "a source is small");
@@ -86,6 +88,7 @@ struct eva_loop {
   eva_source *sources;                /* all of them */
   eva_source *dead;                   /* freed while events may point to them; by next */
   struct eva__loop_attachment attachment;
+  eva_loop *outer; /* a foreign loop that this one is nested in, by one descriptor; or NULL */
 };
 
 /* Initializes the common part of LOOP, which is zeroed.  */
@@ -94,6 +97,9 @@ void eva__loop_init (eva_loop *loop, const struct eva__loop_backend *backend);
 /* Begins and ends a turn: around everything that runs callbacks.  */
 void eva__loop_enter (eva_loop *loop);
 void eva__loop_leave (eva_loop *loop);
+
+/* As eva_loop_dispatch, also for a loop that is nested in a foreign one.  */
+int eva__loop_dispatch (eva_loop *loop, int timeout_ms);
 
 /* Runs the timers that are due and were set before this turn.  */
 void eva__loop_run_timers (eva_loop *loop);

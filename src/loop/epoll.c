@@ -27,7 +27,6 @@ struct epoll_loop {
   struct eva_loop loop;
   int fd;
   eva_source timer; /* of the timerfd; its fd is -1 if there is none */
-  struct epoll_event events[MAX_EVENTS];
 };
 
 static int
@@ -56,6 +55,7 @@ change_exclusive (eva_loop *loop, eva_source *source, unsigned int events) {
 
 static int
 change (eva_loop *loop, eva_source *source, unsigned int events) {
+  if (source->muted) return 0; /* it comes back with the new events */
   if (source->exclusive) return change_exclusive (loop, source, events);
   return control (loop, EPOLL_CTL_MOD, source, events);
 }
@@ -72,14 +72,35 @@ set_exclusive (eva_loop *loop, eva_source *source) {
   (void) change_exclusive (loop, source, source->events);
 }
 
+/* In a loop that callbacks may run, a source whose callback runs is left alone meanwhile, or it would
+   be called again and again for what it has not seen to yet.  */
+static void
+dispatch_alone (eva_loop *loop, eva_source *source, unsigned int revents) {
+  if (source->busy) {
+    if (!source->muted) (void) control (loop, EPOLL_CTL_DEL, source, 0);
+    source->muted = true;
+    return;
+  }
+  source->busy = true;
+  eva__source_dispatch (source, revents);
+  source->busy = false;
+  if (!source->muted) return;
+  source->muted = false;
+  if (source->mask && control (loop, EPOLL_CTL_ADD, source, source->events)) source->lost = true;
+}
+
+/* The batch is the turn's own: another turn may come within it.  */
 static int
 wait_for_events (eva_loop *loop, int timeout_ms) {
-  struct epoll_loop *self = (struct epoll_loop *) loop;
-  int n = epoll_wait (self->fd, self->events, MAX_EVENTS, timeout_ms);
+  struct epoll_event events[MAX_EVENTS];
+  int n = epoll_wait (((struct epoll_loop *) loop)->fd, events, MAX_EVENTS, timeout_ms);
 
   if (n < 0) return errno == EINTR ? 0 : -1;
   for (int i = 0; i < n; i++)
-    eva__source_dispatch (self->events[i].data.ptr, self->events[i].events);
+    if (loop->recurses)
+      dispatch_alone (loop, events[i].data.ptr, events[i].events);
+    else
+      eva__source_dispatch (events[i].data.ptr, events[i].events);
   return n;
 }
 

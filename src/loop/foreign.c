@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* foreign.c - a loop of the program's, seen through a table of functions.
 
-   Such a loop knows of nothing but descriptors and one timer.  What is freed stays until the table
+   Such a loop knows of nothing but descriptors and one timer, or where each descriptor would be dear
+   to it, of one descriptor: that of an epoll loop that has all the others.  What is freed stays until the table
    says that the loop does not use it any more.  */
 
 #include "loop/backend.h"
@@ -66,8 +67,9 @@ static const struct eva__loop_backend backend = {
   .add = add, .change = change, .remove = remove_source, .arm = arm, .free = free_loop
 };
 
-eva_loop *
-eva_loop_new_foreign (const struct eva_loop_ops *ops, void *foreign) {
+/* Makes the loop that only passes on.  */
+static eva_loop *
+new_outer (const struct eva_loop_ops *ops, void *foreign) {
   struct foreign_loop *self;
   int rc;
 
@@ -88,6 +90,40 @@ eva_loop_new_foreign (const struct eva_loop_ops *ops, void *foreign) {
   free (self);
   errno = rc;
   return NULL;
+}
+
+#ifdef __linux__
+static void
+inner_is_ready (void *inner, unsigned int revents) {
+  (void) revents;
+  (void) eva__loop_dispatch (inner, 0);
+}
+
+/* Makes a loop that watches everything itself, and lets OUTER watch it.  Returns OUTER if that
+   cannot be: it only costs more then.  */
+static eva_loop *
+gather (eva_loop *outer) {
+  eva_loop *inner = eva__loop_new_epoll ();
+  int fd = inner ? eva_loop_get_fd (inner) : -1;
+
+  if (fd >= 0 && eva_loop_add_fd (outer, fd, EVA_READABLE, inner_is_ready, inner)) {
+    inner->outer = outer;
+    inner->recurses = outer->recurses;
+    return inner;
+  }
+  eva_loop_free (inner);
+  return outer;
+}
+#endif
+
+eva_loop *
+eva_loop_new_foreign (const struct eva_loop_ops *ops, void *foreign) {
+  eva_loop *loop = new_outer (ops, foreign);
+
+#ifdef __linux__
+  if (loop && ops->gathers) loop = gather (loop);
+#endif
+  return loop;
 }
 
 void

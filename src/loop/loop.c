@@ -51,6 +51,7 @@ eva_loop_free (eva_loop *loop) {
   while (loop->sources)
     eva_source_free (loop->sources);
   eva__timers_deinit (&loop->timers);
+  eva_loop_free (loop->outer);
   loop->backend->free (loop);
 }
 
@@ -66,7 +67,7 @@ eva__loop_get_attachment (eva_loop *loop) {
 
 int
 eva_loop_get_fd (eva_loop *loop) {
-  if (loop->backend->get_fd) return loop->backend->get_fd (loop);
+  if (loop->backend->get_fd && !loop->outer) return loop->backend->get_fd (loop);
   errno = ENOTSUP;
   return -1;
 }
@@ -178,18 +179,25 @@ turn (eva_loop *loop, int timeout_ms) {
 }
 
 int
-eva_loop_dispatch (eva_loop *loop, int timeout_ms) {
+eva__loop_dispatch (eva_loop *loop, int timeout_ms) {
   int rc;
 
-  if (!loop->backend->wait || loop->depth) {
-    errno = loop->backend->wait ? ELOOP : EINVAL;
+  if (loop->depth && !loop->recurses) {
+    errno = ELOOP;
     return -1;
   }
   eva__loop_enter (loop);
   rc = turn (loop, timeout_ms);
-  if (loop->dead) eva__loop_bury (loop);
+  if (loop->dead && loop->depth == 1) eva__loop_bury (loop);
   eva__loop_leave (loop);
   return rc;
+}
+
+int
+eva_loop_dispatch (eva_loop *loop, int timeout_ms) {
+  if (loop->backend->wait && !loop->outer) return eva__loop_dispatch (loop, timeout_ms);
+  errno = EINVAL;
+  return -1;
 }
 
 int

@@ -290,7 +290,7 @@ test_closed (void **state) {
   int fd[2];
 
   (void) state;
-  if (strcmp (test_loop_name, "poll") && strcmp (test_loop_name, "glib")) return;
+  if (strcmp (test_loop_name, "poll")) return; /* epoll forgets it */
   make_pipe (fd);
   probe_init (&p, fd[0], EVA_READABLE, NULL);
   close_pair (fd);
