@@ -142,8 +142,10 @@ assuan_get_command_name (assuan_context_t ctx) {
 gpg_error_t
 assuan_register_pre_cmd_notify (assuan_context_t ctx,
                                 gpg_error_t (*fnc) (assuan_context_t, const char *cmd)) {
-  gpg_error_t err = ctx ? eva__ctx_own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  gpg_error_t err;
 
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  err = eva__ctx_own_table (ctx);
   if (!err) ctx->table->notify.pre_cmd = fnc;
   return err;
 }
@@ -151,8 +153,10 @@ assuan_register_pre_cmd_notify (assuan_context_t ctx,
 gpg_error_t
 assuan_register_post_cmd_notify (assuan_context_t ctx,
                                  void (*fnc) (assuan_context_t, gpg_error_t)) {
-  gpg_error_t err = ctx ? eva__ctx_own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  gpg_error_t err;
 
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  err = eva__ctx_own_table (ctx);
   if (!err) ctx->table->notify.post_cmd = fnc;
   return err;
 }
@@ -160,48 +164,60 @@ assuan_register_post_cmd_notify (assuan_context_t ctx,
 gpg_error_t
 assuan_register_option_handler (assuan_context_t ctx,
                                 gpg_error_t (*fnc) (assuan_context_t, const char *, const char *)) {
-  gpg_error_t err = ctx ? eva__ctx_own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  gpg_error_t err;
 
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  err = eva__ctx_own_table (ctx);
   if (!err) ctx->table->notify.option = fnc;
   return err;
 }
 
 gpg_error_t
 assuan_register_bye_notify (assuan_context_t ctx, assuan_handler_t handler) {
-  gpg_error_t err = ctx ? eva__ctx_own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  gpg_error_t err;
 
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  err = eva__ctx_own_table (ctx);
   if (!err) ctx->table->notify.bye = handler;
   return err;
 }
 
 gpg_error_t
 assuan_register_reset_notify (assuan_context_t ctx, assuan_handler_t handler) {
-  gpg_error_t err = ctx ? eva__ctx_own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  gpg_error_t err;
 
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  err = eva__ctx_own_table (ctx);
   if (!err) ctx->table->notify.reset = handler;
   return err;
 }
 
 gpg_error_t
 assuan_register_cancel_notify (assuan_context_t ctx, assuan_handler_t handler) {
-  gpg_error_t err = ctx ? eva__ctx_own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  gpg_error_t err;
 
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  err = eva__ctx_own_table (ctx);
   if (!err) ctx->table->notify.cancel = handler;
   return err;
 }
 
 gpg_error_t
 assuan_register_input_notify (assuan_context_t ctx, assuan_handler_t handler) {
-  gpg_error_t err = ctx ? eva__ctx_own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  gpg_error_t err;
 
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  err = eva__ctx_own_table (ctx);
   if (!err) ctx->table->notify.input = handler;
   return err;
 }
 
 gpg_error_t
 assuan_register_output_notify (assuan_context_t ctx, assuan_handler_t handler) {
-  gpg_error_t err = ctx ? eva__ctx_own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  gpg_error_t err;
 
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  err = eva__ctx_own_table (ctx);
   if (!err) ctx->table->notify.output = handler;
   return err;
 }

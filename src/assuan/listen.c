@@ -23,8 +23,10 @@
 
 gpg_error_t
 assuan_set_hello_line (assuan_context_t ctx, const char *line) {
-  gpg_error_t err = ctx ? eva__ctx_own_table (ctx) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  gpg_error_t err;
 
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  err = eva__ctx_own_table (ctx);
   return err ? err : eva__ctx_set_string (ctx, &ctx->table->own_hello, line);
 }
 

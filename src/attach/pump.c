@@ -224,7 +224,7 @@ new_pump (assuan_context_t ctx, const struct eva_pump_config *config) {
         (uint64_t) (interval_ms ? interval_ms : EVA_DEFAULT_PROGRESS_INTERVAL_MS) * NS_PER_MS,
     .total = config->progress_total,
   };
-  strcpy (pump->what, what);
+  memcpy (pump->what, what, strlen (what) + 1);
   return pump;
 }
 

@@ -167,7 +167,7 @@ on_writable (assuan_context_t ctx, void *arg) {
   if (!n_left) return;
   n_left--;
   for (int i = 0; i < 100; i++)
-    assert_int_equal (assuan_send_data (ctx, "abcdefghijklmnopqrstuvw" + i % 23, 1), 0);
+    assert_int_equal (assuan_send_data (ctx, &"abcdefghijklmnopqrstuvw"[i % 23], 1), 0);
   assert_int_equal (eva_set_writable (ctx, on_writable, arg), 0);
 }
 
