@@ -9,8 +9,8 @@
 
 /* --- The server ------------------------------------------------------------------------------- */
 
-static gpg_error_t
-cmd_echo (assuan_context_t ctx, char *line) {
+gpg_error_t
+pair_echo (assuan_context_t ctx, char *line) {
   gpg_error_t err = assuan_write_status (ctx, "ECHOING", line);
 
   return err ? err : assuan_send_data (ctx, line, strlen (line));
@@ -28,8 +28,8 @@ cmd_ask (assuan_context_t ctx, char *line) {
   return err;
 }
 
-static gpg_error_t
-cmd_bulk (assuan_context_t ctx, char *line) {
+gpg_error_t
+pair_bulk (assuan_context_t ctx, char *line) {
   char buf[BULK_LEN / 20];
   gpg_error_t err = 0;
 
@@ -40,18 +40,18 @@ cmd_bulk (assuan_context_t ctx, char *line) {
   return err;
 }
 
-static gpg_error_t
-cmd_fail (assuan_context_t ctx, char *line) {
+gpg_error_t
+pair_fail (assuan_context_t ctx, char *line) {
   return assuan_set_error (ctx, gpg_error (GPG_ERR_NO_SECKEY), line);
 }
 
 gpg_error_t
 pair_register (assuan_context_t ctx) {
-  gpg_error_t err = assuan_register_command (ctx, "ECHO", cmd_echo, "ECHO text");
+  gpg_error_t err = assuan_register_command (ctx, "ECHO", pair_echo, "ECHO text");
 
   if (!err) err = assuan_register_command (ctx, "ASK", cmd_ask, NULL);
-  if (!err) err = assuan_register_command (ctx, "BULK", cmd_bulk, NULL);
-  if (!err) err = assuan_register_command (ctx, "FAIL", cmd_fail, NULL);
+  if (!err) err = assuan_register_command (ctx, "BULK", pair_bulk, NULL);
+  if (!err) err = assuan_register_command (ctx, "FAIL", pair_fail, NULL);
   return err;
 }
 

@@ -23,8 +23,13 @@
 /* Longer than what is sent at a time.  */
 #define BULK_LEN 20000
 
-/* Registers the commands of the server: ECHO text; ASK, which answers with what it inquires; BULK, with
-   BULK_LEN octets; FAIL.  */
+/* Commands: the text, with a status line; BULK_LEN octets; an error.  */
+gpg_error_t pair_echo (assuan_context_t ctx, char *line);
+gpg_error_t pair_bulk (assuan_context_t ctx, char *line);
+gpg_error_t pair_fail (assuan_context_t ctx, char *line);
+
+/* Registers the commands of the server: ECHO text; ASK, which answers with what it inquires; BULK; FAIL
+   text.  */
 gpg_error_t pair_register (assuan_context_t ctx);
 
 /* Serves the connection over FD to its end.  */
