@@ -37,8 +37,9 @@ ctags -x --c-kinds=f --fields=+ne --_xformat='%{end} %n %F %N' $(git ls-files 's
   | awk '{ n = $1 - $2 + 1; if (n > 90) { print "lint: " $3 ": " $4 ": " n " lines" > "/dev/stderr"; bad = 1 } }
          END { exit bad }' || bad=1
 
+# unix.Malloc does not understand lists that link their elements: AddressSanitizer does.
 git ls-files 'src/*.c' | xargs -P 2 -n 8 clang-tidy --quiet -p build-lint-clang \
-  --checks='-*,bugprone-*,clang-analyzer-*,-bugprone-easily-swappable-parameters,-bugprone-assignment-in-if-condition,-bugprone-reserved-identifier,-bugprone-narrowing-conversions,-bugprone-suspicious-string-compare,-bugprone-not-null-terminated-result,-clang-analyzer-valist.Uninitialized,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling' \
+  --checks='-*,bugprone-*,clang-analyzer-*,-bugprone-easily-swappable-parameters,-bugprone-assignment-in-if-condition,-bugprone-reserved-identifier,-bugprone-narrowing-conversions,-bugprone-suspicious-string-compare,-bugprone-not-null-terminated-result,-clang-analyzer-unix.Malloc,-clang-analyzer-valist.Uninitialized,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling' \
   --warnings-as-errors='*' >build-lint-clang/tidy.log 2>&1 \
   || { grep -E 'error:|warning:' build-lint-clang/tidy.log >&2; complain "clang-tidy"; }
 

@@ -224,7 +224,7 @@ make (eva_loop *loop, const char *address, const struct eva_connect_config *conf
   assuan_context_t ctx = NULL;
 
   *ret_err = client ? assuan_new (&ctx) : eva__ctx_error (NULL, GPG_ERR_ENOMEM);
-  if (*ret_err) {
+  if (*ret_err || !ctx) {
     free (client);
     return NULL;
   }
