@@ -2,17 +2,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # demo.sh - what the library does, shown with programs that nobody here wrote.
 #
-# usage: demo.sh LOOP-SERVER CLIENT COMPAT-DIRECTORY         (`./dev run` builds them and calls this)
+# usage: demo.sh SERVER EXAMPLES-DIRECTORY COMPAT-DIRECTORY     (`./dev run` builds and calls this)
 #
-# First several gpg-connect-agent, on the system's own libassuan, use the example server at the same
-# time.  Then gpg and gpg-agent run on our libassuan.so.0.  All of it happens in a new directory, and
-# nothing of it is left afterwards.  Exit status: 0 if all went as it says, else 1.
+# First several gpg-connect-agent, on the system's own libassuan, use an example server at the same
+# time: the one in the loop named SERVER, or `threads`, or `by-hand`.  Then gpg and gpg-agent run on
+# our libassuan.so.0, and an example client uses that agent.  All of it happens in a new directory,
+# and nothing of it is left afterwards.  Exit status: 0 if all went as it says, else 1.
 
 set -eu
 
-[ $# = 3 ] || { echo "usage: demo.sh LOOP-SERVER CLIENT COMPAT-DIRECTORY" >&2; exit 2; }
-server_program=$1
-client_program=$2
+[ $# = 3 ] || { echo "usage: demo.sh SERVER EXAMPLES-DIRECTORY COMPAT-DIRECTORY" >&2; exit 2; }
+server_name=$1
+examples=$2
 compat=$(cd "$3" && pwd -P)
 
 # A socket's path has 107 octets at most, so neither the source's directory nor TMPDIR will do.
@@ -20,6 +21,16 @@ dir=$(mktemp -d /tmp/eva-demo.XXXXXX)
 socket=$dir/S
 pids=
 agent=
+case $server_name in
+  by-hand) server_program=$examples/by-hand/loop-server; set -- "$socket" ;;
+  threads) server_program=$examples/threads-server;      set -- "$socket" 3 ;;
+  *)       server_program=$examples/server-$server_name; set -- "unix:$socket" ;;
+esac
+if [ ! -x "$server_program" ]; then
+  echo "demo: $server_program was not built: the library of its loop is missing" >&2
+  rmdir "$dir"
+  exit 1
+fi
 
 cleanup() {
   trap - EXIT
@@ -95,18 +106,25 @@ expect() {
   grep -q "$2" "$dir/$1.out" || fail "client $1: $3" "$dir/$1.out" "$dir/server.log"
 }
 
-n_descriptors() { find "/proc/$server/fd" -mindepth 1 2>/dev/null | wc -l; }
+# But for those that loops open when they first need a timer.
+n_descriptors() {
+  find "/proc/$server/fd" -mindepth 1 -printf '%l\n' 2>/dev/null | grep -vc timerfd
+}
 
 # --- Many clients, one loop ----------------------------------------------------------------------
 
-title "1. A server in one process, one thread, one event loop, and many clients"
+case $server_name in
+  threads) title "1. A server of three threads, with an event loop in each, and many clients" ;;
+  by-hand) title "1. A server in one thread, with a loop of its own, and many clients" ;;
+  *)       title "1. A server in one thread, in one event loop ($server_name), and many clients" ;;
+esac
 
-"$server_program" "$socket" >"$dir/server.log" 2>&1 &
+"$server_program" "$@" >"$dir/server.log" 2>&1 &
 server=$!
 pids=$server
 await "$dir/server.log" listening "$server" || fail "the server does not start" "$dir/server.log"
 before=$(n_descriptors)
-row server "loop-server $socket" "pid $server, waits for clients"
+row server "${server_program##*/} $*" "pid $server, waits for clients"
 
 start A 'COUNT 1000'
 a=$started
@@ -140,10 +158,29 @@ finish G "$started"; expect G '^S COPIED 45$' "not copied"
 cmp -s "$dir/text" "$dir/copy" || fail "client G: the copy differs" "$dir/G.out"
 row "client G" "COPY, from one passed descriptor to another" "$(grep COPIED "$dir/G.out")"
 
-answer=$(limited "$client_program" "$socket" ECHO from the blocking client) \
+answer=$(limited "$examples/client" "$socket" ECHO from the blocking client) \
   || fail "the blocking client failed" "$dir/server.log"
 [ "$answer" = "from the blocking client" ] || fail "the blocking client got: $answer"
 row client "examples/client, sixty lines" "$answer"
+
+# A terminal for the client, whose keys come from a fifo.
+if [ -x "$examples/glib-client" ]; then
+  mkfifo "$dir/keys"
+  script -qefc "exec $examples/glib-client unix:$socket 30" /dev/null <"$dir/keys" \
+    >"$dir/glib.out" 2>&1 &
+  glib=$!
+  pids="$pids $glib"
+  exec 4>"$dir/keys"
+  await "$dir/glib.out" ' 5 of 30' "$glib" || fail "glib-client does not count" "$dir/glib.out"
+  printf c >&4
+  await "$dir/glib.out" 'cancelled' "$glib" || fail "glib-client does not cancel" "$dir/glib.out"
+  row client "glib-client, COUNT 30, its key c cancels" "cancelled at about 5 of 30"
+  await "$dir/glib.out" 'the server says' "$glib" || fail "glib-client has lost its connection" \
+    "$dir/glib.out"
+  wait "$glib" || fail "glib-client did not end well" "$dir/glib.out"
+  exec 4>&-
+  row client "glib-client, ECHO on the same connection" "is answered"
+fi
 
 grep -q '^OK' "$dir/A.out" && fail "client A has stopped counting" "$dir/A.out"
 row "client A" "still counting" "$(tail -n 1 "$dir/A.out")"
@@ -254,6 +291,14 @@ row gpg "--encrypt" "$(wc -c <"$dir/secret.gpg") octets"
 gpg_on_ours --output "$dir/opened" --decrypt "$dir/secret.gpg"
 cmp -s "$dir/text" "$dir/opened" || fail "the decrypted text differs"
 row gpg "--decrypt" "$(cut -c 1-28 "$dir/opened")..."
+
+# The client is on evassuan, the agent on the drop-in; it still has the passphrase.
+grip=$(gpg_on_ours --with-colons --with-keygrip --list-keys | sed -n '/^grp/{s/^grp:*\(.*\):/\1/p;q;}')
+signing=$(limited env GNUPGHOME="$dir/home" "$examples/agent-keys" \
+  "$(env GNUPGHOME="$dir/home" gpgconf --list-dirs agent-socket)" "$grip" \
+  <"$dir/passphrase" 2>"$dir/keys.err") || fail "agent-keys" "$dir/keys.err"
+row client "agent-keys, asks gpg-agent for its keys" "$(echo "$signing" | grep -c 'on disk') keys"
+row client "agent-keys, lets it sign a hash" "$(echo "$signing" | sed -n 's/^signed with .*: //p')"
 
 # shellcheck disable=SC2086
 limited $on_ours gpgconf --kill all || fail "gpgconf --kill all"
