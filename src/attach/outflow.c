@@ -29,7 +29,7 @@ at_most (size_t len, size_t max) {
   return len < max ? len : max;
 }
 
-/* Octets that may be queued as lines whatever they are; 0 if not even one.  */
+/* Octets that may be queued as lines whatever they are.  */
 static size_t
 find_room (const struct eva__pump *pump) {
   size_t max = pump->ctx->drive->class->limits->max_queued_len;
@@ -37,7 +37,8 @@ find_room (const struct eva__pump *pump) {
   size_t n_lines = queued < max ? (max - queued) / EVA_LINE_SIZE : 0;
 
   /* The first of them may stand on a line that was begun already.  */
-  return n_lines > 1 ? at_most (n_lines - 1, EVA__PUMP_SLICE_LEN) * WORST_LINE_LEN : n_lines;
+  if (queued && n_lines) n_lines--;
+  return at_most (n_lines, EVA__PUMP_SLICE_LEN) * WORST_LINE_LEN;
 }
 
 /* Octets to read in this turn, so many that twice the high-water mark is queued then.  0: when some

@@ -1,0 +1,671 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* suite-ends.c - how pumps begin, and all the ways in which they end: once, whatever happens.  */
+
+#include "pump.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#define KIB ((size_t) 1024)
+
+/* --- Pumps that wait ------------------------------------------------------------------------------ */
+
+/* What a pump waits for: octets to read, a client that takes them, an answer, somebody who takes that,
+   octets to move, somebody who takes those.  */
+enum wait { FOR_FROM, FOR_CLIENT, FOR_ANSWER, FOR_TO, FOR_MOVE_FROM, FOR_MOVE_TO };
+#define N_WAITS 6
+
+static int from[2], to[2];
+
+/* Makes a pump that waits for WHAT, and can do nothing else.  */
+static struct peer *
+wait_for (enum wait what) {
+  static const struct {
+    bool has_from, has_to, feeds, answers;
+  } ends[N_WAITS] = {
+    { true, false, false, false }, { true, false, true, false }, { false, true, false, false },
+    { false, true, false, true },  { true, true, false, false }, { true, true, true, false },
+  };
+  size_t at = 0;
+  struct peer *p;
+
+  pump_pipe (from);
+  pump_pipe (to);
+  pumping.config.inquiry = NULL;
+  p = pump_run (ends[what].has_from ? from[0] : -1, ends[what].has_to ? to[1] : -1);
+  for (int i = 0; i < 60; i++) {
+    if (ends[what].feeds) pump_feed (from[1], &at, 2048 * KIB);
+    if (ends[what].answers) pump_answer (p, &at, 2048 * KIB);
+    kit_turn ();
+  }
+  assert_false (pump_has_ended ());
+  return p;
+}
+
+/* Its descriptors are as they were.  */
+static void
+check_descriptors (void) {
+  assert_true (pump_is_open (from[0]) && pump_is_open (to[1]));
+  assert_false (pump_is_nonblocking (from[0]));
+  assert_false (pump_is_nonblocking (to[1]));
+}
+
+/* --- Cancelled ------------------------------------------------------------------------------------ */
+
+static void
+close_pair (int fds[2]) {
+  for (int i = 0; i < 2; i++)
+    if (pump_is_open (fds[i])) pump_close (fds[i]);
+}
+
+static void
+leave (struct peer *p) {
+  peer_close (p);
+}
+
+static void
+free_server (struct peer *p) {
+  (void) p;
+  kit_free_server ();
+}
+
+static void
+close_connection (struct peer *p) {
+  eva_close (p->guest->ctx);
+}
+
+static void
+release (struct peer *p) {
+  assuan_release (p->guest->ctx);
+}
+
+static void
+drain (struct peer *p) {
+  (void) p;
+  assert_int_equal (eva_server_drain (kit.server, 1, NULL, NULL), 0);
+}
+
+static void
+finish (struct peer *p) {
+  assert_int_equal (assuan_process_done (p->guest->ctx, 0), 0);
+}
+
+static void
+renew_server (void) {
+  kit_free_server ();
+  assert_int_equal (eva_server_new (kit.loop.loop, &service_offer, &kit, &kit.server), 0);
+}
+
+/* Does WHAT to a pump in each state, which ends it with CODE, or with CODE_OF_ANSWER if it waits for
+   that.  The function for cancelling runs N_CANCELS times behind done.  */
+static void
+end_all (void (*what) (struct peer *p), gpg_err_code_t code, gpg_err_code_t code_of_answer,
+         unsigned int n_cancels) {
+  for (enum wait wait = 0; wait < N_WAITS; wait++) {
+    bool differs = wait == FOR_ANSWER && code_of_answer != code;
+    struct peer *p;
+    pumping.n_cancels = 0;
+    pumping.before = pump_set_cancel;
+    p = wait_for (wait);
+    what (p);
+    pump_await_end (wait == FOR_ANSWER ? code_of_answer : code);
+    check_descriptors ();
+    kit_settle ();
+    assert_int_equal (pumping.n_cancels, differs ? 0 : n_cancels);
+    renew_server ();
+  }
+}
+
+static void
+test_client_leaves (void **state) {
+  (void) state;
+  end_all (leave, GPG_ERR_EPIPE, GPG_ERR_EOF, 1);
+}
+
+static void
+test_server_is_freed (void **state) {
+  (void) state;
+  end_all (free_server, GPG_ERR_CANCELED, GPG_ERR_CANCELED, 1);
+}
+
+static void
+test_connection_is_closed (void **state) {
+  (void) state;
+  end_all (close_connection, GPG_ERR_CANCELED, GPG_ERR_CANCELED, 1);
+}
+
+static void
+test_context_is_released (void **state) {
+  (void) state;
+  end_all (release, GPG_ERR_CANCELED, GPG_ERR_CANCELED, 1);
+}
+
+static void
+test_drain (void **state) {
+  (void) state;
+  end_all (drain, GPG_ERR_CANCELED, GPG_ERR_CANCELED, 1);
+}
+
+static void
+test_command_is_finished (void **state) {
+  (void) state;
+  end_all (finish, GPG_ERR_CANCELED, GPG_ERR_CANCELED, 0);
+}
+
+/* The same with nobody who wants to know.  */
+static void
+test_silent_ones (void **state) {
+  static void (*const whats[]) (struct peer * p) = { leave,   free_server, close_connection,
+                                                     release, drain,       finish };
+
+  (void) state;
+  pumping.is_silent = true;
+  for (size_t i = 0; i < N_ELEMENTS (whats); i++)
+    for (enum wait wait = 0; wait < N_WAITS; wait++) {
+      struct peer *p = wait_for (wait);
+      whats[i](p);
+      kit_until (!pump_is_nonblocking (from[0]) && !pump_is_nonblocking (to[1]));
+      kit_settle ();
+      renew_server ();
+    }
+}
+
+/* A command that takes too long is answered with that, and the connection goes on.  */
+static void
+test_command_takes_too_long (void **state) {
+  static const enum wait waits[] = { FOR_FROM, FOR_TO, FOR_MOVE_FROM, FOR_MOVE_TO };
+  struct eva_limits limits = { .command_timeout_ms = 20 };
+
+  (void) state;
+  kit_set_connection_limits (&limits);
+  for (size_t i = 0; i < N_ELEMENTS (waits); i++) {
+    struct haul haul = { 0 };
+    struct peer *p;
+    pumping.before = pump_set_cancel;
+    p = wait_for (waits[i]);
+    pump_await_end (GPG_ERR_TIMEOUT);
+    check_descriptors ();
+    kit_until (haul_take (&haul, p, 1000));
+    assert_int_equal (strncmp (haul.end, "ERR ", 4), 0);
+    assert_int_equal (pumping.n_cancels, i + 1);
+    if (waits[i] != FOR_TO) peer_ask (p, "NOP\n", "OK\n");
+    haul_free (&haul);
+  }
+}
+
+/* A client that half-closes still gets everything.  */
+static void
+test_half_close (void **state) {
+  struct peer *p = wait_for (FOR_FROM);
+
+  (void) state;
+  peer_shut (p);
+  kit_settle ();
+  assert_int_equal (write (from[1], "data", 4), 4);
+  peer_expect (p, "D data\n");
+  pump_close (from[1]);
+  peer_expect (p, "OK\n");
+  peer_expect_end (p);
+  pump_await_end (0);
+}
+
+/* --- Within done ---------------------------------------------------------------------------------- */
+
+static void
+release_at_end (struct pump *pump) {
+  assuan_release (pump->ctx);
+}
+
+static void
+free_server_at_end (struct pump *pump) {
+  (void) pump;
+  kit_free_server ();
+}
+
+static void
+close_at_end (struct pump *pump) {
+  eva_close (pump->ctx);
+}
+
+/* Whatever ends it, done may end everything.  */
+static void
+test_done_ends_all (void **state) {
+  static void (*const at_ends[]) (struct pump * pump) = { release_at_end, free_server_at_end,
+                                                          close_at_end };
+  static void (*const whats[]) (
+      struct peer * p) = { leave, free_server, close_connection, release, drain, finish, NULL };
+
+  (void) state;
+  for (size_t i = 0; i < N_ELEMENTS (at_ends); i++)
+    for (size_t k = 0; k < N_ELEMENTS (whats); k++)
+      for (enum wait wait = 0; wait < N_WAITS; wait++) {
+        struct peer *p;
+        pumping.at_end = at_ends[i];
+        p = wait_for (wait);
+        if (whats[k]) {
+          whats[k](p);
+        } else {
+          pump_close (from[1]); /* by itself */
+          pump_close (to[0]);
+          if (wait == FOR_ANSWER) peer_say (p, "END\n");
+        }
+        kit_until ((wait == FOR_CLIENT && p->in_fd >= 0 ? peer_take (p, 1 << 20) : (void) 0,
+                    pump_has_ended ()));
+        check_descriptors ();
+        kit_settle ();
+        renew_server ();
+        close_pair (from);
+        close_pair (to);
+      }
+}
+
+static void
+begin_next (struct pump *pump) {
+  assert_int_equal (pump->err, 0);
+  pumping.at_end = NULL;
+  pumping.config.inquiry = NULL;
+  pumping.config.from_fd = to[0];
+  pumping.config.to_fd = EVA_PUMP_CONNECTION;
+  assert_int_equal (pump_begin (pump->ctx), 0);
+}
+
+/* One pump after the other in one command.  */
+static void
+test_next_pump (void **state) {
+  struct peer *p;
+
+  (void) state;
+  pumping.at_end = begin_next;
+  p = wait_for (FOR_ANSWER);
+  peer_expect (p, "INQUIRE BULK\n");
+  peer_say (p, "D data\nEND\n");
+  peer_expect (p, "D data\n");
+  peer_expect_nothing (p);
+  pump_close (to[1]);
+  peer_expect (p, "OK\n");
+  peer_ask (p, "NOP\n", "OK\n");
+}
+
+static void
+leave_open (struct pump *pump) {
+  assert_int_equal (assuan_write_status (pump->ctx, "DONE", NULL), 0);
+}
+
+/* Done need not finish the command.  */
+static void
+test_command_goes_on (void **state) {
+  struct peer *p;
+
+  (void) state;
+  pumping.at_end = leave_open;
+  p = wait_for (FOR_FROM);
+  pump_close (from[1]);
+  peer_expect (p, "S DONE\n");
+  peer_say (p, "NOP\n");
+  peer_expect_nothing (p);
+  assert_int_equal (assuan_process_done (p->guest->ctx, 0), 0);
+  peer_expect (p, "OK\nOK\n");
+}
+
+/* --- The handler ---------------------------------------------------------------------------------- */
+
+static gpg_error_t
+fail_after (struct pump *pump) {
+  assert_int_equal (pump->begun, 0);
+  return ERR (GPG_ERR_BAD_DATA);
+}
+
+static gpg_error_t
+finish_after (struct pump *pump) {
+  return assuan_process_done (pump->ctx, 0);
+}
+
+static gpg_error_t
+release_after (struct pump *pump) {
+  assuan_release (pump->ctx);
+  return 0;
+}
+
+/* A handler that thinks better of it.  */
+static void
+test_handler_fails (void **state) {
+  struct peer *p;
+
+  (void) state;
+  pump_pipe (from);
+  pumping.after = fail_after;
+  p = pump_run (from[0], -1);
+  peer_expect_err (p, GPG_ERR_BAD_DATA, NULL);
+  pump_await_end (GPG_ERR_CANCELED);
+  pumping.after = finish_after;
+  p = pump_run (from[0], -1);
+  peer_expect (p, "OK\n");
+  pump_await_end (GPG_ERR_CANCELED);
+  pumping.after = release_after;
+  p = pump_run (from[0], -1);
+  peer_expect_end (p);
+  pump_await_end (GPG_ERR_CANCELED);
+}
+
+/* A pump may begin when the handler has long returned.  */
+static void
+test_begin_later (void **state) {
+  struct peer *p = peer_new ();
+
+  (void) state;
+  pump_pipe (from);
+  peer_say (p, "WAIT\n");
+  kit_until (service.jobs);
+  assert_int_equal (eva_set_cancel (p->guest->ctx, NULL, NULL), 0);
+  service.jobs->n_finished = 1; /* by the pump */
+  pumping.config.from_fd = from[0];
+  assert_int_equal (pump_begin (p->guest->ctx), 0);
+  assert_int_equal (write (from[1], "data", 4), 4);
+  peer_expect (p, "D data\n");
+  pump_close (from[1]);
+  peer_expect (p, "OK\n");
+}
+
+/* --- What is refused ------------------------------------------------------------------------------ */
+
+static void
+expect_refusal (gpg_err_code_t code) {
+  struct peer *p = peer_new ();
+
+  peer_say (p, "RUN\n");
+  peer_expect_err (p, code, NULL);
+  assert_code (pumping.pumps->begun, code);
+  peer_ask (p, "NOP\n", "OK\n");
+}
+
+static void
+test_senseless (void **state) {
+  char inquiry[1001];
+
+  (void) state;
+  pump_pipe (from);
+  pump_pipe (to);
+  expect_refusal (GPG_ERR_ASS_INV_VALUE); /* the connection at both ends */
+  pumping.config.to_fd = to[1];
+  expect_refusal (GPG_ERR_ASS_INV_VALUE); /* no inquiry */
+  pumping.config.inquiry = "";
+  expect_refusal (GPG_ERR_ASS_INV_VALUE);
+  pumping.config.inquiry = "TWO\nLINES";
+  expect_refusal (GPG_ERR_ASS_INV_VALUE);
+  memset (inquiry, 'x', 1000);
+  inquiry[1000] = 0;
+  pumping.config.inquiry = inquiry;
+  expect_refusal (GPG_ERR_ASS_INV_VALUE); /* too long */
+  pumping.config.inquiry = "BULK";
+  pumping.config.flags = EVA_PUMP_CLOSE_FROM;
+  expect_refusal (GPG_ERR_ASS_INV_VALUE);
+  pumping.config.flags = 0;
+  pumping.config.from_fd = from[0];
+  expect_refusal (GPG_ERR_ASS_INV_VALUE); /* nobody to ask */
+  pumping.config.inquiry = NULL;
+  pumping.config.flags = 4;
+  expect_refusal (GPG_ERR_ASS_INV_VALUE);
+  pumping.config.flags = EVA_PUMP_CLOSE_TO;
+  pumping.config.to_fd = EVA_PUMP_CONNECTION;
+  expect_refusal (GPG_ERR_ASS_INV_VALUE);
+  check_descriptors ();
+}
+
+static void
+take_own_fd (assuan_context_t ctx) {
+  assert_int_equal (assuan_get_active_fds (ctx, 0, &pumping.config.from_fd, 2), 1);
+}
+
+static void
+test_own_descriptor (void **state) {
+  (void) state;
+  pumping.before = take_own_fd;
+  expect_refusal (GPG_ERR_ASS_INV_VALUE);
+}
+
+/* Closed, or not open in this direction.  Nothing is closed or changed then.  */
+static void
+test_bad_descriptors (void **state) {
+  (void) state;
+  pump_pipe (from);
+  pump_pipe (to);
+  pumping.config.flags = EVA_PUMP_CLOSE_FROM;
+  pumping.config.from_fd = 999999;
+  expect_refusal (GPG_ERR_EBADF);
+  pumping.config.from_fd = -2;
+  expect_refusal (GPG_ERR_EBADF);
+  pumping.config.from_fd = from[1];
+  expect_refusal (GPG_ERR_EBADF);
+  pumping.config.from_fd = from[0];
+  pumping.config.to_fd = to[0];
+  expect_refusal (GPG_ERR_EBADF);
+  check_descriptors ();
+  assert_true (pump_is_open (from[1]) && pump_is_open (to[0]));
+}
+
+static gpg_error_t
+begin_another (struct pump *pump) {
+  assert_code (eva_pump (pump->ctx, &pumping.config), GPG_ERR_ASS_NESTED_COMMANDS);
+  assert_code (service_ask (pump->ctx, 0), GPG_ERR_ASS_NESTED_COMMANDS);
+  return pump->begun;
+}
+
+static void
+inquire_before (assuan_context_t ctx) {
+  assert_int_equal (service_ask (ctx, 0), 0);
+}
+
+static void
+test_nested (void **state) {
+  struct peer *p;
+
+  (void) state;
+  pump_pipe (from);
+  pump_pipe (to);
+  pumping.after = begin_another;
+  p = pump_run (-1, to[1]);
+  peer_ask (p, "END\n", "INQUIRE BULK\nOK\n");
+  pumping.after = NULL;
+  pumping.before = inquire_before;
+  pumping.config.inquiry = NULL;
+  p = pump_run (from[0], -1);
+  peer_expect (p, "INQUIRE ASKED\n");
+  peer_expect_err (p, GPG_ERR_ASS_NESTED_COMMANDS, NULL);
+  assert_code (eva_pump (p->guest->ctx, &pumping.config), GPG_ERR_ASS_GENERAL);
+  assert_code (eva_pump (NULL, &pumping.config), GPG_ERR_ASS_INV_VALUE);
+  assert_code (eva_pump (p->guest->ctx, NULL), GPG_ERR_ASS_INV_VALUE);
+}
+
+/* --- Descriptors that are given away -------------------------------------------------------------- */
+
+static void
+check_closed (struct pump *pump) {
+  assert_true (pump->was_closed);
+  assuan_process_done (pump->ctx, pump->err);
+}
+
+static void
+test_close (void **state) {
+  (void) state;
+  pumping.at_end = check_closed;
+  for (enum wait wait = 0; wait < N_WAITS; wait++) {
+    struct peer *p;
+    pumping.config.flags = (wait == FOR_ANSWER || wait == FOR_TO ? 0 : EVA_PUMP_CLOSE_FROM)
+                           | (wait == FOR_FROM || wait == FOR_CLIENT ? 0 : EVA_PUMP_CLOSE_TO);
+    p = wait_for (wait);
+    eva_close (p->guest->ctx);
+    kit_until (pump_has_ended ());
+    if (pumping.config.flags & EVA_PUMP_CLOSE_FROM) pump_forget (from[0]);
+    if (pumping.config.flags & EVA_PUMP_CLOSE_TO) pump_forget (to[1]);
+    assert_int_equal (pump_is_open (from[0]), !(pumping.config.flags & EVA_PUMP_CLOSE_FROM));
+    assert_int_equal (pump_is_open (to[1]), !(pumping.config.flags & EVA_PUMP_CLOSE_TO));
+  }
+}
+
+/* One descriptor for both ends is closed once.  */
+static void
+test_close_one (void **state) {
+  struct peer *p;
+
+  (void) state;
+  pump_socketpair (from);
+  pumping.config.flags = EVA_PUMP_CLOSE_FROM | EVA_PUMP_CLOSE_TO;
+  pumping.at_end = check_closed;
+  p = pump_run (from[0], from[0]);
+  pump_close (from[1]);
+  peer_expect (p, "OK\n");
+  pump_forget (from[0]);
+  assert_false (pump_is_open (from[0]));
+}
+
+static void
+take_input_and_output (assuan_context_t ctx) {
+  pumping.config.from_fd = assuan_get_input_fd (ctx);
+  pumping.config.to_fd = assuan_get_output_fd (ctx);
+}
+
+/* INPUT and OUTPUT, and what becomes of their descriptors.  */
+static void
+test_input_and_output (void **state) {
+  (void) state;
+  pumping.before = take_input_and_output;
+  for (int is_given = 0; is_given < 2; is_given++) {
+    struct peer *p;
+    gpg_error_t err;
+    int own[2];
+    pump_pipe (from);
+    pump_pipe (to);
+    p = peer_adopt (EVA_LISTEN_FDPASSING, &err);
+    peer_expect_greeting (p);
+    peer_send_fds (p, "INPUT FD\n", &from[0], 1);
+    peer_expect (p, "OK\n");
+    peer_send_fds (p, "OUTPUT FD\n", &to[1], 1);
+    peer_expect (p, "OK\n");
+    own[0] = assuan_get_input_fd (p->guest->ctx);
+    own[1] = assuan_get_output_fd (p->guest->ctx);
+    pumping.config.flags = is_given ? EVA_PUMP_CLOSE_FROM | EVA_PUMP_CLOSE_TO : 0;
+    assert_int_equal (write (from[1], pump_octets (5), 5), 5);
+    pump_close (from[1]);
+    pump_close (to[1]);
+    peer_ask (p, "RUN\n", "OK\n");
+    assert_int_equal (assuan_get_input_fd (p->guest->ctx), is_given ? -1 : own[0]);
+    assert_int_equal (assuan_get_output_fd (p->guest->ctx), is_given ? -1 : own[1]);
+    assert_int_equal (pump_is_open (own[0]), !is_given);
+    peer_ask (p, "RESET\n", "OK\n");
+    assert_false (pump_is_open (own[0]) || pump_is_open (own[1]));
+    pump_expect_octets (to[0], 5);
+  }
+}
+
+/* --- Contexts of the program ---------------------------------------------------------------------- */
+
+static gpg_error_t
+begin (assuan_context_t ctx, char *line) {
+  (void) line;
+  return pump_begin (ctx);
+}
+
+/* A server of assuan.h's own.  */
+static assuan_context_t
+make_server (struct peer **ret_peer) {
+  assuan_context_t ctx;
+  int fds[2];
+
+  kit_socketpair (fds);
+  *ret_peer = peer_on (fds[0], fds[0]);
+  assert_int_equal (assuan_new (&ctx), 0);
+  assert_int_equal (assuan_init_socket_server (ctx, fds[1], ASSUAN_SOCKET_SERVER_ACCEPTED), 0);
+  assert_int_equal (assuan_register_command (ctx, "RUN", begin, NULL), 0);
+  return ctx;
+}
+
+/* Without a loop there is nobody to watch descriptors.  */
+static void
+test_driven_by_hand (void **state) {
+  assuan_context_t ctx;
+  struct peer *p;
+
+  (void) state;
+  pump_pipe (from);
+  pumping.config.from_fd = from[0];
+  ctx = make_server (&p);
+  assert_int_equal (eva_set_nonblocking (ctx), 0);
+  peer_say (p, "RUN\n");
+  assert_int_equal (eva_process (ctx, EVA_READABLE, eva_now ()), 0);
+  peer_expect_greeting (p);
+  peer_expect_err (p, GPG_ERR_NOT_SUPPORTED, NULL);
+  assuan_release (ctx);
+}
+
+static void
+test_attached (void **state) {
+  assuan_context_t ctx;
+  struct peer *p;
+
+  (void) state;
+  pump_pipe (from);
+  pumping.config.from_fd = from[0];
+  ctx = make_server (&p);
+  assert_int_equal (eva_attach (ctx, kit.loop.loop, NULL, NULL), 0);
+  peer_expect_greeting (p);
+  peer_say (p, "RUN\n");
+  kit_until (pumping.pumps);
+  assert_int_equal (write (from[1], "data", 4), 4);
+  peer_expect (p, "D data\n");
+  pump_close (from[1]);
+  peer_expect (p, "OK\n");
+  assuan_release (ctx);
+}
+
+/* A loop that is left does not serve the pump any more; the command goes on by hand.  */
+static void
+test_detached (void **state) {
+  assuan_context_t ctx;
+  struct peer *p;
+
+  (void) state;
+  pump_pipe (from);
+  pumping.config.from_fd = from[0];
+  pumping.at_end = leave_open;
+  ctx = make_server (&p);
+  assert_int_equal (eva_attach (ctx, kit.loop.loop, NULL, NULL), 0);
+  peer_expect_greeting (p);
+  peer_say (p, "RUN\n");
+  kit_until (pumping.pumps);
+  kit_settle ();
+  eva_detach (ctx);
+  pump_await_end (GPG_ERR_CANCELED);
+  assert_int_equal (assuan_process_done (ctx, 0), 0);
+  assert_int_equal (eva_process (ctx, 0, eva_now ()), 0);
+  peer_expect (p, "S DONE\nOK\n");
+  assuan_release (ctx);
+}
+
+static const struct CMUnitTest tests[] = {
+  pump_test (test_client_leaves),
+  pump_test (test_server_is_freed),
+  pump_test (test_connection_is_closed),
+  pump_test (test_context_is_released),
+  pump_test (test_drain),
+  pump_test (test_command_is_finished),
+  pump_test (test_silent_ones),
+  pump_test (test_command_takes_too_long),
+  pump_test (test_half_close),
+  pump_test (test_done_ends_all),
+  pump_test (test_next_pump),
+  pump_test (test_command_goes_on),
+  pump_test (test_handler_fails),
+  pump_test (test_begin_later),
+  pump_test (test_senseless),
+  pump_test (test_own_descriptor),
+  pump_test (test_bad_descriptors),
+  pump_test (test_nested),
+  pump_test (test_close),
+  pump_test (test_close_one),
+  pump_test (test_input_and_output),
+  pump_test (test_driven_by_hand),
+  pump_test (test_attached),
+  pump_test (test_detached),
+};
+
+const struct suite suite_ends = { "ends", tests, N_ELEMENTS (tests) };
