@@ -115,7 +115,9 @@ gpg_error_t eva_set_nonblocking (assuan_context_t ctx);
 int eva_get_fd (assuan_context_t ctx, unsigned int event);
 
 /* Returns what to wait for now: EVA_READABLE, EVA_WRITABLE, both, or none, which still means
-   EVA_HANGUP.  It changes with every call that makes CTX say or hear something.  */
+   EVA_HANGUP for a socket.  The end of a pipe that nothing is wanted of is better left out: poll
+   would report again and again that its other end is gone.  It changes with every call that makes
+   CTX say or hear something.  */
 unsigned int eva_get_events (assuan_context_t ctx);
 
 /* Returns the time, as eva_now, at which eva_process has to be called even if nothing came: 0 if
@@ -129,7 +131,8 @@ uint64_t eva_get_deadline (assuan_context_t ctx);
    Returns 0 if the connection goes on.  Otherwise it is over, which was told to all whom it
    concerns, and what is left to do is assuan_release: GPG_ERR_EOF if the peer left or said BYE and
    everything was sent, GPG_ERR_EPIPE if it left before, GPG_ERR_TIMEOUT, GPG_ERR_TOO_LARGE over a
-   limit, GPG_ERR_ASS_LINE_TOO_LONG, or what the system gave.  If CTX was released within,
+   limit, for a client what its server said wrong (GPG_ERR_ASS_LINE_TOO_LONG,
+   GPG_ERR_ASS_INV_RESPONSE), or what the system gave.  If CTX was released within,
    GPG_ERR_EOF; it must not be touched then.  Not within a callback of CTX
    (GPG_ERR_ASS_NESTED_COMMANDS), nor for a context that a loop drives, as one of eva_connect
    (GPG_ERR_NOT_SUPPORTED).  */
@@ -253,7 +256,8 @@ gpg_error_t eva_server_set_limits (eva_server *server, const struct eva_server_l
 #define EVA_ANY_UID ((uid_t) -1)
 
 /* Lets clients of user UID in.  Without this call they are those of the server's own effective uid
-   and root; with it, those of UID in addition.
+   and root; with it, those of UID in addition, if they can reach the socket: a path is of mode 0600
+   until the program changes that.
    Returns 0 or GPG_ERR_ENOMEM.  */
 gpg_error_t eva_server_allow_uid (eva_server *server, uid_t uid);
 
