@@ -2,8 +2,11 @@
 /* A small program as GPGME's users write them, for test-gpgme.py.
  *
  *   gpgme-client transact COMMAND...      talk to gpg-agent, print what it said
- *   gpgme-client parallel N               N conversations at once, in one loop
+ *   gpgme-client parallel N COMMAND       N conversations at once, in one loop
  *   gpgme-client crypt openpgp|cms KEY    encrypt, decrypt, sign and verify the standard input
+ *
+ * Instead of gpg-agent it is the server on the socket that the environment variable EVA_GPGME_SOCKET
+ * names, if there is one.
  *
  * GPGME gives libassuan its own allocator, log callback and system functions, dups its descriptors
  * and reads its lines one by one: no other program puts a client to such use. */
@@ -27,6 +30,9 @@ new_context (gpgme_protocol_t protocol) {
   gpgme_ctx_t ctx;
   check (gpgme_new (&ctx), "gpgme_new");
   check (gpgme_set_protocol (ctx, protocol), "gpgme_set_protocol");
+  const char *socket = getenv ("EVA_GPGME_SOCKET");
+  if (socket && protocol == GPGME_PROTOCOL_ASSUAN)
+    check (gpgme_ctx_set_engine_info (ctx, protocol, socket, NULL), "gpgme_ctx_set_engine_info");
   return ctx;
 }
 
@@ -83,14 +89,14 @@ count_data (void *opaque, const void *data, size_t data_len) {
 }
 
 static int
-parallel (size_t n) {
+parallel (size_t n, const char *command) {
   gpgme_ctx_t *ctx = calloc (n, sizeof *ctx);
   size_t *n_octets = calloc (n, sizeof *n_octets);
   if (!ctx || !n_octets) return 1;
   for (size_t i = 0; i < n; i++) {
     ctx[i] = new_context (GPGME_PROTOCOL_ASSUAN);
-    check (gpgme_op_assuan_transact_start (ctx[i], "GETINFO version", count_data, &n_octets[i],
-                                           NULL, NULL, NULL, NULL),
+    check (gpgme_op_assuan_transact_start (ctx[i], command, count_data, &n_octets[i], NULL, NULL,
+                                           NULL, NULL),
            "gpgme_op_assuan_transact_start");
   }
   /* The last one first: while it waits, the loop serves the others too. */
@@ -184,8 +190,10 @@ main (int argc, char **argv) {
   gpgme_check_version (NULL);
   setvbuf (stdout, NULL, _IOLBF, 0);
   if (argc > 2 && !strcmp (argv[1], "transact")) return transact (argc - 2, argv + 2);
-  if (argc == 3 && !strcmp (argv[1], "parallel")) return parallel (strtoul (argv[2], NULL, 10));
+  if (argc == 4 && !strcmp (argv[1], "parallel"))
+    return parallel (strtoul (argv[2], NULL, 10), argv[3]);
   if (argc == 4 && !strcmp (argv[1], "crypt")) return crypt_input (argv[2], argv[3]);
-  fputs ("usage: gpgme-client transact COMMAND... | parallel N | crypt openpgp|cms KEY\n", stderr);
+  fputs ("usage: gpgme-client transact COMMAND... | parallel N COMMAND | crypt openpgp|cms KEY\n",
+         stderr);
   return 2;
 }

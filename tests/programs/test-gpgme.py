@@ -130,7 +130,7 @@ def _(home):
 
 @suite.test("a hundred of GPGME's conversations with gpg-agent run in one loop")
 def _(home):
-    client(home, "parallel", "100").ok().has("100 answers")
+    client(home, "parallel", "100", "GETINFO version").ok().has("100 answers")
 
 
 @suite.test("a program encrypts, decrypts, signs and verifies through gpg")
