@@ -440,7 +440,7 @@ gpg_error_t eva_connect (eva_loop *loop, const char *address,
                          const struct eva_connect_config *config, assuan_context_t *ret_ctx);
 
 /* Flags of struct eva_callbacks.  */
-#define EVA_CALL_AHEAD 1u /* may be sent before the calls before it are answered */
+#define EVA_CALL_AHEAD 1u /* may be sent before the calls before it are answered: none inquires */
 
 /* What a call wants.  It is copied.  Every member may be NULL or 0.  */
 struct eva_callbacks {

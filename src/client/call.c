@@ -88,14 +88,16 @@ try_to_send (struct eva__client *client, struct eva_call *call) {
 }
 
 /* Returns true if CALL, the first that was not sent, may be: all before it were answered, or it
-   need not wait for that.  */
+   need not wait for that.  It has to behind one that was given up: should the server inquire there,
+   CAN must come next.  */
 static bool
 may_send (const struct eva__client *client, const struct eva_call *call) {
   const struct eva__drive *drive = &client->own.at.drive;
   enum eva_conn_state state;
 
   if (client->stage != EVA__CLIENT_READY || drive->closing || drive->over) return false;
-  if (call != client->calls && !(call->cb.flags & EVA_CALL_AHEAD)) return false;
+  if (call != client->calls && (client->n_given_up || !(call->cb.flags & EVA_CALL_AHEAD)))
+    return false;
   if (eva_conn_output_len (drive->ctx->conn) > client->own.limits.high_water_len) return false;
   state = eva_conn_get_state (drive->ctx->conn);
   return state == EVA_STATE_IDLE || state == EVA_STATE_PENDING;
@@ -120,6 +122,7 @@ eva__call_drain (struct eva__client *client) {
     int rc = eva_conn_drain (ctx->conn);
     if (rc == EVA_E_STATE) return; /* the one before is still being dropped */
     remove_call (client, call);
+    client->n_given_up--;
     if (rc == EVA_E_NOMEM || rc == EVA_E_LIMIT)
       eva__drive_fail (&client->own.at.drive, eva__ctx_conn_error (ctx, rc));
   }
@@ -136,10 +139,12 @@ eva__call_end (struct eva_call *call, gpg_error_t err, const char *text) {
   if (call->is_ended) return;
   eva__ctx_enter (ctx);
   call->is_ended = true;
-  if (call->is_sent)
+  if (call->is_sent) {
+    client->n_given_up++;
     eva__call_drain (client);
-  else
+  } else {
     remove_call (client, call);
+  }
   if (done) done (arg, err, text);
   eva__ctx_leave (ctx);
 }
