@@ -275,6 +275,16 @@ kit_await (const char *expected) {
   kit_expect (expected);
 }
 
+bool
+kit_has_noted (const char *text) {
+  const char *p = text_get (&record);
+  size_t len = strlen (text);
+
+  for (; p; p = strchr (p, '\n') ? strchr (p, '\n') + 1 : NULL)
+    if (!strncmp (p, text, len)) return true;
+  return false;
+}
+
 static bool
 record_ends_with (const char *ending) {
   size_t len = strlen (ending);

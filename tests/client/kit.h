@@ -94,6 +94,9 @@ void kit_await (const char *expected);
 /* The same without turning.  */
 void kit_expect (const char *expected);
 
+/* Returns true if a line of the record begins with TEXT.  */
+bool kit_has_noted (const char *text);
+
 /* Turns until the record ends with the line ENDING, and empties it: for those who have counted.  */
 void kit_await_end (const char *ending);
 

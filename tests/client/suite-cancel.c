@@ -256,6 +256,35 @@ test_ahead_one_by_one (void **state) {
   go_on (ctx, &p);
 }
 
+/* Behind one that was given up nothing is sent ahead: the server may inquire there, and takes what comes
+   next for the answer.  */
+static void
+test_ahead_of_given_up (void **state) {
+  const struct rec ahead = { .name = "b", .cb.flags = EVA_CALL_AHEAD };
+  assuan_context_t ctx;
+  struct rec *rec;
+  struct peer p;
+
+  (void) state;
+  ctx = kit_open (&p);
+  kit_call (ctx, "a", "A");
+  rec = kit_call_like (ctx, &ahead, "B");
+  peer_hears (&p, "A\nB\n");
+  cancel (rec);
+  kit_expect ("b.done CANCELED\n");
+  kit_call_like (ctx, &ahead, "C");
+  peer_hears_nothing (&p);
+  peer_say (&p, "OK\n");
+  peer_hears_nothing (&p);
+  peer_say (&p, "INQUIRE x\n");
+  peer_hears (&p, "CAN\n");
+  peer_say (&p, "ERR 9\n");
+  peer_hears (&p, "C\n");
+  peer_say (&p, "OK\n");
+  kit_await ("a.done 0\nb.done 0\n");
+  go_on (ctx, &p);
+}
+
 /* --- In callbacks ----------------------------------------------------------------------------- */
 
 /* Gives its own call up in the callback that ARG names.  */
@@ -451,6 +480,7 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_answered),
   kit_test (test_ahead),
   kit_test (test_ahead_one_by_one),
+  kit_test (test_ahead_of_given_up),
   kit_test (test_in_own_callbacks),
   kit_test (test_others_in_callbacks),
   kit_test (test_chain),

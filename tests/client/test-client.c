@@ -8,21 +8,23 @@
 #include <unistd.h>
 
 extern const struct suite connect_suite, call_suite, chunks_suite, inquire_suite, much_suite,
-    cancel_suite, timeout_suite, descriptor_suite, close_suite, program_suite;
+    cancel_suite, timeout_suite, descriptor_suite, close_suite, program_suite, hostile_suite,
+    model_suite;
 
 static const struct suite *const suites[] = { &connect_suite, &call_suite,       &chunks_suite,
                                               &inquire_suite, &much_suite,       &cancel_suite,
                                               &timeout_suite, &descriptor_suite, &close_suite,
-                                              &program_suite };
+                                              &program_suite, &hostile_suite,    &model_suite };
 
 #define MAX_TESTS 300
 
-/* SIGPIPE has its default disposition, so that one would end the program.  */
+/* An argument is a pattern for the names of tests to run.  SIGPIPE has its default disposition, so that one would end the program.  */
 int
-main (void) {
+main (int argc, char **argv) {
   static struct CMUnitTest tests[MAX_TESTS];
   size_t n = 0;
 
+  if (argc > 1) cmocka_set_test_filter (argv[1]);
   signal (SIGPIPE, SIG_DFL);
   alarm (1500);
   for (size_t i = 0; i < N_ELEMENTS (suites); i++) {
