@@ -229,6 +229,10 @@ const char *eva__ctx_cut (const char *text, size_t used, char buf[EVA_LINE_SIZE]
 /* What to do with what was queued: RC is what the eva_conn function returned.  Sends it.  */
 gpg_error_t eva__ctx_said (assuan_context_t ctx, int rc);
 
+/* Returns true if RC says that the queue is full, and sending made room in it though nobody may wait
+   for that: the line can be queued again.  */
+bool eva__ctx_made_room (assuan_context_t ctx, int rc);
+
 /* RC, not 0, is why a line could not be queued.  Returns the error; where nobody may wait for room,
    the connection is over.  */
 gpg_error_t eva__ctx_not_said (assuan_context_t ctx, int rc);

@@ -407,6 +407,15 @@ handle_lines (struct eva__drive *drive) {
   if (drive->stream && drive->stream->rested) drive->stream->rested (drive->stream);
 }
 
+/* Returns true if lines wait that may be handled: those that were left when there was no room for
+   their answers, which have been sent since.  No event would tell of them.  */
+static bool
+has_more_lines (const struct eva__drive *drive) {
+  if (drive->drained || drive->closing || is_above_water (drive)) return false;
+  if (drive->stream && drive->stream->is_full) return false;
+  return eva_conn_input_len (drive->ctx->conn);
+}
+
 /* Returns true if the peer will read nothing any more.  The end of a pipe that we read from says
    nothing about the one that we write to.  */
 static bool
@@ -530,6 +539,7 @@ eva__drive_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns
   if (!ctx->released && !drive->over) {
     set_phase (drive, now_ns);
     drive->restarted = false;
+    if (has_more_lines (drive)) drive->backlog = true;
     drive->due = has_room_to_tell (drive);
   }
   err = ctx->released ? eva__ctx_error (ctx, GPG_ERR_EOF) : drive->over;

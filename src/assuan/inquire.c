@@ -29,6 +29,7 @@ gpg_error_t
 eva__ctx_inquire (assuan_context_t ctx, const char *keyword, size_t maxlen) {
   char buf[EVA_LINE_SIZE];
   gpg_error_t err = check (ctx, keyword);
+  int rc;
 
   if (err) return err;
   if (strlen (keyword) > EVA_LINE_MAX - strlen ("INQUIRE "))
@@ -38,7 +39,10 @@ eva__ctx_inquire (assuan_context_t ctx, const char *keyword, size_t maxlen) {
     if (limit != EVA_NO_LIMIT_LEN && (!maxlen || maxlen > limit)) maxlen = limit;
     ctx->drive->restarted = true;
   }
-  return eva__ctx_said (ctx, eva_conn_inquire (ctx->conn, eva__ctx_cut (keyword, 8, buf), maxlen));
+  keyword = eva__ctx_cut (keyword, 8, buf);
+  rc = eva_conn_inquire (ctx->conn, keyword, maxlen);
+  if (eva__ctx_made_room (ctx, rc)) rc = eva_conn_inquire (ctx->conn, keyword, maxlen);
+  return eva__ctx_said (ctx, rc);
 }
 
 gpg_error_t

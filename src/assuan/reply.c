@@ -62,6 +62,7 @@ send_reply (assuan_context_t ctx, gpg_error_t rc) {
   int conn_rc = queue_reply (ctx, rc);
   gpg_error_t err;
 
+  if (eva__ctx_made_room (ctx, conn_rc)) conn_rc = queue_reply (ctx, rc);
   /* A client must not wait for a reply that there is no memory for.  */
   if (conn_rc) ctx->closing = true;
   if (conn_rc) return eva__ctx_not_said (ctx, conn_rc);

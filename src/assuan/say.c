@@ -73,6 +73,7 @@ queue (assuan_context_t ctx, struct draft *d) {
   size_t len = d->left_out == too_long ? CUT_LEN : d->len;
   int rc = eva_conn_line (ctx->conn, d->line, len);
 
+  if (eva__ctx_made_room (ctx, rc)) rc = eva_conn_line (ctx->conn, d->line, len);
   if (d->left_out)
     eva__ctx_log (ctx, ASSUAN_LOG_CONTROL, "chan_%d -> [supplied line %s - truncated]",
                   (int) ctx->channel.in_fd, d->left_out);
@@ -109,6 +110,16 @@ eva__ctx_not_said (assuan_context_t ctx, int rc) {
 
   if (ctx->drive && rc == EVA_E_LIMIT) eva__drive_fail (ctx->drive, err);
   return err;
+}
+
+bool
+eva__ctx_made_room (assuan_context_t ctx, int rc) {
+  size_t before = eva_conn_output_len (ctx->conn);
+
+  if (rc != EVA_E_LIMIT || !ctx->drive) return false;
+  eva__ctx_show_output (ctx);
+  eva__ctx_flush (ctx);
+  return eva_conn_output_len (ctx->conn) < before;
 }
 
 /* In an event loop what is said leaves when the turn ends, or, said outside of one, in a turn of its
@@ -184,7 +195,7 @@ assuan_send_data (assuan_context_t ctx, const void *buffer, size_t length) {
     data += taken;
     length -= taken;
     /* The queue is full: it is sent, and there is room again; unless nobody may wait for that.  */
-    if (rc == EVA_E_LIMIT && (taken || !ctx->drive)) rc = 0;
+    if (rc == EVA_E_LIMIT && (taken || !ctx->drive || eva__ctx_made_room (ctx, rc))) rc = 0;
     if (rc == EVA_E_NOMEM && taken) rc = 0;
     err = eva__ctx_said (ctx, rc);
   }

@@ -20,7 +20,10 @@
   X (output)                                                                                       \
   X (ends)                                                                                         \
   X (release)                                                                                      \
-  X (pipes)
+  X (pipes)                                                                                        \
+  X (drain)                                                                                        \
+  X (limits)                                                                                       \
+  X (timeouts)
 
 #define SUITE_DECLARE(name) extern const struct suite suite_##name;
 SUITES (SUITE_DECLARE)
