@@ -427,10 +427,13 @@ is_gone (struct eva__drive *drive, unsigned int revents) {
   return ch->is_socket || (poll (&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLNVAL)));
 }
 
+/* What came in time counts, though the loop may tell of the deadline first: so before a deadline takes
+   effect there is a look at the input.  */
 static void
-take_input (struct eva__drive *drive, unsigned int revents) {
+take_input (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
   bool has_lines = !drive->drained && eva_conn_input_len (drive->ctx->conn);
-  bool may_read = drive->backlog || (revents & (EVA_READABLE | EVA_HANGUP));
+  bool may_read =
+      drive->backlog || (revents & (EVA_READABLE | EVA_HANGUP)) || phase_deadline (drive) <= now_ns;
 
   if (may_read && !has_lines && wants_input (drive)) read_input (drive);
   handle_lines (drive);
@@ -517,7 +520,7 @@ take_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
   send_output (drive);
   if (!drive->over) tell_writable (drive);
   if (ctx->released || drive->over) return;
-  take_input (drive, revents);
+  take_input (drive, revents, now_ns);
   if (ctx->released || drive->over) return;
   see_to_deadlines (drive, now_ns);
   if (ctx->released || drive->over) return;

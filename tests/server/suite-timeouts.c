@@ -13,12 +13,13 @@ make (const struct eva_limits *limits) {
   struct peer *p;
 
   kit_set_connection_limits (limits);
-  p = peer_new ();
   begin_ns = eva_now ();
+  p = peer_new ();
   return p;
 }
 
-/* Asserts that at least N times the short time is over since make, or begin_ns was set.  */
+/* Asserts that at least N times the short time is over since make, or begin_ns was set: before what
+   begins the time.  */
 static void
 assert_time (unsigned int n) {
   assert_true (eva_now () - begin_ns >= n * SHORT_MS * UINT64_C (1000000));
@@ -84,9 +85,9 @@ test_half_line_behind_command (void **state) {
   kit_until (service.jobs);
   kit_idle (2 * SHORT_MS);
   assert_int_equal (p->guest->n_closed, 0);
+  begin_ns = eva_now ();
   service_finish (0);
   peer_expect (p, "OK\n");
-  begin_ns = eva_now ();
   peer_expect_err (p, GPG_ERR_TIMEOUT, "[closing connection]");
   peer_expect_end (p);
   assert_time (1);
@@ -107,16 +108,31 @@ test_idle (void **state) {
 static void
 test_not_idle (void **state) {
   struct peer *p = make (&idle_limit);
+  uint64_t last_ns = begin_ns;
 
   (void) state;
   while (eva_now () - begin_ns < 3 * SHORT_MS * UINT64_C (1000000)) {
+    last_ns = eva_now ();
     peer_say (p, "# here I am\n");
     usleep (2000);
     kit_turn ();
   }
   assert_int_equal (p->guest->n_closed, 0);
-  begin_ns = eva_now ();
+  begin_ns = last_ns;
   expect_thrown_out (p);
+}
+
+/* What came in time counts, also if the loop is late.  */
+static void
+test_late_loop (void **state) {
+  struct peer *p = make (&idle_limit);
+
+  (void) state;
+  for (int i = 0; i < 3; i++) {
+    peer_say (p, "ECHO a\n");
+    usleep (2 * SHORT_MS * 1000);
+    peer_expect (p, "D a\nOK\n");
+  }
 }
 
 static void
@@ -131,8 +147,8 @@ test_idle_in_command (void **state) {
   peer_expect (p, "OK\n");
   peer_ask (p, "ASK\n", "INQUIRE ASKED\n");
   kit_idle (3 * SHORT_MS);
-  peer_ask (p, "END\n", "OK\n");
   begin_ns = eva_now ();
+  peer_ask (p, "END\n", "OK\n");
   peer_expect_err (p, GPG_ERR_TIMEOUT, "[closing connection]");
   assert_time (1);
 }
@@ -295,8 +311,8 @@ test_second_inquiry (void **state) {
   service.answered = ask_again;
   peer_ask (p, "ASK\n", "INQUIRE ASKED\n");
   usleep (SHORT_MS * 500);
-  peer_ask (p, "END\n", "INQUIRE ASKED\n");
   begin_ns = eva_now ();
+  peer_ask (p, "END\n", "INQUIRE ASKED\n");
   peer_expect_err (p, GPG_ERR_TIMEOUT, NULL);
   assert_time (1);
 }
@@ -402,6 +418,7 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_half_line_behind_command),
   kit_test (test_idle),
   kit_test (test_not_idle),
+  kit_test (test_late_loop),
   kit_test (test_idle_in_command),
   kit_test (test_stuck),
   kit_test (test_slow),
