@@ -23,7 +23,11 @@
   X (pipes)                                                                                        \
   X (drain)                                                                                        \
   X (limits)                                                                                       \
-  X (timeouts)
+  X (timeouts)                                                                                     \
+  X (crowd)                                                                                        \
+  X (doors)                                                                                        \
+  X (adopt)                                                                                        \
+  X (descriptors)
 
 #define SUITE_DECLARE(name) extern const struct suite suite_##name;
 SUITES (SUITE_DECLARE)

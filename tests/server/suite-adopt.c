@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* suite-adopt.c - connections that were made elsewhere, and servers that were started by their
+   client.  */
+
+#include "suite.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+/* --- Sockets ---------------------------------------------------------------------------------- */
+
+static void
+test_context (void **state) {
+  assuan_context_t ctx = NULL;
+  struct peer *p;
+  int fds[2];
+
+  (void) state;
+  kit_socketpair (fds);
+  assert_int_equal (eva_server_adopt (kit.server, fds[1], 0, &ctx), 0);
+  assert_non_null (ctx);
+  assert_ptr_equal (eva_get_server (ctx), kit.server);
+  assert_ptr_equal (eva_get_userdata (ctx), &kit);
+  assert_null (eva_get_server (NULL));
+  assert_null (eva_get_userdata (NULL));
+  p = peer_on (fds[0], fds[0]);
+  peer_expect_greeting (p);
+  kit_socketpair (fds);
+  assert_int_equal (eva_server_adopt (kit.server, fds[1], 0, NULL), 0);
+  p = peer_on (fds[0], fds[0]);
+  peer_expect_greeting (p);
+}
+
+/* Those that wait may be handed over as well.  */
+static void
+test_blocking_socket (void **state) {
+  struct peer *p;
+  int fds[2];
+
+  (void) state;
+  assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+  assert_int_equal (eva_server_adopt (kit.server, fds[1], 0, NULL), 0);
+  p = peer_on (fds[0], fds[0]);
+  peer_expect_greeting (p);
+  peer_say (p, "DATA 1000000\nNOP\n");
+  kit_settle ();
+  peer_expect_data (p, 1000000);
+  peer_expect (p, "OK\n");
+  peer_expect_nothing (p);
+}
+
+static void
+test_bad_descriptors (void **state) {
+  assuan_context_t ctx = (void *) &kit;
+  int file = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+  int fds[2];
+
+  (void) state;
+  assert_int_equal (socketpair (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, fds), 0);
+  assert_code (eva_server_adopt (kit.server, file, 0, &ctx), GPG_ERR_ENOTSOCK);
+  assert_code (eva_server_adopt (kit.server, fds[0], 0, &ctx), GPG_ERR_EPROTOTYPE);
+  assert_code (eva_server_adopt (kit.server, -1, 0, &ctx), GPG_ERR_EBADF);
+  assert_code (eva_server_adopt (NULL, fds[0], 0, &ctx), GPG_ERR_ASS_INV_VALUE);
+  assert_code (eva_server_adopt_pipe (kit.server, file, -1, &ctx), GPG_ERR_EBADF);
+  assert_code (eva_server_adopt_pipe (kit.server, -1, file, &ctx), GPG_ERR_EBADF);
+  assert_code (eva_server_adopt_pipe (NULL, file, file, &ctx), GPG_ERR_ASS_INV_VALUE);
+  assert_ptr_equal (ctx, &kit);
+  assert_true (fcntl (file, F_GETFD) >= 0);
+  close (file);
+  close (fds[0]);
+  close (fds[1]);
+}
+
+static gpg_error_t
+refuse (assuan_context_t ctx) {
+  (void) ctx;
+  return ERR (GPG_ERR_FORBIDDEN);
+}
+
+static gpg_error_t
+release (assuan_context_t ctx) {
+  assuan_release (ctx);
+  return ERR (GPG_ERR_FORBIDDEN);
+}
+
+/* On failure the descriptors stay the caller's.  */
+static void
+test_refused (void **state) {
+  int fds[2], in[2], out[2];
+
+  (void) state;
+  kit_socketpair (fds);
+  kit_pipe (in);
+  kit_pipe (out);
+  for (int i = 0; i < 2; i++) {
+    service.open = i ? release : refuse;
+    assert_true (eva_server_adopt (kit.server, fds[1], 0, NULL));
+    assert_true (eva_server_adopt_pipe (kit.server, in[0], out[1], NULL));
+    assert_true (fcntl (fds[1], F_GETFD) >= 0);
+    assert_true (fcntl (in[0], F_GETFD) >= 0);
+    assert_true (fcntl (out[1], F_GETFD) >= 0);
+  }
+  for (int i = 0; i < 2; i++) {
+    close (fds[i]);
+    close (in[i]);
+    close (out[i]);
+  }
+}
+
+/* --- Started by the client -------------------------------------------------------------------- */
+
+static struct peer *
+adopt_pipe (int in_fd, int out_fd, int read_fd, int write_fd) {
+  assert_int_equal (eva_server_adopt_pipe (kit.server, in_fd, out_fd, NULL), 0);
+  return peer_on (read_fd, write_fd);
+}
+
+static void
+test_inherited_socket (void **state) {
+  struct peer *p;
+  char number[20];
+  int fds[2], in[2], out[2], fd;
+
+  (void) state;
+  kit_socketpair (fds);
+  kit_pipe (in);
+  kit_pipe (out);
+  snprintf (number, sizeof number, "%d", fds[1]);
+  setenv ("_assuan_connection_fd", number, 1);
+  setenv ("_assuan_pipe_connect_pid", "4711", 1);
+  p = adopt_pipe (in[0], out[1], fds[0], fds[0]);
+  unsetenv ("_assuan_connection_fd");
+  unsetenv ("_assuan_pipe_connect_pid");
+  peer_expect (p, "OK Pleased to meet you, process 4711\n");
+  fd = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+  peer_send_fds (p, "INPUT FD\n", &fd, 1);
+  close (fd);
+  peer_ask (p, "BYE\n", "OK\nOK closing connection\n");
+  peer_expect_end (p);
+  for (int i = 0; i < 2; i++) {
+    close (in[i]); /* were not touched */
+    close (out[i]);
+  }
+}
+
+/* As inetd does it: one socket for both.  */
+static void
+test_one_socket (void **state) {
+  struct peer *p;
+  int fds[2];
+
+  (void) state;
+  kit_socketpair (fds);
+  p = adopt_pipe (fds[1], fds[1], fds[0], fds[0]);
+  peer_expect (p, "OK Pleased to meet you\n");
+  peer_ask (p, "ECHO a\n", "D a\nOK\n");
+  peer_close (p);
+  kit_until (service.guests->n_closed);
+}
+
+/* Or under two numbers.  */
+static void
+test_one_socket_twice (void **state) {
+  struct peer *p;
+  int fds[2];
+
+  (void) state;
+  kit_socketpair (fds);
+  p = adopt_pipe (fds[1], fcntl (fds[1], F_DUPFD_CLOEXEC, 0), fds[0], fds[0]);
+  peer_expect (p, "OK Pleased to meet you\n");
+  peer_say (p, "DATA 500000\nWAIT\n");
+  peer_expect_data (p, 500000);
+  kit_until (service.jobs);
+  service_finish (0);
+  peer_expect (p, "OK\n");
+  peer_shut (p);
+  peer_expect_end (p);
+}
+
+/* Pipes without O_NONBLOCK: nobody waits all the same.  */
+static void
+test_blocking_pipes (void **state) {
+  int in[2], out[2];
+  struct peer *p;
+
+  (void) state;
+  assert_int_equal (pipe2 (in, O_CLOEXEC), 0);
+  assert_int_equal (pipe2 (out, O_CLOEXEC), 0);
+  assert_int_equal (fcntl (out[0], F_SETFL, O_NONBLOCK), 0);
+  p = adopt_pipe (in[0], out[1], out[0], in[1]);
+  peer_expect (p, "OK Pleased to meet you\n");
+  peer_expect_nothing (p);
+  peer_say (p, "DATA 300000\nECHO a\n");
+  kit_settle ();
+  peer_expect_data (p, 300000);
+  peer_expect (p, "D a\nOK\n");
+}
+
+/* The end of the input is no leaving as long as somebody reads the output.  */
+static void
+test_input_ends (void **state) {
+  int in[2], out[2];
+  struct peer *p;
+
+  (void) state;
+  kit_pipe (in);
+  kit_pipe (out);
+  p = adopt_pipe (in[0], out[1], out[0], in[1]);
+  peer_say (p, "WAIT\nDATA 200000\n");
+  peer_shut (p);
+  kit_until (service.jobs);
+  kit_settle ();
+  assert_int_equal (service.jobs->n_cancelled, 0);
+  assert_in_range (kit_idle (100), 0, 30);
+  service_finish (0);
+  peer_expect (p, "OK Pleased to meet you\nOK\n");
+  peer_expect_data (p, 200000);
+  peer_expect_end (p);
+  kit_until (service.guests->n_closed);
+  assert_int_equal (service.guests->reason, GPG_ERR_EOF);
+}
+
+/* A client on pipes may name descriptors that were inherited.  */
+static void
+test_inherited_number (void **state) {
+  int in[2], out[2];
+  struct peer *p;
+  char line[40];
+
+  (void) state;
+  kit_pipe (in);
+  kit_pipe (out);
+  p = adopt_pipe (in[0], out[1], out[0], in[1]);
+  peer_expect (p, "OK Pleased to meet you\n");
+  snprintf (line, sizeof line, "INPUT FD=%d\n", open ("/dev/null", O_RDONLY | O_CLOEXEC));
+  peer_ask (p, line, "OK\n");
+}
+
+/* --- Files ------------------------------------------------------------------------------------ */
+
+/* A file with TEXT, N times; returns it open for reading.  */
+static int
+make_file (const char *text, unsigned int n) {
+  int fd = open (kit_path ("in"), O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
+
+  assert_true (fd >= 0);
+  while (n--)
+    assert_int_equal (write (fd, text, strlen (text)), (ssize_t) strlen (text));
+  assert_int_equal (lseek (fd, 0, SEEK_SET), 0);
+  return fd;
+}
+
+/* server < file  */
+static void
+test_input_from_file (void **state) {
+  int out[2];
+  struct peer *p;
+
+  (void) state;
+  kit_pipe (out);
+  p = adopt_pipe (make_file ("ECHO a\nASK\nD x\nEND\nWAIT\nECHO b\n", 1), out[1], out[0], -1);
+  peer_expect (p, "OK Pleased to meet you\nD a\nOK\nINQUIRE ASKED\nD x\nOK\n");
+  peer_expect_nothing (p);
+  assert_in_range (kit_idle (100), 0, 30);
+  service_finish (0);
+  peer_expect (p, "OK\nD b\nOK\n");
+  peer_expect_end (p);
+  kit_until (service.guests->n_closed);
+  assert_int_equal (service.guests->reason, GPG_ERR_EOF);
+}
+
+/* A file is always ready: others are served meanwhile, and what is not taken is waited for.  */
+static void
+test_input_from_long_file (void **state) {
+  struct peer *p, *q = peer_new ();
+  int out[2];
+
+  (void) state;
+  kit_pipe (out);
+  p = adopt_pipe (make_file ("DATA 100\n", 5000), out[1], out[0], -1);
+  for (int i = 0; i < 20; i++) {
+    peer_ask (q, "ECHO q\n", "D q\nOK\n");
+    peer_take (p, 1000);
+  }
+  peer_expect (p, "OK Pleased to meet you\n");
+  kit_settle ();
+  assert_in_range (kit_idle (100), 0, 30);
+  for (int i = 0; i < 5000; i++)
+    peer_expect_data (p, 100);
+  peer_expect_end (p);
+}
+
+/* server < file > file  */
+static void
+test_files_only (void **state) {
+  int in = make_file ("ECHO a\nBYE\n", 1), out;
+  char buf[200] = "";
+  struct peer *p;
+
+  (void) state;
+  out = open (kit_path ("out"), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+  p = adopt_pipe (in, out, -1, -1);
+  kit_until (service.n_guests && service.guests->n_closed);
+  p->in_fd = p->out_fd = open (kit_path ("out"), O_RDONLY | O_CLOEXEC);
+  assert_true (read (p->in_fd, buf, sizeof buf - 1) > 0);
+  assert_string_equal (buf, "OK Pleased to meet you\nD a\nOK\nOK closing connection\n");
+}
+
+static void
+test_nothing (void **state) {
+  int in = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+  int out = open ("/dev/null", O_WRONLY | O_CLOEXEC);
+
+  (void) state;
+  adopt_pipe (in, out, -1, -1);
+  kit_until (service.guests->n_closed);
+  assert_int_equal (service.guests->reason, GPG_ERR_EOF);
+}
+
+static const struct CMUnitTest tests[] = {
+  kit_test (test_context),          kit_test (test_blocking_socket),
+  kit_test (test_bad_descriptors),  kit_test (test_refused),
+  kit_test (test_inherited_socket), kit_test (test_one_socket),
+  kit_test (test_one_socket_twice), kit_test (test_blocking_pipes),
+  kit_test (test_input_ends),       kit_test (test_inherited_number),
+  kit_test (test_input_from_file),  kit_test (test_input_from_long_file),
+  kit_test (test_files_only),       kit_test (test_nothing),
+};
+
+SUITE (adopt);
