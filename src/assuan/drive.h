@@ -117,15 +117,15 @@ struct eva__drive {
   uint64_t since_ns;            /* when the phase began */
   gpg_error_t over;             /* why the connection is over; 0 while it is not */
   enum eva__phase phase : 8;
-  bool restarted : 1;   /* the phase begins anew, though it is the same */
-  bool moved : 1;       /* octets were exchanged in this turn */
-  bool deferred : 1;    /* the command ends with assuan_process_done only */
-  bool cancelled : 1;   /* the command was told that it cannot be finished */
-  bool due : 1;         /* a turn is due at once */
-  bool backlog : 1;     /* the peer has more lines than a turn handles */
-  bool drained : 1;     /* all lines that came were handled */
-  bool leaves : 1;      /* the connection ends with the command under way */
-  bool closing : 1;     /* no more is read; over when all is sent */
+  bool restarted : 1; /* the phase begins anew, though it is the same */
+  bool moved : 1;     /* octets were exchanged in this turn */
+  bool deferred : 1;  /* the command ends with assuan_process_done only */
+  bool cancelled : 1; /* the command was told that it cannot be finished */
+  bool due : 1;       /* a turn is due at once */
+  bool backlog : 1;   /* the peer has more lines than a turn handles */
+  bool drained : 1;   /* all lines that came were handled */
+  bool leaves : 1;    /* the connection ends with the command under way */
+  bool closing : 1;   /* no more is read; over when all is sent */
   gpg_error_t closing_reason;
 };
 

@@ -285,8 +285,10 @@ test_deaf (void **state) {
   free (big);
   kit_await ("a.status DEAF\n");
   timer = eva_loop_add_timer (kit_loop.loop, 100, note_time, &is_time);
-  for (; !is_time; n_turns++)
+  while (!is_time) {
     test_loop_turn (&kit_loop, true);
+    n_turns++;
+  }
   eva_source_free (timer);
   assert_true (n_turns < 50);
   kill (assuan_get_pid (ctx), SIGKILL);
