@@ -69,8 +69,11 @@ void kit_settle (void);
 
 /* Turns until CONDITION holds.  Only a hang ends it otherwise.  */
 #define kit_until(condition)                                                                       \
-  for (kit_wait_begin (); !(condition);)                                                           \
-  kit_wait (#condition, __FILE__, __LINE__)
+  do {                                                                                             \
+    kit_wait_begin ();                                                                             \
+    while (!(condition))                                                                           \
+      kit_wait (#condition, __FILE__, __LINE__);                                                   \
+  } while (0)
 void kit_wait_begin (void);
 void kit_wait (const char *condition, const char *file, int line);
 

@@ -33,7 +33,7 @@ below (unsigned int n) {
   return (seed >> 8) % n;
 }
 
-static void
+__attribute__ ((format (printf, 3, 4))) static void
 add (char *text, size_t *len, const char *format, ...) {
   va_list ap;
 
