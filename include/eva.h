@@ -13,7 +13,9 @@
    Every context that is driven by eva.h is non-blocking: reads take what is there, writes are
    queued and leave together when the turn of the loop ends.  Of the functions of assuan.h those
    that wait are refused there with GPG_ERR_NOT_SUPPORTED: assuan_inquire, assuan_transact,
-   assuan_process, assuan_read_line, assuan_client_read_response.
+   assuan_process, assuan_read_line, assuan_client_read_response.  So are those that would give the
+   context another connection: assuan_accept, assuan_init_pipe_server, assuan_init_socket_server,
+   assuan_socket_connect, assuan_socket_connect_fd, assuan_pipe_connect.
 
    A handler's result ends its command, as in assuan_process, unless the handler returned
    eva_defer (ctx), gave the command to eva_pump, or has an assuan_inquire_ext outstanding; then it

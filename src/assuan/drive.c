@@ -55,11 +55,21 @@ eva__drive_unhold (struct eva__drive *drive, size_t len) {
     a->held_len -= len;
 }
 
+static gpg_error_t
+refuse (assuan_context_t ctx, const char *text) {
+  return assuan_set_error (ctx, eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED), text);
+}
+
 gpg_error_t
 eva__drive_may_wait (assuan_context_t ctx) {
   if (!ctx->drive) return 0;
-  return assuan_set_error (ctx, eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED),
-                           "this call would wait, which an event loop must not");
+  return refuse (ctx, "this call would wait, which an event loop must not");
+}
+
+gpg_error_t
+eva__drive_may_connect (assuan_context_t ctx) {
+  if (!ctx->drive) return 0;
+  return refuse (ctx, "this connection is driven, and cannot be exchanged");
 }
 
 /* --- Beginning and ending --------------------------------------------------------------------- */

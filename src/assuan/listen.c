@@ -6,7 +6,7 @@
    whichever comes first of assuan_accept, assuan_get_active_fds and assuan_process_next:
    programs with an event loop of their own never call the first.  */
 
-#include "assuan/context.h"
+#include "assuan/drive.h"
 #include "io/peer.h"
 
 #include <errno.h>
@@ -119,6 +119,7 @@ assuan_init_pipe_server (assuan_context_t ctx, assuan_fd_t filedes[2]) {
   gpg_error_t err;
 
   if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  if (ctx->drive) return eva__drive_may_connect (ctx);
   if (!is_socket
       && (!filedes || filedes[0] == ASSUAN_INVALID_FD || filedes[1] == ASSUAN_INVALID_FD))
     return eva__ctx_error (ctx, GPG_ERR_ASS_SERVER_START);
@@ -140,6 +141,7 @@ assuan_init_socket_server (assuan_context_t ctx, assuan_fd_t fd, unsigned int fl
   gpg_error_t err;
 
   if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  if (ctx->drive) return eva__drive_may_connect (ctx);
   err = eva__ctx_register_builtins (ctx);
   if (err) return err;
   if (ctx->opened) forget_connection (ctx);
@@ -194,6 +196,7 @@ assuan_accept (assuan_context_t ctx) {
 
   if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   if (ctx->kind != EVA__CTX_SERVER) return (gpg_error_t) -1;
+  if (ctx->drive) return eva__drive_may_connect (ctx);
   if (ctx->conn && !ctx->accept_told) {
     ctx->accept_told = true;
     return eva__ctx_open (ctx);
