@@ -15,7 +15,8 @@
    that wait are refused there with GPG_ERR_NOT_SUPPORTED: assuan_inquire, assuan_transact,
    assuan_process, assuan_read_line, assuan_client_read_response.  So are those that would give the
    context another connection: assuan_accept, assuan_init_pipe_server, assuan_init_socket_server,
-   assuan_socket_connect, assuan_socket_connect_fd, assuan_pipe_connect.
+   assuan_socket_connect, assuan_socket_connect_fd, assuan_pipe_connect.  Once the connection is over,
+   those that say something fail with GPG_ERR_EPIPE, or GPG_ERR_TOO_LARGE over a limit.
 
    A handler's result ends its command, as in assuan_process, unless the handler returned
    eva_defer (ctx), gave the command to eva_pump, or has an assuan_inquire_ext outstanding; then it
@@ -148,7 +149,7 @@ gpg_error_t eva_process (assuan_context_t ctx, unsigned int revents, uint64_t no
 gpg_error_t eva_attach (assuan_context_t ctx, eva_loop *loop,
                         void (*over) (assuan_context_t ctx, void *arg, gpg_error_t err), void *arg);
 
-/* Takes CTX back from the loop of eva_attach: it can be driven by hand, or attached elsewhere.  A
+/* Takes CTX back from the loop of eva_attach: it can be driven by hand, or attached elsewhere; A
    pump that is under way ends with GPG_ERR_CANCELED, its command goes on.  Does nothing if CTX is
    not attached, or belongs to a server or eva_connect.  */
 void eva_detach (assuan_context_t ctx);

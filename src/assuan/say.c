@@ -22,9 +22,15 @@
 /* Octets above which a batch of replies is sent.  */
 #define BATCH_LEN 65536
 
+/* Also where no write failed a driven connection may be over: nothing would ever send what is said.
+   Who is over a limit is told so each time.  */
 gpg_error_t
 eva__ctx_may_say (assuan_context_t ctx) {
+  gpg_error_t over = ctx->drive ? ctx->drive->over : 0;
+
   if (ctx->write_error) return ctx->write_error;
+  if (over)
+    return gpg_err_code (over) == GPG_ERR_TOO_LARGE ? over : eva__ctx_error (ctx, GPG_ERR_EPIPE);
   if (!eva__ctx_is_connected (ctx)) return eva__ctx_error (ctx, GPG_ERR_EPIPE);
   return 0;
 }
