@@ -149,9 +149,9 @@ gpg_error_t eva_process (assuan_context_t ctx, unsigned int revents, uint64_t no
 gpg_error_t eva_attach (assuan_context_t ctx, eva_loop *loop,
                         void (*over) (assuan_context_t ctx, void *arg, gpg_error_t err), void *arg);
 
-/* Takes CTX back from the loop of eva_attach: it can be driven by hand, or attached elsewhere; A
-   pump that is under way ends with GPG_ERR_CANCELED, its command goes on.  Does nothing if CTX is
-   not attached, or belongs to a server or eva_connect.  */
+/* Takes CTX back from the loop of eva_attach: it can be driven by hand, or attached elsewhere; OVER
+   does not run any more.  A pump that is under way ends with GPG_ERR_CANCELED, its command goes on.
+   Does nothing if CTX is not attached, or belongs to a server or eva_connect.  */
 void eva_detach (assuan_context_t ctx);
 
 /* --- Commands that take their time ------------------------------------------------------------ */

@@ -170,6 +170,7 @@ eva_detach (assuan_context_t ctx) {
   eva__ctx_enter (ctx);
   eva__drive_stop_stream (&own->at.drive, eva__ctx_error (ctx, GPG_ERR_CANCELED));
   eva__attached_stop (&own->at);
+  own->over = NULL; /* who drives it from now on is told by eva_process */
   eva__ctx_leave (ctx);
 }
 
