@@ -112,6 +112,19 @@ kit_stats (void) {
   return stats;
 }
 
+volatile bool kit_is_own_alloc;
+
+void *
+kit_alloc (size_t len) {
+  void *ptr;
+
+  kit_is_own_alloc = true;
+  ptr = calloc (1, len);
+  kit_is_own_alloc = false;
+  if (!ptr) abort ();
+  return ptr;
+}
+
 /* --- Turns ------------------------------------------------------------------------------------ */
 
 void
@@ -180,9 +193,8 @@ run_later (void *arg) {
 
 void
 kit_after (unsigned int delay_ms, void (*cb) (void *arg), void *arg) {
-  struct later *later = calloc (1, sizeof *later);
+  struct later *later = kit_alloc (sizeof *later);
 
-  assert_non_null (later);
   later->cb = cb;
   later->arg = arg;
   later->timer = eva_loop_add_timer (kit.loop.loop, delay_ms, run_later, later);

@@ -59,6 +59,11 @@ struct eva_stats kit_stats (void);
 /* What teardown would do: for tests of eva_server_free.  */
 void kit_free_server (void);
 
+/* Zeroed memory of the tests' own, which never fails: where allocations are made to fail, those are
+   counted as none.  */
+void *kit_alloc (size_t len);
+extern volatile bool kit_is_own_alloc; /* compilers think that calloc does not look */
+
 /* --- Turns ------------------------------------------------------------------------------------ */
 
 /* One turn of the loop, which does not wait.  */

@@ -30,9 +30,8 @@ union control {
 
 struct peer *
 peer_on (int in_fd, int out_fd) {
-  struct peer *p = calloc (1, sizeof *p);
+  struct peer *p = kit_alloc (sizeof *p);
 
-  assert_non_null (p);
   assert_true (n_peers < MAX_PEERS);
   p->in_fd = in_fd;
   p->out_fd = out_fd;
@@ -160,14 +159,18 @@ peer_send_fds (struct peer *p, const char *text, const int *fds, unsigned int n_
 
 static void
 make_room (struct peer *p, size_t len) {
+  char *bigger;
+
   if (p->start) {
     memmove (p->data, p->data + p->start, p->len);
     p->start = 0;
   }
   if (p->len + len + 1 <= p->size) return;
   p->size = 2 * (p->len + len) + 100;
-  p->data = realloc (p->data, p->size);
-  assert_non_null (p->data);
+  bigger = kit_alloc (p->size);
+  if (p->len) memcpy (bigger, p->data, p->len);
+  free (p->data);
+  p->data = bigger;
 }
 
 static void

@@ -9,14 +9,6 @@
 
 struct service service;
 
-static void *
-new_entry (size_t size) {
-  void *entry = calloc (1, size);
-
-  if (!entry) abort ();
-  return entry;
-}
-
 /* --- Guests ----------------------------------------------------------------------------------- */
 
 struct guest *
@@ -40,7 +32,7 @@ on_open (assuan_context_t ctx) {
   if (err) service.n_refused++;
   if (err) return err;
   assert_ptr_equal (eva_get_server (ctx), kit.server);
-  g = new_entry (sizeof *g);
+  g = kit_alloc (sizeof *g);
   g->number = ++service.n_guests;
   g->ctx = ctx;
   g->next = service.guests;
@@ -100,13 +92,17 @@ on_cancel (assuan_context_t ctx, void *arg, gpg_error_t reason) {
 
 gpg_error_t
 service_defer (assuan_context_t ctx) {
-  struct job *job = new_entry (sizeof *job);
+  struct job *job = kit_alloc (sizeof *job);
+  gpg_error_t err = eva_set_cancel (ctx, on_cancel, job);
 
+  if (err) {
+    free (job);
+    return err;
+  }
   job->guest = service_guest_of (ctx);
   job->ctx = ctx;
   job->next = service.jobs;
   service.jobs = job;
-  assert_int_equal (eva_set_cancel (ctx, on_cancel, job), 0);
   return eva_defer (ctx);
 }
 
@@ -137,7 +133,7 @@ on_answer (void *arg, gpg_error_t err, unsigned char *buf, size_t len) {
   if (!err) {
     assert_non_null (buf);
     assert_int_equal (buf[len], 0);
-    inquiry->data = new_entry (len + 1);
+    inquiry->data = kit_alloc (len + 1);
     memcpy (inquiry->data, buf, len);
     inquiry->len = len;
   } else {
@@ -150,7 +146,7 @@ on_answer (void *arg, gpg_error_t err, unsigned char *buf, size_t len) {
 
 gpg_error_t
 service_ask (assuan_context_t ctx, size_t max_len) {
-  struct inquiry *inquiry = new_entry (sizeof *inquiry);
+  struct inquiry *inquiry = kit_alloc (sizeof *inquiry);
   gpg_error_t err;
 
   inquiry->guest = service_guest_of (ctx);
@@ -181,7 +177,7 @@ cmd_echo (assuan_context_t ctx, char *line) {
 static gpg_error_t
 cmd_data (assuan_context_t ctx, char *line) {
   size_t len = strtoul (line, NULL, 10);
-  char *octets = new_entry (len + 1);
+  char *octets = kit_alloc (len + 1);
   gpg_error_t err;
 
   for (size_t i = 0; i < len; i++)

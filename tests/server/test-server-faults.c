@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-server-faults.c - servers whose memory is short: each scene again with the first, the second, ...
+   allocation of the library failing, alone or with all behind it.  Each command then has its answer,
+   or ENOMEM, or the connection ends; nobody waits for ever, and nothing is left behind.  */
+
+#include "suite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+
+/* --- Allocations that fail -------------------------------------------------------------------- */
+
+/* The linker hands these to the library, and to us.  */
+void *__real_malloc (size_t len);
+void *__real_calloc (size_t n, size_t len);
+void *__real_realloc (void *ptr, size_t len);
+void *__real_reallocarray (void *ptr, size_t n, size_t len);
+void *__wrap_malloc (size_t len);
+void *__wrap_calloc (size_t n, size_t len);
+void *__wrap_realloc (void *ptr, size_t len);
+void *__wrap_reallocarray (void *ptr, size_t n, size_t len);
+
+static struct {
+  bool is_on;
+  bool for_ever;
+  size_t fail_at; /* from 1 on; 0: none */
+  size_t n;
+  bool has_failed;
+} memory;
+
+static bool
+fails (void) {
+  if (!memory.is_on || kit_is_own_alloc) return false;
+  memory.n++;
+  if (memory.n != memory.fail_at && !(memory.for_ever && memory.n > memory.fail_at)) return false;
+  memory.has_failed = true;
+  errno = ENOMEM;
+  return true;
+}
+
+void *
+__wrap_malloc (size_t len) {
+  return fails () ? NULL : __real_malloc (len);
+}
+
+void *
+__wrap_calloc (size_t n, size_t len) {
+  return fails () ? NULL : __real_calloc (n, len);
+}
+
+void *
+__wrap_realloc (void *ptr, size_t len) {
+  return fails () ? NULL : __real_realloc (ptr, len);
+}
+
+void *
+__wrap_reallocarray (void *ptr, size_t n, size_t len) {
+  return fails () ? NULL : __real_reallocarray (ptr, n, len);
+}
+
+/* --- Answers ---------------------------------------------------------------------------------- */
+
+/* Little enough to go out at once.  The connection may be over.  */
+static void
+say (struct peer *p, const char *text) {
+  peer_push (p, text, strlen (text));
+}
+
+/* Takes the answer to one command, whose last line is to be EXPECTED, `OK` or the beginning of an
+   ERR, or ENOMEM if memory was short.  Returns false if there is none, because the connection is
+   over.  */
+static bool
+hear (struct peer *p, const char *expected) {
+  for (;;) {
+    const char *line;
+    kit_until (peer_has_line (p));
+    if (!p->len || !memchr (p->data + p->start, '\n', p->len)) break;
+    line = peer_line (p);
+    if (!strncmp (line, "ERR ", 4)) {
+      gpg_error_t err = (gpg_error_t) strtoul (line + 4, NULL, 10);
+      if (gpg_err_code (err) == GPG_ERR_ENOMEM && memory.has_failed) return true;
+    }
+    if (strncmp (line, "OK", 2) != 0 && strncmp (line, "ERR ", 4) != 0) continue;
+    assert_memory_equal (line, expected, strlen (expected));
+    return true;
+  }
+  assert_true (memory.has_failed);
+  return false;
+}
+
+/* Says TEXT, one command after which EXPECTED comes.  */
+static bool
+ask (struct peer *p, const char *text, const char *expected) {
+  say (p, text);
+  return hear (p, expected);
+}
+
+/* A client that was let in, or NULL.  */
+static struct peer *
+enter (unsigned int flags) {
+  gpg_error_t err;
+  struct peer *p = peer_adopt (flags, &err);
+
+  if (p) {
+    if (!hear (p, "OK Pleased")) return NULL;
+    return p;
+  }
+  assert_true (memory.has_failed);
+  assert_code (err, GPG_ERR_ENOMEM);
+  return NULL;
+}
+
+/* --- Scenes ----------------------------------------------------------------------------------- */
+
+static void
+play_requests (void) {
+  struct peer *p = enter (0);
+
+  if (!p) return;
+  if (!ask (p, "NOP\n", "OK")) return;
+  if (!ask (p, "ECHO a\n", "OK")) return;
+  if (!ask (p, "TEXT fine\n", "OK")) return;
+  if (!ask (p, "FAIL 58\n", "ERR")) return;
+  if (!ask (p, "HELP\n", "OK")) return;
+  if (!ask (p, "OPTION a=b\n", "OK")) return;
+  if (ask (p, "BYE\n", "OK closing")) peer_expect_end (p);
+}
+
+static void
+play_listening (void) {
+  char address[100];
+  struct peer *p;
+  gpg_error_t err;
+
+  snprintf (address, sizeof address, "unix:%s", kit_path ("s"));
+  err = eva_server_listen (kit.server, address, 0);
+  if (err) assert_code (err, GPG_ERR_ENOMEM);
+  if (!err) err = eva_server_allow_uid (kit.server, 4711);
+  if (err) assert_code (err, GPG_ERR_ENOMEM);
+  if (err) return;
+  for (int i = 0; i < 3; i++) {
+    p = peer_connect (0);
+    if (!hear (p, "OK Pleased")) continue;
+    if (ask (p, "NOP\n", "OK")) ask (p, "BYE\n", "OK");
+  }
+}
+
+static void
+play_inquiry (void) {
+  static char line[900];
+  struct peer *p = enter (0);
+
+  if (!p) return;
+  memset (line, 'x', sizeof line);
+  memcpy (line, "D ", 2);
+  line[sizeof line - 1] = '\n';
+  say (p, "ASK\n");
+  for (int i = 0; i < 10; i++)
+    peer_push (p, line, sizeof line);
+  say (p, "END\nNOP\n");
+  if (!hear (p, "OK")) return;
+  /* If the inquiry could not be made, what was to answer it is answered as requests.  */
+  if (!memory.has_failed) hear (p, "OK");
+}
+
+static void
+play_deferred (void) {
+  struct peer *p = enter (0), *q = enter (0);
+  struct job *job;
+
+  if (q) say (q, "WAIT\n");
+  kit_settle ();
+  if (q) peer_close (q);
+  kit_settle ();
+  job = service.jobs;
+  if (!p) return;
+  say (p, "WAIT\nECHO a\n");
+  kit_settle ();
+  if (service.jobs != job && !service.jobs->n_cancelled) service_finish (0);
+  if (hear (p, "OK")) hear (p, "OK");
+}
+
+static void
+play_output (void) {
+  struct peer *p = enter (0);
+
+  if (!p) return;
+  say (p, "DATA 300000\nSTATUS 100\n");
+  kit_settle ();
+  if (hear (p, "OK")) hear (p, "OK");
+}
+
+static void
+play_descriptors (void) {
+  struct peer *p = enter (EVA_LISTEN_FDPASSING);
+  int fds[2];
+
+  if (!p) return;
+  fds[0] = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+  fds[1] = open ("/dev/null", O_WRONLY | O_CLOEXEC);
+  peer_send_fds (p, "INPUT FD\nOUTPUT FD\n", fds, 2);
+  close (fds[0]);
+  close (fds[1]);
+  if (hear (p, "OK") && hear (p, "OK")) ask (p, "RESET\n", "OK");
+}
+
+static gpg_error_t
+register_own (assuan_context_t ctx, char *line) {
+  (void) line;
+  return assuan_register_command (ctx, "MINE", NULL, NULL);
+}
+
+static void
+play_own_command (void) {
+  struct peer *p = enter (0);
+
+  service.run = register_own;
+  if (!p) return;
+  if (ask (p, "RUN\n", "OK")) ask (p, "MINE\n", "ERR");
+}
+
+static void
+play_timeout (void) {
+  const struct eva_limits limits = { .command_timeout_ms = 5, .line_timeout_ms = 5 };
+  struct eva_server_limits all = { .connection = limits };
+  struct peer *p;
+
+  if (eva_server_set_limits (kit.server, &all)) {
+    assert_true (memory.has_failed);
+    return;
+  }
+  p = enter (0);
+  if (!p) return;
+  if (!ask (p, "WAIT\n", "ERR")) return;
+  if (ask (p, "NO", "ERR")) peer_drop_all (p);
+}
+
+static unsigned int n_drained;
+
+static void
+on_drained (eva_server *server, void *arg) {
+  (void) server;
+  (void) arg;
+  n_drained++;
+}
+
+static void
+play_drain (void) {
+  struct peer *p = enter (0), *q = enter (0);
+
+  if (p) say (p, "WAIT\n");
+  kit_settle ();
+  n_drained = 0;
+  assert_int_equal (eva_server_drain (kit.server, 5, on_drained, NULL), 0);
+  kit_until (n_drained);
+  if (q) peer_drop_all (q);
+}
+
+static void
+play_pipes (void) {
+  int in[2], out[2];
+  struct peer *p;
+
+  kit_pipe (in);
+  kit_pipe (out);
+  p = peer_on (out[0], in[1]);
+  if (eva_server_adopt_pipe (kit.server, in[0], out[1], NULL)) {
+    assert_true (memory.has_failed);
+    close (in[0]);
+    close (out[1]);
+    return;
+  }
+  if (hear (p, "OK Pleased") && ask (p, "DATA 100000\n", "OK")) ask (p, "BYE\n", "OK");
+}
+
+/* --- Each allocation of each scene ------------------------------------------------------------ */
+
+/* Plays a scene with allocation AT failing.  Returns whether it was reached.  */
+static bool
+play (void (*scene) (void), size_t at, bool for_ever) {
+  gpg_error_t err;
+
+  kit_setup (NULL);
+  kit_free_server ();
+  memset (&memory, 0, sizeof memory);
+  memory.fail_at = at;
+  memory.for_ever = for_ever;
+  memory.is_on = true;
+  err = eva_server_new (kit.loop.loop, &service_offer, &kit, &kit.server);
+  if (err) {
+    assert_code (err, GPG_ERR_ENOMEM);
+    assert_null (kit.server);
+  } else {
+    scene ();
+  }
+  memory.is_on = false;
+  kit_teardown (NULL);
+  return memory.has_failed;
+}
+
+static void
+test_scene (void **state) {
+  void (*scene) (void);
+  size_t at = 1;
+
+  memcpy (&scene, state, sizeof scene);
+  while (play (scene, at, false))
+    at++;
+  assert_true (at > 5);
+  for (at = 1; play (scene, at, true);)
+    at++;
+}
+
+#define scene_test(name)                                                                           \
+  { "test_" #name, test_scene, NULL, NULL, (void *) (uintptr_t) play_##name }
+
+int
+main (void) {
+  const struct CMUnitTest tests[] = {
+    scene_test (requests),    scene_test (listening), scene_test (inquiry),
+    scene_test (deferred),    scene_test (output),    scene_test (descriptors),
+    scene_test (own_command), scene_test (timeout),   scene_test (drain),
+    scene_test (pipes),
+  };
+
+  signal (SIGPIPE, SIG_DFL);
+  assuan_set_gpg_err_source (KIT_SOURCE);
+  return _cmocka_run_group_tests (test_loop_name, tests, N_ELEMENTS (tests), NULL, NULL);
+}
