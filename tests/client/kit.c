@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,11 +21,13 @@
 #define N_QUICK_TRIES 1000
 #define N_TRIES       (N_QUICK_TRIES + 60000)
 
-#define MAX_RECS 4096
+#define MAX_RECS  4096
+#define MAX_TESTS 300
 
 struct test_loop kit_loop;
 uint32_t kit_seed;
 struct eva_connect_config kit_config;
+void (*kit_also_turn) (void);
 void (*kit_on_ready) (assuan_context_t ctx);
 void (*kit_on_closed) (assuan_context_t ctx, gpg_error_t err);
 
@@ -152,6 +155,7 @@ kit_setup (void **state) {
   }
   n_fds = kit_count_fds ();
   kit_seed = 1;
+  kit_also_turn = NULL;
   kit_on_ready = NULL;
   kit_on_closed = NULL;
   kit_config =
@@ -183,19 +187,40 @@ kit_teardown (void **state) {
   return 0;
 }
 
+int
+kit_run (const char *name, const struct suite *const *suites, size_t n, const char *pattern) {
+  static struct CMUnitTest tests[MAX_TESTS];
+  size_t n_tests = 0;
+
+  signal (SIGPIPE, SIG_DFL);
+  alarm (1500);
+  if (pattern) cmocka_set_test_filter (pattern);
+  for (size_t i = 0; i < n; i++) {
+    memcpy (tests + n_tests, suites[i]->tests, suites[i]->n * sizeof *tests);
+    n_tests += suites[i]->n;
+  }
+  return _cmocka_run_group_tests (name, tests, n_tests, NULL, NULL);
+}
+
 /* --- Turning ---------------------------------------------------------------------------------- */
+
+static void
+turn (void) {
+  test_loop_turn (&kit_loop, false);
+  if (kit_also_turn) kit_also_turn ();
+}
 
 void
 kit_settle (void) {
   for (int i = 0; i < N_SETTLING_TURNS; i++)
-    test_loop_turn (&kit_loop, false);
+    turn ();
 }
 
 void
 kit_turn (unsigned int *tries) {
   struct timespec pause = { .tv_nsec = 1000000 };
 
-  test_loop_turn (&kit_loop, false);
+  turn ();
   if (++*tries > N_QUICK_TRIES) nanosleep (&pause, NULL);
   if (*tries > N_TRIES) fail_msg ("this never happens; the record says:\n%s", text_get (&record));
 }

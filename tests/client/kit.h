@@ -41,6 +41,10 @@ struct suite {
   size_t n;
 };
 
+/* What main does: runs the tests of N SUITES as NAME, or those that match PATTERN, if not NULL.  SIGPIPE
+   has its default disposition, so that one would end the program.  */
+int kit_run (const char *name, const struct suite *const *suites, size_t n, const char *pattern);
+
 extern struct test_loop kit_loop;
 
 /* Frees the loop before kit_teardown does.  */
@@ -66,6 +70,9 @@ void kit_settle (void);
 /* One turn on the way to something that must happen.  Fails the test if it never does.  TRIES, 0 at
    first, counts.  */
 void kit_turn (unsigned int *tries);
+
+/* Called after each turn, if not NULL: for contexts that are driven by hand.  */
+extern void (*kit_also_turn) (void);
 
 /* Turns until *DONE.  */
 void kit_until (const bool *done);
