@@ -122,6 +122,7 @@ class Server:
     """A running example server in a directory of its own."""
 
     argv = []       # the program and its arguments, where {} stands for the socket's path
+    is_by_hand = False
 
     def __init__(self, **popen):
         # A socket's path may have 107 octets, so not below a long TMPDIR.

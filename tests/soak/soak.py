@@ -31,7 +31,7 @@ import threading
 import time
 import traceback
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "examples"))
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "examples"))
 
 import kit                                                      # noqa: E402
 from kit import Server, expect, expect_equal                    # noqa: E402
@@ -57,17 +57,24 @@ HARMLESS = re.compile(r"[a-z-]+: (client \d+: (Line passed to IPC too long|Timeo
 
 # --- The server -----------------------------------------------------------------------------------
 
+def environment():
+    """The environment for programs whose memory is watched."""
+    env = dict(os.environ)
+    # So that freed memory goes back to the system, and a leak cannot hide in what is kept.
+    env["MALLOC_TRIM_THRESHOLD_"] = env["MALLOC_MMAP_THRESHOLD_"] = "131072"
+    env["GLIBC_TUNABLES"] = "glibc.malloc.tcache_count=0"
+    env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=4"
+    return env
+
+
 class SoakServer(Server):
     """A server whose messages go to a file, which is never full."""
 
     def start(self):
-        env = dict(os.environ)
-        # So that freed memory goes back to the system, and a leak cannot hide in what is kept.
-        env["MALLOC_TRIM_THRESHOLD_"] = env["MALLOC_MMAP_THRESHOLD_"] = "131072"
-        env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=4"
         with open(self.dir + "/err", "wb") as err:
             self.process = subprocess.Popen(self.at(self.path), stdin=subprocess.DEVNULL,
-                                            stdout=subprocess.PIPE, stderr=err, env=env)
+                                            stdout=subprocess.PIPE, stderr=err,
+                                            env=environment())
         self.expect_listening()
 
     def finish(self):
@@ -489,8 +496,11 @@ SCENARIOS = {
 class Soak:
     """A server, and workers that play clients."""
 
+    scenarios = SCENARIOS
+
     def __init__(self, server, seed, n_workers):
         self.server = server
+        self.deadline = 0
         self.n_workers = n_workers
         self.rngs = [random.Random("%d %d" % (seed, i)) for i in range(n_workers)]
         self.residents = queue.Queue()
@@ -503,10 +513,10 @@ class Soak:
         """A new connection."""
         return self.server.connect(greeting)
 
-    def play(self, rng, deadline):
-        """Play one client after the other until DEADLINE."""
-        names, weights = zip(*SCENARIOS.items())
-        while time.monotonic() < deadline and not self.failures:
+    def play(self, rng):
+        """Play one client after the other until the deadline."""
+        names, weights = zip(*self.scenarios.items())
+        while time.monotonic() < self.deadline and not self.failures:
             scenario = rng.choices(names, weights=weights)[0]
             try:
                 scenario(rng, self)
@@ -514,18 +524,32 @@ class Soak:
                 self.failures.append((scenario.__name__, traceback.format_exc()))
             self.played[scenario.__name__] += 1
 
-    def round(self, seconds):
-        """Let the workers play for SECONDS, and see what they leave behind.  Returns the memory."""
-        deadline = time.monotonic() + seconds
-        threads = [threading.Thread(target=self.play, args=(rng, deadline)) for rng in self.rngs]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        expect(self.server.process.poll() is None, "the server has ended:", self.server.messages())
+    def play_all(self, seconds):
+        """Let the workers play for SECONDS."""
+        self.deadline = time.monotonic() + seconds
+        threads = [threading.Thread(target=self.play, args=(rng,), daemon=True)
+                   for rng in self.rngs]
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            self.deadline = 0
+
+    def expect_served(self):
+        """Fail if a client was not served, or the server has ended."""
         for name, trace in self.failures:
             print("%s:\n%s" % (name, trace))
+        expect(self.server.process.poll() is None, "the server has ended")
         expect(not self.failures, "clients were not served as they should have been")
+
+    def round(self, seconds):
+        """Let the workers play for SECONDS, and see what they leave behind.  Returns the memory."""
+        self.play_all(seconds)
+        if self.server.process.poll() is not None:
+            print(self.server.messages())
+        self.expect_served()
         self.server.expect_fds(N_RESIDENTS)
         self.server.expect_asleep()
         return self.server.memory_kib()
@@ -546,12 +570,12 @@ class Soak:
         expect(not odd, "odd messages:", "\n".join(odd[:20]))
 
 
-def expect_no_growth(memory, slack_kib):
-    """Fail if the memory after the rounds grew.  The first quarter of them is the warm-up."""
-    n = max(1, len(memory) // 4)
-    growth = min(memory[-n:]) - max(memory[:n])
-    print("memory: %+d KiB after the warm-up, %d allowed" % (growth, slack_kib))
-    expect(growth <= slack_kib, "memory grows:", memory)
+def expect_no_growth(what, sizes_kib, slack_kib):
+    """Fail if SIZES_KIB, after the rounds, grew.  The first quarter of them is the warm-up."""
+    n = max(1, len(sizes_kib) // 4)
+    growth = min(sizes_kib[-n:]) - max(sizes_kib[:n])
+    print("%s: %+d KiB after the warm-up, %d allowed" % (what, growth, slack_kib))
+    expect(growth <= slack_kib, what, "grows:", sizes_kib)
 
 
 def main():
@@ -575,7 +599,7 @@ def main():
                 len(memory), sum(soak.played.values()), server.n_fds(), memory[-1]), flush=True)
         soak.end()
     print(", ".join("%d %s" % (n, name) for name, n in soak.played.most_common()))
-    expect_no_growth(memory, ASAN_SLACK_KIB if has_asan(Server.argv[0]) else SLACK_KIB)
+    expect_no_growth("memory", memory, ASAN_SLACK_KIB if has_asan(Server.argv[0]) else SLACK_KIB)
     print("fine")
 
 
