@@ -104,7 +104,7 @@ eva__ctx_disconnect (assuan_context_t ctx) {
 
 bool
 eva__ctx_is_connected (assuan_context_t ctx) {
-  return ctx->conn && ctx->channel.in_fd != ASSUAN_INVALID_FD
+  return ctx->conn && ctx->channel.in_fd != ASSUAN_INVALID_FD && !ctx->ends_quietly
          && eva_conn_get_state (ctx->conn) != EVA_STATE_CLOSED;
 }
 

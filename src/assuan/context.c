@@ -154,6 +154,7 @@ eva__ctx_enter (assuan_context_t ctx) {
 
 void
 eva__ctx_leave (assuan_context_t ctx) {
+  if (ctx->depth == 1 && ctx->ends_quietly) eva__ctx_hang_up (ctx);
   if (--ctx->depth) return;
   if (ctx->released)
     destroy (ctx);
@@ -167,7 +168,10 @@ eva__ctx_hang_up (assuan_context_t ctx) {
   /* A socket that was handed over but never opened is still the program's, as in libassuan.  */
   if (ctx->kind == EVA__CTX_SERVER && !ctx->is_pipe && !ctx->opened)
     ctx->channel.in_fd = ctx->channel.out_fd = ASSUAN_INVALID_FD;
-  say_bye (ctx);
+  if (ctx->ends_quietly && ctx->conn) /* what was said is still sent, but nobody is told */
+    eva__ctx_flush (ctx);
+  else
+    say_bye (ctx);
   eva__ctx_close_fds (ctx);
   eva__ctx_disconnect (ctx);
   reap_child (ctx);
@@ -176,13 +180,14 @@ eva__ctx_hang_up (assuan_context_t ctx) {
 void
 assuan_release (assuan_context_t ctx) {
   if (!ctx || ctx->released) return;
-  eva__ctx_log (ctx, ASSUAN_LOG_CTX, "assuan_release: ctx=%p", (void *) ctx);
   eva__ctx_enter (ctx);
   ctx->released = true;
+  eva__ctx_log (ctx, ASSUAN_LOG_CTX, "assuan_release: ctx=%p", (void *) ctx);
+  ctx->ends_quietly = ctx->is_showing; /* in the midst of reading or writing a line */
   if (ctx->drive) ctx->drive->class->ops->release (ctx->drive);
   eva__ctx_end_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_CANCELED));
   eva__ctx_close_data_fp (ctx);
-  eva__ctx_hang_up (ctx);
+  if (!ctx->ends_quietly) eva__ctx_hang_up (ctx);
   eva__ctx_leave (ctx);
 }
 

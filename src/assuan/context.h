@@ -134,13 +134,15 @@ struct assuan_context_s {
   bool end_logged : 1;  /* and the end of file */
   bool is_listener : 1; /* assuan_accept waits for clients */
   bool listen_passes_fds : 1;
-  bool is_pipe : 1;     /* descriptor numbers of the peer mean something here */
-  bool opened : 1;      /* the greeting was sent */
-  bool accept_told : 1; /* assuan_accept returned 0 for this connection */
-  bool closing : 1;     /* the reply to the command under way is the last */
-  bool in_turn : 1;     /* a turn is under way: replies may wait for its end */
-  bool is_external : 1; /* in a loop of the program's: at rest it holds no buffers */
-  bool released : 1;    /* assuan_release was called within a callback */
+  bool is_pipe : 1;      /* descriptor numbers of the peer mean something here */
+  bool opened : 1;       /* the greeting was sent */
+  bool accept_told : 1;  /* assuan_accept returned 0 for this connection */
+  bool closing : 1;      /* the reply to the command under way is the last */
+  bool in_turn : 1;      /* a turn is under way: replies may wait for its end */
+  bool is_external : 1;  /* in a loop of the program's: at rest it holds no buffers */
+  bool released : 1;     /* assuan_release was called within a callback */
+  bool is_showing : 1;   /* log or monitor is called */
+  bool ends_quietly : 1; /* released there: the connection stays until nobody uses it */
 };
 
 /* Makes a context that shares what PATTERN has, which must stay as long as it; or returns NULL

@@ -122,6 +122,7 @@ assuan_inquire_ext (assuan_context_t ctx, const char *keyword, size_t maxlen,
   inquiry = eva__ctx_malloc (ctx, sizeof *inquiry);
   if (!inquiry) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
   err = eva__ctx_inquire (ctx, keyword, maxlen);
+  if (!err && ctx->released) err = eva__ctx_error (ctx, GPG_ERR_CANCELED); /* by a monitor */
   if (err) {
     eva__ctx_free (ctx, inquiry);
     return err;

@@ -102,11 +102,23 @@ eva__log_default_cb (assuan_context_t ctx, void *hook, unsigned int cat, const c
 
 /* --- Messages --------------------------------------------------------------------------------- */
 
+/* The callback may release the context, which stays if somebody uses it, but is told of no more.  */
+static bool
+call_back (assuan_context_t ctx, unsigned int cat, const char *msg) {
+  bool was_showing = ctx->is_showing;
+  bool is_wanted;
+
+  if (ctx->ends_quietly) return false;
+  ctx->is_showing = true;
+  is_wanted = ctx->watch->log_cb (ctx, ctx->watch->log_cb_data, cat, msg);
+  ctx->is_showing = was_showing;
+  return is_wanted;
+}
+
 /* Asks the callback first: making a message costs more than asking, and most are never wanted.  */
 static bool
 is_wanted (assuan_context_t ctx, unsigned int cat) {
-  return ctx->watch->log_cb && !ctx->flags.no_logging
-         && ctx->watch->log_cb (ctx, ctx->watch->log_cb_data, cat, NULL);
+  return ctx->watch->log_cb && !ctx->flags.no_logging && call_back (ctx, cat, NULL);
 }
 
 void
@@ -122,7 +134,7 @@ eva__ctx_log (assuan_context_t ctx, unsigned int cat, const char *format, ...) {
   if (len < 0) return;
   if ((size_t) len > sizeof msg - 2) len = sizeof msg - 2;
   memcpy (msg + len, "\n", 2);
-  ctx->watch->log_cb (ctx, ctx->watch->log_cb_data, cat, msg);
+  call_back (ctx, cat, msg);
 }
 
 /* Octets from 0x80 on are no control characters: text is UTF-8.  */
@@ -166,7 +178,7 @@ log_line (assuan_context_t ctx, int direction, const char *line, size_t len) {
     memcpy (msg + n, line, len), msg[n + len] = 0;
   n = strlen (msg);
   memcpy (msg + n, "\n", 2);
-  ctx->watch->log_cb (ctx, ctx->watch->log_cb_data, ASSUAN_LOG_CONTROL, msg);
+  call_back (ctx, ASSUAN_LOG_CONTROL, msg);
   eva__wire_wipe (msg, n);
 }
 
@@ -183,10 +195,14 @@ eva__ctx_is_watched (assuan_context_t ctx) {
 
 bool
 eva__ctx_show_line (assuan_context_t ctx, int direction, const char *line, size_t len) {
+  bool was_showing = ctx->is_showing;
   unsigned int flags = 0;
 
+  if (ctx->ends_quietly) return true;
+  ctx->is_showing = true;
   if (ctx->watch->monitor)
     flags = ctx->watch->monitor (ctx, ctx->watch->monitor_data, direction, line, len);
+  ctx->is_showing = was_showing;
   /* What is ignored of the peer's counts as an empty line, and is logged as one.  */
   if (flags & ASSUAN_IO_MONITOR_IGNORE && direction == ASSUAN_IO_FROM_PEER) len = 0;
   if (!(flags & ASSUAN_IO_MONITOR_NOLOG)) log_line (ctx, direction, line, len);

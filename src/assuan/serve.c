@@ -134,6 +134,7 @@ on_event (assuan_context_t ctx, const struct eva_event *ev) {
 
 gpg_error_t
 eva__serve_event (assuan_context_t ctx, int rc, const struct eva_event *ev) {
+  if (ctx->released) return 0; /* when the line was shown */
   return rc < 0 ? on_bad_line (ctx, rc) : on_event (ctx, ev);
 }
 

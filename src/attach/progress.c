@@ -45,13 +45,17 @@ set_timer (struct eva__pump *pump) {
   eva__loop_set_timer (pump->loop, &pump->timer, due_ns);
 }
 
-/* A client that does not even take its data needs not be told how far they are.  */
+/* A client that does not even take its data needs not be told how far they are.  A monitor that is
+   shown the line may release the context.  */
 static void
 on_timer (struct eva__timer *timer) {
   struct eva__pump *pump = EVA__CONTAINER (struct eva__pump, timer, timer);
+  assuan_context_t ctx = pump->ctx;
 
   set_timer (pump);
+  eva__ctx_enter (ctx);
   if (!eva__pump_is_above_water (pump)) eva__pump_tell_progress (pump);
+  eva__ctx_leave (ctx);
 }
 
 int

@@ -81,6 +81,18 @@ new_client (void) {
   return &client->own;
 }
 
+/* Greets the client.  A monitor that is shown the greeting may release CTX.  */
+static gpg_error_t
+greet (assuan_context_t ctx) {
+  gpg_error_t err;
+
+  eva__ctx_enter (ctx);
+  err = eva__ctx_open (ctx);
+  if (ctx->released) err = eva__ctx_error (ctx, GPG_ERR_CANCELED);
+  eva__ctx_leave (ctx);
+  return err;
+}
+
 /* Makes CTX non-blocking.  */
 static gpg_error_t
 make (assuan_context_t ctx) {
@@ -95,7 +107,7 @@ make (assuan_context_t ctx) {
   if (!own) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
   eva__drive_complete_limits (&own->limits);
   eva__drive_init (&own->at.drive, ctx);
-  return is_client ? 0 : eva__ctx_open (ctx);
+  return is_client ? 0 : greet (ctx);
 }
 
 /* --- By hand ---------------------------------------------------------------------------------- */

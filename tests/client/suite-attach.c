@@ -167,6 +167,140 @@ test_nobody_told (void **state) {
   end (ctx, &p);
 }
 
+/* --- Monitors --------------------------------------------------------------------------------- */
+
+/* Lines up to the one at which a monitor releases its context.  */
+static unsigned int n_lines_left;
+
+static unsigned int
+count_down (assuan_context_t ctx, void *arg, int direction, const char *line, size_t len) {
+  (void) arg;
+  (void) direction;
+  (void) line;
+  (void) len;
+  assert_true (n_lines_left); /* it is shown no more */
+  if (!--n_lines_left) assuan_release (ctx);
+  return 0;
+}
+
+static unsigned int n_late;
+
+static gpg_error_t
+note_late (assuan_context_t ctx, const char *command) {
+  (void) ctx;
+  (void) command;
+  n_late += !n_lines_left;
+  return 0;
+}
+
+/* At the first line that is shown, at the second, and so on: of requests and answers.  */
+static void
+test_monitor_releases_server (void **state) {
+  static const char requests[] = "ECHO hello\nASK K\nD x\nEND\nSAY 2\nBIG 3000\nLATER x\n";
+  assuan_context_t ctx;
+  struct peer p;
+
+  (void) state;
+  for (unsigned int n = 1;; n++) {
+    ctx = hand_new_server (&p, 0);
+    hand_is_quiet = true;
+    n_lines_left = n;
+    assuan_set_io_monitor (ctx, count_down, NULL);
+    assuan_register_pre_cmd_notify (ctx, note_late);
+    assert_error (eva_attach (ctx, kit_loop.loop, NULL, NULL), n == 1 ? "CANCELED" : "0");
+    peer_write (&p, requests, n == 1 ? 0 : strlen (requests));
+    kit_settle ();
+    peer_take (&p);
+    text_free (&p.in);
+    if (n_lines_left) break;
+    peer_hears_end (&p);
+    peer_close (&p);
+    kit_expect ("");
+    assert_int_equal (n_late, 0); /* no command was run any more */
+  }
+  assert_true (n_lines_left == 1);
+  assuan_set_io_monitor (ctx, NULL, NULL);
+  assuan_release (ctx);
+  hand_is_quiet = false;
+  peer_close (&p);
+}
+
+static gpg_error_t
+take_data (void *arg, const void *buf, size_t len) {
+  (void) arg;
+  (void) buf;
+  (void) len;
+  return 0;
+}
+
+static gpg_error_t
+answer_at_once (void *arg, struct eva_call *call, const char *text) {
+  gpg_error_t err = eva_answer_data (call, "x", 1);
+
+  (void) arg;
+  (void) text;
+  return err ? err : eva_answer_end (call);
+}
+
+static void
+count_done (void *arg, gpg_error_t err, const char *text) {
+  (void) text;
+  if (n_lines_left) assert_error (err, "0");
+  ++*(unsigned int *) arg;
+}
+
+static void
+test_monitor_releases_client (void **state) {
+  static const char replies[] = "S x\nD y\nINQUIRE z\nOK 1\nOK 2\n";
+  const struct eva_callbacks cb = { .data = take_data,
+                                    .inquire = answer_at_once,
+                                    .done = count_done };
+  struct eva_callbacks ahead = cb;
+  unsigned int n_done;
+  assuan_context_t ctx;
+  struct peer p;
+
+  (void) state;
+  ahead.flags = EVA_CALL_AHEAD;
+  for (unsigned int n = 1;; n++) {
+    ctx = hand_new_client (&p, 0);
+    n_done = 0;
+    n_lines_left = n;
+    assuan_set_io_monitor (ctx, count_down, NULL);
+    attach (ctx, kit_loop.loop, "c");
+    assert_error (eva_call (ctx, "A", &cb, &n_done, NULL), "0");
+    assert_error (eva_call (ctx, "B", &ahead, &n_done, NULL), "0");
+    kit_settle ();
+    peer_write (&p, replies, n_lines_left ? strlen (replies) : 0);
+    kit_settle ();
+    assert_int_equal (n_done, 2);
+    peer_take (&p);
+    text_free (&p.in);
+    if (n_lines_left) break;
+    peer_close (&p);
+    kit_expect ("");
+  }
+  assert_true (n_lines_left == 1);
+  assuan_set_io_monitor (ctx, NULL, NULL);
+  end (ctx, &p);
+}
+
+/* The greeting is shown, and nobody is told of it.  */
+static void
+test_monitor_releases_connecting (void **state) {
+  assuan_context_t ctx;
+  struct peer p;
+
+  (void) state;
+  ctx = kit_dial_peer (&p);
+  n_lines_left = 1;
+  assuan_set_io_monitor (ctx, count_down, NULL);
+  peer_say (&p, "OK hi\n");
+  peer_hears_end (&p);
+  peer_close (&p);
+  kit_expect ("");
+}
+
 /* --- Moving ----------------------------------------------------------------------------------- */
 
 static void
@@ -404,6 +538,9 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_over),
   kit_test (test_release_in_over),
   kit_test (test_nobody_told),
+  kit_test (test_monitor_releases_server),
+  kit_test (test_monitor_releases_client),
+  kit_test (test_monitor_releases_connecting),
   kit_test (test_moving_server),
   kit_test (test_moving_client),
   kit_test (test_over_behind_moving),

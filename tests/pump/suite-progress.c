@@ -168,6 +168,38 @@ test_words (void **state) {
   peer_expect (p, " ? 0 0\nOK\n");
 }
 
+static unsigned int
+release_at_progress (assuan_context_t ctx, void *arg, int direction, const char *line, size_t len) {
+  static const char progress[] = "S PROGRESS ";
+
+  (void) arg;
+  if (direction == ASSUAN_IO_TO_PEER && len > strlen (progress)
+      && !memcmp (line, progress, strlen (progress)))
+    assuan_release (ctx);
+  return 0;
+}
+
+static void
+watch (assuan_context_t ctx) {
+  assuan_set_io_monitor (ctx, release_at_progress, NULL);
+}
+
+/* A line of progress is shown to the program, which may release the context: out of a turn, too.  */
+static void
+test_released_by_monitor (void **state) {
+  struct peer *p;
+  int fds[2];
+
+  (void) state;
+  pumping.config.progress_what = "file";
+  pumping.config.progress_interval_ms = 1;
+  pumping.before = watch;
+  pump_pipe (fds);
+  p = pump_run (fds[0], EVA_PUMP_CONNECTION);
+  pump_await_end (GPG_ERR_CANCELED);
+  peer_drop_all (p);
+}
+
 static const struct CMUnitTest tests[] = {
   pump_test (test_intervals),
   pump_test (test_last_line),
@@ -177,6 +209,7 @@ static const struct CMUnitTest tests[] = {
   pump_test (test_client_that_does_not_read),
   pump_test (test_no_progress),
   pump_test (test_words),
+  pump_test (test_released_by_monitor),
 };
 
 const struct suite suite_progress = { "progress", tests, N_ELEMENTS (tests) };
