@@ -153,6 +153,7 @@ eva__drive_forget_command (struct eva__drive *drive) {
   if (drive->wishes) drive->wishes->cancel = NULL;
   drive->stream = NULL;
   drive->deferred = drive->cancelled = false;
+  drive->drained = false; /* the lines behind it may be handled now */
   drive->restarted = true;
   if (stream) stream->cancelled (stream, eva__ctx_error (drive->ctx, GPG_ERR_CANCELED));
 }
@@ -417,13 +418,13 @@ handle_lines (struct eva__drive *drive) {
   if (drive->stream && drive->stream->rested) drive->stream->rested (drive->stream);
 }
 
-/* Returns true if lines wait that may be handled: those that were left when there was no room for
-   their answers, which have been sent since.  No event would tell of them.  */
+/* Returns true if lines wait that may be handled, or the end of them: those that were left when there
+   was no room for their answers, which have been sent since, or that stood behind a command whose
+   time is over.  No event would tell of them.  */
 static bool
 has_more_lines (const struct eva__drive *drive) {
-  if (drive->drained || drive->closing || is_above_water (drive)) return false;
-  if (drive->stream && drive->stream->is_full) return false;
-  return eva_conn_input_len (drive->ctx->conn);
+  if (drive->drained || drive->closing || holds_lines (drive)) return false;
+  return eva_conn_input_len (drive->ctx->conn) || eva_conn_at_eof (drive->ctx->conn);
 }
 
 /* Returns true if the peer will read nothing any more.  The end of a pipe that we read from says
