@@ -199,6 +199,40 @@ test_hangup_later (void **state) {
   close (fd[0]);
 }
 
+#define N_GONE 30
+
+/* Many left, and nobody takes them out: none of them is passed over, nor does who is still there wait
+   for all of them.  */
+static void
+test_many_hangups (void **state) {
+  struct probe gone[N_GONE], there;
+  int fds[N_GONE], fd[2];
+  unsigned int n = 0;
+
+  (void) state;
+  if (!suite_tells_hangup ()) return;
+  for (size_t i = 0; i < N_GONE; i++) {
+    make_socketpair (fd);
+    fds[i] = fd[0];
+    probe_init (&gone[i], fd[0], EVA_READABLE, NULL);
+    close (fd[1]);
+  }
+  make_socketpair (fd);
+  put_octet (fd[1]);
+  probe_init (&there, fd[0], EVA_READABLE, NULL);
+  suite_until (&there.n, 2);
+  for (size_t i = 0; i < N_GONE; i++)
+    n += gone[i].n;
+  if (!strcmp (test_loop_name, "epoll")) assert_in_range (n, 1, N_GONE - 1);
+  for (size_t i = 0; i < N_GONE; i++) {
+    suite_until (&gone[i].n, 2);
+    probe_free (&gone[i]);
+    close (fds[i]);
+  }
+  probe_free (&there);
+  close_pair (fd);
+}
+
 /* Nobody reads any more: that is not lost, although some loops stop watching what is in error.  */
 static void
 test_broken_pipe (void **state) {
@@ -300,11 +334,11 @@ test_closed (void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-  suite_test (test_readable),      suite_test (test_writable),     suite_test (test_level),
-  suite_test (test_both),          suite_test (test_end_of_pipe),  suite_test (test_half_close),
-  suite_test (test_close),         suite_test (test_hangup_alone), suite_test (test_hangup_later),
-  suite_test (test_broken_pipe),   suite_test (test_reset),        suite_test (test_file),
-  suite_test (test_no_descriptor), suite_test (test_closed),
+  suite_test (test_readable),     suite_test (test_writable),      suite_test (test_level),
+  suite_test (test_both),         suite_test (test_end_of_pipe),   suite_test (test_half_close),
+  suite_test (test_close),        suite_test (test_hangup_alone),  suite_test (test_hangup_later),
+  suite_test (test_many_hangups), suite_test (test_broken_pipe),   suite_test (test_reset),
+  suite_test (test_file),         suite_test (test_no_descriptor), suite_test (test_closed),
 };
 
 const struct suite event_suite = { tests, N_ELEMENTS (tests) };
