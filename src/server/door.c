@@ -16,9 +16,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Clients that are let in before others get their turn.  */
-#define ACCEPTS_PER_TURN 4
-
 #define PAUSE_NS 100000000u
 
 /* Refuses the client at FD because of ERR.  Nobody waits for it to read that.  */
@@ -71,22 +68,22 @@ pause_accepting (eva_server *server) {
   eva__loop_set_timer (server->loop, &server->pause, eva_loop_now (server->loop) + PAUSE_NS);
 }
 
+/* One at a time: those who are inside do not have to wait for a crowd that comes, and an accept that
+   would only find that nobody is there any more costs as much as the turn that it saves.  */
 static void
 knocked (void *arg, unsigned int revents) {
   struct eva__door *door = arg;
   eva_server *server = door->server;
+  int fd;
 
   (void) revents;
+  if (server->is_draining) return;
   eva__server_keep (server); /* the service's functions may free it, and with it the doors */
-  for (int i = 0; i < ACCEPTS_PER_TURN && !server->is_draining; i++) {
-    int fd = eva__io_listener_accept (&door->listener);
-    if (fd >= 0) {
-      welcome (door, fd);
-      continue;
-    }
-    if (errno != EAGAIN) pause_accepting (server);
-    break;
-  }
+  fd = eva__io_listener_accept (&door->listener);
+  if (fd >= 0)
+    welcome (door, fd);
+  else if (errno != EAGAIN)
+    pause_accepting (server);
   eva__server_let_go (server);
 }
 
