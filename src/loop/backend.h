@@ -78,6 +78,7 @@ struct eva_loop {
   bool recurses; /* callbacks may wait, too */
   bool stopped;
   bool look;           /* timers may be due */
+  bool quiet;          /* one descriptor was ready when LOOP looked last, no more */
   unsigned int depth;  /* turns under way; more than one where a foreign loop allows that */
   uint32_t turn_begin; /* timers set since have to wait for the next turn */
   uint64_t now_ns;     /* of this turn; 0: not asked yet */

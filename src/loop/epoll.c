@@ -120,6 +120,7 @@ wait_for_events (eva_loop *loop, int timeout_ms) {
   unsigned int n_hangups = 0;
 
   if (n < 0) return errno == EINTR ? 0 : -1;
+  loop->quiet = n == 1;
   for (int i = 0; i < n; i++)
     if (events[i].events & EVA_HANGUP)
       events[n_hangups++] = events[i];

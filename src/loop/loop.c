@@ -60,6 +60,11 @@ eva__loop_tells_hangup (const eva_loop *loop) {
   return loop->tells_hangup;
 }
 
+bool
+eva__loop_is_quiet (const eva_loop *loop) {
+  return loop->quiet;
+}
+
 struct eva__loop_attachment *
 eva__loop_get_attachment (eva_loop *loop) {
   return &loop->attachment;

@@ -51,6 +51,9 @@ void eva__loop_cancel_task (eva_loop *loop, struct eva__task *task);
 /* Returns true if LOOP tells EVA_HANGUP where nothing is watched for (eva_loop_ops.tells_hangup).  */
 bool eva__loop_tells_hangup (const eva_loop *loop);
 
+/* Returns true if LOOP knows that the descriptor which it tells of is the only one that is ready.  */
+bool eva__loop_is_quiet (const eva_loop *loop);
+
 /* A pointer that the rooms above keep with LOOP, NULL at first, and the function that eva_loop_free
    calls with it if it is not NULL.  */
 struct eva__loop_attachment {

@@ -16,6 +16,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Clients that are let in at a time: those who are inside do not have to wait for a crowd that comes,
+   but where nobody waits it may be several.  */
+#define N_ACCEPTS            1
+#define N_ACCEPTS_WHEN_QUIET 4
+
 #define PAUSE_NS 100000000u
 
 /* Refuses the client at FD because of ERR.  Nobody waits for it to read that.  */
@@ -68,22 +73,23 @@ pause_accepting (eva_server *server) {
   eva__loop_set_timer (server->loop, &server->pause, eva_loop_now (server->loop) + PAUSE_NS);
 }
 
-/* One at a time: those who are inside do not have to wait for a crowd that comes, and an accept that
-   would only find that nobody is there any more costs as much as the turn that it saves.  */
 static void
 knocked (void *arg, unsigned int revents) {
   struct eva__door *door = arg;
   eva_server *server = door->server;
-  int fd;
+  int n = eva__loop_is_quiet (server->loop) ? N_ACCEPTS_WHEN_QUIET : N_ACCEPTS;
 
   (void) revents;
-  if (server->is_draining) return;
   eva__server_keep (server); /* the service's functions may free it, and with it the doors */
-  fd = eva__io_listener_accept (&door->listener);
-  if (fd >= 0)
-    welcome (door, fd);
-  else if (errno != EAGAIN)
-    pause_accepting (server);
+  while (n-- > 0 && !server->is_draining) {
+    int fd = eva__io_listener_accept (&door->listener);
+    if (fd >= 0) {
+      welcome (door, fd);
+      continue;
+    }
+    if (errno != EAGAIN) pause_accepting (server);
+    break;
+  }
   eva__server_let_go (server);
 }
 
