@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* command.c - the commands that a server knows, and what it tells the program of.  */
+/* command.c - the commands that a server knows, and what it tells the program of.
+
+   The commands are an array that is searched from its beginning: servers have few of them, and the
+   first letter sorts most out.  All connections of an eva_server share one; a context that registers
+   a command for itself gets a copy.  */
 
 #include "assuan/context.h"
 
@@ -33,6 +37,7 @@ is_upper (const char *name) {
   return true;
 }
 
+/* The exact spelling wins over another one, as both may be registered (see find_registered).  */
 struct eva__command *
 eva__ctx_find_command (assuan_context_t ctx, const char *name) {
   struct eva__command *found = NULL;

@@ -18,6 +18,8 @@ run_step (struct eva__pump *pump) {
   eva__ctx_leave (ctx);
 }
 
+/* Only one end is ever watched, the one that holds the pump up: the other one, ready all the time, would
+   keep the loop busy with nothing.  */
 static void
 on_ready (void *arg, unsigned int revents) {
   (void) revents; /* what is wrong with it, reading or writing will tell */

@@ -210,7 +210,8 @@ check_command (assuan_context_t ctx, const char *command) {
   return len > EVA_LINE_MAX ? eva__ctx_error (ctx, GPG_ERR_ASS_LINE_TOO_LONG) : 0;
 }
 
-/* Gives CALL the callbacks, and a descriptor of its own.  */
+/* Gives CALL the callbacks, and a descriptor of its own: the call may be sent long after the program
+   has closed the one that it gave.  */
 static gpg_error_t
 fill (struct eva__client *client, struct eva_call *call, const struct eva_callbacks *cb) {
   call->fd = -1;
@@ -273,6 +274,7 @@ eva_call_get_context (struct eva_call *call) {
 
 /* --- Answers ---------------------------------------------------------------------------------- */
 
+/* The END or CAN comes once: after it the call waits for its reply, or for the next inquiry.  */
 static gpg_error_t
 answer (struct eva_call *call, const void *buf, size_t len) {
   assuan_context_t ctx = context_of (call->client);

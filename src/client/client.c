@@ -34,6 +34,7 @@ eva__client_new (void) {
   return client;
 }
 
+/* While dialling nobody knows yet; what the address says will do then.  */
 bool
 eva__client_passes_fds (const struct eva__client *client) {
   assuan_context_t ctx = client->own.at.drive.ctx;
@@ -44,6 +45,8 @@ eva__client_passes_fds (const struct eva__client *client) {
 
 /* --- What comes ------------------------------------------------------------------------------- */
 
+/* Calls were queued since eva_connect.  None is sent before the greeting: what stands on the other end
+   may be no Assuan server at all.  */
 static void
 greeted (struct eva__client *client) {
   assuan_context_t ctx = client->own.at.drive.ctx;
@@ -77,6 +80,8 @@ on_greeting (struct eva__client *client, const struct eva_event *ev) {
   }
 }
 
+/* Data that nobody wants are an error, as in assuan_transact: a caller that forgot the callback would
+   otherwise take the reply for complete.  */
 static gpg_error_t
 on_data (struct eva_call *call, const struct eva_event *ev) {
   bool is_end = ev->type == EVA_EVENT_END;
@@ -94,6 +99,8 @@ on_status (struct eva_call *call, const struct eva_event *ev) {
   return call->cb.status (call->arg, ev->text);
 }
 
+/* An error, also that of a call which answers nothing, leaves by eva__call_end, which says CAN: the
+   server must not wait for an answer that never comes.  */
 static gpg_error_t
 on_inquiry (struct eva_call *call, const struct eva_event *ev) {
   if (!call->cb.inquire)
@@ -168,6 +175,7 @@ on_event (struct eva__drive *drive, int rc, const struct eva_event *ev) {
 
 /* --- Time ------------------------------------------------------------------------------------- */
 
+/* The earliest of all calls is kept by call.c.  */
 static uint64_t
 get_deadline (struct eva__drive *drive) {
   struct eva__client *client = (struct eva__client *) drive;
@@ -210,6 +218,8 @@ over (struct eva__drive *drive) {
   if (!ctx->released) eva__own_over (drive);
 }
 
+/* The program does not want the context any more; its calls still learn that they will not be
+   answered, as they may own memory.  */
 static void
 release (struct eva__drive *drive) {
   struct eva__client *client = (struct eva__client *) drive;
@@ -255,6 +265,7 @@ close_client (struct eva__drive *drive) {
 
   if (client->stage == EVA__CLIENT_OVER) return;
   eva__ctx_enter (ctx);
+  /* The closed function is never called from within the call that caused it.  */
   if (client->stage == EVA__CLIENT_DIALLING)
     eva__dial_fail_soon (client, reason);
   else

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* connect.c - clients that come to their connection without waiting for it.  */
+/* connect.c - clients that come to their connection without waiting for it.
+
+   Until then there is no eva_conn and nothing to drive: the client has a socket, a source and a
+   timer of its own here, and whatever ends the dialling ends it by the same function as a connection
+   that breaks, so that programs see one way of failing.  */
 
 #include "client/client.h"
 #include "io/dial.h"
@@ -60,6 +64,7 @@ fail (struct eva__client *client, gpg_error_t err) {
   eva__ctx_leave (ctx);
 }
 
+/* Not at once: the program is in a call of its own, and may not expect its callbacks there.  */
 void
 eva__dial_fail_soon (struct eva__client *client, gpg_error_t err) {
   eva__dial_stop (client);
@@ -69,7 +74,8 @@ eva__dial_fail_soon (struct eva__client *client, gpg_error_t err) {
 
 /* --- The connection --------------------------------------------------------------------------- */
 
-/* The descriptors are the context's on success.  */
+/* The descriptors are the context's on success.  On failure they are the caller's again, who knows
+   whether they were made here or handed in.  */
 static gpg_error_t
 connected (struct eva__client *client, int in_fd, int out_fd) {
   assuan_context_t ctx = client->own.at.drive.ctx;
@@ -171,7 +177,8 @@ await (struct eva__client *client, int fd) {
   return client->dial_source ? 0 : eva__ctx_syserror (client->own.at.drive.ctx);
 }
 
-/* Begins to connect, or begins anew.  */
+/* Begins to connect, or begins anew: a server that is starting up may have another socket by then, so
+   the address is looked at each time.  */
 static gpg_error_t
 dial (struct eva__client *client) {
   assuan_context_t ctx = client->own.at.drive.ctx;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* own.c - contexts of the program that do not wait: driven by hand, or attached to a loop.  */
+/* own.c - contexts of the program that do not wait: driven by hand, or attached to a loop.
+
+   They were made and connected with assuan.h, maybe after blocking calls.  What they have of this
+   room is taken on when the program asks for it, and stays until the context is released.  */
 
 #include "client/own.h"
 #include "client/client.h"
@@ -93,7 +96,8 @@ greet (assuan_context_t ctx) {
   return err;
 }
 
-/* Makes CTX non-blocking.  */
+/* Makes CTX non-blocking.  Hooks for reading and writing may wait, as nPth's do, and a context in the
+   midst of a call would find its own state changed: both are refused.  */
 static gpg_error_t
 make (assuan_context_t ctx) {
   bool is_client = ctx->kind == EVA__CTX_CLIENT;

@@ -2,8 +2,8 @@
 /* foreign.c - a loop of the program's, seen through a table of functions.
 
    Such a loop knows of nothing but descriptors and one timer, or where each descriptor would be dear
-   to it, of one descriptor: that of an epoll loop that has all the others.  What is freed stays until the table
-   says that the loop does not use it any more.  */
+   to it, of one descriptor: that of an epoll loop that has all the others.  What is freed stays until
+   the table says that the loop does not use it any more.  */
 
 #include "loop/backend.h"
 
@@ -46,6 +46,7 @@ remove_source (eva_loop *loop, eva_source *source) {
   return ops_of (loop)->remove (self_of (loop), eva__source_watch (source), source->fd);
 }
 
+/* Foreign loops have clocks of their own, so they are told how far away it is, not when.  */
 static uint64_t
 arm (eva_loop *loop, uint64_t due_ns) {
   uint64_t now_ns = due_ns && due_ns != EVA__LOOP_NEVER ? eva_now () : 0;

@@ -13,6 +13,7 @@ struct timer_source {
   struct eva__timer timer;
 };
 
+/* One block of memory: a connection at rest has a source, and thousands of them are at rest.  */
 static eva_source *
 new_source (eva_loop *loop, size_t extra_size, int fd, void *arg) {
   eva_source *source = calloc (1, sizeof *source + extra_size);
@@ -42,6 +43,7 @@ unlink_source (eva_source *source) {
     source->loop->sources = source->next;
 }
 
+/* Hang-ups are told of whether they were asked for or not, as poll does.  */
 static void
 set_events (eva_source *source, unsigned int events) {
   source->events = (uint8_t) events;
@@ -76,6 +78,7 @@ int
 eva_source_set_events (eva_source *source, unsigned int events) {
   int rc;
 
+  /* Where nothing changes there is no system call: connections ask after each turn.  */
   events &= EVA_READABLE | EVA_WRITABLE;
   if (events == source->events && !source->lost) return 0;
   rc = source->loop->backend->change (source->loop, source, events);
@@ -138,6 +141,7 @@ free_timer (eva_source *source) {
 
 /* --- Freeing ---------------------------------------------------------------------------------- */
 
+/* The batch of events that a turn goes through, or that of an outer one, may still have SOURCE.  */
 bool
 eva__source_doom (eva_loop *loop, eva_source *source) {
   if (!loop->depth) return true;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* timers.c - the timers of a loop in the order of their deadlines.  See timers.h.  */
+/* timers.c - the timers of a loop in the order of their deadlines.  See timers.h.
+
+   A heap in an array, places counted from 1, so that 0 can say of a timer that it is not set.  Room
+   is reserved when something that has a timer is made, which may fail; setting never does.  */
 
 #include "loop/timers.h"
 

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* server.c - the life of a server: what it offers, its limits, its end.  */
+/* server.c - the life of a server: what it offers, its limits, its end.
+
+   A server may be freed from any callback of its own, in the midst of a walk over its visits or of an
+   accept.  So whoever calls out keeps it (eva__server_keep), and the memory goes with the last of
+   them: the visits that are left, and the calls under way.  */
 
 #include "server/server.h"
 
@@ -84,6 +88,7 @@ eva__server_keep (eva_server *server) {
   server->n_kept++;
 }
 
+/* Nothing of SERVER is in use any more, neither by a visit nor by a call under way.  */
 static void
 destroy (eva_server *server) {
   eva__users_clear (&server->users);
@@ -103,6 +108,8 @@ eva_server_free (eva_server *server) {
   eva__server_keep (server);
   server->is_freed = server->is_draining = true;
   eva__door_close_all (server);
+  /* Each takes itself off the list, in its release; and the close function that is called there may
+     release others.  */
   while (server->visits)
     assuan_release (server->visits->at.drive.ctx);
   eva__loop_cancel_timer (server->loop, &server->drain_timer);
@@ -113,6 +120,8 @@ eva_server_free (eva_server *server) {
 
 /* --- Drain ------------------------------------------------------------------------------------ */
 
+/* The last one has left.  It is told in a task: the last visit may have ended within a call of the
+   program, which need not expect that its server goes away in it.  */
 static void
 call_drained (struct eva__task *task) {
   eva_server *server = EVA__CONTAINER (eva_server, drained_task, task);
@@ -161,6 +170,8 @@ close_one (assuan_context_t ctx, void *arg) {
   eva__visit_close (eva__visit_of (ctx));
 }
 
+/* Whoever is still there had the time that the drain gave.  Their commands are cancelled, and what they
+   are told then still has the time to leave that closing has.  */
 static void
 time_is_over (struct eva__timer *timer) {
   for_all (EVA__CONTAINER (eva_server, drain_timer, timer), close_one, NULL);
@@ -194,6 +205,7 @@ eva_server_set_limits (eva_server *server, const struct eva_server_limits *limit
   struct eva__terms *terms;
 
   if (!server || !limits) return error (server, GPG_ERR_ASS_INV_VALUE);
+  /* Whoever is there keeps the terms under which he came in, so the old ones are not changed.  */
   class.stats = &server->stats;
   terms = eva__terms_new (&class, &server->pattern->shared->conn_config, &limits->connection);
   if (!terms) return error (server, GPG_ERR_ENOMEM);
@@ -219,6 +231,7 @@ void
 eva_server_get_stats (eva_server *server, struct eva_stats *ret_stats) {
   struct eva_stats stats = server->stats;
 
+  /* Counted when asked for: a figure that every command keeps up costs each of them something.  */
   for (struct eva__visit *visit = server->visits; visit; visit = visit->next)
     stats.n_open_commands += eva__ctx_is_busy (visit->at.drive.ctx);
   stats.held_len = server->account.held_len;

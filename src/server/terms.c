@@ -22,6 +22,7 @@ eva__terms_new (const struct eva__drive_class *class, const struct eva_conn_conf
   return terms;
 }
 
+/* The old ones may go away here: nothing points to them any more.  */
 void
 eva__terms_apply (struct eva__terms *terms, struct eva__drive *drive) {
   struct eva__terms *old = eva__terms_of (drive);

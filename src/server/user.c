@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* user.c - who may come in, and what each user's connections cost together.
 
-   The users of a server are few, as a rule one: a list will do.  */
+   The users of a server are few, as a rule one: a list will do.  A user is forgotten with the last
+   connection, so clients cannot make the list long.  */
 
 #include "server/user.h"
 
@@ -18,6 +19,8 @@ eva__users_allow (struct eva__users *users, uid_t uid) {
   return 0;
 }
 
+/* The server's own user could attach a debugger to it, and root can anyway: to refuse these two would
+   protect nothing.  */
 bool
 eva__users_may_enter (const struct eva__users *users, uid_t uid) {
   if (uid != EVA_ANY_UID && (uid == 0 || uid == geteuid ())) return true;

@@ -11,7 +11,8 @@
 
 /* --- The end ---------------------------------------------------------------------------------- */
 
-/* Tells the service, if it knows of the visit.  */
+/* Tells the service, if it knows of the visit: once, although the context may be released within the
+   call, which ends here, too.  */
 static void
 tell_closed (struct eva__visit *visit, gpg_error_t reason) {
   bool is_opened = visit->is_opened;
@@ -108,6 +109,8 @@ eva__visit_of (assuan_context_t ctx) {
   return (struct eva__visit *) ctx->drive;
 }
 
+/* The command under way is answered before the end: its client learns that it was not carried out,
+   which it could not tell from a connection that just ends.  */
 void
 eva__visit_close (struct eva__visit *visit) {
   assuan_context_t ctx = visit->at.drive.ctx;
@@ -123,6 +126,7 @@ eva__visit_close (struct eva__visit *visit) {
   eva__ctx_leave (ctx);
 }
 
+/* The drive ends the connection when no command is under way, in a turn that it gets at once.  */
 void
 eva__visit_drain (struct eva__visit *visit) {
   visit->at.drive.leaves = true;
@@ -131,12 +135,15 @@ eva__visit_drain (struct eva__visit *visit) {
 
 /* --- The beginning ---------------------------------------------------------------------------- */
 
+/* Whom the connection counts for.  Who started us with a pipe could have done so as anybody he may be,
+   so he is our own user; peers that the kernel does not tell of are all one user.  */
 static uid_t
 uid_of (const struct eva__arrival *arrival) {
   if (arrival->is_known) return arrival->peer.uid;
   return arrival->is_pipe ? geteuid () : EVA_ANY_UID;
 }
 
+/* Nothing is allocated for those who are turned away here.  */
 gpg_error_t
 eva__visit_check (eva_server *server, const struct eva__arrival *arrival) {
   uid_t uid = uid_of (arrival);
@@ -214,6 +221,7 @@ eva__visit_new (eva_server *server, const struct eva__arrival *arrival, assuan_c
   assuan_context_t ctx;
   gpg_error_t err = 0;
 
+  /* The account comes first: what the connection takes from here on is charged to it.  */
   if (visit)
     visit->user = eva__users_enter (&server->users, uid_of (arrival), &server->account,
                                     server->limits.max_held_per_uid_len);
@@ -231,6 +239,7 @@ eva__visit_new (eva_server *server, const struct eva__arrival *arrival, assuan_c
   }
   ctx = visit->at.drive.ctx;
   enter (server, visit);
+  /* The open function may release the context, or free the server.  */
   eva__ctx_enter (ctx);
   err = open_visit (visit);
   if (!err) err = eva__attached_start (&visit->at, server->loop);
