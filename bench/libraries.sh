@@ -22,10 +22,19 @@ wanted() { case " ${rows:-$1} " in *" $1 "*) ;; *) return 1 ;; esac; }
 
 die() { echo "bench: $*" >&2; exit 1; }
 
-if [ "$rows" = list ]; then
+all_rows() {
   { "$build/bench/bench" list; "$build/bench/wire" list; } | cut -d '|' -f 1 | grep -v -e '-plain$'
+}
+
+if [ "$rows" = list ]; then
+  all_rows
   exit
 fi
+
+for row in $rows; do
+  all_rows | grep -qxF -e "$row" \
+    || die "there is no row '$row' of libraries; './dev bench list' lists all rows"
+done
 
 ours=$(cd "$build/compat" && pwd)
 theirs=$(pkg-config --variable=libdir libassuan)

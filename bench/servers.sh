@@ -28,6 +28,13 @@ if [ "$rows" = list ]; then
   exit
 fi
 
+for row in $rows; do
+  # shellcheck disable=SC2086
+  printf '%s\n' $all_rows | grep -qxF -e "$row" && continue
+  echo "bench: there is no row '$row' of servers; './dev bench list' lists all rows" >&2
+  exit 2
+done
+
 for program in load server-bare server-libassuan server-embedded; do
   [ -x "$programs/$program" ] || { echo "bench: there is no $programs/$program" >&2; exit 1; }
 done
@@ -270,8 +277,7 @@ for row in ${rows:-$all_rows}; do
     mix) against_libassuan '3 status, 100 octets, OK' 2.2 -c MIX ;;
     ahead) against_libassuan 'NOP, 16 ahead' 8 -a 16 ;;
     crowd | memory | idle | greet | bulk | hostile) $row ;;
-    uv | event | glib | sd-event | ev) adapter $row ;;
-    *) echo "bench: there is no row $row" >&2; exit 2 ;;
+    *) adapter "$row" ;;
   esac
   stop_servers
 done
