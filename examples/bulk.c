@@ -53,7 +53,7 @@ cmd_copy (assuan_context_t ctx, char *line) {
   };
 
   (void) line;
-  /* To eva_pump, no descriptor would be the connection.  */
+  /* eva_pump would refuse them, too, but without telling which one is missing.  */
   if (config.from_fd < 0) return gpg_error (GPG_ERR_ASS_NO_INPUT);
   if (config.to_fd < 0) return gpg_error (GPG_ERR_ASS_NO_OUTPUT);
   return start (ctx, &config);

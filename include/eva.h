@@ -336,8 +336,9 @@ void eva_close (assuan_context_t ctx);
 
 /* --- Bulk data -------------------------------------------------------------------------------- */
 
-/* In place of a descriptor in struct eva_pump_config: the connection itself.  */
-#define EVA_PUMP_CONNECTION (-1)
+/* In place of a descriptor in struct eva_pump_config: the connection itself.  It is not -1, so that
+   what a failed open returned, or ASSUAN_INVALID_FD, never stands for it.  */
+#define EVA_PUMP_CONNECTION (-2)
 
 /* Flags of struct eva_pump_config.  */
 #define EVA_PUMP_CLOSE_FROM 1u /* from_fd is the pump's and closed when it ends */
@@ -391,10 +392,10 @@ struct eva_pump_config {
    handler) ends the pump with GPG_ERR_CANCELED.  One pump at a time, but done may begin the next.
    Returns 0, and eva_defer's effect; GPG_ERR_ASS_GENERAL if no command of CTX is under way;
    GPG_ERR_ASS_NESTED_COMMANDS if a pump or an inquiry is; GPG_ERR_ASS_INV_VALUE for a CONFIG that
-   makes no sense; GPG_ERR_EBADF, also for a descriptor that is not open in this direction;
-   GPG_ERR_NOT_SUPPORTED if CTX is driven by hand, with no loop to watch descriptors; GPG_ERR_EPIPE
-   if the client is known to be gone; GPG_ERR_ENOMEM.  On failure done does not run and no descriptor
-   is closed.  */
+   makes no sense; GPG_ERR_EBADF for a descriptor that is none, such as -1, or is not open in this
+   direction; GPG_ERR_NOT_SUPPORTED if CTX is driven by hand, with no loop to watch descriptors;
+   GPG_ERR_EPIPE if the client is known to be gone; GPG_ERR_ENOMEM.  On failure done does not run and
+   no descriptor is closed.  */
 gpg_error_t eva_pump (assuan_context_t ctx, const struct eva_pump_config *config);
 
 /* --- Clients ---------------------------------------------------------------------------------- */

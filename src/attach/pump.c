@@ -167,6 +167,12 @@ on_cancelled (struct eva__stream *stream, gpg_error_t reason) {
 
 /* --- Beginning -------------------------------------------------------------------------------- */
 
+/* Returns true if FD can be no descriptor, and does not stand for the connection either.  */
+static bool
+is_none (int fd) {
+  return fd < 0 && fd != EVA_PUMP_CONNECTION;
+}
+
 /* Returns true if CONFIG makes sense: the connection at one end at the most, and nothing set that says
    nothing there.  */
 static bool
@@ -199,6 +205,8 @@ check (assuan_context_t ctx, const struct eva_pump_config *config) {
   state = eva_conn_get_state (ctx->conn);
   if (ctx->drive->stream || ctx->inquiry || state != EVA_STATE_COMMAND)
     return eva__ctx_error (ctx, GPG_ERR_ASS_NESTED_COMMANDS);
+  if (is_none (config->from_fd) || is_none (config->to_fd))
+    return eva__ctx_error (ctx, GPG_ERR_EBADF);
   if (!is_sound (ctx, config)) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   return eva__ctx_may_say (ctx);
 }

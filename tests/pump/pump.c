@@ -120,7 +120,9 @@ pump_run (int from_fd, int to_fd) {
 int
 pump_setup (void **state) {
   kit_setup (state);
-  pumping = (struct pumping){ .config = { .from_fd = -1, .to_fd = -1 } };
+  pumping = (struct pumping){
+    .config = { .from_fd = EVA_PUMP_CONNECTION, .to_fd = EVA_PUMP_CONNECTION },
+  };
   service.run = run;
   return 0;
 }

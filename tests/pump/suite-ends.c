@@ -32,7 +32,8 @@ wait_for (enum wait what) {
   pump_pipe (from);
   pump_pipe (to);
   pumping.config.inquiry = NULL;
-  p = pump_run (ends[what].has_from ? from[0] : -1, ends[what].has_to ? to[1] : -1);
+  p = pump_run (ends[what].has_from ? from[0] : EVA_PUMP_CONNECTION,
+                ends[what].has_to ? to[1] : EVA_PUMP_CONNECTION);
   for (int i = 0; i < 60; i++) {
     if (ends[what].feeds) pump_feed (from[1], &at, 2048 * KIB);
     if (ends[what].answers) pump_answer (p, &at, 2048 * KIB);
@@ -334,15 +335,15 @@ test_handler_fails (void **state) {
   (void) state;
   pump_pipe (from);
   pumping.after = fail_after;
-  p = pump_run (from[0], -1);
+  p = pump_run (from[0], EVA_PUMP_CONNECTION);
   peer_expect_err (p, GPG_ERR_BAD_DATA, NULL);
   pump_await_end (GPG_ERR_CANCELED);
   pumping.after = finish_after;
-  p = pump_run (from[0], -1);
+  p = pump_run (from[0], EVA_PUMP_CONNECTION);
   peer_expect (p, "OK\n");
   pump_await_end (GPG_ERR_CANCELED);
   pumping.after = release_after;
-  p = pump_run (from[0], -1);
+  p = pump_run (from[0], EVA_PUMP_CONNECTION);
   peer_expect_end (p);
   pump_await_end (GPG_ERR_CANCELED);
 }
@@ -432,8 +433,6 @@ test_bad_descriptors (void **state) {
   pumping.config.flags = EVA_PUMP_CLOSE_FROM;
   pumping.config.from_fd = 999999;
   expect_refusal (GPG_ERR_EBADF);
-  pumping.config.from_fd = -2;
-  expect_refusal (GPG_ERR_EBADF);
   pumping.config.from_fd = from[1];
   expect_refusal (GPG_ERR_EBADF);
   pumping.config.from_fd = from[0];
@@ -441,6 +440,34 @@ test_bad_descriptors (void **state) {
   expect_refusal (GPG_ERR_EBADF);
   check_descriptors ();
   assert_true (pump_is_open (from[1]) && pump_is_open (to[0]));
+}
+
+/* What a call that failed returned, or assuan_get_input_fd of a command without INPUT, is not the
+   connection: a program that forgot to look must not stream from it or to it.  */
+static void
+test_no_descriptor (void **state) {
+  static const int none[] = { ASSUAN_INVALID_FD, -3, INT_MIN };
+
+  (void) state;
+  pump_pipe (from);
+  pump_pipe (to);
+  for (size_t i = 0; i < N_ELEMENTS (none); i++) {
+    pumping.config = (struct eva_pump_config){ .from_fd = from[0], .to_fd = none[i] };
+    expect_refusal (GPG_ERR_EBADF);
+    pumping.config = (struct eva_pump_config){ .from_fd = none[i], .to_fd = to[1] };
+    expect_refusal (GPG_ERR_EBADF);
+    pumping.config.inquiry = "BULK";
+    expect_refusal (GPG_ERR_EBADF);
+    pumping.config = (struct eva_pump_config){ .from_fd = none[i],
+                                               .to_fd = EVA_PUMP_CONNECTION,
+                                               .flags = EVA_PUMP_CLOSE_FROM };
+    expect_refusal (GPG_ERR_EBADF);
+    pumping.config = (struct eva_pump_config){ .from_fd = EVA_PUMP_CONNECTION,
+                                               .to_fd = none[i],
+                                               .inquiry = "BULK" };
+    expect_refusal (GPG_ERR_EBADF);
+  }
+  check_descriptors ();
 }
 
 static gpg_error_t
@@ -463,12 +490,12 @@ test_nested (void **state) {
   pump_pipe (from);
   pump_pipe (to);
   pumping.after = begin_another;
-  p = pump_run (-1, to[1]);
+  p = pump_run (EVA_PUMP_CONNECTION, to[1]);
   peer_ask (p, "END\n", "INQUIRE BULK\nOK\n");
   pumping.after = NULL;
   pumping.before = inquire_before;
   pumping.config.inquiry = NULL;
-  p = pump_run (from[0], -1);
+  p = pump_run (from[0], EVA_PUMP_CONNECTION);
   peer_expect (p, "INQUIRE ASKED\n");
   peer_expect_err (p, GPG_ERR_ASS_NESTED_COMMANDS, NULL);
   assert_code (eva_pump (p->guest->ctx, &pumping.config), GPG_ERR_ASS_GENERAL);
@@ -659,6 +686,7 @@ static const struct CMUnitTest tests[] = {
   pump_test (test_senseless),
   pump_test (test_own_descriptor),
   pump_test (test_bad_descriptors),
+  pump_test (test_no_descriptor),
   pump_test (test_nested),
   pump_test (test_close),
   pump_test (test_close_one),

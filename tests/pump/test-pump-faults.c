@@ -135,7 +135,7 @@ static const struct {
 /* The end of a pump, where octets come from if IS_FROM, and the test's end of it.  */
 static void
 open_end (enum place place, bool is_from, size_t len, int *ret_fd, int *ret_far) {
-  int fds[2] = { -1, -1 };
+  int fds[2] = { EVA_PUMP_CONNECTION, -1 };
 
   if (place == PIPE) pump_pipe (fds);
   if (place == SOCKET) pump_socketpair (fds);
@@ -185,7 +185,8 @@ run_is_over (const struct run *run) {
 /* Runs a pump of KIND with LEN octets; N_GOOD allocations, and then none.  */
 static void
 run_pump (struct run *run, size_t kind, size_t len, unsigned int n_good) {
-  pumping.config.from_fd = pumping.config.to_fd = -1; /* the numbers may mean something else now */
+  /* The numbers may mean something else now.  */
+  pumping.config.from_fd = pumping.config.to_fd = EVA_PUMP_CONNECTION;
   *run = (struct run){ .peer = peer_new (), .len = len };
   open_end (kinds[kind].from, true, len, &run->from_fd, &run->from_far);
   open_end (kinds[kind].to, false, len, &run->to_fd, &run->to_far);
