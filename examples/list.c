@@ -19,8 +19,8 @@ struct list {
 
 static void
 cancelled (assuan_context_t ctx, void *arg, gpg_error_t reason) {
+  (void) ctx;
   (void) reason;
-  eva_set_writable (ctx, NULL, NULL);
   free (arg);
 }
 

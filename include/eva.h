@@ -506,7 +506,8 @@ gpg_error_t eva_answer_cancel (struct eva_call *call);
 
 /* Calls CB with ARG, out of the loop, once, when less than high_water_len octets of CTX wait to be
    sent: for those who produce data piece by piece, in answers and in commands.  NULL takes it back.
-   Does not run any more once the connection is over.
+   Does not run any more once the connection is over; nor, if it was set while a command of a server
+   was under way, once that command is finished or cancelled, as the function of eva_set_cancel.
    Returns 0; GPG_ERR_NOT_SUPPORTED if CTX is not in a loop; GPG_ERR_ENOMEM.  */
 gpg_error_t eva_set_writable (assuan_context_t ctx, void (*cb) (assuan_context_t ctx, void *arg),
                               void *arg);

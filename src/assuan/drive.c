@@ -146,11 +146,21 @@ eva__drive_count_command (struct eva__drive *drive) {
     drive->class->stats->n_commands++;
 }
 
+/* What a command wanted to be told holds what is gone with it: nobody may hear of it later.  */
+static void
+forget_wishes (struct eva__drive *drive) {
+  struct eva__wishes *wishes = drive->wishes;
+
+  if (!wishes) return;
+  wishes->cancel = NULL;
+  if (wishes->is_of_command) wishes->writable = NULL;
+}
+
 void
 eva__drive_forget_command (struct eva__drive *drive) {
   struct eva__stream *stream = drive->stream;
 
-  if (drive->wishes) drive->wishes->cancel = NULL;
+  forget_wishes (drive);
   drive->stream = NULL;
   drive->deferred = drive->cancelled = false;
   drive->drained = false; /* the lines behind it may be handled now */
@@ -169,8 +179,8 @@ eva__drive_cancel (struct eva__drive *drive, gpg_error_t reason) {
     if (drive->class->stats && !drive->cancelled) drive->class->stats->n_cancelled++;
     drive->cancelled = true;
   }
+  forget_wishes (drive);
   drive->stream = NULL;
-  if (cancel) drive->wishes->cancel = NULL;
   drive->deferred = false;
   if (stream) stream->cancelled (stream, reason);
   if (cancel) cancel (ctx, drive->wishes->cancel_arg, reason);

@@ -105,6 +105,7 @@ struct eva__wishes {
   void *cancel_arg;
   void (*writable) (assuan_context_t ctx, void *arg); /* or NULL */
   void *writable_arg;
+  bool is_of_command; /* writable: it was set by the command under way, and goes with it */
   struct eva__parcel *parcels;
 };
 

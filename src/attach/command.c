@@ -41,6 +41,7 @@ eva_set_writable (assuan_context_t ctx, void (*cb) (assuan_context_t ctx, void *
   if (!wishes) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
   wishes->writable = cb;
   wishes->writable_arg = arg;
+  wishes->is_of_command = eva__ctx_is_busy (ctx);
   eva__drive_wake (ctx->drive);
   return 0;
 }

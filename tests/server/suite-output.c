@@ -238,6 +238,89 @@ test_writable_after_much (void **state) {
   }
 }
 
+/* More than the kernel takes before the peer does.  */
+static gpg_error_t
+fill (assuan_context_t ctx) {
+  static char much[2000000];
+
+  assert_int_equal (assuan_send_data (ctx, much, sizeof much), 0);
+  return eva_set_writable (ctx, on_writable, &n_left);
+}
+
+static gpg_error_t
+fill_and_finish (assuan_context_t ctx, char *line) {
+  (void) line;
+  return fill (ctx);
+}
+
+static gpg_error_t
+fill_and_defer (assuan_context_t ctx, char *line) {
+  gpg_error_t err = fill (ctx);
+
+  (void) line;
+  return err ? err : service_defer (ctx);
+}
+
+static gpg_error_t
+fill_and_close (assuan_context_t ctx, char *line) {
+  gpg_error_t err = fill_and_defer (ctx, line);
+
+  eva_close (ctx);
+  return err;
+}
+
+/* What a command wanted to be told is told to nobody behind it: the argument may be gone.  The
+   handler ends it here, or somebody else, while the peer takes nothing yet; or the server does.  */
+static void
+test_writable_ends_with_command (void **state) {
+  struct peer *p = peer_new ();
+
+  (void) state;
+  n_writable = 0;
+  n_left = 0;
+  service.run = fill_and_finish;
+  peer_say (p, "RUN\nBYE\n");
+  peer_drop_all (p);
+  service.run = fill_and_defer;
+  p = peer_new ();
+  peer_say (p, "RUN\nBYE\n");
+  kit_until (service.jobs);
+  kit_settle ();
+  service_finish (0);
+  peer_drop_all (p);
+  service.run = fill_and_close;
+  p = peer_new ();
+  peer_say (p, "RUN\n");
+  peer_drop_all (p);
+  assert_int_equal (n_writable, 0);
+}
+
+static void
+note_writable (assuan_context_t ctx, void *arg) {
+  (void) ctx;
+  assert_ptr_equal (arg, &n_left);
+  n_writable++;
+}
+
+/* Set outside of a command, it is nobody's but the connection's.  */
+static void
+test_writable_without_command (void **state) {
+  struct peer *p = peer_new ();
+
+  (void) state;
+  n_writable = 0;
+  peer_say (p, "DATA 2000000\n");
+  kit_settle ();
+  assert_int_equal (kit_stats ().n_open_commands, 0);
+  assert_int_equal (eva_set_writable (p->guest->ctx, note_writable, &n_left), 0);
+  kit_settle ();
+  assert_int_equal (n_writable, 0);
+  peer_expect_data (p, 2000000);
+  assert_int_equal (n_writable, 1);
+  peer_ask (p, "ECHO x\n", "D x\nOK\n");
+  assert_int_equal (n_writable, 1);
+}
+
 /* --- A peer that is gone ------------------------------------------------------------------------ */
 
 static gpg_error_t gone_err;
@@ -263,12 +346,20 @@ test_writing_to_the_gone (void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-  kit_test (test_status_from_timer),   kit_test (test_data_from_timer),
-  kit_test (test_said_while_idle),     kit_test (test_order),
-  kit_test (test_data_stream),         kit_test (test_one_write_a_turn),
-  kit_test (test_data_of_all_lengths), kit_test (test_much_data),
-  kit_test (test_writable_at_once),    kit_test (test_writable_within_handler),
-  kit_test (test_writable_after_much), kit_test (test_writing_to_the_gone),
+  kit_test (test_status_from_timer),
+  kit_test (test_data_from_timer),
+  kit_test (test_said_while_idle),
+  kit_test (test_order),
+  kit_test (test_data_stream),
+  kit_test (test_one_write_a_turn),
+  kit_test (test_data_of_all_lengths),
+  kit_test (test_much_data),
+  kit_test (test_writable_at_once),
+  kit_test (test_writable_within_handler),
+  kit_test (test_writable_after_much),
+  kit_test (test_writable_ends_with_command),
+  kit_test (test_writable_without_command),
+  kit_test (test_writing_to_the_gone),
 };
 
 SUITE (output);
