@@ -77,7 +77,7 @@ data_came (void *arg, gpg_error_t err, unsigned char *data, size_t data_len) {
   digest->data = data;
   digest->data_len = data_len;
   if (!err) {
-    digest->timer = eva_loop_add_timer (eva_get_userdata (ctx), 0, hash_piece, digest);
+    digest->timer = eva_loop_add_timer (eva_get_loop (ctx), 0, hash_piece, digest);
     if (!digest->timer) err = gpg_error_from_syserror ();
   }
   if (!err) err = eva_set_cancel (ctx, cancelled, digest);

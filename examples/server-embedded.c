@@ -59,7 +59,7 @@ main (int argc, char **argv) {
   if (loop) signals = eva_loop_add_fd (loop, signal_fd, EVA_READABLE, signal_came, NULL);
   if (!signals) return tell_loop_failure ();
 
-  err = eva_server_new (loop, &service, loop, &server);
+  err = eva_server_new (loop, &service, NULL, &server);
   if (!err) err = eva_server_listen (server, argv[1], EVA_LISTEN_FDPASSING);
   if (!err) {
     tell_listening (server);

@@ -40,7 +40,7 @@ main (int argc, char **argv) {
   loop = ev ? eva_loop_from_ev (ev) : NULL;
   if (!loop) return tell_loop_failure ();
 
-  err = eva_server_new (loop, &service, loop, &server);
+  err = eva_server_new (loop, &service, NULL, &server);
   for (int i = 0; i < 2; i++) {
     ev_signal_init (&signals[i], signal_came, numbers[i]);
     signals[i].data = server;

@@ -47,7 +47,7 @@ main (int argc, char **argv) {
     if (!signals[i] || evsignal_add (signals[i], NULL)) return tell_loop_failure ();
   }
 
-  err = eva_server_new (loop, &service, loop, &server);
+  err = eva_server_new (loop, &service, NULL, &server);
   if (!err) err = eva_server_listen (server, argv[1], EVA_LISTEN_FDPASSING);
   if (!err) {
     tell_listening (server);

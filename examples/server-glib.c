@@ -39,7 +39,7 @@ main (int argc, char **argv) {
   loop = eva_loop_from_glib (NULL);
   if (!loop) return tell_loop_failure ();
 
-  err = eva_server_new (loop, &service, loop, &server);
+  err = eva_server_new (loop, &service, NULL, &server);
   g_unix_signal_add (SIGINT, signal_came, server);
   g_unix_signal_add (SIGTERM, signal_came, server);
   if (!err) err = eva_server_listen (server, argv[1], EVA_LISTEN_FDPASSING);

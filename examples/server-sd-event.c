@@ -44,7 +44,7 @@ main (int argc, char **argv) {
   if (rc >= 0) loop = eva_loop_from_sd_event (event);
   if (!loop) return tell_loop_failure ();
 
-  err = eva_server_new (loop, &service, loop, &server);
+  err = eva_server_new (loop, &service, NULL, &server);
   sd_event_add_signal (event, NULL, SIGINT | SD_EVENT_SIGNAL_PROCMASK, signal_came, server);
   sd_event_add_signal (event, NULL, SIGTERM | SD_EVENT_SIGNAL_PROCMASK, signal_came, server);
   if (!err) err = eva_server_listen (server, argv[1], EVA_LISTEN_FDPASSING);

@@ -39,7 +39,7 @@ main (int argc, char **argv) {
   loop = uv ? eva_loop_from_uv (uv) : NULL;
   if (!loop) return tell_loop_failure ();
 
-  err = eva_server_new (loop, &service, loop, &server);
+  err = eva_server_new (loop, &service, NULL, &server);
   for (int i = 0; i < 2; i++) {
     uv_signal_init (uv, &signals[i]);
     uv_signal_start (&signals[i], signal_came, numbers[i]);

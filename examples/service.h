@@ -16,7 +16,7 @@
 /* How long a server that is to end lets its commands work on, in milliseconds.  */
 #define SERVICE_DRAIN_MS 5000u
 
-/* The service.  The userdata of its server is the eva_loop, for the timers of its commands.  */
+/* The service.  */
 extern const struct eva_service service;
 
 /* Prepares what the commands need.  Once, before the first thread.  Returns 0, or -1 after a

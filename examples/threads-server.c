@@ -64,7 +64,7 @@ work (void *arg) {
   worker->loop = loop;
   snprintf (address, sizeof address, "fd:%d", listener.fd);
   if (loop) stop = eva_loop_add_fd (loop, worker->stop_fd, EVA_READABLE, stop_came, worker);
-  err = stop ? eva_server_new (loop, &service, loop, &worker->server) : gpg_error_from_syserror ();
+  err = stop ? eva_server_new (loop, &service, NULL, &worker->server) : gpg_error_from_syserror ();
   if (!err) err = eva_server_listen (worker->server, address, EVA_LISTEN_FDPASSING);
   if (err) {
     fprintf (stderr, "threads-server: a thread cannot serve: %s\n", gpg_strerror (err));

@@ -154,6 +154,11 @@ gpg_error_t eva_attach (assuan_context_t ctx, eva_loop *loop,
    Does nothing if CTX is not attached, or belongs to a server or eva_connect.  */
 void eva_detach (assuan_context_t ctx);
 
+/* Returns the loop that CTX lives in, for timers of its commands: that of its server, that of
+   eva_connect, or, until the connection is over, that of eva_attach.  NULL if it is driven by hand, or
+   not by eva.h.  */
+eva_loop *eva_get_loop (assuan_context_t ctx);
+
 /* --- Commands that take their time ------------------------------------------------------------ */
 
 /* Called within a handler, whose command stays open then until assuan_process_done: `return

@@ -82,6 +82,9 @@ struct eva__drive_ops {
   /* eva_set_limits was called.  Returns 0, or an error with nothing changed.  */
   gpg_error_t (*set_limits) (struct eva__drive *drive, const struct eva_limits *limits);
 
+  /* The loop that drives the context, or would if the connection were made; or NULL.  */
+  eva_loop *(*get_loop) (const struct eva__drive *drive);
+
   /* assuan_release was called: no turn may come any more, and whoever waits is told.  */
   void (*release) (struct eva__drive *drive);
 

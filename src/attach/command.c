@@ -58,6 +58,11 @@ eva_set_limits (assuan_context_t ctx, const struct eva_limits *limits) {
   return err;
 }
 
+eva_loop *
+eva_get_loop (assuan_context_t ctx) {
+  return ctx && ctx->drive ? ctx->drive->class->ops->get_loop (ctx->drive) : NULL;
+}
+
 size_t
 eva_get_queued_len (assuan_context_t ctx) {
   return ctx && ctx->conn ? eva_conn_output_len (ctx->conn) : 0;

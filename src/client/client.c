@@ -273,6 +273,14 @@ close_client (struct eva__drive *drive) {
   eva__ctx_leave (ctx);
 }
 
+/* Also while there is no connection.  */
+static eva_loop *
+get_loop (const struct eva__drive *drive) {
+  const struct eva__client *client = (const struct eva__client *) drive;
+
+  return client->home ? client->home : eva__own_get_loop (drive);
+}
+
 const struct eva__drive_ops eva__client_ops = {
   .wake = eva__attached_wake,
   .over = over,
@@ -281,6 +289,7 @@ const struct eva__drive_ops eva__client_ops = {
   .at_deadline = at_deadline,
   .close = close_client,
   .set_limits = eva__own_set_limits,
+  .get_loop = get_loop,
   .release = release,
   .free = free_client,
 };

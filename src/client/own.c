@@ -39,6 +39,7 @@ static const struct eva__drive_ops server_ops = {
   .over = eva__own_over,
   .close = close_own,
   .set_limits = eva__own_set_limits,
+  .get_loop = eva__own_get_loop,
   .release = release,
   .free = free_own,
 };
@@ -50,6 +51,11 @@ eva__own_over (struct eva__drive *drive) {
   struct eva__own *own = (struct eva__own *) drive;
 
   if (own->over) own->over (drive->ctx, own->over_arg, drive->over);
+}
+
+eva_loop *
+eva__own_get_loop (const struct eva__drive *drive) {
+  return ((const struct eva__own *) drive)->at.loop;
 }
 
 void

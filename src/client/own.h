@@ -24,6 +24,9 @@ void eva__own_over (struct eva__drive *drive);
 /* eva__drive_ops.set_limits of all of these.  */
 gpg_error_t eva__own_set_limits (struct eva__drive *drive, const struct eva_limits *limits);
 
+/* eva__drive_ops.get_loop of those that eva_connect did not make.  */
+eva_loop *eva__own_get_loop (const struct eva__drive *drive);
+
 /* Returns what CTX is, or NULL if it is none of these.  */
 struct eva__own *eva__own_of (assuan_context_t ctx);
 

@@ -94,11 +94,18 @@ set_limits (struct eva__drive *drive, const struct eva_limits *limits) {
   return 0;
 }
 
+/* Also while the service opens or closes the connection, when it is not in the loop.  */
+static eva_loop *
+get_loop (const struct eva__drive *drive) {
+  return ((const struct eva__visit *) drive)->server->loop;
+}
+
 const struct eva__drive_ops eva__visit_ops = {
   .wake = eva__attached_wake,
   .over = over,
   .close = close_visit,
   .set_limits = set_limits,
+  .get_loop = get_loop,
   .release = release,
   .free = free_visit,
 };

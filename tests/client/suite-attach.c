@@ -315,15 +315,18 @@ move_on (assuan_context_t ctx) {
   switch (stations.n++ % 3) {
   case 0:
     eva_detach (ctx);
+    assert_null (eva_get_loop (ctx));
     stations.h = (struct hand){ .ctx = ctx };
     break;
   case 1:
     stations.h.ctx = NULL;
     attach (ctx, stations.other.loop, "other");
+    assert_ptr_equal (eva_get_loop (ctx), stations.other.loop);
     break;
   default:
     eva_detach (ctx);
     attach (ctx, kit_loop.loop, "first");
+    assert_ptr_equal (eva_get_loop (ctx), kit_loop.loop);
   }
 }
 

@@ -31,6 +31,7 @@ reach (const char *address, int listener) {
   struct peer p;
 
   kit_expect ("");
+  assert_ptr_equal (eva_get_loop (ctx), kit_loop.loop); /* before there is a connection */
   peer_accept (&p, listener);
   peer_say (&p, "OK hi\n");
   kit_await ("ready\n");

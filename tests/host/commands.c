@@ -141,7 +141,7 @@ cmd_wait (assuan_context_t ctx, char *line) {
   wait->ctx = ctx;
   host_figures.n_waits++;
   if (*line) {
-    wait->timer = eva_loop_add_timer (eva_get_userdata (ctx), (unsigned int) ms, wait_over, wait);
+    wait->timer = eva_loop_add_timer (eva_get_loop (ctx), (unsigned int) ms, wait_over, wait);
     if (!wait->timer) err = gpg_error_from_syserror ();
   }
   if (!err) err = eva_set_cancel (ctx, wait_cancelled, wait);

@@ -75,7 +75,7 @@ make_server (void) {
   memcpy (commands, service.commands, service.n_commands * sizeof *commands);
   memcpy (commands + service.n_commands, own_commands, sizeof own_commands);
   all.n_commands = service.n_commands + N_OWN;
-  return eva_server_new (loop, &all, loop, &host_server);
+  return eva_server_new (loop, &all, NULL, &host_server);
 }
 
 /* --- Events ----------------------------------------------------------------------------------- */

@@ -21,8 +21,10 @@ test_context (void **state) {
   assert_non_null (ctx);
   assert_ptr_equal (eva_get_server (ctx), kit.server);
   assert_ptr_equal (eva_get_userdata (ctx), &kit);
+  assert_ptr_equal (eva_get_loop (ctx), kit.loop.loop);
   assert_null (eva_get_server (NULL));
   assert_null (eva_get_userdata (NULL));
+  assert_null (eva_get_loop (NULL));
   p = peer_on (fds[0], fds[0]);
   peer_expect_greeting (p);
   kit_socketpair (fds);
