@@ -230,18 +230,18 @@ struct eva_server_limits {
 
 /* What a server did since it was made, and does now.  */
 struct eva_stats {
-  unsigned int n_connections;   /* now */
-  unsigned int max_connections; /* the most at one time */
-  unsigned int n_open_commands; /* now */
-  size_t held_len;              /* octets of buffers now */
-  size_t max_held_len;          /* the most at one time */
-  uint64_t n_accepted;          /* connections that were opened */
-  uint64_t n_refused;           /* clients that were not: uid, limits, the open function */
-  uint64_t n_commands;          /* that were finished */
-  uint64_t n_cancelled;         /* commands that could not be */
-  uint64_t n_timed_out;         /* lines, commands, inquiries, idle and closing connections */
-  uint64_t n_dropped;           /* connections over a limit of octets or descriptors */
-  uint64_t n_accept_pauses;     /* times that accepting stopped because descriptors ran out */
+  unsigned int n_connections;    /* now */
+  unsigned int most_connections; /* the most at one time */
+  unsigned int n_open_commands;  /* now */
+  size_t held_len;               /* octets of buffers now */
+  size_t most_held_len;          /* the most at one time */
+  uint64_t n_accepted;           /* connections that were opened */
+  uint64_t n_refused;            /* clients that were not: uid, limits, the open function */
+  uint64_t n_commands;           /* that were finished */
+  uint64_t n_cancelled;          /* commands that could not be */
+  uint64_t n_timed_out;          /* lines, commands, inquiries, idle and closing connections */
+  uint64_t n_dropped;            /* connections over a limit of octets or descriptors */
+  uint64_t n_accept_pauses;      /* times that accepting stopped because descriptors ran out */
 };
 
 /* Makes a server in LOOP that offers SERVICE.  USERDATA is what eva_get_userdata returns.  Stores

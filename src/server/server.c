@@ -235,7 +235,7 @@ eva_server_get_stats (eva_server *server, struct eva_stats *ret_stats) {
   for (struct eva__visit *visit = server->visits; visit; visit = visit->next)
     stats.n_open_commands += eva__ctx_is_busy (visit->at.drive.ctx);
   stats.held_len = server->account.held_len;
-  stats.max_held_len = server->account.most_len;
+  stats.most_held_len = server->account.most_len;
   *ret_stats = stats;
 }
 

@@ -170,8 +170,8 @@ enter (eva_server *server, struct eva__visit *visit) {
   if (visit->next) visit->next->prev = visit;
   server->visits = visit;
   server->stats.n_connections++;
-  if (server->stats.n_connections > server->stats.max_connections)
-    server->stats.max_connections = server->stats.n_connections;
+  if (server->stats.n_connections > server->stats.most_connections)
+    server->stats.most_connections = server->stats.n_connections;
   eva__server_keep (server);
 }
 

@@ -20,7 +20,7 @@ struct host_figures {
   uint64_t n_closed;       /* and go */
   uint64_t n_waits;        /* WAIT commands that are open */
   size_t heap_len;         /* octets that are allocated */
-  size_t max_heap_len;     /* the most that was seen at one time */
+  size_t most_heap_len;    /* the most that was seen at one time */
   uint64_t n_heap_samples; /* how often that was looked at */
 };
 extern struct host_figures host_figures;

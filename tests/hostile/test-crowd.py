@@ -34,11 +34,11 @@ LINE_TIMEOUT = b"line_timeout_ms=1500"
 
 def expect_bounds(server, stats, rss):
     """Fail if more memory was used than the limits allow.  RSS is what it had at the start."""
-    expect(stats["max_held_len"] <= MAX_HELD_LEN, "held", stats)
-    expect(stats["max_heap_len"] <= stats["max_held_len"] + OVERHEAD_LEN,
+    expect(stats["most_held_len"] <= MAX_HELD_LEN, "held", stats)
+    expect(stats["most_heap_len"] <= stats["most_held_len"] + OVERHEAD_LEN,
            "more memory than is counted", stats)
     if not server.has_asan():
-        expect(server.peak_rss() - rss <= stats["max_heap_len"] + FRAGMENTS_LEN, "resident:",
+        expect(server.peak_rss() - rss <= stats["most_heap_len"] + FRAGMENTS_LEN, "resident:",
                server.peak_rss(), stats)
 
 
@@ -46,7 +46,7 @@ def gather(stack, server):
     """Let the whole crowd come, and wait until all are there and behave as they do."""
     bands = {kind: stack.enter_context(Band(server, kind, n)) for kind, n in CROWD.items()}
     server.await_stats("the crowd is there",
-                       lambda s: s["max_connections"] >= N_STAYING and s["n_open_commands"] >= 100)
+                       lambda s: s["most_connections"] >= N_STAYING and s["n_open_commands"] >= 100)
     return bands
 
 
@@ -84,10 +84,10 @@ def expect_reports(reports):
 def tell(stats, reports, rss):
     """Print figures."""
     print("# %d clients at once, %d in all, %d commands, %d accept pauses, %d timeouts" % (
-        stats["max_connections"], stats["n_accepted"], stats["n_commands"],
+        stats["most_connections"], stats["n_accepted"], stats["n_commands"],
         stats["n_accept_pauses"], stats["n_timed_out"]))
     print("# held %.1f MiB, heap %.1f MiB, resident %.1f MiB at most; sent by them %.0f MiB" % (
-        stats["max_held_len"] / 2**20, stats["max_heap_len"] / 2**20, rss / 2**20,
+        stats["most_held_len"] / 2**20, stats["most_heap_len"] / 2**20, rss / 2**20,
         sum(r["n_sent"] for r in reports.values()) / 2**20))
 
 

@@ -236,7 +236,7 @@ def not_reading():
         for c in greedy:
             c.close()
         settle(server)
-        expect(server.stats()["max_held_len"] <= N * (256 << 10), "held", server.stats())
+        expect(server.stats()["most_held_len"] <= N * (256 << 10), "held", server.stats())
 
 
 def agent():

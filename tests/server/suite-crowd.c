@@ -203,7 +203,7 @@ test_random_dialogues (void **state) {
   for (size_t i = 0; i < N_ACTORS; i++)
     peer_expect_octets (actors[i].peer, actors[i].hear, actors[i].hear_len);
   assert_int_equal (kit_stats ().n_commands, N_ACTORS * N_COMMANDS);
-  assert_int_equal (kit_stats ().max_connections, N_ACTORS);
+  assert_int_equal (kit_stats ().most_connections, N_ACTORS);
   assert_int_equal (kit_stats ().held_len, 0);
   free (actors);
 }

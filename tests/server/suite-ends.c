@@ -32,7 +32,7 @@ test_leaves_while_idle (void **state) {
   peer_close (p);
   await_close (p, GPG_ERR_EOF);
   assert_int_equal (kit_stats ().n_connections, 0);
-  assert_int_equal (kit_stats ().max_connections, 1);
+  assert_int_equal (kit_stats ().most_connections, 1);
 }
 
 static void

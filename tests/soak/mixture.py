@@ -162,7 +162,7 @@ class Mixture(soak.Soak):
         s = self.server.stats()
         print("%d rounds in %d seconds" % (len(self.heap_kib), seconds))
         print("connections: %d, at most %d at once; %d callers, %d hostile ones, %d others" % (
-            s["n_accepted"], s["max_connections"], self.sums["n_connections"],
+            s["n_accepted"], s["most_connections"], self.sums["n_connections"],
             self.sums["n_hostile"],
             s["n_accepted"] - self.sums["n_connections"] - self.sums["n_hostile"]))
         print("commands: %d; %d cancelled" % (s["n_commands"], s["n_cancelled"]))
@@ -176,7 +176,7 @@ class Mixture(soak.Soak):
                                                for name, n in self.played.most_common()))
         print("hostile clients: %d MiB sent" % (self.sums["n_hostile_octets"] >> 20))
         print("memory at most: %d KiB held, %d KiB allocated, %d KiB resident; callers: %d KiB" % (
-            s["max_held_len"] >> 10, s["max_heap_len"] >> 10, self.server.peak_rss() >> 10,
+            s["most_held_len"] >> 10, s["most_heap_len"] >> 10, self.server.peak_rss() >> 10,
             self.callers_kib))
         print("descriptors: %d, at the start %d" % (
             self.server.n_fds() - self.residents.qsize(), self.server.idle_fds))
