@@ -423,8 +423,8 @@ struct eva_connect_config {
 
   /* The connection could not be made, or is over: called once, out of the loop, after all calls
      ended; not if CTX is released before.  ERR: GPG_ERR_ASS_CONNECT_FAILED or what the system gave;
-     the server's own ERR for a refusal; GPG_ERR_TIMEOUT; GPG_ERR_EOF when the server closed;
-     GPG_ERR_CANCELED after eva_close.  */
+     the server's own ERR for a refusal; GPG_ERR_TIMEOUT; GPG_ERR_EOF when the server closed, or
+     GPG_ERR_EPIPE if it did so before it took what was said; GPG_ERR_CANCELED after eva_close.  */
   void (*closed) (assuan_context_t ctx, void *arg, gpg_error_t err);
 
   void *arg; /* of both */

@@ -308,6 +308,10 @@ eva__ctx_flush (assuan_context_t ctx) {
   if (ctx->drive && gpg_err_code (err) == GPG_ERR_EAGAIN)
     return 0; /* the rest when there is room */
   if (!err) return 0;
+  /* A peer that left with something unread is as gone as any other; whether the kernel still says so
+     depends on who was faster.  */
+  if (ctx->drive && gpg_err_code (err) == GPG_ERR_ECONNRESET)
+    err = eva__ctx_error (ctx, GPG_ERR_EPIPE);
   /* What cannot be sent now never can.  The peer may still have sent something, so reading
      goes on.  */
   ctx->write_error = err;
