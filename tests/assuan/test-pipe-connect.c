@@ -418,5 +418,8 @@ main (void) {
     suite_test (test_fork),
   };
 
+  /* nohup and others start their programs with ignored signals.  */
+  for (int i = 1; i < NSIG; i++)
+    signal (i, SIG_DFL);
   return suite_run (tests);
 }
