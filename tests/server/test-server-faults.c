@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-server-faults.c - servers whose memory is short: each scene again with the first, the second, ...
    allocation of the library failing, alone or with all behind it.  Each command then has its answer,
-   or ENOMEM, or the connection ends; nobody waits for ever, and nothing is left behind.  */
+   or ENOMEM, or the connection ends; nobody waits for ever, and nothing is left behind.  And servers
+   who cannot send.  */
 
 #include "suite.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
 
 /* --- Allocations that fail -------------------------------------------------------------------- */
 
@@ -312,16 +314,62 @@ test_scene (void **state) {
     at++;
 }
 
+/* --- Octets that cannot be sent --------------------------------------------------------------- */
+
+static struct {
+  int fd; /* or -1 */
+  int error;
+} deaf = { -1, 0 };
+
+ssize_t __real_send (int fd, const void *buf, size_t len, int flags);
+ssize_t __wrap_send (int fd, const void *buf, size_t len, int flags);
+ssize_t
+__wrap_send (int fd, const void *buf, size_t len, int flags) {
+  if (fd != deaf.fd) return __real_send (fd, buf, len, flags);
+  errno = deaf.error;
+  return -1;
+}
+
+/* A client that is gone is gone, whatever the system calls it; other errors are told as they are.  */
+static void
+test_send_fails (void **state) {
+  static const struct {
+    int error;
+    gpg_err_code_t reason;
+  } cases[] = { { EPIPE, GPG_ERR_EPIPE }, { ECONNRESET, GPG_ERR_EPIPE }, { EIO, GPG_ERR_EIO } };
+
+  (void) state;
+  for (size_t i = 0; i < N_ELEMENTS (cases); i++) {
+    struct peer *p;
+    kit_setup (NULL);
+    p = peer_new ();
+    deaf.fd = eva_get_fd (p->guest->ctx, EVA_WRITABLE);
+    deaf.error = cases[i].error;
+    peer_say (p, "NOP\n");
+    kit_until (p->guest->n_closed);
+    deaf.fd = -1;
+    assert_int_equal (p->guest->reason, cases[i].reason);
+    kit_teardown (NULL);
+  }
+}
+
 #define scene_test(name)                                                                           \
   { "test_" #name, test_scene, NULL, NULL, (void *) (uintptr_t) play_##name }
 
 int
 main (void) {
   const struct CMUnitTest tests[] = {
-    scene_test (requests),    scene_test (listening), scene_test (inquiry),
-    scene_test (deferred),    scene_test (output),    scene_test (descriptors),
-    scene_test (own_command), scene_test (timeout),   scene_test (drain),
+    scene_test (requests),
+    scene_test (listening),
+    scene_test (inquiry),
+    scene_test (deferred),
+    scene_test (output),
+    scene_test (descriptors),
+    scene_test (own_command),
+    scene_test (timeout),
+    scene_test (drain),
     scene_test (pipes),
+    cmocka_unit_test (test_send_fails),
   };
 
   signal (SIGPIPE, SIG_DFL);
