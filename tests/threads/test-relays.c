@@ -89,21 +89,24 @@ run_relay (int fd) {
   return err;
 }
 
-/* Client, relay and server, each in a thread, and several of these at the same time.  */
+/* Client, relay and server, each in a thread, and several of these at the same time.  No thread runs
+   before all descriptors are there: it might close one whose number is then another's.  */
 static void
 relays (void **state) {
   struct job jobs[3 * N_PAIRS];
+  int front[N_PAIRS][2], back[N_PAIRS][2];
 
   (void) state;
   for (size_t i = 0; i < N_PAIRS; i++) {
-    int front[2], back[2];
-    pair_sockets (front);
-    pair_sockets (back);
-    assert_true (front[0] < (int) (sizeof back_fds / sizeof *back_fds));
-    back_fds[front[0]] = back[1];
-    job_start (&jobs[3 * i], pair_serve, back[0]);
-    job_start (&jobs[3 * i + 1], run_relay, front[0]);
-    job_start (&jobs[3 * i + 2], pair_talk, front[1]);
+    pair_sockets (front[i]);
+    pair_sockets (back[i]);
+    assert_true (front[i][0] < (int) (sizeof back_fds / sizeof *back_fds));
+    back_fds[front[i][0]] = back[i][1];
+  }
+  for (size_t i = 0; i < N_PAIRS; i++) {
+    job_start (&jobs[3 * i], pair_serve, back[i][0]);
+    job_start (&jobs[3 * i + 1], run_relay, front[i][0]);
+    job_start (&jobs[3 * i + 2], pair_talk, front[i][1]);
   }
   jobs_finish (jobs, 3 * N_PAIRS);
 }
