@@ -4,7 +4,7 @@
 
 #include "conversation.h"
 
-#define N_RANDOM 1000
+#define N_RANDOM 300
 
 /* Any number; the seeds are those that follow.  One that fails is in the message.  */
 #define FIRST_SEED 20260101u
