@@ -264,7 +264,7 @@ rounds, and "wall" the ratio by the clock on the wall.  Greetings count by the c
 
 The hostile clients are six processes of 100 connections: half a line, an octet each 10 ms, 64 MiB
 asked for and not read, silence, connecting again and again, NOPs without end.  They run only while
-a processor has nothing else to do, and the server and the innocent client share one, with real-time
+a processor has nothing else to do, and the server and the innocent client share one, with high
 priority if that is allowed: so that the client waits for the server, not for a processor.
 
 END

@@ -6,9 +6,9 @@
 #include "load.h"
 #include "speed.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #define PAUSE_NS ((uint64_t) 1000000)
 #define N_WARM   ((size_t) 50)
@@ -40,16 +40,11 @@ call (int fd, const struct task *task, const struct target *target, double *ret_
   *ret_work_ns = (double) (target_cpu_ns (target) - watch.start_cpu_ns);
 }
 
-/* What else runs on the machine is not to be measured.  Nor is how long the scheduler lets a server
-   go on that has answered and is still busy with others: so the client comes first of all.  Where we
-   may not have that, it is.  */
+/* What else runs on the machine is not to be measured.  Where we may not have that, it is.  */
 static void
 come_first (const struct target *target) {
-  struct sched_param second = { .sched_priority = 1 };
-  struct sched_param first = { .sched_priority = 2 };
-
-  (void) !sched_setscheduler (target->pid, SCHED_FIFO, &second);
-  (void) !sched_setscheduler (0, SCHED_FIFO, &first);
+  setpriority (PRIO_PROCESS, (id_t) target->pid, -20);
+  setpriority (PRIO_PROCESS, 0, -20);
 }
 
 void
