@@ -155,8 +155,8 @@ gpg_error_t eva_attach (assuan_context_t ctx, eva_loop *loop,
 void eva_detach (assuan_context_t ctx);
 
 /* Returns the loop that CTX lives in, for timers of its commands: that of its server, that of
-   eva_connect, or, until the connection is over, that of eva_attach.  NULL if it is driven by hand, or
-   not by eva.h.  */
+   eva_connect, or, until the connection is over, that of eva_attach.  It stays the program's.  NULL if
+   CTX is driven by hand, or not by eva.h.  From anywhere, also within callbacks of CTX.  */
 eva_loop *eva_get_loop (assuan_context_t ctx);
 
 /* --- Commands that take their time ------------------------------------------------------------ */

@@ -70,6 +70,7 @@ eva__ctx_own_table (assuan_context_t ctx) {
   struct eva__table *table;
   size_t size;
 
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   if (!ctx->shares || ctx->owns_table) return 0;
   size = ctx->table->n_commands * sizeof *table->commands;
   table = eva__ctx_malloc (ctx, sizeof *table);
@@ -147,10 +148,8 @@ assuan_get_command_name (assuan_context_t ctx) {
 gpg_error_t
 assuan_register_pre_cmd_notify (assuan_context_t ctx,
                                 gpg_error_t (*fnc) (assuan_context_t, const char *cmd)) {
-  gpg_error_t err;
+  gpg_error_t err = eva__ctx_own_table (ctx);
 
-  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  err = eva__ctx_own_table (ctx);
   if (!err) ctx->table->notify.pre_cmd = fnc;
   return err;
 }
@@ -158,10 +157,8 @@ assuan_register_pre_cmd_notify (assuan_context_t ctx,
 gpg_error_t
 assuan_register_post_cmd_notify (assuan_context_t ctx,
                                  void (*fnc) (assuan_context_t, gpg_error_t)) {
-  gpg_error_t err;
+  gpg_error_t err = eva__ctx_own_table (ctx);
 
-  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  err = eva__ctx_own_table (ctx);
   if (!err) ctx->table->notify.post_cmd = fnc;
   return err;
 }
@@ -169,60 +166,48 @@ assuan_register_post_cmd_notify (assuan_context_t ctx,
 gpg_error_t
 assuan_register_option_handler (assuan_context_t ctx,
                                 gpg_error_t (*fnc) (assuan_context_t, const char *, const char *)) {
-  gpg_error_t err;
+  gpg_error_t err = eva__ctx_own_table (ctx);
 
-  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  err = eva__ctx_own_table (ctx);
   if (!err) ctx->table->notify.option = fnc;
   return err;
 }
 
 gpg_error_t
 assuan_register_bye_notify (assuan_context_t ctx, assuan_handler_t handler) {
-  gpg_error_t err;
+  gpg_error_t err = eva__ctx_own_table (ctx);
 
-  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  err = eva__ctx_own_table (ctx);
   if (!err) ctx->table->notify.bye = handler;
   return err;
 }
 
 gpg_error_t
 assuan_register_reset_notify (assuan_context_t ctx, assuan_handler_t handler) {
-  gpg_error_t err;
+  gpg_error_t err = eva__ctx_own_table (ctx);
 
-  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  err = eva__ctx_own_table (ctx);
   if (!err) ctx->table->notify.reset = handler;
   return err;
 }
 
 gpg_error_t
 assuan_register_cancel_notify (assuan_context_t ctx, assuan_handler_t handler) {
-  gpg_error_t err;
+  gpg_error_t err = eva__ctx_own_table (ctx);
 
-  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  err = eva__ctx_own_table (ctx);
   if (!err) ctx->table->notify.cancel = handler;
   return err;
 }
 
 gpg_error_t
 assuan_register_input_notify (assuan_context_t ctx, assuan_handler_t handler) {
-  gpg_error_t err;
+  gpg_error_t err = eva__ctx_own_table (ctx);
 
-  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  err = eva__ctx_own_table (ctx);
   if (!err) ctx->table->notify.input = handler;
   return err;
 }
 
 gpg_error_t
 assuan_register_output_notify (assuan_context_t ctx, assuan_handler_t handler) {
-  gpg_error_t err;
+  gpg_error_t err = eva__ctx_own_table (ctx);
 
-  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  err = eva__ctx_own_table (ctx);
   if (!err) ctx->table->notify.output = handler;
   return err;
 }

@@ -69,7 +69,7 @@ assuan_socket_connect (assuan_context_t ctx, const char *name, pid_t server_pid,
 
   (void) server_pid;
   if (!ctx || !name) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  if (ctx->drive) return eva__drive_may_connect (ctx);
+  if (ctx->drive) return eva__drive_refuse_connection (ctx);
   if (eva__io_address_connect (&ctx->shared->sys, name, &is_local, &fd))
     return connect_error (ctx, name);
   return connect_socket (ctx, fd, flags & ASSUAN_SOCKET_CONNECT_FDPASSING);
@@ -78,7 +78,7 @@ assuan_socket_connect (assuan_context_t ctx, const char *name, pid_t server_pid,
 gpg_error_t
 assuan_socket_connect_fd (assuan_context_t ctx, int fd, unsigned int flags) {
   if (!ctx || fd < 0) return GPG_ERR_INV_ARG;
-  if (ctx->drive) return eva__drive_may_connect (ctx);
+  if (ctx->drive) return eva__drive_refuse_connection (ctx);
   return connect_socket (ctx, fd, flags & ASSUAN_SOCKET_CONNECT_FDPASSING);
 }
 
@@ -102,7 +102,7 @@ assuan_pipe_connect (assuan_context_t ctx, const char *name, const char *argv[],
 
   if (!ctx || !argv || !argv[0] || (!name && !how.socketpair))
     return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  if (ctx->drive) return eva__drive_may_connect (ctx);
+  if (ctx->drive) return eva__drive_refuse_connection (ctx);
   leave_old (ctx);
   rc = eva__io_spawn (&ctx->shared->sys, &how, &in_fd, &out_fd, &pid);
   if (rc < 0) return eva__ctx_syserror (ctx);

@@ -267,7 +267,7 @@ int eva__log_default_cb (assuan_context_t ctx, void *hook, unsigned int cat, con
 /* --- Server ----------------------------------------------------------------------------------- */
 
 /* Makes sure that what is registered concerns CTX alone: the table of a service is for all of its
-   connections (command.c).  */
+   connections (command.c).  An error if CTX is NULL.  */
 gpg_error_t eva__ctx_own_table (assuan_context_t ctx);
 
 /* Registers the commands that every server has (command.c).  */

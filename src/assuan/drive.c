@@ -67,8 +67,7 @@ eva__drive_may_wait (assuan_context_t ctx) {
 }
 
 gpg_error_t
-eva__drive_may_connect (assuan_context_t ctx) {
-  if (!ctx->drive) return 0;
+eva__drive_refuse_connection (assuan_context_t ctx) {
   return refuse (ctx, "this connection is driven, and cannot be exchanged");
 }
 

@@ -196,7 +196,7 @@ void eva__parcel_drop_all (assuan_context_t ctx);
 /* The error of calls that wait, with a text for HELP of the client; 0 if CTX may wait.  */
 gpg_error_t eva__drive_may_wait (assuan_context_t ctx);
 
-/* Likewise of calls that give a context another connection: under its drive it keeps its own.  */
-gpg_error_t eva__drive_may_connect (assuan_context_t ctx);
+/* The error, with a text, of calls that would give a driven context another connection.  */
+gpg_error_t eva__drive_refuse_connection (assuan_context_t ctx);
 
 #endif /* EVA__ASSUAN_DRIVE_H */

@@ -23,10 +23,8 @@
 
 gpg_error_t
 assuan_set_hello_line (assuan_context_t ctx, const char *line) {
-  gpg_error_t err;
+  gpg_error_t err = eva__ctx_own_table (ctx);
 
-  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  err = eva__ctx_own_table (ctx);
   return err ? err : eva__ctx_set_string (ctx, &ctx->table->own_hello, line);
 }
 
@@ -119,7 +117,7 @@ assuan_init_pipe_server (assuan_context_t ctx, assuan_fd_t filedes[2]) {
   gpg_error_t err;
 
   if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  if (ctx->drive) return eva__drive_may_connect (ctx);
+  if (ctx->drive) return eva__drive_refuse_connection (ctx);
   if (!is_socket
       && (!filedes || filedes[0] == ASSUAN_INVALID_FD || filedes[1] == ASSUAN_INVALID_FD))
     return eva__ctx_error (ctx, GPG_ERR_ASS_SERVER_START);
@@ -141,7 +139,7 @@ assuan_init_socket_server (assuan_context_t ctx, assuan_fd_t fd, unsigned int fl
   gpg_error_t err;
 
   if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  if (ctx->drive) return eva__drive_may_connect (ctx);
+  if (ctx->drive) return eva__drive_refuse_connection (ctx);
   err = eva__ctx_register_builtins (ctx);
   if (err) return err;
   if (ctx->opened) forget_connection (ctx);
@@ -196,7 +194,7 @@ assuan_accept (assuan_context_t ctx) {
 
   if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   if (ctx->kind != EVA__CTX_SERVER) return (gpg_error_t) -1;
-  if (ctx->drive) return eva__drive_may_connect (ctx);
+  if (ctx->drive) return eva__drive_refuse_connection (ctx);
   if (ctx->conn && !ctx->accept_told) {
     ctx->accept_told = true;
     return eva__ctx_open (ctx);

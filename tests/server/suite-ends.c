@@ -146,21 +146,6 @@ test_reset_in_command (void **state) {
   assert_int_equal (service.jobs->reason, GPG_ERR_EPIPE);
 }
 
-/* The answer is what finds out.  */
-static void
-test_reset_before_answer (void **state) {
-  struct peer *p = peer_new ();
-
-  (void) state;
-  peer_say (p, "ECHO unread\nWAIT\n");
-  kit_until (service.jobs);
-  kit_settle ();
-  peer_close (p);
-  service_finish (0);
-  await_close (p, GPG_ERR_EPIPE);
-  assert_int_equal (kit_stats ().n_commands, 2);
-}
-
 /* --- It has only finished sending --------------------------------------------------------------- */
 
 static void
@@ -509,7 +494,6 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_leaves_in_command_with_output_queued),
   kit_test (test_reset_while_idle),
   kit_test (test_reset_in_command),
-  kit_test (test_reset_before_answer),
   kit_test (test_half_closed),
   kit_test (test_half_closed_in_command),
   kit_test (test_half_closed_is_quiet),

@@ -124,8 +124,7 @@ add_timer (unsigned int delay_ms, void (*cb) (void *), void *arg) {
 /* Returns true if CODE is how a call ends whose connection does.  */
 static bool
 is_end (gpg_err_code_t code) {
-  return code == GPG_ERR_EOF || code == GPG_ERR_CANCELED || code == GPG_ERR_EPIPE
-         || code == GPG_ERR_ECONNRESET;
+  return code == GPG_ERR_EOF || code == GPG_ERR_CANCELED || code == GPG_ERR_EPIPE;
 }
 
 static void
