@@ -243,7 +243,7 @@ END {
 hostile() {
   start embedded
   # Not in a pipe, which would be a shell of its own, whose children nobody ends.
-  for _ in 1 2 3 4 5; do storm embedded 1000; done >"$dir/calls"
+  for _ in 1 2 3 4 5; do storm embedded 3000; done >"$dir/calls"
   awk -v title='p99 in us, 600 hostile clients : none' -v wanted=3 "$storms" "$dir/calls"
   start bare
   storm bare 1000 >"$dir/calls"

@@ -6,11 +6,16 @@
 #include "load.h"
 #include "speed.h"
 
+#include <linux/sched.h>
+#include <linux/sched/types.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define PAUSE_NS ((uint64_t) 1000000)
+#define SLICE_NS 100000
 #define N_WARM   ((size_t) 50)
 
 static int
@@ -40,11 +45,17 @@ call (int fd, const struct task *task, const struct target *target, double *ret_
   *ret_work_ns = (double) (target_cpu_ns (target) - watch.start_cpu_ns);
 }
 
-/* What else runs on the machine is not to be measured.  Where we may not have that, it is.  */
+/* What else runs on the machine is not to be measured.  Where we may not have that, it is.  The slices of time
+   that this process asks for are so short that it runs as soon as it has its answer, also if the server goes on
+   working.  */
 static void
 come_first (const struct target *target) {
-  setpriority (PRIO_PROCESS, (id_t) target->pid, -20);
-  setpriority (PRIO_PROCESS, 0, -20);
+  struct sched_attr attr = {
+    .size = sizeof attr, .sched_policy = SCHED_NORMAL, .sched_nice = -20, .sched_runtime = SLICE_NS
+  };
+
+  setpriority (PRIO_PROCESS, (id_t) target->pid, -10);
+  syscall (SYS_sched_setattr, 0, &attr, 0);
 }
 
 void

@@ -14,12 +14,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #define N_EVENTS  128
 #define FLOOD_LEN ((size_t) 64 << 10)
-#define TICK_MS   1
-#define N_TICKS   10 /* until each has had its own: they do not drip all at once */
+#define TICK_NS   ((size_t) 10000000)
 
 struct villain {
   int fd;
@@ -30,7 +30,7 @@ struct villain {
 struct kind {
   const char *name;
   const char *first;                       /* what is said at once, or NULL */
-  bool (*tick) (struct villain *villain);  /* every N_TICKS * TICK_MS milliseconds, or NULL */
+  bool (*tick) (struct villain *villain);  /* every TICK_NS, each at a time of its own, or NULL */
   bool (*ready) (struct villain *villain); /* when it can read or write what it wants, or NULL */
   unsigned int events;                     /* of epoll, that make it ready */
 };
@@ -95,31 +95,57 @@ join (struct villain *villain, const struct kind *kind, const struct target *tar
   need (!epoll_ctl (epoll_fd, EPOLL_CTL_ADD, villain->fd, &event), "epoll_ctl");
 }
 
+/* Those whose time has come since the last call; the next one is NEXT.  Returns the new next one.  */
+static size_t
+tick (const struct kind *kind, struct villain *villains, size_t n, size_t next, int timer_fd) {
+  uint64_t times;
+
+  need (read (timer_fd, &times, sizeof times) == sizeof times, "timerfd");
+  for (; times > 0; times--)
+    kind->tick (&villains[next++ % n]);
+  return next % n;
+}
+
+/* Returns a timer that fires for one of N after the other, and each one's ticks are TICK_NS apart: in a real
+   crowd, too, nobody waits for the others.  */
+static int
+start_ticks (int epoll_fd, size_t n) {
+  struct itimerspec interval = { { 0, (long) (TICK_NS / n) }, { 0, (long) (TICK_NS / n) } };
+  struct epoll_event event = { .events = EPOLLIN, .data.ptr = NULL };
+  int fd = timerfd_create (CLOCK_MONOTONIC, TFD_CLOEXEC);
+
+  need (fd >= 0 && !timerfd_settime (fd, 0, &interval, NULL)
+            && !epoll_ctl (epoll_fd, EPOLL_CTL_ADD, fd, &event),
+        "timerfd");
+  return fd;
+}
+
 static void
 misbehave (const struct kind *kind, const struct target *target) {
   struct villain *villains = calloc (target->n, sizeof *villains);
   struct epoll_event events[N_EVENTS];
   int epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
-  uint64_t tick_ns = now_ns ();
-  size_t n_ticks = 0;
+  size_t next = 0;
+  int timer_fd;
 
   need (villains != NULL, "calloc");
   for (size_t i = 0; i < target->n; i++)
     join (&villains[i], kind, target, epoll_fd);
+  timer_fd = kind->tick ? start_ticks (epoll_fd, target->n) : -1;
   for (;;) {
-    int n = epoll_wait (epoll_fd, events, N_EVENTS, kind->tick ? TICK_MS : -1);
+    int n = epoll_wait (epoll_fd, events, N_EVENTS, -1);
     need (n >= 0 || errno == EINTR, "epoll_wait");
     for (int i = 0; i < n; i++) {
       struct villain *villain = events[i].data.ptr;
+      if (!villain) {
+        next = tick (kind, villains, target->n, next, timer_fd);
+        continue;
+      }
       if (!(events[i].events & (EPOLLHUP | EPOLLERR)) && kind->ready && kind->ready (villain))
         continue;
       close (villain->fd);
       join (villain, kind, target, epoll_fd);
     }
-    if (!kind->tick || now_ns () - tick_ns < TICK_MS * (uint64_t) 1000000) continue;
-    tick_ns = now_ns ();
-    for (size_t i = n_ticks++ % N_TICKS; i < target->n; i += N_TICKS)
-      kind->tick (&villains[i]);
   }
 }
 

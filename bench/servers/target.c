@@ -6,6 +6,7 @@
 #include "kit.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,13 +122,18 @@ target_skip_line (int fd) {
   if (strncmp (buf, "OK", 2) != 0) die ("reply", "is no OK");
 }
 
+/* Who waits in recv is woken up when the server has read, too, and that much earlier than it has answered.  */
 size_t
 target_ask (int fd, const char *command, char *buf, size_t size) {
   size_t len = 0;
 
   target_send (fd, command, strlen (command));
   while (len < 3 || memcmp (buf + len - 3, "OK\n", 3) != 0) {
-    ssize_t n = recv (fd, buf + len, size - len, 0);
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    ssize_t n;
+
+    need (poll (&p, 1, -1) == 1, "poll");
+    n = recv (fd, buf + len, size - len, 0);
     need (n > 0, "recv");
     len += (size_t) n;
     if (len == size) die (command, "the reply is too long");

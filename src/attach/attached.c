@@ -18,9 +18,17 @@ syserror (struct eva__attached *at) {
 
 static void turn (struct eva__attached *at, unsigned int revents);
 
+/* A peer that is gone can wait for a moment, those that are there should not.  */
 static void
 ready (void *arg, unsigned int revents) {
-  turn (arg, revents);
+  struct eva__attached *at = arg;
+
+  if (!(revents & EVA_HANGUP)) {
+    turn (at, revents);
+    return;
+  }
+  at->parting |= (unsigned char) revents;
+  eva__loop_run_patiently (at->loop, &at->task);
 }
 
 /* Makes *SOURCE watch FD for EVENTS.  A file that is always ready has no source.  */
@@ -130,8 +138,11 @@ turn (struct eva__attached *at, unsigned int revents) {
 static void
 on_task (struct eva__task *task) {
   struct eva__attached *at = EVA__CONTAINER (struct eva__attached, task, task);
+  unsigned int revents = at->parting;
 
-  turn (at, is_always_ready (at) ? EVA_READABLE | EVA_WRITABLE : 0);
+  at->parting = 0;
+  if (is_always_ready (at)) revents |= EVA_READABLE | EVA_WRITABLE;
+  turn (at, revents);
 }
 
 static void
@@ -162,7 +173,7 @@ eva__attached_start (struct eva__attached *at, eva_loop *loop) {
   at->loop = loop;
   at->timer.cb = on_timer;
   at->task.cb = on_task;
-  at->in_events = at->out_events = 0;
+  at->in_events = at->out_events = at->parting = 0;
   err = set_events (at, EVA_READABLE);
   if (err)
     eva__attached_stop (at);

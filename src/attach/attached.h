@@ -18,11 +18,12 @@ struct eva__attached {
   struct eva__timer timer;
   struct eva__task task;
   unsigned char in_events, out_events; /* what the sources watch for */
-  bool is_told;                        /* the end was told */
+  unsigned char parting; /* events of a peer that is gone, which the next turn sees to */
+  bool is_told;          /* the end was told */
 };
 
-/* Lets LOOP drive AT, whose drive was initialized and whose class tells of the end.  A first turn is due at once.  Returns 0, or an
-   error with nothing done.  */
+/* Lets LOOP drive AT, whose drive was initialized and whose class tells of the end.  A first turn is
+   due at once.  Returns 0, or an error with nothing done.  */
 gpg_error_t eva__attached_start (struct eva__attached *at, eva_loop *loop);
 
 /* Takes AT out of its loop, if it is in one.  */

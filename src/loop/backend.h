@@ -78,16 +78,16 @@ struct eva_loop {
   bool recurses; /* callbacks may wait, too */
   bool stopped;
   bool look;           /* timers may be due */
-  bool quiet;          /* one descriptor was ready when LOOP looked last, no more */
+  int n_events;        /* that the backend told of last; 0 in a foreign loop */
   unsigned int depth;  /* turns under way; more than one where a foreign loop allows that */
   uint32_t turn_begin; /* timers set since have to wait for the next turn */
   uint64_t now_ns;     /* of this turn; 0: not asked yet */
   uint64_t passed_ns;  /* when the timers were looked at last */
   uint64_t armed_ns;   /* when the backend wakes us up */
   struct eva__timers timers;
-  struct eva__task soon, pass, later; /* heads of rings */
-  eva_source *sources;                /* all of them */
-  eva_source *dead;                   /* freed while events may point to them; by next */
+  struct eva__task soon, pass, patient, later; /* heads of rings */
+  eva_source *sources;                         /* all of them */
+  eva_source *dead;                            /* freed while events may point to them; by next */
   struct eva__loop_attachment attachment;
   eva_loop *outer; /* a foreign loop that this one is nested in, by one descriptor; or NULL */
 };
@@ -115,7 +115,7 @@ eva__loop_changed (eva_loop *loop) {
 }
 
 /* task.c: making the queues, asking whether there is something in them, and running them: all soon
-   tasks; those and a later one.  */
+   tasks; those, some patient ones, and a later one.  */
 void eva__loop_init_tasks (eva_loop *loop);
 bool eva__loop_has_tasks (const eva_loop *loop);
 void eva__loop_run_soon_tasks (eva_loop *loop);

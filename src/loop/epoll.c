@@ -23,14 +23,10 @@ _Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR
                    && EPOLLHUP == POLLHUP,
                "events need no translation");
 
-/* Hang-ups that a turn sees to: who is gone can wait for a moment, who is there should not.  */
-#  define MAX_HANGUPS 4
-
 struct epoll_loop {
   struct eva_loop loop;
   int fd;
-  unsigned int next_hangup; /* of a batch, to begin with: none is passed over for ever */
-  eva_source timer;         /* of the timerfd; its fd is -1 if there is none */
+  eva_source timer; /* of the timerfd; its fd is -1 if there is none */
 };
 
 static int
@@ -101,32 +97,15 @@ dispatch (eva_loop *loop, const struct epoll_event *event) {
     eva__source_dispatch (event->data.ptr, event->events);
 }
 
-/* Sees to some of the N events, all of them hang-ups.  The next turn is told of the others again.  */
-static void
-dispatch_hangups (eva_loop *loop, const struct epoll_event *events, unsigned int n) {
-  struct epoll_loop *self = (struct epoll_loop *) loop;
-  unsigned int first = self->next_hangup % n;
-
-  self->next_hangup = first + MAX_HANGUPS;
-  for (unsigned int i = 0; i < n && i < MAX_HANGUPS; i++)
-    dispatch (loop, &events[(first + i) % n]);
-}
-
 /* The batch is the turn's own: another turn may come within it.  */
 static int
 wait_for_events (eva_loop *loop, int timeout_ms) {
   struct epoll_event events[MAX_EVENTS];
   int n = epoll_wait (((struct epoll_loop *) loop)->fd, events, MAX_EVENTS, timeout_ms);
-  unsigned int n_hangups = 0;
 
   if (n < 0) return errno == EINTR ? 0 : -1;
-  loop->quiet = n == 1;
   for (int i = 0; i < n; i++)
-    if (events[i].events & EVA_HANGUP)
-      events[n_hangups++] = events[i];
-    else
-      dispatch (loop, &events[i]);
-  if (n_hangups) dispatch_hangups (loop, events, n_hangups);
+    dispatch (loop, &events[i]);
   return n;
 }
 

@@ -4,7 +4,7 @@
        wait for descriptors, timers; then
        call those that are ready, in one batch;
        run the timers that are due;
-       run the tasks: soon ones, one later one.
+       run the tasks: soon ones, some patient ones, one later one.
 
    In an embedded loop a turn is a call of eva_loop_dispatch.  In a foreign one it is every call of
    eva_loop_ready (one descriptor and soon tasks) and of eva_loop_timeout (all the rest).  */
@@ -58,11 +58,6 @@ eva_loop_free (eva_loop *loop) {
 bool
 eva__loop_tells_hangup (const eva_loop *loop) {
   return loop->tells_hangup;
-}
-
-bool
-eva__loop_is_quiet (const eva_loop *loop) {
-  return loop->quiet;
 }
 
 struct eva__loop_attachment *
@@ -177,6 +172,7 @@ turn (eva_loop *loop, int timeout_ms) {
   int n_events = loop->backend->wait (loop, wait_time (loop, timeout_ms));
 
   if (n_events < 0) return -1;
+  loop->n_events = n_events;
   if (eva__timers_first (&loop->timers) && (loop->look || !n_events || loop->now_ns))
     eva__loop_run_timers (loop);
   eva__loop_run_tasks (loop);

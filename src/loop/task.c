@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* task.c - work put off: before the loop waits, or one at a time when everybody had its turn.  */
+/* task.c - work put off: until before the loop waits, or until everybody had a turn, and then a little
+   of it at a time.  */
 
 #include "loop/backend.h"
 
 /* Soon tasks queue others: output is flushed after what is said in them.  But two that queue each
    other for ever must not keep the loop from its descriptors.  */
 #define MAX_PASSES 8
+
+/* In a turn one patient task runs, and one more for so many events: what those who are ready wait for
+   them is little against what they wait for each other.  */
+#define EVENTS_PER_PATIENT 16
 
 static void
 init_ring (struct eva__task *head) {
@@ -66,6 +71,7 @@ void
 eva__loop_init_tasks (eva_loop *loop) {
   init_ring (&loop->soon);
   init_ring (&loop->pass);
+  init_ring (&loop->patient);
   init_ring (&loop->later);
 }
 
@@ -76,7 +82,12 @@ has_soon (const eva_loop *loop) {
 
 bool
 eva__loop_has_tasks (const eva_loop *loop) {
-  return has_soon (loop) || !is_empty (&loop->later);
+  return has_soon (loop) || !is_empty (&loop->patient) || !is_empty (&loop->later);
+}
+
+bool
+eva__loop_is_quiet (const eva_loop *loop) {
+  return loop->n_events == 1 && !eva__loop_has_tasks (loop);
 }
 
 void
@@ -85,9 +96,17 @@ eva__loop_run_soon_tasks (eva_loop *loop) {
     run_pass (loop);
 }
 
+static void
+run_patient_tasks (eva_loop *loop) {
+  for (int n = loop->n_events / EVENTS_PER_PATIENT; n >= 0 && !is_empty (&loop->patient); n--)
+    run_first (&loop->patient);
+  eva__loop_run_soon_tasks (loop);
+}
+
 void
 eva__loop_run_tasks (eva_loop *loop) {
   eva__loop_run_soon_tasks (loop);
+  run_patient_tasks (loop);
   if (is_empty (&loop->later)) return;
   run_first (&loop->later);
   eva__loop_run_soon_tasks (loop);
@@ -96,6 +115,11 @@ eva__loop_run_tasks (eva_loop *loop) {
 void
 eva__loop_run_soon (eva_loop *loop, struct eva__task *task) {
   queue_task (loop, &loop->soon, task);
+}
+
+void
+eva__loop_run_patiently (eva_loop *loop, struct eva__task *task) {
+  queue_task (loop, &loop->patient, task);
 }
 
 void

@@ -16,9 +16,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Clients that are let in at a time: those who are inside do not have to wait for a crowd that comes,
-   but where nobody waits it may be several.  */
-#define N_ACCEPTS            1
+/* Clients that are let in at a time if nobody waits for anything else.  Otherwise it is one: those who
+   are inside do not have to wait for a crowd that comes.  */
 #define N_ACCEPTS_WHEN_QUIET 4
 
 #define PAUSE_NS 100000000u
@@ -54,8 +53,10 @@ welcome (struct eva__door *door, int fd) {
 /* Opens all doors, or shuts them for a while.  */
 static void
 set_open (eva_server *server, bool open) {
-  for (struct eva__door *door = server->doors; door; door = door->next)
+  for (struct eva__door *door = server->doors; door; door = door->next) {
+    eva__loop_cancel_task (server->loop, &door->task);
     if (door->source) eva_source_set_events (door->source, open ? EVA_READABLE : 0);
+  }
 }
 
 static void
@@ -74,12 +75,11 @@ pause_accepting (eva_server *server) {
 }
 
 static void
-knocked (void *arg, unsigned int revents) {
-  struct eva__door *door = arg;
+let_in (struct eva__task *task) {
+  struct eva__door *door = EVA__CONTAINER (struct eva__door, task, task);
   eva_server *server = door->server;
-  int n = eva__loop_is_quiet (server->loop) ? N_ACCEPTS_WHEN_QUIET : N_ACCEPTS;
+  int n = eva__loop_is_quiet (server->loop) ? N_ACCEPTS_WHEN_QUIET : 1;
 
-  (void) revents;
   eva__server_keep (server); /* the service's functions may free it, and with it the doors */
   while (n-- > 0 && !server->is_draining) {
     int fd = eva__io_listener_accept (&door->listener);
@@ -93,6 +93,14 @@ knocked (void *arg, unsigned int revents) {
   eva__server_let_go (server);
 }
 
+static void
+knocked (void *arg, unsigned int revents) {
+  struct eva__door *door = arg;
+
+  (void) revents;
+  eva__loop_run_patiently (door->server->loop, &door->task);
+}
+
 gpg_error_t
 eva__door_new (eva_server *server, const struct eva__io_listener *listener, unsigned int flags) {
   struct eva__door **last = &server->doors;
@@ -102,6 +110,7 @@ eva__door_new (eva_server *server, const struct eva__io_listener *listener, unsi
   door->server = server;
   door->listener = *listener;
   door->flags = flags;
+  door->task.cb = let_in;
   if (eva__io_endpoint_format (listener->fd, door->address)) *door->address = 0;
   door->source = eva_loop_add_fd (server->loop, listener->fd, EVA_READABLE, knocked, door);
   if (!door->source) {
@@ -123,6 +132,7 @@ eva__door_close_all (eva_server *server) {
   while ((door = server->doors)) {
     server->doors = door->next;
     eva_source_free (door->source);
+    eva__loop_cancel_task (server->loop, &door->task);
     eva__io_listener_close (&door->listener);
     free (door);
   }

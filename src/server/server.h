@@ -17,7 +17,8 @@ struct eva__door {
   eva_server *server;
   struct eva__io_listener listener;
   eva_source *source;
-  unsigned int flags; /* of eva_server_listen */
+  struct eva__task task; /* lets clients in */
+  unsigned int flags;    /* of eva_server_listen */
   char address[EVA__IO_ENDPOINT_SIZE];
 };
 

@@ -104,10 +104,11 @@ free_timer (struct node *node) {
 
 static void
 put_off (struct node *node) {
-  if (next_random (2))
-    eva__loop_run_soon (suite_loop.loop, &node->task);
-  else
-    eva__loop_run_later (suite_loop.loop, &node->task);
+  static void (*const ways[]) (eva_loop *, struct eva__task *) = { eva__loop_run_soon,
+                                                                   eva__loop_run_patiently,
+                                                                   eva__loop_run_later };
+
+  ways[next_random (N_ELEMENTS (ways))](suite_loop.loop, &node->task);
 }
 
 static void

@@ -201,13 +201,11 @@ test_hangup_later (void **state) {
 
 #define N_GONE 30
 
-/* Many left, and nobody takes them out: none of them is passed over, nor does who is still there wait
-   for all of them.  */
+/* Many left, and nobody takes them out: none of them is passed over, nor is who is still there.  */
 static void
 test_many_hangups (void **state) {
   struct probe gone[N_GONE], there;
   int fds[N_GONE], fd[2];
-  unsigned int n = 0;
 
   (void) state;
   if (!suite_tells_hangup ()) return;
@@ -221,9 +219,6 @@ test_many_hangups (void **state) {
   put_octet (fd[1]);
   probe_init (&there, fd[0], EVA_READABLE, NULL);
   suite_until (&there.n, 2);
-  for (size_t i = 0; i < N_GONE; i++)
-    n += gone[i].n;
-  if (!strcmp (test_loop_name, "epoll")) assert_in_range (n, 1, N_GONE - 1);
   for (size_t i = 0; i < N_GONE; i++) {
     suite_until (&gone[i].n, 2);
     probe_free (&gone[i]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* suite-tasks.c - work put off: before the loop waits, and after everybody had its turn.  */
+/* suite-tasks.c - work put off: before the loop waits, and a little at a time after everybody had its
+   turn.  */
 
 #include "suite.h"
 
@@ -49,6 +50,11 @@ soon (struct job *job) {
 static void
 later (struct job *job) {
   eva__loop_run_later (suite_loop.loop, &job->task);
+}
+
+static void
+patiently (struct job *job) {
+  eva__loop_run_patiently (suite_loop.loop, &job->task);
 }
 
 static void
@@ -165,14 +171,14 @@ test_cancel (void **state) {
   assert_int_equal (n_runs, 0);
   init_jobs (cancel_rest);
   for (int i = 0; i < N_TASKS; i++)
-    (i % 2 ? later : soon) (&jobs[i]);
+    (i % 3 == 0 ? soon : i % 3 == 1 ? later : patiently) (&jobs[i]);
   suite_until (&n_runs, 1);
   suite_settle ();
   assert_int_equal (n_runs, 1);
   assert_int_equal (jobs[0].n, 1);
 }
 
-/* --- Later ------------------------------------------------------------------------------------ */
+/* --- Patiently and later ---------------------------------------------------------------------- */
 
 static struct probe busy;
 static unsigned int busy_calls[100];
@@ -183,17 +189,16 @@ note_busy (struct job *job) {
   if (n_runs <= N_ELEMENTS (busy_calls)) busy_calls[n_runs - 1] = busy.n;
 }
 
-/* Between two of them the descriptors have their turn.  */
+/* All jobs are put off by PUT_OFF: between two of them the descriptors have their turn.  */
 static void
-test_later (void **state) {
+check_turns (void (*put_off) (struct job *)) {
   int fd[2];
 
-  (void) state;
   init_jobs (note_busy);
   make_socketpair (fd);
   probe_init (&busy, fd[0], EVA_WRITABLE, NULL);
   for (int i = 0; i < N_TASKS; i++)
-    later (&jobs[i]);
+    put_off (&jobs[i]);
   suite_until (&n_runs, N_TASKS);
   suite_settle ();
   assert_int_equal (n_runs, N_TASKS);
@@ -203,6 +208,58 @@ test_later (void **state) {
     assert_true (busy_calls[i] > busy_calls[i - 1]);
   probe_free (&busy);
   close_pair (fd);
+}
+
+static void
+test_later (void **state) {
+  (void) state;
+  check_turns (later);
+}
+
+static void
+test_patiently (void **state) {
+  (void) state;
+  check_turns (patiently);
+}
+
+#define N_BUSY 60
+
+/* The more descriptors are ready, the more of those who wait for them have their turn: a crowd must
+   not shut others out.  */
+static void
+test_patiently_in_crowd (void **state) {
+  struct probe crowd[N_BUSY];
+  int fds[N_BUSY][2];
+
+  (void) state;
+  if (!suite_is_embedded ()) return;
+  init_jobs (NULL);
+  for (int i = 0; i < N_BUSY; i++) {
+    make_socketpair (fds[i]);
+    probe_init (&crowd[i], fds[i][0], EVA_WRITABLE, NULL);
+  }
+  for (int i = 0; i < N_TASKS; i++)
+    patiently (&jobs[i]);
+  while (!crowd[0].n)
+    test_loop_turn (&suite_loop, true);
+  assert_in_range (n_runs, 2, N_TASKS - 1);
+  suite_until (&n_runs, N_TASKS);
+  for (int i = 0; i < N_BUSY; i++) {
+    probe_free (&crowd[i]);
+    close_pair (fds[i]);
+  }
+}
+
+/* Those who are always ready for more do not shut them out, either.  */
+static void
+test_patiently_and_later (void **state) {
+  (void) state;
+  init_jobs (NULL);
+  for (int i = 0; i < N_TASKS - 1; i++)
+    later (&jobs[i]);
+  patiently (&jobs[N_TASKS - 1]);
+  suite_until (&n_runs, N_TASKS);
+  assert_int_equal (jobs[N_TASKS - 1].place, 1);
 }
 
 static void
@@ -239,7 +296,7 @@ queue_soon_job (struct job *job) {
   if (job == &jobs[0]) soon (&jobs[1]);
 }
 
-/* What a later one puts off for soon does not wait.  */
+/* What one of them puts off for soon does not wait.  */
 static void
 test_later_and_soon (void **state) {
   (void) state;
@@ -247,11 +304,21 @@ test_later_and_soon (void **state) {
   later (&jobs[0]);
   suite_until (&jobs[0].n, 1);
   assert_int_equal (jobs[1].n, 1);
+  patiently (&jobs[0]);
+  suite_until (&jobs[0].n, 2);
+  assert_int_equal (jobs[1].n, 2);
 }
 
 static const struct CMUnitTest tests[] = {
-  suite_test (test_soon),           suite_test (test_soon_in_turn), suite_test (test_soon_for_ever),
-  suite_test (test_cancel),         suite_test (test_later),        suite_test (test_later_again),
+  suite_test (test_soon),
+  suite_test (test_soon_in_turn),
+  suite_test (test_soon_for_ever),
+  suite_test (test_cancel),
+  suite_test (test_later),
+  suite_test (test_later_again),
+  suite_test (test_patiently),
+  suite_test (test_patiently_in_crowd),
+  suite_test (test_patiently_and_later),
   suite_test (test_later_and_soon),
 };
 

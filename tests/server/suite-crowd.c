@@ -356,6 +356,38 @@ test_waiting_work (void **state) {
   assert_in_range (kit_idle (300), 0, 30);
 }
 
+/* --- Coming and going ------------------------------------------------------------------------- */
+
+#define N_LEAVING 40
+#define N_COMING  10
+
+/* Some come and many leave at once: who is there waits for few of them, and none is forgotten.  */
+static void
+test_coming_and_going (void **state) {
+  struct peer *p = peer_new (), *leaving[N_LEAVING], *coming[N_COMING];
+  char address[100];
+  unsigned int n;
+
+  (void) state;
+  snprintf (address, sizeof address, "unix:%s", kit_path ("s"));
+  assert_int_equal (eva_server_listen (kit.server, address, 0), 0);
+  for (size_t i = 0; i < N_LEAVING; i++)
+    leaving[i] = peer_new ();
+  kit_settle ();
+  for (size_t i = 0; i < N_COMING; i++)
+    coming[i] = peer_connect (0);
+  peer_ask (p, "ECHO a\n", "D a\nOK\n");
+  assert_in_range (kit_stats ().n_accepted, 1 + N_LEAVING, N_LEAVING + N_COMING / 2);
+  for (size_t i = 0; i < N_LEAVING; i++)
+    peer_close (leaving[i]);
+  peer_ask (p, "ECHO a\n", "D a\nOK\n");
+  n = kit_stats ().n_connections;
+  if (kit_tells_hangup ()) assert_in_range (n, N_LEAVING / 2, 1 + N_LEAVING + N_COMING);
+  for (size_t i = 0; i < N_COMING; i++)
+    peer_expect_greeting (coming[i]);
+  kit_until (kit_stats ().n_connections == 1 + N_COMING);
+}
+
 /* --- No descriptors left ---------------------------------------------------------------------- */
 
 static unsigned int n_fillers;
@@ -429,10 +461,15 @@ test_freed_without_descriptors (void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-  kit_test (test_random_dialogues), kit_test (test_random_leaving),
-  kit_test (test_fairness),         kit_test (test_idle_memory),
-  kit_test (test_idle_work),        kit_test (test_waiting_work),
-  kit_test (test_no_descriptors),   kit_test (test_freed_without_descriptors),
+  kit_test (test_random_dialogues),
+  kit_test (test_random_leaving),
+  kit_test (test_fairness),
+  kit_test (test_idle_memory),
+  kit_test (test_idle_work),
+  kit_test (test_waiting_work),
+  kit_test (test_coming_and_going),
+  kit_test (test_no_descriptors),
+  kit_test (test_freed_without_descriptors),
 };
 
 SUITE (crowd);
