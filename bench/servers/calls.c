@@ -45,9 +45,9 @@ call (int fd, const struct task *task, const struct target *target, double *ret_
   *ret_work_ns = (double) (target_cpu_ns (target) - watch.start_cpu_ns);
 }
 
-/* What else runs on the machine is not to be measured.  Where we may not have that, it is.  The slices of time
-   that this process asks for are so short that it runs as soon as it has its answer, also if the server goes on
-   working.  */
+/* What else runs on the machine is not to be measured.  Where we may not have that, it is.
+   The slices of time that this process asks for are so short that it runs as soon as it has
+   its answer, also if the server goes on working.  */
 static void
 come_first (const struct target *target) {
   struct sched_attr attr = {

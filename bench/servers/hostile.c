@@ -95,7 +95,8 @@ join (struct villain *villain, const struct kind *kind, const struct target *tar
   need (!epoll_ctl (epoll_fd, EPOLL_CTL_ADD, villain->fd, &event), "epoll_ctl");
 }
 
-/* Those whose time has come since the last call; the next one is NEXT.  Returns the new next one.  */
+/* Those whose time has come since the last call; the next one is NEXT.  Returns the new next
+   one.  */
 static size_t
 tick (const struct kind *kind, struct villain *villains, size_t n, size_t next, int timer_fd) {
   uint64_t times;
@@ -106,8 +107,8 @@ tick (const struct kind *kind, struct villain *villains, size_t n, size_t next, 
   return next % n;
 }
 
-/* Returns a timer that fires for one of N after the other, and each one's ticks are TICK_NS apart: in a real
-   crowd, too, nobody waits for the others.  */
+/* Returns a timer that fires for one of N after the other, and each one's ticks are TICK_NS
+   apart: in a real crowd, too, nobody waits for the others.  */
 static int
 start_ticks (int epoll_fd, size_t n) {
   struct itimerspec interval = { { 0, (long) (TICK_NS / n) }, { 0, (long) (TICK_NS / n) } };

@@ -66,7 +66,8 @@ set_events (struct eva__attached *at, unsigned int events) {
   return err;
 }
 
-/* Where nothing is watched the loop may not tell that the peer is gone, and for pipes it cannot.  */
+/* Where nothing is watched the loop may not tell that the peer is gone, and for pipes it
+   cannot.  */
 static bool
 must_look (struct eva__attached *at) {
   bool tells = eva__loop_tells_hangup (at->loop) && at->drive.ctx->channel.is_socket;
@@ -74,8 +75,8 @@ must_look (struct eva__attached *at) {
   return !at->in_events && !at->out_events && !tells;
 }
 
-/* A timer that is set too early costs one idle turn, setting it anew for each command costs more: so
-   it is only ever moved forward.  */
+/* A timer that is set too early costs one idle turn, setting it anew for each command costs
+   more: so it is only ever moved forward.  */
 static void
 set_timer (struct eva__attached *at) {
   uint64_t deadline = eva__drive_get_deadline (&at->drive);

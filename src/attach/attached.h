@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* attached.h - a context that a loop drives.
 
-   It turns what the drive wants into sources, a timer and a task of the loop, and what the loop tells
-   into turns.  Servers, clients and eva_attach embed it.  */
+   It turns what the drive wants into sources, a timer and a task of the loop, and what the
+   loop tells into turns.  Servers, clients and eva_attach embed it.  */
 
 #ifndef EVA__ATTACH_ATTACHED_H
 #define EVA__ATTACH_ATTACHED_H
@@ -22,8 +22,8 @@ struct eva__attached {
   bool is_told;          /* the end was told */
 };
 
-/* Lets LOOP drive AT, whose drive was initialized and whose class tells of the end.  A first turn is
-   due at once.  Returns 0, or an error with nothing done.  */
+/* Lets LOOP drive AT, whose drive was initialized and whose class tells of the end.  A first
+   turn is due at once.  Returns 0, or an error with nothing done.  */
 gpg_error_t eva__attached_start (struct eva__attached *at, eva_loop *loop);
 
 /* Takes AT out of its loop, if it is in one.  */

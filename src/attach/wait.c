@@ -18,8 +18,8 @@ run_step (struct eva__pump *pump) {
   eva__ctx_leave (ctx);
 }
 
-/* Only one end is ever watched, the one that holds the pump up: the other one, ready all the time, would
-   keep the loop busy with nothing.  */
+/* Only one end is ever watched, the one that holds the pump up: the other one, ready all the
+   time, would keep the loop busy with nothing.  */
 static void
 on_ready (void *arg, unsigned int revents) {
   (void) revents; /* what is wrong with it, reading or writing will tell */
@@ -37,8 +37,8 @@ rest (struct eva__pump_end *end) {
   end->source = NULL;
 }
 
-/* A descriptor has one source in a loop.  Where the program watches it itself, or another pump does,
-   we watch a copy: it is the open file that is ready.  */
+/* A descriptor has one source in a loop.  Where the program watches it itself, or another pump
+   does, we watch a copy: it is the open file that is ready.  */
 static int
 watch_copy (struct eva__pump *pump, struct eva__pump_end *end, unsigned int events) {
   if (end->copy < 0) end->copy = fcntl (end->hose.fd, F_DUPFD_CLOEXEC, 3);
@@ -54,7 +54,8 @@ watch (struct eva__pump *pump, struct eva__pump_end *end, unsigned int events) {
   return errno == EEXIST ? watch_copy (pump, end, events) : -1;
 }
 
-/* What cannot be watched is always ready, or says EAGAIN without ever telling when that is over.  */
+/* What cannot be watched is always ready, or says EAGAIN without ever telling when that is
+   over.  */
 int
 eva__pump_wait_for (struct eva__pump *pump, struct eva__pump_end *end) {
   bool is_from = end == &pump->from;

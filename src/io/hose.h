@@ -30,11 +30,12 @@ void eva__io_hose_close (struct eva__io_hose *hose);
 ssize_t eva__io_hose_read (struct eva__io_hose *hose, void *buf, size_t len);
 ssize_t eva__io_hose_write (struct eva__io_hose *hose, const void *buf, size_t len);
 
-/* Returns true if the kernel may be able to move octets between the two without a buffer of ours. */
+/* Returns true if the kernel may be able to move octets between the two without a buffer of
+   ours.  */
 bool eva__io_hose_may_move (const struct eva__io_hose *from, const struct eva__io_hose *to);
 
-/* Moves at most LEN octets, not 0.  Returns how many, 0 at the end of FROM, or -1 with errno: EAGAIN if
-   one of the two is not ready, EINVAL if the kernel cannot do it with these.  */
+/* Moves at most LEN octets, not 0.  Returns how many, 0 at the end of FROM, or -1 with errno:
+   EAGAIN if one of the two is not ready, EINVAL if the kernel cannot do it with these.  */
 ssize_t eva__io_hose_move (struct eva__io_hose *from, struct eva__io_hose *to, size_t len);
 
 #endif /* EVA__IO_HOSE_H */

@@ -72,8 +72,8 @@ set_exclusive (eva_loop *loop, eva_source *source) {
   (void) change_exclusive (loop, source, source->events);
 }
 
-/* In a loop that callbacks may run, a source whose callback runs is left alone meanwhile, or it would
-   be called again and again for what it has not seen to yet.  */
+/* In a loop that callbacks may run, a source whose callback runs is left alone meanwhile, or
+   it would be called again and again for what it has not seen to yet.  */
 static void
 dispatch_alone (eva_loop *loop, eva_source *source, unsigned int revents) {
   if (source->busy) {

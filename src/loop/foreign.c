@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* foreign.c - a loop of the program's, seen through a table of functions.
 
-   Such a loop knows of nothing but descriptors and one timer, or where each descriptor would be dear
-   to it, of one descriptor: that of an epoll loop that has all the others.  What is freed stays until
-   the table says that the loop does not use it any more.  */
+   Such a loop knows of nothing but descriptors and one timer, or where each descriptor would
+   be dear to it, of one descriptor: that of an epoll loop that has all the others.  What is
+   freed stays until the table says that the loop does not use it any more.  */
 
 #include "loop/backend.h"
 

@@ -145,9 +145,9 @@ eva__loop_leave (eva_loop *loop) {
   eva__loop_arm (loop);
 }
 
-/* How long to wait for descriptors.  A look at the clock costs more than all the rest of a turn, so
-   the best is to be woken up.  Otherwise the kernel counts milliseconds: waiting a fraction too long
-   is right, too short is a useless turn.  */
+/* How long to wait for descriptors.  A look at the clock costs more than all the rest of a
+   turn, so the best is to be woken up.  Otherwise the kernel counts milliseconds: waiting a
+   fraction too long is right, too short is a useless turn.  */
 static int
 wait_time (eva_loop *loop, int timeout_ms) {
   const struct eva__timer *timer = eva__timers_first (&loop->timers);

@@ -41,9 +41,9 @@ void eva__loop_cancel_timer (eva_loop *loop, struct eva__timer *timer);
 /* Queues TASK to run before LOOP waits the next time.  Does nothing if it is queued.  */
 void eva__loop_run_soon (eva_loop *loop, struct eva__task *task);
 
-/* Queues TASK, which is for someone who comes or goes, to run when those who are there and ready had
-   their turn.  Of such tasks few run between two looks at the descriptors.  Does nothing if it is
-   queued.  */
+/* Queues TASK, which is for someone who comes or goes, to run when those who are there and
+   ready had their turn.  Of such tasks few run between two looks at the descriptors.  Does
+   nothing if it is queued.  */
 void eva__loop_run_patiently (eva_loop *loop, struct eva__task *task);
 
 /* Queues TASK to run when everything else that is ready had its turn: of such tasks one runs
@@ -53,7 +53,8 @@ void eva__loop_run_later (eva_loop *loop, struct eva__task *task);
 /* Takes TASK out of its queue, if it is in one.  */
 void eva__loop_cancel_task (eva_loop *loop, struct eva__task *task);
 
-/* Returns true if LOOP tells EVA_HANGUP where nothing is watched for (eva_loop_ops.tells_hangup).  */
+/* Returns true if LOOP tells EVA_HANGUP where nothing is watched for
+   (eva_loop_ops.tells_hangup).  */
 bool eva__loop_tells_hangup (const eva_loop *loop);
 
 /* Returns true if LOOP knows that the task which runs is all there was to do.  */

@@ -24,8 +24,8 @@ index_of (eva_source *source) {
   return eva__source_watch (source);
 }
 
-/* One of the two may have grown when there is no memory for the other: that does no harm, CAPACITY says
-   what both have.  */
+/* One of the two may have grown when there is no memory for the other: that does no harm,
+   CAPACITY says what both have.  */
 static int
 grow (struct poll_loop *self) {
   size_t capacity = self->capacity * 2 + 16;

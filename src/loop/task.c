@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* task.c - work put off: until before the loop waits, or until everybody had a turn, and then a little
-   of it at a time.  */
+/* task.c - work put off: until before the loop waits, or until everybody had a turn, and then
+   a little of it at a time.  */
 
 #include "loop/backend.h"
 
@@ -8,8 +8,8 @@
    other for ever must not keep the loop from its descriptors.  */
 #define MAX_PASSES 8
 
-/* In a turn one patient task runs, and one more for so many events: what those who are ready wait for
-   them is little against what they wait for each other.  */
+/* In a turn one patient task runs, and one more for so many events: what those who are ready
+   wait for them is little against what they wait for each other.  */
 #define EVENTS_PER_PATIENT 16
 
 static void

@@ -21,7 +21,8 @@ struct eva__timers {
 /* Frees what TIMERS owns; timers that are left are forgotten.  */
 void eva__timers_deinit (struct eva__timers *timers);
 
-/* Makes room for N more timers, or needs it no longer for -N.  Returns 0 or -1 with errno ENOMEM.  */
+/* Makes room for N more timers, or needs it no longer for -N.  Returns 0 or -1 with errno
+   ENOMEM.  */
 int eva__timers_reserve (struct eva__timers *timers, int n);
 
 /* Puts TIMER in with DUE_NS, or moves it there.  */

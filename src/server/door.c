@@ -16,8 +16,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Clients that are let in at a time if nobody waits for anything else.  Otherwise it is one: those who
-   are inside do not have to wait for a crowd that comes.  */
+/* Clients that are let in at a time if nobody waits for anything else.  Otherwise it is one:
+   those who are inside do not have to wait for a crowd that comes.  */
 #define N_ACCEPTS_WHEN_QUIET 4
 
 #define PAUSE_NS 100000000u

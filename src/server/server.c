@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* server.c - the life of a server: what it offers, its limits, its end.
 
-   A server may be freed from any callback of its own, in the midst of a walk over its visits or of an
-   accept.  So whoever calls out keeps it (eva__server_keep), and the memory goes with the last of
-   them: the visits that are left, and the calls under way.  */
+   A server may be freed from any callback of its own, in the midst of a walk over its visits
+   or of an accept.  So whoever calls out keeps it (eva__server_keep), and the memory goes with
+   the last of them: the visits that are left, and the calls under way.  */
 
 #include "server/server.h"
 
@@ -170,8 +170,8 @@ close_one (assuan_context_t ctx, void *arg) {
   eva__visit_close (eva__visit_of (ctx));
 }
 
-/* Whoever is still there had the time that the drain gave.  Their commands are cancelled, and what they
-   are told then still has the time to leave that closing has.  */
+/* Whoever is still there had the time that the drain gave.  Their commands are cancelled, and
+   what they are told then still has the time to leave that closing has.  */
 static void
 time_is_over (struct eva__timer *timer) {
   for_all (EVA__CONTAINER (eva_server, drain_timer, timer), close_one, NULL);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* kit.h - what the tests of clients share: a loop, a server played by hand, and a record of what the
-   client's callbacks were told.
+/* kit.h - what the tests of clients share: a loop, a server played by hand, and a record of
+   what the client's callbacks were told.
 
-   Everything is one thread: the test says and hears what a server would, octet by octet, and turns
-   the client's loop meanwhile.  The record is text, one line for each callback:
+   Everything is one thread: the test says and hears what a server would, octet by octet, and
+   turns the client's loop meanwhile.  The record is text, one line for each callback:
 
        ready                   closed EOF
        a.data hello            a.end (a bare END)         a.status KEYWORD text
        a.inquire KEYWORD       a.done 0 text              a.done TIMEOUT
 
-   where `a` is the name that the test gave the call.  Octets that are not printable stand as \xx. */
+   where `a` is the name that the test gave the call.  Octets that are not printable stand as
+   \xx.  */
 
 #ifndef EVA_TESTS_CLIENT_KIT_H
 #define EVA_TESTS_CLIENT_KIT_H
@@ -41,8 +42,8 @@ struct suite {
   size_t n;
 };
 
-/* What main does: runs the tests of N SUITES as NAME, or those that match PATTERN, if not NULL.  SIGPIPE
-   has its default disposition, so that one would end the program.  */
+/* What main does: runs the tests of N SUITES as NAME, or those that match PATTERN, if not
+   NULL.  SIGPIPE has its default disposition, so that one would end the program.  */
 int kit_run (const char *name, const struct suite *const *suites, size_t n, const char *pattern);
 
 extern struct test_loop kit_loop;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* suite-attach.c - contexts of assuan.h that a loop drives, and that move: from one loop to another, to
-   the program's hands, and back.  */
+/* suite-attach.c - contexts of assuan.h that a loop drives, and that move: from one loop to
+   another, to the program's hands, and back.  */
 
 #include "hand.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* suite-cancel.c - calls that are given up: what the server hears of it, and that the connection stays
-   usable.  */
+/* suite-cancel.c - calls that are given up: what the server hears of it, and that the
+   connection stays usable.  */
 
 #include "kit.h"
 
@@ -256,8 +256,8 @@ test_ahead_one_by_one (void **state) {
   go_on (ctx, &p);
 }
 
-/* Behind one that was given up nothing is sent ahead: the server may inquire there, and takes what comes
-   next for the answer.  */
+/* Behind one that was given up nothing is sent ahead: the server may inquire there, and takes
+   what comes next for the answer.  */
 static void
 test_ahead_of_given_up (void **state) {
   const struct rec ahead = { .name = "b", .cb.flags = EVA_CALL_AHEAD };

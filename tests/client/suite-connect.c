@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* suite-connect.c - coming to a connection, in every form of address, and to the greeting; and all that
-   can go wrong on the way.  */
+/* suite-connect.c - coming to a connection, in every form of address, and to the greeting; and
+   all that can go wrong on the way.  */
 
 #include "kit.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* suite-timeout.c - calls that take too long.  Nothing here depends on how fast anything is: what may
-   time out does, and what must not has no limit.  */
+/* suite-timeout.c - calls that take too long.  Nothing here depends on how fast anything is:
+   what may time out does, and what must not has no limit.  */
 
 #include "kit.h"
 
@@ -107,7 +107,8 @@ test_sent (void **state) {
   time_out ("S x\nD y\nINQUIRE z\nERR 9\n", "CAN\n");
 }
 
-/* An inquiry that the program does not answer in time is refused: the limit is for all of the call.  */
+/* An inquiry that the program does not answer in time is refused: the limit is for all of the
+   call.  */
 static void
 test_in_inquiry (void **state) {
   assuan_context_t ctx;

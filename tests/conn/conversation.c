@@ -15,8 +15,8 @@
 
 /* --- Reading ---------------------------------------------------------------------------------- */
 
-/* The next event, for which as much is fed as is needed.  Returns what eva_conn_next did, or 0 if memory
-   stays short.  */
+/* The next event, for which as much is fed as is needed.  Returns what eva_conn_next did, or 0
+   if memory stays short.  */
 static int
 next_event (struct player *p, struct eva_event *ev) {
   for (;;) {
@@ -230,7 +230,8 @@ say (struct player *p, const char *text, size_t len) {
   }
 }
 
-/* Nothing was queued.  Where memory or room was looked for, an open data line may have been ended.  */
+/* Nothing was queued.  Where memory or room was looked for, an open data line may have been
+   ended.  */
 static void
 check_unchanged (struct player *p, int rc, const eva_conn *before) {
   size_t len = eva_conn_output_len (p->conn);

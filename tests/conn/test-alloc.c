@@ -6,8 +6,8 @@
 
 #include "conversation.h"
 
-/* Conversations with more input are not played octet by octet so many times: a buffer comes and goes with
-   each octet that is skipped.  */
+/* Conversations with more input are not played octet by octet so many times: a buffer comes
+   and goes with each octet that is skipped.  */
 #define MANY_OCTETS 500
 
 static void

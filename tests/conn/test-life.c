@@ -110,8 +110,8 @@ test_freed (void **state) {
   free_conn (&m, c);
 }
 
-/* Freed in the middle of everything: a line lent, others waiting, output in part sent, an open data line,
-   descriptors both ways.  */
+/* Freed in the middle of everything: a line lent, others waiting, output in part sent, an open
+   data line, descriptors both ways.  */
 static void
 test_free_in_use (void **state) {
   struct memory m;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* faults.h - system calls that go wrong as they are told.
 
-   They are injected in two places: in the system hooks of a context, and, because a context with the
-   default hooks makes other calls, in front of the C library (the linker's --wrap).  */
+   They are injected in two places: in the system hooks of a context, and, because a context
+   with the default hooks makes other calls, in front of the C library (the linker's --wrap).  */
 
 #ifndef EVA_TESTS_FAULTS_FAULTS_H
 #define EVA_TESTS_FAULTS_FAULTS_H
@@ -37,8 +37,8 @@ const char *fault_name (enum fault_kind kind);
 /* Where calls are disturbed.  */
 enum fault_place { FAULT_IN_HOOKS, FAULT_IN_CALLS };
 
-/* From now on, reads and writes at PLACE by the calling thread are counted from 1, and disturbed.  None
-   moves more than MAX_LEN octets, so that there are many.  */
+/* From now on, reads and writes at PLACE by the calling thread are counted from 1, and
+   disturbed.  None moves more than MAX_LEN octets, so that there are many.  */
 void fault_arm (enum fault_place place, enum fault_kind kind, size_t at, size_t max_len);
 
 /* No more.  Returns the number of calls.  */

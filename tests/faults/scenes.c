@@ -24,8 +24,8 @@ const struct scene scenes[] = {
 };
 const size_t n_scenes = N_ELEMENTS (scenes);
 
-/* What the peer says at a time, and what it says when it gets an inquiry in reply, or an inquiry's answer.
-   WITH_FD: a descriptor comes along, where that is possible.  */
+/* What the peer says at a time, and what it says when it gets an inquiry in reply, or an
+   inquiry's answer. WITH_FD: a descriptor comes along, where that is possible.  */
 struct turn {
   const char *say;
   const char *then;
@@ -644,8 +644,8 @@ line_at (const struct trace *text, size_t at) {
   return (struct line){ start, lf ? (size_t) (lf - start) : text->len - at, lf != NULL };
 }
 
-/* Returns true if LINE is EXPECTED, or stands for it: the text that explains an ERR is dropped when there
-   is no memory for it.  */
+/* Returns true if LINE is EXPECTED, or stands for it: the text that explains an ERR is dropped
+   when there is no memory for it.  */
 static bool
 is_line (const struct line *line, const struct line *expected) {
   size_t len = line->len;

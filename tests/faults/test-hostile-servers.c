@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-hostile-servers.c - what servers may do to a client: greetings without end, garbage, floods of
-   everything, inquiries upon inquiries, descriptors.  The client keeps its memory and its descriptors
-   within bounds, and another connection of the same program, used in the middle of it all, never
-   notices.  */
+/* test-hostile-servers.c - what servers may do to a client: greetings without end, garbage,
+   floods of everything, inquiries upon inquiries, descriptors.  The client keeps its memory
+   and its descriptors within bounds, and another connection of the same program, used in the
+   middle of it all, never notices.  */
 
 #include <malloc.h>
 #include <stdio.h>
@@ -59,7 +59,8 @@ check_answer (void *arg, const void *buf, size_t len) {
   return 0;
 }
 
-/* The other connection asks something, and gets the answer to that.  Memory is looked at on the way.  */
+/* The other connection asks something, and gets the answer to that.  Memory is looked at on
+   the way.  */
 static void
 use_bystander (struct pair *p) {
   char buf[80], command[40];
@@ -229,7 +230,8 @@ test_garbage (void **state) {
 
 /* --- Replies ---------------------------------------------------------------------------------- */
 
-/* Connects to an attacker that greets first and floods then, which is where TEXT comes so many times.  */
+/* Connects to an attacker that greets first and floods then, which is where TEXT comes so many
+   times.  */
 #define FLOOD(name, text)                                                                          \
   static size_t name (struct attacker *a, char *buf) {                                             \
     if (a->n_sent) return attack_with_text (a, buf, text);                                         \

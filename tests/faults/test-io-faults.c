@@ -24,8 +24,9 @@ struct trouble {
   size_t at;
 };
 
-/* Plays SCENE with one fault.  Returns how many calls there were.  After a failure that passes the session
-   goes on without the command that it hit, so the peer must not have said all beforehand.  */
+/* Plays SCENE with one fault.  Returns how many calls there were.  After a failure that passes
+   the session goes on without the command that it hit, so the peer must not have said all
+   beforehand.  */
 static size_t
 play_disturbed (const struct scene *scene, const struct trouble *t, struct outcome *ret) {
   kit_memory_reset (0, false);

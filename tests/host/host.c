@@ -4,9 +4,9 @@
 
    usage: host ADDRESS [LIMIT=VALUE | sample_ms=N | allow_uid=N]...
 
-   LIMIT is one of words.h.  With sample_ms it looks every so many milliseconds how much memory is
-   allocated, with allow_uid it lets another user in, too.  It says where it listens, and nothing else.  On SIGTERM it drains, as long as commands
-   need; on SIGINT it ends at once.  */
+   LIMIT is one of words.h.  With sample_ms it looks every so many milliseconds how much memory
+   is allocated, with allow_uid it lets another user in, too.  It says where it listens, and
+   nothing else.  On SIGTERM it drains, as long as commands need; on SIGINT it ends at once.  */
 
 #include <signal.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* suite-tasks.c - work put off: before the loop waits, and a little at a time after everybody had its
-   turn.  */
+/* suite-tasks.c - work put off: before the loop waits, and a little at a time after everybody
+   had its turn.  */
 
 #include "suite.h"
 

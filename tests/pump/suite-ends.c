@@ -8,10 +8,11 @@
 
 #define KIB ((size_t) 1024)
 
-/* --- Pumps that wait ------------------------------------------------------------------------------ */
+/* --- Pumps that wait
+   ------------------------------------------------------------------------------  */
 
-/* What a pump waits for: octets to read, a client that takes them, an answer, somebody who takes that,
-   octets to move, somebody who takes those.  */
+/* What a pump waits for: octets to read, a client that takes them, an answer, somebody who
+   takes that, octets to move, somebody who takes those.  */
 enum wait { FOR_FROM, FOR_CLIENT, FOR_ANSWER, FOR_TO, FOR_MOVE_FROM, FOR_MOVE_TO };
 #define N_WAITS 6
 
@@ -51,7 +52,8 @@ check_descriptors (void) {
   assert_false (pump_is_nonblocking (to[1]));
 }
 
-/* --- Cancelled ------------------------------------------------------------------------------------ */
+/* --- Cancelled
+   ------------------------------------------------------------------------------------  */
 
 static void
 close_pair (int fds[2]) {
@@ -97,8 +99,8 @@ renew_server (void) {
   assert_int_equal (eva_server_new (kit.loop.loop, &service_offer, &kit, &kit.server), 0);
 }
 
-/* Does WHAT to a pump in each state, which ends it with CODE, or with CODE_OF_ANSWER if it waits for
-   that.  The function for cancelling runs N_CANCELS times behind done.  */
+/* Does WHAT to a pump in each state, which ends it with CODE, or with CODE_OF_ANSWER if it
+   waits for that.  The function for cancelling runs N_CANCELS times behind done.  */
 static void
 end_all (void (*what) (struct peer *p), gpg_err_code_t code, gpg_err_code_t code_of_answer,
          unsigned int n_cancels) {
@@ -210,7 +212,8 @@ test_half_close (void **state) {
   pump_await_end (0);
 }
 
-/* --- Within done ---------------------------------------------------------------------------------- */
+/* --- Within done
+   ----------------------------------------------------------------------------------  */
 
 static void
 release_at_end (struct pump *pump) {
@@ -308,7 +311,8 @@ test_command_goes_on (void **state) {
   peer_expect (p, "OK\nOK\n");
 }
 
-/* --- The handler ---------------------------------------------------------------------------------- */
+/* --- The handler
+   ----------------------------------------------------------------------------------  */
 
 static gpg_error_t
 fail_after (struct pump *pump) {
@@ -367,7 +371,8 @@ test_begin_later (void **state) {
   peer_expect (p, "OK\n");
 }
 
-/* --- What is refused ------------------------------------------------------------------------------ */
+/* --- What is refused
+   ------------------------------------------------------------------------------  */
 
 static void
 expect_refusal (gpg_err_code_t code) {
@@ -503,7 +508,8 @@ test_nested (void **state) {
   assert_code (eva_pump (p->guest->ctx, NULL), GPG_ERR_ASS_INV_VALUE);
 }
 
-/* --- Descriptors that are given away -------------------------------------------------------------- */
+/* --- Descriptors that are given away
+   --------------------------------------------------------------  */
 
 static void
 check_closed (struct pump *pump) {
@@ -584,7 +590,8 @@ test_input_and_output (void **state) {
   }
 }
 
-/* --- Contexts of the program ---------------------------------------------------------------------- */
+/* --- Contexts of the program
+   ----------------------------------------------------------------------  */
 
 static gpg_error_t
 begin (assuan_context_t ctx, char *line) {

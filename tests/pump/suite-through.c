@@ -8,7 +8,8 @@
 
 #define KIB ((size_t) 1024)
 
-/* What is at one end of a pump: its descriptor, and the one by which the test feeds or reads it.  */
+/* What is at one end of a pump: its descriptor, and the one by which the test feeds or reads
+   it.  */
 struct end {
   int fd;
   int far;
@@ -202,7 +203,8 @@ test_files_take_turns (void **state) {
   assert_false (pump_has_ended ());
 }
 
-/* --- Somebody who does not read ------------------------------------------------------------------- */
+/* --- Somebody who does not read
+   -------------------------------------------------------------------  */
 
 /* What waits is one buffer at the most, and the server is at rest.  */
 static void
@@ -271,7 +273,8 @@ test_reader_leaves (void **state) {
       }
 }
 
-/* --- Limits and errors ---------------------------------------------------------------------------- */
+/* --- Limits and errors
+   ----------------------------------------------------------------------------  */
 
 static void
 test_limit (void **state) {
@@ -332,7 +335,8 @@ test_directory (void **state) {
   pump_await_end (GPG_ERR_EISDIR);
 }
 
-/* --- The same at both ends ------------------------------------------------------------------------ */
+/* --- The same at both ends
+   ------------------------------------------------------------------------  */
 
 /* A socket whose other end gets back what it says; by one descriptor, and by two.  */
 static void

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-pump-faults.c - pumps whose system calls are short, interrupted, or fail, and whose memory runs
-   out.
+/* test-pump-faults.c - pumps whose system calls are short, interrupted, or fail, and whose
+   memory runs out.
 
    The calls that concern the descriptors of the pump go through stand-ins of this file.  */
 
@@ -12,7 +12,8 @@
 
 #define KIB ((size_t) 1024)
 
-/* --- Faults --------------------------------------------------------------------------------------- */
+/* --- Faults
+   ---------------------------------------------------------------------------------------  */
 
 enum fault {
   NO_FAULT,
@@ -119,7 +120,8 @@ teardown (void **state) {
   return pump_teardown (state);
 }
 
-/* --- Pumps of all kinds --------------------------------------------------------------------------- */
+/* --- Pumps of all kinds
+   ---------------------------------------------------------------------------  */
 
 enum place { NOWHERE, PIPE, SOCKET, FILE_ };
 
@@ -221,7 +223,8 @@ run_expect_all (struct run *run) {
   haul_expect (haul, run->len);
 }
 
-/* --- Tests ---------------------------------------------------------------------------------------- */
+/* --- Tests
+   ----------------------------------------------------------------------------------------  */
 
 static void
 run_all (enum fault which, size_t len) {

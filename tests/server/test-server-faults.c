@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-server-faults.c - servers whose memory is short: each scene again with the first, the second, ...
-   allocation of the library failing, alone or with all behind it.  Each command then has its answer,
-   or ENOMEM, or the connection ends; nobody waits for ever, and nothing is left behind.  And servers
-   who cannot send.  */
+/* test-server-faults.c - servers whose memory is short: each scene again with the first, the
+   second, ... allocation of the library failing, alone or with all behind it.  Each command
+   then has its answer, or ENOMEM, or the connection ends; nobody waits for ever, and nothing
+   is left behind.  And servers who cannot send.  */
 
 #include "suite.h"
 
@@ -330,7 +330,8 @@ __wrap_send (int fd, const void *buf, size_t len, int flags) {
   return -1;
 }
 
-/* A client that is gone is gone, whatever the system calls it; other errors are told as they are.  */
+/* A client that is gone is gone, whatever the system calls it; other errors are told as they
+   are.  */
 static void
 test_send_fails (void **state) {
   static const struct {

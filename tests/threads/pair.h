@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* pair.h - a server and a client that talk to each other, each in a thread of its own, and the threads.
+/* pair.h - a server and a client that talk to each other, each in a thread of its own, and the
+   threads.
 
    Only the main thread asserts.  The others return an error, which is looked at when they are
    joined.  */
@@ -28,8 +29,8 @@ gpg_error_t pair_echo (assuan_context_t ctx, char *line);
 gpg_error_t pair_bulk (assuan_context_t ctx, char *line);
 gpg_error_t pair_fail (assuan_context_t ctx, char *line);
 
-/* Registers the commands of the server: ECHO text; ASK, which answers with what it inquires; BULK; FAIL
-   text.  */
+/* Registers the commands of the server: ECHO text; ASK, which answers with what it inquires;
+   BULK; FAIL text.  */
 gpg_error_t pair_register (assuan_context_t ctx);
 
 /* Serves the connection over FD to its end.  */
@@ -38,8 +39,8 @@ gpg_error_t pair_serve (int fd);
 /* Serves clients of the listening socket FD, one after the other, until it is shut down.  */
 gpg_error_t pair_serve_all (int fd);
 
-/* Asks the server at the other end of CTX N times for everything.  Each answer must be the one to its
-   question; NAME is a part of both.  */
+/* Asks the server at the other end of CTX N times for everything.  Each answer must be the one
+   to its question; NAME is a part of both.  */
 gpg_error_t pair_ask (assuan_context_t ctx, const char *name, int n);
 
 /* A client that talks over FD to a server, N_COMMANDS times.  */

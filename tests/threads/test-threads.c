@@ -90,8 +90,8 @@ loop_echo (assuan_context_t ctx, char *line) {
   return assuan_process_done (ctx, err);
 }
 
-/* An event loop with one connection, whose client asks in the same thread, in turns with it: what was said
-   is there when it is the other's turn.  */
+/* An event loop with one connection, whose client asks in the same thread, in turns with it:
+   what was said is there when it is the other's turn.  */
 static gpg_error_t
 turns (assuan_context_t server, int fd, const char *name) {
   gpg_error_t err = 0;
@@ -194,7 +194,8 @@ lines_of_the_log_stay_whole (void **state) {
 
 /* --- Signals ---------------------------------------------------------------------------------- */
 
-/* Writes to pipes that nobody reads.  Signals are for the whole process, but masks are a thread's.  */
+/* Writes to pipes that nobody reads.  Signals are for the whole process, but masks are a
+   thread's.  */
 static gpg_error_t
 break_pipes (int unused) {
   sigset_t before, after;
