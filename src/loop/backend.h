@@ -78,7 +78,7 @@ struct eva_loop {
   bool recurses; /* callbacks may wait, too */
   bool stopped;
   bool look;           /* timers may be due */
-  int n_events;        /* that the backend told of last; 0 in a foreign loop */
+  int n_events;        /* of descriptors, in the last batch; 0 in a foreign loop */
   unsigned int depth;  /* turns under way; more than one where a foreign loop allows that */
   uint32_t turn_begin; /* timers set since have to wait for the next turn */
   uint64_t now_ns;     /* of this turn; 0: not asked yet */

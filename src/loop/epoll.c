@@ -104,6 +104,7 @@ wait_for_events (eva_loop *loop, int timeout_ms) {
   int n = epoll_wait (((struct epoll_loop *) loop)->fd, events, MAX_EVENTS, timeout_ms);
 
   if (n < 0) return errno == EINTR ? 0 : -1;
+  loop->n_events = n;
   for (int i = 0; i < n; i++)
     dispatch (loop, &events[i]);
   return n;
@@ -121,6 +122,7 @@ timer_fired (void *arg, unsigned int revents) {
   (void) !read (self->timer.fd, &times, sizeof times);
   self->loop.armed_ns = EVA__LOOP_NEVER;
   self->loop.look = true;
+  self->loop.n_events--;
 }
 
 static int

@@ -172,7 +172,6 @@ turn (eva_loop *loop, int timeout_ms) {
   int n_events = loop->backend->wait (loop, wait_time (loop, timeout_ms));
 
   if (n_events < 0) return -1;
-  loop->n_events = n_events;
   if (eva__timers_first (&loop->timers) && (loop->look || !n_events || loop->now_ns))
     eva__loop_run_timers (loop);
   eva__loop_run_tasks (loop);

@@ -113,6 +113,7 @@ wait_for_events (eva_loop *loop, int timeout_ms) {
   fill_holes (self);
   n = left = poll (self->fds, (nfds_t) self->n, timeout_ms);
   if (n < 0) return errno == EINTR ? 0 : -1;
+  loop->n_events = n;
   for (size_t i = 0; left > 0; i++) {
     if (!self->fds[i].revents) continue;
     left--;
