@@ -6,7 +6,7 @@
 # usage: servers.sh BUILDDIR [ROW...]      all rows, or those with these names
 #        servers.sh BUILDDIR list          the names
 #
-# ROUNDS (15) and SERVER_SECONDS (0.2) in the environment say how often and how long each thing is
+# ROUNDS (25) and SERVER_SECONDS (0.2) in the environment say how often and how long each thing is
 # measured.  Two servers take turns, and the ratio is taken in each round before the median: so what
 # else the machine does, which comes and goes, meets both alike.
 
@@ -15,7 +15,7 @@ here=$(dirname "$0")
 programs=$1/bench/servers
 shift
 rows=$*
-rounds=${ROUNDS:-15}
+rounds=${ROUNDS:-25}
 seconds=${SERVER_SECONDS:-0.2}
 libassuan=$(pkg-config --variable=libdir libassuan)
 
