@@ -161,15 +161,17 @@ eva_loop *eva_get_loop (assuan_context_t ctx);
 
 /* --- Commands that take their time ------------------------------------------------------------ */
 
-/* Called within a handler, whose command stays open then until assuan_process_done: `return
-   eva_defer (ctx);`.  Returns 0, or GPG_ERR_ASS_GENERAL if no command of CTX is under way.  */
+/* Called within a handler, or the continuation of assuan_inquire_ext, whose command stays open then
+   until assuan_process_done: `return eva_defer (ctx);`.  Returns 0, or GPG_ERR_ASS_GENERAL if no command of CTX is under way.  */
 gpg_error_t eva_defer (assuan_context_t ctx);
 
 /* Has CB called once, with ARG and the reason, if the command under way cannot be finished any
    more: GPG_ERR_EPIPE if the client is gone, GPG_ERR_TIMEOUT over command_timeout_ms,
    GPG_ERR_CANCELED when CTX, its server or its loop goes away or a drain's time is over.  CB frees
    what the command holds; it need not call assuan_process_done, which is harmless.  If the command
-   is finished first, CB does not run.  A second call replaces CB; NULL takes it back.
+   is finished first, CB does not run.  Nor does it if an inquiry is open: the continuation of that
+   is called with the reason and ends the command, or returns eva_defer (CTX), and then CB runs
+   behind it.  A second call replaces CB; NULL takes it back.
    Returns 0; GPG_ERR_ASS_GENERAL if no command of CTX is under way; GPG_ERR_ENOMEM.  */
 gpg_error_t eva_set_cancel (assuan_context_t ctx,
                             void (*cb) (assuan_context_t ctx, void *arg, gpg_error_t reason),
@@ -392,8 +394,8 @@ struct eva_pump_config {
    assuan_get_input_fd and assuan_get_output_fd are the usual from_fd and to_fd of commands that the
    client gave one with INPUT and OUTPUT; they stay the context's, which closes them at RESET, or when
    done calls assuan_close_input_fd or assuan_close_output_fd, or with EVA_PUMP_CLOSE_FROM and
-   EVA_PUMP_CLOSE_TO.  CONFIG is copied.  With a function for cancelling (eva_set_cancel) done runs
-   first.  A command that is finished while its pump runs (assuan_process_done, an error of its
+   EVA_PUMP_CLOSE_TO.  CONFIG is copied.  Before a function for
+   cancelling (eva_set_cancel) done runs, and if it finishes the command that is all.  A command that is finished while its pump runs (assuan_process_done, an error of its
    handler) ends the pump with GPG_ERR_CANCELED.  One pump at a time, but done may begin the next.
    Returns 0, and eva_defer's effect; GPG_ERR_ASS_GENERAL if no command of CTX is under way;
    GPG_ERR_ASS_NESTED_COMMANDS if a pump or an inquiry is; GPG_ERR_ASS_INV_VALUE for a CONFIG that

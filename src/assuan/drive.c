@@ -129,9 +129,8 @@ get_state (const struct eva__drive *drive) {
   return eva_conn_get_state (drive->ctx->conn);
 }
 
-/* Returns true if a command of a client is under way, also while its context is released.  */
-static bool
-has_command (const struct eva__drive *drive) {
+bool
+eva__drive_has_command (const struct eva__drive *drive) {
   enum eva_conn_state state = drive->ctx->conn ? get_state (drive) : EVA_STATE_CLOSED;
 
   return state == EVA_STATE_COMMAND || state == EVA_STATE_INQUIRY || state == EVA_STATE_OVERFLOW;
@@ -141,13 +140,12 @@ has_command (const struct eva__drive *drive) {
    that is no command is answered, too, and does not count.  */
 void
 eva__drive_count_command (struct eva__drive *drive) {
-  if (drive->class->stats && has_command (drive) && !drive->cancelled)
+  if (drive->class->stats && eva__drive_has_command (drive) && !drive->cancelled)
     drive->class->stats->n_commands++;
 }
 
-/* What a command wanted to be told holds what is gone with it: nobody may hear of it later.  */
-static void
-forget_wishes (struct eva__drive *drive) {
+void
+eva__drive_forget_wishes (struct eva__drive *drive) {
   struct eva__wishes *wishes = drive->wishes;
 
   if (!wishes) return;
@@ -159,7 +157,7 @@ void
 eva__drive_forget_command (struct eva__drive *drive) {
   struct eva__stream *stream = drive->stream;
 
-  forget_wishes (drive);
+  eva__drive_forget_wishes (drive);
   drive->stream = NULL;
   drive->deferred = drive->cancelled = false;
   drive->drained = false; /* the lines behind it may be handled now */
@@ -167,23 +165,35 @@ eva__drive_forget_command (struct eva__drive *drive) {
   if (stream) stream->cancelled (stream, eva__ctx_error (drive->ctx, GPG_ERR_CANCELED));
 }
 
+/* Calls the function of eva_set_cancel, if there is one.  */
+static void
+call_cancel (struct eva__drive *drive, gpg_error_t reason) {
+  struct eva__wishes *wishes = drive->wishes;
+  void (*cancel) (assuan_context_t, void *, gpg_error_t) = wishes ? wishes->cancel : NULL;
+
+  eva__drive_forget_wishes (drive);
+  if (cancel) cancel (drive->ctx, wishes->cancel_arg, reason);
+}
+
+/* What a continuation returns ends the command, here as everywhere: only if it defers it, somebody
+   else holds what belongs to it.  */
 void
 eva__drive_cancel (struct eva__drive *drive, gpg_error_t reason) {
-  void (*cancel) (assuan_context_t, void *, gpg_error_t) = NULL;
   struct eva__stream *stream = drive->stream;
   assuan_context_t ctx = drive->ctx;
 
-  if (drive->wishes) cancel = drive->wishes->cancel;
-  if (has_command (drive)) {
+  if (eva__drive_has_command (drive)) {
     if (drive->class->stats && !drive->cancelled) drive->class->stats->n_cancelled++;
     drive->cancelled = true;
   }
-  forget_wishes (drive);
   drive->stream = NULL;
-  drive->deferred = false;
   if (stream) stream->cancelled (stream, reason);
-  if (cancel) cancel (ctx, drive->wishes->cancel_arg, reason);
-  eva__ctx_end_inquiry (ctx, reason);
+  if (ctx->inquiry) {
+    eva__ctx_end_inquiry (ctx, reason);
+    if (!drive->deferred) eva__drive_forget_wishes (drive);
+  }
+  call_cancel (drive, reason);
+  drive->deferred = false;
 }
 
 /* --- What to wait for ------------------------------------------------------------------------- */
@@ -250,7 +260,7 @@ find_phase (const struct eva__drive *drive) {
   if (drive->stream && drive->stream->is_full)
     return EVA__PHASE_COMMAND; /* we are held up by ours */
   if (awaits_answer (drive)) return EVA__PHASE_INQUIRY;
-  if (has_command (drive)) return EVA__PHASE_COMMAND;
+  if (eva__drive_has_command (drive)) return EVA__PHASE_COMMAND;
   if (has_output (drive)) return EVA__PHASE_STUCK;
   if (drive->ctx->kind != EVA__CTX_SERVER)
     return EVA__PHASE_NONE; /* calls have limits of their own */
@@ -284,16 +294,20 @@ phase_deadline (const struct eva__drive *drive) {
   return drive->since_ns + (uint64_t) timeout_ms * 1000000u;
 }
 
+/* That of the phase, or of calls.  */
+static uint64_t
+first_deadline (const struct eva__drive *drive) {
+  uint64_t deadline = phase_deadline (drive), other = EVA_NO_DEADLINE;
+
+  if (drive->class->ops->get_deadline)
+    other = drive->class->ops->get_deadline ((struct eva__drive *) drive);
+  return other < deadline ? other : deadline;
+}
+
 uint64_t
 eva__drive_get_deadline (const struct eva__drive *drive) {
-  uint64_t deadline = phase_deadline (drive);
-
   if (drive->due || drive->backlog || drive->over) return 0;
-  if (drive->class->ops->get_deadline) {
-    uint64_t other = drive->class->ops->get_deadline ((struct eva__drive *) drive);
-    if (other < deadline) deadline = other;
-  }
-  return deadline;
+  return first_deadline (drive);
 }
 
 /* Finds the phase after a turn, and when it began.  An octet now and then makes no new line.  */
@@ -453,7 +467,7 @@ static void
 take_input (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
   bool has_lines = !drive->drained && eva_conn_input_len (drive->ctx->conn);
   bool may_read =
-      drive->backlog || (revents & (EVA_READABLE | EVA_HANGUP)) || phase_deadline (drive) <= now_ns;
+      drive->backlog || (revents & (EVA_READABLE | EVA_HANGUP)) || first_deadline (drive) <= now_ns;
 
   if (may_read && !has_lines && wants_input (drive)) read_input (drive);
   handle_lines (drive);
@@ -513,7 +527,7 @@ may_hear_more (const struct eva__drive *drive) {
    was asked.  */
 static void
 see_to_end (struct eva__drive *drive, bool gone) {
-  bool is_working = has_command (drive) && !awaits_answer (drive);
+  bool is_working = eva__drive_has_command (drive) && !awaits_answer (drive);
   assuan_context_t ctx = drive->ctx;
 
   if (drive->over) return;

@@ -162,6 +162,9 @@ void eva__drive_fail (struct eva__drive *drive, gpg_error_t err);
 /* Ends the connection because of REASON when what waits is sent; nothing more is read.  */
 void eva__drive_close (struct eva__drive *drive, gpg_error_t reason);
 
+/* Returns true if a command of a client is under way, also while its context is released.  */
+bool eva__drive_has_command (const struct eva__drive *drive);
+
 /* Tells whoever waits for the end of the command under way that it cannot be finished; each is told
    once.  */
 void eva__drive_cancel (struct eva__drive *drive, gpg_error_t reason);
@@ -171,6 +174,9 @@ void eva__drive_stop_stream (struct eva__drive *drive, gpg_error_t err);
 
 /* The command under way is about to be answered.  */
 void eva__drive_count_command (struct eva__drive *drive);
+
+/* What the command under way wanted to be told holds what is gone with it: nobody may hear of it later.  */
+void eva__drive_forget_wishes (struct eva__drive *drive);
 
 /* The command is finished, its reply said: a stream in it ends, and nobody else is to be told.  */
 void eva__drive_forget_command (struct eva__drive *drive);

@@ -148,6 +148,7 @@ eva__ctx_end_inquiry (assuan_context_t ctx, gpg_error_t rc) {
     if (!buf) rc = eva__ctx_error (ctx, GPG_ERR_ENOMEM);
   }
   eva__membuf_free (ctx, &inquiry.data);
+  if (ctx->drive) ctx->drive->deferred = false; /* what CB returns decides now */
   return inquiry.cb (inquiry.cb_data, rc, buf, len);
 }
 

@@ -116,7 +116,10 @@ assuan_process_done (assuan_context_t ctx, gpg_error_t rc) {
   gpg_error_t err;
 
   if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  if (!eva__ctx_is_busy (ctx)) return eva__ctx_error (ctx, GPG_ERR_ASS_GENERAL);
+  if (!eva__ctx_is_busy (ctx)) {
+    if (ctx->drive) eva__drive_forget_wishes (ctx->drive); /* it ends with its context */
+    return eva__ctx_error (ctx, GPG_ERR_ASS_GENERAL);
+  }
   eva__ctx_enter (ctx);
   err = eva__ctx_finish_command (ctx, rc);
   /* Data that were asked for have nobody to go to any more.  */

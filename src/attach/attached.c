@@ -18,7 +18,8 @@ syserror (struct eva__attached *at) {
 
 static void turn (struct eva__attached *at, unsigned int revents);
 
-/* A peer that is gone can wait for a moment, those that are there should not.  */
+/* A peer that is gone can wait for a moment, those that are there should not.  Whatever makes the
+   next turn, it knows.  */
 static void
 ready (void *arg, unsigned int revents) {
   struct eva__attached *at = arg;
@@ -28,7 +29,7 @@ ready (void *arg, unsigned int revents) {
     return;
   }
   at->parting |= (unsigned char) revents;
-  eva__loop_run_patiently (at->loop, &at->task);
+  eva__loop_see_off (at->loop, &at->task);
 }
 
 /* Makes *SOURCE watch FD for EVENTS.  A file that is always ready has no source.  */
@@ -122,6 +123,8 @@ turn (struct eva__attached *at, unsigned int revents) {
     at->drive.due = true;
     return;
   }
+  revents |= at->parting;
+  at->parting = 0;
   eva__ctx_enter (ctx);
   err = eva__drive_turn (&at->drive, revents, eva_loop_now (at->loop));
   if (!err && at->loop && !ctx->released) {
@@ -139,11 +142,8 @@ turn (struct eva__attached *at, unsigned int revents) {
 static void
 on_task (struct eva__task *task) {
   struct eva__attached *at = EVA__CONTAINER (struct eva__attached, task, task);
-  unsigned int revents = at->parting;
 
-  at->parting = 0;
-  if (is_always_ready (at)) revents |= EVA_READABLE | EVA_WRITABLE;
-  turn (at, revents);
+  turn (at, is_always_ready (at) ? EVA_READABLE | EVA_WRITABLE : 0);
 }
 
 static void

@@ -9,11 +9,14 @@ busy_drive (assuan_context_t ctx) {
   return ctx && ctx->drive && eva__ctx_is_busy (ctx) ? ctx->drive : NULL;
 }
 
+/* Also in a continuation that learns that its context is released: behind it the function for
+   cancelling runs.  */
 gpg_error_t
 eva_defer (assuan_context_t ctx) {
-  struct eva__drive *drive = busy_drive (ctx);
+  struct eva__drive *drive = ctx ? ctx->drive : NULL;
 
-  if (!drive) return eva__ctx_error (ctx, GPG_ERR_ASS_GENERAL);
+  if (!drive || ctx->kind != EVA__CTX_SERVER || !eva__drive_has_command (drive))
+    return eva__ctx_error (ctx, GPG_ERR_ASS_GENERAL);
   drive->deferred = true;
   return 0;
 }

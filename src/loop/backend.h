@@ -28,6 +28,7 @@ struct eva_source {
   bool lost : 1;  /* the backend does not know it any more */
   bool busy : 1;  /* its callback runs, in a loop that callbacks may run */
   bool muted : 1; /* and it is not watched until that is over */
+  uint8_t depth;  /* of the loop when it was made: events of outer turns do not point to it */
 };
 
 _Static_assert(sizeof (struct eva_source) <= 48, "a source is small");
@@ -49,6 +50,11 @@ struct eva__loop_backend {
 
   /* Stops watching.  Returns true if the memory of SOURCE is no longer needed.  */
   bool (*remove) (eva_loop *loop, eva_source *source);
+
+  /* Stops watching SOURCE for a while, and goes on with it; unmute returns 0 or an errno value.  NULL: no
+     callback may run a loop of this kind.  */
+  void (*mute) (eva_loop *loop, eva_source *source);
+  int (*unmute) (eva_loop *loop, eva_source *source);
 
   /* Waits for at most TIMEOUT_MS and calls what is ready.  Returns the number of events, or -1 with
      errno.  NULL: somebody else waits.  */
@@ -78,16 +84,17 @@ struct eva_loop {
   bool recurses; /* callbacks may wait, too */
   bool stopped;
   bool look;           /* timers may be due */
-  int n_events;        /* of descriptors, in the last batch; 0 in a foreign loop */
+  int n_events;        /* in the last batch, of those who were there and had their turn with it */
   unsigned int depth;  /* turns under way; more than one where a foreign loop allows that */
   uint32_t turn_begin; /* timers set since have to wait for the next turn */
   uint64_t now_ns;     /* of this turn; 0: not asked yet */
   uint64_t passed_ns;  /* when the timers were looked at last */
   uint64_t armed_ns;   /* when the backend wakes us up */
   struct eva__timers timers;
-  struct eva__task soon, pass, patient, later; /* heads of rings */
-  eva_source *sources;                         /* all of them */
-  eva_source *dead;                            /* freed while events may point to them; by next */
+  struct eva__task soon, pass, coming, leaving, later; /* heads of rings */
+  bool coming_next;                                    /* of coming and leaving */
+  eva_source *sources;                                 /* all of them */
+  eva_source *dead; /* freed while events may point to them; by next */
   struct eva__loop_attachment attachment;
   eva_loop *outer; /* a foreign loop that this one is nested in, by one descriptor; or NULL */
 };
@@ -115,7 +122,7 @@ eva__loop_changed (eva_loop *loop) {
 }
 
 /* task.c: making the queues, asking whether there is something in them, and running them: all soon
-   tasks; those, some patient ones, and a later one.  */
+   tasks; those, some of who comes and leaves, and a later one.  */
 void eva__loop_init_tasks (eva_loop *loop);
 bool eva__loop_has_tasks (const eva_loop *loop);
 void eva__loop_run_soon_tasks (eva_loop *loop);
@@ -124,18 +131,30 @@ void eva__loop_run_tasks (eva_loop *loop);
 /* Calls SOURCE's callback for those of REVENTS that it is interested in.  SOURCE may be gone
    behind it.  */
 static inline void
-eva__source_dispatch (eva_source *source, unsigned int revents) {
+eva__source_call (eva_source *source, unsigned int revents) {
   revents &= source->mask;
   if (!revents) return;
   if (revents & EVA_HANGUP) revents |= EVA_HANGUP;
   source->cb.fd (source->arg, revents);
 }
 
-/* For a backend's remove where events may point to SOURCE: keeps its memory until the turn is over.
-   Returns what remove has to.  */
+/* The same in a loop that callbacks may run: while its callback runs SOURCE is left alone.  */
+void eva__source_call_alone (eva_source *source, unsigned int revents);
+
+/* What LOOP does with an event.  */
+static inline void
+eva__source_dispatch (eva_loop *loop, eva_source *source, unsigned int revents) {
+  if (loop->recurses)
+    eva__source_call_alone (source, revents);
+  else
+    eva__source_call (source, revents);
+}
+
+/* For a backend's remove where events may point to SOURCE: keeps its memory until the turns are over
+   that may have some.  Returns what remove has to.  */
 bool eva__source_doom (eva_loop *loop, eva_source *source);
 
-/* Frees what eva__source_doom kept.  */
+/* At the end of a turn: frees what eva__source_doom kept, but for what outer turns may have.  */
 void eva__loop_bury (eva_loop *loop);
 
 /* The loop on epoll.  Returns it, or NULL with errno.  */

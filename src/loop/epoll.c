@@ -72,29 +72,14 @@ set_exclusive (eva_loop *loop, eva_source *source) {
   (void) change_exclusive (loop, source, source->events);
 }
 
-/* In a loop that callbacks may run, a source whose callback runs is left alone meanwhile, or
-   it would be called again and again for what it has not seen to yet.  */
 static void
-dispatch_alone (eva_loop *loop, eva_source *source, unsigned int revents) {
-  if (source->busy) {
-    if (!source->muted) (void) control (loop, EPOLL_CTL_DEL, source, 0);
-    source->muted = true;
-    return;
-  }
-  source->busy = true;
-  eva__source_dispatch (source, revents);
-  source->busy = false;
-  if (!source->muted) return;
-  source->muted = false;
-  if (source->mask && control (loop, EPOLL_CTL_ADD, source, source->events)) source->lost = true;
+mute (eva_loop *loop, eva_source *source) {
+  (void) control (loop, EPOLL_CTL_DEL, source, 0);
 }
 
-static void
-dispatch (eva_loop *loop, const struct epoll_event *event) {
-  if (loop->recurses)
-    dispatch_alone (loop, event->data.ptr, event->events);
-  else
-    eva__source_dispatch (event->data.ptr, event->events);
+static int
+unmute (eva_loop *loop, eva_source *source) {
+  return control (loop, EPOLL_CTL_ADD, source, source->events);
 }
 
 /* The batch is the turn's own: another turn may come within it.  */
@@ -103,10 +88,10 @@ wait_for_events (eva_loop *loop, int timeout_ms) {
   struct epoll_event events[MAX_EVENTS];
   int n = epoll_wait (((struct epoll_loop *) loop)->fd, events, MAX_EVENTS, timeout_ms);
 
+  loop->n_events = n > 0 ? n : 0;
   if (n < 0) return errno == EINTR ? 0 : -1;
-  loop->n_events = n;
   for (int i = 0; i < n; i++)
-    dispatch (loop, &events[i]);
+    eva__source_dispatch (loop, events[i].data.ptr, events[i].events);
   return n;
 }
 
@@ -183,6 +168,8 @@ free_loop (eva_loop *loop) {
 static const struct eva__loop_backend backend = { .add = add,
                                                   .change = change,
                                                   .remove = remove_source,
+                                                  .mute = mute,
+                                                  .unmute = unmute,
                                                   .wait = wait_for_events,
                                                   .arm = arm,
                                                   .get_fd = get_fd,

@@ -38,12 +38,25 @@ add (eva_loop *loop, eva_source *source) {
 
 static int
 change (eva_loop *loop, eva_source *source, unsigned int events) {
+  if (source->muted) return 0; /* it comes back with the new events */
   return ops_of (loop)->change (self_of (loop), eva__source_watch (source), source->fd, events);
+}
+
+static void
+mute (eva_loop *loop, eva_source *source) {
+  (void) ops_of (loop)->change (self_of (loop), eva__source_watch (source), source->fd, 0);
+}
+
+static int
+unmute (eva_loop *loop, eva_source *source) {
+  return change (loop, source, source->events);
 }
 
 static bool
 remove_source (eva_loop *loop, eva_source *source) {
-  return ops_of (loop)->remove (self_of (loop), eva__source_watch (source), source->fd);
+  bool is_unused = ops_of (loop)->remove (self_of (loop), eva__source_watch (source), source->fd);
+
+  return is_unused && (!source->busy || eva__source_doom (loop, source));
 }
 
 /* Foreign loops have clocks of their own, so they are told how far away it is, not when.  */
@@ -64,9 +77,13 @@ free_loop (eva_loop *loop) {
   if (ops_of (loop)->deinit (self_of (loop))) free (loop);
 }
 
-static const struct eva__loop_backend backend = {
-  .add = add, .change = change, .remove = remove_source, .arm = arm, .free = free_loop
-};
+static const struct eva__loop_backend backend = { .add = add,
+                                                  .change = change,
+                                                  .remove = remove_source,
+                                                  .mute = mute,
+                                                  .unmute = unmute,
+                                                  .arm = arm,
+                                                  .free = free_loop };
 
 /* Makes the loop that only passes on.  */
 static eva_loop *
@@ -110,6 +127,7 @@ gather (eva_loop *outer) {
   if (fd >= 0 && eva_loop_add_fd (outer, fd, EVA_READABLE, inner_is_ready, inner)) {
     inner->outer = outer;
     inner->recurses = outer->recurses;
+    outer->recurses = false; /* it goes on telling of the inner one, which is the one that recurses */
     return inner;
   }
   eva_loop_free (inner);
@@ -133,7 +151,7 @@ eva_loop_ready (void *watch, unsigned int revents) {
   eva_loop *loop = source->loop;
 
   eva__loop_enter (loop);
-  eva__source_dispatch (source, revents);
+  eva__source_dispatch (loop, source, revents);
   eva__loop_run_soon_tasks (loop);
   eva__loop_leave (loop);
 }
@@ -149,7 +167,9 @@ eva_loop_timeout (eva_loop *loop) {
 
 void
 eva_loop_removed (void *watch) {
-  free ((eva_source *) watch - 1);
+  eva_source *source = (eva_source *) watch - 1;
+
+  if (!source->busy || eva__source_doom (source->loop, source)) free (source);
 }
 
 void

@@ -4,7 +4,7 @@
        wait for descriptors, timers; then
        call those that are ready, in one batch;
        run the timers that are due;
-       run the tasks: soon ones, some patient ones, one later one.
+       run the tasks: soon ones, some of who comes and leaves, one later one.
 
    In an embedded loop a turn is a call of eva_loop_dispatch.  In a foreign one it is every call of
    eva_loop_ready (one descriptor and soon tasks) and of eva_loop_timeout (all the rest).  */
@@ -141,6 +141,7 @@ eva__loop_enter (eva_loop *loop) {
 
 void
 eva__loop_leave (eva_loop *loop) {
+  if (loop->dead) eva__loop_bury (loop);
   loop->depth--;
   eva__loop_arm (loop);
 }
@@ -188,7 +189,6 @@ eva__loop_dispatch (eva_loop *loop, int timeout_ms) {
   }
   eva__loop_enter (loop);
   rc = turn (loop, timeout_ms);
-  if (loop->dead && loop->depth == 1) eva__loop_bury (loop);
   eva__loop_leave (loop);
   return rc;
 }

@@ -41,10 +41,16 @@ void eva__loop_cancel_timer (eva_loop *loop, struct eva__timer *timer);
 /* Queues TASK to run before LOOP waits the next time.  Does nothing if it is queued.  */
 void eva__loop_run_soon (eva_loop *loop, struct eva__task *task);
 
-/* Queues TASK, which is for someone who comes or goes, to run when those who are there and
-   ready had their turn.  Of such tasks few run between two looks at the descriptors.  Does
-   nothing if it is queued.  */
-void eva__loop_run_patiently (eva_loop *loop, struct eva__task *task);
+/* Called out of the callback of a descriptor that is ready and stays so: queues TASK, which lets
+   someone in, or sees someone off, to run when those who are there had their turn.  They wait for few
+   of such tasks between two looks at the descriptors, and both kinds take turns.  Does nothing if TASK
+   is queued.  Where somebody else waits for the descriptors, or callbacks may, TASK runs at once: who
+   is told of again and again meanwhile would cost more than it saves.  */
+void eva__loop_let_in (eva_loop *loop, struct eva__task *task);
+void eva__loop_see_off (eva_loop *loop, struct eva__task *task);
+
+/* Returns true if these two put TASK off in LOOP.  */
+bool eva__loop_is_patient (const eva_loop *loop);
 
 /* Queues TASK to run when everything else that is ready had its turn: of such tasks one runs
    between two looks at the descriptors.  Does nothing if it is queued.  */
@@ -57,7 +63,7 @@ void eva__loop_cancel_task (eva_loop *loop, struct eva__task *task);
    (eva_loop_ops.tells_hangup).  */
 bool eva__loop_tells_hangup (const eva_loop *loop);
 
-/* Returns true if LOOP knows that the task which runs is all there was to do.  */
+/* Returns true if the task that runs is all there is to do, as far as LOOP has seen.  */
 bool eva__loop_is_quiet (const eva_loop *loop);
 
 /* A pointer that the rooms above keep with LOOP, NULL at first, and the function that eva_loop_free

@@ -112,12 +112,12 @@ wait_for_events (eva_loop *loop, int timeout_ms) {
 
   fill_holes (self);
   n = left = poll (self->fds, (nfds_t) self->n, timeout_ms);
+  loop->n_events = n > 0 ? n : 0;
   if (n < 0) return errno == EINTR ? 0 : -1;
-  loop->n_events = n;
   for (size_t i = 0; left > 0; i++) {
     if (!self->fds[i].revents) continue;
     left--;
-    eva__source_dispatch (self->sources[i], translate (self->fds[i].revents));
+    eva__source_dispatch (loop, self->sources[i], translate (self->fds[i].revents));
   }
   return n;
 }

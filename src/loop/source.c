@@ -22,6 +22,7 @@ new_source (eva_loop *loop, size_t extra_size, int fd, void *arg) {
   source->loop = loop;
   source->fd = fd;
   source->arg = arg;
+  source->depth = loop->depth < UINT8_MAX ? (uint8_t) loop->depth : UINT8_MAX;
   return source;
 }
 
@@ -97,6 +98,24 @@ eva__loop_set_exclusive (eva_source *source) {
   if (loop->backend->set_exclusive) loop->backend->set_exclusive (loop, source);
 }
 
+/* It would be called again and again for what it has not seen to yet.  */
+void
+eva__source_call_alone (eva_source *source, unsigned int revents) {
+  eva_loop *loop = source->loop;
+
+  if (source->busy) {
+    if (!source->muted) loop->backend->mute (loop, source);
+    source->muted = true;
+    return;
+  }
+  source->busy = true;
+  eva__source_call (source, revents);
+  source->busy = false;
+  if (!source->muted) return;
+  source->muted = false;
+  if (source->mask && loop->backend->unmute (loop, source)) source->lost = true;
+}
+
 /* --- Timers ----------------------------------------------------------------------------------- */
 
 /* Nothing is touched behind the call: it may free the source.  */
@@ -141,7 +160,8 @@ free_timer (eva_source *source) {
 
 /* --- Freeing ---------------------------------------------------------------------------------- */
 
-/* The batch of events that a turn goes through, or that of an outer one, may still have SOURCE.  */
+/* The batch of events that a turn goes through, or that of an outer one, may still have SOURCE, or its
+   callback runs.  */
 bool
 eva__source_doom (eva_loop *loop, eva_source *source) {
   if (!loop->depth) return true;
@@ -152,10 +172,14 @@ eva__source_doom (eva_loop *loop, eva_source *source) {
 
 void
 eva__loop_bury (eva_loop *loop) {
-  eva_source *source;
+  eva_source **link = &loop->dead, *source;
 
-  while ((source = loop->dead)) {
-    loop->dead = source->next;
+  while ((source = *link)) {
+    if (source->depth + 1u < loop->depth) {
+      link = &source->next;
+      continue;
+    }
+    *link = source->next;
     free (source);
   }
 }

@@ -8,9 +8,11 @@
    other for ever must not keep the loop from its descriptors.  */
 #define MAX_PASSES 8
 
-/* In a turn one patient task runs, and one more for so many events: what those who are ready
-   wait for them is little against what they wait for each other.  */
-#define EVENTS_PER_PATIENT 16
+/* Those who come and those who leave have one task a turn, and one more for so many events: what those
+   who are there wait for them is little against what they wait for each other.  Where nobody waits it
+   may be several.  */
+#define EVENTS_PER_GUEST  16
+#define GUESTS_WHEN_QUIET 4
 
 static void
 init_ring (struct eva__task *head) {
@@ -71,7 +73,8 @@ void
 eva__loop_init_tasks (eva_loop *loop) {
   init_ring (&loop->soon);
   init_ring (&loop->pass);
-  init_ring (&loop->patient);
+  init_ring (&loop->coming);
+  init_ring (&loop->leaving);
   init_ring (&loop->later);
 }
 
@@ -80,14 +83,19 @@ has_soon (const eva_loop *loop) {
   return !is_empty (&loop->soon) || !is_empty (&loop->pass);
 }
 
+static bool
+has_guests (const eva_loop *loop) {
+  return !is_empty (&loop->coming) || !is_empty (&loop->leaving);
+}
+
 bool
 eva__loop_has_tasks (const eva_loop *loop) {
-  return has_soon (loop) || !is_empty (&loop->patient) || !is_empty (&loop->later);
+  return has_soon (loop) || has_guests (loop) || !is_empty (&loop->later);
 }
 
 bool
 eva__loop_is_quiet (const eva_loop *loop) {
-  return loop->n_events == 1 && !eva__loop_has_tasks (loop);
+  return !loop->n_events && loop->backend->wait && !eva__loop_has_tasks (loop);
 }
 
 void
@@ -97,16 +105,27 @@ eva__loop_run_soon_tasks (eva_loop *loop) {
 }
 
 static void
-run_patient_tasks (eva_loop *loop) {
-  for (int n = loop->n_events / EVENTS_PER_PATIENT; n >= 0 && !is_empty (&loop->patient); n--)
-    run_first (&loop->patient);
+run_guest (eva_loop *loop) {
+  bool coming = is_empty (&loop->leaving) || (loop->coming_next && !is_empty (&loop->coming));
+
+  loop->coming_next = !coming;
+  run_first (coming ? &loop->coming : &loop->leaving);
+}
+
+static void
+run_guests (eva_loop *loop) {
+  bool is_quiet = !loop->n_events && is_empty (&loop->later);
+  int n = is_quiet ? GUESTS_WHEN_QUIET : 1 + loop->n_events / EVENTS_PER_GUEST;
+
+  for (; n > 0 && has_guests (loop); n--)
+    run_guest (loop);
   eva__loop_run_soon_tasks (loop);
 }
 
 void
 eva__loop_run_tasks (eva_loop *loop) {
   eva__loop_run_soon_tasks (loop);
-  run_patient_tasks (loop);
+  run_guests (loop);
   if (is_empty (&loop->later)) return;
   run_first (&loop->later);
   eva__loop_run_soon_tasks (loop);
@@ -117,9 +136,30 @@ eva__loop_run_soon (eva_loop *loop, struct eva__task *task) {
   queue_task (loop, &loop->soon, task);
 }
 
+bool
+eva__loop_is_patient (const eva_loop *loop) {
+  return loop->backend->wait && !loop->recurses;
+}
+
+/* The event that TASK is about is put off with it.  */
+static void
+queue_guest (eva_loop *loop, struct eva__task *head, struct eva__task *task) {
+  if (!eva__loop_is_patient (loop)) {
+    task->cb (task);
+    return;
+  }
+  loop->n_events--;
+  queue_task (loop, head, task);
+}
+
 void
-eva__loop_run_patiently (eva_loop *loop, struct eva__task *task) {
-  queue_task (loop, &loop->patient, task);
+eva__loop_let_in (eva_loop *loop, struct eva__task *task) {
+  queue_guest (loop, &loop->coming, task);
+}
+
+void
+eva__loop_see_off (eva_loop *loop, struct eva__task *task) {
+  queue_guest (loop, &loop->leaving, task);
 }
 
 void

@@ -98,7 +98,7 @@ knocked (void *arg, unsigned int revents) {
   struct eva__door *door = arg;
 
   (void) revents;
-  eva__loop_run_patiently (door->server->loop, &door->task);
+  eva__loop_let_in (door->server->loop, &door->task);
 }
 
 gpg_error_t

@@ -5,6 +5,7 @@
 #include "kit.h"
 
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The next call gets its own answer.  */
@@ -41,6 +42,33 @@ test_unsent (void **state) {
   peer_say (&p, "OK\n");
   kit_await ("a.done 0\nc.done 0\n");
   go_on (ctx, &p);
+}
+
+/* The server answers, and LEAVES then or not; the loop looks when the time is over.  */
+static void
+answer_in_time (bool leaves) {
+  const struct timespec delay = { 0, 40000000 };
+  struct peer p;
+  assuan_context_t ctx = kit_open (&p);
+
+  call_for (ctx, "a", 20);
+  peer_hears (&p, "a\n");
+  peer_say (&p, "OK\n");
+  if (leaves) peer_close (&p);
+  nanosleep (&delay, NULL);
+  kit_await (leaves ? "a.done 0\nclosed EOF\n" : "a.done 0\n");
+  if (leaves)
+    assuan_release (ctx);
+  else
+    kit_close (ctx, &p);
+}
+
+/* What came in time counts.  */
+static void
+test_answered_in_time (void **state) {
+  (void) state;
+  answer_in_time (false);
+  answer_in_time (true);
 }
 
 static void
@@ -270,11 +298,17 @@ test_release_in_callback (void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-  kit_test (test_unsent),         kit_test (test_before_greeting),
-  kit_test (test_while_dialling), kit_test (test_sent),
-  kit_test (test_in_inquiry),     kit_test (test_many),
-  kit_test (test_many_ahead),     kit_test (test_cancel_in_callback),
-  kit_test (test_try_again),      kit_test (test_release_in_callback),
+  kit_test (test_unsent),
+  kit_test (test_answered_in_time),
+  kit_test (test_before_greeting),
+  kit_test (test_while_dialling),
+  kit_test (test_sent),
+  kit_test (test_in_inquiry),
+  kit_test (test_many),
+  kit_test (test_many_ahead),
+  kit_test (test_cancel_in_callback),
+  kit_test (test_try_again),
+  kit_test (test_release_in_callback),
 };
 
 const struct suite timeout_suite = { tests, N_ELEMENTS (tests) };

@@ -4,6 +4,7 @@
 #include "suite.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/time.h>
@@ -276,6 +277,44 @@ dialog_of_timer (void *arg) {
   open_dialog (*(int *) arg);
 }
 
+#define N_VISITORS 2000
+
+static size_t grown_len;
+
+/* While a dialog is open many come and leave.  */
+static void
+dialog_with_visitors (struct probe *p) {
+  size_t before_len = mallinfo2 ().uordblks;
+  int fd[2];
+
+  drain (p->fd);
+  for (int i = 0; i < N_VISITORS; i++) {
+    make_socketpair (fd);
+    put_octet (fd[1]);
+    probe_init (&other, fd[0], EVA_READABLE, probe_free);
+    suite_until (&other.n, 1);
+    close_pair (fd);
+  }
+  grown_len = mallinfo2 ().uordblks - before_len;
+}
+
+/* They leave nothing behind, though the turn that the dialog is in goes on.  */
+static void
+test_visitors (void **state) {
+  struct probe p;
+  int fd[2];
+
+  (void) state;
+  if (!suite_recurses ()) return;
+  make_socketpair (fd);
+  probe_init (&p, fd[0], EVA_READABLE, dialog_with_visitors);
+  put_octet (fd[1]);
+  suite_until (&p.n, 1);
+  assert_in_range (grown_len, 0, N_VISITORS * 16);
+  probe_free (&p);
+  close_pair (fd);
+}
+
 static struct eva__task dialog_task;
 static int dialog_fd;
 
@@ -379,7 +418,7 @@ static const struct CMUnitTest tests[] = {
   suite_test (test_left),     suite_test (test_unused),    suite_test (test_attachment),
   suite_test (test_run),      suite_test (test_stopped),   suite_test (test_nested),
   suite_test (test_dispatch), suite_test (test_signal),    suite_test (test_now),
-  suite_test (test_get_fd),   suite_test (test_recursion),
+  suite_test (test_get_fd),   suite_test (test_recursion), suite_test (test_visitors),
 };
 
 const struct suite life_suite = { tests, N_ELEMENTS (tests) };

@@ -53,8 +53,13 @@ later (struct job *job) {
 }
 
 static void
-patiently (struct job *job) {
-  eva__loop_run_patiently (suite_loop.loop, &job->task);
+see_off (struct job *job) {
+  eva__loop_see_off (suite_loop.loop, &job->task);
+}
+
+static void
+let_in (struct job *job) {
+  eva__loop_let_in (suite_loop.loop, &job->task);
 }
 
 static void
@@ -171,14 +176,14 @@ test_cancel (void **state) {
   assert_int_equal (n_runs, 0);
   init_jobs (cancel_rest);
   for (int i = 0; i < N_TASKS; i++)
-    (i % 3 == 0 ? soon : i % 3 == 1 ? later : patiently) (&jobs[i]);
+    (i % 2 ? later : soon) (&jobs[i]);
   suite_until (&n_runs, 1);
   suite_settle ();
   assert_int_equal (n_runs, 1);
   assert_int_equal (jobs[0].n, 1);
 }
 
-/* --- Patiently and later ---------------------------------------------------------------------- */
+/* --- Later ------------------------------------------------------------------------------------ */
 
 static struct probe busy;
 static unsigned int busy_calls[100];
@@ -189,16 +194,16 @@ note_busy (struct job *job) {
   if (n_runs <= N_ELEMENTS (busy_calls)) busy_calls[n_runs - 1] = busy.n;
 }
 
-/* All jobs are put off by PUT_OFF: between two of them the descriptors have their turn.  */
+/* The jobs are put off in two ways by turns: between two of them the descriptors have their turn.  */
 static void
-check_turns (void (*put_off) (struct job *)) {
+check_turns (void (*one) (struct job *), void (*other) (struct job *)) {
   int fd[2];
 
   init_jobs (note_busy);
   make_socketpair (fd);
   probe_init (&busy, fd[0], EVA_WRITABLE, NULL);
   for (int i = 0; i < N_TASKS; i++)
-    put_off (&jobs[i]);
+    (i % 2 ? other : one) (&jobs[i]);
   suite_until (&n_runs, N_TASKS);
   suite_settle ();
   assert_int_equal (n_runs, N_TASKS);
@@ -213,53 +218,7 @@ check_turns (void (*put_off) (struct job *)) {
 static void
 test_later (void **state) {
   (void) state;
-  check_turns (later);
-}
-
-static void
-test_patiently (void **state) {
-  (void) state;
-  check_turns (patiently);
-}
-
-#define N_BUSY 60
-
-/* The more descriptors are ready, the more of those who wait for them have their turn: a crowd must
-   not shut others out.  */
-static void
-test_patiently_in_crowd (void **state) {
-  struct probe crowd[N_BUSY];
-  int fds[N_BUSY][2];
-
-  (void) state;
-  if (!suite_is_embedded ()) return;
-  init_jobs (NULL);
-  for (int i = 0; i < N_BUSY; i++) {
-    make_socketpair (fds[i]);
-    probe_init (&crowd[i], fds[i][0], EVA_WRITABLE, NULL);
-  }
-  for (int i = 0; i < N_TASKS; i++)
-    patiently (&jobs[i]);
-  while (!crowd[0].n)
-    test_loop_turn (&suite_loop, true);
-  assert_in_range (n_runs, 2, N_TASKS - 1);
-  suite_until (&n_runs, N_TASKS);
-  for (int i = 0; i < N_BUSY; i++) {
-    probe_free (&crowd[i]);
-    close_pair (fds[i]);
-  }
-}
-
-/* Those who are always ready for more do not shut them out, either.  */
-static void
-test_patiently_and_later (void **state) {
-  (void) state;
-  init_jobs (NULL);
-  for (int i = 0; i < N_TASKS - 1; i++)
-    later (&jobs[i]);
-  patiently (&jobs[N_TASKS - 1]);
-  suite_until (&n_runs, N_TASKS);
-  assert_int_equal (jobs[N_TASKS - 1].place, 1);
+  check_turns (later, later);
 }
 
 static void
@@ -296,7 +255,7 @@ queue_soon_job (struct job *job) {
   if (job == &jobs[0]) soon (&jobs[1]);
 }
 
-/* What one of them puts off for soon does not wait.  */
+/* What a later one puts off for soon does not wait.  */
 static void
 test_later_and_soon (void **state) {
   (void) state;
@@ -304,9 +263,117 @@ test_later_and_soon (void **state) {
   later (&jobs[0]);
   suite_until (&jobs[0].n, 1);
   assert_int_equal (jobs[1].n, 1);
-  patiently (&jobs[0]);
-  suite_until (&jobs[0].n, 2);
-  assert_int_equal (jobs[1].n, 2);
+}
+
+/* --- Those who come and leave ----------------------------------------------------------------- */
+
+/* Where they do not wait they are seen to at once.  Otherwise the descriptors have their turn between
+   two of them, and both kinds take turns.  */
+static void
+test_guests (void **state) {
+  (void) state;
+  init_jobs (NULL);
+  see_off (&jobs[0]);
+  let_in (&jobs[1]);
+  assert_int_equal (n_runs, suite_is_patient () ? 0 : 2);
+  suite_until (&n_runs, 2);
+  if (suite_is_patient ()) check_turns (see_off, let_in);
+}
+
+/* Many who leave shut nobody out who comes.  */
+static void
+test_coming (void **state) {
+  (void) state;
+  init_jobs (NULL);
+  for (int i = 0; i < N_TASKS - 1; i++)
+    see_off (&jobs[i]);
+  let_in (&jobs[N_TASKS - 1]);
+  suite_until (&n_runs, N_TASKS);
+  if (suite_is_patient ()) assert_in_range (jobs[N_TASKS - 1].place, 1, 2);
+}
+
+#define N_BUSY 60
+
+/* The more descriptors are ready, the more of those who wait for them have their turn: a crowd must
+   not shut others out.  */
+static void
+test_guests_in_crowd (void **state) {
+  struct probe crowd[N_BUSY];
+  int fds[N_BUSY][2];
+
+  (void) state;
+  if (!suite_is_embedded ()) return;
+  init_jobs (NULL);
+  for (int i = 0; i < N_BUSY; i++) {
+    make_socketpair (fds[i]);
+    probe_init (&crowd[i], fds[i][0], EVA_WRITABLE, NULL);
+  }
+  for (int i = 0; i < N_TASKS; i++)
+    see_off (&jobs[i]);
+  while (!crowd[0].n)
+    test_loop_turn (&suite_loop, true);
+  assert_in_range (n_runs, 2, N_TASKS - 1);
+  suite_until (&n_runs, N_TASKS);
+  for (int i = 0; i < N_BUSY; i++) {
+    probe_free (&crowd[i]);
+    close_pair (fds[i]);
+  }
+}
+
+static void
+queue_guest (struct probe *p) {
+  see_off (p->arg);
+}
+
+/* The descriptors that told of them are no such crowd.  */
+static void
+test_crowd_of_guests (void **state) {
+  struct probe crowd[N_BUSY];
+  int fds[N_BUSY][2];
+
+  (void) state;
+  if (!suite_is_embedded ()) return;
+  init_jobs (NULL);
+  for (int i = 0; i < N_BUSY; i++) {
+    make_socketpair (fds[i]);
+    probe_init (&crowd[i], fds[i][0], EVA_WRITABLE, queue_guest);
+    crowd[i].arg = &jobs[i % N_TASKS];
+  }
+  probe_free (&crowd[0]);
+  probe_init (&crowd[0], fds[0][0], EVA_WRITABLE, NULL);
+  while (!crowd[0].n)
+    test_loop_turn (&suite_loop, true);
+  assert_int_equal (n_runs, 1);
+  for (int i = 0; i < N_BUSY; i++) {
+    probe_free (&crowd[i]);
+    close_pair (fds[i]);
+  }
+  suite_until (&n_runs, N_TASKS);
+}
+
+/* Those who are always ready for more do not shut them out, either.  */
+static void
+test_guests_and_later (void **state) {
+  (void) state;
+  init_jobs (NULL);
+  for (int i = 0; i < N_TASKS - 1; i++)
+    later (&jobs[i]);
+  see_off (&jobs[N_TASKS - 1]);
+  suite_until (&n_runs, N_TASKS);
+  assert_int_equal (jobs[N_TASKS - 1].place, 1);
+}
+
+static void
+test_cancel_guest (void **state) {
+  (void) state;
+  if (!suite_is_patient ()) return;
+  init_jobs (NULL);
+  see_off (&jobs[0]);
+  let_in (&jobs[1]);
+  cancel (&jobs[0]);
+  cancel (&jobs[1]);
+  suite_settle ();
+  assert_int_equal (n_runs, 0);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -316,10 +383,13 @@ static const struct CMUnitTest tests[] = {
   suite_test (test_cancel),
   suite_test (test_later),
   suite_test (test_later_again),
-  suite_test (test_patiently),
-  suite_test (test_patiently_in_crowd),
-  suite_test (test_patiently_and_later),
   suite_test (test_later_and_soon),
+  suite_test (test_guests),
+  suite_test (test_coming),
+  suite_test (test_guests_in_crowd),
+  suite_test (test_crowd_of_guests),
+  suite_test (test_guests_and_later),
+  suite_test (test_cancel_guest),
 };
 
 const struct suite task_suite = { tests, N_ELEMENTS (tests) };

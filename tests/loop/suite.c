@@ -67,6 +67,11 @@ suite_is_embedded (void) {
 }
 
 bool
+suite_is_patient (void) {
+  return eva__loop_is_patient (suite_loop.loop);
+}
+
+bool
 suite_tells_hangup (void) {
   return eva__loop_tells_hangup (suite_loop.loop);
 }

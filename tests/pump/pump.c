@@ -95,7 +95,9 @@ on_cancel (assuan_context_t ctx, void *arg, gpg_error_t reason) {
   (void) arg;
   assert_ptr_equal (pump_newest ()->ctx, ctx);
   assert_int_equal (pump_newest ()->n_ended, 1);
-  assert_int_equal (pump_newest ()->err, reason);
+  /* An answer that breaks off is the pump's end, and only then the client is gone.  */
+  if (gpg_err_code (pump_newest ()->err) != GPG_ERR_EOF)
+    assert_int_equal (pump_newest ()->err, reason);
   pumping.n_cancels++;
 }
 

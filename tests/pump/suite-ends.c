@@ -99,22 +99,30 @@ renew_server (void) {
   assert_int_equal (eva_server_new (kit.loop.loop, &service_offer, &kit, &kit.server), 0);
 }
 
+static void
+leave_open (struct pump *pump) {
+  (void) pump;
+}
+
 /* Does WHAT to a pump in each state, which ends it with CODE, or with CODE_OF_ANSWER if it
-   waits for that.  The function for cancelling runs N_CANCELS times behind done.  */
+   waits for that.  The function for cancelling runs N_CANCELS times behind done, unless that finishes
+   the command.  */
 static void
 end_all (void (*what) (struct peer *p), gpg_err_code_t code, gpg_err_code_t code_of_answer,
          unsigned int n_cancels) {
-  for (enum wait wait = 0; wait < N_WAITS; wait++) {
-    bool differs = wait == FOR_ANSWER && code_of_answer != code;
+  for (int i = 0; i < 2 * N_WAITS; i++) {
+    enum wait wait = (enum wait) (i / 2);
     struct peer *p;
+    pumping.at_end = i % 2 ? leave_open : NULL;
     pumping.n_cancels = 0;
     pumping.before = pump_set_cancel;
     p = wait_for (wait);
     what (p);
     pump_await_end (wait == FOR_ANSWER ? code_of_answer : code);
     check_descriptors ();
+    if (i % 2) kit_until (pumping.n_cancels >= n_cancels);
     kit_settle ();
-    assert_int_equal (pumping.n_cancels, differs ? 0 : n_cancels);
+    assert_int_equal (pumping.n_cancels, i % 2 ? n_cancels : 0);
     renew_server ();
   }
 }
@@ -155,6 +163,43 @@ test_command_is_finished (void **state) {
   end_all (finish, GPG_ERR_CANCELED, GPG_ERR_CANCELED, 0);
 }
 
+static unsigned int n_others;
+
+static void
+note_other (assuan_context_t ctx, void *arg, gpg_error_t reason) {
+  (void) ctx;
+  assert_ptr_equal (arg, &n_others);
+  assert_code (reason, GPG_ERR_EPIPE);
+  n_others++;
+}
+
+static void
+exchange_cancel (struct pump *pump) {
+  assert_int_equal (eva_set_cancel (pump->ctx, note_other, &n_others), 0);
+}
+
+static void
+take_cancel_back (struct pump *pump) {
+  assert_int_equal (eva_set_cancel (pump->ctx, NULL, NULL), 0);
+}
+
+/* It is done that says last what is to run behind it.  */
+static void
+test_cancel_is_exchanged (void **state) {
+  (void) state;
+  n_others = 0;
+  pumping.before = pump_set_cancel;
+  pumping.at_end = exchange_cancel;
+  leave (wait_for (FOR_FROM));
+  kit_until (n_others);
+  pumping.at_end = take_cancel_back;
+  leave (wait_for (FOR_FROM));
+  pump_await_end (GPG_ERR_EPIPE);
+  kit_settle ();
+  assert_int_equal (n_others, 1);
+  assert_int_equal (pumping.n_cancels, 0);
+}
+
 /* The same with nobody who wants to know.  */
 static void
 test_silent_ones (void **state) {
@@ -185,6 +230,7 @@ test_command_takes_too_long (void **state) {
     struct haul haul = { 0 };
     struct peer *p;
     pumping.before = pump_set_cancel;
+    pumping.at_end = leave_open;
     p = wait_for (waits[i]);
     pump_await_end (GPG_ERR_TIMEOUT);
     check_descriptors ();
@@ -291,7 +337,7 @@ test_next_pump (void **state) {
 }
 
 static void
-leave_open (struct pump *pump) {
+say_done (struct pump *pump) {
   assert_int_equal (assuan_write_status (pump->ctx, "DONE", NULL), 0);
 }
 
@@ -301,7 +347,7 @@ test_command_goes_on (void **state) {
   struct peer *p;
 
   (void) state;
-  pumping.at_end = leave_open;
+  pumping.at_end = say_done;
   p = wait_for (FOR_FROM);
   pump_close (from[1]);
   peer_expect (p, "S DONE\n");
@@ -682,6 +728,7 @@ static const struct CMUnitTest tests[] = {
   pump_test (test_context_is_released),
   pump_test (test_drain),
   pump_test (test_command_is_finished),
+  pump_test (test_cancel_is_exchanged),
   pump_test (test_silent_ones),
   pump_test (test_command_takes_too_long),
   pump_test (test_half_close),

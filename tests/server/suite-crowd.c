@@ -2,6 +2,7 @@
 /* suite-crowd.c - many connections at once: each gets what it asked for and nothing else, whatever
    the others do; those at rest cost next to nothing.  */
 
+#include "loop/loop.h"
 #include "suite.h"
 
 #include <fcntl.h>
@@ -382,10 +383,95 @@ test_coming_and_going (void **state) {
     peer_close (leaving[i]);
   peer_ask (p, "ECHO a\n", "D a\nOK\n");
   n = kit_stats ().n_connections;
-  if (kit_tells_hangup ()) assert_in_range (n, N_LEAVING / 2, 1 + N_LEAVING + N_COMING);
+  if (eva__loop_is_patient (kit.loop.loop)) assert_true (n > N_LEAVING / 2);
   for (size_t i = 0; i < N_COMING; i++)
     peer_expect_greeting (coming[i]);
   kit_until (kit_stats ().n_connections == 1 + N_COMING);
+}
+
+/* Rude ones, who did not read their greeting, are gone after a few turns, whatever the loop is told
+   of them meanwhile.  */
+static void
+test_rude_leaving (void **state) {
+  unsigned int n_turns = 0;
+  gpg_error_t err;
+
+  (void) state;
+  for (size_t i = 0; i < N_LEAVING; i++)
+    assert_non_null (peer_adopt (0, &err));
+  kit_settle ();
+  peer_close_all ();
+  for (; kit_stats ().n_connections; n_turns++)
+    kit_turn ();
+  assert_in_range (n_turns, 1, 2 * N_LEAVING);
+  if (kit_tells_hangup () && !eva__loop_is_patient (kit.loop.loop)) assert_in_range (n_turns, 1, 4);
+}
+
+#define N_DOORS 5
+
+static void
+knock_at_all (struct peer **peers) {
+  char address[100];
+
+  for (size_t i = 0; i < N_DOORS; i++) {
+    snprintf (address, sizeof address, "unix:%s%zu", kit_path ("s"), i);
+    assert_int_equal (eva_server_listen (kit.server, address, 0), 0);
+  }
+  kit_settle ();
+  for (size_t i = 0; i < N_DOORS; i++)
+    peers[i] = peer_connect (i);
+  kit_turn ();
+}
+
+/* The server goes away, or lets nobody in any more, while some wait at its doors.  */
+static void
+test_freed_with_knocks (void **state) {
+  struct peer *peers[N_DOORS];
+
+  (void) state;
+  knock_at_all (peers);
+  kit_free_server ();
+  kit_settle ();
+  for (size_t i = 0; i < N_DOORS; i++) {
+    peer_drop_all (peers[i]);
+    peer_expect_end (peers[i]);
+  }
+}
+
+static void
+test_drained_with_knocks (void **state) {
+  struct peer *peers[N_DOORS];
+  uint64_t n_accepted;
+
+  (void) state;
+  knock_at_all (peers);
+  n_accepted = kit_stats ().n_accepted;
+  assert_int_equal (eva_server_drain (kit.server, 1000, NULL, NULL), 0);
+  kit_settle ();
+  assert_int_equal (kit_stats ().n_accepted, n_accepted);
+  if (eva__loop_is_patient (kit.loop.loop)) assert_true (n_accepted < N_DOORS);
+}
+
+static gpg_error_t
+run_loop (assuan_context_t ctx, char *line) {
+  (void) ctx;
+  (void) line;
+  assert_in_range (kit_idle (50), 0, 20);
+  return 0;
+}
+
+/* A client that leaves while its command runs the loop, as a dialog does, makes it turn for nothing
+   but what comes up.  */
+static void
+test_leaving_in_dialog (void **state) {
+  struct peer *p = peer_new ();
+
+  (void) state;
+  if (strcmp (test_loop_name, "glib") != 0 && strcmp (test_loop_name, "ev") != 0) return;
+  service.run = run_loop;
+  peer_say (p, "RUN\n");
+  peer_close (p);
+  kit_until (service.n_runs && !kit_stats ().n_connections);
 }
 
 /* --- No descriptors left ---------------------------------------------------------------------- */
@@ -468,6 +554,10 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_idle_work),
   kit_test (test_waiting_work),
   kit_test (test_coming_and_going),
+  kit_test (test_rude_leaving),
+  kit_test (test_freed_with_knocks),
+  kit_test (test_drained_with_knocks),
+  kit_test (test_leaving_in_dialog),
   kit_test (test_no_descriptors),
   kit_test (test_freed_without_descriptors),
 };

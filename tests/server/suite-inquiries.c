@@ -205,7 +205,7 @@ test_finishing (void **state) {
   peer_ask (p, "D a\nEND\nECHO next\n", "OK\nD next\nOK\n");
 }
 
-/* Deferred in the handler, which inquires all the same: assuan_process_done ends both.  */
+/* Deferred in the handler, which inquires all the same.  */
 static gpg_error_t
 defer_and_ask (assuan_context_t ctx, char *line) {
   (void) line;
@@ -215,10 +215,17 @@ defer_and_ask (assuan_context_t ctx, char *line) {
 
 static gpg_error_t
 stay_open (struct inquiry *i) {
+  return eva_defer (i->ctx);
+}
+
+static gpg_error_t
+say_nothing (struct inquiry *i) {
   (void) i;
   return 0;
 }
 
+/* What the continuation returns decides, as if the handler had not deferred: it ends the command,
+   or defers it again.  */
 static void
 test_deferred_and_asked (void **state) {
   struct peer *p = peer_new ();
@@ -231,6 +238,34 @@ test_deferred_and_asked (void **state) {
   peer_expect_nothing (p);
   service_finish (0);
   peer_expect (p, "OK\nD next\nOK\n");
+  service.answered = say_nothing;
+  peer_ask (p, "RUN\nD a\nEND\nECHO next\n", "INQUIRE ASKED\nOK\nD next\nOK\n");
+  service.jobs->n_finished = 1; /* by the continuation */
+}
+
+static gpg_error_t
+defer (assuan_context_t ctx, char *line) {
+  (void) line;
+  return eva_defer (ctx);
+}
+
+static void
+ask_guest (void *arg) {
+  assert_int_equal (service_ask (((struct peer *) arg)->guest->ctx, 0), 0);
+}
+
+/* The inquiry comes when the handler has long returned.  */
+static void
+test_asked_later (void **state) {
+  struct peer *p = peer_new ();
+
+  (void) state;
+  service.run = defer;
+  peer_say (p, "RUN\n");
+  kit_until (service.n_runs);
+  kit_after (1, ask_guest, p);
+  peer_expect (p, "INQUIRE ASKED\n");
+  peer_ask (p, "D some\nEND\nECHO next\n", "D some\nOK\nD next\nOK\n");
 }
 
 static void
@@ -245,6 +280,100 @@ test_finished_in_inquiry (void **state) {
   assert_int_equal (service.inquiries->n_continued, 1);
   assert_code (service.inquiries->err, GPG_ERR_ASS_CANCELED);
   peer_ask (p, "D late\nEND\nECHO next\n", "OK\nD next\nOK\n");
+}
+
+/* --- A command that can be cancelled, and asks -------------------------------------------------- */
+
+static unsigned int n_cancels;
+static gpg_err_code_t cancel_code;
+
+static void
+note_cancel (assuan_context_t ctx, void *arg, gpg_error_t reason) {
+  assert_ptr_equal (arg, &n_cancels);
+  assert_int_equal (service.inquiries->n_continued, 1);
+  assert_ptr_equal (service.inquiries->ctx, ctx);
+  cancel_code = gpg_err_code (reason);
+  n_cancels++;
+}
+
+static gpg_error_t
+ask_with_cancel (assuan_context_t ctx, char *line) {
+  (void) line;
+  assert_int_equal (eva_set_cancel (ctx, note_cancel, &n_cancels), 0);
+  return service_ask (ctx, 0);
+}
+
+static void
+free_server (struct peer *p) {
+  (void) p;
+  kit_free_server ();
+}
+
+static void
+close_connection (struct peer *p) {
+  eva_close (p->guest->ctx);
+}
+
+static void
+release (struct peer *p) {
+  assuan_release (p->guest->ctx);
+}
+
+static void
+drain (struct peer *p) {
+  (void) p;
+  assert_int_equal (eva_server_drain (kit.server, 5, NULL, NULL), 0);
+}
+
+static const struct {
+  void (*what) (struct peer *p);
+  gpg_err_code_t code;        /* of the continuation */
+  gpg_err_code_t cancel_code; /* of the function for cancelling */
+} endings[] = {
+  { peer_close, GPG_ERR_EOF, GPG_ERR_EPIPE },
+  { free_server, GPG_ERR_CANCELED, GPG_ERR_CANCELED },
+  { close_connection, GPG_ERR_CANCELED, GPG_ERR_CANCELED },
+  { release, GPG_ERR_CANCELED, GPG_ERR_CANCELED },
+  { drain, GPG_ERR_CANCELED, GPG_ERR_CANCELED },
+};
+
+/* The continuation of an open inquiry is told, whatever ends it, and the function for cancelling only
+   if that defers the command: what belongs to the command is freed once.  */
+static void
+end_while_asking (gpg_error_t (*answered) (struct inquiry *i), unsigned int n) {
+  for (size_t i = 0; i < N_ELEMENTS (endings); i++) {
+    struct peer *p = peer_new ();
+    n_cancels = 0;
+    service.run = ask_with_cancel;
+    service.answered = answered;
+    peer_ask (p, "RUN\n", "INQUIRE ASKED\n");
+    endings[i].what (p);
+    kit_until (service.inquiries->n_continued && n_cancels >= n);
+    kit_settle ();
+    assert_code (service.inquiries->err, endings[i].code);
+    assert_int_equal (n_cancels, n);
+    if (n) assert_int_equal (cancel_code, endings[i].cancel_code);
+    kit_free_server ();
+    assert_int_equal (eva_server_new (kit.loop.loop, &service_offer, &kit, &kit.server), 0);
+  }
+}
+
+static gpg_error_t
+pass_error (struct inquiry *i) {
+  return i->err;
+}
+
+static void
+test_end_while_asking (void **state) {
+  (void) state;
+  end_while_asking (pass_error, 0);
+  end_while_asking (say_nothing, 0);
+}
+
+static void
+test_end_while_asking_and_deferring (void **state) {
+  (void) state;
+  end_while_asking (stay_open, 1);
 }
 
 /* --- A command that was deferred, and lost its client or its time ------------------------------- */
@@ -347,7 +476,7 @@ test_megabyte (void **state) {
   size_t n_lines = 1100;
 
   (void) state;
-  service.answered = stay_open;
+  service.answered = say_nothing;
   memset (line, 'x', sizeof line);
   memcpy (line, "D ", 2);
   line[sizeof line - 1] = '\n';
@@ -372,7 +501,10 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_deferring),
   kit_test (test_finishing),
   kit_test (test_deferred_and_asked),
+  kit_test (test_asked_later),
   kit_test (test_finished_in_inquiry),
+  kit_test (test_end_while_asking),
+  kit_test (test_end_while_asking_and_deferring),
   kit_test (test_half_closed_and_deferred),
   kit_test (test_asking_after_end),
   kit_test (test_asking_long_after_end),
