@@ -706,7 +706,7 @@ test_detached (void **state) {
   (void) state;
   pump_pipe (from);
   pumping.config.from_fd = from[0];
-  pumping.at_end = leave_open;
+  pumping.at_end = say_done;
   ctx = make_server (&p);
   assert_int_equal (eva_attach (ctx, kit.loop.loop, NULL, NULL), 0);
   peer_expect_greeting (p);
