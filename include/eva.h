@@ -6,25 +6,27 @@
    connections come, are driven, limited, and end:
 
        eva_server   listens, and serves any number of clients with the commands of a service
-       eva_client   connects, and calls; the answers come as callbacks
+       eva_connect  connects, and eva_call calls; the answers come as callbacks
        eva_pump     streams bulk data between descriptors and connections
        eva_process  drives one context by hand, in a loop of the program's own
 
    Every context that is driven by eva.h is non-blocking: reads take what is there, writes are
-   queued and leave together when the turn of the loop ends.  Of the functions of assuan.h those
-   that wait are refused there with GPG_ERR_NOT_SUPPORTED: assuan_inquire, assuan_transact,
-   assuan_process, assuan_read_line, assuan_client_read_response.  So are those that would give the
-   context another connection: assuan_accept, assuan_init_pipe_server, assuan_init_socket_server,
-   assuan_socket_connect, assuan_socket_connect_fd, assuan_pipe_connect.  Once the connection is over,
-   those that say something fail with GPG_ERR_EPIPE, or GPG_ERR_TOO_LARGE over a limit.
+   queued and leave together when the turn of the loop ends.  Of the functions of assuan.h
+   those that wait are refused there with GPG_ERR_NOT_SUPPORTED: assuan_inquire,
+   assuan_transact, assuan_process, assuan_process_next, assuan_read_line,
+   assuan_client_read_response.  So are those that would give the context another connection:
+   assuan_accept, assuan_init_pipe_server, assuan_init_socket_server, assuan_socket_connect,
+   assuan_socket_connect_fd, assuan_pipe_connect.  Once the connection is over, those that say
+   something fail with GPG_ERR_EPIPE, or GPG_ERR_TOO_LARGE over a limit.
 
    A handler's result ends its command, as in assuan_process, unless the handler returned
-   eva_defer (ctx), gave the command to eva_pump, or has an assuan_inquire_ext outstanding; then it
-   ends with assuan_process_done, or with the result of the inquiry's continuation.
+   eva_defer (ctx), gave the command to eva_pump, or has an assuan_inquire_ext outstanding;
+   then it ends with assuan_process_done, or with the result of the inquiry's continuation.
 
    Every function here is called from the thread of the loop, and may be called within every
    callback unless it says otherwise.  A context may be released within each of its callbacks.
-   Errors are gpg_error_t values with source Assuan or the context's own.  */
+   Errors are gpg_error_t values with source Assuan or the context's own, which is what
+   assuan_set_gpg_err_source set before eva_server_new or eva_connect.  */
 
 #ifndef EVA_H
 #define EVA_H
@@ -60,7 +62,9 @@ struct eva_call;
 #define EVA_DEFAULT_LINE_TIMEOUT_MS  30000u
 #define EVA_DEFAULT_CLOSE_TIMEOUT_MS 5000u
 
-/* What one connection may cost.  Zero-initialized it holds the defaults.  */
+/* What one connection may cost.  Zero-initialized it holds the defaults.  For a client max_inquiry_len
+   and the timeouts of lines, commands and inquiries mean nothing: how long it waits for a server is
+   said with each call, and with nothing said it waits for ever.  */
 struct eva_limits {
   /* Octets of queued output above which no more of the peer is read and its pumps pause.  */
   size_t high_water_len;
@@ -155,14 +159,16 @@ gpg_error_t eva_attach (assuan_context_t ctx, eva_loop *loop,
 void eva_detach (assuan_context_t ctx);
 
 /* Returns the loop that CTX lives in, for timers of its commands: that of its server, that of
-   eva_connect, or, until the connection is over, that of eva_attach.  It stays the program's.  NULL if
-   CTX is driven by hand, or not by eva.h.  From anywhere, also within callbacks of CTX.  */
+   eva_connect, or, until the connection is over, that of eva_attach.  It stays the program's.
+   NULL if CTX is driven by hand, or not by eva.h.  From anywhere, also within callbacks of
+   CTX.  */
 eva_loop *eva_get_loop (assuan_context_t ctx);
 
 /* --- Commands that take their time ------------------------------------------------------------ */
 
-/* Called within a handler, or the continuation of assuan_inquire_ext, whose command stays open then
-   until assuan_process_done: `return eva_defer (ctx);`.  Returns 0, or GPG_ERR_ASS_GENERAL if no command of CTX is under way.  */
+/* Called within a handler, or the continuation of assuan_inquire_ext, whose command stays open
+   then until assuan_process_done: `return eva_defer (ctx);`.  Returns 0, or
+   GPG_ERR_ASS_GENERAL if no command of CTX is under way.  */
 gpg_error_t eva_defer (assuan_context_t ctx);
 
 /* Has CB called once, with ARG and the reason, if the command under way cannot be finished any
@@ -249,7 +255,7 @@ struct eva_stats {
 /* Makes a server in LOOP that offers SERVICE.  USERDATA is what eva_get_userdata returns.  Stores
    it at RET_SERVER, to be freed with eva_server_free before LOOP is.
    Returns 0; GPG_ERR_ENOMEM; GPG_ERR_ASS_INV_VALUE if LOOP or SERVICE is NULL, or a command has no
-   name.  */
+   name, or no function though there is no built-in one of that name.  */
 gpg_error_t eva_server_new (eva_loop *loop, const struct eva_service *service, void *userdata,
                             eva_server **ret_server);
 
@@ -286,11 +292,13 @@ gpg_error_t eva_server_allow_uid (eva_server *server, uid_t uid);
        systemd:              all sockets of systemd's activation (sd_listen_fds(3))
        systemd:name          those of them with this name
 
-   May be called more than once.
-   Returns 0; GPG_ERR_INV_ARG for an address of no such form; GPG_ERR_EADDRINUSE if it is in use, or
-   a file that is no socket stands there; GPG_ERR_EACCES for TCP without EVA_ANY_UID, or an address
-   that is not loopback without EVA_LISTEN_ANY_ADDRESS; GPG_ERR_ENAMETOOLONG for over 107 octets;
-   GPG_ERR_ENOENT if systemd passed no (such) socket; or what the system gave.  */
+   May be called more than once.  Two servers that want the same path are kept apart by a lock
+   (flock) on its directory; who holds that makes this call wait, for at most a fifth of a
+   second. Returns 0; GPG_ERR_ASS_GENERAL if SERVER is draining; GPG_ERR_INV_ARG for an address
+   of no such form; GPG_ERR_EADDRINUSE if it is in use, or a file that is no socket stands
+   there; GPG_ERR_EACCES for TCP without EVA_ANY_UID, or an address that is not loopback
+   without EVA_LISTEN_ANY_ADDRESS; GPG_ERR_ENAMETOOLONG for over 107 octets; GPG_ERR_ENOENT if
+   systemd passed no (such) socket; or what the system gave.  */
 gpg_error_t eva_server_listen (eva_server *server, const char *address, unsigned int flags);
 
 /* Returns the address of the listener with number INDEX, from 0 in the order of their making, in
@@ -307,10 +315,11 @@ const char *eva_server_get_address (eva_server *server, size_t index);
 gpg_error_t eva_server_adopt (eva_server *server, int fd, unsigned int flags,
                               assuan_context_t *ret_ctx);
 
-/* Serves the client that started this process (assuan_pipe_connect, `exec:`): through the socket
-   that _assuan_connection_fd names, else through IN_FD and OUT_FD, which SERVER owns from then on,
-   on success; they are usually 0 and 1.  RET_CTX and the return values are as for
-   eva_server_adopt.  */
+/* Serves the client that started this process (assuan_pipe_connect, `exec:`): through the
+   socket that _assuan_connection_fd names, else through IN_FD and OUT_FD, which SERVER owns
+   from then on, on success; they are usually 0 and 1.  A process that serves nobody else stops
+   its loop in the close function: the client waits for its end.  RET_CTX and the return values
+   are as for eva_server_adopt.  */
 gpg_error_t eva_server_adopt_pipe (eva_server *server, int in_fd, int out_fd,
                                    assuan_context_t *ret_ctx);
 
@@ -335,10 +344,11 @@ eva_server *eva_get_server (assuan_context_t ctx);
 /* Returns the USERDATA of the server that CTX belongs to, or NULL.  */
 void *eva_get_userdata (assuan_context_t ctx);
 
-/* Ends the connection of CTX, of a server or of eva_connect: what is queued is still sent, an open
-   command is cancelled; calls end with GPG_ERR_CANCELED.  The close function, or closed callback,
-   runs later, out of the loop.  A context of a server is released then; one of eva_connect stays
-   the caller's.  */
+/* Ends the connection of CTX, of a server or of eva_connect: what is queued is still sent, an
+   open command is cancelled (its continuation, done or function for cancelling runs within
+   this call), calls end with GPG_ERR_CANCELED (their done, too, but those of a connection that
+   is not made yet run later). The close function, or closed callback, runs later, out of the
+   loop.  A context of a server is released then; one of eva_connect stays the caller's.  */
 void eva_close (assuan_context_t ctx);
 
 /* --- Bulk data -------------------------------------------------------------------------------- */
@@ -371,38 +381,39 @@ struct eva_pump_config {
      GPG_ERR_TOO_LARGE, or for inquiries GPG_ERR_ASS_TOO_MUCH_DATA.  */
   uint64_t max_len;
 
-  /* If WHAT is not NULL: status lines `PROGRESS WHAT ? CURRENT TOTAL` every INTERVAL_MS milliseconds
-     (0: EVA_DEFAULT_PROGRESS_INTERVAL_MS), unless the client does not take what it is sent, and at
-     the end; in the form of GnuPG's progress lines.  Octets; a TOTAL of 0 is unknown.  WHAT is one
-     word, and copied.  */
+  /* If WHAT is not NULL: status lines `PROGRESS WHAT ? CURRENT TOTAL` every INTERVAL_MS
+     milliseconds (0: EVA_DEFAULT_PROGRESS_INTERVAL_MS), unless the client does not take what
+     it is sent, and at the end; in the form of GnuPG's progress lines.  Octets; a TOTAL of 0
+     is unknown.  WHAT is one word, and copied.  */
   const char *progress_what;
   uint64_t progress_total;
   unsigned int progress_interval_ms;
 
-  /* Called once with ARG when the pump ends: ERR is 0 at the end of the data, an error of reading or
-     writing, of the inquiry's answer as for assuan_inquire_ext, or as in eva_set_cancel; N_PUMPED
-     octets.  Then the command is still open, unless it was cancelled.  NULL: the command is finished
-     with ERR.  */
+  /* Called once with ARG when the pump ends: ERR is 0 at the end of the data, an error of
+     reading or writing, of the inquiry's answer as for assuan_inquire_ext, or as in
+     eva_set_cancel; N_PUMPED octets.  Then the command is still open, unless it was cancelled.
+     NULL: the command is finished with ERR.  */
   void (*done) (assuan_context_t ctx, void *arg, gpg_error_t err, uint64_t n_pumped);
   void *arg;
 };
 
 /* Streams bulk data within the command under way, which stays open: `return eva_pump (ctx,
-   &config);`.  Nothing is buffered beyond the limits of the connection: the faster side waits for
-   the slower one.  Everything but files is set to O_NONBLOCK while the pump runs, and back; files may
-   be anything that read and write take.  Descriptors must not be closed before done.  Those of
-   assuan_get_input_fd and assuan_get_output_fd are the usual from_fd and to_fd of commands that the
-   client gave one with INPUT and OUTPUT; they stay the context's, which closes them at RESET, or when
-   done calls assuan_close_input_fd or assuan_close_output_fd, or with EVA_PUMP_CLOSE_FROM and
-   EVA_PUMP_CLOSE_TO.  CONFIG is copied.  Before a function for
-   cancelling (eva_set_cancel) done runs, and if it finishes the command that is all.  A command that is finished while its pump runs (assuan_process_done, an error of its
-   handler) ends the pump with GPG_ERR_CANCELED.  One pump at a time, but done may begin the next.
+   &config);`.  Nothing is buffered beyond the limits of the connection: the faster side waits
+   for the slower one.  Everything but files is set to O_NONBLOCK while the pump runs, and
+   back; files may be anything that read and write take.  Descriptors must not be closed before
+   done.  Those of assuan_get_input_fd and assuan_get_output_fd are the usual from_fd and to_fd
+   of commands that the client gave one with INPUT and OUTPUT; they stay the context's, which
+   closes them at RESET, or when done calls assuan_close_input_fd or assuan_close_output_fd, or
+   with EVA_PUMP_CLOSE_FROM and EVA_PUMP_CLOSE_TO.  CONFIG is copied.  Before a function for
+   cancelling (eva_set_cancel) done runs, and if it finishes the command that is all.  A
+   command that is finished while its pump runs (assuan_process_done, an error of its handler)
+   ends the pump with GPG_ERR_CANCELED.  One pump at a time, but done may begin the next.
    Returns 0, and eva_defer's effect; GPG_ERR_ASS_GENERAL if no command of CTX is under way;
-   GPG_ERR_ASS_NESTED_COMMANDS if a pump or an inquiry is; GPG_ERR_ASS_INV_VALUE for a CONFIG that
-   makes no sense; GPG_ERR_EBADF for a descriptor that is none, such as -1, or is not open in this
-   direction; GPG_ERR_NOT_SUPPORTED if CTX is driven by hand, with no loop to watch descriptors;
-   GPG_ERR_EPIPE if the client is known to be gone; GPG_ERR_ENOMEM.  On failure done does not run and
-   no descriptor is closed.  */
+   GPG_ERR_ASS_NESTED_COMMANDS if a pump or an inquiry is; GPG_ERR_ASS_INV_VALUE for a CONFIG
+   that makes no sense; GPG_ERR_EBADF for a descriptor that is none, such as -1, or is not open
+   in this direction; GPG_ERR_NOT_SUPPORTED if CTX is driven by hand, with no loop to watch
+   descriptors; GPG_ERR_EPIPE if the client is known to be gone; GPG_ERR_ENOMEM.  On failure
+   done does not run and no descriptor is closed.  */
 gpg_error_t eva_pump (assuan_context_t ctx, const struct eva_pump_config *config);
 
 /* --- Clients ---------------------------------------------------------------------------------- */
@@ -436,10 +447,11 @@ struct eva_connect_config {
 
        unix:/path, unix:@name, tcp:IP:port    as for eva_server_listen; also what
                                               assuan_socket_connect takes
-       exec:PROGRAM ARGUMENTS                 starts a server; words are separated by blanks, a
-                                              program without slash is looked for in PATH; its
-                                              stderr goes to /dev/null
-       fd:N                                   a connected socket, which CTX owns from then on
+       exec:PROGRAM ARGUMENTS                 starts a server; words are separated by blanks,
+                                              which nothing quotes; a program without slash is
+                                              looked for in PATH; its stderr goes to /dev/null
+                                              (assuan_pipe_connect and eva_attach leave a choice)
+       fd:N                                   a connected socket, which CTX owns on success
 
    and waits for the greeting, all of it in LOOP: calls can be made at once and are sent when the
    server greeted.  CONFIG, which may be NULL, is copied.  Stores the context at RET_CTX, to be
@@ -468,9 +480,12 @@ struct eva_callbacks {
      it.  NULL: the inquiry is cancelled, the call ends with GPG_ERR_ASS_NO_INQUIRE_CB.  */
   gpg_error_t (*inquire) (void *arg, struct eva_call *call, const char *text);
 
-  /* The call ended, once: 0 for OK, with its text, or NULL; the server's error; the callback's;
-     GPG_ERR_TIMEOUT; GPG_ERR_CANCELED; GPG_ERR_EOF and others if the connection is over.  CALL is
-     gone by then.  Does not run if eva_call failed.  */
+  /* The call ended, once: 0 for OK; the server's error; the callback's; GPG_ERR_TIMEOUT;
+     GPG_ERR_CANCELED; GPG_ERR_EOF and others if the connection is over.  TEXT is what stood
+     behind OK, or behind the code of the server's ERR, valid until this returns; NULL if
+     nothing did, or the error is not the server's.  CALL is gone by then.  Runs before closed,
+     and within eva_call_cancel, eva_close and assuan_release, so ARG must live until then.
+     Does not run if eva_call failed.  */
   void (*done) (void *arg, gpg_error_t err, const char *text);
 
   unsigned int timeout_ms; /* for all of the call, from eva_call on; 0: none */
@@ -499,9 +514,10 @@ void eva_call_cancel (struct eva_call *call);
 assuan_context_t eva_call_get_context (struct eva_call *call);
 
 /* Answers the inquiry that CALL is in with LEN octets at BUF, which are copied.  Any number of
-   times.  Above high_water_len it is better to wait: see eva_set_writable.
-   Returns 0; GPG_ERR_ASS_GENERAL if the server does not inquire; GPG_ERR_TOO_LARGE over
-   max_queued_len (the connection is over then); GPG_ERR_EPIPE; GPG_ERR_ENOMEM.  */
+   times.  Above high_water_len it is better to wait: see eva_set_writable. Returns 0;
+   GPG_ERR_ASS_INV_VALUE if BUF is NULL but LEN is not 0; GPG_ERR_ASS_GENERAL if the server
+   does not inquire; GPG_ERR_TOO_LARGE over max_queued_len (the connection is over then);
+   GPG_ERR_EPIPE; GPG_ERR_ENOMEM.  */
 gpg_error_t eva_answer_data (struct eva_call *call, const void *buf, size_t len);
 
 /* Ends the answer.  Returns as eva_answer_data.  */

@@ -129,3 +129,8 @@ eva__builtin_handler (const char *name, const char **ret_help) {
     }
   return no_handler;
 }
+
+bool
+eva__builtin_exists (const char *name) {
+  return eva__builtin_handler (name, NULL) != no_handler;
+}

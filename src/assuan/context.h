@@ -276,6 +276,9 @@ gpg_error_t eva__ctx_register_builtins (assuan_context_t ctx);
 /* Finds a command: its very name first, then without regard to ASCII case (command.c).  */
 struct eva__command *eva__ctx_find_command (assuan_context_t ctx, const char *name);
 
+/* Returns true if NAME is a built-in command (builtin.c).  */
+bool eva__builtin_exists (const char *name);
+
 /* The handler of a built-in command, or of a name that has none; and its description at
    RET_HELP, unless either is NULL (builtin.c).  */
 assuan_handler_t eva__builtin_handler (const char *name, const char **ret_help);

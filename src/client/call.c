@@ -286,6 +286,7 @@ answer (struct eva_call *call, const void *buf, size_t len) {
 
 gpg_error_t
 eva_answer_data (struct eva_call *call, const void *buf, size_t len) {
+  if (!buf && len) return eva__ctx_error (context_of (call->client), GPG_ERR_ASS_INV_VALUE);
   return answer (call, buf ? buf : "", len);
 }
 

@@ -16,6 +16,14 @@ error (const eva_server *server, gpg_err_code_t code) {
 
 /* --- Making ----------------------------------------------------------------------------------- */
 
+/* A built-in command that does not exist is a name that was misspelled.  */
+static gpg_error_t
+register_command (assuan_context_t pattern, const struct eva_command *command) {
+  if (command->name && !command->handler && !eva__builtin_exists (command->name))
+    return eva__ctx_error (pattern, GPG_ERR_ASS_INV_VALUE);
+  return assuan_register_command (pattern, command->name, command->handler, command->help);
+}
+
 /* Registers what SERVICE offers with the pattern of all its connections.  */
 static gpg_error_t
 register_service (assuan_context_t pattern, const struct eva_service *service) {
@@ -23,8 +31,7 @@ register_service (assuan_context_t pattern, const struct eva_service *service) {
   gpg_error_t err = eva__ctx_register_builtins (pattern);
 
   for (size_t i = 0; !err && i < service->n_commands; i++)
-    err = assuan_register_command (pattern, service->commands[i].name, service->commands[i].handler,
-                                   service->commands[i].help);
+    err = register_command (pattern, &service->commands[i]);
   table->hello = service->hello;
   table->notify.option = service->option;
   table->notify.reset = service->reset;

@@ -142,6 +142,7 @@ test_next_waits (void **state) {
   kit_await ("a.inquire X\n");
   kit_call_like (ctx, &ahead, "B");
   peer_hears_nothing (&p);
+  assert_error (eva_answer_data (rec->call, NULL, 5), "ASS_INV_VALUE");
   assert_error (eva_answer_data (rec->call, "begun", 5), "0");
   cancel (rec);
   kit_expect ("a.done CANCELED\n");

@@ -80,10 +80,13 @@ test_empty_service (void **state) {
 static void
 test_bad_service (void **state) {
   const struct eva_command commands[] = { { "", NULL, NULL } };
+  const struct eva_command unknown = { "INPUTT", NULL, NULL };
   const struct eva_service nameless = { .commands = commands, .n_commands = 1 };
+  const struct eva_service misspelled = { .commands = &unknown, .n_commands = 1 };
   eva_server *server = (void *) &kit;
 
   (void) state;
+  assert_code (eva_server_new (kit.loop.loop, &misspelled, NULL, &server), GPG_ERR_ASS_INV_VALUE);
   assert_code (eva_server_new (kit.loop.loop, NULL, NULL, &server), GPG_ERR_ASS_INV_VALUE);
   assert_code (eva_server_new (NULL, &service_offer, NULL, &server), GPG_ERR_ASS_INV_VALUE);
   assert_code (eva_server_new (kit.loop.loop, &nameless, NULL, &server), GPG_ERR_ASS_INV_VALUE);
