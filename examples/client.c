@@ -34,6 +34,7 @@ send_stdin (void *ctx, const char *keyword) {
 int
 main (int argc, char **argv) {
   char command[ASSUAN_LINELENGTH] = "", *path = NULL;
+  const char *name;
   assuan_context_t ctx = NULL;
   gpg_error_t err;
 
@@ -49,9 +50,11 @@ main (int argc, char **argv) {
     if (i > 2) strcat (command, " ");
     strcat (command, argv[i]);
   }
-  /* What does not begin with a slash is not taken for a path.  */
+  /* The servers print an address.  Of a path, what does not begin with a slash is not taken
+     for one.  */
+  name = argv[1] + (strncmp (argv[1], "unix:", 5) ? 0 : 5);
   err = assuan_new (&ctx);
-  if (!err && !(path = realpath (argv[1], NULL))) err = gpg_error_from_syserror ();
+  if (!err && !(path = realpath (name, NULL))) err = gpg_error_from_syserror ();
   if (!err) err = assuan_socket_connect (ctx, path, ASSUAN_INVALID_PID, 0);
   if (err) {
     fprintf (stderr, "client: cannot connect to %s: %s\n", argv[1], gpg_strerror (err));
