@@ -204,7 +204,7 @@ adapter() {
 
 # --- Hostile neighbours ---------------------------------------------------------------------------
 
-# storm NAME N: the percentiles of N calls without neighbours, and of N with them.
+# storm NAME N: the percentiles of N calls, and of those who come, without neighbours and with them.
 storm() {
   load calls -s "$(target "$1" "$2")"
   for kind in half drip greedy silent reconnect flood; do
@@ -223,8 +223,8 @@ storm() {
 # shellcheck disable=SC2016
 storms=$(cat "$here/median.awk")'
 /failed/ { bad = 1 }
-NR % 2 { n++; calm_p50[n] = $1; calm[n] = $2; calm_work[n] = $3; next }
-{ wild_p50[n] = $1; wild[n] = $2; wild_work[n] = $3; ratio[n] = $2 / calm[n] }
+NR % 2 { n++; calm_p50[n] = $1; calm[n] = $2; calm_visit[n] = $3; next }
+{ wild_p50[n] = $1; wild[n] = $2; wild_visit[n] = $3; ratio[n] = $2 / calm[n] }
 function detail(title, wild, calm,    a, b) {
   a = median(wild, n); b = median(calm, n)
   printf "%-42s %10.0f %10.0f %6.2f\n", title, a, b, a / b
@@ -237,7 +237,7 @@ END {
   if (wanted) printf "<= %5s  %s", wanted, m <= wanted ? "met" : "NOT MET"
   print ""
   detail("  the median", wild_p50, calm_p50)
-  detail("  p99 of the server'"'"'s work meanwhile", wild_work, calm_work)
+  detail("  p99 until a newcomer is greeted", wild_visit, calm_visit)
 }'
 
 hostile() {
@@ -264,8 +264,9 @@ rounds, and "wall" the ratio by the clock on the wall.  Greetings count by the c
 
 The hostile clients are six processes of 100 connections: half a line, an octet each 10 ms, 64 MiB
 asked for and not read, silence, connecting again and again, NOPs without end.  They run only while
-a processor has nothing else to do, and the server and the innocent client share one, with high
-priority if that is allowed: so that the client waits for the server, not for a processor.
+a processor has nothing else to do.  The server and the innocent client share one, with high priority
+if that is allowed, and the client comes first: it waits for the server, not for a processor, and not
+for what the server goes on with behind the answer.
 
 END
 printf '%-42s %10s %10s %6s %12s %6s   %s\n' 'work' ours other ratio 'least - most' wall wanted

@@ -39,9 +39,9 @@ void load_memory (const struct task *task, struct target *target);
    idle.  */
 void load_idle (const struct task *task, struct target *target);
 
-/* Makes N calls one after the other, with a pause between them.  Prints the 50th and the 99th
-   percentile of the time that they took, and the 99th percentile of the processor time that the
-   server used meanwhile, in microseconds.  */
+/* Makes N calls one after the other, with a pause between them, then connects N / 10 times.  Prints
+   the 50th and the 99th percentile of the time that the calls took, and the 99th of the time until
+   the greeting, in microseconds.  */
 void load_calls (const struct task *task, struct target *target);
 
 /* N connections that behave badly, for ever; KIND is one of those in hostile.c.  */
