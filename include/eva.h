@@ -62,9 +62,9 @@ struct eva_call;
 #define EVA_DEFAULT_LINE_TIMEOUT_MS  30000u
 #define EVA_DEFAULT_CLOSE_TIMEOUT_MS 5000u
 
-/* What one connection may cost.  Zero-initialized it holds the defaults.  For a client max_inquiry_len
-   and the timeouts of lines, commands and inquiries mean nothing: how long it waits for a server is
-   said with each call, and with nothing said it waits for ever.  */
+/* What one connection may cost.  Zero-initialized it holds the defaults.  For a client
+   max_inquiry_len and the timeouts of lines, commands and inquiries mean nothing: how long it
+   waits for a server is said with each call, and with nothing said it waits for ever.  */
 struct eva_limits {
   /* Octets of queued output above which no more of the peer is read and its pumps pause.  */
   size_t high_water_len;

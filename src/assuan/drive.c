@@ -209,9 +209,9 @@ is_above_water (const struct eva__drive *drive) {
   return eva_conn_output_len (drive->ctx->conn) > drive->class->limits->high_water_len;
 }
 
-/* Returns true if lines of the peer have to wait until it took its answers.  A client's lines never
-   do: what it says comes from its program, and two that only read when they were read would wait for
-   each other.  */
+/* Returns true if lines of the peer have to wait until it took its answers.  A client's lines
+   never do: what it says comes from its program, and two that only read when they were read
+   would wait for each other.  */
 static bool
 holds_lines (const struct eva__drive *drive) {
   if (drive->stream && drive->stream->is_full) return true;
@@ -378,8 +378,8 @@ refuse_fds (struct eva__drive *drive, gpg_error_t err) {
   eva__drive_close (drive, err);
 }
 
-/* One read.  What a peer that is gone had sent before is read first, so an error that says so is the
-   end of file.  */
+/* One read.  What a peer that is gone had sent before is read first, so an error that says so
+   is the end of file.  */
 static void
 read_input (struct eva__drive *drive) {
   gpg_error_t err = eva__ctx_read (drive->ctx, false);
@@ -441,9 +441,9 @@ handle_lines (struct eva__drive *drive) {
   if (drive->stream && drive->stream->rested) drive->stream->rested (drive->stream);
 }
 
-/* Returns true if lines wait that may be handled, or the end of them: those that were left when there
-   was no room for their answers, which have been sent since, or that stood behind a command whose
-   time is over.  No event would tell of them.  */
+/* Returns true if lines wait that may be handled, or the end of them: those that were left
+   when there was no room for their answers, which have been sent since, or that stood behind a
+   command whose time is over.  No event would tell of them.  */
 static bool
 has_more_lines (const struct eva__drive *drive) {
   if (drive->drained || drive->closing || holds_lines (drive)) return false;
@@ -461,8 +461,8 @@ is_gone (struct eva__drive *drive, unsigned int revents) {
   return ch->is_socket || (poll (&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLNVAL)));
 }
 
-/* What came in time counts, though the loop may tell of the deadline first: so before a deadline takes
-   effect there is a look at the input.  */
+/* What came in time counts, though the loop may tell of the deadline first: so before a
+   deadline takes effect there is a look at the input.  */
 static void
 take_input (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
   bool has_lines = !drive->drained && eva_conn_input_len (drive->ctx->conn);
@@ -512,8 +512,8 @@ see_to_deadlines (struct eva__drive *drive, uint64_t now_ns) {
     drive->class->ops->at_deadline (drive, now_ns);
 }
 
-/* Returns true if there is something to hear of a server that nothing can be said to any more: it may
-   have answered before it left.  */
+/* Returns true if there is something to hear of a server that nothing can be said to any more:
+   it may have answered before it left.  */
 static bool
 may_hear_more (const struct eva__drive *drive) {
   assuan_context_t ctx = drive->ctx;

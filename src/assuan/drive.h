@@ -73,7 +73,8 @@ struct eva__drive_ops {
   uint64_t (*get_deadline) (struct eva__drive *drive);
   void (*at_deadline) (struct eva__drive *drive, uint64_t now_ns);
 
-  /* The connection is over, drive->over says why; once, out of a turn.  May release the context.  */
+  /* The connection is over, drive->over says why; once, out of a turn.  May release the
+     context.  */
   void (*over) (struct eva__drive *drive);
 
   /* eva_close was called.  NULL: nothing happens.  */
@@ -175,7 +176,8 @@ void eva__drive_stop_stream (struct eva__drive *drive, gpg_error_t err);
 /* The command under way is about to be answered.  */
 void eva__drive_count_command (struct eva__drive *drive);
 
-/* What the command under way wanted to be told holds what is gone with it: nobody may hear of it later.  */
+/* What the command under way wanted to be told holds what is gone with it: nobody may hear of
+   it later.  */
 void eva__drive_forget_wishes (struct eva__drive *drive);
 
 /* The command is finished, its reply said: a stream in it ends, and nobody else is to be told.  */
@@ -187,8 +189,8 @@ void eva__drive_unhold (struct eva__drive *drive, size_t len);
 
 /* --- Descriptors that wait to be sent (parcel.c) ---------------------------------------------- */
 
-/* Queues FD to leave with the next octet that CTX, which has a drive, says; on success it is ours and
-   closed when it has left.  Returns what eva_conn_send_fd does.  */
+/* Queues FD to leave with the next octet that CTX, which has a drive, says; on success it is
+   ours and closed when it has left.  Returns what eva_conn_send_fd does.  */
 int eva__parcel_send (assuan_context_t ctx, int fd);
 
 /* The N descriptors of FDS have left.  */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* command.c - commands that take their time, and what else a program says of a context in a loop.  */
+/* command.c - commands that take their time, and what else a program says of a context in a
+   loop.  */
 
 #include "assuan/drive.h"
 

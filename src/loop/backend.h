@@ -51,8 +51,8 @@ struct eva__loop_backend {
   /* Stops watching.  Returns true if the memory of SOURCE is no longer needed.  */
   bool (*remove) (eva_loop *loop, eva_source *source);
 
-  /* Stops watching SOURCE for a while, and goes on with it; unmute returns 0 or an errno value.  NULL: no
-     callback may run a loop of this kind.  */
+  /* Stops watching SOURCE for a while, and goes on with it; unmute returns 0 or an errno
+     value.  NULL: no callback may run a loop of this kind.  */
   void (*mute) (eva_loop *loop, eva_source *source);
   int (*unmute) (eva_loop *loop, eva_source *source);
 
@@ -150,8 +150,8 @@ eva__source_dispatch (eva_loop *loop, eva_source *source, unsigned int revents) 
     eva__source_call (source, revents);
 }
 
-/* For a backend's remove where events may point to SOURCE: keeps its memory until the turns are over
-   that may have some.  Returns what remove has to.  */
+/* For a backend's remove where events may point to SOURCE: keeps its memory until the turns
+   are over that may have some.  Returns what remove has to.  */
 bool eva__source_doom (eva_loop *loop, eva_source *source);
 
 /* At the end of a turn: frees what eva__source_doom kept, but for what outer turns may have.  */

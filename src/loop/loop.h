@@ -41,11 +41,12 @@ void eva__loop_cancel_timer (eva_loop *loop, struct eva__timer *timer);
 /* Queues TASK to run before LOOP waits the next time.  Does nothing if it is queued.  */
 void eva__loop_run_soon (eva_loop *loop, struct eva__task *task);
 
-/* Called out of the callback of a descriptor that is ready and stays so: queues TASK, which lets
-   someone in, or sees someone off, to run when those who are there had their turn.  They wait for few
-   of such tasks between two looks at the descriptors, and both kinds take turns.  Does nothing if TASK
-   is queued.  Where somebody else waits for the descriptors, or callbacks may, TASK runs at once: who
-   is told of again and again meanwhile would cost more than it saves.  */
+/* Called out of the callback of a descriptor that is ready and stays so: queues TASK, which
+   lets someone in, or sees someone off, to run when those who are there had their turn.  They
+   wait for few of such tasks between two looks at the descriptors, and both kinds take turns.
+   Does nothing if TASK is queued.  Where somebody else waits for the descriptors, or callbacks
+   may, TASK runs at once: who is told of again and again meanwhile would cost more than it
+   saves.  */
 void eva__loop_let_in (eva_loop *loop, struct eva__task *task);
 void eva__loop_see_off (eva_loop *loop, struct eva__task *task);
 

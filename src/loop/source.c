@@ -160,8 +160,8 @@ free_timer (eva_source *source) {
 
 /* --- Freeing ---------------------------------------------------------------------------------- */
 
-/* The batch of events that a turn goes through, or that of an outer one, may still have SOURCE, or its
-   callback runs.  */
+/* The batch of events that a turn goes through, or that of an outer one, may still have
+   SOURCE, or its callback runs.  */
 bool
 eva__source_doom (eva_loop *loop, eva_source *source) {
   if (!loop->depth) return true;

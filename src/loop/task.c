@@ -8,9 +8,9 @@
    other for ever must not keep the loop from its descriptors.  */
 #define MAX_PASSES 8
 
-/* Those who come and those who leave have one task a turn, and one more for so many events: what those
-   who are there wait for them is little against what they wait for each other.  Where nobody waits it
-   may be several.  */
+/* Those who come and those who leave have one task a turn, and one more for so many events:
+   what those who are there wait for them is little against what they wait for each other.
+   Where nobody waits it may be several.  */
 #define EVENTS_PER_GUEST  16
 #define GUESTS_WHEN_QUIET 4
 

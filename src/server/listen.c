@@ -25,9 +25,9 @@ syserror (const eva_server *server) {
 
 /* --- Listening -------------------------------------------------------------------------------- */
 
-/* Returns true if whoever LISTENER lets in may come in at all.  Of peers that come by TCP nobody knows
-   whose they are, and every user of the machine reaches loopback: so both have to be asked for, that
-   anybody may come in and that they may come from elsewhere.  */
+/* Returns true if whoever LISTENER lets in may come in at all.  Of peers that come by TCP
+   nobody knows whose they are, and every user of the machine reaches loopback: so both have to
+   be asked for, that anybody may come in and that they may come from elsewhere.  */
 static bool
 is_allowed (const eva_server *server, const struct eva__io_listener *listener, unsigned int flags) {
   if (listener->is_unix) return true;
@@ -45,8 +45,8 @@ add_listener (eva_server *server, struct eva__io_listener *listener, unsigned in
   return err;
 }
 
-/* FD is a socket that listens, or one that is connected: whoever starts servers on demand hands in the
-   one or the other.  It stays the caller's.  */
+/* FD is a socket that listens, or one that is connected: whoever starts servers on demand
+   hands in the one or the other.  It stays the caller's.  */
 static gpg_error_t
 listen_on_fd (eva_server *server, int fd, unsigned int flags) {
   struct eva__io_listener listener;
@@ -156,8 +156,8 @@ eva_server_adopt (eva_server *server, int fd, unsigned int flags, assuan_context
   return adopt (server, &arrival, ret_ctx);
 }
 
-/* A client of libassuan may have handed in a socketpair instead of the two pipes, and says so in the
-   environment; only there descriptors can be passed.  */
+/* A client of libassuan may have handed in a socketpair instead of the two pipes, and says so
+   in the environment; only there descriptors can be passed.  */
 gpg_error_t
 eva_server_adopt_pipe (eva_server *server, int in_fd, int out_fd, assuan_context_t *ret_ctx) {
   struct eva__arrival arrival = { .in_fd = in_fd, .out_fd = out_fd, .is_pipe = true };

@@ -19,8 +19,8 @@ eva__users_allow (struct eva__users *users, uid_t uid) {
   return 0;
 }
 
-/* The server's own user could attach a debugger to it, and root can anyway: to refuse these two would
-   protect nothing.  */
+/* The server's own user could attach a debugger to it, and root can anyway: to refuse these
+   two would protect nothing.  */
 bool
 eva__users_may_enter (const struct eva__users *users, uid_t uid) {
   if (uid != EVA_ANY_UID && (uid == 0 || uid == geteuid ())) return true;

@@ -32,8 +32,8 @@ bool eva__users_may_enter (const struct eva__users *users, uid_t uid);
 /* Returns how many connections UID has.  */
 unsigned int eva__users_count (const struct eva__users *users, uid_t uid);
 
-/* Counts a connection of UID and returns the user; NULL if there is no memory.  PARENT and LIMIT_LEN
-   are for the account of a new one.  */
+/* Counts a connection of UID and returns the user; NULL if there is no memory.  PARENT and
+   LIMIT_LEN are for the account of a new one.  */
 struct eva__user *eva__users_enter (struct eva__users *users, uid_t uid,
                                     struct eva__account *parent, size_t limit_len);
 

@@ -11,8 +11,8 @@
 
 /* --- The end ---------------------------------------------------------------------------------- */
 
-/* Tells the service, if it knows of the visit: once, although the context may be released within the
-   call, which ends here, too.  */
+/* Tells the service, if it knows of the visit: once, although the context may be released
+   within the call, which ends here, too.  */
 static void
 tell_closed (struct eva__visit *visit, gpg_error_t reason) {
   bool is_opened = visit->is_opened;
@@ -142,8 +142,8 @@ eva__visit_drain (struct eva__visit *visit) {
 
 /* --- The beginning ---------------------------------------------------------------------------- */
 
-/* Whom the connection counts for.  Who started us with a pipe could have done so as anybody he may be,
-   so he is our own user; peers that the kernel does not tell of are all one user.  */
+/* Whom the connection counts for.  Who started us with a pipe could have done so as anybody he
+   may be, so he is our own user; peers that the kernel does not tell of are all one user.  */
 static uid_t
 uid_of (const struct eva__arrival *arrival) {
   if (arrival->is_known) return arrival->peer.uid;

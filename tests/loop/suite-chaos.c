@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* suite-chaos.c - everything at once, at random: descriptors, timers and tasks that change, free and
-   make each other in their callbacks.  Nobody is called who is free or takes no interest, and who
-   is ready is called in the end.  */
+/* suite-chaos.c - everything at once, at random: descriptors, timers and tasks that change,
+   free and make each other in their callbacks.  Nobody is called who is free or takes no
+   interest, and who is ready is called in the end.  */
 
 #include "suite.h"
 

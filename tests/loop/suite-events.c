@@ -311,8 +311,8 @@ test_no_descriptor (void **state) {
   assert_int_equal (errno, EBADF);
 }
 
-/* Closing a descriptor that is watched is a mistake.  Loops that cannot help noticing say so, instead
-   of running in circles.  */
+/* Closing a descriptor that is watched is a mistake.  Loops that cannot help noticing say so,
+   instead of running in circles.  */
 static void
 test_closed (void **state) {
   struct probe p;

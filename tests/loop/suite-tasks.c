@@ -194,7 +194,8 @@ note_busy (struct job *job) {
   if (n_runs <= N_ELEMENTS (busy_calls)) busy_calls[n_runs - 1] = busy.n;
 }
 
-/* The jobs are put off in two ways by turns: between two of them the descriptors have their turn.  */
+/* The jobs are put off in two ways by turns: between two of them the descriptors have their
+   turn.  */
 static void
 check_turns (void (*one) (struct job *), void (*other) (struct job *)) {
   int fd[2];
@@ -267,8 +268,8 @@ test_later_and_soon (void **state) {
 
 /* --- Those who come and leave ----------------------------------------------------------------- */
 
-/* Where they do not wait they are seen to at once.  Otherwise the descriptors have their turn between
-   two of them, and both kinds take turns.  */
+/* Where they do not wait they are seen to at once.  Otherwise the descriptors have their turn
+   between two of them, and both kinds take turns.  */
 static void
 test_guests (void **state) {
   (void) state;

@@ -87,7 +87,8 @@ test_once (void **state) {
   stop_clock (&c);
 }
 
-/* A timer with a deadline of its own, so that the order does not depend on how long setting takes. */
+/* A timer with a deadline of its own, so that the order does not depend on how long setting
+   takes.  */
 struct mark {
   struct eva__timer timer;
   unsigned int place; /* in the order of calls */

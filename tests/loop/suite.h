@@ -34,8 +34,8 @@ extern const struct suite event_suite, source_suite, timer_suite, task_suite, li
 extern struct test_loop suite_loop;
 void suite_free (void);
 
-/* Returns true if the loop is the embedded one; if who comes or leaves waits in it; if it tells of peers
-   that leave while nothing is watched for; if callbacks may run it.  */
+/* Returns true if the loop is the embedded one; if who comes or leaves waits in it; if it
+   tells of peers that leave while nothing is watched for; if callbacks may run it.  */
 bool suite_is_embedded (void);
 bool suite_is_patient (void);
 bool suite_tells_hangup (void);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* pump.h - what the tests of eva_pump share: commands that begin pumps, the books that are kept of
-   them, and bulk data.
+/* pump.h - what the tests of eva_pump share: commands that begin pumps, the books that are
+   kept of them, and bulk data.
 
-   The server, its clients and the turns of the loop are those of the tests of eva_server.  The command
-   RUN begins a pump as the test has set.  Each pump that was begun is owed exactly one end, which
-   pump_teardown looks after.  */
+   The server, its clients and the turns of the loop are those of the tests of eva_server.  The
+   command RUN begins a pump as the test has set.  Each pump that was begun is owed exactly one
+   end, which pump_teardown looks after.  */
 
 #ifndef EVA_TESTS_PUMP_PUMP_H
 #define EVA_TESTS_PUMP_PUMP_H
@@ -99,8 +99,8 @@ struct haul {
 /* Takes octets from FD until it has no more for now, at most MAX_LEN.  Returns true at its end.  */
 bool haul_read (struct haul *haul, int fd, size_t max_len);
 
-/* Takes what P has, at most MAX_LEN octets of lines; data lines without their escapes.  Returns true
-   after the line OK or ERR.  */
+/* Takes what P has, at most MAX_LEN octets of lines; data lines without their escapes.
+   Returns true after the line OK or ERR.  */
 bool haul_take (struct haul *haul, struct peer *p, size_t max_len);
 
 /* These are the first LEN octets of bulk data, and nothing else.  */
@@ -118,7 +118,8 @@ void pump_expect_octets (int fd, size_t len);
    Returns true when all are in.  */
 bool pump_feed (int fd, size_t *at, size_t len);
 
-/* Likewise to P, as data lines, all octets escaped that may be; and END.  *AT is of those octets.  */
+/* Likewise to P, as data lines, all octets escaped that may be; and END.  *AT is of those
+   octets.  */
 bool pump_answer (struct peer *p, size_t *at, size_t len);
 
 #endif /* EVA_TESTS_PUMP_PUMP_H */

@@ -105,8 +105,8 @@ leave_open (struct pump *pump) {
 }
 
 /* Does WHAT to a pump in each state, which ends it with CODE, or with CODE_OF_ANSWER if it
-   waits for that.  The function for cancelling runs N_CANCELS times behind done, unless that finishes
-   the command.  */
+   waits for that.  The function for cancelling runs N_CANCELS times behind done, unless that
+   finishes the command.  */
 static void
 end_all (void (*what) (struct peer *p), gpg_err_code_t code, gpg_err_code_t code_of_answer,
          unsigned int n_cancels) {

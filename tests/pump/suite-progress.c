@@ -184,7 +184,8 @@ watch (assuan_context_t ctx) {
   assuan_set_io_monitor (ctx, release_at_progress, NULL);
 }
 
-/* A line of progress is shown to the program, which may release the context: out of a turn, too.  */
+/* A line of progress is shown to the program, which may release the context: out of a turn,
+   too.  */
 static void
 test_released_by_monitor (void **state) {
   struct peer *p;

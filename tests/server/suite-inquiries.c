@@ -282,7 +282,8 @@ test_finished_in_inquiry (void **state) {
   peer_ask (p, "D late\nEND\nECHO next\n", "OK\nD next\nOK\n");
 }
 
-/* --- A command that can be cancelled, and asks -------------------------------------------------- */
+/* --- A command that can be cancelled, and asks
+   --------------------------------------------------  */
 
 static unsigned int n_cancels;
 static gpg_err_code_t cancel_code;
@@ -337,8 +338,8 @@ static const struct {
   { drain, GPG_ERR_CANCELED, GPG_ERR_CANCELED },
 };
 
-/* The continuation of an open inquiry is told, whatever ends it, and the function for cancelling only
-   if that defers the command: what belongs to the command is freed once.  */
+/* The continuation of an open inquiry is told, whatever ends it, and the function for
+   cancelling only if that defers the command: what belongs to the command is freed once.  */
 static void
 end_while_asking (gpg_error_t (*answered) (struct inquiry *i), unsigned int n) {
   for (size_t i = 0; i < N_ELEMENTS (endings); i++) {
@@ -376,7 +377,8 @@ test_end_while_asking_and_deferring (void **state) {
   end_while_asking (stay_open, 1);
 }
 
-/* --- A command that was deferred, and lost its client or its time ------------------------------- */
+/* --- A command that was deferred, and lost its client or its time
+   -------------------------------  */
 
 /* The answer broke off; the program takes its time to say so.  The client still listens.  */
 static void
