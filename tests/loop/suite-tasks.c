@@ -295,30 +295,48 @@ test_coming (void **state) {
 
 #define N_BUSY 60
 
+static struct probe crowd[N_BUSY];
+static int crowd_fds[N_BUSY][2];
+
+/* Makes a crowd of which the first one does nothing and the others do ACTION, each with a job.  */
+static void
+gather (void (*action) (struct probe *p)) {
+  init_jobs (NULL);
+  for (int i = 0; i < N_BUSY; i++) {
+    make_socketpair (crowd_fds[i]);
+    probe_init (&crowd[i], crowd_fds[i][0], EVA_WRITABLE, i ? action : NULL);
+    crowd[i].arg = &jobs[i % N_TASKS];
+  }
+}
+
+/* One turn in which all of them are ready.  */
+static void
+turn_of_crowd (void) {
+  while (!crowd[0].n)
+    test_loop_turn (&suite_loop, true);
+}
+
+static void
+disperse (void) {
+  for (int i = 0; i < N_BUSY; i++) {
+    probe_free (&crowd[i]);
+    close_pair (crowd_fds[i]);
+  }
+}
+
 /* The more descriptors are ready, the more of those who wait for them have their turn: a crowd must
    not shut others out.  */
 static void
 test_guests_in_crowd (void **state) {
-  struct probe crowd[N_BUSY];
-  int fds[N_BUSY][2];
-
   (void) state;
   if (!suite_is_embedded ()) return;
-  init_jobs (NULL);
-  for (int i = 0; i < N_BUSY; i++) {
-    make_socketpair (fds[i]);
-    probe_init (&crowd[i], fds[i][0], EVA_WRITABLE, NULL);
-  }
+  gather (NULL);
   for (int i = 0; i < N_TASKS; i++)
     see_off (&jobs[i]);
-  while (!crowd[0].n)
-    test_loop_turn (&suite_loop, true);
+  turn_of_crowd ();
   assert_in_range (n_runs, 2, N_TASKS - 1);
   suite_until (&n_runs, N_TASKS);
-  for (int i = 0; i < N_BUSY; i++) {
-    probe_free (&crowd[i]);
-    close_pair (fds[i]);
-  }
+  disperse ();
 }
 
 static void
@@ -329,26 +347,12 @@ queue_guest (struct probe *p) {
 /* The descriptors that told of them are no such crowd.  */
 static void
 test_crowd_of_guests (void **state) {
-  struct probe crowd[N_BUSY];
-  int fds[N_BUSY][2];
-
   (void) state;
   if (!suite_is_embedded ()) return;
-  init_jobs (NULL);
-  for (int i = 0; i < N_BUSY; i++) {
-    make_socketpair (fds[i]);
-    probe_init (&crowd[i], fds[i][0], EVA_WRITABLE, queue_guest);
-    crowd[i].arg = &jobs[i % N_TASKS];
-  }
-  probe_free (&crowd[0]);
-  probe_init (&crowd[0], fds[0][0], EVA_WRITABLE, NULL);
-  while (!crowd[0].n)
-    test_loop_turn (&suite_loop, true);
+  gather (queue_guest);
+  turn_of_crowd ();
   assert_int_equal (n_runs, 1);
-  for (int i = 0; i < N_BUSY; i++) {
-    probe_free (&crowd[i]);
-    close_pair (fds[i]);
-  }
+  disperse ();
   suite_until (&n_runs, N_TASKS);
 }
 
