@@ -294,7 +294,8 @@ gpg_error_t eva_server_allow_uid (eva_server *server, uid_t uid);
 
    May be called more than once.  Two servers that want the same path are kept apart by a lock
    (flock) on its directory; who holds that makes this call wait, for at most a fifth of a
-   second. Returns 0; GPG_ERR_ASS_GENERAL if SERVER is draining; GPG_ERR_INV_ARG for an address
+   second.
+   Returns 0; GPG_ERR_ASS_GENERAL if SERVER is draining; GPG_ERR_INV_ARG for an address
    of no such form; GPG_ERR_EADDRINUSE if it is in use, or a file that is no socket stands
    there; GPG_ERR_EACCES for TCP without EVA_ANY_UID, or an address that is not loopback
    without EVA_LISTEN_ANY_ADDRESS; GPG_ERR_ENAMETOOLONG for over 107 octets; GPG_ERR_ENOENT if
@@ -347,7 +348,7 @@ void *eva_get_userdata (assuan_context_t ctx);
 /* Ends the connection of CTX, of a server or of eva_connect: what is queued is still sent, an
    open command is cancelled (its continuation, done or function for cancelling runs within
    this call), calls end with GPG_ERR_CANCELED (their done, too, but those of a connection that
-   is not made yet run later). The close function, or closed callback, runs later, out of the
+   is not made yet run later).  The close function, or closed callback, runs later, out of the
    loop.  A context of a server is released then; one of eva_connect stays the caller's.  */
 void eva_close (assuan_context_t ctx);
 
@@ -514,8 +515,8 @@ void eva_call_cancel (struct eva_call *call);
 assuan_context_t eva_call_get_context (struct eva_call *call);
 
 /* Answers the inquiry that CALL is in with LEN octets at BUF, which are copied.  Any number of
-   times.  Above high_water_len it is better to wait: see eva_set_writable. Returns 0;
-   GPG_ERR_ASS_INV_VALUE if BUF is NULL but LEN is not 0; GPG_ERR_ASS_GENERAL if the server
+   times.  Above high_water_len it is better to wait: see eva_set_writable.
+   Returns 0; GPG_ERR_ASS_INV_VALUE if BUF is NULL but LEN is not 0; GPG_ERR_ASS_GENERAL if the server
    does not inquire; GPG_ERR_TOO_LARGE over max_queued_len (the connection is over then);
    GPG_ERR_EPIPE; GPG_ERR_ENOMEM.  */
 gpg_error_t eva_answer_data (struct eva_call *call, const void *buf, size_t len);

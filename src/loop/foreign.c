@@ -127,8 +127,8 @@ gather (eva_loop *outer) {
   if (fd >= 0 && eva_loop_add_fd (outer, fd, EVA_READABLE, inner_is_ready, inner)) {
     inner->outer = outer;
     inner->recurses = outer->recurses;
-    outer->recurses =
-        false; /* it goes on telling of the inner one, which is the one that recurses */
+    /* The outer one goes on telling of the inner one, within callbacks, too.  */
+    outer->recurses = false;
     return inner;
   }
   eva_loop_free (inner);

@@ -67,22 +67,6 @@ leave (struct peer *p) {
 }
 
 static void
-free_server (struct peer *p) {
-  (void) p;
-  kit_free_server ();
-}
-
-static void
-close_connection (struct peer *p) {
-  eva_close (p->guest->ctx);
-}
-
-static void
-release (struct peer *p) {
-  assuan_release (p->guest->ctx);
-}
-
-static void
 drain (struct peer *p) {
   (void) p;
   assert_int_equal (eva_server_drain (kit.server, 1, NULL, NULL), 0);
@@ -137,19 +121,19 @@ test_client_leaves (void **state) {
 static void
 test_server_is_freed (void **state) {
   (void) state;
-  end_all (free_server, GPG_ERR_CANCELED, GPG_ERR_CANCELED, 1);
+  end_all (peer_lose_server, GPG_ERR_CANCELED, GPG_ERR_CANCELED, 1);
 }
 
 static void
 test_connection_is_closed (void **state) {
   (void) state;
-  end_all (close_connection, GPG_ERR_CANCELED, GPG_ERR_CANCELED, 1);
+  end_all (peer_close_guest, GPG_ERR_CANCELED, GPG_ERR_CANCELED, 1);
 }
 
 static void
 test_context_is_released (void **state) {
   (void) state;
-  end_all (release, GPG_ERR_CANCELED, GPG_ERR_CANCELED, 1);
+  end_all (peer_release_guest, GPG_ERR_CANCELED, GPG_ERR_CANCELED, 1);
 }
 
 static void
@@ -204,8 +188,9 @@ test_cancel_is_exchanged (void **state) {
 /* The same with nobody who wants to know.  */
 static void
 test_silent_ones (void **state) {
-  static void (*const whats[]) (struct peer * p) = { leave,   free_server, close_connection,
-                                                     release, drain,       finish };
+  static void (*const whats[]) (struct peer * p) = {
+    leave, peer_lose_server, peer_close_guest, peer_release_guest, drain, finish
+  };
 
   (void) state;
   pumping.is_silent = true;
@@ -283,8 +268,9 @@ static void
 test_done_ends_all (void **state) {
   static void (*const at_ends[]) (struct pump * pump) = { release_at_end, free_server_at_end,
                                                           close_at_end };
-  static void (*const whats[]) (
-      struct peer * p) = { leave, free_server, close_connection, release, drain, finish, NULL };
+  static void (*const whats[]) (struct peer * p) = {
+    leave, peer_lose_server, peer_close_guest, peer_release_guest, drain, finish, NULL
+  };
 
   (void) state;
   for (size_t i = 0; i < N_ELEMENTS (at_ends); i++)

@@ -112,6 +112,22 @@ peer_shut (struct peer *p) {
   p->out_fd = -1;
 }
 
+void
+peer_lose_server (struct peer *p) {
+  (void) p;
+  kit_free_server ();
+}
+
+void
+peer_close_guest (struct peer *p) {
+  eva_close (p->guest->ctx);
+}
+
+void
+peer_release_guest (struct peer *p) {
+  assuan_release (p->guest->ctx);
+}
+
 /* --- Sending ---------------------------------------------------------------------------------- */
 
 size_t

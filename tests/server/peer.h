@@ -40,6 +40,11 @@ void peer_close_all (void);
 /* Nothing more will be sent.  */
 void peer_shut (struct peer *p);
 
+/* Ends of the connection from the other side: eva_server_free, eva_close, assuan_release.  */
+void peer_lose_server (struct peer *p);
+void peer_close_guest (struct peer *p);
+void peer_release_guest (struct peer *p);
+
 /* --- Sending ---------------------------------------------------------------------------------- */
 
 /* Sends all of it; the loop makes turns if there is no room.  */

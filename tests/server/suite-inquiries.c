@@ -305,22 +305,6 @@ ask_with_cancel (assuan_context_t ctx, char *line) {
 }
 
 static void
-free_server (struct peer *p) {
-  (void) p;
-  kit_free_server ();
-}
-
-static void
-close_connection (struct peer *p) {
-  eva_close (p->guest->ctx);
-}
-
-static void
-release (struct peer *p) {
-  assuan_release (p->guest->ctx);
-}
-
-static void
 drain (struct peer *p) {
   (void) p;
   assert_int_equal (eva_server_drain (kit.server, 5, NULL, NULL), 0);
@@ -332,9 +316,9 @@ static const struct {
   gpg_err_code_t cancel_code; /* of the function for cancelling */
 } endings[] = {
   { peer_close, GPG_ERR_EOF, GPG_ERR_EPIPE },
-  { free_server, GPG_ERR_CANCELED, GPG_ERR_CANCELED },
-  { close_connection, GPG_ERR_CANCELED, GPG_ERR_CANCELED },
-  { release, GPG_ERR_CANCELED, GPG_ERR_CANCELED },
+  { peer_lose_server, GPG_ERR_CANCELED, GPG_ERR_CANCELED },
+  { peer_close_guest, GPG_ERR_CANCELED, GPG_ERR_CANCELED },
+  { peer_release_guest, GPG_ERR_CANCELED, GPG_ERR_CANCELED },
   { drain, GPG_ERR_CANCELED, GPG_ERR_CANCELED },
 };
 
