@@ -6,7 +6,8 @@
 #        libraries.sh BUILDDIR list          the names
 #
 # ROUNDS (7) and BENCH_SECONDS (0.3) in the environment say how often and how long each thing is
-# measured.  The two sides take turns, and the ratio is taken in each round before the median: so
+# measured.  AGAINST is the build directory of an older revision, which then takes the place of
+# libassuan.  The two sides take turns, and the ratio is taken in each round before the median: so
 # what else the machine does, which comes and goes, meets both sides alike.
 
 set -eu
@@ -37,7 +38,11 @@ for row in $rows; do
 done
 
 ours=$(cd "$build/compat" && pwd)
-theirs=$(pkg-config --variable=libdir libassuan)
+if [ "${AGAINST:-}" ]; then
+  theirs=$(cd "$AGAINST/compat" && pwd) other=older
+else
+  theirs=$(pkg-config --variable=libdir libassuan) other=libassuan
+fi
 for dir in "$ours" "$theirs"; do
   [ -e "$dir/libassuan.so.0" ] || die "there is no $dir/libassuan.so.0"
 done
@@ -111,16 +116,16 @@ header() {
 }
 
 cat <<END
-How fast evassuan is, and libassuan $(pkg-config --modversion libassuan)
+How fast evassuan is, and $other: $theirs
 
 Client and server are the same library, unless the line says that one of them is alone: then the
 other is nothing but a socket.  The libraries took turns, $rounds rounds of $seconds s each; all
-figures are medians.  "ratio" is evassuan's rate to libassuan's, above 1 evassuan is faster, and
+figures are medians.  "ratio" is evassuan's rate to the other's, above 1 evassuan is faster, and
 "least - most" what it was in single rounds.  "processor" is the same ratio by processor time, that
 of all threads and of the kernel for them: it hardly depends on what else the machine does.
 
 END
-header evassuan libassuan
+header evassuan $other
 table "$("$build/bench/bench" list)" "$ours" "$theirs"
 
 if [ -z "$rows" ]; then
@@ -129,7 +134,7 @@ cat <<END
 What it takes: counted, not measured, less is better
 
                                                system calls          allocations
-                                            evassuan libassuan    evassuan libassuan
+                                            evassuan $(printf %9s $other)    evassuan $(printf %9s $other)
 END
 on "$ours" costs list | while IFS='|' read -r name title; do
   echo "$(on "$ours" costs "$name" || echo - -) $(on "$theirs" costs "$name" || echo - -)" \

@@ -7,15 +7,55 @@
 #        run.sh BUILDDIR libraries|servers [ROW...]  one of the two, or some rows of it
 #        run.sh BUILDDIR ROW...                      rows of servers
 #        run.sh BUILDDIR list                        the names of all rows
+#        run.sh BUILDDIR --against REV ...           one of these, but the other side is the library
+#                                                    as it was at the revision REV
+#        run.sh BUILDDIR path                        what one NOP passes: calls, functions, files,
+#                                                    instructions; counted, not measured
 
 set -eu
 here=$(dirname "$0")
 build=$1
 shift
 
+die() { echo "bench: $*" >&2; exit 1; }
+
+# build_old REV: builds that revision as BUILDDIR was built, and sets AGAINST to where that is.
+build_old() {
+  revision=$(git rev-parse --verify --quiet --short "$1^{commit}") || die "there is no revision '$1'"
+  AGAINST=$build/../build-bench-$revision
+  export AGAINST
+  [ ! -f "$AGAINST/complete" ] || return 0
+  rm -rf "$AGAINST" "$AGAINST.src"
+  mkdir -p "$AGAINST.src"
+  git archive "$revision" | tar -x -C "$AGAINST.src"
+  echo "== building $revision" >&2
+  { meson setup "$AGAINST" "$AGAINST.src" -Dbuildtype=release -Db_lto=true -Dbench=true -Dtests=false \
+    && ninja -C "$AGAINST"; } >"$AGAINST.log" 2>&1 || { tail -n 20 "$AGAINST.log" >&2; exit 1; }
+  rm -f "$AGAINST.log"
+  touch "$AGAINST/complete"
+}
+
+if [ "${1:-}" = --against ]; then
+  [ $# -ge 2 ] || die "against which revision? ./dev bench --against REV [WHAT]"
+  build_old "$2"
+  shift 2
+fi
+
+# Without optimization every call of the source is one.
+path() {
+  plain=$build/../build-path
+  command -v valgrind >/dev/null || die "counting needs valgrind; 'apt-get install valgrind' has it"
+  [ -f "$plain/build.ninja" ] \
+    || meson setup "$plain" -Dbuildtype=debug -Dbench=true -Dtests=false -Dexamples=false >/dev/null
+  ninja -C "$plain" >/dev/null
+  exec python3 "$here/path.py" "$build/bench/servers/load" \
+    "$plain/bench/servers/server-embedded" "$build/bench/servers/server-embedded"
+}
+
 case ${1:-} in
   '') sh "$here/libraries.sh" "$build" && echo && exec sh "$here/servers.sh" "$build" ;;
-  list) sh "$here/libraries.sh" "$build" list && exec sh "$here/servers.sh" "$build" list ;;
+  list) echo path && sh "$here/libraries.sh" "$build" list && exec sh "$here/servers.sh" "$build" list ;;
+  path) path ;;
   libraries | servers) part=$1; shift; exec sh "$here/$part.sh" "$build" "$@" ;;
   *) exec sh "$here/servers.sh" "$build" "$@" ;;
 esac

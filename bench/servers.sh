@@ -7,8 +7,9 @@
 #        servers.sh BUILDDIR list          the names
 #
 # ROUNDS (25) and SERVER_SECONDS (0.2) in the environment say how often and how long each thing is
-# measured.  Two servers take turns, and the ratio is taken in each round before the median: so what
-# else the machine does, which comes and goes, meets both alike.
+# measured.  AGAINST is the build directory of an older revision, whose server then takes the place
+# of all others.  Two servers take turns, and the ratio is taken in each round before the median: so
+# what else the machine does, which comes and goes, meets both alike.
 
 set -eu
 here=$(dirname "$0")
@@ -21,6 +22,10 @@ libassuan=$(pkg-config --variable=libdir libassuan)
 
 all_rows='nop-1 nop-10 nop-100 nop-1000 mix ahead crowd memory idle greet bulk hostile
   uv event glib sd-event ev'
+# Against an older revision: the rows that compare servers, and what each has to be at least.
+against=${AGAINST:-}
+kept=0.97
+[ ! "$against" ] || all_rows='nop-1 nop-10 nop-100 nop-1000 mix ahead memory greet bulk'
 
 if [ "$rows" = list ]; then
   # shellcheck disable=SC2086
@@ -68,6 +73,7 @@ trap 'exit 1' INT TERM HUP
 start() {
   form=${1%-too}
   case $form in
+    older) "$against/bench/servers/server-embedded" "$dir/$1" & ;;
     libassuan-*) LD_LIBRARY_PATH=$libassuan "$programs/server-libassuan" "${form#*-}" "$dir/$1" & ;;
     *) "$programs/server-$form" "$dir/$1" & ;;
   esac
@@ -133,18 +139,31 @@ commands() {
     "$(target "$ours" "$n")" "$(target "$other" "$n")"
 }
 
-nop() {
+# versus NAME WANTED: starts our server and the other one, or the older instead; sets OTHER and
+# WANTED.
+versus() {
+  other=$1 wanted=$2
+  [ ! "$against" ] || { other=older; wanted=$kept; }
   start embedded
-  start bare
+  start "$other"
+}
+
+nop() {
+  versus bare 0.85
   share=
   [ "$1" != 1 ] || share=-s
-  commands embedded bare "$1" $share | by_processor "NOP, connections: $1 : bare" 0.85
+  commands embedded "$other" "$1" $share | by_processor "NOP, connections: $1 : $other" "$wanted"
 }
 
 # against_libassuan TITLE WANTED [OPTION...]: 100 connections, against the better form of libassuan.
 against_libassuan() {
   title=$1 wanted=$2
   shift 2
+  if [ "$against" ]; then
+    versus older "$wanted"
+    commands embedded older 100 "$@" | by_processor "$title : older" "$wanted"
+    return
+  fi
   start embedded
   start libassuan-loop
   start libassuan-threads
@@ -163,11 +182,11 @@ crowd() {
 }
 
 memory() {
-  start embedded
-  start libassuan-loop
-  { load memory "$(target embedded 1000)"; load memory "$(target libassuan-loop 1000)"; } \
+  versus libassuan-loop 700
+  [ ! "$against" ] || wanted=$(load memory "$(target older 1000)" | awk '{ print $1 * 1.03 }')
+  { load memory "$(target embedded 1000)"; load memory "$(target "$other" 1000)"; } \
     | awk '{ heap = heap " " $1 } END { print heap }' \
-    | awk -v title='octets of an idle connection : libassuan' -v wanted=700 "$figures"
+    | awk -v title="octets of an idle connection : $other" -v wanted="$wanted" "$figures"
   load memory "$(target embedded 10000)" \
     | awk '{ printf "%-42s %10.0f\n", "  by the kernel'"'"'s count, 10,000", $2 }'
 }
@@ -180,20 +199,19 @@ idle() {
 }
 
 greet() {
-  title='time to greet 15,000 : bare'
+  title='time to greet 15,000 : other'
   may_have 15100 "$title" || return 0
-  start embedded
-  start bare
-  load greetings -r 7 "$(target embedded 15000)" "$(target bare 15000)" \
-    | by_wall_at_most "$title" 1.5
+  versus bare 1.5
+  [ ! "$against" ] || wanted=1.03
+  load greetings -r 7 "$(target embedded 15000)" "$(target "$other" 15000)" \
+    | by_wall_at_most "$title" "$wanted"
 }
 
 # 16 rounds of 64 MiB.
 bulk() {
-  start embedded
-  start bare
-  load bulk -r 16 "$(target embedded 1)" "$(target bare 1)" \
-    | by_processor '1 GiB of data : bare' 0.7
+  versus bare 0.7
+  load bulk -r 16 "$(target embedded 1)" "$(target "$other" 1)" \
+    | by_processor "1 GiB of data : $other" "$wanted"
 }
 
 adapter() {

@@ -93,3 +93,14 @@ load_calls (const struct task *task, struct target *target) {
   free (times);
   free (visits);
 }
+
+void
+load_asks (const struct task *task, struct target *target) {
+  int fd = target_connect (target);
+  char reply[4096];
+
+  target_skip_line (fd);
+  for (size_t i = 0; i < target->n; i++)
+    target_ask (fd, task->command, reply, sizeof reply);
+  close (fd);
+}

@@ -44,6 +44,10 @@ void load_idle (const struct task *task, struct target *target);
    the greeting, in microseconds.  */
 void load_calls (const struct task *task, struct target *target);
 
+/* Makes N calls one after the other, and prints nothing: for a server whose instructions are
+   counted.  */
+void load_asks (const struct task *task, struct target *target);
+
 /* N connections that behave badly, for ever; KIND is one of those in hostile.c.  */
 void load_hostile (const char *kind, struct target *target);
 
