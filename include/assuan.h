@@ -843,7 +843,8 @@ int assuan_sock_get_flag (assuan_fd_t sockfd, const char *name, int *r_value);
 
 /* Connect SOCKFD to ADDR of ADDRLEN octets.  If the address is a file that is a redirection, to the
    socket that it names; if a proxy is set (assuan_sock_set_flag), through that.  Waits.
-   Returns 0, or -1 and errno.  From: anywhere. */
+   Returns 0, or -1 and errno.  Here: with a proxy set, an internet address of any ADDRLEN goes
+   through it, or fails with EINVAL if it is cut off.  From: anywhere. */
 int assuan_sock_connect (assuan_fd_t sockfd, struct sockaddr *addr, int addrlen);
 
 /* Connect to PORT on HOST, whose name the proxy resolves.  RESERVED: 0.  CREDENTIALS:

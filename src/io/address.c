@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 
 static unsigned short proxy_port;
@@ -37,26 +38,57 @@ eva__io_address_follow (union eva__io_sockaddr *addr, socklen_t *addr_len) {
   return 0;
 }
 
+/* The least octets that the kernel takes for an address of this family; 0 if none of it goes to a
+   proxy.  An IPv6 address may lack its scope, the last member.  */
+static socklen_t
+least_len (sa_family_t family) {
+  switch (family) {
+  case AF_INET:
+    return sizeof (struct sockaddr_in);
+  case AF_INET6:
+    return offsetof (struct sockaddr_in6, sin6_scope_id);
+  default:
+    return 0;
+  }
+}
+
+/* Connects FD to ADDR, of whose ADDR_LEN octets COPY has as many as it holds, through the proxy,
+   unless it is near or not of the internet.  The family alone decides that: the kernel takes lengths
+   that no structure has, and what it would take must not pass by the proxy.  Returns 1 if the proxy is
+   not for ADDR.  */
+static int
+connect_by_proxy (const struct eva__io_sys *sys, assuan_fd_t fd, const union eva__io_sockaddr *copy,
+                  socklen_t addr_len) {
+  struct eva__io_socks_target target = { .addr = &copy->any };
+  bool has_family = addr_len >= (socklen_t) sizeof copy->any.sa_family;
+
+  if (!proxy_port || (has_family && !least_len (copy->any.sa_family))) return 1;
+  if (!has_family || addr_len < least_len (copy->any.sa_family)) {
+    errno = EINVAL;
+    return -1;
+  }
+  if (eva__io_endpoint_is_loopback (copy)) return 1;
+  return eva__io_socks_connect (sys, fd, proxy_port, &target);
+}
+
+/* An address that is longer than any that we know is the kernel's to judge, but for the proxy.  */
 int
 eva__io_address_connect_fd (const struct eva__io_sys *sys, assuan_fd_t fd,
                             const struct sockaddr *addr, socklen_t addr_len) {
-  struct eva__io_socks_target target = { .addr = addr };
   union eva__io_sockaddr copy;
+  size_t len = addr_len < sizeof copy ? addr_len : sizeof copy;
+  int rc;
 
-  /* What is no address that we know is the kernel's to judge.  The prototype of the hook lacks a
-     const.  */
-  if (addr_len < (socklen_t) sizeof addr->sa_family || addr_len > (socklen_t) sizeof copy)
-    return sys->hooks.connect (sys->ctx, fd, (struct sockaddr *) addr, addr_len);
   memset (&copy, 0, sizeof copy);
-  memcpy (&copy, addr, addr_len);
-  if (copy.any.sa_family == AF_UNIX && eva__io_address_follow (&copy, &addr_len) < 0) return -1;
-  if (!proxy_port || eva__io_endpoint_is_loopback (&copy)
-      || (copy.any.sa_family == AF_INET && addr_len < (socklen_t) sizeof copy.in)
-      || (copy.any.sa_family == AF_INET6 && addr_len < (socklen_t) sizeof copy.in6)
-      || (copy.any.sa_family != AF_INET && copy.any.sa_family != AF_INET6))
-    return sys->hooks.connect (sys->ctx, fd, &copy.any, addr_len);
-  target.addr = &copy.any;
-  return eva__io_socks_connect (sys, fd, proxy_port, &target);
+  if (len) memcpy (&copy, addr, len);
+  rc = connect_by_proxy (sys, fd, &copy, addr_len);
+  if (rc <= 0) return rc;
+  if (copy.any.sa_family == AF_UNIX && addr_len <= (socklen_t) sizeof copy) {
+    if (eva__io_address_follow (&copy, &addr_len) < 0) return -1;
+    addr = &copy.any;
+  }
+  /* The prototype of the hook lacks a const.  */
+  return sys->hooks.connect (sys->ctx, fd, (struct sockaddr *) addr, addr_len);
 }
 
 int

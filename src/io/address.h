@@ -16,9 +16,10 @@
 int eva__io_address_connect (const struct eva__io_sys *sys, const char *name, bool *ret_is_local,
                              assuan_fd_t *ret_fd);
 
-/* connect with redirection files and, for internet addresses, through the proxy of
+/* connect with redirection files and, for internet addresses of whatever length, through the proxy of
    eva__io_address_set_proxy, as assuan_sock_connect.  Loopback addresses are connected directly.
-   Returns 0, or -1 with errno, EINVAL and ENAMETOOLONG also for a bad redirection.  */
+   Returns 0, or -1 with errno: EINVAL and ENAMETOOLONG also for a bad redirection; with a proxy set,
+   EINVAL for an internet address that is cut off.  */
 int eva__io_address_connect_fd (const struct eva__io_sys *sys, assuan_fd_t fd,
                                 const struct sockaddr *addr, socklen_t addr_len);
 

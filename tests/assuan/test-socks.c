@@ -410,6 +410,73 @@ test_modes (void **state) {
   check_mode ("tor-mode", PORT_TOR_BROWSER);
 }
 
+/* An address of any of the lengths that the kernel takes for it, and some others.  */
+struct far {
+  int family;
+  int len;
+};
+
+/* Connect to an address that is not near, in a proxy mode; 0 or errno.  */
+static int
+connect_with_length (const char *arg) {
+  const struct far *far = (const struct far *) arg;
+  union {
+    struct sockaddr any;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+    char octets[200];
+  } addr;
+  int fd = assuan_sock_new (far->family, SOCK_STREAM, 0), result;
+
+  if (assuan_sock_set_flag (ASSUAN_INVALID_FD, "socks", 1)) return 255;
+  memset (&addr, 0, sizeof addr);
+  addr.any.sa_family = (sa_family_t) far->family;
+  addr.in.sin_port = htons (99);
+  if (far->family == AF_INET)
+    inet_pton (AF_INET, "192.0.2.7", &addr.in.sin_addr);
+  else
+    inet_pton (AF_INET6, "2001:db8::7", &addr.in6.sin6_addr);
+  result = assuan_sock_connect (fd, &addr.any, far->len) ? errno : 0;
+  assuan_sock_close (fd);
+  return result;
+}
+
+/* The connection goes through the proxy, or fails with ERRNUM and does not come there.  */
+static void
+check_length (const struct far *far, int errnum) {
+  int fd = assuan_sock_new (far->family, SOCK_STREAM, 0);
+  struct proxy p;
+
+  if (fd < 0) return; /* a machine without IPv6 */
+  assuan_sock_close (fd);
+  proxy_start (&p, PORT_SOCKS, &success);
+  assert_int_equal (in_process (connect_with_length, (const char *) far), errnum);
+  proxy_stop (&p);
+  assert_int_equal (p.came, !errnum);
+}
+
+/* The family alone decides that an address is one for the proxy.
+ * deviation: In a proxy mode an address that its length cuts off is read behind it | EINVAL
+ * deviation: In a proxy mode an IPv6 socket cannot be connected | It reaches the proxy  */
+static void
+test_lengths (void **state) {
+  static const struct far through[] = {
+    { AF_INET, 16 },   { AF_INET, 110 },
+    { AF_INET, 111 },  { AF_INET, sizeof (struct sockaddr_storage) },
+    { AF_INET, 129 },  { AF_INET6, 24 },
+    { AF_INET6, 27 },  { AF_INET6, 28 },
+    { AF_INET6, 110 }, { AF_INET6, sizeof (struct sockaddr_storage) },
+  };
+  static const struct far cut[] = { { AF_INET, 0 },  { AF_INET, 1 },  { AF_INET, 2 },
+                                    { AF_INET, 15 }, { AF_INET6, 8 }, { AF_INET6, 23 } };
+  (void) state;
+  if (!ports_are_free) skip ();
+  for (size_t i = 0; i < sizeof through / sizeof *through; i++)
+    check_length (&through[i], on_oracle () && through[i].family == AF_INET6 ? EINVAL : 0);
+  for (size_t i = 0; i < sizeof cut / sizeof *cut; i++)
+    check_length (&cut[i], on_oracle () && cut[i].family == AF_INET ? 0 : EINVAL);
+}
+
 /* deviation: SOCKS: ... descriptors above 1023 unsafe | poll */
 static void
 test_high_descriptor (void **state) {
@@ -477,6 +544,7 @@ main (void) {
     sock_test (test_tor),
     sock_test (test_flags),
     sock_test (test_modes),
+    sock_test (test_lengths),
     sock_test (test_high_descriptor),
   };
 
