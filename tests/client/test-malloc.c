@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "memory.h"
+
 /* --- Memory ----------------------------------------------------------------------------------- */
 
 static struct {
@@ -23,73 +25,16 @@ static struct {
   bool failed;
   size_t fail_at;
   size_t n_allocs;
-  size_t n_live;
 } memory;
 
-void *__real_malloc (size_t len);
-void *__real_calloc (size_t n, size_t len);
-void *__real_realloc (void *ptr, size_t len);
-void __real_free (void *ptr);
-void *__wrap_malloc (size_t len);
-void *__wrap_calloc (size_t n, size_t len);
-void *__wrap_realloc (void *ptr, size_t len);
-void *__wrap_reallocarray (void *ptr, size_t n, size_t len);
-char *__wrap_strdup (const char *text);
-void __wrap_free (void *ptr);
-
-static bool
-is_short (void) {
+bool
+memory_is_short (void) {
   if (!memory.armed || !memory.fail_at) return false;
   memory.n_allocs++;
   if (memory.n_allocs < memory.fail_at) return false;
   if (memory.n_allocs > memory.fail_at && !memory.for_ever) return false;
   memory.failed = true;
-  errno = ENOMEM;
   return true;
-}
-
-void *
-__wrap_malloc (size_t len) {
-  void *ptr = is_short () ? NULL : __real_malloc (len);
-
-  memory.n_live += ptr != NULL;
-  return ptr;
-}
-
-void *
-__wrap_calloc (size_t n, size_t len) {
-  void *ptr = is_short () ? NULL : __real_calloc (n, len);
-
-  memory.n_live += ptr != NULL;
-  return ptr;
-}
-
-void *
-__wrap_realloc (void *old, size_t len) {
-  void *ptr = is_short () ? NULL : __real_realloc (old, len);
-
-  memory.n_live += ptr && !old;
-  return ptr;
-}
-
-/* No array here is so large that its size overflows.  */
-void *
-__wrap_reallocarray (void *old, size_t n, size_t len) {
-  return __wrap_realloc (old, n * len);
-}
-
-char *
-__wrap_strdup (const char *text) {
-  size_t size = strlen (text) + 1;
-  char *copy = __wrap_malloc (size);
-
-  return copy ? memcpy (copy, text, size) : NULL;
-}
-
-void
-__wrap_free (void *ptr) {
-  memory.n_live -= ptr != NULL;
-  __real_free (ptr);
 }
 
 /* --- Callbacks, which need no memory ---------------------------------------------------------- */
@@ -437,14 +382,14 @@ play (void (*scene) (void)) {
 
   memory.fail_at = 0;
   play_once (scene);
-  n_live = memory.n_live;
+  n_live = memory_n_live;
   for (int for_ever = 0; for_ever < 2; for_ever++) {
     memory.for_ever = for_ever;
     memory.fail_at = 0;
     do {
       memory.fail_at++;
       play_once (scene);
-      assert_int_equal (memory.n_live, n_live);
+      assert_int_equal (memory_n_live, n_live);
       assert_true (memory.fail_at < 1000);
     } while (memory.failed);
     assert_true (memory.fail_at > 5);

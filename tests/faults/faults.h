@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* faults.h - system calls that go wrong as they are told.
-
-   They are injected in two places: in the system hooks of a context, and, because a context
-   with the default hooks makes other calls, in front of the C library (the linker's --wrap).  */
+/* faults.h - system calls that go wrong as they are told, in system hooks or in front of the C
+   library.  */
 
 #ifndef EVA_TESTS_FAULTS_FAULTS_H
 #define EVA_TESTS_FAULTS_FAULTS_H
@@ -10,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "assuan.h"
+#include "calls.h"
 
 enum fault_kind {
   FAULT_NONE,
@@ -34,18 +32,12 @@ enum fault_kind {
 bool fault_is_fatal (enum fault_kind kind);
 const char *fault_name (enum fault_kind kind);
 
-/* Where calls are disturbed.  */
-enum fault_place { FAULT_IN_HOOKS, FAULT_IN_CALLS };
-
 /* From now on, reads and writes at PLACE by the calling thread are counted from 1, and
    disturbed.  None moves more than MAX_LEN octets, so that there are many.  */
-void fault_arm (enum fault_place place, enum fault_kind kind, size_t at, size_t max_len);
+void fault_arm (enum call_place place, enum fault_kind kind, size_t at, size_t max_len);
 
 /* No more.  Returns the number of calls.  */
 size_t fault_disarm (void);
-
-/* The hooks for FAULT_IN_HOOKS.  */
-struct assuan_system_hooks *fault_hooks (void);
 
 /* Lets the next poll be interrupted, if it does not wait.  */
 void fault_interrupt_poll (void);

@@ -18,7 +18,7 @@ static const size_t max_lens[] = { SIZE_MAX, 61 };
 
 /* What happens to a run.  */
 struct trouble {
-  enum fault_place place;
+  enum call_place place;
   size_t max_len;
   enum fault_kind kind;
   size_t at;
@@ -31,7 +31,7 @@ static size_t
 play_disturbed (const struct scene *scene, const struct trouble *t, struct outcome *ret) {
   kit_memory_reset (0, false);
   fault_arm (t->place, t->kind, t->at, t->max_len);
-  scene_play (scene, t->place == FAULT_IN_HOOKS ? fault_hooks () : NULL, t->kind == FAULT_EIO, ret);
+  scene_play (scene, t->place == IN_HOOKS ? calls_hooks () : NULL, t->kind == FAULT_EIO, ret);
   return fault_disarm ();
 }
 
@@ -41,7 +41,7 @@ check_fault (const struct scene *scene, const struct trouble *t, const struct ou
   char what[200];
 
   snprintf (what, sizeof what, "%s, %s at %s %zu", scene->name, fault_name (t->kind),
-            t->place == FAULT_IN_HOOKS ? "hook" : "call", t->at);
+            t->place == IN_HOOKS ? "hook" : "call", t->at);
   play_disturbed (scene, t, &got);
   if (fault_is_fatal (t->kind))
     outcome_check_clean (&got, reference, what);
@@ -51,7 +51,7 @@ check_fault (const struct scene *scene, const struct trouble *t, const struct ou
 }
 
 static void
-check_scene (const struct scene *scene, enum fault_place place, size_t max_len) {
+check_scene (const struct scene *scene, enum call_place place, size_t max_len) {
   struct trouble t = { .place = place, .kind = FAULT_NONE, .max_len = max_len };
   struct outcome reference;
   size_t n_calls = play_disturbed (scene, &t, &reference);
@@ -69,19 +69,19 @@ check_scene (const struct scene *scene, enum fault_place place, size_t max_len) 
 }
 
 static void
-check_lens (const struct scene *scene, enum fault_place place) {
+check_lens (const struct scene *scene, enum call_place place) {
   for (size_t i = 0; i < N_ELEMENTS (max_lens); i++)
     check_scene (scene, place, max_lens[i]);
 }
 
 static void
 test_in_hooks (void **state) {
-  check_lens (*state, FAULT_IN_HOOKS);
+  check_lens (*state, IN_HOOKS);
 }
 
 static void
 test_in_calls (void **state) {
-  check_lens (*state, FAULT_IN_CALLS);
+  check_lens (*state, IN_CALLS);
 }
 
 /* The sessions are what they are meant to be: whatever a scene shows of itself is there.  */
@@ -166,7 +166,7 @@ static void
 test_interrupted_poll (void **state) {
   (void) state;
   check_interrupted (NULL);
-  check_interrupted (fault_hooks ());
+  check_interrupted (calls_hooks ());
 }
 
 int

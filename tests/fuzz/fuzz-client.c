@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "fake-clock.h"
 #include "fake-loop.h"
 
 #define N_CALLS 8
@@ -223,7 +224,7 @@ step (unsigned int what, unsigned int arg, const uint8_t *data, size_t len) {
     turn (arg);
     break;
   case 10:
-    fake_loop_advance (arg * 4);
+    fake_clock_advance ((uint64_t) arg * 4000000u);
     break;
   case 11:
     listen_to_client ();
@@ -264,7 +265,7 @@ begin (void) {
 
   mood = 255 & ~(64u | 1u); /* callbacks behave */
   n_ready = n_closed = 0;
-  loop = fake_loop_new ();
+  loop = fake_loop_new (NULL);
   CHECK (loop && !socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds));
   server_fd = fds[0];
   snprintf (address, sizeof address, "fd:%d", fds[1]);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "fake-clock.h"
 #include "fake-loop.h"
 
 #define N_CLIENTS 2
@@ -317,7 +318,7 @@ step (unsigned int what, unsigned int arg, const uint8_t *data, size_t len) {
     receive (arg * 16 + 1);
     break;
   case 6:
-    fake_loop_advance (arg * arg / 4);
+    fake_clock_advance ((uint64_t) (arg * arg / 4) * 1000000u);
     break;
   case 7:
   case 8:
@@ -360,7 +361,7 @@ free_fd (void) {
 
 static void
 begin (void) {
-  loop = fake_loop_new ();
+  loop = fake_loop_new (NULL);
   CHECK (loop && !eva_server_new (loop, &service, NULL, &server));
   CHECK (!eva_server_set_limits (server, &limits));
   for (who = 0; who < N_CLIENTS; who++) {

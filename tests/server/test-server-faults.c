@@ -6,22 +6,14 @@
 
 #include "suite.h"
 
+#include "memory.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
 
 /* --- Allocations that fail -------------------------------------------------------------------- */
-
-/* The linker hands these to the library, and to us.  */
-void *__real_malloc (size_t len);
-void *__real_calloc (size_t n, size_t len);
-void *__real_realloc (void *ptr, size_t len);
-void *__real_reallocarray (void *ptr, size_t n, size_t len);
-void *__wrap_malloc (size_t len);
-void *__wrap_calloc (size_t n, size_t len);
-void *__wrap_realloc (void *ptr, size_t len);
-void *__wrap_reallocarray (void *ptr, size_t n, size_t len);
 
 static struct {
   bool is_on;
@@ -31,34 +23,13 @@ static struct {
   bool has_failed;
 } memory;
 
-static bool
-fails (void) {
+bool
+memory_is_short (void) {
   if (!memory.is_on || kit_is_own_alloc) return false;
   memory.n++;
   if (memory.n != memory.fail_at && !(memory.for_ever && memory.n > memory.fail_at)) return false;
   memory.has_failed = true;
-  errno = ENOMEM;
   return true;
-}
-
-void *
-__wrap_malloc (size_t len) {
-  return fails () ? NULL : __real_malloc (len);
-}
-
-void *
-__wrap_calloc (size_t n, size_t len) {
-  return fails () ? NULL : __real_calloc (n, len);
-}
-
-void *
-__wrap_realloc (void *ptr, size_t len) {
-  return fails () ? NULL : __real_realloc (ptr, len);
-}
-
-void *
-__wrap_reallocarray (void *ptr, size_t n, size_t len) {
-  return fails () ? NULL : __real_reallocarray (ptr, n, len);
 }
 
 /* --- Answers ---------------------------------------------------------------------------------- */
