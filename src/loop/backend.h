@@ -86,7 +86,7 @@ struct eva_loop {
   bool look;           /* timers may be due */
   int n_events;        /* in the last batch, of those who were there and had their turn with it */
   unsigned int depth;  /* turns under way; more than one where a foreign loop allows that */
-  uint32_t turn_begin; /* timers set since have to wait for the next turn */
+  uint64_t turn_begin; /* timers set since have to wait for the next turn */
   uint64_t now_ns;     /* of this turn; 0: not asked yet */
   uint64_t passed_ns;  /* when the timers were looked at last */
   uint64_t armed_ns;   /* when the backend wakes us up */

@@ -96,12 +96,12 @@ eva__loop_cancel_timer (eva_loop *loop, struct eva__timer *timer) {
 void
 eva__loop_run_timers (eva_loop *loop) {
   uint64_t now_ns = eva_loop_now (loop);
-  uint32_t turn_begin = loop->turn_begin;
+  uint64_t turn_begin = loop->turn_begin;
   struct eva__timer *timer;
 
   loop->passed_ns = now_ns;
   while ((timer = eva__timers_first (&loop->timers)) && timer->due_ns <= now_ns
-         && (int32_t) (timer->turn - turn_begin) < 0) {
+         && timer->turn < turn_begin) {
     eva__timers_cancel (&loop->timers, timer);
     timer->cb (timer);
   }

@@ -16,8 +16,8 @@
 /* A timer.  Zero-initialized it is not set.  */
 struct eva__timer {
   uint64_t due_ns;
+  uint64_t turn;  /* number of the setting: of equal deadlines the one set first comes first */
   uint32_t place; /* in the loop's heap, counted from 1; 0: not set */
-  uint32_t turn;  /* number of the setting: of equal deadlines the one set first comes first */
   void (*cb) (struct eva__timer *timer);
 };
 

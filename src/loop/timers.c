@@ -15,8 +15,7 @@
 static bool
 is_before (const struct eva__timer *a, const struct eva__timer *b) {
   if (a->due_ns != b->due_ns) return a->due_ns < b->due_ns;
-  /* The numbers wrap around; of two that wait at the same time the difference tells.  */
-  return (int32_t) (a->turn - b->turn) < 0;
+  return a->turn < b->turn;
 }
 
 static void

@@ -15,7 +15,7 @@ struct eva__timers {
   uint32_t n;
   uint32_t n_reserved;
   uint32_t capacity;
-  uint32_t turn; /* of the next setting */
+  uint64_t turn; /* of the next setting; a loop that runs for years does not use them up */
 };
 
 /* Frees what TIMERS owns; timers that are left are forgotten.  */

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "loop/loop.h"
+#include "loop/backend.h"
 
 #define NS_PER_MS   1000000u
 #define N_THOUSANDS 3000
@@ -478,12 +478,30 @@ test_restless (void **state) {
   eva__loop_cancel_timer (suite_loop.loop, &restless[1]);
 }
 
+/* A timer that waits for days is due in the end, however many were set meanwhile.  */
+static void
+test_many_settings (void **state) {
+  struct clock old, young;
+
+  (void) state;
+  start_clock (&old, 2, NULL);
+  suite_loop.loop->timers.turn += UINT32_MAX / 2 + 10u;
+  start_clock (&young, 3, NULL);
+  wait_for (&young, 1);
+  assert_int_equal (old.n, 1);
+  stop_clock (&old);
+  stop_clock (&young);
+}
+
 static const struct CMUnitTest tests[] = {
-  suite_test (test_once),     suite_test (test_order),      suite_test (test_equal),
-  suite_test (test_zero),     suite_test (test_under_load), suite_test (test_zero_and_others),
-  suite_test (test_periodic), suite_test (test_move),       suite_test (test_stop_other),
-  suite_test (test_stop_own), suite_test (test_thousands),  suite_test (test_stop_by_descriptor),
-  suite_test (test_part),     suite_test (test_rest),       suite_test (test_restless),
+  suite_test (test_once),       suite_test (test_order),
+  suite_test (test_equal),      suite_test (test_zero),
+  suite_test (test_under_load), suite_test (test_zero_and_others),
+  suite_test (test_periodic),   suite_test (test_move),
+  suite_test (test_stop_other), suite_test (test_stop_own),
+  suite_test (test_thousands),  suite_test (test_stop_by_descriptor),
+  suite_test (test_part),       suite_test (test_rest),
+  suite_test (test_restless),   suite_test (test_many_settings),
 };
 
 const struct suite timer_suite = { tests, N_ELEMENTS (tests) };

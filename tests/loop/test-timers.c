@@ -84,7 +84,7 @@ cancel (int i) {
 
 /* Sets, moves and cancels at random.  With few different deadlines the order of setting counts.  */
 static void
-play (uint32_t seed, uint32_t n_deadlines, uint32_t percent_set, uint32_t first_turn) {
+play (uint32_t seed, uint32_t n_deadlines, uint32_t percent_set, uint64_t first_turn) {
   random_state = seed;
   timers = (struct eva__timers){ .turn = first_turn };
   for (int i = 0; i < N_TIMERS; i++)
@@ -116,11 +116,26 @@ test_random (void **state) {
   play (4, 100, 95, 0);
 }
 
-/* The number of settings wraps around after four thousand million.  */
+/* A loop at ten thousand settings a second has four thousand million in five days.  */
 static void
-test_wrap (void **state) {
+test_many_settings (void **state) {
   (void) state;
   play (5, 10, 60, UINT32_MAX - N_STEPS / 2);
+}
+
+/* Of equal deadlines the first one comes first, however many settings are between the two.  */
+static void
+test_far_apart (void **state) {
+  (void) state;
+  timers = (struct eva__timers){ 0 };
+  assert_int_equal (eva__timers_reserve (&timers, 2), 0);
+  set (0, 1, 1);
+  timers.turn += UINT32_MAX / 2 + 10u;
+  set (1, 1, 2);
+  check_first ();
+  cancel (0);
+  cancel (1);
+  eva__timers_deinit (&timers);
 }
 
 static void
@@ -169,9 +184,8 @@ test_room (void **state) {
 int
 main (void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test (test_random),
-    cmocka_unit_test (test_wrap),
-    cmocka_unit_test (test_extremes),
+    cmocka_unit_test (test_random),    cmocka_unit_test (test_many_settings),
+    cmocka_unit_test (test_far_apart), cmocka_unit_test (test_extremes),
     cmocka_unit_test (test_room),
   };
 
