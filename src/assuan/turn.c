@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* turn.c - contexts that never wait: the turn, and what to wait for between turns.
+
+   Everything that is waited for is computed from the state, anew after each turn: there is no list
+   of what is to be done that could be forgotten or done twice.  */
+
+#include "assuan/drive.h"
+#include "conn/owner.h"
+
+#include <poll.h>
+
+/* Lines that one turn handles.  A client that sends more at a time gets the next turn when the
+   others had theirs; one that sends sixteen ahead still gets all its answers in one write.  */
+#define LINES_PER_TURN 64
+
+static enum eva_conn_state
+get_state (const struct eva__drive *drive) {
+  return eva_conn_get_state (drive->ctx->conn);
+}
+
+/* --- Cancelling ------------------------------------------------------------------------------- */
+
+/* Calls the function of eva_set_cancel, if there is one.  */
+static void
+call_cancel (struct eva__drive *drive, gpg_error_t reason) {
+  struct eva__wishes *wishes = drive->wishes;
+  void (*cancel) (assuan_context_t, void *, gpg_error_t) = wishes ? wishes->cancel : NULL;
+
+  eva__drive_forget_wishes (drive);
+  if (cancel) cancel (drive->ctx, wishes->cancel_arg, reason);
+}
+
+/* What a continuation returns ends the command, here as everywhere: only if it defers it, somebody
+   else holds what belongs to it.  */
+void
+eva__drive_cancel (struct eva__drive *drive, gpg_error_t reason) {
+  struct eva__stream *stream = drive->stream;
+  assuan_context_t ctx = drive->ctx;
+
+  if (eva__drive_has_command (drive)) {
+    if (drive->class->stats && !drive->cancelled) drive->class->stats->n_cancelled++;
+    drive->cancelled = true;
+  }
+  drive->stream = NULL;
+  if (stream) stream->cancelled (stream, reason);
+  if (ctx->inquiry) {
+    eva__ctx_end_inquiry (ctx, reason);
+    if (!drive->deferred) eva__drive_forget_wishes (drive);
+  }
+  call_cancel (drive, reason);
+  drive->deferred = false;
+}
+
+/* --- What to wait for ------------------------------------------------------------------------- */
+
+/* Octets that can be sent.  */
+static bool
+has_output (const struct eva__drive *drive) {
+  return eva_conn_output_len (drive->ctx->conn) > 0;
+}
+
+static bool
+is_above_water (const struct eva__drive *drive) {
+  return eva_conn_output_len (drive->ctx->conn) > drive->class->limits->high_water_len;
+}
+
+/* Returns true if lines of the peer have to wait until it took its answers.  A client's lines
+   never do: what it says comes from its program, and two that only read when they were read
+   would wait for each other.  */
+static bool
+holds_lines (const struct eva__drive *drive) {
+  if (drive->stream && drive->stream->is_full) return true;
+  return drive->ctx->kind == EVA__CTX_SERVER && is_above_water (drive);
+}
+
+/* Returns true if more of the peer may be read.  */
+static bool
+wants_input (const struct eva__drive *drive) {
+  if (drive->closing || holds_lines (drive)) return false;
+  return eva_conn_wants_input (drive->ctx->conn);
+}
+
+unsigned int
+eva__drive_get_events (const struct eva__drive *drive) {
+  unsigned int events = 0;
+
+  if (drive->over || !drive->ctx->conn) return 0;
+  if (!drive->backlog && wants_input (drive)) events |= EVA_READABLE;
+  if (has_output (drive)) events |= EVA_WRITABLE;
+  return events;
+}
+
+/* Returns true if the peer has to answer an inquiry.  One whose answer failed may still be open in
+   the dialogue, but nobody waits for it.  */
+static bool
+awaits_answer (const struct eva__drive *drive) {
+  enum eva_conn_state state = get_state (drive);
+
+  if (state != EVA_STATE_INQUIRY && state != EVA_STATE_OVERFLOW) return false;
+  return drive->ctx->inquiry || (drive->stream && drive->stream->wants_in);
+}
+
+/* Returns true if a line was begun and has not ended, be it one that is too long and dropped as it
+   comes.  */
+static bool
+is_in_line (const struct eva__drive *drive) {
+  return eva_conn_input_len (drive->ctx->conn) || eva__conn_is_skipping (drive->ctx->conn);
+}
+
+/* A command whose output the peer does not take is held up by the peer.  */
+static enum eva__phase
+find_phase (const struct eva__drive *drive) {
+  if (drive->closing) return EVA__PHASE_ENDING;
+  if (is_above_water (drive)) return EVA__PHASE_STUCK;
+  if (drive->stream && drive->stream->is_full)
+    return EVA__PHASE_COMMAND; /* we are held up by ours */
+  if (awaits_answer (drive)) return EVA__PHASE_INQUIRY;
+  if (eva__drive_has_command (drive)) return EVA__PHASE_COMMAND;
+  if (has_output (drive)) return EVA__PHASE_STUCK;
+  if (drive->ctx->kind != EVA__CTX_SERVER)
+    return EVA__PHASE_NONE; /* calls have limits of their own */
+  return is_in_line (drive) ? EVA__PHASE_LINE : EVA__PHASE_IDLE;
+}
+
+static unsigned int
+phase_timeout_ms (const struct eva__drive *drive) {
+  switch (drive->phase) {
+  case EVA__PHASE_IDLE:
+  case EVA__PHASE_STUCK:
+    return drive->class->limits->idle_timeout_ms;
+  case EVA__PHASE_LINE:
+    return drive->class->limits->line_timeout_ms;
+  case EVA__PHASE_COMMAND:
+    return drive->class->limits->command_timeout_ms;
+  case EVA__PHASE_INQUIRY:
+    return drive->class->limits->inquiry_timeout_ms;
+  case EVA__PHASE_ENDING:
+    return drive->class->limits->close_timeout_ms;
+  default:
+    return EVA_NO_LIMIT;
+  }
+}
+
+static uint64_t
+phase_deadline (const struct eva__drive *drive) {
+  unsigned int timeout_ms = phase_timeout_ms (drive);
+
+  if (timeout_ms == EVA_NO_LIMIT) return EVA_NO_DEADLINE;
+  return drive->since_ns + (uint64_t) timeout_ms * 1000000u;
+}
+
+/* That of the phase, or of calls.  */
+static uint64_t
+first_deadline (const struct eva__drive *drive) {
+  uint64_t deadline = phase_deadline (drive), other = EVA_NO_DEADLINE;
+
+  if (drive->class->ops->get_deadline)
+    other = drive->class->ops->get_deadline ((struct eva__drive *) drive);
+  return other < deadline ? other : deadline;
+}
+
+uint64_t
+eva__drive_get_deadline (const struct eva__drive *drive) {
+  if (drive->due || drive->backlog || drive->over) return 0;
+  return first_deadline (drive);
+}
+
+/* Finds the phase after a turn, and when it began.  An octet now and then makes no new line.  */
+static void
+set_phase (struct eva__drive *drive, uint64_t now_ns) {
+  enum eva__phase phase = find_phase (drive);
+  bool goes_on = phase == EVA__PHASE_STUCK && drive->moved;
+
+  if (phase == drive->phase && !drive->restarted && !goes_on) return;
+  drive->phase = phase;
+  drive->since_ns = now_ns;
+}
+
+/* --- The parts of a turn ---------------------------------------------------------------------- */
+
+/* Sends what waits, as far as the peer takes it, a data line that is not full included.  */
+static void
+send_output (struct eva__drive *drive) {
+  size_t before = eva_conn_output_len (drive->ctx->conn);
+
+  if (!before) return;
+  eva_conn_flush (drive->ctx->conn);
+  eva__ctx_show_output (drive->ctx);
+  eva__ctx_flush (drive->ctx);
+  if (eva_conn_output_len (drive->ctx->conn) < before) drive->moved = true;
+}
+
+/* Returns true if there is room to say more.  */
+static bool
+has_room (const struct eva__drive *drive) {
+  return !drive->closing && !is_above_water (drive);
+}
+
+/* Returns true if somebody waits for room that there is.  */
+static bool
+has_room_to_tell (const struct eva__drive *drive) {
+  bool is_wanted = drive->stream && drive->stream->wants_out;
+
+  if (drive->wishes && drive->wishes->writable) is_wanted = true;
+  return is_wanted && has_room (drive);
+}
+
+/* Tells whoever waits for room that there is some.  */
+static void
+tell_writable (struct eva__drive *drive) {
+  void (*writable) (assuan_context_t, void *) = NULL;
+  struct eva__stream *stream = drive->stream;
+
+  if (!has_room (drive)) return;
+  if (stream && stream->wants_out) stream->writable (stream);
+  if (drive->wishes && !drive->ctx->released) writable = drive->wishes->writable;
+  if (!writable) return;
+  drive->wishes->writable = NULL;
+  writable (drive->ctx, drive->wishes->writable_arg);
+}
+
+/* A client sent more descriptors than it may, which were closed.  A request must not be served
+   without them, so this is the end; but it can be told why.  */
+static void
+refuse_fds (struct eva__drive *drive, gpg_error_t err) {
+  assuan_context_t ctx = drive->ctx;
+
+  if (drive->class->stats) drive->class->stats->n_dropped++;
+  eva__drive_cancel (drive, err);
+  if (ctx->released) return;
+  ctx->closing = true;
+  eva__ctx_finish_command (ctx, err);
+  eva__drive_close (drive, err);
+}
+
+/* One read.  What a peer that is gone had sent before is read first, so an error that says so
+   is the end of file.  */
+static void
+read_input (struct eva__drive *drive) {
+  gpg_error_t err = eva__ctx_read (drive->ctx, false);
+
+  switch (gpg_err_code (err)) {
+  case 0:
+    break;
+  case GPG_ERR_ECONNRESET:
+  case GPG_ERR_EPIPE:
+    eva_conn_fed (drive->ctx->conn, 0);
+    break;
+  case GPG_ERR_TOO_LARGE:
+    if (drive->ctx->kind == EVA__CTX_SERVER)
+      refuse_fds (drive, err);
+    else
+      eva__drive_fail (drive, err);
+    break;
+  default:
+    eva__drive_fail (drive, err);
+  }
+}
+
+/* Hands an event to whom it belongs.  */
+static void
+dispatch (struct eva__drive *drive, int rc, const struct eva_event *ev) {
+  struct eva__stream *stream = drive->stream;
+  bool is_answer = rc < 0 || (ev->type != EVA_EVENT_COMMAND && ev->type != EVA_EVENT_SKIPPED);
+
+  if (stream && stream->wants_in && is_answer)
+    stream->answered (stream, rc, ev);
+  else if (drive->class->ops->on_event)
+    drive->class->ops->on_event (drive, rc, ev);
+  else
+    eva__serve_event (drive->ctx, rc, ev); /* a write that failed is remembered by the context */
+}
+
+/* Handles lines, as many as one turn may.  */
+static void
+handle_lines (struct eva__drive *drive) {
+  assuan_context_t ctx = drive->ctx;
+  int n = 0;
+
+  drive->drained = false;
+  for (; n < LINES_PER_TURN; n++) {
+    struct eva_event ev;
+    int rc;
+    if (ctx->released || drive->over || !eva__ctx_is_connected (ctx)) break;
+    if (holds_lines (drive)) break;
+    if (drive->leaves && !eva__ctx_is_busy (ctx)) break;
+    rc = eva__ctx_next (ctx, &ev);
+    if (!rc) drive->drained = true;
+    if (!rc) break;
+    /* What comes while a command is under way does not give it more time.  */
+    if (drive->phase != EVA__PHASE_INQUIRY && drive->phase != EVA__PHASE_COMMAND)
+      drive->restarted = true;
+    dispatch (drive, rc, &ev);
+  }
+  drive->backlog = n == LINES_PER_TURN;
+  if (drive->stream && drive->stream->rested) drive->stream->rested (drive->stream);
+}
+
+/* Returns true if lines wait that may be handled, or the end of them: those that were left
+   when there was no room for their answers, which have been sent since, or that stood behind a
+   command whose time is over.  No event would tell of them.  */
+static bool
+has_more_lines (const struct eva__drive *drive) {
+  if (drive->drained || drive->closing || holds_lines (drive)) return false;
+  return eva_conn_input_len (drive->ctx->conn) || eva_conn_at_eof (drive->ctx->conn);
+}
+
+/* Returns true if the peer will read nothing any more.  The end of a pipe that we read from says
+   nothing about the one that we write to.  */
+static bool
+is_gone (struct eva__drive *drive, unsigned int revents) {
+  struct eva__io_channel *ch = &drive->ctx->channel;
+  struct pollfd p = { .fd = ch->out_fd, .events = 0 };
+
+  if (!(revents & EVA_HANGUP)) return false;
+  return ch->is_socket || (poll (&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLNVAL)));
+}
+
+/* What came in time counts, though the loop may tell of the deadline first: so before a
+   deadline takes effect there is a look at the input.  */
+static void
+take_input (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
+  bool has_lines = !drive->drained && eva_conn_input_len (drive->ctx->conn);
+  bool may_read =
+      drive->backlog || (revents & (EVA_READABLE | EVA_HANGUP)) || first_deadline (drive) <= now_ns;
+
+  if (may_read && !has_lines && wants_input (drive)) read_input (drive);
+  handle_lines (drive);
+}
+
+/* The time of a phase is over.  */
+static void
+time_out (struct eva__drive *drive) {
+  assuan_context_t ctx = drive->ctx;
+  gpg_error_t err = eva__ctx_error (ctx, GPG_ERR_TIMEOUT);
+
+  if (drive->class->stats) drive->class->stats->n_timed_out++;
+  switch (drive->phase) {
+  case EVA__PHASE_COMMAND:
+    eva__drive_cancel (drive, err);
+    if (eva__ctx_is_busy (ctx)) eva__ctx_finish_command (ctx, err);
+    break;
+  case EVA__PHASE_INQUIRY:
+    drive->restarted = true; /* the end of the answer may still be to come */
+    if (drive->stream)
+      eva__drive_stop_stream (drive, err);
+    else
+      eva__ctx_fail_inquiry (ctx, err);
+    break;
+  case EVA__PHASE_IDLE:
+  case EVA__PHASE_LINE:
+    /* What the client reads next tells it why.  */
+    ctx->closing = true;
+    eva__ctx_finish_command (ctx, err);
+    eva__drive_close (drive, err);
+    break;
+  default:
+    eva__drive_fail (drive, err);
+  }
+}
+
+static void
+see_to_deadlines (struct eva__drive *drive, uint64_t now_ns) {
+  if (phase_deadline (drive) <= now_ns && find_phase (drive) == drive->phase && !drive->restarted)
+    time_out (drive);
+  if (!drive->ctx->released && drive->class->ops->at_deadline)
+    drive->class->ops->at_deadline (drive, now_ns);
+}
+
+/* Returns true if there is something to hear of a server that nothing can be said to any more:
+   it may have answered before it left.  */
+static bool
+may_hear_more (const struct eva__drive *drive) {
+  assuan_context_t ctx = drive->ctx;
+
+  if (ctx->kind == EVA__CTX_SERVER || drive->closing) return false;
+  return !drive->drained || eva_conn_at_eof (ctx->conn)
+         || eva__io_sys_is_ready (ctx->channel.in_fd, POLLIN);
+}
+
+/* Finds out whether the connection is over.  Who has only finished sending gets the answer to what
+   was asked.  */
+static void
+see_to_end (struct eva__drive *drive, bool gone) {
+  bool is_working = eva__drive_has_command (drive) && !awaits_answer (drive);
+  assuan_context_t ctx = drive->ctx;
+
+  if (drive->over) return;
+  if (ctx->write_error && !may_hear_more (drive))
+    drive->over = ctx->write_error;
+  else if (gone && (is_working || (drive->stream && drive->stream->is_full)))
+    drive->over = eva__ctx_error (ctx, GPG_ERR_EPIPE);
+  else if (get_state (drive) == EVA_STATE_CLOSED && !drive->closing) /* after the last reply */
+    eva__drive_close (
+        drive, eva__ctx_error (ctx, ctx->flags.force_close ? GPG_ERR_CANCELED : GPG_ERR_EOF));
+  else if (eva_conn_at_eof (ctx->conn) && drive->drained && !is_working)
+    eva__drive_close (drive, eva__ctx_error (ctx, GPG_ERR_EOF));
+  else if (drive->leaves && !eva__ctx_is_busy (ctx))
+    eva__drive_close (drive, eva__ctx_error (ctx, GPG_ERR_CANCELED));
+  if (drive->closing && !has_output (drive) && !drive->over) drive->over = drive->closing_reason;
+}
+
+/* --- The turn --------------------------------------------------------------------------------- */
+
+static void
+take_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
+  assuan_context_t ctx = drive->ctx;
+
+  send_output (drive);
+  if (!drive->over) tell_writable (drive);
+  if (ctx->released || drive->over) return;
+  take_input (drive, revents, now_ns);
+  if (ctx->released || drive->over) return;
+  see_to_deadlines (drive, now_ns);
+  if (ctx->released || drive->over) return;
+  send_output (drive);
+  see_to_end (drive, is_gone (drive, revents));
+}
+
+gpg_error_t
+eva__drive_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
+  assuan_context_t ctx = drive->ctx;
+  gpg_error_t err;
+
+  eva__ctx_enter (ctx);
+  ctx->in_turn = true;
+  drive->due = drive->moved = false;
+  if (!drive->over) take_turn (drive, revents, now_ns);
+  if (drive->over && !ctx->released) eva__drive_cancel (drive, drive->over);
+  ctx->in_turn = false;
+  if (!ctx->released && !drive->over) {
+    set_phase (drive, now_ns);
+    drive->restarted = false;
+    if (has_more_lines (drive)) drive->backlog = true;
+    drive->due = has_room_to_tell (drive);
+  }
+  err = ctx->released ? eva__ctx_error (ctx, GPG_ERR_EOF) : drive->over;
+  eva__ctx_leave (ctx);
+  return err;
+}
