@@ -612,15 +612,22 @@ gpg_error_t assuan_close_output_fd (assuan_context_t ctx);
  * 4. When done is set or an error returned, stop watching and assuan_release.
  *
  * The connection is opened, with its greeting, by whichever comes first of assuan_accept,
- * assuan_get_active_fds (ctx, 0, ...) and assuan_process_next.
+ * assuan_get_active_fds (ctx, 0, ...) and assuan_process_next.  So register before that, and set the
+ * hello line.  While the program has registered nothing (commands, notifications, an option handler)
+ * and set no hello line, assuan_get_active_fds opens the connection, too, but leaves the greeting to
+ * the other two: a program that fetches its descriptors first has to accept.
+ *
+ * That the client left is no error there: assuan_process_done returns 0, and assuan_process_next
+ * returns 0 with DONE set.  What a program writes on its own fails with EPIPE.
  * ------------------------------------------------------------------------------------------ */
 
 /* Store the descriptors to watch at FDARRAY, which has room for FDARRAYSIZE.  WHAT 0: those to read
    from, the connection's inbound one first; 1: those to write to, the outbound one first.  They
    belong to CTX; the caller may watch, dup and shutdown them.
    Returns how many were stored: 0 if CTX is not connected or the connection has ended; -1 if WHAT
-   is another, FDARRAY is NULL, or FDARRAYSIZE is below 2.  Opens the connection of a server
-   (see above).  From: anywhere. */
+   is another, FDARRAY is NULL, or FDARRAYSIZE is below 2.  With WHAT 0 it opens the connection of a
+   server (see above); that the greeting could not be written assuan_process_next tells.
+   From: anywhere. */
 int assuan_get_active_fds (assuan_context_t ctx, int what, assuan_fd_t *fdarray, int fdarraysize);
 
 /* Make progress on the server's connection, without ever blocking for input: does at most one read,
@@ -628,12 +635,16 @@ int assuan_get_active_fds (assuan_context_t ctx, int what, assuan_fd_t *fdarray,
    has come.  While a command is pending, further commands stay held, in order, and start out of a
    later call, never out of assuan_process_done.
    DONE: where to store whether the connection has ended: nonzero as soon as the end of file has
-   been read or BYE or ASSUAN_FORCE_CLOSE has taken effect; may be NULL.  After BYE and FORCE_CLOSE
-   the descriptors have been closed already, so that the client sees its end at once: forget their
-   numbers.  After the end of file they stay open, for pending replies, until assuan_release.
-   Returns 0, also if no progress is possible now; the error that a handler returned without having
-   finished its command, unchanged; ASS_LINE_TOO_LONG for a line that was skipped; ASS_NOT_A_SERVER;
-   a connection error: release the context then.
+   been read, the client is known to have left otherwise, or BYE or ASSUAN_FORCE_CLOSE has taken
+   effect; may be NULL.  After BYE and FORCE_CLOSE the descriptors have been closed already, so that
+   the client sees its end at once: forget their numbers.  After the end of file they stay open, for
+   pending replies, until assuan_release.  Once something could not be written (the greeting, a
+   reply, a status line), nothing is read or run any more: the continuation of an open inquiry runs
+   with EOF, and DONE is set.
+   Returns 0, also if no progress is possible now, and if the client left; what a handler or a
+   continuation returned, unchanged, and lines behind its own wait for the next call; ASS_LINE_TOO_LONG
+   for a line that was skipped, after the lines behind it were run; ASS_NOT_A_SERVER; a connection
+   error: release the context then.
    When assuan_process_done was called outside of assuan_process_next, held lines do not make the
    descriptor readable: call assuan_process_next while assuan_pending_line is true.  From: outside,
    that is, not out of a callback of CTX. */
@@ -642,8 +653,9 @@ gpg_error_t assuan_process_next (assuan_context_t ctx, int *done);
 /* Finish the pending command: flush its data, write OK for RC 0 or ERR for an RC, run
    post_cmd_notify.  Usual form at the end of a handler: return assuan_process_done (ctx, rc).
    Returns 0 if the reply was written; ASS_GENERAL, harmless, if no command is pending; connection
-   errors, as of any write to a client who is gone.
-   Here: never runs the next command; the continuation of an inquiry that is still open runs, with
+   errors.
+   Here: 0, too, under assuan_process_next, if the client is gone, which the next assuan_process_next
+   tells; never runs the next command; the continuation of an inquiry that is still open runs, with
    ASS_CANCELED.  From: handlers, continuations, outside. */
 gpg_error_t assuan_process_done (assuan_context_t ctx, gpg_error_t rc);
 

@@ -7,8 +7,8 @@
    I/O event loops in the server" of the manual:
 
    1. accept_client accepts a connection; assuan_init_socket_server is told so (ACCEPTED).  There is
-      no assuan_accept: assuan_get_active_fds opens the connection, which sends the greeting, and
-      returns the descriptor to watch.
+      no assuan_accept: once the commands are registered assuan_get_active_fds opens the connection,
+      which sends the greeting, and returns the descriptor to watch.
    2. Whenever that is readable, take_requests calls assuan_process_next, which reads once and runs
       the handlers of the commands that came.
    3. Handlers do not wait.  They finish with assuan_process_done, or leave a job behind.
@@ -249,18 +249,18 @@ conn_open (struct conn *conn, int fd) {
   if (!err)
     err = assuan_init_socket_server (
         conn->ctx, fd, ASSUAN_SOCKET_SERVER_ACCEPTED | ASSUAN_SOCKET_SERVER_FDPASSING);
+  if (!err) err = commands_register (conn->ctx);
+  if (!err) err = assuan_register_bye_notify (conn->ctx, client_says_bye);
   if (err) {
     close (fd);
     return err;
   }
-  /* This opens the connection: from here on the descriptor is the context's, and the client's
-     credentials are known.  */
+  assuan_set_pointer (conn->ctx, conn);
+  /* This opens the connection: from here on the descriptor is the context's, the client's
+     credentials are known, and the client is greeted, as there are commands to serve.  */
   if (assuan_get_active_fds (conn->ctx, 0, active_fds, 2) < 1) return gpg_error (GPG_ERR_EPIPE);
   err = check_peer (conn->ctx);
-  if (!err) err = commands_register (conn->ctx);
-  if (!err) err = assuan_register_bye_notify (conn->ctx, client_says_bye);
   if (err) return err;
-  assuan_set_pointer (conn->ctx, conn);
   conn->io.fd = active_fds[0];
   return watch_set (&conn->io, EPOLLIN) ? gpg_error_from_syserror () : 0;
 }

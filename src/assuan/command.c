@@ -106,35 +106,43 @@ grow (assuan_context_t ctx) {
   return 0;
 }
 
-gpg_error_t
-assuan_register_command (assuan_context_t ctx, const char *cmd_string, assuan_handler_t handler,
-                         const char *help_string) {
-  struct eva__command *command;
+/* Enters the command NAME in the table of CTX.  HANDLER NULL: the built-in one.  */
+static gpg_error_t
+enter (assuan_context_t ctx, const char *name, assuan_handler_t handler, const char *help) {
+  struct eva__command *command = find_registered (ctx, name);
   gpg_error_t err;
 
-  if (!ctx || !cmd_string || !*cmd_string) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  err = eva__ctx_own_table (ctx);
-  if (err) return err;
-  command = find_registered (ctx, cmd_string);
   if (!command) {
     err = ctx->table->n_commands == ctx->table->commands_size ? grow (ctx) : 0;
     if (err) return err;
     command = &ctx->table->commands[ctx->table->n_commands++];
   }
-  *command = (struct eva__command){ .name = cmd_string, .help = help_string, .handler = handler };
+  *command = (struct eva__command){ .name = name, .help = help, .handler = handler };
   if (handler) return 0;
   command->is_builtin = true;
-  command->handler = eva__builtin_handler (cmd_string, NULL);
+  command->handler = eva__builtin_handler (name, NULL);
   return 0;
 }
 
 gpg_error_t
+assuan_register_command (assuan_context_t ctx, const char *cmd_string, assuan_handler_t handler,
+                         const char *help_string) {
+  gpg_error_t err;
+
+  if (!ctx || !cmd_string || !*cmd_string) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  err = eva__ctx_own_table (ctx);
+  if (!err) err = enter (ctx, cmd_string, handler, help_string);
+  if (!err) ctx->table->has_commands = true;
+  return err;
+}
+
+gpg_error_t
 eva__ctx_register_builtins (assuan_context_t ctx) {
-  gpg_error_t err = 0;
+  gpg_error_t err = eva__ctx_own_table (ctx);
 
   for (size_t i = 0; !err && i < sizeof builtin_names / sizeof *builtin_names; i++)
     if (!eva__ctx_find_command (ctx, builtin_names[i]))
-      err = assuan_register_command (ctx, builtin_names[i], NULL, NULL);
+      err = enter (ctx, builtin_names[i], NULL, NULL);
   return err;
 }
 

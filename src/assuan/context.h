@@ -62,6 +62,7 @@ struct eva__table {
   struct eva__command *commands;
   size_t n_commands;
   size_t commands_size;
+  bool has_commands; /* the program registered some, besides those that every server has */
   struct eva__notify notify;
 };
 
@@ -135,7 +136,8 @@ struct assuan_context_s {
   bool is_listener : 1; /* assuan_accept waits for clients */
   bool listen_passes_fds : 1;
   bool is_pipe : 1;      /* descriptor numbers of the peer mean something here */
-  bool opened : 1;       /* the greeting was sent */
+  bool opened : 1;       /* the descriptors are ours, the peer is known */
+  bool greeted : 1;      /* the greeting was said */
   bool accept_told : 1;  /* assuan_accept returned 0 for this connection */
   bool closing : 1;      /* the reply to the command under way is the last */
   bool in_turn : 1;      /* a turn is under way: replies may wait for its end */
@@ -195,6 +197,11 @@ gpg_error_t eva__ctx_read (assuan_context_t ctx, bool wait);
 
 /* Sends all that is queued, waiting for room where needed.  */
 gpg_error_t eva__ctx_flush (assuan_context_t ctx);
+
+/* Returns true if ERR, of reading or writing, says that the peer is gone, and a program has CTX that
+   takes turns with assuan_process_next: there that is no fault of anybody's, but the end, which
+   DONE tells.  */
+bool eva__ctx_is_left (assuan_context_t ctx, gpg_error_t err);
 
 /* Gets the next event, or line, waiting for it; both see that log and monitor are shown every
    line once.  Returns 0; EOF; what eva_conn_next found wrong, translated.  */
@@ -297,6 +304,11 @@ bool eva__ctx_is_in_program_turn (assuan_context_t ctx);
 /* Opens the connection of a server: credentials, greeting.  Does nothing if that was done
    (listen.c).  */
 gpg_error_t eva__ctx_open (assuan_context_t ctx);
+
+/* The same for a program that asks what to watch, but for the greeting, unless the program
+   registered something: it may yet set what it greets with.  That greeting failed is told later
+   (listen.c).  */
+void eva__ctx_open_to_watch (assuan_context_t ctx);
 
 /* The socket that a parent left for us, or ASSUAN_INVALID_FD, and the parent's pid, or
    ASSUAN_INVALID_PID (listen.c).  */

@@ -187,11 +187,10 @@ assuan_get_active_fds (assuan_context_t ctx, int what, assuan_fd_t *fdarray, int
   assuan_fd_t fd;
 
   if (!ctx || !fdarray || fdarraysize < 2 || what < 0 || what > 1) return -1;
-  /* Who wants to watch the connection wants it open.  If that fails, reading from it will tell.  */
-  if (what == 0 && ctx->kind == EVA__CTX_SERVER && !ctx->opened) {
-    ctx->is_external = true;
+  /* Who wants to watch the connection wants it open.  If that fails, assuan_process_next tells.  */
+  if (what == 0 && ctx->kind == EVA__CTX_SERVER && !ctx->greeted) {
     eva__ctx_enter (ctx);
-    eva__ctx_open (ctx);
+    eva__ctx_open_to_watch (ctx);
     eva__ctx_leave (ctx);
   }
   fd = what == 0 ? ctx->channel.in_fd : ctx->channel.out_fd;

@@ -4,7 +4,9 @@
    A server is initialized over pipes, over an accepted socket, or over a listening one.  Its
    connection is opened, which means that credentials are taken and the greeting is sent, by
    whichever comes first of assuan_accept, assuan_get_active_fds and assuan_process_next:
-   programs with an event loop of their own never call the first.  */
+   programs with an event loop of their own never call the first.  Others of them want the
+   descriptors before anything else, and say only then what the server is.  So for a program that
+   has not said anything yet assuan_get_active_fds leaves the greeting to the other two.  */
 
 #include "assuan/drive.h"
 #include "io/peer.h"
@@ -56,17 +58,51 @@ greet (assuan_context_t ctx) {
   return err ? err : eva__ctx_said (ctx, 0);
 }
 
-gpg_error_t
-eva__ctx_open (assuan_context_t ctx) {
-  if (ctx->opened || !ctx->conn) return 0;
-  if (ctx->channel.in_fd == ASSUAN_INVALID_FD) return eva__ctx_error (ctx, GPG_ERR_EBADF);
+/* From here on the descriptors are the context's.  */
+static void
+take_connection (assuan_context_t ctx) {
   ctx->opened = true;
   if (ctx->channel.is_socket && !ctx->is_pipe && !ctx->has_peercred
       && !eva__io_peer_credentials (ctx->channel.in_fd, &ctx->peercred)) {
     ctx->has_peercred = true;
     ctx->pid = ctx->peercred.pid;
   }
-  return greet (ctx);
+}
+
+/* A greeting that there was no memory for may be said later; one that could not be written never
+   can.  */
+gpg_error_t
+eva__ctx_open (assuan_context_t ctx) {
+  gpg_error_t err;
+
+  if (ctx->greeted || !ctx->conn) return 0;
+  if (ctx->channel.in_fd == ASSUAN_INVALID_FD) return eva__ctx_error (ctx, GPG_ERR_EBADF);
+  if (!ctx->opened) take_connection (ctx);
+  ctx->greeted = true;
+  err = greet (ctx);
+  if (err && !ctx->write_error) ctx->greeted = false;
+  return err;
+}
+
+/* Returns true if the program said what CTX serves, or how it greets.  A pointer, flags and a log
+   say nothing of that.  */
+static bool
+is_furnished (assuan_context_t ctx) {
+  static const struct eva__notify nothing;
+  const struct eva__table *table = ctx->table;
+
+  return table->has_commands || table->hello || table->own_hello
+         || memcmp (&table->notify, &nothing, sizeof nothing);
+}
+
+void
+eva__ctx_open_to_watch (assuan_context_t ctx) {
+  if (!ctx->conn || ctx->channel.in_fd == ASSUAN_INVALID_FD) return;
+  ctx->is_external = true;
+  if (is_furnished (ctx))
+    eva__ctx_open (ctx);
+  else if (!ctx->opened)
+    take_connection (ctx);
 }
 
 /* --- Initialization --------------------------------------------------------------------------- */
@@ -78,7 +114,7 @@ forget_connection (assuan_context_t ctx) {
   eva__ctx_close_data_fp (ctx);
   eva__ctx_close_fds (ctx);
   eva__ctx_disconnect (ctx);
-  ctx->opened = ctx->accept_told = ctx->closing = false;
+  ctx->opened = ctx->greeted = ctx->accept_told = ctx->closing = false;
   ctx->has_peercred = false;
   ctx->pid = ASSUAN_INVALID_PID;
   ctx->flags.force_close = false;

@@ -283,7 +283,7 @@ init_server (struct conn *c) {
 }
 
 void
-conn_make (struct conn *c, enum conn_kind kind) {
+conn_make_bare (struct conn *c, enum conn_kind kind) {
   memset (c, 0, sizeof *c);
   c->kind = kind;
   c->inquiry.finish = true;
@@ -295,6 +295,11 @@ conn_make (struct conn *c, enum conn_kind kind) {
   assuan_set_pointer (c->ctx, c);
   if (hooked) set_hooks (c->ctx);
   assert_err (init_server (c), 0);
+}
+
+void
+conn_make (struct conn *c, enum conn_kind kind) {
+  conn_make_bare (c, kind);
   register_commands (c->ctx);
 }
 

@@ -79,6 +79,8 @@ bool loop_hooked (void);
  *   LATER text    the same, but returns the error UNFINISHED
  *   INQ [keyword] asks with assuan_inquire_ext; see struct conn_inquiry  */
 void conn_make (struct conn *c, enum conn_kind kind);
+/* The same with nothing registered.  */
+void conn_make_bare (struct conn *c, enum conn_kind kind);
 /* Make the server's descriptors non-blocking.  */
 void conn_nonblock (struct conn *c);
 /* Consume the greeting.  */

@@ -219,6 +219,7 @@ test_listen_and_accept (void **state) {
   assert_true (c.fd >= 0);
   c.ctx = new_context ();
   assert_err (assuan_init_socket_server (c.ctx, c.fd, ASSUAN_SOCKET_SERVER_ACCEPTED), 0);
+  assert_err (assuan_register_command (c.ctx, "PLAIN", cmd_plain, NULL), 0);
   /* deviation: the flow as the manual has it.  */
   if (on_oracle ()) assert_err (assuan_accept (c.ctx), 0);
   assert_int_equal (assuan_get_active_fds (c.ctx, 0, fds, 2), 1);
@@ -228,6 +229,36 @@ test_listen_and_accept (void **state) {
   assert_true (c.done);
   conn_free (&c);
   close (listener);
+}
+
+/* The descriptors are fetched before anything else, and what the server is comes later: its
+ * commands, how it greets.  Then it accepts.  */
+static void
+test_descriptors_first (void **state) {
+  (void) state;
+  for (int kind = 0; kind < N_CONN_KINDS; kind++) {
+    assuan_fd_t fds[2] = { -1, -1 };
+    struct conn c;
+    int n;
+
+    conn_make_bare (&c, (enum conn_kind) kind);
+    n = assuan_get_active_fds (c.ctx, 0, fds, 2);
+    /* deviation: no descriptor before assuan_accept, but for servers of pipes.  */
+    if (!on_oracle ()) assert_int_equal (n, 1);
+    if (n == 1) assert_int_equal (fds[0], c.fd);
+    conn_expect_silence (&c);
+    assert_err (assuan_register_command (c.ctx, "PLAIN", cmd_plain, NULL), 0);
+    assert_err (assuan_set_hello_line (c.ctx, "this is\nthe server"), 0);
+    conn_expect_silence (&c);
+    assert_err (assuan_accept (c.ctx), 0);
+    peer_expect (c.in, "# this is\nOK the server\n");
+    assert_int_equal (assuan_get_active_fds (c.ctx, 0, fds, 2), 1);
+    conn_expect_silence (&c);
+    peer_say (c.out, "PLAIN a\n");
+    next_and_done (&c);
+    peer_expect_err (c.in, ERR (GPG_ERR_BAD_CERT), "a");
+    conn_free (&c);
+  }
 }
 
 /* A client of the same library in a thread of its own: it sees nothing of all this.  */
@@ -321,7 +352,7 @@ main (void) {
     loop_test (test_notifiers_for_all),     loop_test (test_called_twice_a_turn),
     loop_test (test_until_empty),           loop_test (test_until_empty_while_pending),
     loop_test (test_program_closes),        loop_test (test_listen_and_accept),
-    loop_test (test_real_client),
+    loop_test (test_descriptors_first),     loop_test (test_real_client),
   };
 
   return suite_run (tests);
