@@ -296,6 +296,14 @@ write_some (assuan_context_t ctx, bool *ret_done) {
   return 0;
 }
 
+bool
+eva__ctx_is_left (assuan_context_t ctx, gpg_error_t err) {
+  gpg_err_code_t code = gpg_err_code (err);
+
+  if (ctx->drive || !ctx->is_external) return false;
+  return code == GPG_ERR_EPIPE || code == GPG_ERR_ECONNRESET;
+}
+
 gpg_error_t
 eva__ctx_flush (assuan_context_t ctx) {
   gpg_error_t err;

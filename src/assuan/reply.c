@@ -83,6 +83,8 @@ close_connection (assuan_context_t ctx) {
   if (!ctx->drive) eva__io_channel_close (&ctx->channel);
 }
 
+/* A program that takes the failure to finish a command for a fatal one must not die of a client that
+   left: the next assuan_process_next tells of that.  */
 gpg_error_t
 eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc) {
   gpg_error_t err;
@@ -93,13 +95,13 @@ eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc) {
   err = send_reply (ctx, rc);
   /* Who is told now that the command is finished may try to finish it, or release the context.  */
   if (ctx->drive) eva__drive_forget_command (ctx->drive);
-  if (ctx->released) return err;
+  if (ctx->released) return eva__ctx_is_left (ctx, err) ? 0 : err;
   if (ctx->okay_line) eva__ctx_set_string (ctx, &ctx->okay_line, NULL);
   if (ctx->err_text) eva__ctx_set_string (ctx, &ctx->err_text, NULL);
   if (ctx->closing) close_connection (ctx);
   if (ctx->table->notify.post_cmd) ctx->table->notify.post_cmd (ctx, err);
   if (!ctx->released) ctx->flags.confidential = false;
-  return err;
+  return eva__ctx_is_left (ctx, err) ? 0 : err;
 }
 
 bool

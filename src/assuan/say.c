@@ -255,8 +255,9 @@ int
 assuan_pending_line (assuan_context_t ctx) {
   if (!ctx || !ctx->conn) return 0;
   /* A loop that goes on while lines are there must not spin on those that a command holds back
-     until the program finishes it.  */
-  if (!ctx->depth && ctx->is_external && eva_conn_get_state (ctx->conn) == EVA_STATE_COMMAND)
+     until the program finishes it, or that nobody runs any more.  */
+  if (!ctx->depth && ctx->is_external
+      && (ctx->write_error || eva_conn_get_state (ctx->conn) == EVA_STATE_COMMAND))
     return 0;
   return eva_conn_has_line (ctx->conn);
 }

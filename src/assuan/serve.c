@@ -138,19 +138,32 @@ eva__serve_event (assuan_context_t ctx, int rc, const struct eva_event *ev) {
   return rc < 0 ? on_bad_line (ctx, rc) : on_event (ctx, ev);
 }
 
-/* Handles whatever is there and may be handled now.  */
+/* Returns true if lines may be handled.  In a turn of the program's nobody works for a client that
+   cannot be answered; a blocking server has waited for it and goes by what it reads.  */
+static bool
+may_handle (assuan_context_t ctx) {
+  if (ctx->released || !eva__ctx_is_connected (ctx)) return false;
+  return !ctx->in_turn || !ctx->write_error;
+}
+
+/* Handles whatever is there and may be handled now.  What a handler returns is told before anything
+   else happens.  An over-long line is nobody's, and in a turn the lines behind it do not wait for
+   the program to call again: nothing may ever wake it.  */
 static gpg_error_t
 handle_lines (assuan_context_t ctx) {
   gpg_error_t err = 0;
 
-  while (!err && !ctx->released && eva__ctx_is_connected (ctx)) {
+  while (may_handle (ctx)) {
     struct eva_event ev;
     int rc = eva__ctx_next (ctx, &ev);
+    bool is_skipped = ctx->in_turn && rc == EVA_E_LINE_TOO_LONG && !ctx->inquiry;
+    gpg_error_t this_err;
     if (!rc) break;
-    err = eva__serve_event (ctx, rc, &ev);
-    if (ctx->released) err = 0;
+    this_err = eva__serve_event (ctx, rc, &ev);
+    if (this_err && (!is_skipped || !err)) err = this_err;
+    if (this_err && !is_skipped) break;
   }
-  return err;
+  return ctx->released ? 0 : err;
 }
 
 /* Returns true if the client is done: it closed, or said BYE, or was shown the door.  */
@@ -170,26 +183,47 @@ check_server (assuan_context_t ctx) {
 /* --- A turn in the program's loop ------------------------------------------------------------- */
 
 /* Returns true if there is something to do without reading: the descriptor may be at rest, as
-   the lines that a pending command held back were read long ago.  */
+   the lines that a pending command held back were read long ago.  Half a line that fills the buffer
+   is one that is too long.  */
 static bool
 has_work (assuan_context_t ctx) {
-  enum eva_conn_state state = eva_conn_get_state (ctx->conn);
+  if (eva_conn_get_state (ctx->conn) == EVA_STATE_COMMAND) return false;
+  return assuan_pending_line (ctx) || !eva_conn_wants_input (ctx->conn);
+}
 
-  return state != EVA_STATE_COMMAND && assuan_pending_line (ctx);
+/* One read.  That the peer is gone is the end of what it sends, however the kernel says so.  */
+static gpg_error_t
+read_in_turn (assuan_context_t ctx) {
+  gpg_error_t err = eva__ctx_read (ctx, false);
+
+  if (!eva__ctx_is_left (ctx, err)) return err;
+  eva_conn_fed (ctx->conn, 0);
+  return 0;
+}
+
+/* Nothing can be said to the client any more.  So nothing is read either: the descriptor may be closed
+   by now, and its number somebody else's.  Who waits for an answer is told.  */
+static gpg_error_t
+give_up (assuan_context_t ctx) {
+  bool left = eva__ctx_is_left (ctx, ctx->write_error);
+  gpg_error_t err =
+      eva__ctx_end_inquiry (ctx, left ? eva__ctx_error (ctx, GPG_ERR_EOF) : ctx->write_error);
+
+  return err || left ? err : ctx->write_error;
 }
 
 /* One turn: what is held, or else one read; all that came; and one write for what is left to
    say.  */
 static gpg_error_t
 take_turn (assuan_context_t ctx) {
-  gpg_error_t err = 0;
-  gpg_error_t write_err;
+  gpg_error_t err = 0, end_err = 0;
 
-  if (!has_work (ctx)) err = eva__ctx_read (ctx, false);
+  if (!ctx->write_error && !has_work (ctx)) err = read_in_turn (ctx);
   if (!err) err = handle_lines (ctx);
   if (ctx->released || !ctx->conn) return err;
-  write_err = eva__ctx_flush (ctx);
-  return err ? err : write_err;
+  eva__ctx_flush (ctx);
+  if (ctx->write_error) end_err = give_up (ctx);
+  return err ? err : end_err;
 }
 
 gpg_error_t
@@ -201,12 +235,13 @@ assuan_process_next (assuan_context_t ctx, int *done) {
   eva__ctx_enter (ctx);
   ctx->is_external = true;
   err = eva__ctx_open (ctx);
+  if (eva__ctx_is_left (ctx, err)) err = 0;
   if (!err && eva__ctx_is_connected (ctx)) {
     ctx->in_turn = true;
     err = take_turn (ctx);
     ctx->in_turn = false;
   }
-  if (done) *done = is_over (ctx);
+  if (done) *done = is_over (ctx) || ctx->write_error;
   eva__ctx_leave (ctx);
   return err;
 }
@@ -220,6 +255,7 @@ assuan_process (assuan_context_t ctx) {
   if (err) return err;
   if (!eva__ctx_is_connected (ctx)) return eva__ctx_error (ctx, gpg_err_code_from_errno (EBADF));
   eva__ctx_enter (ctx);
+  ctx->is_external = false;
   err = eva__ctx_open (ctx);
   while (!err) {
     err = handle_lines (ctx);

@@ -465,7 +465,7 @@ test_force_close (void **state) {
   }
 }
 
-/* The client left: writing says so, finishing is no worse, and afterwards all is quiet.  */
+/* The client left: writing says so, finishing does not mind, and then the end is told.  */
 static void
 test_vanished (void **state) {
   (void) state;
@@ -481,12 +481,12 @@ test_vanished (void **state) {
     conn_hang_up (&c);
     assert_code (assuan_write_status (c.ctx, "PROGRESS", "1"), GPG_ERR_EPIPE);
     assert_code (assuan_write_status (c.ctx, "PROGRESS", "2"), GPG_ERR_EPIPE);
-    assert_code (assuan_process_done (c.ctx, 0), GPG_ERR_EPIPE);
+    /* deviation: that the client left is no error of process_done.  */
+    assert_code (assuan_process_done (c.ctx, 0), on_oracle () ? GPG_ERR_EPIPE : 0);
     conn_expect_notes (&c, "PRE(ASYNC) ASYNC(a) POST(32877,-)");
     assert_err (assuan_process_done (c.ctx, 0), ERR (GPG_ERR_ASS_GENERAL));
-    for (int i = 0; i < 2 && !c.done && !c.rc; i++)
-      conn_next (&c);
-    assert_true (c.done || c.rc);
+    assert_err (conn_next (&c), 0);
+    assert_true (c.done);
     conn_free (&c);
   }
   signal (SIGPIPE, SIG_IGN);
@@ -507,7 +507,8 @@ test_vanished_with_data (void **state) {
   for (int i = 0; i < 1000 && !rc; i++)
     rc = assuan_send_data (c.ctx, "0123456789", 10);
   assert_code (rc, GPG_ERR_EPIPE);
-  assert_code (assuan_process_done (c.ctx, rc), GPG_ERR_EPIPE);
+  /* deviation: that the client left is no error of process_done.  */
+  assert_code (assuan_process_done (c.ctx, rc), on_oracle () ? GPG_ERR_EPIPE : 0);
   conn_free (&c);
   signal (SIGPIPE, SIG_IGN);
 }

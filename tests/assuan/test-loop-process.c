@@ -371,6 +371,57 @@ test_too_long_line (void **state) {
   conn_free (&c);
 }
 
+/* All in one read: what stands behind the line is answered in that turn, for nothing else may ever
+ * come that would wake the loop.  */
+static void
+check_behind_too_long (const char *behind, gpg_error_t rc, const char *notes, const char *answer) {
+  static char line[8000];
+  struct conn c;
+
+  memset (line, 'x', 5000);
+  snprintf (line + 5000, sizeof line - 5000, "\n%s", behind);
+  conn_open (&c, CONN_SOCKET);
+  peer_say (c.out, line);
+  assert_err (conn_next (&c), rc);
+  assert_false (c.done);
+  assert_false (assuan_pending_line (c.ctx));
+  conn_expect_notes (&c, notes);
+  peer_expect (c.in, answer);
+  conn_expect_silence (&c);
+  conn_free (&c);
+}
+
+static void
+test_behind_too_long_line (void **state) {
+  (void) state;
+  /* deviation: the rest of an over-long line is run as a command.  */
+  if (on_oracle ()) skip ();
+  check_behind_too_long ("DONE a\nDONE b\n", ERR (GPG_ERR_ASS_LINE_TOO_LONG), "DONE(a) DONE(b)",
+                         "OK\nOK\n");
+}
+
+static void
+test_behind_too_long_lines (void **state) {
+  char text[2100];
+
+  (void) state;
+  if (on_oracle ()) skip ();
+  memset (text, 'y', sizeof text);
+  memcpy (text, "DONE a\n", 7);
+  strcpy (text + 2050, "\nDONE b\n");
+  check_behind_too_long (text, ERR (GPG_ERR_ASS_LINE_TOO_LONG), "DONE(a) DONE(b)", "OK\nOK\n");
+}
+
+/* A command that is left open with an error of its own: that one comes out, as the program waits for
+ * it.  */
+static void
+test_pending_behind_too_long_line (void **state) {
+  (void) state;
+  if (on_oracle ()) skip ();
+  check_behind_too_long ("DONE a\nLATER b\n", ERR (GPG_ERR_UNFINISHED), "DONE(a) LATER(b)", "OK\n");
+  check_behind_too_long ("ASYNC b\n", ERR (GPG_ERR_ASS_LINE_TOO_LONG), "ASYNC(b)", "");
+}
+
 /* In an answer it is told to whom inquired, and the rest of the answer is swallowed.  */
 static void
 test_too_long_answer (void **state) {
@@ -397,23 +448,60 @@ test_too_long_answer (void **state) {
   conn_free (&c);
 }
 
-/* Failing to write a reply is an error of process_next, and no signal.  */
+/* A reply that cannot be written is the end, and no signal; what was asked for behind it is not
+ * done for nobody.  */
 static void
 test_write_error (void **state) {
+  static const char *const requests[] = { "DONE a\n", "NOP\n", "BOGUS\n", " odd\n", "ECHO a\n" };
+
   (void) state;
   /* deviation: SIGPIPE can end the process.  */
   if (!on_oracle ()) signal (SIGPIPE, SIG_DFL);
-  for (int kind = 0; kind < N_CONN_KINDS; kind++) {
-    struct conn c;
+  for (int kind = 0; kind < N_CONN_KINDS; kind++)
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+      struct conn c;
 
-    conn_open (&c, (enum conn_kind) kind);
-    peer_say (c.out, "DONE a\n");
-    conn_hang_up (&c);
-    assert_code (conn_next (&c), GPG_ERR_EPIPE);
-    conn_expect_notes (&c, "DONE(a)");
-    conn_free (&c);
-  }
+      conn_open (&c, (enum conn_kind) kind);
+      peer_say (c.out, requests[i]);
+      conn_hang_up (&c);
+      /* deviation: that the client left is no error of process_next.  */
+      assert_code (conn_next (&c), on_oracle () ? GPG_ERR_EPIPE : 0);
+      assert_true (c.done != on_oracle ());
+      conn_expect_notes (&c, i ? "" : "DONE(a)");
+      conn_free (&c);
+    }
   signal (SIGPIPE, SIG_IGN);
+}
+
+/* Notes, and answers with more than one turn keeps for its end.  */
+static gpg_error_t
+cmd_big (assuan_context_t ctx, char *line) {
+  static const char text[2000];
+
+  conn_note (assuan_get_pointer (ctx), "BIG(%s)", line);
+  for (int i = 0; i < 40; i++)
+    assuan_send_data (ctx, text, sizeof text);
+  return assuan_process_done (ctx, 0);
+}
+
+/* A client that left is worked for no more as soon as that shows.  */
+static void
+test_nothing_for_nobody (void **state) {
+  struct conn c;
+
+  (void) state;
+  /* deviation: that the client left is no error of process_next.  */
+  if (on_oracle ()) skip ();
+  conn_open (&c, CONN_SOCKET);
+  assert_err (assuan_register_command (c.ctx, "BIG", cmd_big, NULL), 0);
+  peer_say (c.out, "BIG a\nDONE b\n");
+  conn_hang_up (&c);
+  for (int i = 0; i < 3; i++) {
+    assert_err (conn_next (&c), 0);
+    assert_true (c.done);
+  }
+  conn_expect_notes (&c, "BIG(a)");
+  conn_free (&c);
 }
 
 int
@@ -434,7 +522,11 @@ main (void) {
     loop_test (test_longest_line),
     loop_test (test_too_long_line),
     loop_test (test_too_long_answer),
+    loop_test (test_behind_too_long_line),
+    loop_test (test_behind_too_long_lines),
+    loop_test (test_pending_behind_too_long_line),
     loop_test (test_write_error),
+    loop_test (test_nothing_for_nobody),
   };
 
   return suite_run (tests);
