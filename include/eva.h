@@ -113,7 +113,8 @@ gpg_error_t eva_set_limits (assuan_context_t ctx, const struct eva_limits *limit
 /* Makes CTX, a server or client of assuan.h that is connected, non-blocking for the rest of its
    life.  Its descriptors keep their flags.  Before the first octet was exchanged with a client.
    Returns 0; GPG_ERR_ASS_INV_VALUE without a connection; GPG_ERR_ENOMEM; GPG_ERR_NOT_SUPPORTED
-   with system hooks other than the default ones, or within a callback of CTX.  */
+   with system hooks other than the default ones, or within a callback of CTX; GPG_ERR_EPIPE for a
+   client to which assuan_transact returned GPG_ERR_ASS_INV_RESPONSE for a line of its server.  */
 gpg_error_t eva_set_nonblocking (assuan_context_t ctx);
 
 /* Returns the descriptor of CTX on which to wait for EVENT, EVA_READABLE or EVA_WRITABLE: the same

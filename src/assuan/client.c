@@ -4,7 +4,10 @@
    A reply is read to its OK or ERR.  When a callback fails in the middle, the rest must not
    answer the next command: it is given up (eva_conn_drain), and dropped before the next
    command is sent.  After an inquiry the server is known to be about to answer, so there the
-   rest is dropped at once.  */
+   rest is dropped at once.
+
+   Behind a line that is none of the protocol nobody can tell where the reply ends: no further
+   command is sent.  */
 
 #include "assuan/drive.h"
 #include "wire/escape.h"
@@ -139,27 +142,51 @@ on_status (const struct callbacks *cb, const char *text) {
   return cb->status ? cb->status (cb->status_arg, text) : 0;
 }
 
-/* Answers an inquiry.  On failure the rest of the reply, which is due now, is dropped.  */
-static gpg_error_t
-on_inquire (assuan_context_t ctx, const struct callbacks *cb, const struct eva_event *ev) {
-  gpg_error_t err = eva__ctx_error (ctx, GPG_ERR_ASS_NO_INQUIRE_CB);
-
-  if (cb->inquire) {
-    err = cb->inquire (cb->inquire_arg, ev->text);
-    if (ctx->released) return err;
-  }
-  if (!err) return assuan_send_data (ctx, NULL, 0);
-  /* Without a callback there is nothing to refuse: the server gets no data.  */
-  if (!cb->inquire) assuan_send_data (ctx, NULL, 0);
-  give_up (ctx, err);
-  drain (ctx);
-  return err;
-}
-
 /* A failed command.  Number 0 stands for an ERR whose number could not be read.  */
 static gpg_error_t
 on_error (assuan_context_t ctx, const struct eva_event *ev) {
   return ev->code ? ev->code : eva__ctx_error (ctx, GPG_ERR_ASS_INV_RESPONSE);
+}
+
+/* One read that does not wait.  Returns true if something came, be it the end.  */
+static bool
+read_what_came (assuan_context_t ctx) {
+  size_t before = eva_conn_input_len (ctx->conn);
+
+  if (eva_conn_at_eof (ctx->conn) || eva__ctx_read (ctx, false)) return false;
+  return eva_conn_at_eof (ctx->conn) || eva_conn_input_len (ctx->conn) > before;
+}
+
+/* Nothing can be said to the server any more: ERR tells why.  It may have said ERR before it left,
+   which tells more, and is returned then.  */
+static gpg_error_t
+hear_last_words (assuan_context_t ctx, gpg_error_t err) {
+  while (eva__ctx_is_connected (ctx)) {
+    struct eva_event ev;
+    int rc = eva__ctx_next (ctx, &ev);
+    if (rc < 0 || ctx->released) break;
+    if (rc && ev.type == EVA_EVENT_ERR) return on_error (ctx, &ev);
+    if (!rc && !read_what_came (ctx)) break;
+  }
+  return err;
+}
+
+/* Answers an inquiry.  On failure the rest of the reply, which is due now, is dropped.  Without a
+   callback there is nothing to refuse: the server gets no data.  */
+static gpg_error_t
+on_inquire (assuan_context_t ctx, const struct callbacks *cb, const struct eva_event *ev) {
+  gpg_error_t err = eva__ctx_error (ctx, GPG_ERR_ASS_NO_INQUIRE_CB);
+  gpg_error_t said = 0;
+
+  if (cb->inquire) err = cb->inquire (cb->inquire_arg, ev->text);
+  if (ctx->released) return err;
+  if (!err || !cb->inquire) said = assuan_send_data (ctx, NULL, 0);
+  if (!err) err = said;
+  if (!err || ctx->released) return err;
+  if (ctx->write_error) return hear_last_words (ctx, err);
+  give_up (ctx, err);
+  drain (ctx);
+  return err;
 }
 
 /* Handles an event of a reply.  Stores at RET_DONE whether it was the last.  */
@@ -188,20 +215,24 @@ on_event (assuan_context_t ctx, const struct callbacks *cb, const struct eva_eve
   }
 }
 
-/* Returns true if there is no rest of the reply to wait for: the stream is at its end, or what
-   came is no line of the protocol, so that nobody can tell where the reply ends.  Behind an
-   over-long line, and after an error of the system's, it still goes on.  */
-static bool
-is_desperate (gpg_error_t err) {
+/* Gives up a reply in which ERR, no callback's, came instead of an event.  At the end of the stream
+   there is no rest to wait for.  Behind an over-long line, and after an error of the system's, the
+   reply still goes on.  */
+static gpg_error_t
+fail_reply (assuan_context_t ctx, gpg_error_t err) {
   switch (gpg_err_code (err)) {
-  case GPG_ERR_EOF:
-  case GPG_ERR_ASS_INCOMPLETE_LINE:
   case GPG_ERR_ASS_INV_RESPONSE:
   case GPG_ERR_ASS_GENERAL:
-    return true;
+    ctx->out_of_step = true;
+    break;
+  case GPG_ERR_EOF:
+  case GPG_ERR_ASS_INCOMPLETE_LINE:
+    break;
   default:
-    return false;
+    return give_up (ctx, err);
   }
+  if (ctx->conn) eva_conn_forget (ctx->conn);
+  return err;
 }
 
 /* Reads the reply.  */
@@ -211,8 +242,7 @@ read_reply (assuan_context_t ctx, const struct callbacks *cb) {
     struct eva_event ev;
     bool done;
     gpg_error_t err = eva__ctx_wait_event (ctx, &ev);
-    if (err && is_desperate (err) && ctx->conn) eva_conn_forget (ctx->conn);
-    if (err) return give_up (ctx, err);
+    if (err) return fail_reply (ctx, err);
     err = on_event (ctx, cb, &ev, &done);
     if (ctx->released || done) return err;
     if (err) return give_up (ctx, err);
@@ -226,6 +256,7 @@ send_command (assuan_context_t ctx, const char *command, bool *ret_silent) {
   gpg_error_t err;
   int rc;
 
+  if (ctx->out_of_step) return eva__ctx_error (ctx, GPG_ERR_EPIPE);
   err = drain (ctx);
   if (!err) err = eva__ctx_may_say (ctx);
   if (err) return err;
@@ -234,7 +265,9 @@ send_command (assuan_context_t ctx, const char *command, bool *ret_silent) {
     return eva__ctx_error (ctx, GPG_ERR_ASS_NESTED_COMMANDS);
   rc = eva_conn_command (ctx->conn, eva__ctx_cut (command, 0, buf));
   err = eva__ctx_said (ctx, rc);
-  if (err && !rc) eva_conn_forget (ctx->conn);
+  if (!err || rc) return err;
+  err = hear_last_words (ctx, err);
+  if (ctx->conn) eva_conn_forget (ctx->conn);
   return err;
 }
 

@@ -67,7 +67,7 @@ begin_dialogue (assuan_context_t ctx, enum eva__ctx_kind kind) {
   if (rc) return eva__ctx_conn_error (ctx, rc);
   ctx->kind = kind;
   ctx->write_error = 0;
-  ctx->line_seen = ctx->end_logged = false;
+  ctx->line_seen = ctx->end_logged = ctx->out_of_step = false;
   return 0;
 }
 

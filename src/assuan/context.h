@@ -140,6 +140,7 @@ struct assuan_context_s {
   bool greeted : 1;      /* the greeting was said */
   bool accept_told : 1;  /* assuan_accept returned 0 for this connection */
   bool closing : 1;      /* the reply to the command under way is the last */
+  bool out_of_step : 1;  /* whose reply a line of the server belongs to is not known any more */
   bool in_turn : 1;      /* a turn is under way: replies may wait for its end */
   bool is_external : 1;  /* in a loop of the program's: at rest it holds no buffers */
   bool released : 1;     /* assuan_release was called within a callback */

@@ -113,6 +113,7 @@ make (assuan_context_t ctx) {
     return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   if (!eva__io_sys_is_own (&ctx->shared->sys) || ctx->depth)
     return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
+  if (ctx->out_of_step) return eva__ctx_error (ctx, GPG_ERR_EPIPE);
   own = is_client ? new_client () : new_server ();
   if (!own) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
   eva__drive_complete_limits (&own->limits);

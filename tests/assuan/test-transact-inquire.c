@@ -403,6 +403,49 @@ test_peer_gone (void **state) {
   client_drop (&c);
 }
 
+/* The server has enough, says so and closes, in the middle of the answer.  */
+static void
+say_and_hang_up (struct client *c) {
+  if (c->arg) peer_say (c->peer, c->arg);
+  hang_up (c);
+}
+
+/* deviation: a write that fails hides what the server said | its ERR is the result */
+static void
+test_last_words (void **state) {
+  const struct {
+    const char *words;
+    gpg_error_t callback_rc;
+    gpg_error_t ours; /* 0: as without words */
+  } rows[] = {
+    { "ERR 99 too much\n", 0, GPG_ERR_CANCELED },
+    { "ERR 99 too much\n", ERR (GPG_ERR_EPIPE), GPG_ERR_CANCELED },
+    { "S a\nD b\nERR 99 too much\n", ERR (GPG_ERR_EPIPE), GPG_ERR_CANCELED },
+    { "S a\nOK\n", ERR (GPG_ERR_EPIPE), 0 },
+    { "S a\n", ERR (GPG_ERR_EPIPE), 0 },
+    { NULL, ERR (GPG_ERR_EPIPE), 0 },
+  };
+
+  (void) state;
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    struct client c;
+    gpg_error_t rc;
+
+    client_open (&c, 0);
+    c.answer = say_and_hang_up;
+    c.arg = (void *) (uintptr_t) rows[i].words;
+    c.inquire_rc = rows[i].callback_rc;
+    rc = client_try (&c, "A", "INQUIRE KEY\n");
+    client_expect_notes (&c, "I[KEY]");
+    if (on_oracle () || !rows[i].ours)
+      assert_true (gpg_err_code (rc) == GPG_ERR_EPIPE || gpg_err_code (rc) == GPG_ERR_ECONNRESET);
+    else
+      assert_err (rc, rows[i].ours);
+    assert_int_not_equal (client_ask (&c, "B"), 0);
+    client_drop (&c);
+  }
+}
+
 int
 main (void) {
   const struct CMUnitTest tests[] = {
@@ -420,6 +463,7 @@ main (void) {
     suite_test (test_commands_without_reply),
     suite_test (test_long_commands),
     suite_test (test_peer_gone),
+    suite_test (test_last_words),
   };
 
   return suite_run (tests);

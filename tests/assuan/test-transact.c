@@ -219,6 +219,73 @@ test_unknown_lines (void **state) {
   }
 }
 
+/* What stands behind such a line would answer the next command.
+ * deviation: the rest of a reply with an unknown line answers the next command | no command is sent
+ * any more */
+static void
+test_rest_of_unknown_line (void **state) {
+  static const char *const rests[] = { "OK\n", "ERR 99 first\n", "D a\nOK\n", "" };
+  static const gpg_error_t oracle_rc[] = { 0, GPG_ERR_CANCELED, 0, 0 };
+
+  (void) state;
+  for (size_t i = 0; i < sizeof rests / sizeof *rests; i++) {
+    struct client c;
+
+    client_open (&c, 0);
+    peer_say (c.peer, "loading the module\n");
+    assert_err (client_try (&c, "A", rests[i]), ERR (GPG_ERR_ASS_INV_RESPONSE));
+    client_expect_notes (&c, "");
+    peer_expect (c.peer, "A\n");
+    for (int n = 0; n < 2; n++)
+      if (!on_oracle ()) assert_err (client_try (&c, "B", "ERR 98 second\n"), ERR (GPG_ERR_EPIPE));
+    if (on_oracle () && *rests[i]) assert_err (client_ask (&c, "B"), oracle_rc[i]);
+    if (on_oracle () && *rests[i]) peer_expect (c.peer, "B\n");
+    client_close (&c);
+  }
+}
+
+/* The program may look through what came by itself.  */
+static void
+test_unknown_line_by_hand (void **state) {
+  struct client c;
+  size_t len;
+  char *line;
+
+  (void) state;
+  client_open (&c, 0);
+  assert_err (client_try (&c, "A", "loading the module\nOK done\n"),
+              ERR (GPG_ERR_ASS_INV_RESPONSE));
+  assert_err (assuan_read_line (c.ctx, &line, &len), 0);
+  assert_string_equal (line, "OK done");
+  assert_err (assuan_write_line (c.ctx, "RESET"), 0);
+  peer_expect (c.peer, "A\nRESET\n");
+  client_close (&c);
+}
+
+/* A context can be used for another connection, which is as good as any.  */
+static void
+test_unknown_line_then_connect (void **state) {
+  struct client c;
+  int fds[2];
+
+  (void) state;
+  client_open (&c, 0);
+  assert_err (client_try (&c, "A", "loading the module\n"), ERR (GPG_ERR_ASS_INV_RESPONSE));
+  /* The other library does not let go of the first one.  */
+  if (on_oracle ()) {
+    client_drop (&c);
+    skip ();
+  }
+  new_socketpair (fds);
+  peer_say (fds[1], "OK again\n");
+  assert_err (assuan_socket_connect_fd (c.ctx, fds[0], 0), 0);
+  close (c.peer);
+  c.peer = fds[1];
+  assert_err (client_try (&c, "B", "OK\n"), 0);
+  peer_expect (c.peer, "B\n");
+  client_close (&c);
+}
+
 static void
 test_no_status_callback (void **state) {
   struct client c;
@@ -375,6 +442,41 @@ test_peer_gone (void **state) {
   }
 }
 
+/* What a server says before it closes tells more than that it closed.
+ * deviation: a write that fails hides what the server said | its ERR is the result */
+static void
+test_last_words (void **state) {
+  static const char *const words[] = { "ERR 99 idle for too long\n", "S a\n# b\n\nERR 99\n", "OK\n",
+                                       "S a\n", "ERR 99" };
+  static const gpg_error_t ours[] = { GPG_ERR_CANCELED, GPG_ERR_CANCELED, 0, 0, 0 };
+
+  (void) state;
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+    struct client c;
+
+    client_open (&c, 0);
+    peer_say (c.peer, words[i]);
+    close (c.peer);
+    c.peer = -1;
+    assert_err (client_ask (&c, "A"), on_oracle () || !ours[i] ? ERR (GPG_ERR_EPIPE) : ours[i]);
+    client_expect_notes (&c, "");
+    assert_err (client_ask (&c, "B"), ERR (GPG_ERR_EPIPE));
+    client_drop (&c);
+  }
+}
+
+/* A server that only reads no more may be there for long: nobody waits for it.  */
+static void
+test_no_last_words (void **state) {
+  struct client c;
+
+  (void) state;
+  client_open (&c, 0);
+  shutdown (c.peer, SHUT_RD);
+  assert_err (client_ask (&c, "A"), ERR (GPG_ERR_EPIPE));
+  client_drop (&c);
+}
+
 /* A line of N_OCTETS, "D xxx...", and its end.  */
 static void
 say_long (struct client *c, size_t n_octets, const char *end) {
@@ -456,6 +558,9 @@ main (void) {
     suite_test (test_comments_skipped),
     suite_test (test_comments_conveyed),
     suite_test (test_unknown_lines),
+    suite_test (test_rest_of_unknown_line),
+    suite_test (test_unknown_line_by_hand),
+    suite_test (test_unknown_line_then_connect),
     suite_test (test_no_status_callback),
     suite_test (test_no_data_callback),
     suite_test (test_data_callback_fails),
@@ -464,6 +569,8 @@ main (void) {
     suite_test (test_eof),
     suite_test (test_eof_in_line),
     suite_test (test_peer_gone),
+    suite_test (test_last_words),
+    suite_test (test_no_last_words),
     suite_test (test_longest_line),
     suite_test (test_line_too_long),
     suite_test (test_invalid),

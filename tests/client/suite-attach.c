@@ -535,6 +535,23 @@ test_not_ours (void **state) {
   kit_close (ctx, &p);
 }
 
+/* A blocking command got a line that is no response: what comes now may still be its reply.  */
+static void
+test_out_of_step (void **state) {
+  assuan_context_t ctx;
+  struct peer p;
+
+  (void) state;
+  ctx = hand_new_client (&p, 0);
+  peer_write (&p, "debug\nOK\n", 9);
+  assert_error (assuan_transact (ctx, "A", NULL, NULL, NULL, NULL, NULL, NULL), "ASS_INV_RESPONSE");
+  assert_error (eva_set_nonblocking (ctx), "EPIPE");
+  assert_error (eva_attach (ctx, kit_loop.loop, on_over, NULL), "EPIPE");
+  assert_error (eva_call (ctx, "B", NULL, NULL, NULL), "NOT_SUPPORTED");
+  peer_hears (&p, "A\n");
+  end (ctx, &p);
+}
+
 static const struct CMUnitTest tests[] = {
   kit_test (test_server),
   kit_test (test_client),
@@ -551,6 +568,7 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_sendfd),
   kit_test (test_misuse),
   kit_test (test_not_ours),
+  kit_test (test_out_of_step),
 };
 
 const struct suite attach_suite = { tests, N_ELEMENTS (tests) };
