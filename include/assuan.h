@@ -688,7 +688,8 @@ gpg_error_t assuan_inquire_ext (assuan_context_t ctx, const char *keyword, size_
    pipes, or with ASSUAN_PIPE_CONNECT_FDPASSING in FLAGS by a socket pair, and wait for its
    greeting.  The child inherits the descriptors in FD_CHILD_LIST (NULL, or ended by
    ASSUAN_INVALID_FD); its standard error is /dev/null unless 2 is listed.  ATFORK (ATFORKVALUE, 0),
-   if not NULL, is called in the child before descriptors are closed.  The child's environment tells
+   if not NULL, is called in the child before descriptors are closed.  Signals that the caller
+   blocks or ignores stay so, unless ATFORK changes that.  The child's environment tells
    _assuan_pipe_connect_pid (the caller's process id) and with FDPASSING _assuan_connection_fd.
    NAME NULL: fork only; ARGV[0] becomes "client" or "server", and the server goes on as a copy of
    the caller with assuan_init_pipe_server.

@@ -158,6 +158,11 @@ struct eva_loop_ops {
      them itself, where there is epoll, and adds only one descriptor, without a timer; where there is
      none it does as without this.  */
   bool gathers;
+
+  /* Lets WATCH, of add, not count where the loop's own function returns when there is nothing left
+     to wait for: the library watches the end of a child that it only has to reap.  NULL: the loop
+     does not return for that.  */
+  void (*unref) (void *self, void *watch);
 };
 
 /* Makes an eva_loop out of FOREIGN, a loop that the program runs, with OPS, which must stay as long

@@ -452,12 +452,15 @@ struct eva_connect_config {
        exec:PROGRAM ARGUMENTS                 starts a server; words are separated by blanks,
                                               which nothing quotes; a program without slash is
                                               looked for in PATH; its stderr goes to /dev/null
-                                              (assuan_pipe_connect and eva_attach leave a choice)
+                                              (assuan_pipe_connect and eva_attach leave a choice);
+                                              it begins with no signal blocked or ignored
        fd:N                                   a connected socket, which CTX owns on success
 
    and waits for the greeting, all of it in LOOP: calls can be made at once and are sent when the
    server greeted.  CONFIG, which may be NULL, is copied.  Stores the context at RET_CTX, to be
-   released by the caller with assuan_release, which does not wait: a child is reaped by LOOP.
+   released by the caller with assuan_release, which does not wait: a child is reaped by LOOP, as
+   long as that runs, or by eva_loop_free if it has ended by then.  A foreign loop does not go on
+   for that alone.
    Errors that need no waiting are returned: GPG_ERR_INV_ARG for an address of no such form;
    GPG_ERR_ASS_CONNECT_FAILED if nobody listens there; GPG_ERR_ENAMETOOLONG; GPG_ERR_ENOENT for a
    program that is not there; GPG_ERR_ENOMEM; or what the system gave.  */

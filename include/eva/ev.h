@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* eva/ev.h - an eva_loop out of libev's, of version 4.  Link with -lev.
 
-   eva_loop_free comes before ev_loop_destroy.  libev does not tell of a peer that leaves while
+   eva_loop_free comes before ev_loop_destroy.  Servers and clients keep ev_run going as long as
+   there are any; a child that only has to be reaped does not.  libev does not tell of a peer that leaves while
    nothing is watched for.  */
 
 #ifndef EVA_EV_H
@@ -18,6 +19,11 @@ struct eva_ev {
   struct ev_loop *ev;
   struct ev_timer timer;
   eva_loop *loop;
+};
+
+struct eva_ev_watch {
+  struct ev_io io;
+  bool is_unref;
 };
 
 static inline void
@@ -49,34 +55,60 @@ eva_ev_deinit (void *self) {
 static inline void
 eva_ev_io_cb (struct ev_loop *ev, struct ev_io *io, int revents) {
   (void) ev;
-  eva_loop_ready (io, (revents & EV_READ ? EVA_READABLE : 0)
-                          | (revents & EV_WRITE ? EVA_WRITABLE : 0)
-                          | (revents & EV_ERROR ? EVA_HANGUP : 0));
+  eva_loop_ready (io->data, (revents & EV_READ ? EVA_READABLE : 0)
+                                | (revents & EV_WRITE ? EVA_WRITABLE : 0)
+                                | (revents & EV_ERROR ? EVA_HANGUP : 0));
+}
+
+/* What is active keeps ev_run going, unless that was taken back: then it is given back before
+   libev takes it.  */
+static inline void
+eva_ev_stop (struct ev_loop *ev, struct eva_ev_watch *watch) {
+  if (watch->is_unref && ev_is_active (&watch->io)) ev_ref (ev);
+  ev_io_stop (ev, &watch->io);
+}
+
+static inline void
+eva_ev_start (struct ev_loop *ev, struct eva_ev_watch *watch) {
+  ev_io_start (ev, &watch->io);
+  if (watch->is_unref) ev_unref (ev);
 }
 
 /* What watches for nothing is not started.  */
 static inline int
-eva_ev_change (void *self, void *watch, int fd, unsigned int events) {
-  struct ev_io *io = (struct ev_io *) watch;
+eva_ev_change (void *self, void *data, int fd, unsigned int events) {
+  struct eva_ev_watch *watch = (struct eva_ev_watch *) data;
+  struct ev_loop *ev = ((struct eva_ev *) self)->ev;
 
-  ev_io_stop (((struct eva_ev *) self)->ev, io);
-  ev_io_set (io, fd,
+  eva_ev_stop (ev, watch);
+  ev_io_set (&watch->io, fd,
              (events & EVA_READABLE ? EV_READ : 0) | (events & EVA_WRITABLE ? EV_WRITE : 0));
-  if (events) ev_io_start (((struct eva_ev *) self)->ev, io);
+  if (events) eva_ev_start (ev, watch);
   return 0;
 }
 
 static inline int
-eva_ev_add (void *self, void *watch, int fd, unsigned int events) {
-  ev_init ((struct ev_io *) watch, eva_ev_io_cb);
+eva_ev_add (void *self, void *data, int fd, unsigned int events) {
+  struct eva_ev_watch *watch = (struct eva_ev_watch *) data;
+
+  ev_init (&watch->io, eva_ev_io_cb);
+  watch->io.data = watch;
   return eva_ev_change (self, watch, fd, events);
 }
 
 static inline bool
 eva_ev_remove (void *self, void *watch, int fd) {
   (void) fd;
-  ev_io_stop (((struct eva_ev *) self)->ev, (struct ev_io *) watch);
+  eva_ev_stop (((struct eva_ev *) self)->ev, (struct eva_ev_watch *) watch);
   return true;
+}
+
+static inline void
+eva_ev_unref (void *self, void *data) {
+  struct eva_ev_watch *watch = (struct eva_ev_watch *) data;
+
+  if (!watch->is_unref && ev_is_active (&watch->io)) ev_unref (((struct eva_ev *) self)->ev);
+  watch->is_unref = true;
 }
 
 /* The loop's own idea of now is older than now, and what it is set to counts from there.  */
@@ -100,7 +132,7 @@ static inline eva_loop *
 eva_loop_from_ev (struct ev_loop *loop) {
   static const struct eva_loop_ops ops = { EVA_LOOP_OPS_VERSION,
                                            sizeof (struct eva_ev),
-                                           sizeof (struct ev_io),
+                                           sizeof (struct eva_ev_watch),
                                            eva_ev_init,
                                            eva_ev_deinit,
                                            eva_ev_add,
@@ -110,7 +142,8 @@ eva_loop_from_ev (struct ev_loop *loop) {
                                            eva_ev_cancel_timer,
                                            false,
                                            true,
-                                           false };
+                                           false,
+                                           eva_ev_unref };
 
   return eva_loop_new_foreign (&ops, loop);
 }

@@ -2,7 +2,8 @@
 /* eva/event.h - an eva_loop out of libevent's, of version 2.  Link with libevent_core (pkg-config
    libevent_core).
 
-   eva_loop_free comes before event_base_free.  libevent does not tell of a peer that leaves while
+   eva_loop_free comes before event_base_free.  Servers and clients keep event_base_dispatch going
+   as long as there are any; a child that only has to be reaped does not.  libevent does not tell of a peer that leaves while
    nothing is watched for: EV_CLOSED also means one that has only finished sending.  */
 
 #ifndef EVA_LIBEVENT_H
@@ -21,6 +22,11 @@ struct eva_libevent {
   struct event_base *base;
   struct event timer;
   eva_loop *loop;
+};
+
+struct eva_libevent_watch {
+  struct event event;
+  bool is_unref;
 };
 
 static inline void
@@ -54,30 +60,41 @@ eva_libevent_io_cb (evutil_socket_t fd, short what, void *watch) {
                   (what & EV_READ ? EVA_READABLE : 0) | (what & EV_WRITE ? EVA_WRITABLE : 0));
 }
 
-static inline int
-eva_libevent_start (void *self, void *watch, int fd, short what) {
-  struct event *event = (struct event *) watch;
+/* libevent has no function for an event that does not count.  It has such events of its own, and
+   this is how it knows them.  */
+static inline void
+eva_libevent_mark (struct eva_libevent_watch *watch) {
+#if LIBEVENT_VERSION_NUMBER < 0x02010000
+  if (watch->is_unref) watch->event.ev_flags |= EVLIST_INTERNAL;
+#else
+  if (watch->is_unref) watch->event.ev_evcallback.evcb_flags |= EVLIST_INTERNAL;
+#endif
+}
 
+static inline int
+eva_libevent_start (void *self, struct eva_libevent_watch *watch, int fd, short what) {
   errno = EINVAL;
-  if (event_assign (event, ((struct eva_libevent *) self)->base, fd, (short) (what | EV_PERSIST),
-                    eva_libevent_io_cb, watch))
+  if (event_assign (&watch->event, ((struct eva_libevent *) self)->base, fd,
+                    (short) (what | EV_PERSIST), eva_libevent_io_cb, watch))
     return EINVAL;
-  return (what & (EV_READ | EV_WRITE)) && event_add (event, NULL) ? errno : 0;
+  eva_libevent_mark (watch);
+  return (what & (EV_READ | EV_WRITE)) && event_add (&watch->event, NULL) ? errno : 0;
 }
 
 static inline int
 eva_libevent_add (void *self, void *watch, int fd, unsigned int events) {
   return eva_libevent_start (
-      self, watch, fd,
+      self, (struct eva_libevent_watch *) watch, fd,
       (short) ((events & EVA_READABLE ? EV_READ : 0) | (events & EVA_WRITABLE ? EV_WRITE : 0)));
 }
 
 static inline int
-eva_libevent_change (void *self, void *watch, int fd, unsigned int events) {
-  short old = event_get_events ((struct event *) watch);
+eva_libevent_change (void *self, void *data, int fd, unsigned int events) {
+  struct eva_libevent_watch *watch = (struct eva_libevent_watch *) data;
+  short old = event_get_events (&watch->event);
   int rc;
 
-  event_del ((struct event *) watch);
+  event_del (&watch->event);
   rc = eva_libevent_add (self, watch, fd, events);
   if (rc) eva_libevent_start (self, watch, fd, old);
   return rc;
@@ -87,8 +104,18 @@ static inline bool
 eva_libevent_remove (void *self, void *watch, int fd) {
   (void) self;
   (void) fd;
-  event_del ((struct event *) watch);
+  event_del (&((struct eva_libevent_watch *) watch)->event);
   return true;
+}
+
+static inline void
+eva_libevent_unref (void *self, void *data) {
+  struct eva_libevent_watch *watch = (struct eva_libevent_watch *) data;
+
+  watch->is_unref = true;
+  eva_libevent_change (self, watch, event_get_fd (&watch->event),
+                       (event_get_events (&watch->event) & EV_READ ? EVA_READABLE : 0)
+                           | (event_get_events (&watch->event) & EV_WRITE ? EVA_WRITABLE : 0));
 }
 
 static inline void
@@ -111,7 +138,7 @@ static inline eva_loop *
 eva_loop_from_event (struct event_base *base) {
   static const struct eva_loop_ops ops = { EVA_LOOP_OPS_VERSION,
                                            sizeof (struct eva_libevent),
-                                           sizeof (struct event),
+                                           sizeof (struct eva_libevent_watch),
                                            eva_libevent_init,
                                            eva_libevent_deinit,
                                            eva_libevent_add,
@@ -121,7 +148,8 @@ eva_loop_from_event (struct event_base *base) {
                                            eva_libevent_cancel_timer,
                                            false,
                                            false,
-                                           false };
+                                           false,
+                                           eva_libevent_unref };
 
   return eva_loop_new_foreign (&ops, base);
 }

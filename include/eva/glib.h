@@ -178,7 +178,8 @@ eva_loop_from_glib (GMainContext *context) {
                                            eva_glib_cancel_timer,
                                            true,
                                            true,
-                                           true };
+                                           true,
+                                           NULL };
 
   return eva_loop_new_foreign (&ops, context);
 }

@@ -153,7 +153,8 @@ eva_loop_from_sd_event (sd_event *event) {
                                            eva_sd_event_cancel_timer,
                                            true,
                                            false,
-                                           true };
+                                           true,
+                                           NULL };
 
   return eva_loop_new_foreign (&ops, event);
 }

@@ -4,7 +4,8 @@
    eva_loop_free only begins to close what it has in the loop, as everything in libuv: let the loop
    run once more before uv_loop_close, so that the rest goes away.
 
-   Servers and clients keep uv_run going as long as there are any.  libuv sets descriptors that it
+   Servers and clients keep uv_run going as long as there are any; a child that only has to be
+   reaped does not.  libuv sets descriptors that it
    watches to O_NONBLOCK.  It does not tell of a peer that leaves while nothing is watched for:
    UV_DISCONNECT also means one that has only finished sending.  */
 
@@ -127,6 +128,12 @@ eva_uv_remove (void *self, void *data, int fd) {
 }
 
 static inline void
+eva_uv_unref (void *self, void *watch) {
+  (void) self;
+  uv_unref ((uv_handle_t *) &((struct eva_uv_watch *) watch)->poll);
+}
+
+static inline void
 eva_uv_cancel_timer (void *self) {
   uv_timer_stop (&((struct eva_uv *) self)->timer);
   uv_idle_stop (&((struct eva_uv *) self)->idle);
@@ -161,7 +168,8 @@ eva_loop_from_uv (uv_loop_t *loop) {
                                            eva_uv_cancel_timer,
                                            false,
                                            false,
-                                           false };
+                                           false,
+                                           eva_uv_unref };
 
   return eva_loop_new_foreign (&ops, loop);
 }

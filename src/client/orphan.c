@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* orphan.c - children whose client is gone.  They end when they see the end of their connection, and
-   the loop reaps them then: nobody waits for a server that takes its time.  */
+   the loop reaps them then: nobody waits for a server that takes its time, nor does the loop go on for
+   it.  */
 
 #include "client/client.h"
 #include "io/child.h"
+#include "loop/loop.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
-/* How often is looked where a child cannot be watched.  */
-#define LOOK_INTERVAL_MS 100
-
 struct orphan {
   struct orphan *next, **link;
   pid_t pid;
-  int fd; /* that tells of its end; -1: none */
-  eva_source *source;
+  int fd;             /* that tells of its end; -1: there was none to be had */
+  eva_source *source; /* or NULL: another orphan's turn sees to it */
 };
 
 static void
@@ -27,22 +26,29 @@ forget (struct orphan *orphan) {
   free (orphan);
 }
 
+/* Reading takes away the readiness of a descriptor that only ticks.  */
 static void
 ended (void *arg, unsigned int revents) {
   struct orphan *orphan = arg;
+  uint64_t ticks;
 
   (void) revents;
-  if (eva__io_child_reap (orphan->pid)) forget (orphan);
-}
-
-static void
-look (void *arg) {
-  struct orphan *orphan = arg;
-
   if (eva__io_child_reap (orphan->pid))
     forget (orphan);
   else
-    eva_source_set_delay (orphan->source, LOOK_INTERVAL_MS);
+    (void) !read (orphan->fd, &ticks, sizeof ticks);
+}
+
+/* Reaps those of LIST that have ended and are not watched, because there was no descriptor for
+   them.  */
+static void
+look_after_unwatched (struct orphan *list) {
+  struct orphan *next;
+
+  for (; list; list = next) {
+    next = list->next;
+    if (!list->source && eva__io_child_reap (list->pid)) forget (list);
+  }
 }
 
 /* The loop goes away: who has not ended by now is left to the process.  */
@@ -76,13 +82,11 @@ eva__orphan_new (eva_loop *loop, pid_t pid) {
   struct orphan *orphan = list ? calloc (1, sizeof *orphan) : NULL;
 
   if (!orphan) return;
+  look_after_unwatched (*list);
   *orphan = (struct orphan){ .next = *list, .link = list, .pid = pid };
   orphan->fd = eva__io_child_watch (pid);
-  if (orphan->fd >= 0)
-    orphan->source = eva_loop_add_fd (loop, orphan->fd, EVA_READABLE, ended, orphan);
-  else
-    orphan->source = eva_loop_add_timer (loop, LOOK_INTERVAL_MS, look, orphan);
+  orphan->source = eva_loop_add_fd (loop, orphan->fd, EVA_READABLE, ended, orphan);
   *list = orphan;
   if (orphan->next) orphan->next->link = &orphan->next;
-  if (!orphan->source) forget (orphan);
+  if (orphan->source) eva__loop_set_background (orphan->source);
 }

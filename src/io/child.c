@@ -16,11 +16,15 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 /* What libassuan's children exit with if they could not execute the program.  */
 #define EXIT_NO_EXEC 4
+
+/* How often is looked whether a child has ended, where nothing tells of that.  */
+#define LOOK_INTERVAL_NS 100000000
 
 /* Numbers from 0 to 2 are the standard descriptors.  */
 #define FIRST_FREE_FD 3
@@ -283,15 +287,29 @@ eva__io_child_start (const struct eva__io_child *child, pid_t *ret_pid) {
   return 1;
 }
 
+/* Returns a descriptor that becomes readable again and again, or -1 with errno.  */
+static int
+tick (void) {
+  const struct timespec interval = { .tv_nsec = LOOK_INTERVAL_NS };
+  const struct itimerspec when = { .it_interval = interval, .it_value = interval };
+  int fd = timerfd_create (CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+
+  if (fd >= 0) timerfd_settime (fd, 0, &when, NULL);
+  return fd;
+}
+
 int
 eva__io_child_watch (pid_t pid) {
+  int fd = -1;
+
+  if (pid <= 0) {
+    errno = EINVAL;
+    return -1;
+  }
 #ifdef SYS_pidfd_open
-  return (int) syscall (SYS_pidfd_open, pid, 0);
-#else
-  (void) pid;
-  errno = ENOSYS;
-  return -1;
+  fd = (int) syscall (SYS_pidfd_open, pid, 0);
 #endif
+  return fd < 0 ? tick () : fd;
 }
 
 bool

@@ -41,8 +41,8 @@ struct eva__io_child {
 int eva__io_child_start (const struct eva__io_child *child, pid_t *ret_pid);
 
 /* Returns a descriptor, close-on-exec, that is readable when child PID has ended, also if it has
-   already; or -1 with errno: ENOSYS before Linux 5.3, EPERM in some sandboxes, EINVAL for a pid that
-   is none, ESRCH, EMFILE.  */
+   already.  Before Linux 5.3, and in some sandboxes, where nothing tells of that, it is readable now
+   and then, until it is read.  Returns -1 with errno: EINVAL for a pid that is none, EMFILE.  */
 int eva__io_child_watch (pid_t pid);
 
 /* Reaps child PID if it has ended, without waiting.  Returns true if it is gone, also if somebody

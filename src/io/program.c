@@ -9,8 +9,8 @@
 #include "io/spawn.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -115,30 +115,49 @@ eva__io_program_new (const char *command, struct eva__io_program **ret_program) 
 }
 
 /* Runs in the child.  A program with an event loop takes its signals from a descriptor and has them
-   blocked; a server that it starts would not hear of them either.  */
+   blocked, or ignores some: a server that it starts would not hear of them either.  Handlers go
+   before the mask does, for they are the program's, and a signal may come at any time.  */
 static void
-unblock_signals (void *opaque, int reserved) {
+reset_signals (void *opaque, int reserved) {
   sigset_t none;
 
   (void) opaque;
   (void) reserved;
+  for (int sig = 1; sig < _NSIG; sig++)
+    (void) signal (sig, SIG_DFL); /* fails for those that are the system's own */
   sigemptyset (&none);
   sigprocmask (SIG_SETMASK, &none, NULL);
+}
+
+/* The same as eva__io_spawn.  No signal comes to this thread meanwhile, nor to the child before it
+   has reset them.  */
+static int
+spawn (const struct eva__io_spawn *how, int *ret_in_fd, int *ret_out_fd, pid_t *ret_pid) {
+  struct eva__io_sys sys;
+  sigset_t all, old;
+  int rc, saved;
+
+  eva__io_sys_init (&sys, NULL, NULL);
+  sigfillset (&all);
+  pthread_sigmask (SIG_SETMASK, &all, &old);
+  rc = eva__io_spawn (&sys, how, ret_in_fd, ret_out_fd, ret_pid);
+  saved = errno;
+  pthread_sigmask (SIG_SETMASK, &old, NULL);
+  errno = saved;
+  return rc;
 }
 
 int
 eva__io_program_start (const char *command, bool socketpair, int *ret_in_fd, int *ret_out_fd,
                        pid_t *ret_pid) {
-  struct eva__io_spawn how = { .socketpair = socketpair, .atfork = unblock_signals };
+  struct eva__io_spawn how = { .socketpair = socketpair, .atfork = reset_signals };
   struct eva__io_program *program;
-  struct eva__io_sys sys;
   int rc, saved;
 
   if (eva__io_program_new (command, &program) < 0) return -1;
-  eva__io_sys_init (&sys, NULL, NULL);
   how.name = program->path;
   how.argv = program->argv;
-  rc = eva__io_spawn (&sys, &how, ret_in_fd, ret_out_fd, ret_pid);
+  rc = spawn (&how, ret_in_fd, ret_out_fd, ret_pid);
   saved = errno;
   free (program);
   errno = saved;

@@ -22,7 +22,7 @@ int eva__io_program_new (const char *command, struct eva__io_program **ret_progr
 
 /* Starts COMMAND with the default system functions.  It talks through 0 and 1, or if
    SOCKETPAIR through the one in _assuan_connection_fd; stderr is /dev/null, and no signal is
-   blocked.  Stores our ends at RET_IN_FD and RET_OUT_FD (the same one of a socket pair),
+   blocked or ignored.  Stores our ends at RET_IN_FD and RET_OUT_FD (the same one of a socket pair),
    close-on-exec and blocking, and the child's pid at RET_PID. Returns 0, or -1 with errno: as
    above, or what the system gives.  What goes wrong in the child is told by an ERR line.  */
 int eva__io_program_start (const char *command, bool socketpair, int *ret_in_fd, int *ret_out_fd,

@@ -71,6 +71,9 @@ struct eva__loop_backend {
   /* As eva__loop_set_exclusive.  NULL: there is nothing of that kind.  */
   void (*set_exclusive) (eva_loop *loop, eva_source *source);
 
+  /* As eva__loop_set_background.  NULL: the loop does not end by itself.  */
+  void (*set_background) (eva_loop *loop, eva_source *source);
+
   /* Frees LOOP, which has no sources any more.  */
   void (*free) (eva_loop *loop);
 };

@@ -59,6 +59,11 @@ remove_source (eva_loop *loop, eva_source *source) {
   return is_unused && (!source->busy || eva__source_doom (loop, source));
 }
 
+static void
+set_background (eva_loop *loop, eva_source *source) {
+  if (ops_of (loop)->unref) ops_of (loop)->unref (self_of (loop), eva__source_watch (source));
+}
+
 /* Foreign loops have clocks of their own, so they are told how far away it is, not when.  */
 static uint64_t
 arm (eva_loop *loop, uint64_t due_ns) {
@@ -83,6 +88,7 @@ static const struct eva__loop_backend backend = { .add = add,
                                                   .mute = mute,
                                                   .unmute = unmute,
                                                   .arm = arm,
+                                                  .set_background = set_background,
                                                   .free = free_loop };
 
 /* Makes the loop that only passes on.  */

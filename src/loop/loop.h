@@ -79,6 +79,10 @@ struct eva__loop_attachment *eva__loop_get_attachment (eva_loop *loop);
    can, it wakes up one of them only.  Before its first event.  */
 void eva__loop_set_exclusive (eva_source *source);
 
+/* Lets SOURCE, of eva_loop_add_fd, not count where a foreign loop's own function returns when there
+   is nothing left to wait for.  */
+void eva__loop_set_background (eva_source *source);
+
 /* The loop on poll that eva_loop_new falls back to.  */
 eva_loop *eva__loop_new_poll (void);
 

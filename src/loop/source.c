@@ -98,6 +98,13 @@ eva__loop_set_exclusive (eva_source *source) {
   if (loop->backend->set_exclusive) loop->backend->set_exclusive (loop, source);
 }
 
+void
+eva__loop_set_background (eva_source *source) {
+  eva_loop *loop = source->loop;
+
+  if (loop->backend->set_background) loop->backend->set_background (loop, source);
+}
+
 /* It would be called again and again for what it has not seen to yet.  */
 void
 eva__source_call_alone (eva_source *source, unsigned int revents) {

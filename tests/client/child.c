@@ -18,6 +18,7 @@
 
 static int in_fd = 0, out_fd = 1;
 static int passed_fd = -1;
+static unsigned int n_ignored;
 
 static void
 say (const char *text) {
@@ -96,6 +97,8 @@ answer (const char *line, char **argv) {
     snprintf (reply, sizeof reply, "OK %ld\n", (long) getpid ());
   } else if (!strcmp (line, "PARENT")) {
     snprintf (reply, sizeof reply, "OK %s\n", getenv ("_assuan_pipe_connect_pid"));
+  } else if (!strcmp (line, "IGNORED")) {
+    snprintf (reply, sizeof reply, "OK %u\n", n_ignored);
   } else if (!strcmp (line, "WORDS")) {
     for (; *argv; argv++) {
       say ("S ");
@@ -166,6 +169,8 @@ main (int argc, char **argv) {
   const char *mode = argc > 1 ? argv[1] : "";
   const char *socket_fd = getenv ("_assuan_connection_fd");
 
+  for (int sig = 1; sig < NSIG; sig++)
+    n_ignored += signal (sig, SIG_DFL) == SIG_IGN;
   signal (SIGPIPE, SIG_IGN);
   alarm (1000);
   if (socket_fd) in_fd = out_fd = atoi (socket_fd);

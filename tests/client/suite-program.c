@@ -40,11 +40,20 @@ has_child (void) {
   return waitid (P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
-/* The loop reaps them all.  */
+static void
+do_nothing (void *arg) {
+  (void) arg;
+}
+
+/* The loop reaps them all, as long as it has something else to do.  */
 static void
 await_reaping (void) {
+  eva_source *other = eva_loop_add_timer (kit_loop.loop, 3600000, do_nothing, NULL);
+
+  assert_non_null (other);
   for (unsigned int tries = 0; has_child ();)
     kit_turn (&tries);
+  eva_source_free (other);
 }
 
 static void
@@ -108,6 +117,21 @@ test_socket (void **state) {
     kit_turn (&tries); /* the child has not closed it yet */
   close (fd[0]);
   release (ctx);
+}
+
+/* Signals that its client ignores are none of its business.  */
+static void
+test_signals (void **state) {
+  void (*old_int) (int) = signal (SIGINT, SIG_IGN), (*old_pipe) (int) = signal (SIGPIPE, SIG_IGN);
+
+  (void) state;
+  for (unsigned int flags = 0; flags < 2; flags++) {
+    assuan_context_t ctx = start ("serve", flags ? EVA_CONNECT_FDPASSING : 0);
+    kit_call (ctx, "a", "IGNORED");
+    kit_await ("a.done 0 0\n");
+    release (ctx);
+  }
+  assert_true (signal (SIGINT, old_int) == SIG_IGN && signal (SIGPIPE, old_pipe) == SIG_IGN);
 }
 
 /* Words are separated by blanks, whatever else is in them.  */
@@ -343,6 +367,40 @@ test_linger (void **state) {
   await_reaping ();
 }
 
+static bool
+lives (pid_t pid) {
+  siginfo_t info = { .si_pid = 0 };
+
+  return !waitid (P_PID, (id_t) pid, &info, WEXITED | WNOHANG | WNOWAIT) && !info.si_pid;
+}
+
+/* Starts a process that keeps what is written to FD from ending, for a while.  */
+static pid_t
+start_keeper (void) {
+  pid_t pid = fork ();
+
+  assert_true (pid >= 0);
+  if (pid) return pid;
+  sleep (20);
+  _exit (0);
+}
+
+/* The loop does not go on for it alone.  */
+static void
+test_linger_alone (void **state) {
+  assuan_context_t ctx;
+  int fd = start_lingering (&ctx);
+  pid_t pid = assuan_get_pid (ctx), keeper = start_keeper ();
+
+  (void) state;
+  close (fd);
+  assuan_release (ctx);
+  if (test_loop_run_out (&kit_loop)) assert_true (lives (pid));
+  kill (keeper, SIGKILL);
+  assert_int_equal (waitpid (keeper, NULL, 0), keeper);
+  await_reaping ();
+}
+
 /* The loop goes first: then it is left to the process.  */
 static void
 test_linger_behind_loop (void **state) {
@@ -369,19 +427,11 @@ test_close (void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-  kit_test (test_pipes),
-  kit_test (test_socket),
-  kit_test (test_words),
-  kit_test (test_path),
-  kit_test (test_much),
-  kit_test (test_many),
-  kit_test (test_no_program),
-  kit_test (test_no_executable),
-  kit_test (test_bad_beginnings),
-  kit_test (test_deaf),
-  kit_test (test_killed),
-  kit_test (test_linger),
-  kit_test (test_linger_behind_loop),
+  kit_test (test_pipes),          kit_test (test_socket),       kit_test (test_signals),
+  kit_test (test_words),          kit_test (test_path),         kit_test (test_much),
+  kit_test (test_many),           kit_test (test_no_program),   kit_test (test_no_executable),
+  kit_test (test_bad_beginnings), kit_test (test_deaf),         kit_test (test_killed),
+  kit_test (test_linger),         kit_test (test_linger_alone), kit_test (test_linger_behind_loop),
   kit_test (test_close),
 };
 

@@ -29,6 +29,12 @@ test_loop_turn (struct test_loop *t, bool wait) {
   ev_run (t->foreign, wait ? EVRUN_ONCE : EVRUN_NOWAIT);
 }
 
+bool
+test_loop_run_out (struct test_loop *t) {
+  ev_run (t->foreign, 0);
+  return true;
+}
+
 /* What test_loop_watch was given.  */
 static struct {
   void (*cb) (void *arg);

@@ -29,6 +29,12 @@ test_loop_turn (struct test_loop *t, bool wait) {
   event_base_loop (t->foreign, EVLOOP_ONCE | (wait ? 0 : EVLOOP_NONBLOCK));
 }
 
+bool
+test_loop_run_out (struct test_loop *t) {
+  event_base_dispatch (t->foreign);
+  return true;
+}
+
 /* What test_loop_watch was given.  */
 static struct {
   void (*cb) (void *arg);

@@ -24,6 +24,12 @@ test_loop_turn (struct test_loop *t, bool wait) {
   g_main_context_iteration (t->foreign, wait);
 }
 
+bool
+test_loop_run_out (struct test_loop *t) {
+  (void) t;
+  return false;
+}
+
 /* What test_loop_watch was given.  */
 static struct {
   void (*cb) (void *arg);

@@ -24,6 +24,12 @@ test_loop_init (struct test_loop *t) {
   check (eva_loop_get_fd (t->loop) >= 0, "eva_loop_get_fd");
 }
 
+bool
+test_loop_run_out (struct test_loop *t) {
+  (void) t;
+  return false;
+}
+
 /* What test_loop_watch was given; fd -1: nothing.  */
 static struct {
   int fd;

@@ -29,6 +29,12 @@ test_loop_turn (struct test_loop *t, bool wait) {
   uv_run (t->foreign, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
 }
 
+bool
+test_loop_run_out (struct test_loop *t) {
+  uv_run (t->foreign, UV_RUN_DEFAULT);
+  return true;
+}
+
 /* What test_loop_watch was given.  */
 static struct {
   void (*cb) (void *arg);

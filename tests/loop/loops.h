@@ -31,6 +31,10 @@ void test_loop_turn (struct test_loop *t, bool wait);
 /* Turns until *DONE, which a callback sets.  */
 void test_loop_run (struct test_loop *t, const bool *done);
 
+/* Runs the loop by its own function, until that returns because there is nothing left to wait for.
+   Returns false, at once, if it does not return for that.  */
+bool test_loop_run_out (struct test_loop *t);
+
 /* Watches FD with the means of the loop itself, without eva_loop: whenever it is readable, CB is
    called with ARG.  One at a time.  Returns what test_loop_unwatch takes.  */
 void *test_loop_watch (struct test_loop *t, int fd, void (*cb) (void *arg), void *arg);
