@@ -19,6 +19,7 @@ build=$1
 seconds=$2
 shift 2
 corpora=$(dirname "$0")/corpus
+dictionaries=$(dirname "$0")/dict
 [ $# -gt 0 ] || set -- conn-server conn-client unescape redirect socks endpoint server client
 
 for name in "$@"; do
@@ -29,12 +30,14 @@ for name in "$@"; do
   mkdir -p "$build/corpus/$name" "$build/artifacts" || exit 2
 done
 
-# Runs target $1 and prints its line.
+# Runs target $1 and prints its line.  Targets whose input is a peer's lines share their words.
 run_target() {
   log=$build/fuzz-$1.log
+  dictionary=$dictionaries/$1.dict
+  [ -f "$dictionary" ] || dictionary=$dictionaries/lines.dict
   # libFuzzer writes to the first directory only.
   if "$build/tests/fuzz/fuzz-$1" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=1024 \
-      -print_final_stats=1 -artifact_prefix="$build/artifacts/$1-" \
+      -print_final_stats=1 -dict="$dictionary" -artifact_prefix="$build/artifacts/$1-" \
       "$build/corpus/$1" "$corpora/$1" > "$log" 2>&1; then
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     echo "ok - $1: nothing found in ${runs:-?} runs"
