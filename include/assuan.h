@@ -219,7 +219,11 @@ typedef unsigned int assuan_flag_t;
 #define ASSUAN_NO_WAITPID 1
 
 /* Lines are not shown in the log: "[[Confidential data not shown]]" stands for them.  A server
-   drops the flag after every command (after post_cmd_notify). */
+   drops the flag after every command (after post_cmd_notify).
+   Here: also not what was said, set or asked for while the flag was set and comes later: the rest of
+   a data line, the texts of assuan_set_okay_line, assuan_set_error and assuan_set_hello_line, the
+   answer to an inquiry, the rest of a reply that was given up.  A line that holds some of it is not
+   shown at all.  I/O monitors see every line. */
 #define ASSUAN_CONFIDENTIAL 2
 
 /* Leave the handling of SIGPIPE alone.  Here: of no effect, for the library never touches the

@@ -19,6 +19,9 @@
    assuan_socket_connect_fd, assuan_pipe_connect.  Once the connection is over, those that say
    something fail with GPG_ERR_EPIPE, or GPG_ERR_TOO_LARGE over a limit.
 
+   A call or a pump that is begun between assuan_begin_confidential and assuan_end_confidential is
+   confidential to its end: nothing that is said or heard for it comes into the log.
+
    A handler's result ends its command, as in assuan_process, unless the handler returned
    eva_defer (ctx), gave the command to eva_pump, or has an assuan_inquire_ext outstanding;
    then it ends with assuan_process_done, or with the result of the inquiry's continuation.

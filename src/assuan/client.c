@@ -11,6 +11,7 @@
 
 #include "assuan/drive.h"
 #include "wire/escape.h"
+#include "wire/wipe.h"
 
 #include <string.h>
 
@@ -120,6 +121,7 @@ drain (assuan_context_t ctx) {
 static gpg_error_t
 give_up (assuan_context_t ctx, gpg_error_t err) {
   if (!eva__ctx_is_connected (ctx) || eva_conn_drain (ctx->conn)) return err;
+  ctx->rest_secret = ctx->flags.confidential;
   eva__ctx_said (ctx, 0);
   return err;
 }
@@ -263,7 +265,9 @@ send_command (assuan_context_t ctx, const char *command, bool *ret_silent) {
   *ret_silent = !*command || *command == '#';
   if (eva_conn_get_state (ctx->conn) == EVA_STATE_ANSWERING)
     return eva__ctx_error (ctx, GPG_ERR_ASS_NESTED_COMMANDS);
+  buf[0] = 0;
   rc = eva_conn_command (ctx->conn, eva__ctx_cut (command, 0, buf));
+  eva__wire_wipe (buf, strlen (buf));
   err = eva__ctx_said (ctx, rc);
   if (!err || rc) return err;
   err = hear_last_words (ctx, err);
@@ -302,7 +306,8 @@ eva__ctx_hear_greeting (assuan_context_t ctx) {
       return eva__ctx_error (ctx, GPG_ERR_ASS_CONNECT_FAILED); /* a reply, but no greeting */
     if (err || ev.type == EVA_EVENT_OK) return err;
     if (ev.type != EVA_EVENT_COMMENT && ev.type != EVA_EVENT_SKIPPED) {
-      eva__ctx_log (ctx, ASSUAN_LOG_SYSIO, "can't connect server: `%s'", ev.text);
+      eva__ctx_log (ctx, ASSUAN_LOG_SYSIO, "can't connect server: `%s'",
+                    ctx->flags.confidential ? EVA__LOG_HIDDEN : ev.text);
       return eva__ctx_error (ctx, GPG_ERR_ASS_CONNECT_FAILED);
     }
   }

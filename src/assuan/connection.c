@@ -66,6 +66,7 @@ begin_dialogue (assuan_context_t ctx, enum eva__ctx_kind kind) {
   rc = eva__conn_new_shared (&ctx->shared->conn_config, ctx, &ctx->conn);
   if (rc) return eva__ctx_conn_error (ctx, rc);
   ctx->kind = kind;
+  eva__ctx_mark_output (ctx, false);
   ctx->write_error = 0;
   ctx->line_seen = ctx->end_logged = ctx->out_of_step = false;
   return 0;
@@ -166,6 +167,24 @@ line_waits (assuan_context_t ctx) {
   return state == EVA_STATE_GREETING || state == EVA_STATE_COMMAND;
 }
 
+/* Returns true if LINE, which comes next, belongs to what was asked for confidentially: an answer to
+   an inquiry, also one that nobody waits for any more, or a reply.  */
+static bool
+is_input_secret (assuan_context_t ctx, const char *line) {
+  if (ctx->flags.confidential) return true;
+  switch (eva_conn_get_state (ctx->conn)) {
+  case EVA_STATE_INQUIRY:
+  case EVA_STATE_OVERFLOW:
+    return ctx->answer_secret;
+  case EVA_STATE_STRAGGLER: /* what is no data of the answer is the next request */
+    return ctx->answer_secret && line[0] == 'D' && line[1] == ' ';
+  case EVA_STATE_DRAINING:
+    return ctx->rest_secret;
+  default:
+    return ctx->drive && eva__drive_hears_secret (ctx->drive);
+  }
+}
+
 /* Shows the line that is used next to log and monitor, once.  Returns false if the monitor wants
    it ignored.  */
 static bool
@@ -176,7 +195,7 @@ show_input (assuan_context_t ctx) {
   if (!eva__ctx_is_watched (ctx) || ctx->line_seen) return true;
   if (!eva_conn_peek (ctx->conn, &line, &len)) return true;
   ctx->line_seen = true;
-  return eva__ctx_show_line (ctx, ASSUAN_IO_FROM_PEER, line, len);
+  return eva__ctx_show_line (ctx, ASSUAN_IO_FROM_PEER, line, len, is_input_secret (ctx, line));
 }
 
 /* Notes how the input ended, or that a line of it was no line, in the log.  RC is what the eva_conn
@@ -272,8 +291,22 @@ eva__ctx_show_output (assuan_context_t ctx) {
   size_t len;
 
   if (!eva__ctx_is_watched (ctx)) return;
-  while (eva_conn_inspect (ctx->conn, &line, &len))
-    if (!eva__ctx_show_line (ctx, ASSUAN_IO_TO_PEER, line, len)) eva_conn_discard (ctx->conn);
+  while (eva_conn_inspect (ctx->conn, &line, &len)) {
+    bool is_secret = ctx->flags.confidential || eva__conn_shows_confidential (ctx->conn);
+    if (!eva__ctx_show_line (ctx, ASSUAN_IO_TO_PEER, line, len, is_secret))
+      eva_conn_discard (ctx->conn);
+  }
+}
+
+void
+eva__ctx_mark_output (assuan_context_t ctx, bool is_secret) {
+  if (ctx->conn) eva__conn_set_confidential (ctx->conn, is_secret || ctx->flags.confidential);
+}
+
+void
+eva__ctx_set_confidential (assuan_context_t ctx, bool is_confidential) {
+  ctx->flags.confidential = is_confidential;
+  eva__ctx_mark_output (ctx, false);
 }
 
 /* One write of what is queued.  Stores at RET_DONE whether nothing can be left.  */

@@ -235,6 +235,7 @@ assuan_set_flag (assuan_context_t ctx, assuan_flag_t flag, int value) {
 
   /* A forced close cannot be taken back (manual, "assuan_set_flag").  */
   if (place) *place = value || flag == ASSUAN_FORCE_CLOSE;
+  if (place && flag == ASSUAN_CONFIDENTIAL) eva__ctx_set_confidential (ctx, value);
 }
 
 int

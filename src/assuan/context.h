@@ -59,6 +59,7 @@ struct eva__inquiry {
 struct eva__table {
   const char *hello; /* the greeting, or NULL for the usual one */
   char *own_hello;   /* one that goes first, a copy, or NULL */
+  bool hello_secret; /* own_hello is confidential */
   struct eva__command *commands;
   size_t n_commands;
   size_t commands_size;
@@ -146,6 +147,12 @@ struct assuan_context_s {
   bool released : 1;     /* assuan_release was called within a callback */
   bool is_showing : 1;   /* log or monitor is called */
   bool ends_quietly : 1; /* released there: the connection stays until nobody uses it */
+
+  /* Confidential, though said or heard later than the program said so.  */
+  bool okay_secret : 1;
+  bool err_secret : 1;
+  bool answer_secret : 1; /* to the inquiry that was sent last */
+  bool rest_secret : 1;   /* of the reply that a client gave up */
 };
 
 /* Makes a context that shares what PATTERN has, which must stay as long as it; or returns NULL
@@ -215,6 +222,13 @@ int eva__ctx_next (assuan_context_t ctx, struct eva_event *ret);
 /* Shows log and monitor the lines that were queued.  */
 void eva__ctx_show_output (assuan_context_t ctx);
 
+/* What is queued from now on is confidential if IS_SECRET, and while the program says so.  Used in
+   pairs, for what was confidential when it was set and is said later; with false at the end.  */
+void eva__ctx_mark_output (assuan_context_t ctx, bool is_secret);
+
+/* The program says whether what is said and heard is confidential.  */
+void eva__ctx_set_confidential (assuan_context_t ctx, bool is_confidential);
+
 /* --- Errors (error.c) ------------------------------------------------------------------------- */
 
 /* CODE with the error source of CTX, which may be NULL.  */
@@ -255,9 +269,13 @@ void eva__ctx_close_data_fp (assuan_context_t ctx);
 
 /* --- Log and monitor (log.c) ------------------------------------------------------------------ */
 
-/* Shows the LEN octets of LINE to the monitor and to the log.  DIRECTION as for monitors.
-   Returns false if the monitor wants the line to be ignored.  */
-bool eva__ctx_show_line (assuan_context_t ctx, int direction, const char *line, size_t len);
+/* What the log has in place of what is confidential.  */
+#define EVA__LOG_HIDDEN "[[Confidential data not shown]]"
+
+/* Shows the LEN octets of LINE to the monitor and, unless IS_SECRET, to the log.  DIRECTION as for
+   monitors.  Returns false if the monitor wants the line to be ignored.  */
+bool eva__ctx_show_line (assuan_context_t ctx, int direction, const char *line, size_t len,
+                         bool is_secret);
 
 /* Returns true if eva__ctx_show_line would show anything to anybody.  */
 bool eva__ctx_is_watched (assuan_context_t ctx);

@@ -126,6 +126,11 @@ eva__drive_has_command (const struct eva__drive *drive) {
   return state == EVA_STATE_COMMAND || state == EVA_STATE_INQUIRY || state == EVA_STATE_OVERFLOW;
 }
 
+bool
+eva__drive_hears_secret (const struct eva__drive *drive) {
+  return drive->class->ops->hears_secret && drive->class->ops->hears_secret (drive);
+}
+
 /* Each command counts once: as finished, or as cancelled, though it may be answered then.  A line
    that is no command is answered, too, and does not count.  */
 void

@@ -73,6 +73,9 @@ struct eva__drive_ops {
   uint64_t (*get_deadline) (struct eva__drive *drive);
   void (*at_deadline) (struct eva__drive *drive, uint64_t now_ns);
 
+  /* What the peer says now belongs to what was asked for confidentially.  NULL: it does not.  */
+  bool (*hears_secret) (const struct eva__drive *drive);
+
   /* The connection is over, drive->over says why; once, out of a turn.  May release the
      context.  */
   void (*over) (struct eva__drive *drive);
@@ -182,6 +185,9 @@ void eva__drive_forget_wishes (struct eva__drive *drive);
 
 /* The command is finished, its reply said: a stream in it ends, and nobody else is to be told.  */
 void eva__drive_forget_command (struct eva__drive *drive);
+
+/* Returns true if what the peer says now is confidential.  */
+bool eva__drive_hears_secret (const struct eva__drive *drive);
 
 /* Counts LEN octets of buffers to DRIVE's accounts.  Returns false if that is above a limit.  */
 bool eva__drive_hold (struct eva__drive *drive, size_t len);

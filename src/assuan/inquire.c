@@ -5,6 +5,7 @@
    why there are none.  */
 
 #include "assuan/drive.h"
+#include "wire/wipe.h"
 
 #include <string.h>
 
@@ -39,9 +40,12 @@ eva__ctx_inquire (assuan_context_t ctx, const char *keyword, size_t maxlen) {
     if (limit != EVA_NO_LIMIT_LEN && (!maxlen || maxlen > limit)) maxlen = limit;
     ctx->drive->restarted = true;
   }
+  ctx->answer_secret = ctx->flags.confidential;
+  buf[0] = 0;
   keyword = eva__ctx_cut (keyword, 8, buf);
   rc = eva_conn_inquire (ctx->conn, keyword, maxlen);
   if (eva__ctx_made_room (ctx, rc)) rc = eva_conn_inquire (ctx->conn, keyword, maxlen);
+  eva__wire_wipe (buf, strlen (buf));
   return eva__ctx_said (ctx, rc);
 }
 

@@ -10,6 +10,7 @@
 
 #include "assuan/drive.h"
 #include "io/peer.h"
+#include "wire/wipe.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +28,9 @@ gpg_error_t
 assuan_set_hello_line (assuan_context_t ctx, const char *line) {
   gpg_error_t err = eva__ctx_own_table (ctx);
 
-  return err ? err : eva__ctx_set_string (ctx, &ctx->table->own_hello, line);
+  if (!err) err = eva__ctx_set_string (ctx, &ctx->table->own_hello, line);
+  if (!err) ctx->table->hello_secret = ctx->flags.confidential;
+  return err;
 }
 
 /* Queues TEXT: its last line as OK, those before as comments.  */
@@ -35,13 +38,16 @@ static gpg_error_t
 queue_greeting (assuan_context_t ctx, const char *text) {
   char buf[EVA_LINE_SIZE];
   const char *lf;
+  int rc;
 
   while ((lf = strchr (text, '\n'))) {
     gpg_error_t err = eva__ctx_queue_line (ctx, "#", eva__ctx_cut (text, 2, buf));
     if (err) return err;
     text = lf + 1;
   }
-  return eva__ctx_conn_error (ctx, eva_conn_ok (ctx->conn, eva__ctx_cut (text, 3, buf)));
+  rc = eva_conn_ok (ctx->conn, eva__ctx_cut (text, 3, buf));
+  eva__wire_wipe (buf, sizeof buf);
+  return eva__ctx_conn_error (ctx, rc);
 }
 
 /* Says the program's greeting, or the usual one, by whose wording and pid gpg-agent knows its
@@ -54,7 +60,9 @@ greet (assuan_context_t ctx) {
 
   if (ctx->pid != ASSUAN_INVALID_PID)
     snprintf (text, sizeof text, "Pleased to meet you, process %d", (int) ctx->pid);
+  eva__ctx_mark_output (ctx, ctx->table->own_hello && ctx->table->hello_secret);
   err = queue_greeting (ctx, hello ? hello : text);
+  eva__ctx_mark_output (ctx, false);
   return err ? err : eva__ctx_said (ctx, 0);
 }
 

@@ -135,6 +135,7 @@ eva__ctx_log (assuan_context_t ctx, unsigned int cat, const char *format, ...) {
   if ((size_t) len > sizeof msg - 2) len = sizeof msg - 2;
   memcpy (msg + len, "\n", 2);
   call_back (ctx, cat, msg);
+  eva__wire_wipe (msg, (size_t) len);
 }
 
 /* Octets from 0x80 on are no control characters: text is UTF-8.  */
@@ -163,15 +164,15 @@ format_hex (char *dst, size_t size, const char *line, size_t len) {
 /* Logs a line of the dialogue.  The copy on our stack is wiped: it may be a passphrase that
    nobody called confidential.  */
 static void
-log_line (assuan_context_t ctx, int direction, const char *line, size_t len) {
+log_line (assuan_context_t ctx, int direction, const char *line, size_t len, bool is_secret) {
   const char *arrow = direction == ASSUAN_IO_FROM_PEER ? "<-" : "->";
   char msg[MESSAGE_SIZE];
   size_t n;
 
   if (!is_wanted (ctx, ASSUAN_LOG_CONTROL)) return;
   n = (size_t) snprintf (msg, sizeof msg, "chan_%d %s ", (int) ctx->channel.in_fd, arrow);
-  if (ctx->flags.confidential)
-    snprintf (msg + n, sizeof msg - n, "[[Confidential data not shown]]");
+  if (is_secret)
+    snprintf (msg + n, sizeof msg - n, EVA__LOG_HIDDEN);
   else if (!len || has_control_characters (line, len))
     format_hex (msg + n, sizeof msg - n - 1, line, len);
   else
@@ -194,7 +195,8 @@ eva__ctx_is_watched (assuan_context_t ctx) {
 }
 
 bool
-eva__ctx_show_line (assuan_context_t ctx, int direction, const char *line, size_t len) {
+eva__ctx_show_line (assuan_context_t ctx, int direction, const char *line, size_t len,
+                    bool is_secret) {
   bool was_showing = ctx->is_showing;
   unsigned int flags = 0;
 
@@ -205,6 +207,6 @@ eva__ctx_show_line (assuan_context_t ctx, int direction, const char *line, size_
   ctx->is_showing = was_showing;
   /* What is ignored of the peer's counts as an empty line, and is logged as one.  */
   if (flags & ASSUAN_IO_MONITOR_IGNORE && direction == ASSUAN_IO_FROM_PEER) len = 0;
-  if (!(flags & ASSUAN_IO_MONITOR_NOLOG)) log_line (ctx, direction, line, len);
+  if (!(flags & ASSUAN_IO_MONITOR_NOLOG)) log_line (ctx, direction, line, len, is_secret);
   return !(flags & ASSUAN_IO_MONITOR_IGNORE);
 }

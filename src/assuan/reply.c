@@ -5,6 +5,7 @@
        ERR number description <source> [- text]  */
 
 #include "assuan/drive.h"
+#include "wire/wipe.h"
 
 #include <string.h>
 
@@ -14,8 +15,12 @@
 
 gpg_error_t
 assuan_set_okay_line (assuan_context_t ctx, const char *line) {
+  gpg_error_t err;
+
   if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  return eva__ctx_set_string (ctx, &ctx->okay_line, line);
+  err = eva__ctx_set_string (ctx, &ctx->okay_line, line);
+  if (!err) ctx->okay_secret = ctx->flags.confidential;
+  return err;
 }
 
 /* Writes what follows the number of an ERR for RC to BUF.  The explanation ends at its first
@@ -42,18 +47,34 @@ format_error (assuan_context_t ctx, gpg_error_t rc, char buf[EVA_LINE_SIZE]) {
   buf[(size_t) len + room] = 0;
 }
 
-/* Queues the reply.  */
+/* Returns true if the reply RC has a text that was confidential when it was set.  */
+static bool
+is_reply_secret (assuan_context_t ctx, gpg_error_t rc) {
+  if (ctx->closing) return false;
+  if (rc) return ctx->err_text && rc == ctx->err_no && ctx->err_secret;
+  return ctx->okay_line && ctx->okay_secret;
+}
+
+/* Queues the reply.  A data line before it, which ends with it, is not confidential because the reply
+   is.  */
 static int
 queue_reply (assuan_context_t ctx, gpg_error_t rc) {
+  const char *text = ctx->closing ? "closing connection" : ctx->okay_line;
   char buf[EVA_LINE_SIZE];
-  const char *text = ctx->okay_line;
+  int conn_rc;
 
+  buf[0] = 0;
+  eva_conn_flush (ctx->conn);
+  eva__ctx_mark_output (ctx, is_reply_secret (ctx, rc));
   if (rc) {
     format_error (ctx, rc, buf);
-    return eva_conn_err (ctx->conn, rc, buf);
+    conn_rc = eva_conn_err (ctx->conn, rc, buf);
+  } else {
+    conn_rc = eva_conn_ok (ctx->conn, text ? eva__ctx_cut (text, 3, buf) : NULL);
   }
-  if (ctx->closing) text = "closing connection";
-  return eva_conn_ok (ctx->conn, text ? eva__ctx_cut (text, 3, buf) : NULL);
+  eva__ctx_mark_output (ctx, false);
+  eva__wire_wipe (buf, strlen (buf));
+  return conn_rc;
 }
 
 /* Sends the reply.  A client that said BYE, or is thrown out, need not wait for it.  */
@@ -100,7 +121,8 @@ eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc) {
   if (ctx->err_text) eva__ctx_set_string (ctx, &ctx->err_text, NULL);
   if (ctx->closing) close_connection (ctx);
   if (ctx->table->notify.post_cmd) ctx->table->notify.post_cmd (ctx, err);
-  if (!ctx->released) ctx->flags.confidential = false;
+  if (ctx->flags.confidential) ctx->answer_secret = true; /* one that is still to come */
+  if (!ctx->released) eva__ctx_set_confidential (ctx, false);
   return eva__ctx_is_left (ctx, err) ? 0 : err;
 }
 

@@ -60,8 +60,11 @@ slice_len (const struct eva__pump *pump) {
 static gpg_error_t
 say_data (struct eva__pump *pump, const char *buf, size_t len) {
   size_t taken;
-  int rc = eva_conn_data (pump->ctx->conn, buf, len, &taken);
+  int rc;
 
+  eva__ctx_mark_output (pump->ctx, pump->is_secret);
+  rc = eva_conn_data (pump->ctx->conn, buf, len, &taken);
+  eva__ctx_mark_output (pump->ctx, false);
   pump->n_pumped += taken;
   return rc ? eva__ctx_not_said (pump->ctx, rc) : 0;
 }

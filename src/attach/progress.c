@@ -35,7 +35,9 @@ eva__pump_tell_progress (struct eva__pump *pump) {
   if (!*pump->what) return;
   snprintf (text, sizeof text, "%s ? %" PRIu64 " %" PRIu64, pump->what, pump->n_pumped,
             pump->total);
+  eva__ctx_mark_output (pump->ctx, pump->is_secret);
   assuan_write_status (pump->ctx, keyword, text); /* a write that failed is remembered */
+  eva__ctx_mark_output (pump->ctx, false);
 }
 
 static void

@@ -226,6 +226,7 @@ new_pump (assuan_context_t ctx, const struct eva_pump_config *config) {
     .from = { .copy = -1 },
     .to = { .copy = -1 },
     .max_len = config->max_len ? config->max_len : UINT64_MAX,
+    .is_secret = ctx->flags.confidential,
     .done = config->done,
     .arg = config->arg,
     .interval_ns =

@@ -57,6 +57,7 @@ struct eva__pump {
   uint64_t max_len;    /* UINT64_MAX: no limit */
   bool has_all;        /* inflow: the answer is complete */
   bool uses_own_hands; /* transfer: the kernel cannot do it alone */
+  bool is_secret;      /* begun while the context was confidential, as all of it is */
   void (*done) (assuan_context_t ctx, void *arg, gpg_error_t err, uint64_t n_pumped);
   void *arg;
 

@@ -6,6 +6,8 @@
 
 #include "client/client.h"
 
+#include "wire/wipe.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -41,6 +43,7 @@ static void
 remove_call (struct eva__client *client, struct eva_call *call) {
   unlink_call (client, call);
   if (call->fd >= 0) close (call->fd);
+  eva__wire_wipe (call->command, strlen (call->command));
   free (call);
 }
 
@@ -62,8 +65,11 @@ queue_fd (assuan_context_t ctx, struct eva_call *call) {
 static gpg_error_t
 send_call (struct eva__client *client, struct eva_call *call, bool has_fd) {
   assuan_context_t ctx = context_of (client);
-  int rc = eva_conn_command (ctx->conn, call->command);
+  int rc;
 
+  eva__ctx_mark_output (ctx, call->is_secret);
+  rc = eva_conn_command (ctx->conn, call->command);
+  eva__ctx_mark_output (ctx, false);
   /* The descriptor must not leave with another line.  */
   if (rc && has_fd) eva__drive_fail (&client->own.at.drive, eva__ctx_conn_error (ctx, rc));
   if (rc) return eva__ctx_not_said (ctx, rc);
@@ -121,6 +127,7 @@ eva__call_drain (struct eva__client *client) {
   while ((call = client->calls) && call->is_sent && call->is_ended) {
     int rc = eva_conn_drain (ctx->conn);
     if (rc == EVA_E_STATE) return; /* the one before is still being dropped */
+    ctx->rest_secret = call->is_secret;
     remove_call (client, call);
     client->n_given_up--;
     if (rc == EVA_E_NOMEM || rc == EVA_E_LIMIT)
@@ -244,10 +251,12 @@ eva_call (assuan_context_t ctx, const char *command, const struct eva_callbacks 
   if (!call) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
   call->client = client;
   call->arg = arg;
+  call->is_secret = ctx->flags.confidential;
   call->id = ++client->last_id;
   memcpy (call->command, command, size);
   err = fill (client, call, callbacks);
   if (err) {
+    eva__wire_wipe (call->command, size);
     free (call);
     return err;
   }
@@ -278,10 +287,16 @@ eva_call_get_context (struct eva_call *call) {
 static gpg_error_t
 answer (struct eva_call *call, const void *buf, size_t len) {
   assuan_context_t ctx = context_of (call->client);
+  gpg_error_t err;
 
   if (!call->is_inquiring) return eva__ctx_error (ctx, GPG_ERR_ASS_GENERAL);
   if (!buf) call->is_inquiring = false;
-  return assuan_send_data (ctx, buf, len);
+  eva__ctx_enter (ctx);
+  eva__ctx_mark_output (ctx, call->is_secret);
+  err = assuan_send_data (ctx, buf, len);
+  eva__ctx_mark_output (ctx, false);
+  eva__ctx_leave (ctx);
+  return err;
 }
 
 gpg_error_t

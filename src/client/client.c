@@ -43,6 +43,13 @@ eva__client_passes_fds (const struct eva__client *client) {
   return client->is_local && (client->config.flags & EVA_CONNECT_FDPASSING);
 }
 
+static bool
+hears_secret (const struct eva__drive *drive) {
+  const struct eva_call *call = ((const struct eva__client *) drive)->calls;
+
+  return call && call->is_sent && call->is_secret;
+}
+
 /* --- What comes ------------------------------------------------------------------------------- */
 
 /* Calls were queued since eva_connect.  None is sent before the greeting: what stands on the other end
@@ -285,6 +292,7 @@ const struct eva__drive_ops eva__client_ops = {
   .wake = eva__attached_wake,
   .over = over,
   .on_event = on_event,
+  .hears_secret = hears_secret,
   .get_deadline = get_deadline,
   .at_deadline = at_deadline,
   .close = close_client,

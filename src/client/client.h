@@ -18,6 +18,7 @@ struct eva_call {
   bool is_sent;
   bool is_ended;     /* done was called; its reply is still to come, and dropped */
   bool is_inquiring; /* the server waits for the answer */
+  bool is_secret;    /* made while the context was confidential, as its reply is */
   char command[];
 };
 

@@ -92,6 +92,16 @@ eva_conn_free (eva_conn *c) {
   eva__conn_release (&owner, c, size);
 }
 
+void
+eva__conn_set_confidential (eva_conn *c, bool is_confidential) {
+  c->out.is_secret = is_confidential;
+}
+
+bool
+eva__conn_shows_confidential (const eva_conn *c) {
+  return c->out.shown_secret;
+}
+
 bool
 eva__conn_is_skipping (const eva_conn *c) {
   return c->in.skipping;

@@ -6,6 +6,7 @@
 #include "conn/conn.h"
 
 #include "wire/escape.h"
+#include "wire/wipe.h"
 
 #include <string.h>
 
@@ -41,13 +42,16 @@ say_keyword (eva_conn *c, const char *word, const char *keyword, const char *tex
   char head[EVA_LINE_MAX + 1];
   size_t word_len = strlen (word);
   size_t keyword_len = strlen (keyword);
+  int rc;
 
   if (word_len + 1 + keyword_len > EVA_LINE_MAX) return EVA_E_LINE_TOO_LONG;
   if (memchr (keyword, '\n', keyword_len)) return EVA_E_TEXT;
   memcpy (head, word, word_len);
   head[word_len] = ' ';
   memcpy (head + word_len + 1, keyword, keyword_len + 1);
-  return say (c, head, text);
+  rc = say (c, head, text);
+  eva__wire_wipe (head, word_len + 1 + keyword_len);
+  return rc;
 }
 
 /* The state after a server's OK or ERR.  An inquiry that is open leaves the client's answer to
@@ -148,7 +152,7 @@ open_data_line (eva_conn *c) {
   rc = eva__conn_queue_reserve (&c->out, &c->owner, EVA_LINE_SIZE, &dst);
   if (rc) return rc;
   memcpy (dst, "D ", 2);
-  c->out.open_len = 2;
+  eva__conn_queue_grow_line (&c->out, 2);
   return 0;
 }
 
@@ -162,12 +166,13 @@ eva_conn_data (eva_conn *c, const void *buf, size_t len, size_t *ret_taken) {
   *ret_taken = 0;
   while (!rc && *ret_taken < len) {
     struct eva__conn_queue *q = &c->out;
-    size_t used;
+    size_t len_here, used;
     rc = open_data_line (c);
     if (rc) break;
-    q->open_len += (uint32_t) eva__wire_escape (q->tail->data + q->tail->end + q->open_len,
-                                                EVA__WIRE_DATA_FILL - q->open_len, src + *ret_taken,
-                                                len - *ret_taken, &used);
+    len_here = eva__wire_escape (q->tail->data + q->tail->end + q->open_len,
+                                 EVA__WIRE_DATA_FILL - q->open_len, src + *ret_taken,
+                                 len - *ret_taken, &used);
+    eva__conn_queue_grow_line (q, q->open_len + len_here);
     *ret_taken += used;
     if (q->open_len >= EVA__WIRE_DATA_FILL) eva__conn_queue_close_line (q);
   }

@@ -25,6 +25,13 @@ int eva__conn_new_shared (const struct eva_conn_config *config, void *arg, eva_c
 /* Lets C, which was made by eva__conn_new_shared, have CONFIG instead, under the same terms.  */
 void eva__conn_set_config (eva_conn *c, const struct eva_conn_config *config);
 
+/* What is queued from now on is confidential, or no longer.  A line that holds any of it is, the open
+   data line too.  */
+void eva__conn_set_confidential (eva_conn *c, bool is_confidential);
+
+/* Returns true if the line that eva_conn_inspect showed last is confidential.  */
+bool eva__conn_shows_confidential (const eva_conn *c);
+
 /* Returns true if C drops the rest of a line that was too long.  */
 bool eva__conn_is_skipping (const eva_conn *c);
 

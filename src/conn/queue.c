@@ -65,12 +65,30 @@ eva__conn_queue_reserve (struct eva__conn_queue *q, const struct eva__conn_owner
   return 0;
 }
 
+/* Marks the line that is put together behind the last whole one of CHUNK, and has LEN octets by now,
+   as confidential.  A chunk has one range of such lines: those between two of them count as
+   confidential, too.  */
+static void
+mark_line (struct eva__conn_chunk *chunk, size_t len) {
+  if (chunk->secret_from == chunk->secret_to) chunk->secret_from = (uint32_t) chunk->end;
+  chunk->secret_to = (uint32_t) (chunk->end + len);
+}
+
 /* The LF may take the last octet of the room that was reserved, never one more.  */
 void
 eva__conn_queue_commit (struct eva__conn_queue *q, size_t len) {
-  q->tail->data[q->tail->end + len] = '\n';
-  q->tail->end += len + 1;
+  struct eva__conn_chunk *chunk = q->tail;
+
+  if (q->is_secret || chunk->secret_to > chunk->end) mark_line (chunk, len + 1);
+  chunk->data[chunk->end + len] = '\n';
+  chunk->end += len + 1;
   q->len += len + 1;
+}
+
+void
+eva__conn_queue_grow_line (struct eva__conn_queue *q, size_t len) {
+  q->open_len = (uint32_t) len;
+  if (q->is_secret) mark_line (q->tail, len);
 }
 
 void
@@ -121,6 +139,14 @@ eva__conn_queue_retire (struct eva__conn_queue *q, const struct eva__conn_owner 
   drop_empty (q, owner);
 }
 
+/* Returns true if the line that was shown last is confidential.  */
+static bool
+is_shown_secret (const struct eva__conn_queue *q) {
+  const struct eva__conn_chunk *chunk = q->shown_chunk;
+
+  return chunk->secret_from < q->shown && q->shown - q->shown_len < chunk->secret_to;
+}
+
 /* The cursor is a chunk and an offset, not a position in the stream: a log that looks at every
    line must not walk the list for each.  */
 int
@@ -141,6 +167,7 @@ eva__conn_queue_show (struct eva__conn_queue *q, const char **ret_line, size_t *
   q->shown_chunk = chunk;
   q->shown = (uint32_t) (at + *ret_len + 1);
   q->shown_len = (uint32_t) *ret_len + 1;
+  q->shown_secret = is_shown_secret (q);
   return 1;
 }
 
@@ -152,6 +179,13 @@ position (const struct eva__conn_queue *q, const struct eva__conn_chunk *chunk, 
   for (const struct eva__conn_chunk *i = q->head; i != chunk; i = i->next)
     pos += i->end - i->start;
   return pos + (at - chunk->start);
+}
+
+/* Where offset AT is behind the removal of the LEN octets in front of END.  */
+static uint32_t
+move_up (uint32_t at, uint32_t end, uint32_t len) {
+  if (at >= end) return at - len;
+  return at > end - len ? end - len : at;
 }
 
 /* The octets behind the line move up.  That costs little: the line that was shown last is
@@ -169,6 +203,8 @@ eva__conn_queue_discard (struct eva__conn_queue *q, const struct eva__conn_owner
   memmove (chunk->data + q->shown - len, chunk->data + q->shown, used - q->shown);
   eva__wire_wipe (chunk->data + used - len, len);
   chunk->end -= len;
+  chunk->secret_from = move_up (chunk->secret_from, q->shown, q->shown_len);
+  chunk->secret_to = move_up (chunk->secret_to, q->shown, q->shown_len);
   q->len -= len;
   q->shown -= q->shown_len;
   q->shown_len = 0;
@@ -184,5 +220,5 @@ eva__conn_queue_clear (struct eva__conn_queue *q, const struct eva__conn_owner *
     eva__wire_wipe (chunk->data + chunk->start, used - chunk->start);
     drop_head (q, owner);
   }
-  *q = (struct eva__conn_queue){ .n_sent = q->n_sent };
+  *q = (struct eva__conn_queue){ .n_sent = q->n_sent, .is_secret = q->is_secret };
 }

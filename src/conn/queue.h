@@ -16,6 +16,9 @@ struct eva__conn_chunk {
   size_t size;  /* with this header */
   size_t start; /* first octet not yet sent */
   size_t end;   /* behind the last whole line */
+
+  /* The lines that begin or end between these offsets are confidential; none if they are equal.  */
+  uint32_t secret_from, secret_to;
   char data[];
 };
 
@@ -37,6 +40,8 @@ struct eva__conn_queue {
   uint32_t shown;
   struct eva__conn_chunk *shown_chunk;
   uint32_t shown_len; /* of the line shown last with its LF; 0 if it was discarded or sent */
+  bool shown_secret;  /* it is confidential */
+  bool is_secret;     /* what is queued now is confidential */
 };
 
 /* Makes sure that N octets (at most EVA_LINE_SIZE) fit behind the last line and the open data
@@ -47,6 +52,9 @@ int eva__conn_queue_reserve (struct eva__conn_queue *q, const struct eva__conn_o
 
 /* Makes the LEN octets written where eva__conn_queue_reserve said, and their LF, a line.  */
 void eva__conn_queue_commit (struct eva__conn_queue *q, size_t len);
+
+/* The open data line has grown to LEN octets.  */
+void eva__conn_queue_grow_line (struct eva__conn_queue *q, size_t len);
 
 /* Ends the open data line, if there is one.  */
 void eva__conn_queue_close_line (struct eva__conn_queue *q);
