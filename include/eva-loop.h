@@ -69,8 +69,8 @@ int eva_loop_dispatch (eva_loop *loop, int timeout_ms);
    what timerfd_create gives.  */
 int eva_loop_get_fd (eva_loop *loop);
 
-/* Returns the time in nanoseconds that callbacks of this turn of LOOP may take for now.  From
-   everywhere.  */
+/* Returns the time in nanoseconds that callbacks of this turn of LOOP may take for now: it may be as
+   old as the turn, so what is to be "from now" counts from eva_now.  From everywhere.  */
 uint64_t eva_loop_now (eva_loop *loop);
 
 /* Returns the time of CLOCK_MONOTONIC in nanoseconds.  From everywhere.  */
@@ -89,8 +89,8 @@ uint64_t eva_now (void);
 eva_source *eva_loop_add_fd (eva_loop *loop, int fd, unsigned int events,
                              void (*cb) (void *arg, unsigned int revents), void *arg);
 
-/* Makes a timer that calls CB once, DELAY_MS milliseconds from now; 0 is the next turn.  It can be
-   set again with eva_source_set_delay.  Returns the source, or NULL with errno ENOMEM.  */
+/* Makes a timer that calls CB once, DELAY_MS milliseconds from this call, and never earlier; 0 is the
+   next turn.  It can be set again with eva_source_set_delay.  Returns the source, or NULL with errno ENOMEM.  */
 eva_source *eva_loop_add_timer (eva_loop *loop, unsigned int delay_ms, void (*cb) (void *arg),
                                 void *arg);
 
@@ -98,8 +98,8 @@ eva_source *eva_loop_add_timer (eva_loop *loop, unsigned int delay_ms, void (*cb
    gives; the old events stay.  */
 int eva_source_set_events (eva_source *source, unsigned int events);
 
-/* Sets SOURCE, of eva_loop_add_timer, to DELAY_MS milliseconds from now, whether it is due or has
-   run already.  It cannot fail.  */
+/* Sets SOURCE, of eva_loop_add_timer, to DELAY_MS milliseconds from this call, whether it is due or
+   has run already.  It cannot fail.  */
 void eva_source_set_delay (eva_source *source, unsigned int delay_ms);
 
 /* Takes SOURCE back: its callback does not run any more, also where it is due already.  NULL is

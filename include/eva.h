@@ -67,7 +67,9 @@ struct eva_call;
 
 /* What one connection may cost.  Zero-initialized it holds the defaults.  For a client
    max_inquiry_len and the timeouts of lines, commands and inquiries mean nothing: how long it
-   waits for a server is said with each call, and with nothing said it waits for ever.  */
+   waits for a server is said with each call, and with nothing said it waits for ever.
+   A time begins when what it limits does: what handlers worked before, of this connection or of
+   others, does not count.  Where there was no limit, one that is set counts from then.  */
 struct eva_limits {
   /* Octets of queued output above which no more of the peer is read and its pumps pause.  */
   size_t high_water_len;

@@ -61,13 +61,16 @@ struct eva__stream {
   bool wants_in;  /* answers go here */
 };
 
-/* What the room above is told.  All but wake may run callbacks of the program.  */
+/* What the room above is told and asked.  All but wake and now may run callbacks of the program.  */
 struct eva__drive_ops {
   /* A turn is due soon: something was said or changed outside of one.  */
   void (*wake) (struct eva__drive *drive);
 
   /* A client's next event, or RC < 0, as from eva_conn_next.  NULL for servers.  */
   void (*on_event) (struct eva__drive *drive, int rc, const struct eva_event *ev);
+
+  /* As eva_now.  */
+  uint64_t (*now) (void);
 
   /* The room's own next deadline, or EVA_NO_DEADLINE; and that it is over.  May be NULL.  */
   uint64_t (*get_deadline) (struct eva__drive *drive);
@@ -122,7 +125,7 @@ struct eva__drive {
   struct eva__account *account; /* or NULL */
   struct eva__stream *stream;   /* of the command under way, or NULL */
   struct eva__wishes *wishes;   /* or NULL; of the context's memory */
-  uint64_t since_ns;            /* when the phase began */
+  uint64_t since_ns;            /* when the phase began; 0 if nothing limits it */
   gpg_error_t over;             /* why the connection is over; 0 while it is not */
   enum eva__phase phase : 8;
   bool restarted : 1; /* the phase begins anew, though it is the same */

@@ -18,6 +18,11 @@ get_state (const struct eva__drive *drive) {
   return eva_conn_get_state (drive->ctx->conn);
 }
 
+static uint64_t
+later (uint64_t a_ns, uint64_t b_ns) {
+  return a_ns > b_ns ? a_ns : b_ns;
+}
+
 /* --- Cancelling ------------------------------------------------------------------------------- */
 
 /* Calls the function of eva_set_cancel, if there is one.  */
@@ -141,11 +146,12 @@ phase_timeout_ms (const struct eva__drive *drive) {
   }
 }
 
+/* A limit that was set in the midst of a phase is seen to at the end of the next turn.  */
 static uint64_t
 phase_deadline (const struct eva__drive *drive) {
   unsigned int timeout_ms = phase_timeout_ms (drive);
 
-  if (timeout_ms == EVA_NO_LIMIT) return EVA_NO_DEADLINE;
+  if (timeout_ms == EVA_NO_LIMIT || !drive->since_ns) return EVA_NO_DEADLINE;
   return drive->since_ns + (uint64_t) timeout_ms * 1000000u;
 }
 
@@ -165,15 +171,28 @@ eva__drive_get_deadline (const struct eva__drive *drive) {
   return first_deadline (drive);
 }
 
-/* Finds the phase after a turn, and when it began.  An octet now and then makes no new line.  */
+/* Finds the phase, and when it began: now.  Handlers, of this context or of others, may have worked
+   for long since NOW_NS, when the turn was due, so the clock is looked at again; but only if the
+   phase has a limit.  An octet now and then makes no new line.  */
 static void
 set_phase (struct eva__drive *drive, uint64_t now_ns) {
   enum eva__phase phase = find_phase (drive);
+  bool is_new = phase != drive->phase || drive->restarted;
   bool goes_on = phase == EVA__PHASE_STUCK && drive->moved;
 
-  if (phase == drive->phase && !drive->restarted && !goes_on) return;
   drive->phase = phase;
-  drive->since_ns = now_ns;
+  drive->restarted = false;
+  if (phase_timeout_ms (drive) == EVA_NO_LIMIT)
+    drive->since_ns = 0;
+  else if (is_new || goes_on || !drive->since_ns)
+    drive->since_ns = later (now_ns, drive->class->ops->now ());
+}
+
+/* The time of a command begins before its handler does, or its continuation.  */
+static void
+begin_command (struct eva__drive *drive, uint64_t now_ns) {
+  if (drive->class->limits->command_timeout_ms == EVA_NO_LIMIT) return;
+  if (eva__drive_has_command (drive)) set_phase (drive, now_ns);
 }
 
 /* --- The parts of a turn ---------------------------------------------------------------------- */
@@ -273,7 +292,7 @@ dispatch (struct eva__drive *drive, int rc, const struct eva_event *ev) {
 
 /* Handles lines, as many as one turn may.  */
 static void
-handle_lines (struct eva__drive *drive) {
+handle_lines (struct eva__drive *drive, uint64_t now_ns) {
   assuan_context_t ctx = drive->ctx;
   int n = 0;
 
@@ -290,6 +309,7 @@ handle_lines (struct eva__drive *drive) {
     /* What comes while a command is under way does not give it more time.  */
     if (drive->phase != EVA__PHASE_INQUIRY && drive->phase != EVA__PHASE_COMMAND)
       drive->restarted = true;
+    begin_command (drive, now_ns);
     dispatch (drive, rc, &ev);
   }
   drive->backlog = n == LINES_PER_TURN;
@@ -325,7 +345,7 @@ take_input (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
       drive->backlog || (revents & (EVA_READABLE | EVA_HANGUP)) || first_deadline (drive) <= now_ns;
 
   if (may_read && !has_lines && wants_input (drive)) read_input (drive);
-  handle_lines (drive);
+  handle_lines (drive, now_ns);
 }
 
 /* The time of a phase is over.  */
@@ -430,7 +450,6 @@ eva__drive_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns
   ctx->in_turn = false;
   if (!ctx->released && !drive->over) {
     set_phase (drive, now_ns);
-    drive->restarted = false;
     if (has_more_lines (drive)) drive->backlog = true;
     drive->due = has_room_to_tell (drive);
   }

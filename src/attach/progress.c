@@ -42,7 +42,7 @@ eva__pump_tell_progress (struct eva__pump *pump) {
 
 static void
 set_timer (struct eva__pump *pump) {
-  uint64_t due_ns = eva_loop_now (pump->loop) + pump->interval_ns;
+  uint64_t due_ns = eva_now () + pump->interval_ns;
 
   eva__loop_set_timer (pump->loop, &pump->timer, due_ns);
 }

@@ -290,6 +290,7 @@ get_loop (const struct eva__drive *drive) {
 
 const struct eva__drive_ops eva__client_ops = {
   .wake = eva__attached_wake,
+  .now = eva_now,
   .over = over,
   .on_event = on_event,
   .hears_secret = hears_secret,

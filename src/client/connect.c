@@ -130,22 +130,30 @@ eva__dial_set_timer (struct eva__client *client) {
   eva__loop_set_timer (client->home, &client->dial_timer, due_ns);
 }
 
+/* Returns false if the connection was made, or could not be, or nobody wants it any more.  */
+static bool
+is_dialling (const struct eva__client *client) {
+  return client->stage == EVA__CLIENT_DIALLING && !client->own.at.drive.ctx->released;
+}
+
 static void
 on_dial_timer (struct eva__timer *timer) {
   struct eva__client *client = EVA__CONTAINER (struct eva__client, dial_timer, timer);
   assuan_context_t ctx = client->own.at.drive.ctx;
   uint64_t now_ns = eva_loop_now (client->home);
   gpg_error_t err = client->own.at.drive.over;
+  bool is_late = !err && now_ns >= client->dial_deadline_ns;
 
-  if (!err && now_ns >= client->dial_deadline_ns) err = eva__ctx_error (ctx, GPG_ERR_TIMEOUT);
-  if (!err && now_ns >= client->dial_again_ns) err = dial (client);
-  if (err) {
-    fail (client, err);
-    return;
-  }
   eva__ctx_enter (ctx);
-  eva__call_expire (client, now_ns);
-  if (!ctx->released && client->stage == EVA__CLIENT_DIALLING) eva__dial_set_timer (client);
+  /* What was connected in time counts, though the loop may tell of the deadline first.  */
+  if (is_late && client->dial_fd >= 0) decided (client, 0);
+  if (is_late && is_dialling (client)) err = eva__ctx_error (ctx, GPG_ERR_TIMEOUT);
+  if (!err && is_dialling (client) && now_ns >= client->dial_again_ns) err = dial (client);
+  if (err)
+    fail (client, err);
+  else if (is_dialling (client))
+    eva__call_expire (client, now_ns);
+  if (is_dialling (client)) eva__dial_set_timer (client);
   eva__ctx_leave (ctx);
 }
 

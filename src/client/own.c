@@ -36,6 +36,7 @@ close_own (struct eva__drive *drive) {
 
 static const struct eva__drive_ops server_ops = {
   .wake = eva__attached_wake,
+  .now = eva_now,
   .over = eva__own_over,
   .close = close_own,
   .set_limits = eva__own_set_limits,

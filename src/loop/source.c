@@ -151,9 +151,10 @@ eva_loop_add_timer (eva_loop *loop, unsigned int delay_ms, void (*cb) (void *arg
   return source;
 }
 
+/* From now, not from the time of the turn: a callback may have worked for long before this.  */
 void
 eva_source_set_delay (eva_source *source, unsigned int delay_ms) {
-  uint64_t due_ns = eva_loop_now (source->loop) + (uint64_t) delay_ms * NS_PER_MS;
+  uint64_t due_ns = eva_now () + (uint64_t) delay_ms * NS_PER_MS;
 
   eva__loop_set_timer (source->loop, &((struct timer_source *) source)->timer, due_ns);
 }

@@ -71,7 +71,7 @@ pause_accepting (eva_server *server) {
   server->stats.n_accept_pauses++;
   set_open (server, false);
   server->pause.cb = end_pause;
-  eva__loop_set_timer (server->loop, &server->pause, eva_loop_now (server->loop) + PAUSE_NS);
+  eva__loop_set_timer (server->loop, &server->pause, eva_now () + PAUSE_NS);
 }
 
 static void

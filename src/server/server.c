@@ -197,7 +197,7 @@ eva_server_drain (eva_server *server, unsigned int timeout_ms,
   if (timeout_ms != EVA_NO_LIMIT) {
     server->drain_timer.cb = time_is_over;
     eva__loop_set_timer (server->loop, &server->drain_timer,
-                         eva_loop_now (server->loop) + (uint64_t) timeout_ms * 1000000u);
+                         eva_now () + (uint64_t) timeout_ms * 1000000u);
   }
   eva__server_was_left (server);
   return 0;

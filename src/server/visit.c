@@ -102,6 +102,7 @@ get_loop (const struct eva__drive *drive) {
 
 const struct eva__drive_ops eva__visit_ops = {
   .wake = eva__attached_wake,
+  .now = eva_now,
   .over = over,
   .close = close_visit,
   .set_limits = set_limits,

@@ -4,6 +4,7 @@
 #include "hand.h"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define NS_PER_MS UINT64_C (1000000)
 
@@ -82,6 +83,35 @@ test_idle_timeout (void **state) {
   hand_settle (&h);
   assert_error (h.err, "TIMEOUT");
   kit_expect ("LATER \n");
+  hand_end (ctx, &p);
+}
+
+static uint64_t worked_until_ns;
+
+static gpg_error_t
+cmd_work (assuan_context_t ctx, char *line) {
+  (void) ctx;
+  (void) line;
+  usleep (30000);
+  worked_until_ns = eva_now ();
+  return 0;
+}
+
+/* A client is not idle while its command works, though the turn has begun before that.  */
+static void
+test_idle_after_work (void **state) {
+  const struct eva_limits limits = { .idle_timeout_ms = 20 };
+  assuan_context_t ctx;
+  struct hand h;
+  struct peer p;
+
+  (void) state;
+  ctx = hand_serve (&h, &p);
+  assert_error (eva_set_limits (ctx, &limits), "0");
+  assert_error (assuan_register_command (ctx, "WORK", cmd_work, NULL), "0");
+  peer_say (&p, "WORK\n");
+  peer_hears (&p, "OK\n");
+  assert_true (eva_get_deadline (ctx) >= worked_until_ns + 20 * NS_PER_MS);
   hand_end (ctx, &p);
 }
 
@@ -225,9 +255,9 @@ test_misuse (void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-  kit_test (test_line_timeout), kit_test (test_idle_timeout), kit_test (test_command_timeout),
-  kit_test (test_what_waits),   kit_test (test_nested),       kit_test (test_foreign_hooks),
-  kit_test (test_misuse),
+  kit_test (test_line_timeout),    kit_test (test_idle_timeout), kit_test (test_command_timeout),
+  kit_test (test_idle_after_work), kit_test (test_what_waits),   kit_test (test_nested),
+  kit_test (test_foreign_hooks),   kit_test (test_misuse),
 };
 
 const struct suite hand_limits_suite = { tests, N_ELEMENTS (tests) };

@@ -71,6 +71,27 @@ test_answered_in_time (void **state) {
   answer_in_time (true);
 }
 
+/* So does a connection that was made in time.  */
+static void
+test_connected_in_time (void **state) {
+  const struct timespec delay = { 0, 40000000 };
+  assuan_context_t ctx;
+  unsigned int port;
+  struct peer p;
+  int listener;
+
+  (void) state;
+  listener = peer_listen ("tcp:127.0.0.1", 1, &port);
+  kit_config.connect_timeout_ms = 20;
+  ctx = kit_dial (kit_format ("tcp:127.0.0.1:%u", port));
+  nanosleep (&delay, NULL);
+  peer_accept (&p, listener);
+  peer_say (&p, "OK\n");
+  kit_await ("ready\n");
+  kit_close (ctx, &p);
+  close (listener);
+}
+
 static void
 test_before_greeting (void **state) {
   assuan_context_t ctx;
@@ -300,6 +321,7 @@ test_release_in_callback (void **state) {
 static const struct CMUnitTest tests[] = {
   kit_test (test_unsent),
   kit_test (test_answered_in_time),
+  kit_test (test_connected_in_time),
   kit_test (test_before_greeting),
   kit_test (test_while_dialling),
   kit_test (test_sent),

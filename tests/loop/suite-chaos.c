@@ -86,7 +86,7 @@ static void
 set_timer (struct node *node) {
   unsigned int delay_ms = next_random (3);
 
-  node->due_ns = eva_loop_now (suite_loop.loop) + delay_ms * UINT64_C (1000000);
+  node->due_ns = eva_now () + delay_ms * UINT64_C (1000000);
   if (node->timer)
     eva_source_set_delay (node->timer, delay_ms);
   else

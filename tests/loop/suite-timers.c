@@ -38,7 +38,7 @@ ring (void *arg) {
   if (c->action) c->action (c);
 }
 
-/* Notes between which times the deadline is: the loop's time may stand still meanwhile.  */
+/* Notes between which times the deadline is.  */
 static uint64_t
 in_ms (unsigned int delay_ms, uint64_t now_ns) {
   return now_ns + (uint64_t) delay_ms * NS_PER_MS;
@@ -46,7 +46,7 @@ in_ms (unsigned int delay_ms, uint64_t now_ns) {
 
 static void
 set_clock (struct clock *c, unsigned int delay_ms) {
-  c->due_ns = in_ms (delay_ms, eva_loop_now (suite_loop.loop));
+  c->due_ns = in_ms (delay_ms, eva_now ());
   eva_source_set_delay (c->source, delay_ms);
   c->latest_ns = in_ms (delay_ms, eva_now ());
 }
@@ -54,7 +54,7 @@ set_clock (struct clock *c, unsigned int delay_ms) {
 static void
 start_clock (struct clock *c, unsigned int delay_ms, void (*action) (struct clock *c)) {
   *c = (struct clock){ .action = action };
-  c->due_ns = in_ms (delay_ms, eva_loop_now (suite_loop.loop));
+  c->due_ns = in_ms (delay_ms, eva_now ());
   c->source = eva_loop_add_timer (suite_loop.loop, delay_ms, ring, c);
   c->latest_ns = in_ms (delay_ms, eva_now ());
   assert_non_null (c->source);
@@ -223,6 +223,65 @@ test_under_load (void **state) {
   suite_until (&n_rung, 3);
   for (unsigned int i = 0; i < 3; i++)
     assert_int_equal (marks[i].place, 3 - i);
+  probe_free (&p);
+  close_pair (fd);
+}
+
+/* "In 10 ms" counts from the call, whatever the callback did before.  */
+#define WORK_US (20 * 1000)
+
+static struct clock after_work[2];
+
+static void
+work_and_set (void) {
+  bool again = after_work[0].source;
+
+  usleep (WORK_US);
+  if (again)
+    set_clock (&after_work[0], 10);
+  else
+    start_clock (&after_work[0], 10, NULL);
+}
+
+static void
+work_in_probe (struct probe *p) {
+  drain (p->fd);
+  work_and_set ();
+}
+
+static void
+work_in_timer (struct clock *c) {
+  (void) c;
+  work_and_set ();
+}
+
+static void
+work_in_task (struct eva__task *task) {
+  (void) task;
+  work_and_set ();
+}
+
+/* ring asserts that no timer is early.  */
+static void
+test_after_work (void **state) {
+  struct eva__task task = { .cb = work_in_task };
+  struct probe p;
+  int fd[2];
+
+  (void) state;
+  memset (after_work, 0, sizeof after_work);
+  make_socketpair (fd);
+  probe_init (&p, fd[0], EVA_READABLE, work_in_probe);
+  put_octet (fd[1]);
+  wait_for (&after_work[0], 1);
+  put_octet (fd[1]);
+  wait_for (&after_work[0], 2);
+  start_clock (&after_work[1], 1, work_in_timer);
+  wait_for (&after_work[0], 3);
+  eva__loop_run_soon (suite_loop.loop, &task);
+  wait_for (&after_work[0], 4);
+  stop_clock (&after_work[0]);
+  stop_clock (&after_work[1]);
   probe_free (&p);
   close_pair (fd);
 }
@@ -502,6 +561,7 @@ static const struct CMUnitTest tests[] = {
   suite_test (test_thousands),  suite_test (test_stop_by_descriptor),
   suite_test (test_part),       suite_test (test_rest),
   suite_test (test_restless),   suite_test (test_many_settings),
+  suite_test (test_after_work),
 };
 
 const struct suite timer_suite = { tests, N_ELEMENTS (tests) };

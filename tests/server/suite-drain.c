@@ -118,6 +118,33 @@ test_time_is_over (void **state) {
   assert_int_equal (kit_stats ().n_cancelled, 2);
 }
 
+static uint64_t drained_from_ns;
+
+static gpg_error_t
+work_and_drain (assuan_context_t ctx, char *line) {
+  (void) ctx;
+  (void) line;
+  usleep (30 * 1000);
+  drained_from_ns = eva_now ();
+  drain (20);
+  return 0;
+}
+
+/* The time counts from the call, whatever the callback did before.  */
+static void
+test_after_work (void **state) {
+  struct peer *p = peer_new (), *q = peer_new ();
+
+  (void) state;
+  begin_job (p);
+  service.run = work_and_drain;
+  peer_ask (q, "RUN\n", "OK\n");
+  kit_until (service.jobs->n_cancelled);
+  assert_true (eva_now () - drained_from_ns >= 20 * UINT64_C (1000000));
+  peer_expect_err (p, GPG_ERR_CANCELED, "[closing connection]");
+  kit_until (n_drained);
+}
+
 static void
 test_no_time_at_all (void **state) {
   struct peer *p = peer_new ();
@@ -267,7 +294,7 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_queued_output),   kit_test (test_queued_output_not_taken),
   kit_test (test_out_of_handler),  kit_test (test_nobody_comes_in),
   kit_test (test_freed_when_done), kit_test (test_freed_before),
-  kit_test (test_freed_when_due),
+  kit_test (test_freed_when_due),  kit_test (test_after_work),
 };
 
 SUITE (drain);

@@ -24,6 +24,7 @@
   X (drain)                                                                                        \
   X (limits)                                                                                       \
   X (timeouts)                                                                                     \
+  X (work)                                                                                         \
   X (crowd)                                                                                        \
   X (doors)                                                                                        \
   X (adopt)                                                                                        \
