@@ -297,6 +297,18 @@ assuan_transact (assuan_context_t ctx, const char *command,
 
 /* --- Greeting --------------------------------------------------------------------------------- */
 
+/* An ERR ends the dialogue, in which nothing can be queued any more.  A server that refused and goes
+   on reading is taken leave of all the same.  */
+static void
+say_bye (assuan_context_t ctx) {
+  char line[] = "BYE\n";
+  struct iovec iov = { .iov_base = line, .iov_len = strlen (line) };
+
+  if (eva__ctx_show_line (ctx, ASSUAN_IO_TO_PEER, line, iov.iov_len - 1, ctx->flags.confidential)
+      && !ctx->released)
+    eva__io_channel_write (&ctx->channel, &iov, 1, NULL, 0, true);
+}
+
 gpg_error_t
 eva__ctx_hear_greeting (assuan_context_t ctx) {
   for (;;) {
@@ -308,6 +320,7 @@ eva__ctx_hear_greeting (assuan_context_t ctx) {
     if (ev.type != EVA_EVENT_COMMENT && ev.type != EVA_EVENT_SKIPPED) {
       eva__ctx_log (ctx, ASSUAN_LOG_SYSIO, "can't connect server: `%s'",
                     ctx->flags.confidential ? EVA__LOG_HIDDEN : ev.text);
+      if (ev.type == EVA_EVENT_ERR && !ctx->released) say_bye (ctx);
       return eva__ctx_error (ctx, GPG_ERR_ASS_CONNECT_FAILED);
     }
   }

@@ -80,6 +80,41 @@ inbound_fd (assuan_context_t ctx) {
   return fds[0];
 }
 
+/* A context that cannot be connected because of GREETING.  */
+static void
+open_refused (const char *greeting, unsigned int result) {
+  assuan_context_t ctx;
+  int fds[2];
+
+  memset (&log_notes, 0, sizeof log_notes);
+  memset (&monitor_notes, 0, sizeof monitor_notes);
+  monitor_result = result;
+  assert_err (assuan_new_ext (&ctx, SUITE_SOURCE, assuan_get_malloc_hooks (), on_log,
+                              (void *) (uintptr_t) "hook"),
+              0);
+  assuan_set_io_monitor (ctx, on_line, &monitor_result);
+  new_socketpair (fds);
+  peer_say (fds[1], greeting);
+  assert_err (assuan_socket_connect_fd (ctx, fds[0], 0), ERR (GPG_ERR_ASS_CONNECT_FAILED));
+  peer_expect (fds[1], "BYE\n");
+  peer_expect_eof (fds[1]);
+  if (result & ASSUAN_IO_MONITOR_NOLOG)
+    expect_log (0, "");
+  else
+    expect_log (fds[0], "chan_ <- ERR 99 no\nchan_ -> BYE\n");
+  expect_monitor ("< ERR 99 no\n> BYE\n");
+  assuan_release (ctx);
+  expect_monitor ("");
+  close (fds[1]);
+}
+
+static void
+test_refused (void **state) {
+  (void) state;
+  open_refused ("ERR 99 no\n", 0);
+  open_refused ("ERR 99 no\n", ASSUAN_IO_MONITOR_NOLOG);
+}
+
 /* deviation: I/O monitor sees data lines several times | once.  The END of an empty answer shows
  * another, empty one there.  */
 static void
@@ -346,17 +381,12 @@ test_log_stream (void **state) {
 int
 main (void) {
   const struct CMUnitTest tests[] = {
-    suite_test (test_lines),
-    suite_test (test_data),
-    suite_test (test_control_characters),
-    suite_test (test_confidential),
-    suite_test (test_no_logging),
-    suite_test (test_ends),
-    suite_test (test_reset),
-    suite_test (test_monitor_nolog),
-    suite_test (test_monitor_ignore),
-    suite_test (test_pipes),
-    suite_test (test_log_stream),
+    suite_test (test_refused),       suite_test (test_lines),
+    suite_test (test_data),          suite_test (test_control_characters),
+    suite_test (test_confidential),  suite_test (test_no_logging),
+    suite_test (test_ends),          suite_test (test_reset),
+    suite_test (test_monitor_nolog), suite_test (test_monitor_ignore),
+    suite_test (test_pipes),         suite_test (test_log_stream),
   };
 
   return suite_run (tests);
