@@ -186,7 +186,8 @@ void *assuan_get_pointer (assuan_context_t ctx);
    finishes with exactly the error ERR, " - TEXT" is appended.  Usual form at a handler's end:
    return assuan_set_error (ctx, err, "no such key").  TEXT NULL: forget a noted one.
    Returns ERR as it is.
-   Here: TEXT is copied, forgotten when the command ends, and cut only where the line is full.
+   Here: TEXT is copied, forgotten when the command ends, and cut only at its first LF and where the
+   line is full; the log tells.
    From: anywhere; only useful in a command (Assuan manual, "Utilities"). */
 gpg_error_t assuan_set_error (assuan_context_t ctx, gpg_error_t err, const char *text);
 

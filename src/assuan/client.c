@@ -266,7 +266,7 @@ send_command (assuan_context_t ctx, const char *command, bool *ret_silent) {
   if (eva_conn_get_state (ctx->conn) == EVA_STATE_ANSWERING)
     return eva__ctx_error (ctx, GPG_ERR_ASS_NESTED_COMMANDS);
   buf[0] = 0;
-  rc = eva_conn_command (ctx->conn, eva__ctx_cut (command, 0, buf));
+  rc = eva_conn_command (ctx->conn, eva__ctx_cut (ctx, command, 0, buf));
   eva__wire_wipe (buf, strlen (buf));
   err = eva__ctx_said (ctx, rc);
   if (!err || rc) return err;

@@ -8,14 +8,6 @@
 
 #include <string.h>
 
-/* Queues the first line of TEXT as a comment.  */
-static gpg_error_t
-say_comment (assuan_context_t ctx, const char *text) {
-  char buf[EVA_LINE_SIZE];
-
-  return eva__ctx_queue_line (ctx, "#", eva__ctx_cut (text, 2, buf));
-}
-
 /* What to list for COMMAND.  */
 static const char *
 usage (const struct eva__command *command) {
@@ -30,8 +22,10 @@ static gpg_error_t
 list_commands (assuan_context_t ctx) {
   gpg_error_t err = 0;
 
-  for (size_t i = 0; !err && i < ctx->table->n_commands; i++)
-    err = say_comment (ctx, usage (&ctx->table->commands[i]));
+  for (size_t i = 0; !err && i < ctx->table->n_commands; i++) {
+    const char *text = usage (&ctx->table->commands[i]);
+    err = eva__ctx_queue_comment (ctx, text, strcspn (text, "\n"));
+  }
   return err;
 }
 
@@ -47,8 +41,9 @@ show_command (assuan_context_t ctx, const char *name) {
   if (!text && command->is_builtin) eva__builtin_handler (command->name, &text);
   if (!text) return eva__ctx_error (ctx, GPG_ERR_NOT_FOUND);
   do {
-    err = say_comment (ctx, text);
-    text += strcspn (text, "\n");
+    size_t len = strcspn (text, "\n");
+    err = eva__ctx_queue_comment (ctx, text, len);
+    text += len;
     if (*text) text++;
   } while (!err && *text);
   return err;

@@ -42,7 +42,7 @@ eva__ctx_inquire (assuan_context_t ctx, const char *keyword, size_t maxlen) {
   }
   ctx->answer_secret = ctx->flags.confidential;
   buf[0] = 0;
-  keyword = eva__ctx_cut (keyword, 8, buf);
+  keyword = eva__ctx_cut (ctx, keyword, 8, buf);
   rc = eva_conn_inquire (ctx->conn, keyword, maxlen);
   if (eva__ctx_made_room (ctx, rc)) rc = eva_conn_inquire (ctx->conn, keyword, maxlen);
   eva__wire_wipe (buf, strlen (buf));

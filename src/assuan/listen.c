@@ -41,11 +41,11 @@ queue_greeting (assuan_context_t ctx, const char *text) {
   int rc;
 
   while ((lf = strchr (text, '\n'))) {
-    gpg_error_t err = eva__ctx_queue_line (ctx, "#", eva__ctx_cut (text, 2, buf));
+    gpg_error_t err = eva__ctx_queue_comment (ctx, text, (size_t) (lf - text));
     if (err) return err;
     text = lf + 1;
   }
-  rc = eva_conn_ok (ctx->conn, eva__ctx_cut (text, 3, buf));
+  rc = eva_conn_ok (ctx->conn, eva__ctx_cut (ctx, text, 3, buf));
   eva__wire_wipe (buf, sizeof buf);
   return eva__ctx_conn_error (ctx, rc);
 }

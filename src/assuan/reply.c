@@ -23,28 +23,36 @@ assuan_set_okay_line (assuan_context_t ctx, const char *line) {
   return err;
 }
 
-/* Writes what follows the number of an ERR for RC to BUF.  The explanation ends at its first
-   LF, and where the line is full; not within a UTF-8 character.  */
+/* Adds TEXT to the LEN octets in BUF, of an ERR whose number is still to come: up to its first LF,
+   and to where the line is full, but not within a UTF-8 character.  */
+static void
+add_explanation (assuan_context_t ctx, const char *text, char buf[EVA_LINE_SIZE], size_t len) {
+  size_t room = EVA_LINE_MAX - strlen ("ERR 4294967295 ") - len;
+  size_t text_len = strcspn (text, "\n");
+  bool has_lf = text[text_len], too_long = text_len > room;
+
+  if (too_long) {
+    text_len = room;
+    while (text_len && (text[text_len] & 0xc0) == 0x80)
+      text_len--;
+  }
+  memcpy (buf + len, text, text_len);
+  buf[len + text_len] = 0;
+  eva__ctx_log_cut (ctx, has_lf, too_long);
+}
+
+/* Writes what follows the number of an ERR for RC to BUF.  */
 static void
 format_error (assuan_context_t ctx, gpg_error_t rc, char buf[EVA_LINE_SIZE]) {
   const char *text = rc == ctx->err_no ? ctx->err_text : NULL;
   char error[STRERROR_MAX + 1];
-  size_t room;
   int len;
 
   if (ctx->closing) text = "[closing connection]";
   gpg_strerror_r (rc, error, sizeof error);
   len = snprintf (buf, EVA_LINE_SIZE, "%.*s <%.*s>%s", STRERROR_MAX, error, STRSOURCE_MAX,
                   gpg_strsource (rc), text ? " - " : "");
-  if (!text) return;
-  room = EVA_LINE_MAX - strlen ("ERR 4294967295 ") - (size_t) len;
-  if (strcspn (text, "\n") > room)
-    while (room && (text[room] & 0xc0) == 0x80)
-      room--;
-  else
-    room = strcspn (text, "\n");
-  memcpy (buf + len, text, room);
-  buf[(size_t) len + room] = 0;
+  if (text) add_explanation (ctx, text, buf, (size_t) len);
 }
 
 /* Returns true if the reply RC has a text that was confidential when it was set.  */
@@ -70,7 +78,7 @@ queue_reply (assuan_context_t ctx, gpg_error_t rc) {
     format_error (ctx, rc, buf);
     conn_rc = eva_conn_err (ctx->conn, rc, buf);
   } else {
-    conn_rc = eva_conn_ok (ctx->conn, text ? eva__ctx_cut (text, 3, buf) : NULL);
+    conn_rc = eva_conn_ok (ctx->conn, text ? eva__ctx_cut (ctx, text, 3, buf) : NULL);
   }
   eva__ctx_mark_output (ctx, false);
   eva__wire_wipe (buf, strlen (buf));

@@ -35,54 +35,67 @@ eva__ctx_may_say (assuan_context_t ctx) {
   return 0;
 }
 
-const char *
-eva__ctx_cut (const char *text, size_t used, char buf[EVA_LINE_SIZE]) {
-  size_t len = strcspn (text, "\n");
-  bool has_lf = text[len];
+void
+eva__ctx_log_cut (assuan_context_t ctx, bool at_lf, bool at_end) {
+  int fd = ctx->channel.in_fd;
 
-  if (used + len > EVA_LINE_MAX) {
-    len = used < CUT_LEN ? CUT_LEN - used : 0;
-  } else if (!has_lf) {
-    return text;
-  }
-  memcpy (buf, text, len);
-  buf[len] = 0;
-  return buf;
+  if (at_lf)
+    eva__ctx_log (ctx, ASSUAN_LOG_CONTROL, "chan_%d -> [supplied line with LF - truncated]", fd);
+  if (at_end)
+    eva__ctx_log (ctx, ASSUAN_LOG_CONTROL, "chan_%d -> [supplied line too long - truncated]", fd);
 }
 
-static const char too_long[] = "too long";
+const char *
+eva__ctx_cut (assuan_context_t ctx, const char *text, size_t used, char buf[EVA_LINE_SIZE]) {
+  size_t len = strcspn (text, "\n");
+  bool has_lf = text[len], too_long = used + len > EVA_LINE_MAX;
+
+  if (!has_lf && !too_long) return text;
+  if (too_long) len = used < CUT_LEN ? CUT_LEN - used : 0;
+  memcpy (buf, text, len);
+  buf[len] = 0;
+  eva__ctx_log_cut (ctx, has_lf, too_long);
+  return buf;
+}
 
 /* A line that is put together; what is behind a LF, or does not fit, is left out.  */
 struct draft {
   char line[EVA_LINE_SIZE];
   size_t len;
-  const char *left_out; /* why the rest is missing, or NULL */
+  bool has_lf;
+  bool too_long;
 };
 
 static void
 add (struct draft *d, const char *text) {
   size_t len = strcspn (text, "\n");
 
-  if (d->left_out) return;
-  if (text[len]) d->left_out = "with LF";
+  if (d->has_lf || d->too_long) return;
+  d->has_lf = text[len];
   if (len > EVA_LINE_MAX - d->len) {
-    d->left_out = too_long;
+    d->too_long = true;
     len = EVA_LINE_MAX - d->len;
   }
   memcpy (d->line + d->len, text, len);
   d->len += len;
 }
 
+/* Begins a draft with WORD.  */
+static void
+begin (struct draft *d, const char *word) {
+  d->len = 0;
+  d->has_lf = d->too_long = false;
+  add (d, word);
+}
+
 /* Queues a draft, and wipes it.  */
 static gpg_error_t
 queue (assuan_context_t ctx, struct draft *d) {
-  size_t len = d->left_out == too_long ? CUT_LEN : d->len;
+  size_t len = d->too_long ? CUT_LEN : d->len;
   int rc = eva_conn_line (ctx->conn, d->line, len);
 
   if (eva__ctx_made_room (ctx, rc)) rc = eva_conn_line (ctx->conn, d->line, len);
-  if (d->left_out)
-    eva__ctx_log (ctx, ASSUAN_LOG_CONTROL, "chan_%d -> [supplied line %s - truncated]",
-                  (int) ctx->channel.in_fd, d->left_out);
+  eva__ctx_log_cut (ctx, d->has_lf, d->too_long);
   eva__wire_wipe (d->line, d->len);
   return rc ? eva__ctx_not_said (ctx, rc) : 0;
 }
@@ -91,14 +104,26 @@ gpg_error_t
 eva__ctx_queue_line (assuan_context_t ctx, const char *word, const char *text) {
   struct draft d;
 
-  d.len = 0;
-  d.left_out = NULL;
-  add (&d, word);
+  begin (&d, word);
   if (text) {
     add (&d, " ");
     add (&d, text);
   }
   return queue (ctx, &d);
+}
+
+gpg_error_t
+eva__ctx_queue_comment (assuan_context_t ctx, const char *text, size_t len) {
+  char line[EVA_LINE_SIZE]; /* what is too long is too long still */
+  gpg_error_t err;
+
+  if (len > sizeof line - 1) len = sizeof line - 1;
+  memcpy (line, text, len);
+  line[len] = 0;
+  err = eva__ctx_queue_line (ctx, "#", line);
+  eva__wire_wipe (line, len);
+  eva__ctx_show_output (ctx); /* each one behind what is told of it */
+  return err;
 }
 
 /* Returns true if what was said may wait for more.  Within a turn of assuan_process_next whose
@@ -162,9 +187,7 @@ assuan_write_status (assuan_context_t ctx, const char *keyword, const char *text
   if (!ctx || !keyword) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   err = eva__ctx_may_say (ctx);
   if (err) return err;
-  d.len = 0;
-  d.left_out = NULL;
-  add (&d, "S ");
+  begin (&d, "S ");
   add (&d, keyword);
   if (text && *text) {
     add (&d, " ");

@@ -221,6 +221,29 @@ test_confidential (void **state) {
   client_drop (&c);
 }
 
+/* A command ends at its LF, and where the line is full.  */
+static void
+test_cut_command (void **state) {
+  struct client c;
+  char line[1300], expected[1500];
+  int fd;
+
+  (void) state;
+  open_logged (&c, "OK\n");
+  fd = inbound_fd (c.ctx);
+  memset (&log_notes, 0, sizeof log_notes);
+  assert_err (client_try (&c, "A\nB", "OK\n"), 0);
+  expect_log (fd, "chan_ -> [supplied line with LF - truncated]\nchan_ -> A\nchan_ <- OK\n");
+  memset (line, 'x', sizeof line);
+  line[1200] = 0;
+  assert_err (client_try (&c, line, "OK\n"), 0);
+  line[999] = 0;
+  snprintf (expected, sizeof expected,
+            "chan_ -> [supplied line too long - truncated]\nchan_ -> %s\nchan_ <- OK\n", line);
+  expect_log (fd, expected);
+  client_drop (&c);
+}
+
 static void
 test_no_logging (void **state) {
   struct client c;
@@ -381,12 +404,13 @@ test_log_stream (void **state) {
 int
 main (void) {
   const struct CMUnitTest tests[] = {
-    suite_test (test_refused),       suite_test (test_lines),
-    suite_test (test_data),          suite_test (test_control_characters),
-    suite_test (test_confidential),  suite_test (test_no_logging),
-    suite_test (test_ends),          suite_test (test_reset),
-    suite_test (test_monitor_nolog), suite_test (test_monitor_ignore),
-    suite_test (test_pipes),         suite_test (test_log_stream),
+    suite_test (test_refused),        suite_test (test_lines),
+    suite_test (test_data),           suite_test (test_control_characters),
+    suite_test (test_confidential),   suite_test (test_cut_command),
+    suite_test (test_no_logging),     suite_test (test_ends),
+    suite_test (test_reset),          suite_test (test_monitor_nolog),
+    suite_test (test_monitor_ignore), suite_test (test_pipes),
+    suite_test (test_log_stream),
   };
 
   return suite_run (tests);

@@ -81,10 +81,49 @@ cmd_long (assuan_context_t ctx, char *line) {
   return assuan_write_line (ctx, "one\ntwo");
 }
 
+/* What does not fit a line, in every place that takes a text.  */
+#define X100                                                                                       \
+  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"                                             \
+  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define X1200 X100 X100 X100 X100 X100 X100 X100 X100 X100 X100 X100 X100
+
+static gpg_error_t
+cmd_okay (assuan_context_t ctx, char *line) {
+  return assuan_set_okay_line (ctx, *line == '2'   ? "one\ntwo"
+                                    : *line == 'l' ? X1200
+                                    : *line == 'b' ? X1200 "\ntwo"
+                                                   : "one");
+}
+
+static gpg_error_t
+cmd_err (assuan_context_t ctx, char *line) {
+  return assuan_set_error (ctx, ERR (GPG_ERR_FALSE), *line == '2' ? "one\ntwo" : X1200);
+}
+
+static gpg_error_t
+cmd_status (assuan_context_t ctx, char *line) {
+  (void) line;
+  return assuan_write_status (ctx, "KEY", "one\ntwo");
+}
+
+static gpg_error_t
+cmd_inquire (assuan_context_t ctx, char *line) {
+  unsigned char *buf = NULL;
+  size_t len = 0;
+
+  (void) line;
+  assuan_inquire (ctx, "KEY one\ntwo", &buf, &len, 0);
+  return 0;
+}
+
 static void
 prepare (assuan_context_t ctx, void *arg) {
   (void) arg;
   assuan_set_hello_line (ctx, "hello");
+  assuan_register_command (ctx, "OKAY", cmd_okay, NULL);
+  assuan_register_command (ctx, "ERR", cmd_err, "ERR\n\nOf two\nlines.");
+  assuan_register_command (ctx, "STATUS", cmd_status, NULL);
+  assuan_register_command (ctx, "INQUIRE", cmd_inquire, "INQUIRE " X1200);
   assuan_register_command (ctx, "DATA", cmd_data, NULL);
   assuan_register_command (ctx, "CONFIDENTIAL", cmd_confidential, NULL);
   assuan_register_command (ctx, "LONG", cmd_long, NULL);
@@ -278,6 +317,93 @@ cut_lines_are_told (void **state) {
       strstr (log.notes.text, "x\n-> [supplied line with LF - truncated]\n-> one\n-> OK\n"));
 }
 
+/* Writes x... for every run of over 20 x.  */
+static void
+shorten (char *text) {
+  char *to = text;
+
+  while (*text) {
+    size_t n = strspn (text, "x");
+
+    if (n > 20) {
+      memcpy (to, "x...", 4);
+      to += 4;
+      text += n;
+    } else {
+      *to++ = *text++;
+    }
+  }
+  *to = 0;
+}
+
+/* REQUEST on a server, whose log must say LINES.  */
+static void
+check_cut (const char *request, const char *lines) {
+  struct log log;
+  struct server s;
+  size_t len = strlen ("-> OK hello\n");
+
+  start (&s, &log, SERVER_SOCKET);
+  peer_say (s.out, request);
+  server_shut (&s);
+  server_join (&s);
+  server_free (&s);
+  assuan_set_log_cb (default_cb, default_data);
+  shorten (log.notes.text);
+  assert_memory_equal (log.notes.text, "-> OK hello\n", len);
+  len += strcspn (log.notes.text + len, "\n") + 1; /* the request */
+  assert_string_equal (log.notes.text + len, lines);
+}
+
+#define WITH_LF  "-> [supplied line with LF - truncated]\n"
+#define TOO_LONG "-> [supplied line too long - truncated]\n"
+
+static void
+every_cut_is_told (void **state) {
+  (void) state;
+  check_cut ("OKAY 1\n", "-> OK one\n<- [eof]\n");
+  check_cut ("OKAY 2\n", WITH_LF "-> OK one\n<- [eof]\n");
+  check_cut ("OKAY l\n", TOO_LONG "-> OK x...\n<- [eof]\n");
+  check_cut ("OKAY b\n", WITH_LF TOO_LONG "-> OK x...\n<- [eof]\n");
+  check_cut ("STATUS\n", WITH_LF "-> S KEY one\n-> OK\n<- [eof]\n");
+  check_cut ("INQUIRE\nCAN\n", WITH_LF "-> INQUIRE KEY one\n<- CAN\n-> OK\n<- [eof]\n");
+  /* Lines of a text are none that were cut.  */
+  check_cut ("HELP ERR\n", "-> # ERR\n-> # \n-> # Of two\n-> # lines.\n-> OK\n<- [eof]\n");
+}
+
+static void
+cut_errors_are_told (void **state) {
+  char text[300], text_long[300];
+  gpg_error_t err = ERR (GPG_ERR_FALSE);
+
+  (void) state;
+  snprintf (text, sizeof text, WITH_LF "-> ERR %u %s <%s> - one\n<- [eof]\n", err,
+            gpg_strerror (err), gpg_strsource (err));
+  check_cut ("ERR 2\n", text);
+  /* deviation: the text is cut to 100 octets, which is not told | cut where the line is full */
+  snprintf (text_long, sizeof text_long, "%s-> ERR %u %s <%s> - x...\n<- [eof]\n",
+            on_oracle () ? "" : TOO_LONG, err, gpg_strerror (err), gpg_strsource (err));
+  check_cut ("ERR l\n", text_long);
+}
+
+/* The greeting has lines, and each may be too long.  */
+static void
+cut_greetings_are_told (void **state) {
+  struct log log = { .fd = 0 };
+  struct server s;
+
+  (void) state;
+  assuan_set_log_cb (log_control, &log);
+  server_make (&s, SERVER_SOCKET);
+  assert_err (assuan_set_hello_line (s.ctx, "one\n\n" X1200 "\n" X1200), 0);
+  assert_err (assuan_accept (s.ctx), 0);
+  server_free (&s);
+  assuan_set_log_cb (default_cb, default_data);
+  shorten (log.notes.text);
+  assert_string_equal (log.notes.text,
+                       "-> # one\n-> # \n" TOO_LONG "-> # x...\n" TOO_LONG "-> OK x...\n");
+}
+
 /* A context's own callback.  */
 static void
 callback_of_one_context (void **state) {
@@ -413,6 +539,9 @@ main (void) {
     suite_test (confidential_lines_are_hidden),
     suite_test (logging_switched_off),
     suite_test (cut_lines_are_told),
+    suite_test (every_cut_is_told),
+    suite_test (cut_errors_are_told),
+    suite_test (cut_greetings_are_told),
     suite_test (callback_of_one_context),
     suite_test (log_streams),
     suite_test (default_prefix),
