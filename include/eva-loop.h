@@ -10,6 +10,9 @@
        #include <eva/sd-event.h>   eva_loop_from_sd_event (sd_event *)         systemd
        #include <eva/ev.h>         eva_loop_from_ev (struct ev_loop *)         libev
 
+   GLib's and systemd's also with a priority (eva_loop_from_glib_with_priority,
+   eva_loop_from_sd_event_with_priority).
+
    Programs that only use eva.h need of this header the functions that make, run and free a loop.
 
    A loop belongs to one thread: every function is called from that thread alone.  Different loops

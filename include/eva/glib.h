@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* eva/glib.h - an eva_loop out of GLib's.  Link with GLib (pkg-config glib-2.0).
 
-   The eva_loop keeps a reference to its GMainContext, so the two may go in any order; sources have
-   the default priority.  Callbacks may run the GMainContext again, as modal dialogs do.  GLib tells
-   of a peer that leaves even while nothing is watched for.  */
+   The eva_loop keeps a reference to its GMainContext, so the two may go in any order.  Callbacks may
+   run the GMainContext again, as modal dialogs do.  GLib tells of a peer that leaves even while
+   nothing is watched for.
+
+   GLib calls nothing as long as something of a higher priority is ready, and clients that send
+   without end are always ready.  So the sources of an eva_loop have the priority of GTK's redraws
+   (GDK_PRIORITY_REDRAW), which take turns with them then; what the user types comes first.  */
 
 #ifndef EVA_GLIB_H
 #define EVA_GLIB_H
@@ -14,6 +18,15 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* The priority of sources unless the program gives another one.  */
+#define EVA_GLIB_PRIORITY (G_PRIORITY_HIGH_IDLE + 20)
+
+/* Where an eva_loop is to live.  */
+struct eva_glib_place {
+  GMainContext *context; /* NULL: the default one */
+  gint priority;
+};
 
 struct eva_glib {
   GMainContext *context;
@@ -69,16 +82,18 @@ eva_glib_timer_dispatch (GSource *source, GSourceFunc callback, gpointer data) {
 
 static inline int
 eva_glib_init (void *self, void *foreign, eva_loop *loop) {
+  struct eva_glib_place *place = (struct eva_glib_place *) foreign;
   static GSourceFuncs funcs = {
     eva_glib_timer_prepare, eva_glib_timer_check, eva_glib_timer_dispatch, NULL, NULL, NULL
   };
-  GMainContext *context = foreign ? (GMainContext *) foreign : g_main_context_default ();
+  GMainContext *context = place->context ? place->context : g_main_context_default ();
   GSource *source = g_source_new (&funcs, sizeof (struct eva_glib_timer));
 
   ((struct eva_glib *) self)->context = g_main_context_ref (context);
   ((struct eva_glib *) self)->timer = source;
   ((struct eva_glib_timer *) (void *) source)->loop = loop;
   ((struct eva_glib_timer *) (void *) source)->due_ns = UINT64_MAX;
+  g_source_set_priority (source, place->priority);
   g_source_set_can_recurse (source, TRUE);
   g_source_attach (source, context);
   return 0;
@@ -117,13 +132,15 @@ static inline int
 eva_glib_add (void *self, void *watch, int fd, unsigned int events) {
   static GSourceFuncs funcs = { NULL, NULL, eva_glib_io_dispatch, NULL, NULL, NULL };
   GSource *source = g_source_new (&funcs, sizeof (struct eva_glib_io));
+  struct eva_glib *glib = (struct eva_glib *) self;
   struct eva_glib_io *io = (struct eva_glib_io *) (void *) source;
 
   ((struct eva_glib_watch *) watch)->io = io;
   io->watch = watch;
   io->tag = g_source_add_unix_fd (source, fd, eva_glib_condition (events));
+  g_source_set_priority (source, g_source_get_priority (glib->timer));
   g_source_set_can_recurse (source, TRUE); /* for the one that has all the others */
-  g_source_attach (source, ((struct eva_glib *) self)->context);
+  g_source_attach (source, glib->context);
   return 0;
 }
 
@@ -162,10 +179,10 @@ eva_glib_cancel_timer (void *self) {
   ((struct eva_glib_timer *) (void *) source)->due_ns = UINT64_MAX;
 }
 
-/* Makes an eva_loop that lives in CONTEXT, or in the default one if that is NULL.  Returns as
-   eva_loop_new_foreign.  */
+/* Makes an eva_loop that lives in CONTEXT, or in the default one if that is NULL, with sources of
+   PRIORITY.  Returns as eva_loop_new_foreign.  */
 static inline eva_loop *
-eva_loop_from_glib (GMainContext *context) {
+eva_loop_from_glib_with_priority (GMainContext *context, gint priority) {
   static const struct eva_loop_ops ops = { EVA_LOOP_OPS_VERSION,
                                            sizeof (struct eva_glib),
                                            sizeof (struct eva_glib_watch),
@@ -181,7 +198,15 @@ eva_loop_from_glib (GMainContext *context) {
                                            true,
                                            NULL };
 
-  return eva_loop_new_foreign (&ops, context);
+  struct eva_glib_place place = { context, priority };
+
+  return eva_loop_new_foreign (&ops, &place);
+}
+
+/* The same with EVA_GLIB_PRIORITY.  */
+static inline eva_loop *
+eva_loop_from_glib (GMainContext *context) {
+  return eva_loop_from_glib_with_priority (context, EVA_GLIB_PRIORITY);
 }
 
 #ifdef __cplusplus

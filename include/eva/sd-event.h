@@ -2,7 +2,11 @@
 /* eva/sd-event.h - an eva_loop out of systemd's.  Link with libsystemd (pkg-config libsystemd).
 
    The eva_loop keeps a reference to its sd_event, so the two may go in any order.  sd-event tells
-   of a peer that leaves even while nothing is watched for.  */
+   of a peer that leaves even while nothing is watched for.
+
+   Of what is ready sd-event calls what has the highest priority, and of that what has waited longest.
+   So whatever has the priority of the eva_loop takes turns with clients that send without end, and
+   what has a lower one has to wait for them.  */
 
 #ifndef EVA_SD_EVENT_H
 #define EVA_SD_EVENT_H
@@ -16,8 +20,15 @@
 extern "C" {
 #endif
 
+/* Where an eva_loop is to live.  */
+struct eva_sd_event_place {
+  sd_event *event;
+  int64_t priority;
+};
+
 struct eva_sd_event {
   sd_event *event;
+  int64_t priority;
   sd_event_source *timer;
   sd_event_source *defer; /* the next turn, if it is wanted: cheaper than a timer */
   eva_loop *loop;
@@ -61,13 +72,16 @@ eva_sd_event_deinit (void *data) {
 static inline int
 eva_sd_event_init (void *data, void *foreign, eva_loop *loop) {
   struct eva_sd_event *self = (struct eva_sd_event *) data;
+  struct eva_sd_event_place *place = (struct eva_sd_event_place *) foreign;
   int rc;
 
-  self->event = sd_event_ref ((sd_event *) foreign);
+  self->event = sd_event_ref (place->event);
+  self->priority = place->priority;
   self->loop = loop;
   rc = sd_event_add_time (self->event, &self->timer, CLOCK_MONOTONIC, 0, 1, eva_sd_event_timer_cb,
                           self);
   if (rc >= 0) rc = sd_event_source_set_enabled (self->timer, SD_EVENT_OFF);
+  if (rc >= 0) rc = sd_event_source_set_priority (self->timer, self->priority);
   if (rc >= 0) return 0;
   eva_sd_event_deinit (self);
   return -rc;
@@ -90,12 +104,17 @@ eva_sd_event_events (unsigned int events) {
 }
 
 static inline int
-eva_sd_event_add (void *self, void *watch, int fd, unsigned int events) {
-  int rc = sd_event_add_io (((struct eva_sd_event *) self)->event,
-                            &((struct eva_sd_event_watch *) watch)->source, fd,
-                            eva_sd_event_events (events), eva_sd_event_io_cb, watch);
+eva_sd_event_add (void *data, void *watch, int fd, unsigned int events) {
+  struct eva_sd_event *self = (struct eva_sd_event *) data;
+  sd_event_source **source = &((struct eva_sd_event_watch *) watch)->source;
+  int rc = sd_event_add_io (self->event, source, fd, eva_sd_event_events (events),
+                            eva_sd_event_io_cb, watch);
 
-  return rc < 0 ? -rc : 0;
+  if (rc < 0) return -rc;
+  rc = sd_event_source_set_priority (*source, self->priority);
+  if (rc >= 0) return 0;
+  eva_sd_event_drop (*source);
+  return -rc;
 }
 
 static inline int
@@ -125,6 +144,15 @@ eva_sd_event_cancel_timer (void *data) {
   self->defer = NULL;
 }
 
+/* A source that is called in the next turn.  One without its priority is still better than none.  */
+static inline int
+eva_sd_event_add_defer (struct eva_sd_event *self) {
+  int rc = sd_event_add_defer (self->event, &self->defer, eva_sd_event_defer_cb, self);
+
+  if (rc >= 0) sd_event_source_set_priority (self->defer, self->priority);
+  return rc;
+}
+
 /* Who waits longest is called first, and a deferred source waits since it was made: one that is
    kept would always be the first.  */
 static inline void
@@ -132,15 +160,15 @@ eva_sd_event_set_timer (void *data, uint64_t delay_ns) {
   struct eva_sd_event *self = (struct eva_sd_event *) data;
 
   eva_sd_event_cancel_timer (self);
-  if (!delay_ns && sd_event_add_defer (self->event, &self->defer, eva_sd_event_defer_cb, self) >= 0)
-    return;
+  if (!delay_ns && eva_sd_event_add_defer (self) >= 0) return;
   sd_event_source_set_time (self->timer, (eva_now () + delay_ns) / 1000 + 1);
   sd_event_source_set_enabled (self->timer, SD_EVENT_ONESHOT);
 }
 
-/* Makes an eva_loop that lives in EVENT.  Returns as eva_loop_new_foreign.  */
+/* Makes an eva_loop that lives in EVENT, with sources of PRIORITY.  Returns as
+   eva_loop_new_foreign.  */
 static inline eva_loop *
-eva_loop_from_sd_event (sd_event *event) {
+eva_loop_from_sd_event_with_priority (sd_event *event, int64_t priority) {
   static const struct eva_loop_ops ops = { EVA_LOOP_OPS_VERSION,
                                            sizeof (struct eva_sd_event),
                                            sizeof (struct eva_sd_event_watch),
@@ -156,7 +184,15 @@ eva_loop_from_sd_event (sd_event *event) {
                                            true,
                                            NULL };
 
-  return eva_loop_new_foreign (&ops, event);
+  struct eva_sd_event_place place = { event, priority };
+
+  return eva_loop_new_foreign (&ops, &place);
+}
+
+/* The same with SD_EVENT_PRIORITY_NORMAL.  */
+static inline eva_loop *
+eva_loop_from_sd_event (sd_event *event) {
+  return eva_loop_from_sd_event_with_priority (event, SD_EVENT_PRIORITY_NORMAL);
 }
 
 #ifdef __cplusplus
