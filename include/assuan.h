@@ -696,9 +696,10 @@ gpg_error_t assuan_inquire_ext (assuan_context_t ctx, const char *keyword, size_
    if not NULL, is called in the child before descriptors are closed.  Signals that the caller
    blocks or ignores stay so, unless ATFORK changes that.  The child's environment tells
    _assuan_pipe_connect_pid (the caller's process id) and with FDPASSING _assuan_connection_fd.
-   NAME NULL: fork only; ARGV[0] becomes "client" or "server", and the server goes on as a copy of
-   the caller with assuan_init_pipe_server.
-   Returns 0; ASS_INV_VALUE without an ARGV[0], or without NAME and FDPASSING; ASS_CONNECT_FAILED if
+   NAME NULL: fork only; whatever ARGV[0] was, it becomes "client" or "server", and the server goes on
+   as a copy of the caller with assuan_init_pipe_server.
+   Returns 0; ASS_INV_VALUE without an ARGV, with NAME without an ARGV[0], or without NAME and
+   FDPASSING; ASS_CONNECT_FAILED if
    the greeting is an ERR, which is also how it shows that the program cannot be run; EOF if the
    child ended without a greeting; ENOMEM; system errors of making the pipes and the process.  CTX
    can then be used for another attempt.  From: outside. */

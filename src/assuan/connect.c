@@ -100,7 +100,7 @@ assuan_pipe_connect (assuan_context_t ctx, const char *name, const char *argv[],
   pid_t pid;
   int rc;
 
-  if (!ctx || !argv || !argv[0] || (!name && !how.socketpair))
+  if (!ctx || !argv || (name ? !argv[0] : !how.socketpair))
     return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   if (ctx->drive) return eva__drive_refuse_connection (ctx);
   leave_old (ctx);

@@ -325,8 +325,10 @@ __assuan_spawn (assuan_context_t ctx, pid_t *r_pid, const char *name, const char
                 assuan_fd_t fd_in, assuan_fd_t fd_out, assuan_fd_t *fd_child_list,
                 void (*atfork) (void *opaque, int reserved), void *atforkvalue,
                 unsigned int flags) {
+  const char *slash = name ? strrchr (name, '/') : NULL;
+  const char *name_only[] = { slash ? slash + 1 : name, NULL };
   struct eva__io_child child = { .name = name,
-                                 .argv = argv,
+                                 .argv = argv ? argv : name_only,
                                  .in_fd = fd_in,
                                  .out_fd = fd_out,
                                  .fd_list = fd_child_list,

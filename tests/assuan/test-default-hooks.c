@@ -160,13 +160,51 @@ test_spawn (void **state) {
   assuan_release (ctx);
 }
 
+/* Without arguments a program gets the last part of its name.
+ * deviation: it gets none | the last part */
+static void
+test_spawn_without_arguments (void **state) {
+  static const char *const rows[][2] = { { "/bin/sh", "sh" }, { "sh", "sh" }, { "./sh", "sh" } };
+  int cwd = open (".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+  (void) state;
+  assert_int_equal (chdir ("/bin"), 0);
+  for (size_t i = 0; i < 3; i++) {
+    assuan_fd_t to_child[2], from_child[2];
+    char name[100];
+    pid_t pid = -1;
+
+    new_pipe (to_child);
+    new_pipe (from_child);
+    assert_int_equal (__assuan_spawn (NULL, &pid, rows[i][0], NULL, to_child[0], from_child[1],
+                                      NULL, NULL, NULL, 0),
+                      0);
+    close (to_child[0]);
+    close (from_child[1]);
+    peer_say (to_child[1], "echo \"$0\"\n");
+    close (to_child[1]);
+    peer_read_line (from_child[0], name, sizeof name);
+    if (!on_oracle ()) assert_string_equal (name, rows[i][1]);
+    peer_expect_eof (from_child[0]);
+    close (from_child[0]);
+    assert_int_equal (waitpid (pid, NULL, 0), pid);
+  }
+  assert_int_equal (fchdir (cwd), 0);
+  close (cwd);
+}
+
 int
 main (void) {
   const struct CMUnitTest tests[] = {
-    suite_test (test_pipe),     suite_test (test_write_to_closed_pipe),
-    suite_test (test_socket),   suite_test (test_socketpair),
-    suite_test (test_messages), suite_test (test_waitpid),
-    suite_test (test_usleep),   suite_test (test_spawn),
+    suite_test (test_pipe),
+    suite_test (test_write_to_closed_pipe),
+    suite_test (test_socket),
+    suite_test (test_socketpair),
+    suite_test (test_messages),
+    suite_test (test_waitpid),
+    suite_test (test_usleep),
+    suite_test (test_spawn),
+    suite_test (test_spawn_without_arguments),
   };
 
   return suite_run (tests);

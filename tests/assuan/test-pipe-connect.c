@@ -366,16 +366,15 @@ test_pass_fds_over_pipes (void **state) {
   end_child (ctx, MODE_PIPES);
 }
 
-/* Without a program the caller forks; ARGV[0] tells the two apart.  */
+/* Without a program the caller forks; ARGV[0] tells the two apart, whatever it was.  */
 static void
-test_fork (void **state) {
+check_fork (const char *arg) {
   assuan_context_t ctx = new_context ();
-  const char *argv[] = { "undecided", NULL };
+  const char *argv[] = { arg, NULL };
   struct fork_note value = { 0 }, found;
   gpg_error_t rc;
   int fds[2];
 
-  (void) state;
   new_pipe (fds);
   value.fd = fds[1];
   rc = assuan_pipe_connect (ctx, NULL, argv, NULL, at_fork, &value, MODE_FDPASSING);
@@ -395,6 +394,13 @@ test_fork (void **state) {
   close (fds[0]);
   assert_err (tell_child (ctx, "NOP"), 0);
   end_child (ctx, MODE_FDPASSING);
+}
+
+static void
+test_fork (void **state) {
+  (void) state;
+  check_fork ("undecided");
+  check_fork (NULL);
 }
 
 int

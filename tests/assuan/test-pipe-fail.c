@@ -102,6 +102,11 @@ test_invalid (void **state) {
               ERR (GPG_ERR_ASS_INV_VALUE));
   assert_err (assuan_pipe_connect (ctx, NULL, NULL, NULL, NULL, NULL, 0),
               ERR (GPG_ERR_ASS_INV_VALUE));
+  assert_err (assuan_pipe_connect (ctx, NULL, NULL, NULL, NULL, NULL, MODE_FDPASSING),
+              ERR (GPG_ERR_ASS_INV_VALUE));
+  /* A fork without a program has no standard descriptors to talk through.  */
+  assert_err (assuan_pipe_connect (ctx, NULL, argv, NULL, NULL, NULL, 0),
+              ERR (GPG_ERR_ASS_INV_VALUE));
   assuan_release (ctx);
 }
 
