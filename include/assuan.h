@@ -870,11 +870,11 @@ int assuan_sock_get_flag (assuan_fd_t sockfd, const char *name, int *r_value);
 int assuan_sock_connect (assuan_fd_t sockfd, struct sockaddr *addr, int addrlen);
 
 /* Connect to PORT on HOST, whose name the proxy resolves.  RESERVED: 0.  CREDENTIALS:
-   "USER:PASSWORD" for the proxy, or NULL.  FLAGS: ASSUAN_SOCK_SOCKS or ASSUAN_SOCK_TOR.  HOST NULL
-   and PORT 0 only log in at the proxy: the test whether it is there.
+   "USER:PASSWORD" for the proxy, each of 1 to 255 octets, or NULL.  FLAGS: ASSUAN_SOCK_SOCKS or
+   ASSUAN_SOCK_TOR.  HOST NULL and PORT 0 only log in at the proxy: the test whether it is there.
    Returns a TCP socket, owned by the caller, or ASSUAN_INVALID_FD and errno: EOPNOTSUPP without one
-   of the flags, EINVAL for an empty HOST or a PORT without HOST, ECONNREFUSED without a proxy.
-   Waits.  From: anywhere. */
+   of the flags, EINVAL for an empty HOST, a PORT without HOST or CREDENTIALS of another form (Here:
+   before the proxy is connected), ECONNREFUSED without a proxy.  Waits.  From: anywhere. */
 assuan_fd_t assuan_sock_connect_byname (const char *host, unsigned short port, int reserved,
                                         const char *credentials, unsigned int flags);
 
