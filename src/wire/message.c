@@ -2,13 +2,13 @@
 /* message.c - lines into messages: which kind, which word, which text.
 
      request  = "" / "#" text / word [1*WSP text]                 WSP: blank or tab
-     answer   = "" / "#" text / "D " data / "END" [" " text] / "CAN" text
+     answer   = "" / "#" text / "D " data / "END" [" " text] / "CAN" ["CEL"] [" " text]
      response = "" / "#" text / "D " data / "END" [" " text] / "OK" [" " text]
               / "ERR" 1*WSP ["-"] 1*DIGIT text / "S" [" " text] / "INQUIRE" [" " text]
 
-   Requests and answers may be in either case, but responses must be as they stand here.  `CAN`
-   goes by its first three letters, so that CANCEL is the same, and `S` or `INQUIRE` may come
-   without a word: peers that are in use do and accept these things.  */
+   Requests and answers may be in either case, but responses must be as they stand here.  `S` or
+   `INQUIRE` may come without a word: peers that are in use do that.  A NUL ends a word, wherever
+   one may end: handlers get strings, so nobody can tell the word from one that ends there.  */
 
 #include "message.h"
 
@@ -49,13 +49,13 @@ set_text (struct eva__wire_message *ret, char *text, char *end) {
   ret->text_len = (size_t) (end - text);
 }
 
-/* Makes the octets from WORD up to a blank or tab the word of RET, and returns where it ends.
-   Lines may have NULs in them, so END decides and not they.  */
+/* Makes the octets from WORD up to a blank, a tab, a NUL or END the word of RET, and returns where
+   it ends.  */
 static char *
-set_word (struct eva__wire_message *ret, char *word, char *end) {
+set_word (struct eva__wire_message *ret, char *word, const char *end) {
   char *p = word;
 
-  while (p < end && !is_wsp (*p))
+  while (p < end && *p && !is_wsp (*p))
     p++;
   ret->word = word;
   ret->word_len = (size_t) (p - word);
@@ -80,7 +80,7 @@ eva__wire_parse_request (char *line, size_t len, struct eva__wire_message *ret) 
     ret->kind = EVA__WIRE_NOTHING;
     return;
   }
-  if (is_wsp (*line)) return;
+  if (is_wsp (*line) || !*line) return;
 
   char *p = set_word (ret, line, end);
   while (p < end && is_wsp (*p))
@@ -90,11 +90,17 @@ eva__wire_parse_request (char *line, size_t len, struct eva__wire_message *ret) 
   ret->text_len = (size_t) (end - p);
 }
 
-/* Returns whether the line from LINE to END ends behind its first LEN octets, or a blank is
-   there.  */
+/* Returns whether a word may end at P: at the NUL behind the line or one within it, or at a
+   blank.  */
 static bool
-ends_word (const char *line, size_t len, const char *end) {
-  return line + len == end || line[len] == ' ';
+ends_word (const char *p) {
+  return !*p || *p == ' ';
+}
+
+/* Returns whether LINE begins with WORD, which is in upper case, in any case.  */
+static bool
+has_word_any_case (const char *line, const char *word) {
+  return starts_with_any_case (line, word) && ends_word (line + strlen (word));
 }
 
 void
@@ -108,10 +114,10 @@ eva__wire_parse_answer (char *line, size_t len, struct eva__wire_message *ret) {
     ret->kind = EVA__WIRE_DATA;
     ret->text = line + 2; /* exactly one blank: the next one is data */
     ret->text_len = len - 2;
-  } else if (starts_with_any_case (line, "END") && ends_word (line, 3, end)) {
+  } else if (has_word_any_case (line, "END")) {
     ret->kind = EVA__WIRE_END;
     set_text (ret, line + 3, end);
-  } else if (starts_with_any_case (line, "CAN")) {
+  } else if (has_word_any_case (line, "CAN") || has_word_any_case (line, "CANCEL")) {
     ret->kind = EVA__WIRE_CANCEL;
     set_text (ret, end, end);
   }
@@ -152,11 +158,11 @@ static const struct keyword keywords[] = {
 
 /* Returns the keyword that LINE begins with, or NULL.  */
 static const struct keyword *
-find_keyword (const char *line, const char *end) {
+find_keyword (const char *line) {
   for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++) {
     const struct keyword *k = &keywords[i];
 
-    if (starts_with (line, k->name) && ends_word (line, strlen (k->name), end)) return k;
+    if (starts_with (line, k->name) && ends_word (line + strlen (k->name))) return k;
   }
   return NULL;
 }
@@ -175,7 +181,7 @@ eva__wire_parse_response (char *line, size_t len, struct eva__wire_message *ret)
     ret->kind = EVA__WIRE_DATA;
     ret->text = line + 2; /* exactly one blank: the next one is data */
     ret->text_len = len - 2;
-  } else if ((k = find_keyword (line, end))) {
+  } else if ((k = find_keyword (line))) {
     char *rest = line + strlen (k->name);
 
     if (k->kind == EVA__WIRE_ERR) {

@@ -34,14 +34,14 @@ struct eva__wire_message {
 };
 
 /* A server's view of LINE (LEN octets, NUL-terminated) outside of an inquiry: NOTHING for an
-   empty line or a comment; INVALID if it begins with a blank or tab; else COMMAND: the word goes
-   up to the first blank or tab, the text begins behind all the blanks and tabs that follow.  Of
-   NOTHING and INVALID, here and below, the text is the whole line.  */
+   empty line or a comment; INVALID if it begins with a blank, a tab or a NUL; else COMMAND: the
+   word goes up to the first of these, the text begins behind all the blanks and tabs that follow
+   it.  Of NOTHING and INVALID, here and below, the text is the whole line.  */
 void eva__wire_parse_request (char *line, size_t len, struct eva__wire_message *ret);
 
 /* A server's view of a line within an inquiry: NOTHING as above; DATA for `D `, exactly one
-   blank, and anything; END for `END`, alone or with a blank and text behind it; CANCEL for all
-   that begins with `CAN`, as CANCEL does; all in any case; else INVALID.  */
+   blank, and anything; END for `END`, CANCEL for `CAN` or `CANCEL`, each alone or with a blank and
+   text behind it; all in any case; else INVALID.  */
 void eva__wire_parse_answer (char *line, size_t len, struct eva__wire_message *ret);
 
 /* A client's view of a line: DATA for `D ` and anything; OK, END, STATUS for `S`, INQUIRE, each
