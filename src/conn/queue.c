@@ -130,6 +130,7 @@ eva__conn_queue_retire (struct eva__conn_queue *q, const struct eva__conn_owner 
     struct eva__conn_chunk *chunk = q->head;
     size_t part = chunk->end - chunk->start;
     if (part > n) part = n;
+    q->is_cut = chunk->data[chunk->start + part - 1] != '\n';
     eva__wire_wipe (chunk->data + chunk->start, part);
     chunk->start += part;
     n -= part;
@@ -147,6 +148,18 @@ is_shown_secret (const struct eva__conn_queue *q) {
   return chunk->secret_from < q->shown && q->shown - q->shown_len < chunk->secret_to;
 }
 
+/* Returns the offset of the first whole line of CHUNK that is not before AT.  The rest of one whose
+   first octets were sent is no line: it can be shown no more, and not be taken back.  */
+static size_t
+find_line (const struct eva__conn_queue *q, const struct eva__conn_chunk *chunk, size_t at) {
+  const char *start = chunk->data + chunk->start;
+
+  if (at > chunk->start) return at;
+  if (chunk != q->head || !q->is_cut) return chunk->start;
+  return chunk->start
+         + (size_t) ((const char *) memchr (start, '\n', chunk->end - chunk->start) - start) + 1;
+}
+
 /* The cursor is a chunk and an offset, not a position in the stream: a log that looks at every
    line must not walk the list for each.  */
 int
@@ -155,12 +168,11 @@ eva__conn_queue_show (struct eva__conn_queue *q, const char **ret_line, size_t *
   size_t at = q->shown_chunk ? q->shown : 0;
   const char *lf;
 
-  while (chunk && (at < chunk->start ? chunk->start : at) == chunk->end) {
+  while (chunk && (at = find_line (q, chunk, at)) == chunk->end) {
     chunk = chunk->next;
     at = 0;
   }
   if (!chunk) return 0;
-  if (at < chunk->start) at = chunk->start; /* its first part was sent unseen */
   lf = memchr (chunk->data + at, '\n', chunk->end - at);
   *ret_line = chunk->data + at;
   *ret_len = (size_t) (lf - *ret_line);

@@ -35,6 +35,7 @@ struct eva__conn_queue {
   size_t len;        /* octets of whole lines that wait */
   uint64_t n_sent;   /* octets sent since the beginning */
   uint32_t open_len; /* octets of the open data line, behind tail->end; 0 if none is open */
+  bool is_cut;       /* the first octets of the line at head's start were sent */
 
   /* The cursor of eva_conn_inspect: lines before it were shown.  chunk NULL: at head's start.  */
   uint32_t shown;

@@ -273,8 +273,9 @@ static const struct conversation inspect_talks[] = {
 
   { .name = "lines that left unseen",
     SERVER,
-    STEPS (SAY_RAW ("abc"), SAY_RAW ("def"), OUT ("abc\nd"), INSPECT ("ef"), NO_INSPECT,
-           SAY_RAW ("g"), INSPECT ("g"), OUT ("ef\ng\n"), AT_REST) },
+    STEPS (SAY_RAW ("abc"), SAY_RAW ("def"), OUT ("abc\nd"), NO_INSPECT, SAY_RAW ("g"),
+           INSPECT ("g"), OUT ("ef\ng\n"), SAY_RAW ("hi"), OUT ("hi"), SAY_RAW (""), INSPECT (""),
+           OUT ("\n\n"), AT_REST) },
 
   { .name = "lines that left after they were seen",
     SERVER,
@@ -315,9 +316,11 @@ static const struct conversation inspect_talks[] = {
     STEPS (SAY_RAW ("abc"), SAY_RAW ("def"), INSPECT ("abc"), OUT ("abc\n"), DISCARD, OUT_LEN (4),
            INSPECT ("def"), OUT ("de"), DISCARD, OUT_LEN (2), OUT ("f\n"), DISCARD, AT_REST) },
 
-  { .name = "what is left of a line is discarded",
+  { .name = "a line of which octets left is not discarded",
     SERVER,
-    STEPS (SAY_RAW ("abc"), OUT ("ab"), INSPECT ("c"), DISCARD, OUT_LEN (0), AT_REST) },
+    STEPS (SAY_RAW ("abc"), OUT ("ab"), NO_INSPECT, DISCARD, OUT_LEN (2), SAY_RAW ("def"),
+           INSPECT ("def"), OUT ("c\nd"), DISCARD, OUT ("ef\n"), SAY_RAW ("g"), SAY_RAW ("h"),
+           OUT ("g"), INSPECT ("h"), DISCARD, OUT ("\n"), AT_REST) },
 
   { .name = "lines over many buffers are discarded",
     SERVER,
