@@ -578,7 +578,11 @@ FILE *assuan_get_data_fp (assuan_context_t ctx);
    Returns 0; ASS_TOO_MUCH_DATA, after reading on to END; ASS_CANCELED if the client sent CAN;
    ASS_UNEXPECTED_CMD for any other line; ASS_NESTED_COMMANDS while another inquiry is open;
    ASS_NOT_A_SERVER on a client context; ASS_INV_VALUE; ENOMEM; connection errors.  Waits for the
-   client, so in an event loop use assuan_inquire_ext.  From: handlers. */
+   client, so in an event loop use assuan_inquire_ext.
+   From: handlers, post_cmd_notify, and outside of a command, once the server has greeted.
+   Here: after a failure CTX may inquire again: what is still to come of the first answer is skipped.
+   "CAN" and "CANCEL" are whole words.  Outside of a command a line that is no answer also ends the
+   inquiry, but is run as the command that it is. */
 gpg_error_t assuan_inquire (assuan_context_t ctx, const char *keyword, unsigned char **r_buffer,
                             size_t *r_length, size_t maxlen);
 
@@ -671,10 +675,11 @@ gpg_error_t assuan_process_done (assuan_context_t ctx, gpg_error_t rc);
    CTX is released.  BUF: the data, with a NUL behind its BUF_LEN octets, the callback's to free
    with assuan_free, or with free if the allocator is libc's; NULL here if RC is not 0, but
    libassuan may hand over what came so far.  What CB returns is returned by assuan_process_next.
-   CB may finish the command or send the next inquiry.  Under assuan_process what CB returns ends
-   the command.
+   CB may finish the command or send the next inquiry, whatever RC is.  Under assuan_process what CB
+   returns ends the command.
    Returns 0, and then CB runs exactly once; ASS_NOT_A_SERVER; ASS_NESTED_COMMANDS while another
-   inquiry is open; ASS_INV_VALUE; connection errors, and then CB does not run.
+   inquiry is open; ASS_GENERAL outside of a command; ASS_INV_VALUE; connection errors, and then CB
+   does not run.
    Here: CB really runs in all of these cases; the client's data beyond MAXLEN is skipped up to END
    or CAN.  From: handlers, continuations, and outside while a command is pending. */
 gpg_error_t assuan_inquire_ext (assuan_context_t ctx, const char *keyword, size_t maxlen,

@@ -77,14 +77,18 @@ enum eva_role { EVA_ROLE_SERVER, EVA_ROLE_CLIENT };
 
 /* The states.  A server goes GREETING, IDLE, then COMMAND and back for each command, from
    COMMAND to INQUIRY and back for each inquiry.  A client goes GREETING, IDLE, then PENDING
-   and back, with ANSWERING while the server waits for inquired data.  */
+   and back, with ANSWERING while the server waits for inquired data.
+
+   A state tells what the owner waits for.  What the client still owes a server is another thing:
+   answers that the server gave up, by eva_conn_drain or by finishing the command, are skipped to
+   their END or CAN in every state, and before the lines of a later inquiry's answer.  */
 enum eva_conn_state {
   EVA_STATE_GREETING,  /* server: greeting not yet said.  client: not yet heard */
   EVA_STATE_IDLE,      /* no command under way */
   EVA_STATE_COMMAND,   /* server: a command was handed out and has no OK or ERR yet */
   EVA_STATE_INQUIRY,   /* server: an inquiry was sent, its data come */
   EVA_STATE_OVERFLOW,  /* server: the inquiry's data were too long, the rest is swallowed */
-  EVA_STATE_STRAGGLER, /* server: the command ended before the client's END or CAN */
+  EVA_STATE_STRAGGLER, /* server: no command; END or CAN of answers that were given up are due */
   EVA_STATE_PENDING,   /* client: a command was sent and has no OK or ERR yet */
   EVA_STATE_ANSWERING, /* client: the server inquires; data, END or CAN are due */
   EVA_STATE_DRAINING,  /* client: the rest of the reply is dropped, inquiries in it are cancelled */
@@ -112,7 +116,7 @@ enum eva_event_type {
 /* An event.  word and text point into the input buffer: writable, valid until the next call
    that reads from the same eva_conn (eva_conn_next, _next_line, _peek, _inbuf, _close, _free).
    SKIPPED are empty lines, comments to a server, and the rest of answers and replies that
-   nobody wants any more.  */
+   nobody wants any more; with an empty text also over-long lines in such a rest.  */
 struct eva_event {
   enum eva_event_type type;
   char *word; /* not NULL for COMMAND, STATUS, INQUIRE; NUL-terminated for COMMAND alone */
@@ -127,7 +131,9 @@ struct eva_event {
 #define EVA_CONN_STRICT 1u
 
 /* Let status lines, data, END and CAN be said in every state but CLOSED, for an owner that may
-   keep parts of the dialogue itself with eva_conn_line and eva_conn_next_line.  */
+   keep parts of the dialogue itself with eva_conn_line and eva_conn_next_line; and let a server
+   inquire in IDLE and STRAGGLER, which is not of the protocol.  A request in place of that answer
+   gives UNEXPECTED with an empty text, and then comes as a COMMAND: it has crossed the inquiry.  */
 #define EVA_CONN_RAW 2u
 
 /* How an eva_conn is made.  Zero is a good value for all but role, alloc and release.  */
@@ -185,22 +191,27 @@ int eva_conn_fed (eva_conn *c, size_t n);
 
 /* Tells that descriptor FD came along with the octets that eva_conn_fed is told of next (call
    this one first).  It can be taken as soon as a line is handed out that ends behind the first
-   of them.
+   of them.  So that must be the first octet of the message that brought FD, or one of the same line.
+   A recvmsg of Linux ends behind such a message, but may begin with octets of earlier ones: where
+   recvmsg with MSG_PEEK and no room for control messages reports MSG_CTRUNC, read a line at a time.
    Returns 0, and C keeps the number, without closing it ever; EVA_E_LIMIT or EVA_E_NOMEM, and FD
    stays the caller's.  */
 int eva_conn_fed_fd (eva_conn *c, int fd);
 
 /* Gets the next event into RET.  Whole lines are turned into events as the state allows: while a
-   server's command is under way, the next request stays where it is.
+   server's command is under way, the next request stays where it is; while a client answers an
+   inquiry, so does the next inquiry.
    Returns 1 with an event, 0 if there is none now; EVA_E_LINE_TOO_LONG once for an over-long
    line, which is skipped up to its LF; EVA_E_SYNTAX for a line that is none of the protocol (for
    a server: a request that begins with a blank), which is used up; EVA_E_STATE likewise for a
-   reply to a client that asked nothing; EVA_E_ESCAPE likewise; EVA_E_TRUNCATED once for half a
-   line before the end of file; EVA_E_NOMEM and EVA_E_LIMIT if the CAN that a DRAINING client
-   owes could not be queued: send output and call again.
-   After an error the dialogue goes on.  A server in state IDLE may answer a bad line with
+   line of a reply, or of none, to a client that asked nothing or was not greeted; EVA_E_ESCAPE
+   likewise; EVA_E_TRUNCATED once for half a line before the end of file; EVA_E_NOMEM and
+   EVA_E_LIMIT if the CAN that a DRAINING client owes could not be queued: send output and call
+   again.
+   After an error the dialogue goes on.  A server without a command may answer a bad line with
    eva_conn_err.  Where it was a line of inquired data that was too long or had a bad escape, the
-   state is OVERFLOW.  */
+   state is OVERFLOW.  An over-long line means what it begins with: OK and ERR end a reply, END, CAN
+   and a request an answer, INQUIRE makes a client ANSWERING.  */
 int eva_conn_next (eva_conn *c, struct eva_event *ret);
 
 /* Gets the next whole line as it stands, without looking at the state or changing it: for
@@ -237,15 +248,16 @@ int eva_conn_take_any_fd (eva_conn *c, int *ret_fd);
    EVA_E_NOMEM, EVA_E_CLOSED.  After an error nothing was queued.  TEXT may be NULL: then no
    blank is written either.  */
 
-/* Server: `OK TEXT`: the greeting, or success of the command.  Next state: IDLE.  */
+/* Server: `OK TEXT`: the greeting, or success of the command.  Next state: IDLE, or STRAGGLER while
+   the client owes answers.  */
 int eva_conn_ok (eva_conn *c, const char *text);
 
 /* Server: `ERR CODE TEXT`: the greeting of a server that refuses (next state: CLOSED), or
-   failure of the command (IDLE).  In IDLE it answers a line that was no request.  CODE is a
-   gpg_error_t (manual, "Error codes"), written as the signed number that peers read.  */
+   failure of the command (IDLE).  In IDLE and STRAGGLER it answers a line that was no request.
+   CODE is a gpg_error_t (manual, "Error codes"), written as the signed number that peers read.  */
 int eva_conn_err (eva_conn *c, uint32_t code, const char *text);
 
-/* Server: `S KEYWORD TEXT`.  Allowed in GREETING, COMMAND, INQUIRY, OVERFLOW.  */
+/* Server: `S KEYWORD TEXT`.  Allowed in COMMAND, INQUIRY, OVERFLOW.  */
 int eva_conn_status (eva_conn *c, const char *keyword, const char *text);
 
 /* `# TEXT`.  Allowed in every state but CLOSED.  */
@@ -257,8 +269,11 @@ int eva_conn_comment (eva_conn *c, const char *text);
 int eva_conn_inquire (eva_conn *c, const char *keyword, size_t max_len);
 
 /* Client: a request, COMMAND with its arguments.  Next state: PENDING.  Allowed in PENDING
-   too: replies come in the order of the requests.  An empty line and one that starts with #
-   get no reply, and leave the state alone.  */
+   too: replies come in the order of the requests.  Send nothing behind a request that inquires: it
+   would be taken for the answer.  An empty line and one that starts with # get no reply, and leave
+   the state alone.
+   EVA_E_STATE also if the last reply came before the answer to an inquiry was ended, and COMMAND is
+   D with a blank, END, CAN or CANCEL: the server would take it for the rest of that answer.  */
 int eva_conn_command (eva_conn *c, const char *command);
 
 /* LEN octets of data at BUF, escaped: a server's reply, or a client's answer to an inquiry.
@@ -283,7 +298,10 @@ int eva_conn_line (eva_conn *c, const char *line, size_t len);
 
 /* Client: gives up the reply under way: what is left of it is dropped when it comes, inquiries
    in it are answered with CAN.  State DRAINING until its OK or ERR, then IDLE.  Allowed in
-   PENDING and ANSWERING (an inquiry that is open gets CAN at once); else EVA_E_STATE.  */
+   PENDING and ANSWERING (an inquiry that is open gets CAN at once); else EVA_E_STATE.
+   Server: gives up the answer to its inquiry: what is left of it is dropped when it comes.  Next
+   state: COMMAND, in which it may inquire again or finish the command.  Allowed in INQUIRY and
+   OVERFLOW; else EVA_E_STATE.  */
 int eva_conn_drain (eva_conn *c);
 
 /* Client: takes whatever was asked as answered, though no OK or ERR came: state IDLE, except
@@ -319,10 +337,12 @@ size_t eva_conn_output_len (const eva_conn *c);
 
 /* Shows the oldest queued line that this function has not shown before: for logs and monitors.
    RET_LINE is not NUL-terminated and without its LF, valid until the next call with C.
-   Returns 1, or 0 if all were shown (an open data line is not shown before it ends).  */
+   Returns 1, or 0 if all were shown (an open data line is not shown before it ends, and one of
+   which octets were sent already is not shown at all).  */
 int eva_conn_inspect (eva_conn *c, const char **ret_line, size_t *ret_len);
 
-/* Removes the line that eva_conn_inspect showed last from the queue.  */
+/* Removes the line that eva_conn_inspect showed last from the queue, unless octets of it were sent
+   since.  */
 void eva_conn_discard (eva_conn *c);
 
 #pragma GCC visibility pop

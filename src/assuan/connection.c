@@ -158,15 +158,6 @@ eva__ctx_read (assuan_context_t ctx, bool wait) {
   return err;
 }
 
-/* Returns true if a whole line would not be handed out now: it is not shown before it is.  */
-static bool
-line_waits (assuan_context_t ctx) {
-  enum eva_conn_state state = eva_conn_get_state (ctx->conn);
-
-  if (ctx->kind == EVA__CTX_CLIENT) return false;
-  return state == EVA_STATE_GREETING || state == EVA_STATE_COMMAND;
-}
-
 /* Returns true if LINE, which comes next, belongs to what was asked for confidentially: an answer to
    an inquiry, also one that nobody waits for any more, or a reply.  */
 static bool
@@ -176,8 +167,9 @@ is_input_secret (assuan_context_t ctx, const char *line) {
   case EVA_STATE_INQUIRY:
   case EVA_STATE_OVERFLOW:
     return ctx->answer_secret;
+  case EVA_STATE_COMMAND:
   case EVA_STATE_STRAGGLER: /* what is no data of the answer is the next request */
-    return ctx->answer_secret && line[0] == 'D' && line[1] == ' ';
+    return ctx->answer_secret && eva__conn_is_owed (ctx->conn) && line[0] == 'D' && line[1] == ' ';
   case EVA_STATE_DRAINING:
     return ctx->rest_secret;
   default:
@@ -221,16 +213,19 @@ take_ignored (assuan_context_t ctx, char **ret_line, size_t *ret_len) {
   return rc;
 }
 
+/* A line is not shown before it is handed out.  */
 int
 eva__ctx_next (assuan_context_t ctx, struct eva_event *ret) {
+  size_t before;
   int rc;
 
-  if (!line_waits (ctx) && !show_input (ctx)) {
+  if (!eva__conn_holds_line (ctx->conn) && !show_input (ctx)) {
     *ret = (struct eva_event){ .type = EVA_EVENT_SKIPPED };
     return take_ignored (ctx, &ret->text, &ret->text_len);
   }
+  before = eva_conn_input_len (ctx->conn);
   rc = eva_conn_next (ctx->conn, ret);
-  if (rc) ctx->line_seen = false;
+  if (eva_conn_input_len (ctx->conn) < before) ctx->line_seen = false; /* some lines come again */
   if (rc < 0 || (rc && ret->type == EVA_EVENT_EOF)) log_end (ctx, rc);
   /* A client that gave up a reply may owe a CAN to an inquiry in it.  */
   if (eva_conn_output_len (ctx->conn) && eva_conn_get_state (ctx->conn) == EVA_STATE_DRAINING) {

@@ -359,6 +359,10 @@ gpg_error_t eva__ctx_fail_inquiry (assuan_context_t ctx, gpg_error_t rc);
    inquire.c).  */
 gpg_error_t eva__ctx_inquire (assuan_context_t ctx, const char *keyword, size_t maxlen);
 
+/* Nobody waits for the answer to CTX's inquiry any more: what is still to come of it is skipped, and
+   says nothing about a later inquiry.  Does nothing behind its end (inquire.c).  */
+void eva__ctx_give_up_answer (assuan_context_t ctx);
+
 /* The error that an event of the answer stands for; 0 for data and END (inquire.c).  */
 gpg_error_t eva__ctx_answer_error (assuan_context_t ctx, const struct eva_event *ev);
 

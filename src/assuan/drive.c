@@ -3,6 +3,7 @@
    waited for, turn by turn, stands in turn.c.  */
 
 #include "assuan/drive.h"
+#include "conn/owner.h"
 
 /* --- Limits ----------------------------------------------------------------------------------- */
 
@@ -114,16 +115,9 @@ eva__drive_stop_stream (struct eva__drive *drive, gpg_error_t err) {
   if (stream) stream->failed (stream, err);
 }
 
-static enum eva_conn_state
-get_state (const struct eva__drive *drive) {
-  return eva_conn_get_state (drive->ctx->conn);
-}
-
 bool
 eva__drive_has_command (const struct eva__drive *drive) {
-  enum eva_conn_state state = drive->ctx->conn ? get_state (drive) : EVA_STATE_CLOSED;
-
-  return state == EVA_STATE_COMMAND || state == EVA_STATE_INQUIRY || state == EVA_STATE_OVERFLOW;
+  return drive->ctx->conn && eva__conn_in_command (drive->ctx->conn);
 }
 
 bool

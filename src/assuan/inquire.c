@@ -5,11 +5,13 @@
    why there are none.  */
 
 #include "assuan/drive.h"
+#include "conn/owner.h"
 #include "wire/wipe.h"
 
 #include <string.h>
 
-/* Returns why CTX cannot inquire now.  */
+/* Returns why CTX cannot inquire now.  The state tells who waits for an answer: one that was given up
+   is in nobody's way.  */
 static gpg_error_t
 check (assuan_context_t ctx, const char *keyword) {
   enum eva_conn_state state;
@@ -18,12 +20,17 @@ check (assuan_context_t ctx, const char *keyword) {
   if (ctx->kind != EVA__CTX_SERVER || !ctx->conn)
     return eva__ctx_error (ctx, GPG_ERR_ASS_NOT_A_SERVER);
   state = eva_conn_get_state (ctx->conn);
-  if (state == EVA_STATE_INQUIRY || state == EVA_STATE_OVERFLOW)
+  if (ctx->inquiry || state == EVA_STATE_INQUIRY || state == EVA_STATE_OVERFLOW)
     return eva__ctx_error (ctx, GPG_ERR_ASS_NESTED_COMMANDS);
   /* Nobody would ever tell that there is no answer.  */
   if (ctx->drive && eva_conn_at_eof (ctx->conn) && !eva_conn_input_len (ctx->conn))
     return eva__ctx_error (ctx, GPG_ERR_EOF);
   return eva__ctx_may_say (ctx);
+}
+
+void
+eva__ctx_give_up_answer (assuan_context_t ctx) {
+  if (ctx->conn && ctx->kind == EVA__CTX_SERVER) eva_conn_drain (ctx->conn);
 }
 
 gpg_error_t
@@ -40,13 +47,16 @@ eva__ctx_inquire (assuan_context_t ctx, const char *keyword, size_t maxlen) {
     if (limit != EVA_NO_LIMIT_LEN && (!maxlen || maxlen > limit)) maxlen = limit;
     ctx->drive->restarted = true;
   }
-  ctx->answer_secret = ctx->flags.confidential;
+  ctx->answer_secret =
+      ctx->flags.confidential || (ctx->answer_secret && eva__conn_is_owed (ctx->conn));
   buf[0] = 0;
   keyword = eva__ctx_cut (ctx, keyword, 8, buf);
   rc = eva_conn_inquire (ctx->conn, keyword, maxlen);
   if (eva__ctx_made_room (ctx, rc)) rc = eva_conn_inquire (ctx->conn, keyword, maxlen);
   eva__wire_wipe (buf, strlen (buf));
-  return eva__ctx_said (ctx, rc);
+  err = eva__ctx_said (ctx, rc);
+  if (err && !rc) eva__ctx_give_up_answer (ctx);
+  return err;
 }
 
 gpg_error_t
@@ -103,7 +113,10 @@ assuan_inquire (assuan_context_t ctx, const char *keyword, unsigned char **r_buf
   if (r_length) *r_length = 0;
   err = eva__drive_may_wait (ctx);
   if (!err) err = eva__ctx_inquire (ctx, keyword, maxlen);
-  if (!err) err = collect (ctx, &mb, no_data);
+  if (!err) {
+    err = collect (ctx, &mb, no_data);
+    if (err) eva__ctx_give_up_answer (ctx);
+  }
   if (!err && !no_data) {
     *r_buffer = eva__membuf_take (ctx, &mb, r_length);
     if (!*r_buffer) err = eva__ctx_error (ctx, GPG_ERR_ENOMEM);
@@ -125,7 +138,10 @@ assuan_inquire_ext (assuan_context_t ctx, const char *keyword, size_t maxlen,
   if (!ctx || !cb) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   inquiry = eva__ctx_malloc (ctx, sizeof *inquiry);
   if (!inquiry) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
-  err = eva__ctx_inquire (ctx, keyword, maxlen);
+  /* There is no command whose continuation it could be.  */
+  err = check (ctx, keyword);
+  if (!err && !eva__ctx_is_busy (ctx)) err = eva__ctx_error (ctx, GPG_ERR_ASS_GENERAL);
+  if (!err) err = eva__ctx_inquire (ctx, keyword, maxlen);
   if (!err && ctx->released) err = eva__ctx_error (ctx, GPG_ERR_CANCELED); /* by a monitor */
   if (err) {
     eva__ctx_free (ctx, inquiry);
@@ -147,6 +163,7 @@ eva__ctx_end_inquiry (assuan_context_t ctx, gpg_error_t rc) {
   inquiry = *ctx->inquiry;
   eva__ctx_free (ctx, ctx->inquiry);
   ctx->inquiry = NULL;
+  eva__ctx_give_up_answer (ctx); /* if it has not ended */
   if (!rc) {
     buf = eva__membuf_take (ctx, &inquiry.data, &len);
     if (!buf) rc = eva__ctx_error (ctx, GPG_ERR_ENOMEM);

@@ -5,6 +5,7 @@
        ERR number description <source> [- text]  */
 
 #include "assuan/drive.h"
+#include "conn/owner.h"
 #include "wire/wipe.h"
 
 #include <string.h>
@@ -136,11 +137,8 @@ eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc) {
 
 bool
 eva__ctx_is_busy (assuan_context_t ctx) {
-  enum eva_conn_state state;
-
   if (!ctx->conn || ctx->kind != EVA__CTX_SERVER || ctx->released) return false;
-  state = eva_conn_get_state (ctx->conn);
-  return state == EVA_STATE_COMMAND || state == EVA_STATE_INQUIRY || state == EVA_STATE_OVERFLOW;
+  return eva__conn_in_command (ctx->conn);
 }
 
 gpg_error_t

@@ -82,10 +82,6 @@ on_request (assuan_context_t ctx, const struct eva_event *ev) {
   ctx->err_no = 0;
   if (is_stray_data (ev))
     return eva__ctx_finish_command (ctx, eva__ctx_error (ctx, GPG_ERR_NOT_IMPLEMENTED));
-  if (!*ev->word)
-    return eva__ctx_finish_command (
-        ctx,
-        assuan_set_error (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_SYNTAX), "leading white-space"));
   command = eva__ctx_find_command (ctx, ev->word);
   if (!command) return eva__ctx_finish_command (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_UNKNOWN_CMD));
   return begin_command (ctx, (size_t) (command - ctx->table->commands), ev);

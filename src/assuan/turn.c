@@ -95,8 +95,7 @@ eva__drive_get_events (const struct eva__drive *drive) {
   return events;
 }
 
-/* Returns true if the peer has to answer an inquiry.  One whose answer failed may still be open in
-   the dialogue, but nobody waits for it.  */
+/* Returns true if the peer has to answer an inquiry.  */
 static bool
 awaits_answer (const struct eva__drive *drive) {
   enum eva_conn_state state = get_state (drive);

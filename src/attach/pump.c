@@ -136,6 +136,7 @@ end (struct eva__pump *pump, gpg_error_t err, bool is_cancelled) {
 
   eva__ctx_enter (ctx);
   if (!is_cancelled) eva__pump_tell_progress (pump);
+  if (pump->stream.wants_in) eva__ctx_give_up_answer (ctx);
   take_apart (pump);
   if (done)
     done (ctx, arg, err, n_pumped);

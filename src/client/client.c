@@ -77,13 +77,8 @@ on_greeting (struct eva__client *client, const struct eva_event *ev) {
     eva__drive_fail (drive,
                      ev->code ? ev->code : eva__ctx_error (drive->ctx, GPG_ERR_ASS_CONNECT_FAILED));
     break;
-  case EVA_EVENT_COMMENT:
-  case EVA_EVENT_STATUS:
-  case EVA_EVENT_SKIPPED:
-  case EVA_EVENT_EOF:
+  default: /* what may stand before it, or the end of file */
     break;
-  default:
-    eva__drive_fail (drive, eva__ctx_error (drive->ctx, GPG_ERR_ASS_CONNECT_FAILED));
   }
 }
 
@@ -162,8 +157,10 @@ on_event (struct eva__drive *drive, int rc, const struct eva_event *ev) {
   assuan_context_t ctx = drive->ctx;
   struct eva_call *call = client->calls;
 
-  if (rc == EVA_E_TRUNCATED) return; /* the end of file comes next */
-  if (rc == EVA_E_STATE)             /* an answer to nothing: who knows what the next one answers */
+  if (rc == EVA_E_TRUNCATED) return;                              /* the end of file comes next */
+  if (rc == EVA_E_STATE && client->stage == EVA__CLIENT_GREETING) /* no greeting */
+    eva__drive_fail (drive, eva__ctx_error (ctx, GPG_ERR_ASS_CONNECT_FAILED));
+  else if (rc == EVA_E_STATE) /* an answer to nothing: who knows what the next one answers */
     eva__drive_fail (drive, eva__ctx_error (ctx, GPG_ERR_ASS_INV_RESPONSE));
   else if (rc < 0)
     eva__drive_fail (drive, eva__ctx_conn_error (ctx, rc));

@@ -107,6 +107,17 @@ eva__conn_is_skipping (const eva_conn *c) {
   return c->in.skipping;
 }
 
+bool
+eva__conn_in_command (const eva_conn *c) {
+  if (c->state == EVA_STATE_COMMAND) return true;
+  return (c->state == EVA_STATE_INQUIRY || c->state == EVA_STATE_OVERFLOW) && !c->is_aside;
+}
+
+bool
+eva__conn_is_owed (const eva_conn *c) {
+  return c->n_owed > 0;
+}
+
 enum eva_conn_state
 eva_conn_get_state (const eva_conn *c) {
   return c->state;

@@ -26,9 +26,13 @@ struct eva_conn {
   struct eva__wire_lines in;
   uint64_t n_fed; /* octets fed since the beginning: the positions of in_fds count in them */
   struct eva__conn_fds in_fds;
-  size_t inquiry_max; /* octets; 0: no limit */
-  size_t inquiry_len; /* octets that came so far */
-  size_t n_pending;   /* client: requests without a reply yet */
+  size_t inquiry_max;   /* octets; 0: no limit */
+  size_t inquiry_len;   /* octets that came so far */
+  size_t n_owed;        /* server: answers that were given up, and whose END or CAN is to come */
+  bool is_aside : 1;    /* server: the inquiry is none of a command */
+  bool has_crossed : 1; /* server: the line that is next crossed it, and its answer is behind */
+  bool owes_answer : 1; /* client: the reply came before the END or CAN of an answer was said */
+  size_t n_pending;     /* client: requests without a reply yet */
 
   /* Output.  */
   struct eva__conn_queue out;
@@ -59,6 +63,13 @@ bool eva__conn_may_move (enum eva_conn_state from, enum eva_conn_state to);
 
 /* Returns 0 if VERB may be said now, else EVA_E_STATE or EVA_E_CLOSED.  */
 int eva__conn_may_say (const eva_conn *c, enum eva__conn_verb verb);
+
+/* Returns the state of a server without a command: STRAGGLER while the client owes answers, else
+   IDLE.  */
+enum eva_conn_state eva__conn_rest_state (const eva_conn *c);
+
+/* The server's inquiry is over: the command goes on, if it is of one.  */
+void eva__conn_end_inquiry (eva_conn *c);
 
 /* Wipes what came in and was not used, and gives the buffer back.  */
 void eva__conn_drop_input (eva_conn *c);

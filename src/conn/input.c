@@ -5,10 +5,7 @@
    that reads ends the loan, and only then the octets are wiped and the buffer, once empty,
    goes back to the owner.  */
 
-#include "conn/conn.h"
-
-#include "wire/escape.h"
-#include "wire/message.h"
+#include "conn/event.h"
 
 #include <string.h>
 
@@ -179,229 +176,51 @@ eva_conn_next_line (eva_conn *c, char **ret_line, size_t *ret_len) {
   return rc ? rc : finish (c);
 }
 
-/* --- Messages into events --------------------------------------------------------------------- */
+/* --- Events ----------------------------------------------------------------------------------- */
 
-/* Makes M, read from the lent line, an event of TYPE.  */
-static int
-event (struct eva_event *ret, enum eva_event_type type, const struct eva__wire_message *m) {
-  *ret = (struct eva_event){ .type = type,
-                             .word = m->word,
-                             .word_len = m->word_len,
-                             .text = m->text,
-                             .text_len = m->text_len,
-                             .code = m->code };
-  return 1;
+static bool
+holds (const eva_conn *c, char *line, size_t len) {
+  return c->owner.config->role == EVA_ROLE_SERVER ? eva__conn_holds_request (c, line, len)
+                                                  : eva__conn_holds_response (c, line, len);
 }
 
-/* Unescapes the data of M and makes it an event.  */
-static int
-data_event (eva_conn *c, struct eva_event *ret, struct eva__wire_message *m) {
-  bool strict = c->owner.config->flags & EVA_CONN_STRICT;
-  int rc = eva__wire_unescape (m->text, m->text_len, strict, &m->text_len);
-
-  if (rc) return rc;
-  m->text[m->text_len] = 0; /* there is room: the line's own NUL is at or behind it */
-  return event (ret, EVA_EVENT_DATA, m);
-}
-
-/* A line without meaning here: it is told all the same, so that whoever keeps a log sees every
-   line.  */
-static int
-skipped (struct eva_event *ret, char *line, size_t len) {
-  *ret = (struct eva_event){ .type = EVA_EVENT_SKIPPED, .text = line, .text_len = len };
-  return 1;
-}
-
-/* A server gets a request.  */
-static int
-on_request (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
-  struct eva__wire_message m;
-
-  eva__wire_parse_request (line, len, &m);
-  if (m.kind == EVA__WIRE_NOTHING) return skipped (ret, line, len);
-  eva__conn_set_state (c, m.kind == EVA__WIRE_INVALID ? EVA_STATE_IDLE : EVA_STATE_COMMAND);
-  if (m.kind == EVA__WIRE_INVALID) return EVA_E_SYNTAX;
-  m.word[m.word_len] = 0; /* a blank or the line's NUL */
-  return event (ret, EVA_EVENT_COMMAND, &m);
-}
-
-/* A client's request was answered, well or not.  */
-static void
-end_reply (eva_conn *c) {
-  c->n_pending--;
-  eva__conn_set_state (c, c->n_pending ? EVA_STATE_PENDING : EVA_STATE_IDLE);
-}
-
-/* A line that cannot be used spoils the answer to an inquiry that it is part of: the rest is
-   swallowed.  */
-static void
-on_bad_line (eva_conn *c) {
-  if (c->state == EVA_STATE_INQUIRY) eva__conn_set_state (c, EVA_STATE_OVERFLOW);
-}
-
-/* The start of an over-long line tells what it was meant to be.  If that was the end of a
-   reply, no other will come.  */
-static void
-on_long_line (eva_conn *c) {
-  const char *line = c->in.base + c->in.head;
-
-  on_bad_line (c);
-  if (c->n_pending && (!memcmp (line, "OK ", 3) || !memcmp (line, "ERR ", 4))) end_reply (c);
-}
-
-/* A server gets data that it inquired, and counts them.  */
-static int
-on_answer_data (eva_conn *c, struct eva_event *ret, struct eva__wire_message *m) {
-  int rc = data_event (c, ret, m);
-
-  if (rc < 0) on_bad_line (c);
-  if (rc < 0) return rc;
-  if (c->inquiry_max && m->text_len > c->inquiry_max - c->inquiry_len) {
-    eva__conn_set_state (c, EVA_STATE_OVERFLOW);
-    ret->type = EVA_EVENT_OVERFLOW;
-    return 1;
-  }
-  c->inquiry_len += m->text_len;
-  return 1;
-}
-
-/* A server gets a line of the answer to its inquiry.  */
-static int
-on_answer (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
-  struct eva__wire_message m;
-
-  eva__wire_parse_answer (line, len, &m);
-  switch (m.kind) {
-  case EVA__WIRE_NOTHING:
-    return skipped (ret, line, len);
-  case EVA__WIRE_DATA:
-    if (c->state == EVA_STATE_OVERFLOW) return skipped (ret, line, len);
-    return on_answer_data (c, ret, &m);
-  case EVA__WIRE_END:
-    eva__conn_set_state (c, EVA_STATE_COMMAND);
-    return event (ret, EVA_EVENT_END, &m);
-  case EVA__WIRE_CANCEL:
-    eva__conn_set_state (c, EVA_STATE_COMMAND);
-    return event (ret, EVA_EVENT_CANCEL, &m);
-  default:
-    eva__conn_set_state (c, EVA_STATE_COMMAND);
-    m.word = NULL;
-    m.text = line;
-    m.text_len = len;
-    return event (ret, EVA_EVENT_UNEXPECTED, &m);
-  }
-}
-
-/* A server gets a line of an answer that came too late: the command is over.  It may also be
-   the request of a client that saw the reply and sent no more.  */
-static int
-on_late_answer (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
-  struct eva__wire_message m;
-
-  eva__wire_parse_answer (line, len, &m);
-  if (m.kind == EVA__WIRE_INVALID) return on_request (c, line, len, ret);
-  if (m.kind == EVA__WIRE_END || m.kind == EVA__WIRE_CANCEL)
-    eva__conn_set_state (c, EVA_STATE_IDLE);
-  return skipped (ret, line, len);
-}
-
-/* A client's request got its OK or ERR.  */
-static int
-on_final (eva_conn *c, enum eva_event_type type, struct eva_event *ret,
-          struct eva__wire_message *m) {
-  if (c->state == EVA_STATE_GREETING) {
-    eva__conn_set_state (c, type == EVA_EVENT_OK ? EVA_STATE_IDLE : EVA_STATE_CLOSED);
-    return event (ret, type, m);
-  }
-  if (!c->n_pending) return EVA_E_STATE; /* nothing was asked */
-  end_reply (c);
-  return event (ret, type, m);
-}
-
-/* Parses a response.  An ERR whose number cannot be read is still the end of a reply, and no
-   success: its code is 0, which no ERR can have.  */
-static void
-parse_response (char *line, size_t len, struct eva__wire_message *ret) {
-  eva__wire_parse_response (line, len, ret);
-  if (ret->kind != EVA__WIRE_INVALID || strncmp (line, "ERR", 3)) return;
-  if (line[3] && line[3] != ' ') return;
-  ret->kind = EVA__WIRE_ERR;
-  ret->code = 0;
-}
-
-/* A client gets a line that belongs to the reply to a command.  */
-static int
-on_reply (eva_conn *c, struct eva_event *ret, struct eva__wire_message *m) {
-  if (!c->n_pending) return EVA_E_STATE;
-  if (m->kind == EVA__WIRE_DATA) return data_event (c, ret, m);
-  if (m->kind == EVA__WIRE_END) return event (ret, EVA_EVENT_END, m);
-  eva__conn_set_state (c, EVA_STATE_ANSWERING);
-  return event (ret, EVA_EVENT_INQUIRE, m);
-}
-
-/* A client gets a line.  */
-static int
-on_response (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
-  struct eva__wire_message m;
-
-  parse_response (line, len, &m);
-  switch (m.kind) {
-  case EVA__WIRE_NOTHING:
-    return skipped (ret, line, len);
-  case EVA__WIRE_COMMENT:
-    return event (ret, EVA_EVENT_COMMENT, &m);
-  case EVA__WIRE_STATUS:
-    return event (ret, EVA_EVENT_STATUS, &m);
-  case EVA__WIRE_OK:
-    return on_final (c, EVA_EVENT_OK, ret, &m);
-  case EVA__WIRE_ERR:
-    return on_final (c, EVA_EVENT_ERR, ret, &m);
-  case EVA__WIRE_DATA:
-  case EVA__WIRE_END:
-  case EVA__WIRE_INQUIRE:
-    return on_reply (c, ret, &m);
-  default:
-    return EVA_E_SYNTAX;
-  }
-}
-
-/* A client gets a line of a reply that it gave up.  */
-static int
-on_unwanted_response (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
-  struct eva__wire_message m;
-
-  parse_response (line, len, &m);
-  if (m.kind == EVA__WIRE_INQUIRE) {
-    int rc = eva__conn_say_can (c);
-    if (rc) c->lent = false; /* the inquiry waits until there is room for the answer */
-    return rc ? rc : skipped (ret, line, len);
-  }
-  if (m.kind == EVA__WIRE_OK || m.kind == EVA__WIRE_ERR) end_reply (c);
-  return skipped (ret, line, len);
-}
-
-/* Hands a whole line to whom the state says.  The table of states is in state.c.  */
 static int
 on_line (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
-  switch (c->state) {
-  case EVA_STATE_INQUIRY:
-  case EVA_STATE_OVERFLOW:
-    return on_answer (c, line, len, ret);
-  case EVA_STATE_STRAGGLER:
-    return on_late_answer (c, line, len, ret);
-  case EVA_STATE_DRAINING:
-    return on_unwanted_response (c, line, len, ret);
-  default:
-    return c->owner.config->role == EVA_ROLE_SERVER ? on_request (c, line, len, ret)
-                                                    : on_response (c, line, len, ret);
-  }
+  return c->owner.config->role == EVA_ROLE_SERVER ? eva__conn_on_request (c, line, len, ret)
+                                                  : eva__conn_on_response (c, line, len, ret);
 }
 
-/* Returns true if lines have to wait: a server has not greeted yet, or is busy with a command.  */
-static bool
-holds_lines (const eva_conn *c) {
-  if (c->owner.config->role == EVA_ROLE_CLIENT) return false;
-  return c->state == EVA_STATE_GREETING || c->state == EVA_STATE_COMMAND;
+/* The same with the start of an over-long line.  What has come of it is gone at once, unless it
+   stays.  */
+static int
+on_long_line (eva_conn *c, char *line, struct eva_event *ret) {
+  int rc = c->owner.config->role == EVA_ROLE_SERVER ? eva__conn_on_long_request (c, line, ret)
+                                                    : eva__conn_on_long_response (c, line, ret);
+
+  if (c->lent) eva__wire_lines_consume (&c->in);
+  c->lent = false;
+  return rc;
+}
+
+/* Looks at the next line, as eva__wire_lines_peek does; of one that is over-long, at its start.  */
+static int
+peek (eva_conn *c, char **ret_line, size_t *ret_len) {
+  int rc = eva__wire_lines_peek (&c->in, ret_line, ret_len);
+
+  if (rc < 0) {
+    *ret_line = c->in.base + c->in.head;
+    *ret_len = EVA_LINE_SIZE;
+  }
+  return rc;
+}
+
+bool
+eva__conn_holds_line (eva_conn *c) {
+  char *line;
+  size_t len;
+
+  end_loan (c);
+  return peek (c, &line, &len) && holds (c, line, len);
 }
 
 /* Nothing is left to hand out but, once, the end of file.  */
@@ -421,17 +240,12 @@ eva_conn_next (eva_conn *c, struct eva_event *ret) {
 
   end_loan (c);
   if (c->state == EVA_STATE_CLOSED) return eva_conn_next_line (c, &line, &len);
-  rc = eva__wire_lines_peek (&c->in, &line, &len);
-  if (rc && holds_lines (c)) return 0;
-  if (rc == 1) {
-    c->lent = true;
-    return on_line (c, line, len, ret);
+  rc = peek (c, &line, &len);
+  if (!rc) {
+    rc = finish (c);
+    return rc < 0 ? rc : next_eof (c, ret);
   }
-  if (rc < 0) {
-    on_long_line (c);
-    eva__wire_lines_consume (&c->in);
-    return rc;
-  }
-  rc = finish (c);
-  return rc < 0 ? rc : next_eof (c, ret);
+  if (holds (c, line, len)) return 0;
+  c->lent = true;
+  return rc < 0 ? on_long_line (c, line, ret) : on_line (c, line, len, ret);
 }

@@ -6,6 +6,7 @@
 #include "conn/conn.h"
 
 #include "wire/escape.h"
+#include "wire/message.h"
 #include "wire/wipe.h"
 
 #include <string.h>
@@ -54,13 +55,18 @@ say_keyword (eva_conn *c, const char *word, const char *keyword, const char *tex
   return rc;
 }
 
+/* Returns true if a server waits for the answer to an inquiry.  */
+static bool
+is_inquiring (const eva_conn *c) {
+  return c->state == EVA_STATE_INQUIRY || c->state == EVA_STATE_OVERFLOW;
+}
+
 /* The state after a server's OK or ERR.  An inquiry that is open leaves the client's answer to
    come.  */
 static void
 finish_command (eva_conn *c) {
-  bool open = c->state == EVA_STATE_INQUIRY || c->state == EVA_STATE_OVERFLOW;
-
-  eva__conn_set_state (c, open ? EVA_STATE_STRAGGLER : EVA_STATE_IDLE);
+  if (is_inquiring (c)) c->n_owed++;
+  eva__conn_set_state (c, eva__conn_rest_state (c));
 }
 
 int
@@ -124,19 +130,32 @@ eva_conn_inquire (eva_conn *c, const char *keyword, size_t max_len) {
   if (rc) return rc;
   c->inquiry_max = max_len;
   c->inquiry_len = 0;
+  c->is_aside = c->state != EVA_STATE_COMMAND;
   eva__conn_set_state (c, EVA_STATE_INQUIRY);
   return 0;
 }
 
-/* Requests may be sent ahead: replies come in their order, so counting them is enough.  */
+/* Returns true if COMMAND reads like a line of an answer.  */
+static bool
+is_like_answer (const char *command) {
+  struct eva__wire_message m;
+
+  eva__wire_parse_answer ((char *) command, strlen (command), &m); /* writes nothing to it */
+  return m.kind != EVA__WIRE_INVALID;
+}
+
+/* Requests may be sent ahead: replies come in their order, so counting them is enough.  To a server
+   that replied without waiting for the answer, a request looks like one unless it could be none.  */
 int
 eva_conn_command (eva_conn *c, const char *command) {
   bool silent = !*command || *command == '#';
   int rc = eva__conn_may_say (c, silent ? EVA__SAY_LINE : EVA__SAY_COMMAND);
 
   if (!rc && strchr (command, '\n')) rc = EVA_E_TEXT;
+  if (!rc && !silent && c->owes_answer && is_like_answer (command)) rc = EVA_E_STATE;
   if (!rc) rc = say (c, command, NULL);
   if (rc || silent) return rc;
+  c->owes_answer = false;
   c->n_pending++;
   eva__conn_set_state (c, EVA_STATE_PENDING);
   return 0;
@@ -185,12 +204,19 @@ eva_conn_flush (eva_conn *c) {
   return 0;
 }
 
+/* A client said END or CAN.  */
+static void
+end_answer (eva_conn *c) {
+  c->owes_answer = false;
+  if (c->state == EVA_STATE_ANSWERING) eva__conn_set_state (c, EVA_STATE_PENDING);
+}
+
 int
 eva_conn_end (eva_conn *c) {
   int rc = eva__conn_may_say (c, EVA__SAY_END);
 
   if (!rc) rc = say (c, "END", NULL);
-  if (!rc && c->state == EVA_STATE_ANSWERING) eva__conn_set_state (c, EVA_STATE_PENDING);
+  if (!rc) end_answer (c);
   return rc;
 }
 
@@ -204,7 +230,7 @@ eva_conn_can (eva_conn *c) {
   int rc = eva__conn_may_say (c, EVA__SAY_CAN);
 
   if (!rc) rc = eva__conn_say_can (c);
-  if (!rc && c->state == EVA_STATE_ANSWERING) eva__conn_set_state (c, EVA_STATE_PENDING);
+  if (!rc) end_answer (c);
   return rc;
 }
 
@@ -224,11 +250,19 @@ eva_conn_line (eva_conn *c, const char *line, size_t len) {
   return 0;
 }
 
-/* The command itself is not taken back: the protocol has no way to.  Its reply is waited for,
-   unseen, and the server may go on working for nobody.  */
-int
-eva_conn_drain (eva_conn *c) {
-  if (c->state == EVA_STATE_CLOSED) return EVA_E_CLOSED;
+/* The inquiry itself is not taken back: its answer is waited for, unseen, while the command goes
+   on.  */
+static int
+drain_answer (eva_conn *c) {
+  if (!is_inquiring (c)) return EVA_E_STATE;
+  c->n_owed++;
+  eva__conn_end_inquiry (c);
+  return 0;
+}
+
+/* Nor is a command: the protocol has no way to.  The server may go on working for nobody.  */
+static int
+drain_reply (eva_conn *c) {
   if (c->state != EVA_STATE_PENDING && c->state != EVA_STATE_ANSWERING) return EVA_E_STATE;
   if (c->state == EVA_STATE_ANSWERING) {
     int rc = eva__conn_say_can (c);
@@ -238,10 +272,17 @@ eva_conn_drain (eva_conn *c) {
   return 0;
 }
 
+int
+eva_conn_drain (eva_conn *c) {
+  if (c->state == EVA_STATE_CLOSED) return EVA_E_CLOSED;
+  return c->owner.config->role == EVA_ROLE_SERVER ? drain_answer (c) : drain_reply (c);
+}
+
 void
 eva_conn_forget (eva_conn *c) {
   if (c->owner.config->role != EVA_ROLE_CLIENT || c->state == EVA_STATE_GREETING) return;
   c->n_pending = 0;
+  if (c->state == EVA_STATE_ANSWERING) c->owes_answer = true;
   if (c->state != EVA_STATE_CLOSED) eva__conn_set_state (c, EVA_STATE_IDLE);
 }
 

@@ -35,6 +35,15 @@ bool eva__conn_shows_confidential (const eva_conn *c);
 /* Returns true if C drops the rest of a line that was too long.  */
 bool eva__conn_is_skipping (const eva_conn *c);
 
+/* Returns true if C is a server whose command has no OK or ERR yet.  */
+bool eva__conn_in_command (const eva_conn *c);
+
+/* Returns true if C is a server whose client owes it the END or CAN of an answer that was given up.  */
+bool eva__conn_is_owed (const eva_conn *c);
+
+/* Returns true if eva_conn_next would leave the next line where it is, whole as it may be.  */
+bool eva__conn_holds_line (eva_conn *c);
+
 /* Fills the zeros of CONFIG with the defaults.  */
 void eva__conn_complete_config (struct eva_conn_config *config);
 

@@ -104,6 +104,7 @@ nul_octet_ends_the_argument (void **state) {
   (void) state;
   check_argument ("ECHO a\0b\n", 9, "a");
   check_argument ("ECHO\0b\n", 7, "");
+  check_argument ("ECHO\0 c\n", 8, "");
 }
 
 static void

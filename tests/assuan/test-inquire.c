@@ -196,6 +196,19 @@ client_says_something_else (void **state) {
   check_failure ("D\nEND\n", GPG_ERR_ASS_UNEXPECTED_CMD, 0, GPG_ERR_NOT_IMPLEMENTED);
 }
 
+/* Words that only begin like an answer.  */
+static void
+can_is_a_word (void **state) {
+  static const char *const lines[] = { "CANDY\n", "CANCELJOB 5\n", "CANCE\n", "can\tx\n",
+                                       "D abc\nCANNOT say\n" };
+
+  (void) state;
+  for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+    /* deviation: whatever begins with CAN cancels */
+    check_failure (lines[i], on_oracle () ? GPG_ERR_ASS_CANCELED : GPG_ERR_ASS_UNEXPECTED_CMD, 0,
+                   0);
+}
+
 static void
 too_much_data_is_read_to_its_end (void **state) {
   (void) state;
@@ -456,6 +469,175 @@ one_inquiry_after_the_other (void **state) {
   assert_string_equal (notes.text, "arg one\narg two\nb 1\nb 2\n");
 }
 
+/* Ask for nothing, whatever the client says; then for data.  */
+static gpg_error_t
+cmd_ask_again (assuan_context_t ctx, char *line) {
+  struct inquiry *q = assuan_get_pointer (ctx);
+  gpg_error_t err = assuan_inquire (ctx, "FIRST", NULL, NULL, 0);
+
+  if (gpg_err_code (err) != GPG_ERR_ASS_UNEXPECTED_CMD) return err;
+  return cmd_ask (ctx, line) ? q->err : 0;
+}
+
+/* The same, and the first answer is over-long.  */
+static gpg_error_t
+cmd_ask_long (assuan_context_t ctx, char *line) {
+  struct inquiry *q = assuan_get_pointer (ctx);
+
+  if (gpg_err_code (cmd_ask (ctx, line)) != GPG_ERR_ASS_LINE_TOO_LONG) return q->err;
+  return cmd_ask (ctx, line);
+}
+
+static void
+prepare_again (assuan_context_t ctx, void *arg) {
+  (void) arg;
+  assuan_register_command (ctx, "AGAIN", cmd_ask_again, NULL);
+  assuan_register_command (ctx, "LONG", cmd_ask_long, NULL);
+}
+
+static void
+check_again (const char *command, const char *answer, size_t len) {
+  struct inquiry q = { .keyword = "KEY param" };
+  struct server s;
+
+  server_start (&s, SERVER_SOCKET, prepare_again, &q);
+  peer_say (s.out, command);
+  peer_send (s.out, answer, len);
+  peer_expect (s.in, !strcmp (command, "AGAIN\n") ? "INQUIRE FIRST\n" : "INQUIRE KEY param\n");
+  peer_expect (s.in, "INQUIRE KEY param\n");
+  peer_expect (s.in, "OK\n");
+  /* deviation: the end of the first answer ends the second, whose data are run as commands */
+  if (on_oracle ()) {
+    peer_expect_err (s.in, ERR (GPG_ERR_NOT_IMPLEMENTED), NULL);
+    peer_expect_err (s.in, ERR (GPG_ERR_NOT_IMPLEMENTED), NULL);
+  }
+  server_ask (&s, "NOP\n", "OK\n");
+  server_shut (&s);
+  server_join (&s);
+  assert_err (q.err, 0);
+  assert_int_equal (q.len, on_oracle () ? 0 : 6);
+  if (!on_oracle ()) assert_memory_equal (q.buf, "second", 6);
+  assuan_free (s.ctx, q.buf);
+  server_free (&s);
+}
+
+/* What the client still owes of an answer that failed is in nobody's way.  */
+static void
+inquiry_after_one_that_failed (void **state) {
+  static const char answer[] = "D first\nEND\nD second\nEND\n";
+
+  (void) state;
+  check_again ("AGAIN\n", answer, sizeof answer - 1);
+}
+
+static void
+inquiry_after_an_over_long_line (void **state) {
+  static const char rest[] = "\nD first\nEND\nD second\nEND\n";
+  char answer[1500 + sizeof rest] = "D ";
+
+  (void) state;
+  /* deviation: the rest of an over-long line is taken for further lines */
+  if (on_oracle ()) skip ();
+  memset (answer + 2, 'x', 1498);
+  memcpy (answer + 1500, rest, sizeof rest);
+  check_again ("LONG\n", answer, 1500 + sizeof rest - 1);
+}
+
+/* --- Outside of a command --------------------------------------------------------------------- */
+
+static void
+inquiry_behind_the_greeting (void **state) {
+  struct server s;
+  unsigned char *buf = NULL;
+  size_t len = 0;
+
+  (void) state;
+  server_make (&s, SERVER_SOCKET);
+  peer_say (s.out, "D me\nEND\nNOP\n");
+  assert_err (assuan_accept (s.ctx), 0);
+  server_expect_greeting (&s);
+  assert_err (assuan_inquire (s.ctx, "WHO", &buf, &len, 100), 0);
+  peer_expect (s.in, "INQUIRE WHO\n");
+  assert_int_equal (len, 2);
+  assert_memory_equal (buf, "me", 2);
+  assuan_free (s.ctx, buf);
+  server_shut (&s);
+  assert_err (assuan_process (s.ctx), 0);
+  peer_expect (s.in, "OK\n");
+  server_free (&s);
+}
+
+static void
+ask_behind (assuan_context_t ctx, gpg_error_t err) {
+  unsigned char *buf = NULL;
+  size_t len;
+
+  (void) err;
+  err = assuan_inquire (ctx, "MORE", &buf, &len, 100);
+  note (assuan_get_pointer (ctx), "%s", err ? err_text (err) : (char *) buf);
+  assuan_free (ctx, buf);
+}
+
+static void
+prepare_behind (assuan_context_t ctx, void *arg) {
+  (void) arg;
+  assuan_register_post_cmd_notify (ctx, ask_behind);
+}
+
+static void
+inquiry_behind_a_command (void **state) {
+  struct notes notes = { 0 };
+  struct server s;
+
+  (void) state;
+  server_start (&s, SERVER_SOCKET, prepare_behind, &notes);
+  server_ask (&s, "NOP\n", "OK\nINQUIRE MORE\n");
+  peer_say (s.out, "D one\nEND\n");
+  server_ask (&s, "NOP\n", "OK\nINQUIRE MORE\n");
+  peer_say (s.out, "CAN\n");
+  server_ask (&s, "NOP\n", "OK\nINQUIRE MORE\n");
+  server_stop (&s);
+  assert_string_equal (notes.text, "one\n277/33\n16383/33\n");
+}
+
+static unsigned int
+note_heard (assuan_context_t ctx, void *arg, int direction, const char *line, size_t len) {
+  (void) ctx;
+  if (direction == ASSUAN_IO_FROM_PEER) note (arg, "%.*s", (int) len, line);
+  return 0;
+}
+
+/* A request that crosses such an inquiry is run, and the answer behind it is none of a command.  */
+static void
+request_that_crosses_an_inquiry (void **state) {
+  struct notes notes = { 0 };
+  struct server s;
+  unsigned char *buf = NULL;
+  size_t len = 0;
+
+  (void) state;
+  server_make (&s, SERVER_SOCKET);
+  assuan_set_io_monitor (s.ctx, note_heard, &notes);
+  peer_say (s.out, "NOP\nD me\nEND\nNOP\n");
+  assert_err (assuan_accept (s.ctx), 0);
+  server_expect_greeting (&s);
+  assert_err (assuan_inquire (s.ctx, "WHO", &buf, &len, 0), ERR (GPG_ERR_ASS_UNEXPECTED_CMD));
+  assert_null (buf);
+  peer_expect (s.in, "INQUIRE WHO\n");
+  server_shut (&s);
+  assert_err (assuan_process (s.ctx), 0);
+  /* deviation: the request is lost, and the answer is run as commands */
+  if (on_oracle ()) {
+    peer_expect_err (s.in, ERR (GPG_ERR_NOT_IMPLEMENTED), NULL);
+    peer_expect_err (s.in, ERR (GPG_ERR_NOT_IMPLEMENTED), NULL);
+    peer_expect (s.in, "OK\n");
+  } else {
+    peer_expect (s.in, "OK\nOK\n");
+  }
+  assert_string_equal (notes.text, "NOP\nD me\nEND\nNOP\n");
+  server_free (&s);
+}
+
 static gpg_error_t
 cmd_data_then_ask (assuan_context_t ctx, char *line) {
   unsigned char *buf;
@@ -561,6 +743,7 @@ main (void) {
     suite_test (longest_data_line),
     suite_test (client_cancels),
     suite_test (client_says_something_else),
+    suite_test (can_is_a_word),
     suite_test (too_much_data_is_read_to_its_end),
     suite_test (exactly_as_much_as_allowed),
     suite_test (too_long_a_line),
@@ -573,6 +756,11 @@ main (void) {
     suite_test (argument_outlives_the_answer),
     suite_test (one_inquiry_after_the_other),
     suite_test (order_of_data_and_inquiry),
+    suite_test (inquiry_after_one_that_failed),
+    suite_test (inquiry_after_an_over_long_line),
+    suite_test (inquiry_behind_the_greeting),
+    suite_test (inquiry_behind_a_command),
+    suite_test (request_that_crosses_an_inquiry),
     suite_test (inquiries_do_not_nest),
     suite_test (clients_do_not_inquire),
   };

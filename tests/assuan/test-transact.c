@@ -286,6 +286,21 @@ test_unknown_line_then_connect (void **state) {
   client_close (&c);
 }
 
+/* A NUL ends a keyword as the end of the line does.  */
+static void
+test_nul_behind_keyword (void **state) {
+  static const char reply[] = "S\0x\nS a\0x\nEND\0x\nOK\0x\n";
+  struct client c;
+
+  (void) state;
+  client_open (&c, 0);
+  peer_send (c.peer, reply, sizeof reply - 1);
+  assert_err (client_ask (&c, "A"), 0);
+  client_expect_notes (&c, "S[] S[a] E");
+  peer_expect (c.peer, "A\n");
+  client_close (&c);
+}
+
 static void
 test_no_status_callback (void **state) {
   struct client c;
@@ -561,6 +576,7 @@ main (void) {
     suite_test (test_rest_of_unknown_line),
     suite_test (test_unknown_line_by_hand),
     suite_test (test_unknown_line_then_connect),
+    suite_test (test_nul_behind_keyword),
     suite_test (test_no_status_callback),
     suite_test (test_no_data_callback),
     suite_test (test_data_callback_fails),

@@ -503,8 +503,9 @@ play (const struct conversation *talk, const struct way *way) {
 /* --- All of them ------------------------------------------------------------------------------ */
 
 static const struct topic *const topics[] = {
-  &request_topic, &inquiry_topic, &overflow_topic, &reply_topic, &answer_topic, &drain_topic,
-  &line_topic,    &in_fd_topic,   &say_topic,      &data_topic,  &out_fd_topic, &inspect_topic,
+  &request_topic, &inquiry_topic, &overflow_topic, &given_up_topic, &aside_topic,
+  &reply_topic,   &answer_topic,  &drain_topic,    &line_topic,     &in_fd_topic,
+  &say_topic,     &data_topic,    &out_fd_topic,   &inspect_topic,
 };
 
 int

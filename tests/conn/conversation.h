@@ -284,7 +284,7 @@ struct topic {
 #define TOPIC(talks)                                                                               \
   { (talks), sizeof (talks) / sizeof *(talks) }
 
-extern const struct topic request_topic, inquiry_topic, overflow_topic;
+extern const struct topic request_topic, inquiry_topic, overflow_topic, given_up_topic, aside_topic;
 extern const struct topic reply_topic, answer_topic, drain_topic;
 extern const struct topic line_topic, in_fd_topic;
 extern const struct topic say_topic, data_topic, out_fd_topic, inspect_topic;

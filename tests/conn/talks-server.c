@@ -25,10 +25,11 @@ static const struct conversation request_talks[] = {
 
   { .name = "an empty text is a blank", SERVER, STEPS (SAY_OK (""), OUT ("OK \n")) },
 
-  { .name = "comments and status before the greeting",
+  { .name = "comments before the greeting",
     SERVER,
-    STEPS (SAY_COMMENT ("welcome"), SAY_STATUS ("VERSION", "2"), SAY_RAW ("# raw"), IN (GREETING),
-           SAY_OK ("go"), OUT ("# welcome\nS VERSION 2\n# raw\nOK go\n"), IN (IDLE)) },
+    STEPS (SAY_COMMENT ("welcome"), FAILS (EVA_E_STATE), SAY_STATUS ("VERSION", "2"),
+           SAY_RAW ("# raw"), IN (GREETING), SAY_OK ("go"), OUT ("# welcome\n# raw\nOK go\n"),
+           IN (IDLE)) },
 
   { .name = "a greeting that refuses",
     SERVER,
@@ -71,6 +72,11 @@ static const struct conversation request_talks[] = {
     SERVER,
     STEPS (GREETED, FEED ("A \0b\xff\x80\r\x01\n"), GET_COMMAND ("A", "\0b\xff\x80\r\x01"),
            SAY_BARE_OK, OUT ("OK\n")) },
+
+  { .name = "a NUL ends the command's name",
+    SERVER,
+    STEPS (GREETED, FEED ("ECHO\0 c\n\0ECHO\n"), GET_COMMAND ("ECHO", "\0 c"), SAY_BARE_OK,
+           WRONG (EVA_E_SYNTAX), IN (IDLE), OUT ("OK\n")) },
 
   { .name = "line ends with CR",
     SERVER,
@@ -180,10 +186,10 @@ static const struct conversation request_talks[] = {
     SERVER,
     .flags = EVA_CONN_RAW,
     STEPS (SAY_END, SAY_OK ("hi"), SAY_STATUS ("A", "b"), SAY_DATA ("x"), SAY_CAN, SAY_END,
-           IN (IDLE), FAILS (EVA_E_STATE), SAY_BARE_OK, FAILS (EVA_E_STATE), SAY_INQUIRE ("X", 0),
-           ASKED, SAY_RAW ("INQUIRE X"), OUT ("END\nOK hi\nS A b\nD x\nCAN\nEND\nINQUIRE X\n"),
-           IN (COMMAND), FEED ("D y%41\nEND\nNEXT\n"), LINE ("D y%41"), LINE ("END"), IN (COMMAND),
-           NOTHING, SAY_BARE_OK, GET_COMMAND ("NEXT", ""), SAY_BARE_OK, OUT ("OK\nOK\n"), CLOSE,
+           IN (IDLE), FAILS (EVA_E_STATE), SAY_BARE_OK, ASKED, SAY_RAW ("INQUIRE X"),
+           OUT ("END\nOK hi\nS A b\nD x\nCAN\nEND\nINQUIRE X\n"), IN (COMMAND),
+           FEED ("D y%41\nEND\nNEXT\n"), LINE ("D y%41"), LINE ("END"), IN (COMMAND), NOTHING,
+           SAY_BARE_OK, GET_COMMAND ("NEXT", ""), SAY_BARE_OK, OUT ("OK\nOK\n"), CLOSE,
            FAILS (EVA_E_CLOSED), SAY_END) },
 };
 
@@ -245,8 +251,10 @@ static const struct conversation inquiry_talks[] = {
     STEPS (INQUIRING (0), FEED ("D\n"), EVENT (UNEXPECTED, NULL, "D"), SAY_INQUIRE ("X", 0),
            FEED ("ENDE\n"), EVENT (UNEXPECTED, NULL, "ENDE"), SAY_INQUIRE ("X", 0), FEED (" END\n"),
            EVENT (UNEXPECTED, NULL, " END"), SAY_INQUIRE ("X", 0), FEED ("D\tx\n"),
-           EVENT (UNEXPECTED, NULL, "D\tx"), IN (COMMAND), SAY_BARE_OK,
-           OUT ("INQUIRE X\nINQUIRE X\nINQUIRE X\nOK\n")) },
+           EVENT (UNEXPECTED, NULL, "D\tx"), SAY_INQUIRE ("X", 0), FEED ("CANDY\n"),
+           EVENT (UNEXPECTED, NULL, "CANDY"), SAY_INQUIRE ("X", 0), FEED ("CANCELJOB 5\n"),
+           EVENT (UNEXPECTED, NULL, "CANCELJOB 5"), IN (COMMAND), SAY_BARE_OK,
+           OUT ("INQUIRE X\nINQUIRE X\nINQUIRE X\nINQUIRE X\nINQUIRE X\nOK\n")) },
 
   { .name = "one inquiry after the other",
     SERVER,
@@ -358,8 +366,21 @@ static const struct conversation overflow_talks[] = {
   { .name = "over-long lines while data are swallowed",
     SERVER,
     STEPS (INQUIRING (1), FEED ("D 12\n"), EVENT (OVERFLOW, NULL, "12"),
-           LONG_FEED ("D ", 'x', 30000, "\nEND\n"), WRONG (EVA_E_LINE_TOO_LONG), IN (OVERFLOW),
-           GET_END, SAY_BARE_OK, OUT ("OK\n"), AT_REST) },
+           LONG_FEED ("D ", 'x', 30000, "\nEND\n"), GET_SKIPPED (""), IN (OVERFLOW), GET_END,
+           SAY_BARE_OK, OUT ("OK\n"), AT_REST) },
+
+  { .name = "an over-long line in place of an answer",
+    SERVER,
+    STEPS (INQUIRING (0), LONG_FEED ("NOP ", 'x', 1000, "\nNEXT\n"), WRONG (EVA_E_LINE_TOO_LONG),
+           IN (COMMAND), NOTHING, SAY_BARE_OK, GET_COMMAND ("NEXT", ""), SAY_BARE_OK,
+           OUT ("OK\nOK\n"), AT_REST) },
+
+  { .name = "an over-long end of an answer",
+    SERVER,
+    STEPS (INQUIRING (1), LONG_FEED ("END ", 'x', 1000, "\n"), WRONG (EVA_E_LINE_TOO_LONG),
+           IN (COMMAND), SAY_INQUIRE ("X", 1), FEED ("D 12\n"), EVENT (OVERFLOW, NULL, "12"),
+           LONG_FEED ("CANCEL ", 'x', 1000, "\n"), WRONG (EVA_E_LINE_TOO_LONG), IN (COMMAND),
+           SAY_BARE_OK, OUT ("INQUIRE X\nOK\n"), AT_REST) },
 
   { .name = "the command ends before the answer comes",
     SERVER,
@@ -393,16 +414,34 @@ static const struct conversation overflow_talks[] = {
   { .name = "what may not be said before the straggler came",
     SERVER,
     STEPS (INQUIRING (0), SAY_BARE_OK, FAILS (EVA_E_STATE), SAY_BARE_OK, FAILS (EVA_E_STATE),
-           SAY_ERR (1, "x"), FAILS (EVA_E_STATE), SAY_STATUS ("A", "b"), FAILS (EVA_E_STATE),
-           SAY_DATA ("x"), FAILS (EVA_E_STATE), SAY_END, FAILS (EVA_E_STATE), SAY_INQUIRE ("X", 0),
-           SAY_COMMENT ("c"), SAY_RAW ("S r"), OUT ("OK\n# c\nS r\n"), IN (STRAGGLER), CLOSE,
-           IN (CLOSED)) },
+           SAY_STATUS ("A", "b"), FAILS (EVA_E_STATE), SAY_DATA ("x"), FAILS (EVA_E_STATE), SAY_END,
+           FAILS (EVA_E_STATE), SAY_INQUIRE ("X", 0), SAY_COMMENT ("c"), SAY_RAW ("S r"),
+           OUT ("OK\n# c\nS r\n"), IN (STRAGGLER), CLOSE, IN (CLOSED)) },
 
   { .name = "an over-long straggler",
     SERVER,
-    STEPS (INQUIRING (0), SAY_BARE_OK, LONG_FEED ("D ", 'x', 2000, "\nEND\n"),
-           WRONG (EVA_E_LINE_TOO_LONG), IN (STRAGGLER), GET_SKIPPED ("END"), IN (IDLE),
-           OUT ("OK\n"), AT_REST) },
+    STEPS (INQUIRING (0), SAY_BARE_OK, LONG_FEED ("D ", 'x', 2000, "\nEND\n"), GET_SKIPPED (""),
+           IN (STRAGGLER), GET_SKIPPED ("END"), IN (IDLE), OUT ("OK\n"), AT_REST) },
+
+  { .name = "over-long ends of stragglers",
+    SERVER,
+    STEPS (INQUIRING (0), SAY_BARE_OK, LONG_FEED ("end ", 'x', 2000, "\n"), GET_SKIPPED (""),
+           IN (IDLE), ASKED, SAY_INQUIRE ("X", 0), SAY_BARE_OK,
+           LONG_FEED ("CAN ", 'x', 2000, "\nNOP\n"), GET_SKIPPED (""), IN (IDLE),
+           GET_COMMAND ("NOP", ""), SAY_BARE_OK, OUT ("OK\nINQUIRE X\nOK\nOK\n"), AT_REST) },
+
+  { .name = "an over-long request in place of the straggling answer",
+    SERVER,
+    STEPS (INQUIRING (0), SAY_BARE_OK, LONG_FEED ("CANDY ", 'x', 2000, "\nNOP\n"),
+           WRONG (EVA_E_LINE_TOO_LONG), IN (IDLE), SAY_ERR (5, "too long"), GET_COMMAND ("NOP", ""),
+           SAY_BARE_OK, OUT ("OK\nERR 5 too long\nOK\n"), AT_REST) },
+
+  { .name = "a request that begins like a straggler",
+    SERVER,
+    STEPS (INQUIRING (0), SAY_BARE_OK, FEED ("CANCELJOB 5\n"), GET_COMMAND ("CANCELJOB", "5"),
+           SAY_INQUIRE ("X", 0), SAY_BARE_OK, FEED ("cancel it\nENDED\n"),
+           GET_SKIPPED ("cancel it"), IN (IDLE), GET_COMMAND ("ENDED", ""), SAY_BARE_OK,
+           OUT ("OK\nINQUIRE X\nOK\nOK\n"), AT_REST) },
 };
 
 const struct topic overflow_topic = TOPIC (overflow_talks);

@@ -179,16 +179,16 @@ struct call_row {
 
 static const struct call_row server_calls[] = {
   { CALL_OK, "OK", "I-ISS--", "I-ISS--" },
-  { CALL_ERR, "ERR", "XIISS--", "XIISS--" },
-  { CALL_STATUS, "S", "G-CQO--", "GICQOS-" },
+  { CALL_ERR, "ERR", "XIISSS-", "XIISSS-" },
+  { CALL_STATUS, "S", "--CQO--", "GICQOS-" },
   { CALL_COMMENT, "#", "GICQOS-", "GICQOS-" },
-  { CALL_INQUIRE, "INQUIRE", "--Q----", "--Q----" },
+  { CALL_INQUIRE, "INQUIRE", "--Q----", "-QQ--Q-" },
   { CALL_COMMAND, "command", "-------", "-------" },
   { CALL_DATA, "D", "--CQO--", "GICQOS-" },
   { CALL_END, "END", "--CQO--", "GICQOS-" },
   { CALL_CAN, "CAN", "-------", "GICQOS-" },
   { CALL_LINE, "line", "GICQOS-", "GICQOS-" },
-  { CALL_DRAIN, "drain", "-------", "-------" },
+  { CALL_DRAIN, "drain", "---CC--", "---CC--" },
 };
 
 static const struct call_row client_calls[] = {
@@ -286,9 +286,14 @@ static const struct input_row server_inputs[] = {
   LINE_ROW ("D\n", ".G cC .C uC uC cC .X"),
   LINE_ROW ("END\n", ".G cC .C eC eC _I .X"),
   LINE_ROW ("CAN\n", ".G cC .C nC nC _I .X"),
+  LINE_ROW ("CANCEL x\n", ".G cC .C nC nC _I .X"),
+  LINE_ROW ("CANDY\n", ".G cC .C uC uC cC .X"),
   LINE_ROW ("OK\n", ".G cC .C uC uC cC .X"),
-  { "NOP \n", ".G LI .C LO LO LS .X", 2000, false, false },
-  { "END \n", ".G LI .C LO LO LS .X", 2000, false, false },
+  { "NOP \n", ".G LI .C LC LC LI .X", 2000, false, false },
+  { "END \n", ".G LI .C LC LC _I .X", 2000, false, false },
+  { "CAN \n", ".G LI .C LC LC _I .X", 2000, false, false },
+  { "D \n", ".G LI .C LO _O _S .X", 2000, false, false },
+  { "# \n", ".G LI .C LO _O _S .X", 2000, false, false },
   { "D %\n", ".G cC .C EO _O _S .X", 0, false, true },
   { "", "zG zI zC zQ zO zS .X", 0, true, false },
   { "EN", "TG TI TC TQ TO TS .X", 0, true, false },
@@ -300,15 +305,16 @@ static const struct input_row client_inputs[] = {
   LINE_ROW ("OK\n", "kI SI kI kI _I .X"),
   LINE_ROW ("ERR 1 no\n", "rX SI rI rI _I .X"),
   LINE_ROW ("ERR\n", "rX SI rI rI _I .X"),
-  LINE_ROW ("S a b\n", "sG sI sP sA _D .X"),
+  LINE_ROW ("S a b\n", "SG sI sP sA _D .X"),
   LINE_ROW ("D x\n", "SG SI dP dA _D .X"),
   LINE_ROW ("END\n", "SG SI eP eA _D .X"),
-  LINE_ROW ("INQUIRE x\n", "SG SI qA qA _D .X"),
+  LINE_ROW ("INQUIRE x\n", "SG SI qA .A _D .X"),
   LINE_ROW ("NOP\n", "YG YI YP YA _D .X"),
-  { "# \n", "LG LI LP LA LD .X", 2000, false, false },
-  { "D \n", "LG LI LP LA LD .X", 2000, false, false },
-  { "OK \n", "LG LI LI LI LI .X", 2000, false, false },
-  { "ERR 1 \n", "LG LI LI LI LI .X", 2000, false, false },
+  { "# \n", "LG LI LP LA _D .X", 2000, false, false },
+  { "D \n", "LG LI LP LA _D .X", 2000, false, false },
+  { "OK \n", "LG LI LI LI _I .X", 2000, false, false },
+  { "ERR 1 \n", "LG LI LI LI _I .X", 2000, false, false },
+  { "INQUIRE \n", "LG LI LA .A _D .X", 2000, false, false },
   { "D %\n", "SG SI EP EA _D .X", 0, false, true },
   { "", "zG zI zP zA zD .X", 0, true, false },
   { "OK", "TG TI TP TA TD .X", 0, true, false },
@@ -382,6 +388,25 @@ test_raw_lines (void **state) {
         eva_conn_next_line (c, &line, &len);
         finish (c, *s, *s, rows[row].octets);
       }
+  }
+}
+
+/* What a server skips, and inquiries outside of commands, lead to other states than those in the
+   tables.  */
+static void
+test_given_up (void **state) {
+  eva_conn *c = drive (EVA_ROLE_SERVER, 0, 'Q');
+
+  (void) state;
+  assert_int_equal (eva_conn_drain (c), 0);
+  assert_int_equal (eva_conn_ok (c, NULL), 0);
+  finish (c, 'C', 'S', "OK");
+  for (const char *s = "QO"; *s; s++) {
+    c = drive (EVA_ROLE_SERVER, EVA_CONN_RAW, 'I');
+    assert_int_equal (eva_conn_inquire (c, "KEY", 1), 0);
+    if (*s == 'O') get (c, "D 12\n", EVA_EVENT_OVERFLOW);
+    get (c, "END\n", EVA_EVENT_END);
+    finish (c, *s, 'I', "END");
   }
 }
 
@@ -460,13 +485,10 @@ test_may_say (void **state) {
 int
 main (void) {
   static const struct CMUnitTest tests[] = {
-    cmocka_unit_test (test_calls),
-    cmocka_unit_test (test_plain_calls),
-    cmocka_unit_test (test_inputs),
-    cmocka_unit_test (test_raw_lines),
-    cmocka_unit_test (test_drained_to_pending),
-    cmocka_unit_test (test_moves),
-    cmocka_unit_test (test_set_state),
+    cmocka_unit_test (test_calls),    cmocka_unit_test (test_plain_calls),
+    cmocka_unit_test (test_inputs),   cmocka_unit_test (test_raw_lines),
+    cmocka_unit_test (test_given_up), cmocka_unit_test (test_drained_to_pending),
+    cmocka_unit_test (test_moves),    cmocka_unit_test (test_set_state),
     cmocka_unit_test (test_may_say),
   };
 

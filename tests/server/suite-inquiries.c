@@ -424,6 +424,122 @@ test_asking_long_after_end (void **state) {
   peer_expect_end (p);
 }
 
+/* --- Answers that nobody waits for ------------------------------------------------------------ */
+
+static gpg_error_t
+ask_again_once (struct inquiry *i) {
+  if (i->err && !i->next) assert_int_equal (service_ask (i->ctx, 100), 0);
+  return i->err;
+}
+
+static gpg_error_t
+ask_twice (struct inquiry *i) {
+  if (!i->err) return 0;
+  assert_int_equal (service_ask (i->ctx, 100), 0);
+  return 0;
+}
+
+/* What is left of the first answer is not the second.  */
+static void
+test_again_after_failure (void **state) {
+  static const char *const rests[] = { "D more\nD and more\nEND\n", "CAN\n", "END\n" };
+  char line[2000];
+
+  (void) state;
+  memset (line, 'x', sizeof line);
+  memcpy (line, "D ", 2);
+  line[sizeof line - 1] = '\n';
+  service.answered = ask_twice;
+  for (size_t i = 0; i < N_ELEMENTS (rests); i++)
+    for (int is_long = 0; is_long < 2; is_long++) {
+      struct peer *p = peer_new ();
+      ask (p, "ASK 5\n");
+      if (is_long)
+        peer_send (p, line, sizeof line);
+      else
+        peer_say (p, "D 123456\n");
+      peer_expect (p, "INQUIRE ASKED\n");
+      peer_say (p, rests[i]);
+      peer_ask (p, "D 1234567\nEND\nECHO next\n", "OK\nD next\nOK\n");
+      assert_int_equal (service.inquiries->err, 0);
+      assert_int_equal (service.inquiries->len, 7);
+    }
+}
+
+/* An error of the continuation ends the command, with both answers still to come.  */
+static void
+test_two_answers_too_late (void **state) {
+  struct peer *p = peer_new ();
+
+  (void) state;
+  service.answered = ask_again_once;
+  ask (p, "ASK 5\n");
+  peer_say (p, "D 123456\n");
+  peer_expect (p, "INQUIRE ASKED\n");
+  peer_expect_err (p, GPG_ERR_ASS_TOO_MUCH_DATA, NULL);
+  peer_ask (p, "END\nD x\nEND\nECHO next\n", "D next\nOK\n");
+}
+
+/* The command was finished while its client answered.  */
+static struct peer *
+finish_in_inquiry (void) {
+  struct peer *p = peer_new ();
+
+  service.run = defer;
+  service.answered = say_nothing;
+  peer_say (p, "WAIT\n");
+  kit_until (service.jobs);
+  ask_guest (p);
+  peer_expect (p, "INQUIRE ASKED\n");
+  service_finish (0);
+  peer_expect (p, "OK\n");
+  return p;
+}
+
+static void
+test_long_line_too_late (void **state) {
+  struct peer *p = finish_in_inquiry ();
+  char line[2000];
+
+  (void) state;
+  memset (line, 'x', sizeof line);
+  peer_say (p, "D ");
+  peer_send (p, line, sizeof line);
+  peer_say (p, "\n");
+  peer_expect_nothing (p);
+  peer_ask (p, "D more\nEND\nECHO next\n", "D next\nOK\n");
+}
+
+/* A request that is too long gets an answer, like any other.  */
+static void
+test_long_request_behind_inquiry (void **state) {
+  struct peer *p = finish_in_inquiry ();
+  char line[2000];
+
+  (void) state;
+  memset (line, 'x', sizeof line);
+  peer_say (p, "CANDY ");
+  peer_send (p, line, sizeof line);
+  peer_say (p, "\n");
+  peer_expect_err (p, GPG_ERR_ASS_LINE_TOO_LONG, "a line has at most 1000 octets");
+  peer_ask (p, "ECHO next\n", "D next\nOK\n");
+}
+
+/* CAN is a word.  */
+static void
+test_words_that_begin_with_can (void **state) {
+  struct peer *p = finish_in_inquiry ();
+
+  (void) state;
+  service.answered = pass_error;
+  peer_say (p, "CANCELJOB 5\n");
+  peer_expect_err (p, GPG_ERR_ASS_UNKNOWN_CMD, NULL);
+  ask (p, "ASK\n");
+  peer_say (p, "CANDY\n");
+  peer_expect_err (p, GPG_ERR_ASS_UNEXPECTED_CMD, NULL);
+  peer_ask (p, "ECHO next\n", "D next\nOK\n");
+}
+
 /* --- Misuse ----------------------------------------------------------------------------------- */
 
 static gpg_error_t
@@ -494,6 +610,11 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_half_closed_and_deferred),
   kit_test (test_asking_after_end),
   kit_test (test_asking_long_after_end),
+  kit_test (test_again_after_failure),
+  kit_test (test_two_answers_too_late),
+  kit_test (test_long_line_too_late),
+  kit_test (test_long_request_behind_inquiry),
+  kit_test (test_words_that_begin_with_can),
   kit_test (test_nested),
   kit_test (test_asking_while_idle),
   kit_test (test_megabyte),

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* request.c - what a server hears: requests, and answers to its inquiries.
+
+   What the program waits for and what the client owes are two things.  An answer that was given up
+   is skipped to its END or CAN, whatever the program does meanwhile.  */
+
+#include "conn/event.h"
+
+/* A server gets a request.  */
+static int
+on_request (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
+  struct eva__wire_message m;
+
+  eva__wire_parse_request (line, len, &m);
+  if (m.kind == EVA__WIRE_NOTHING) return eva__conn_event_skipped (ret, line, len);
+  if (m.kind == EVA__WIRE_INVALID) return EVA_E_SYNTAX;
+  eva__conn_set_state (c, EVA_STATE_COMMAND);
+  m.word[m.word_len] = 0; /* a blank, a tab or a NUL */
+  return eva__conn_event (ret, EVA_EVENT_COMMAND, &m);
+}
+
+/* A server gets data that it inquired, and counts them.  */
+static int
+on_answer_data (eva_conn *c, struct eva_event *ret, struct eva__wire_message *m) {
+  int rc = eva__conn_event_data (c, ret, m);
+
+  if (rc < 0) eva__conn_set_state (c, EVA_STATE_OVERFLOW); /* the rest is of no use */
+  if (rc < 0) return rc;
+  if (c->inquiry_max && m->text_len > c->inquiry_max - c->inquiry_len) {
+    eva__conn_set_state (c, EVA_STATE_OVERFLOW);
+    ret->type = EVA_EVENT_OVERFLOW;
+    return 1;
+  }
+  c->inquiry_len += m->text_len;
+  return 1;
+}
+
+/* A server gets LINE, which M was read from, of an answer that was given up.  */
+static int
+skip_owed (eva_conn *c, const struct eva__wire_message *m, char *line, size_t len,
+           struct eva_event *ret) {
+  if (m->kind == EVA__WIRE_END || m->kind == EVA__WIRE_CANCEL) {
+    c->n_owed--;
+    if (c->state == EVA_STATE_STRAGGLER) eva__conn_set_state (c, eva__conn_rest_state (c));
+  }
+  return eva__conn_event_skipped (ret, line, len);
+}
+
+/* A client that says something else answers nothing any more, but where that crossed an inquiry
+   which it could not expect.  */
+static void
+forgive (eva_conn *c) {
+  if (!c->has_crossed) c->n_owed = 0;
+  c->has_crossed = false;
+  if (c->state == EVA_STATE_STRAGGLER) eva__conn_set_state (c, eva__conn_rest_state (c));
+}
+
+/* A server that inquires gets something else.  In a command that is used up.  Else it is a request,
+   which stays where it is, and is run.  */
+static int
+on_unexpected (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
+  *ret = (struct eva_event){ .type = EVA_EVENT_UNEXPECTED, .text = line, .text_len = len };
+  forgive (c);
+  if (c->is_aside) {
+    c->n_owed++;
+    c->has_crossed = true;
+    c->lent = false;
+    ret->text = c->nothing;
+    ret->text_len = 0;
+  }
+  eva__conn_end_inquiry (c);
+  return 1;
+}
+
+/* A server gets a line of the answer to its inquiry.  */
+static int
+on_answer (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
+  struct eva__wire_message m;
+
+  eva__wire_parse_answer (line, len, &m);
+  if (m.kind == EVA__WIRE_INVALID) return on_unexpected (c, line, len, ret);
+  if (m.kind == EVA__WIRE_NOTHING) return eva__conn_event_skipped (ret, line, len);
+  if (c->n_owed) return skip_owed (c, &m, line, len, ret);
+  if (m.kind == EVA__WIRE_DATA && c->state == EVA_STATE_OVERFLOW)
+    return eva__conn_event_skipped (ret, line, len);
+  if (m.kind == EVA__WIRE_DATA) return on_answer_data (c, ret, &m);
+  eva__conn_end_inquiry (c);
+  return eva__conn_event (ret, m.kind == EVA__WIRE_END ? EVA_EVENT_END : EVA_EVENT_CANCEL, &m);
+}
+
+/* A server gets a line while the client owes answers, and nobody waits for one.  Behind the command
+   it may also be the request of a client that saw the reply and sent no more; within one such a line
+   is held.  */
+static int
+on_late_answer (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
+  struct eva__wire_message m;
+
+  eva__wire_parse_answer (line, len, &m);
+  if (m.kind != EVA__WIRE_INVALID) return skip_owed (c, &m, line, len, ret);
+  forgive (c);
+  return on_request (c, line, len, ret);
+}
+
+/* --- What comes ------------------------------------------------------------------------------- */
+
+bool
+eva__conn_holds_request (const eva_conn *c, char *line, size_t len) {
+  struct eva__wire_message m;
+
+  if (c->state == EVA_STATE_GREETING) return true;
+  if (c->state != EVA_STATE_COMMAND) return false;
+  if (!c->n_owed) return true;
+  eva__wire_parse_answer (line, len, &m);
+  return m.kind == EVA__WIRE_INVALID;
+}
+
+int
+eva__conn_on_request (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
+  switch (c->state) {
+  case EVA_STATE_INQUIRY:
+  case EVA_STATE_OVERFLOW:
+    return on_answer (c, line, len, ret);
+  case EVA_STATE_COMMAND:
+  case EVA_STATE_STRAGGLER:
+    return on_late_answer (c, line, len, ret);
+  default:
+    return on_request (c, line, len, ret);
+  }
+}
+
+int
+eva__conn_on_long_request (eva_conn *c, char *line, struct eva_event *ret) {
+  struct eva__wire_message m;
+
+  if (c->state == EVA_STATE_IDLE) return EVA_E_LINE_TOO_LONG;
+  eva__wire_parse_answer (line, EVA_LINE_SIZE, &m);
+  if (m.kind == EVA__WIRE_INVALID) {
+    if (c->state == EVA_STATE_STRAGGLER)
+      forgive (c);
+    else
+      on_unexpected (c, line, EVA_LINE_SIZE, ret);
+    return c->lent ? EVA_E_LINE_TOO_LONG : 1;
+  }
+  if (c->n_owed) return skip_owed (c, &m, c->nothing, 0, ret);
+  if (m.kind == EVA__WIRE_END || m.kind == EVA__WIRE_CANCEL) {
+    eva__conn_end_inquiry (c);
+    return EVA_E_LINE_TOO_LONG;
+  }
+  if (c->state == EVA_STATE_OVERFLOW) return eva__conn_event_skipped (ret, c->nothing, 0);
+  eva__conn_set_state (c, EVA_STATE_OVERFLOW);
+  return EVA_E_LINE_TOO_LONG;
+}
