@@ -643,6 +643,8 @@ int assuan_get_active_fds (assuan_context_t ctx, int what, assuan_fd_t *fdarray,
    and none at all if a complete line is held that can be run; then runs every complete line that
    has come.  While a command is pending, further commands stay held, in order, and start out of a
    later call, never out of assuan_process_done.
+   Here: that is 1 MiB of them (eva_set_max_ahead_len of eva.h).  More makes the call return
+   TOO_LARGE, once, with DONE set; no more is read then.
    DONE: where to store whether the connection has ended: nonzero as soon as the end of file has
    been read, the client is known to have left otherwise, or BYE or ASSUAN_FORCE_CLOSE has taken
    effect; may be NULL.  After BYE and FORCE_CLOSE the descriptors have been closed already, so that

@@ -48,13 +48,16 @@ extern "C" {
 #define EVA_OUTPUT_SIZE 16384
 
 /* Octets of the first output buffer, and of every buffer where the allocator has no more: some
-   programs hand in one with few kilobytes of locked memory.  Queues of descriptors aside, these
-   lengths are all that an eva_conn asks its allocator for while it works: an owner can keep a
-   pool.  */
+   programs hand in one with few kilobytes of locked memory.  Queues of descriptors aside, and with
+   max_input_len left alone, these lengths are all that an eva_conn asks its allocator for while it
+   works: an owner can keep a pool.  */
 #define EVA_SMALL_SIZE 2048
 
 /* Default of eva_conn_config.max_output_len: the octets that may wait to be sent.  */
 #define EVA_DEFAULT_MAX_OUTPUT ((size_t) 4 << 20)
+
+/* The most that eva_conn_config.max_input_len can be.  */
+#define EVA_MOST_INPUT ((size_t) 1 << 30)
 
 /* Default of eva_conn_config.max_fds: the descriptors that may wait in either direction.  */
 #define EVA_DEFAULT_MAX_FDS 64
@@ -145,6 +148,12 @@ struct eva_conn_config {
   void *arg;             /* handed to both; must outlive the eva_conn */
   size_t max_output_len; /* octets; 0: EVA_DEFAULT_MAX_OUTPUT */
   size_t max_fds;        /* 0: EVA_DEFAULT_MAX_FDS */
+
+  /* Octets that may wait to be handed out.  At EVA_INPUT_SIZE, which is the least and stands for 0,
+     one buffer holds them.  Above, a server that is read from while its command is under way gets
+     larger buffers as lines pile up: of 2, 4, ... times the length of the first one, up to twice
+     this limit.  At most EVA_MOST_INPUT.  */
+  size_t max_input_len;
 };
 
 typedef struct eva_conn eva_conn;
@@ -173,7 +182,7 @@ void eva_conn_close (eva_conn *c);
 
 /* Lends the place where the next octets from the peer go, and stores its length at RET_LEN.  It is
    valid until the next call with C.  Length 0: do not read now, because lines that cannot be used
-   yet fill the buffer (backpressure), or the dialogue is CLOSED, or the end of file was fed.
+   yet reach max_input_len (backpressure), or the dialogue is CLOSED, or the end of file was fed.
    Returns NULL with length 0 in those cases, and NULL with a length above 0 if memory is short.  */
 void *eva_conn_inbuf (eva_conn *c, size_t *ret_len);
 

@@ -110,6 +110,22 @@ struct eva_limits {
    non-blocking.  */
 gpg_error_t eva_set_limits (assuan_context_t ctx, const struct eva_limits *limits);
 
+/* --- Contexts of assuan_process_next ---------------------------------------------------------- */
+
+/* The default of eva_set_max_ahead_len.  */
+#define EVA_DEFAULT_MAX_AHEAD_LEN ((size_t) 1 << 20)
+
+/* Sets how many octets CTX, a server that the program takes turns with by assuan_process_next, keeps
+   of what its client sends ahead of the end of a command that is pending.  assuan_process_next reads
+   on that far, so that a level-triggered loop comes to rest and hears of the client's end; if more
+   comes it returns GPG_ERR_TOO_LARGE, once, with DONE set, and what came counts as all there was.
+   The memory that CTX takes for it grows with what came, up to twice MAX_LEN, and is given back when
+   nothing waits.  MAX_LEN 0: EVA_DEFAULT_MAX_AHEAD_LEN; below EVA_INPUT_SIZE (eva-conn.h) it counts as
+   that, above 1 GiB as 1 GiB.  Other contexts hold up their peer instead.  Any time, also before CTX
+   is connected; it holds for every connection of CTX.
+   Returns 0; GPG_ERR_ASS_INV_VALUE; GPG_ERR_NOT_SUPPORTED if CTX is non-blocking.  */
+gpg_error_t eva_set_max_ahead_len (assuan_context_t ctx, size_t max_len);
+
 /* --- Contexts driven by hand ------------------------------------------------------------------ */
 
 /* The answer of eva_get_deadline if there is none.  */

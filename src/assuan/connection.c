@@ -6,6 +6,7 @@
 
 #include "assuan/drive.h"
 #include "conn/owner.h"
+#include "wire/wipe.h"
 
 #include <errno.h>
 
@@ -56,6 +57,23 @@ eva__ctx_configure (struct eva_conn_config *config, enum eva__ctx_kind kind) {
   eva__conn_complete_config (config);
 }
 
+/* A drive holds its peer up instead, and so does a blocking call.  */
+static void
+apply_max_ahead (assuan_context_t ctx) {
+  struct eva_conn_config *config = &ctx->shared->conn_config;
+
+  if (ctx->shares || ctx->drive) return;
+  config->max_input_len =
+      ctx->shared->max_ahead_len ? ctx->shared->max_ahead_len : EVA_DEFAULT_MAX_AHEAD_LEN;
+  eva__conn_complete_config (config);
+}
+
+void
+eva__ctx_set_max_ahead (assuan_context_t ctx, size_t max_len) {
+  ctx->shared->max_ahead_len = max_len;
+  apply_max_ahead (ctx);
+}
+
 /* Gives CTX an eva_conn.  */
 static gpg_error_t
 begin_dialogue (assuan_context_t ctx, enum eva__ctx_kind kind) {
@@ -63,6 +81,7 @@ begin_dialogue (assuan_context_t ctx, enum eva__ctx_kind kind) {
 
   eva__ctx_disconnect (ctx);
   if (!ctx->shares) eva__ctx_configure (&ctx->shared->conn_config, kind);
+  apply_max_ahead (ctx);
   rc = eva__conn_new_shared (&ctx->shared->conn_config, ctx, &ctx->conn);
   if (rc) return eva__ctx_conn_error (ctx, rc);
   ctx->kind = kind;
@@ -135,6 +154,21 @@ read_error (assuan_context_t ctx) {
   return err;
 }
 
+/* As much waits as may.  A program's own loop goes on telling of octets that nobody reads, and never
+   of the end behind them.  So one more octet is the end of the connection, and none may be the peer's
+   end.  */
+static gpg_error_t
+look_beyond (assuan_context_t ctx) {
+  char octet = 0;
+  ssize_t n = eva__io_channel_read (&ctx->channel, &octet, 1, false, NULL);
+
+  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return 0;
+  if (n < 0) return read_error (ctx);
+  eva_conn_fed (ctx->conn, 0);
+  eva__wire_wipe (&octet, 1);
+  return n ? eva__ctx_error (ctx, GPG_ERR_TOO_LARGE) : 0;
+}
+
 gpg_error_t
 eva__ctx_read (assuan_context_t ctx, bool wait) {
   struct eva__io_fds fds;
@@ -147,7 +181,8 @@ eva__ctx_read (assuan_context_t ctx, bool wait) {
   /* Who waits must have said everything.  A peer that is gone shows in what is read.  */
   if (wait && eva_conn_output_len (ctx->conn)) eva__ctx_flush (ctx);
   buf = eva_conn_inbuf (ctx->conn, &room);
-  if (!buf) return room ? eva__ctx_error (ctx, GPG_ERR_ENOMEM) : 0;
+  if (!buf && room) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+  if (!buf) return eva_conn_at_eof (ctx->conn) ? 0 : look_beyond (ctx);
   fds.n = 0;
   fds.truncated = false;
   n = eva__io_channel_read (&ctx->channel, buf, room, wait, ctx->channel.passes_fds ? &fds : NULL);

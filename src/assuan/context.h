@@ -86,6 +86,7 @@ struct eva__shared {
   struct assuan_malloc_hooks malloc_hooks;
   struct eva__pool pool;
   struct eva_conn_config conn_config; /* its arg is not used */
+  size_t max_ahead_len;               /* 0: the default; see eva_set_max_ahead_len */
   struct eva__watch watch;
   struct eva__table table;
 };
@@ -179,6 +180,10 @@ void eva__ctx_leave (assuan_context_t ctx);
 /* Fills CONFIG with how contexts of KIND use an eva_conn.  */
 void eva__ctx_configure (struct eva_conn_config *config, enum eva__ctx_kind kind);
 
+/* Sets how many octets a server in the program's own loop keeps of what came ahead of a command that
+   is pending; 0: the default.  */
+void eva__ctx_set_max_ahead (assuan_context_t ctx, size_t max_len);
+
 /* Gives CTX a connection over IN_FD and OUT_FD, which it owns from then on.  On failure they
    stay the caller's.  */
 gpg_error_t eva__ctx_connect (assuan_context_t ctx, enum eva__ctx_kind kind, assuan_fd_t in_fd,
@@ -200,7 +205,8 @@ void eva__ctx_hang_up (assuan_context_t ctx);
 bool eva__ctx_is_connected (assuan_context_t ctx);
 
 /* One read from the peer.  If WAIT, it waits for octets; if not, it never blocks.  That
-   nothing came is no error, nor is the end of file, which eva_conn_at_eof tells.  */
+   nothing came is no error, nor is the end of file, which eva_conn_at_eof tells.  TOO_LARGE if more
+   came than may wait for a command; from then on the input counts as ended.  */
 gpg_error_t eva__ctx_read (assuan_context_t ctx, bool wait);
 
 /* Sends all that is queued, waiting for room where needed.  */

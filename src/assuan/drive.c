@@ -24,6 +24,8 @@ void
 eva__drive_configure (struct eva_conn_config *config, const struct eva_limits *limits) {
   config->max_output_len = limits->max_queued_len;
   config->max_fds = limits->max_pending_fds;
+  config->max_input_len =
+      EVA_INPUT_SIZE; /* the peer waits; whether it is still there is told otherwise */
 }
 
 bool

@@ -125,6 +125,14 @@ make (assuan_context_t ctx) {
 /* --- By hand ---------------------------------------------------------------------------------- */
 
 gpg_error_t
+eva_set_max_ahead_len (assuan_context_t ctx, size_t max_len) {
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  if (ctx->drive) return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
+  eva__ctx_set_max_ahead (ctx, max_len);
+  return 0;
+}
+
+gpg_error_t
 eva_set_nonblocking (assuan_context_t ctx) {
   if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   return ctx->drive ? 0 : make (ctx);

@@ -27,6 +27,8 @@ void
 eva__conn_complete_config (struct eva_conn_config *config) {
   if (!config->max_output_len) config->max_output_len = EVA_DEFAULT_MAX_OUTPUT;
   if (!config->max_fds) config->max_fds = EVA_DEFAULT_MAX_FDS;
+  if (config->max_input_len < EVA_INPUT_SIZE) config->max_input_len = EVA_INPUT_SIZE;
+  if (config->max_input_len > EVA_MOST_INPUT) config->max_input_len = EVA_MOST_INPUT;
 }
 
 /* There is no default allocator: the core knows no libc, and an owner that keeps a pool must not be

@@ -54,17 +54,61 @@ take_buffer (eva_conn *c) {
   return true;
 }
 
+/* Returns true if lines that have to wait may take more than one buffer.  */
+static bool
+may_grow (const eva_conn *c) {
+  return c->owner.config->max_input_len > EVA_INPUT_SIZE;
+}
+
+/* Returns true if the buffer is full, and that less of it was used up than waits: moving what waits to
+   the start would cost more than it gives.  Where lines need not wait this is never so.  */
+static bool
+is_cramped (const struct eva__wire_lines *l) {
+  return l->tail == l->size && l->head < l->tail - l->head;
+}
+
+/* Exchanges the buffer for one of twice the length, at most twice what may wait: in that one, moving
+   always pays.  */
+static bool
+grow (eva_conn *c) {
+  size_t size = 2 * (size_t) c->in.size, most = 2 * c->owner.config->max_input_len;
+  struct eva__wire_lines old = c->in;
+  char *base;
+
+  if (size > most) size = most;
+  base = eva__conn_alloc (&c->owner, size);
+  if (!base) return false;
+  eva__wire_lines_move (&c->in, base, (uint32_t) size);
+  c->owner.config->release (c->owner.arg, old.base, old.size); /* wiped by now */
+  return true;
+}
+
+/* Returns the room behind what waits.  That is counted where it may be much; otherwise the buffer is
+   the limit.  */
+static size_t
+find_room (const eva_conn *c) {
+  size_t room = c->in.size - c->in.tail, n_waiting = eva__wire_lines_waiting (&c->in);
+  size_t max = c->owner.config->max_input_len, left = n_waiting < max ? max - n_waiting : 0;
+
+  return may_grow (c) && left < room ? left : room;
+}
+
 void *
 eva_conn_inbuf (eva_conn *c, size_t *ret_len) {
+  bool has_buffer;
+
   *ret_len = 0;
   end_loan (c);
-  if (c->state == EVA_STATE_CLOSED || c->eof) return NULL;
-  if (!c->in.base && !take_buffer (c)) {
-    *ret_len = EVA_SMALL_SIZE;
-    return NULL;
-  }
-  *ret_len = eva__wire_lines_room (&c->in);
-  return *ret_len ? c->in.base + c->in.tail : NULL;
+  if (!eva_conn_wants_input (c)) return NULL;
+  if (!c->in.base)
+    has_buffer = take_buffer (c);
+  else
+    has_buffer = !may_grow (c) || !is_cramped (&c->in) || grow (c);
+  *ret_len = EVA_SMALL_SIZE;
+  if (!has_buffer) return NULL;
+  eva__wire_lines_room (&c->in);
+  *ret_len = find_room (c);
+  return c->in.base + c->in.tail;
 }
 
 /* Lines that were consumed, and a line that is lent, give their room back in eva_conn_inbuf.  */
@@ -73,6 +117,7 @@ eva_conn_wants_input (const eva_conn *c) {
   const struct eva__wire_lines *l = &c->in;
 
   if (c->state == EVA_STATE_CLOSED || c->eof) return 0;
+  if (may_grow (c)) return eva_conn_input_len (c) < c->owner.config->max_input_len;
   return !l->base || c->lent || l->head || l->tail < l->size;
 }
 
@@ -92,7 +137,7 @@ eva_conn_fed (eva_conn *c, size_t n) {
     c->eof = true;
     return 0;
   }
-  if (!c->in.base || n > c->in.size - c->in.tail) return EVA_E_LIMIT;
+  if (!c->in.base || n > find_room (c)) return EVA_E_LIMIT;
   c->in.tail += (uint32_t) n;
   c->n_fed += n;
   return 0;

@@ -124,6 +124,19 @@ eva__wire_lines_room (struct eva__wire_lines *l) {
   return l->size - l->tail;
 }
 
+void
+eva__wire_lines_move (struct eva__wire_lines *l, char *base, uint32_t size) {
+  uint32_t n_waiting = l->tail - l->head;
+
+  memcpy (base, l->base + l->head, n_waiting);
+  eva__wire_wipe (l->base + l->head, n_waiting);
+  l->base = base;
+  l->size = size;
+  l->scan -= l->head;
+  l->head = 0;
+  l->tail = n_waiting;
+}
+
 size_t
 eva__wire_lines_waiting (const struct eva__wire_lines *l) {
   return l->tail - l->head;

@@ -44,6 +44,10 @@ void eva__wire_lines_clear (struct eva__wire_lines *l);
    tail. A line that was seen moves along, so pointers to it end.  */
 size_t eva__wire_lines_room (struct eva__wire_lines *l);
 
+/* Moves what waits to BASE, another buffer of SIZE octets, which has room for it, and wipes it where
+   it was. A line that was seen moves along. The old buffer is its owner's again.  */
+void eva__wire_lines_move (struct eva__wire_lines *l, char *base, uint32_t size);
+
 /* Returns the octets that wait, those of a line that was seen included.  */
 size_t eva__wire_lines_waiting (const struct eva__wire_lines *l);
 

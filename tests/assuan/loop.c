@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The helpers of loop.h.  */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -393,6 +394,18 @@ conn_turns (struct conn *c) {
   for (int i = 0; i < 100000 && conn_readable (c); i++)
     if (conn_next (c) || c->done) return;
   if (conn_readable (c)) fail_msg ("process_next does not read what came");
+}
+
+size_t
+conn_pour (const struct conn *c, const char *buf, size_t len) {
+  int flags = fcntl (c->out, F_GETFL);
+  ssize_t n;
+
+  assert_int_equal (fcntl (c->out, F_SETFL, flags | O_NONBLOCK), 0);
+  n = write (c->out, buf, len);
+  if (n < 0 && errno != EAGAIN) fail_msg ("write: %s", strerror (errno));
+  assert_int_equal (fcntl (c->out, F_SETFL, flags), 0);
+  return n < 0 ? 0 : (size_t) n;
 }
 
 void

@@ -138,6 +138,74 @@ test_command_timeout (void **state) {
   hand_end (ctx, &p);
 }
 
+/* --- What waits for a command in assuan_process_next ------------------------------------------ */
+
+static gpg_error_t
+cmd_pending (assuan_context_t ctx, char *line) {
+  (void) ctx;
+  (void) line;
+  return 0;
+}
+
+/* A command is pending, and the peer says LEN octets of lines, as far as CTX takes them.  Returns
+   what assuan_process_next does.  */
+static gpg_error_t
+say_ahead (assuan_context_t ctx, struct peer *p, size_t len, int *ret_done) {
+  static const char line[100] = "NOP of some length";
+  gpg_error_t err = assuan_process_next (ctx, ret_done);
+
+  for (size_t n = 0; n < len && !err; n += sizeof line) {
+    peer_write (p, line, len - n < sizeof line ? len - n : sizeof line);
+    err = assuan_process_next (ctx, ret_done);
+  }
+  return err;
+}
+
+static void
+test_ahead_limit (void **state) {
+  static const struct {
+    size_t set, max;
+  } cases[] = {
+    { 0, EVA_DEFAULT_MAX_AHEAD_LEN },
+    { 1, 16384 },
+    { 40000, 40000 },
+    { 3000000, 3000000 },
+  };
+
+  (void) state;
+  for (size_t i = 0; i < N_ELEMENTS (cases); i++)
+    for (int late = 0; late < 2; late++) {
+      struct peer p;
+      assuan_context_t ctx = hand_new_server (&p, 0);
+      int done = 0;
+
+      assert_error (assuan_register_command (ctx, "PENDING", cmd_pending, NULL), "0");
+      if (!late) assert_error (eva_set_max_ahead_len (ctx, cases[i].set), "0");
+      peer_say (&p, "PENDING\n");
+      assert_error (assuan_process_next (ctx, &done), "0");
+      if (late) assert_error (eva_set_max_ahead_len (ctx, cases[i].set), "0");
+      assert_error (say_ahead (ctx, &p, cases[i].max, &done), "0");
+      assert_false (done);
+      assert_error (say_ahead (ctx, &p, 1, &done), "TOO_LARGE");
+      assert_true (done);
+      assert_error (assuan_process_done (ctx, 0), "0");
+      hand_end (ctx, &p);
+    }
+}
+
+static void
+test_ahead_limit_misuse (void **state) {
+  assuan_context_t ctx;
+  struct hand h;
+  struct peer p;
+
+  (void) state;
+  assert_error (eva_set_max_ahead_len (NULL, 0), "ASS_INV_VALUE");
+  ctx = hand_serve (&h, &p);
+  assert_error (eva_set_max_ahead_len (ctx, 0), "NOT_SUPPORTED");
+  hand_end (ctx, &p);
+}
+
 /* --- Misuse ----------------------------------------------------------------------------------- */
 
 static void
@@ -255,9 +323,10 @@ test_misuse (void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-  kit_test (test_line_timeout),    kit_test (test_idle_timeout), kit_test (test_command_timeout),
-  kit_test (test_idle_after_work), kit_test (test_what_waits),   kit_test (test_nested),
-  kit_test (test_foreign_hooks),   kit_test (test_misuse),
+  kit_test (test_line_timeout),       kit_test (test_idle_timeout), kit_test (test_command_timeout),
+  kit_test (test_idle_after_work),    kit_test (test_what_waits),   kit_test (test_nested),
+  kit_test (test_foreign_hooks),      kit_test (test_misuse),       kit_test (test_ahead_limit),
+  kit_test (test_ahead_limit_misuse),
 };
 
 const struct suite hand_limits_suite = { tests, N_ELEMENTS (tests) };

@@ -556,6 +556,47 @@ test_room (void **state) {
   assert_string_equal (line, "three");
 }
 
+/* What waits moves to another buffer, whatever was seen of it, and nothing stays behind.  */
+static void
+test_move (void **state) {
+  static const struct {
+    const char *waits, *then, *log;
+    int n_peeked;
+  } cases[] = {
+    { "one\ntwo\r\nthr", "ee\n", "[one][two][three]", 0 },
+    { "one\ntwo\r\nthr", "ee\n", "[two][three]", 1 },
+    { "o", "ne\n", "[one]", 0 },
+    { "", "one\n", "[one]", 0 },
+  };
+
+  (void) state;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (int seen = 0; seen < 2; seen++) {
+      char old[40] = "", *new = calloc (1, 100);
+      struct reader r;
+
+      reader_init (&r, 1);
+      free (r.lines.base);
+      r.lines = (struct eva__wire_lines){ .base = old, .size = sizeof old };
+      put (&r.lines, cases[i].waits);
+      for (int n = 0; n < cases[i].n_peeked; n++) {
+        eva__wire_lines_peek (&r.lines, NULL, NULL);
+        eva__wire_lines_consume (&r.lines);
+      }
+      if (seen) eva__wire_lines_peek (&r.lines, NULL, NULL);
+      eva__wire_lines_move (&r.lines, new, 100);
+      assert_zeros (old, sizeof old);
+      assert_ptr_equal (r.lines.base, new);
+      assert_int_equal (r.lines.head, 0);
+      assert_int_equal (eva__wire_lines_room (&r.lines), 100 - eva__wire_lines_waiting (&r.lines));
+      put (&r.lines, cases[i].then);
+      reader_drain (&r);
+      assert_int_equal (r.log_len, strlen (cases[i].log));
+      assert_memory_equal (r.log, cases[i].log, r.log_len);
+      reader_deinit (&r);
+    }
+}
+
 /* A line of the greatest length fits into a buffer of just that size.  */
 static void
 test_smallest_buffer (void **state) {
@@ -590,6 +631,7 @@ main (void) {
     cmocka_unit_test (test_clear),
     cmocka_unit_test (test_clear_long_line),
     cmocka_unit_test (test_room),
+    cmocka_unit_test (test_move),
     cmocka_unit_test (test_smallest_buffer),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
