@@ -283,7 +283,7 @@ assuan_transact (assuan_context_t ctx, const char *command,
   const struct callbacks cb = { data_cb,        data_cb_arg, inquire_cb,
                                 inquire_cb_arg, status_cb,   status_cb_arg };
   gpg_error_t err;
-  bool silent;
+  bool silent = false;
 
   if (!ctx || !command) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   err = eva__drive_may_wait (ctx);

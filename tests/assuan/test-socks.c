@@ -439,7 +439,7 @@ struct far {
 /* Connect to an address that is not near, in a proxy mode; 0 or errno.  */
 static int
 connect_with_length (const char *arg) {
-  const struct far *far = (const struct far *) arg;
+  const struct far *far = (const void *) arg;
   union {
     struct sockaddr any;
     struct sockaddr_in in;

@@ -105,7 +105,7 @@ pump (struct run *r) {
 
 static void
 do_data (struct run *r, uint8_t arg) {
-  char data[MAX_DATA];
+  char data[MAX_DATA] = { 0 };
   size_t len = data_lens[arg % N_DATA_LENS];
   size_t taken = SIZE_MAX;
 
