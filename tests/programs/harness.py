@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What every real-program test needs: a home, processes, evidence and TAP.
 
-Each test program starts GnuPG's own programs, unmodified, on the libassuan.so.0 of the directory
-that the environment variable EVA_COMPAT_DIR names.  The dynamic loader is pointed there for every
-process, and asked to write down which libraries it loaded, so that a test can prove that nothing
-fell back to the system's library; /proc/PID/maps is looked at besides where the process still
-runs and lets us (gpg-agent makes itself unreadable to everyone but root).
+Each test program starts GnuPG's own programs, unmodified, on the libassuan of the directory that
+the environment variable EVA_COMPAT_DIR names, if it is one that they are built for.  The dynamic
+loader is pointed there for every process, and asked to write down which libraries it loaded, so
+that a test can prove that nothing fell back to the system's library; /proc/PID/maps is looked at
+besides where the process still runs and lets us (gpg-agent makes itself unreadable to everyone but
+root).
 """
 
 import ctypes
 import fcntl
+import glob
 import os
 import re
 import select
@@ -23,7 +25,6 @@ import time
 import traceback
 
 TIMEOUT = 60        # seconds; nothing here takes long, so this fires on a hang only
-SONAME = "libassuan.so.0"
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -44,10 +45,30 @@ def expect(condition, what, *details):
 def compat_dir():
     """The directory of the library under test; without one there is nothing to test."""
     path = os.environ.get("EVA_COMPAT_DIR", "")
-    if not path or not os.path.exists(os.path.join(path, SONAME)):
-        print("Bail out! EVA_COMPAT_DIR must name a directory with a " + SONAME)
+    if not path or not glob.glob(os.path.join(glob.escape(path), "libassuan.so.[0-9]")):
+        print("Bail out! EVA_COMPAT_DIR must name a directory with a libassuan.so")
         sys.exit(1)
     return os.path.abspath(path)
+
+
+def built_for(program):
+    """The libassuan that PROGRAM is linked with, as libassuan.so.0, or None."""
+    asked = subprocess.run(["ldd", find_program(program)], check=False, stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=TIMEOUT)
+    found = re.search(r"^\s*(libassuan\.so\.\d+) ", asked.stdout.decode(), re.M)
+    return found and found[1]
+
+
+def library(*programs):
+    """The path of the library under test, which PROGRAMS can run on; skip if they want another."""
+    for program in programs:
+        soname = built_for(program)
+        if soname:
+            path = os.path.join(compat_dir(), soname)
+            if not os.path.exists(path):
+                raise Skip("%s is built for %s here" % (program, soname))
+            return path
+    raise Skip("no program is built for libassuan here: " + ", ".join(programs))
 
 
 def find_program(name):
@@ -98,9 +119,8 @@ class Result:
 class Home:
     """A GnuPG home of its own in a short new directory, and all processes started in it."""
 
-    def __init__(self):
-        self.compat = compat_dir()
-        self.library = os.path.join(self.compat, SONAME)
+    def __init__(self, library_path):
+        self.library = library_path
         # A socket's path has 107 octets, so the directory is right below /tmp.
         self.dir = tempfile.mkdtemp(prefix="evap-", dir="/tmp")
         self.gnupg = self.path("h")
@@ -118,7 +138,7 @@ class Home:
             "LC_ALL": "C",
             "TZ": "UTC",
             "TERM": "xterm",
-            "LD_LIBRARY_PATH": self.compat,
+            "LD_LIBRARY_PATH": os.path.dirname(library_path),
             "LD_DEBUG": "files",
             "LD_DEBUG_OUTPUT": self.path("ld", "record"),
         }
@@ -221,7 +241,7 @@ class Home:
         """Whether the library under test is the system's own, to try the tests themselves on."""
         asked = subprocess.run(["pkg-config", "--variable=libdir", "libassuan"], check=False,
                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        path = os.path.join(asked.stdout.decode().strip(), SONAME)
+        path = os.path.join(asked.stdout.decode().strip(), os.path.basename(self.library))
         return os.path.exists(path) and os.path.samefile(path, self.library)
 
     def mapped(self, pid):
@@ -462,15 +482,15 @@ class Suite:
         compat_dir()
         try:
             need(*self.programs)
+            home = Home(library(*self.programs))
         except Skip as reason:
             print("1..0 # SKIP %s" % reason)
             sys.exit(0)
         print("1..%d" % (len(self.tests) + 2))
-        sys.exit(0 if self.run() else 1)
+        sys.exit(0 if self.run(home) else 1)
 
-    def run(self):
-        """Run all tests in a fresh home and then what holds for each of them."""
-        home = Home()
+    def run(self, home):
+        """Run all tests in a fresh HOME and then what holds for each of them."""
         try:
             good = [self.one(i + 1, name, lambda f=f: f(home))
                     for i, (name, f) in enumerate(self.tests)]
