@@ -6,8 +6,9 @@
 #
 # First several gpg-connect-agent, on the system's own libassuan, use an example server at the same
 # time: the one in the loop named SERVER, or `threads`, or `by-hand`.  Then gpg and gpg-agent run on
-# our libassuan.so.0, and an example client uses that agent.  All of it happens in a new directory,
-# and nothing of it is left afterwards.  Exit status: 0 if all went as it says, else 1.
+# our libassuan.so.0, if they are built for a libassuan.so.0 at all, and an example client uses that
+# agent.  All of it happens in a new directory, and nothing of it is left afterwards.  Exit status: 0
+# if all went as it says, else 1.
 
 set -eu
 
@@ -41,7 +42,7 @@ cleanup() {
   done
   # shellcheck disable=SC2086
   if [ -d "$dir/home" ]; then
-    $on_ours gpgconf --kill all 2>/dev/null || true
+    $at_home gpgconf --kill all 2>/dev/null || true
     gone "$agent" || kill -KILL "$agent" 2>/dev/null || true
   fi
   rm -rf "$dir"
@@ -206,28 +207,37 @@ row server "ends on SIGTERM" "its socket is removed"
 
 # --- GnuPG on our library ------------------------------------------------------------------------
 
-title "2. GnuPG, unmodified, on our libassuan.so.0"
-
-# The loader finds ours first, and writes down what it found (LD_DEBUG), since gpg-agent lets nobody
-# but root look into its memory map.
-on_ours="env GNUPGHOME=$dir/home LC_ALL=C LD_LIBRARY_PATH=$compat LD_DEBUG=files
-  LD_DEBUG_OUTPUT=$dir/ld/record"
+# Ours takes the place of a libassuan.so.0 and of no other.
+wanted=$(ldd "$(command -v gpg-agent)" | sed -n 's/^[[:space:]]*\(libassuan\.so\.[0-9]*\) .*/\1/p')
+at_home="env GNUPGHOME=$dir/home LC_ALL=C"
+left_out=
+case $wanted in
+  libassuan.so.0)
+    title "2. GnuPG, unmodified, on our libassuan.so.0"
+    # The loader finds ours first, and writes down what it found (LD_DEBUG), since gpg-agent lets
+    # nobody but root look into its memory map.
+    at_home="$at_home LD_LIBRARY_PATH=$compat LD_DEBUG=files LD_DEBUG_OUTPUT=$dir/ld/record" ;;
+  libassuan.so.*)
+    title "2. GnuPG, on its own $wanted, and a client of ours"
+    left_out="GnuPG on our libassuan.so.0, as GnuPG here is built for $wanted" ;;
+  *) fail "gpg-agent is built for no libassuan that can be seen" ;;
+esac
 mkdir -m 700 "$dir/home" "$dir/ld"
 printf '%s\n' disable-scdaemon 's2k-count 65536' >"$dir/home/gpg-agent.conf"
 echo 'a passphrase' >"$dir/passphrase"
 user='Demo <demo@example.org>'
 
-# gpg ARGUMENT...: on our library, in the new home; asks the file for the passphrase.
-gpg_on_ours() {
+# run_gpg ARGUMENT...: in the new home; asks the file for the passphrase.
+run_gpg() {
   # shellcheck disable=SC2086
-  limited $on_ours gpg --batch --quiet --yes --pinentry-mode loopback \
+  limited $at_home gpg --batch --quiet --yes --pinentry-mode loopback \
     --passphrase-file "$dir/passphrase" "$@" 2>"$dir/gpg.err" || fail "gpg $*" "$dir/gpg.err"
 }
 
 # agent COMMAND...: asks the agent.
 ask_agent() {
   # shellcheck disable=SC2086
-  limited $on_ours gpg-connect-agent "$@" /bye 2>"$dir/ask.err"
+  limited $at_home gpg-connect-agent "$@" /bye 2>"$dir/ask.err"
 }
 
 # library PID NAME: the libassuan that the running process NAME has mapped, or by the loader's word.
@@ -250,50 +260,54 @@ check_library() {
 }
 
 # shellcheck disable=SC2086
-limited $on_ours gpg-agent --daemon >"$dir/agent.log" 2>&1 \
+limited $at_home gpg-agent --daemon >"$dir/agent.log" 2>&1 \
   || fail "gpg-agent does not start" "$dir/agent.log"
 agent=$(ask_agent 'GETINFO pid' | sed -n 's/^D //p')
 [ -n "$agent" ] || fail "gpg-agent does not answer" "$dir/agent.log" "$dir/ask.err"
 row gpg-agent "gpg-agent --daemon" "pid $agent"
 
-gpg_on_ours --quick-gen-key "$user" ed25519 default 0
-key=$(gpg_on_ours --with-colons --list-keys | sed -n '/^fpr/{s/^fpr:*\(.*\):/\1/p;q;}')
-gpg_on_ours --quick-add-key "$key" cv25519 encr 0
+run_gpg --quick-gen-key "$user" ed25519 default 0
+key=$(run_gpg --with-colons --list-keys | sed -n '/^fpr/{s/^fpr:*\(.*\):/\1/p;q;}')
+run_gpg --quick-add-key "$key" cv25519 encr 0
 row gpg "--quick-gen-key '$user'" "$(echo "$key" | cut -c 1-16)..."
 
-# gpg asks for the passphrase in the middle of the agent's inquiry, and waits for it on a pipe:
-# the moment to look at both processes.
-ask_agent RELOADAGENT >/dev/null || fail "gpg-agent does not reload" "$dir/ask.err"
-mkfifo "$dir/commands"
-# shellcheck disable=SC2086
-$on_ours gpg --quiet --no-tty --pinentry-mode loopback --command-fd 0 --status-fd 2 \
-  --output "$dir/text.gpg" --sign "$dir/text" <"$dir/commands" 2>"$dir/gpg.status" &
-gpg=$!
-pids=$gpg
-exec 3>"$dir/commands"
-await "$dir/gpg.status" 'GET_HIDDEN passphrase.enter' "$gpg" \
-  || fail "gpg does not ask for the passphrase" "$dir/gpg.status"
-row gpg "--sign, waits for its passphrase" "pid $gpg"
-check_library "$gpg" gpg
-check_library "$agent" gpg-agent
-cat "$dir/passphrase" >&3
-exec 3>&-
-wait "$gpg" || fail "gpg --sign" "$dir/gpg.status"
-pids=
-row gpg "--sign" "$(wc -c <"$dir/text.gpg") octets"
+# What gpg does by way of its agent, and that both of them run on our library.  gpg asks for the
+# passphrase in the middle of the agent's inquiry, and waits for it on a pipe: the moment to look at
+# both processes.
+show_gpg() {
+  ask_agent RELOADAGENT >/dev/null || fail "gpg-agent does not reload" "$dir/ask.err"
+  mkfifo "$dir/commands"
+  # shellcheck disable=SC2086
+  $at_home gpg --quiet --no-tty --pinentry-mode loopback --command-fd 0 --status-fd 2 \
+    --output "$dir/text.gpg" --sign "$dir/text" <"$dir/commands" 2>"$dir/gpg.status" &
+  gpg=$!
+  pids=$gpg
+  exec 3>"$dir/commands"
+  await "$dir/gpg.status" 'GET_HIDDEN passphrase.enter' "$gpg" \
+    || fail "gpg does not ask for the passphrase" "$dir/gpg.status"
+  row gpg "--sign, waits for its passphrase" "pid $gpg"
+  check_library "$gpg" gpg
+  check_library "$agent" gpg-agent
+  cat "$dir/passphrase" >&3
+  exec 3>&-
+  wait "$gpg" || fail "gpg --sign" "$dir/gpg.status"
+  pids=
+  row gpg "--sign" "$(wc -c <"$dir/text.gpg") octets"
 
-gpg_on_ours --status-fd 1 --verify "$dir/text.gpg" >"$dir/verify"
-grep -q GOODSIG "$dir/verify" || fail "the signature does not verify" "$dir/verify"
-row gpg "--verify" "Good signature from $user"
+  run_gpg --status-fd 1 --verify "$dir/text.gpg" >"$dir/verify"
+  grep -q GOODSIG "$dir/verify" || fail "the signature does not verify" "$dir/verify"
+  row gpg "--verify" "Good signature from $user"
 
-gpg_on_ours --recipient "$user" --output "$dir/secret.gpg" --encrypt "$dir/text"
-row gpg "--encrypt" "$(wc -c <"$dir/secret.gpg") octets"
-gpg_on_ours --output "$dir/opened" --decrypt "$dir/secret.gpg"
-cmp -s "$dir/text" "$dir/opened" || fail "the decrypted text differs"
-row gpg "--decrypt" "$(cut -c 1-28 "$dir/opened")..."
+  run_gpg --recipient "$user" --output "$dir/secret.gpg" --encrypt "$dir/text"
+  row gpg "--encrypt" "$(wc -c <"$dir/secret.gpg") octets"
+  run_gpg --output "$dir/opened" --decrypt "$dir/secret.gpg"
+  cmp -s "$dir/text" "$dir/opened" || fail "the decrypted text differs"
+  row gpg "--decrypt" "$(cut -c 1-28 "$dir/opened")..."
+}
+[ -n "$left_out" ] || show_gpg
 
-# The client is on evassuan, the agent on the drop-in; it still has the passphrase.
-grip=$(gpg_on_ours --with-colons --with-keygrip --list-keys | sed -n '/^grp/{s/^grp:*\(.*\):/\1/p;q;}')
+# The client is on evassuan; the agent still has the passphrase, or asks for it.
+grip=$(run_gpg --with-colons --with-keygrip --list-keys | sed -n '/^grp/{s/^grp:*\(.*\):/\1/p;q;}')
 signing=$(limited env GNUPGHOME="$dir/home" "$examples/agent-keys" \
   "$(env GNUPGHOME="$dir/home" gpgconf --list-dirs agent-socket)" "$grip" \
   <"$dir/passphrase" 2>"$dir/keys.err") || fail "agent-keys" "$dir/keys.err"
@@ -301,13 +315,17 @@ row client "agent-keys, asks gpg-agent for its keys" "$(echo "$signing" | grep -
 row client "agent-keys, lets it sign a hash" "$(echo "$signing" | sed -n 's/^signed with .*: //p')"
 
 # shellcheck disable=SC2086
-limited $on_ours gpgconf --kill all || fail "gpgconf --kill all"
+limited $at_home gpgconf --kill all || fail "gpgconf --kill all"
 gone "$agent" || fail "gpg-agent does not end"
 agent=
 row gpg-agent "gpgconf --kill all" "has ended"
 
 # --- Nobody slipped through ----------------------------------------------------------------------
 
+if [ -n "$left_out" ]; then
+  title "All as it should be. Left out: $left_out."
+  exit
+fi
 n=0
 for record in "$dir"/ld/record.*; do
   found=$(sed -n 's|.*calling init: \(.*/libassuan.*\)|\1|p' "$record")
