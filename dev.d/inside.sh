@@ -1,0 +1,53 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# inside.sh - enters a bare root and runs commands of `./dev` in the clone there, as the README says.
+#
+# usage: inside.sh ROOT PACKAGES COMMAND...     (fresh.sh calls this)
+#
+# This is process 1 of its namespace: what it mounts nobody else sees, and when it ends, all others
+# are killed.  PACKAGES is the directory that keeps downloaded packages.
+
+set -eu
+root=$1
+packages=$2
+shift 2
+
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+mount -t proc proc "$root/proc"
+mount --rbind /sys "$root/sys"
+mount -t tmpfs -o mode=755 tmpfs "$root/dev"
+for device in null zero full random urandom tty; do
+  : >"$root/dev/$device"
+  mount --bind "/dev/$device" "$root/dev/$device"
+done
+mkdir "$root/dev/pts" "$root/dev/shm"
+mount -t devpts -o newinstance,gid=5,mode=620,ptmxmode=666 devpts "$root/dev/pts"
+mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
+ln -s pts/ptmx "$root/dev/ptmx"
+ln -s /proc/self/fd "$root/dev/fd"
+ln -s fd/0 "$root/dev/stdin"
+ln -s fd/1 "$root/dev/stdout"
+ln -s fd/2 "$root/dev/stderr"
+mount --bind "$packages" "$root/var/cache/apt/archives"
+
+# What a newcomer types.
+# shellcheck disable=SC2016
+set -- sh -euc '
+  cd ~/evassuan
+  for command; do
+    echo "== \$ ./dev $command"
+    began=$(date +%s)
+    ./dev "$command"
+    echo "== ./dev $command took $(($(date +%s) - began)) s"
+  done' sh "$@"
+
+# Only the way to the mirror comes from outside.
+for variable in http_proxy https_proxy no_proxy; do
+  value=$(eval "echo \"\${$variable:-}\"")
+  [ -z "$value" ] || set -- "$variable=$value" "$@"
+done
+
+chroot "$root" env -i HOME=/root USER=root LOGNAME=root SHELL=/bin/sh TERM="${TERM:-dumb}" \
+  PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=sh disable=SC2034
+# packages.sh - which Debian packages there must be, and how they get there.  Read by `./dev`.
+#
+# Debian 12 and 13 have all of these under the same names, most of them because the names tell no
+# version: `clang`, not `clang-14`.  What only one of them has is not needed but wished for: wish.
+
+# The releases that it is tried on, in bare roots.
+releases='bookworm trixie'
+
+library_packages='gcc libc6-dev meson ninja-build pkg-config libgpg-error-dev'
+loop_packages='libuv1-dev libevent-dev libglib2.0-dev libsystemd-dev libev-dev'
+examples_packages="libgcrypt20-dev $loop_packages"
+demo_packages='gnupg gpg gpg-agent gpgconf bsdutils'
+tests_packages="$examples_packages libcmocka-dev libassuan-dev libnpth0-dev libgpgme-dev g++"
+programs_packages="$demo_packages openssl binutils dirmngr scdaemon gpgsm pinentry-tty
+  pinentry-curses openssh-client openssh-server systemd valgrind universal-ctags tmux
+  gpg-wks-server"
+fuzz_packages='clang libclang-rt-dev'
+lint_packages='clang clang-tidy universal-ctags git shellcheck'
+fresh_packages='debootstrap debian-archive-keyring git util-linux'
+
+# The one whose layout is the tree's; others lay some lines out otherwise.
+formatter=clang-format-14
+
+# packages_of PART...: what a build of these parts looks for.
+packages_of() {
+  echo "$library_packages"
+  for part; do
+    case $part in
+      examples) echo "$examples_packages" ;;
+      tests)    echo "$tests_packages" ;;
+      bench)    echo "$loop_packages libassuan-dev" ;;
+      fuzz)     echo "$fuzz_packages" ;;
+    esac
+  done
+}
+
+# installed: what there is of all that a build may find, with versions.
+installed() {
+  # shellcheck disable=SC2046
+  dpkg-query -W -f '${db:Status-Status} ${Package} ${Version}\n' \
+    $(packages_of examples tests) 2>/dev/null | grep '^installed ' || true
+}
+
+# missing PACKAGE...: those that are not installed.
+missing() {
+  there=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || true)
+  for package; do
+    case "
+$there
+" in
+      *"
+installed $package
+"*) ;;
+      *) echo "$package" ;;
+    esac
+  done | sort -u | tr '\n' ' '
+}
+
+# need PACKAGE...: installs what is missing, or says which command would.
+need() {
+  # Elsewhere the packages have other names, and whoever calls this will see what is missing.
+  command -v dpkg-query >/dev/null || return 0
+  packages=$(missing "$@")
+  packages=${packages% }
+  [ -n "$packages" ] || return 0
+  if [ "$(id -u)" != 0 ]; then
+    echo "dev: packages are missing; please run:" >&2
+    echo "  sudo apt-get update && sudo apt-get install -y --no-install-recommends $packages" >&2
+    exit 1
+  fi
+  say "installing: $packages"
+  # shellcheck disable=SC2086
+  log=$({ apt-get update -q \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $packages
+  } 2>&1) || { printf '%s\n' "$log" | tail -n 20 >&2; exit 1; }
+}
+
+# wish PACKAGE...: the same for those that this release has.
+wish() {
+  for package; do
+    ! apt-cache show "$package" >/dev/null 2>&1 || need "$package"
+  done
+}
