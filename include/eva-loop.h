@@ -16,7 +16,14 @@
    Programs that only use eva.h need of this header the functions that make, run and free a loop.
 
    A loop belongs to one thread: every function is called from that thread alone.  Different loops
-   share nothing.  Times are of CLOCK_MONOTONIC.  */
+   share nothing.  Times are of CLOCK_MONOTONIC.
+
+   In some loops a callback may run the loop again, as modal dialogs do: in GLib's
+   (g_main_context_iteration and whatever calls it), in libev's (ev_run), and in those whose table says
+   so (eva_loop_ops.recurses).  libuv, libevent and systemd's loop do not allow it; in a callback of
+   the loop that comes along eva_loop_run and eva_loop_dispatch fail with ELOOP.  Meanwhile all
+   sources are called but the one whose callback runs the loop: what that is ready for comes behind the
+   callback.  For servers and clients eva.h says what goes on and what waits.  */
 
 #ifndef EVA_LOOP_H
 #define EVA_LOOP_H
@@ -153,8 +160,8 @@ struct eva_loop_ops {
      library looks once a second at those for which that matters.  */
   bool tells_hangup;
 
-  /* Whether callbacks may run the loop again, as modal dialogs do.  Then the timer is set at once
-     for what a callback puts off, and not when the callback is over.  */
+  /* Whether callbacks may run the loop again, as modal dialogs do.  Then eva_loop_prepare has to be
+     called.  */
   bool recurses;
 
   /* Whether each descriptor costs the loop something in every turn.  Then the library watches all of
@@ -176,6 +183,11 @@ eva_loop *eva_loop_new_foreign (const struct eva_loop_ops *ops, void *foreign);
 /* For a table's functions: WATCH is ready for REVENTS.  Nothing of the loop may be touched behind
    it: callbacks may have removed WATCH.  */
 void eva_loop_ready (void *watch, unsigned int revents);
+
+/* For a table that recurses: LOOP is about to wait, or to look what is ready.  It has to be called in
+   each turn, before that, whether it is within a callback or not.  It calls no callbacks, but the
+   table's functions: what a callback did and put off counts from here on.  */
+void eva_loop_prepare (eva_loop *loop);
 
 /* For a table's functions: the timer is due.  */
 void eva_loop_timeout (eva_loop *loop);

@@ -2,8 +2,8 @@
 /* eva/ev.h - an eva_loop out of libev's, of version 4.  Link with -lev.
 
    eva_loop_free comes before ev_loop_destroy.  Servers and clients keep ev_run going as long as
-   there are any; a child that only has to be reaped does not.  libev does not tell of a peer that leaves while
-   nothing is watched for.  */
+   there are any; a child that only has to be reaped does not.  Callbacks may call ev_run again, as
+   modal dialogs do.  libev does not tell of a peer that leaves while nothing is watched for.  */
 
 #ifndef EVA_EV_H
 #define EVA_EV_H
@@ -18,6 +18,7 @@ extern "C" {
 struct eva_ev {
   struct ev_loop *ev;
   struct ev_timer timer;
+  struct ev_prepare prepare;
   eva_loop *loop;
 };
 
@@ -33,6 +34,14 @@ eva_ev_timer_cb (struct ev_loop *ev, struct ev_timer *timer, int revents) {
   eva_loop_timeout (((struct eva_ev *) timer->data)->loop);
 }
 
+static inline void
+eva_ev_prepare_cb (struct ev_loop *ev, struct ev_prepare *prepare, int revents) {
+  (void) ev;
+  (void) revents;
+  eva_loop_prepare (((struct eva_ev *) prepare->data)->loop);
+}
+
+/* What is told of each turn does not keep ev_run going.  */
 static inline int
 eva_ev_init (void *data, void *foreign, eva_loop *loop) {
   struct eva_ev *self = (struct eva_ev *) data;
@@ -41,12 +50,20 @@ eva_ev_init (void *data, void *foreign, eva_loop *loop) {
   self->loop = loop;
   ev_init (&self->timer, eva_ev_timer_cb);
   self->timer.data = self;
+  ev_prepare_init (&self->prepare, eva_ev_prepare_cb);
+  self->prepare.data = self;
+  ev_prepare_start (self->ev, &self->prepare);
+  ev_unref (self->ev);
   return 0;
 }
 
 static inline bool
-eva_ev_deinit (void *self) {
-  ev_timer_stop (((struct eva_ev *) self)->ev, &((struct eva_ev *) self)->timer);
+eva_ev_deinit (void *data) {
+  struct eva_ev *self = (struct eva_ev *) data;
+
+  ev_timer_stop (self->ev, &self->timer);
+  ev_ref (self->ev);
+  ev_prepare_stop (self->ev, &self->prepare);
   return true;
 }
 

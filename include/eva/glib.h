@@ -54,10 +54,13 @@ struct eva_glib_watch {
 
 static inline gboolean
 eva_glib_timer_prepare (GSource *source, gint *timeout_ms) {
-  uint64_t due_ns = ((struct eva_glib_timer *) (void *) source)->due_ns;
-  uint64_t now_ns = due_ns == UINT64_MAX ? 0 : eva_now ();
-  uint64_t ms = due_ns > now_ns ? (due_ns - now_ns - 1) / 1000000 + 1 : 0;
+  struct eva_glib_timer *timer = (struct eva_glib_timer *) (void *) source;
+  uint64_t due_ns, now_ns, ms;
 
+  eva_loop_prepare (timer->loop);
+  due_ns = timer->due_ns;
+  now_ns = due_ns == UINT64_MAX ? 0 : eva_now ();
+  ms = due_ns > now_ns ? (due_ns - now_ns - 1) / 1000000 + 1 : 0;
   *timeout_ms = due_ns == UINT64_MAX ? -1 : ms > G_MAXINT ? G_MAXINT : (gint) ms;
   return !*timeout_ms;
 }

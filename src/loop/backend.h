@@ -25,10 +25,12 @@ struct eva_source {
   uint8_t events;
   uint8_t mask; /* what is passed on: events and EVA_HANGUP; 0 once it is freed */
   bool exclusive : 1;
-  bool lost : 1;  /* the backend does not know it any more */
-  bool busy : 1;  /* its callback runs, in a loop that callbacks may run */
-  bool muted : 1; /* and it is not watched until that is over */
-  uint8_t depth;  /* of the loop when it was made: events of outer turns do not point to it */
+  bool lost : 1;      /* the backend does not know it any more */
+  bool busy : 1;      /* its callback runs, in a loop that callbacks may run */
+  bool muted : 1;     /* and it is not watched until that is over */
+  bool reentrant : 1; /* its callback may be called within itself */
+  uint8_t
+      holder; /* depth of the outermost turn that has it in its hands, in such a loop; 0: none */
 };
 
 _Static_assert(sizeof (struct eva_source) <= 48, "a source is small");
@@ -85,6 +87,7 @@ struct eva_loop {
   bool tells_hangup;
   bool nested;   /* somebody else waits, and has to be told of tasks */
   bool recurses; /* callbacks may wait, too */
+  bool outside;  /* one of them did: time has passed, and others may change things */
   bool stopped;
   bool look;           /* timers may be due */
   int n_events;        /* in the last batch, of those who were there and had their turn with it */
@@ -97,7 +100,8 @@ struct eva_loop {
   struct eva__task soon, pass, coming, leaving, later; /* heads of rings */
   bool coming_next;                                    /* of coming and leaving */
   eva_source *sources;                                 /* all of them */
-  eva_source *dead; /* freed while events may point to them; by next */
+  eva_source *dead;          /* freed while events may point to them; by next */
+  struct eva__frame *frames; /* callbacks under way, the innermost first */
   struct eva__loop_attachment attachment;
   eva_loop *outer; /* a foreign loop that this one is nested in, by one descriptor; or NULL */
 };
@@ -118,11 +122,15 @@ void eva__loop_run_timers (eva_loop *loop);
 /* Tells the backend when something other than a descriptor wants to run, if it has to know.  */
 void eva__loop_arm (eva_loop *loop);
 
-/* The same for what changed just now: within a turn the end of that is early enough.  */
+/* The same for what changed just now: within a turn the end of that is early enough, or that the
+   loop is about to be waited for.  */
 static inline void
 eva__loop_changed (eva_loop *loop) {
-  if (!loop->depth || loop->recurses) eva__loop_arm (loop);
+  if (!loop->depth || loop->outside) eva__loop_arm (loop);
 }
+
+/* LOOP is about to be waited for within a callback.  */
+void eva__loop_rerun (eva_loop *loop);
 
 /* task.c: making the queues, asking whether there is something in them, and running them: all soon
    tasks; those, some of who comes and leaves, and a later one.  */
@@ -141,8 +149,19 @@ eva__source_call (eva_source *source, unsigned int revents) {
   source->cb.fd (source->arg, revents);
 }
 
-/* The same in a loop that callbacks may run: while its callback runs SOURCE is left alone.  */
+/* The same in a loop that callbacks may run: while its callback runs SOURCE is left alone, unless it
+   is reentrant.  */
 void eva__source_call_alone (eva_source *source, unsigned int revents);
+
+/* In such a loop: the turn under way has an event of SOURCE, which stays in memory until it was
+   called.  */
+static inline void
+eva__source_hold (eva_source *source) {
+  unsigned int depth = source->loop->depth;
+
+  if (source->holder && source->holder <= depth) return;
+  source->holder = (uint8_t) (depth < UINT8_MAX ? depth : UINT8_MAX);
+}
 
 /* What LOOP does with an event.  */
 static inline void
@@ -153,11 +172,11 @@ eva__source_dispatch (eva_loop *loop, eva_source *source, unsigned int revents) 
     eva__source_call (source, revents);
 }
 
-/* For a backend's remove where events may point to SOURCE: keeps its memory until the turns
-   are over that may have some.  Returns what remove has to.  */
+/* For a backend's remove where events may point to SOURCE: keeps its memory until the turn is over
+   that may have some.  Returns what remove has to.  */
 bool eva__source_doom (eva_loop *loop, eva_source *source);
 
-/* At the end of a turn: frees what eva__source_doom kept, but for what outer turns may have.  */
+/* At the end of a turn: frees what eva__source_doom kept, but for what outer turns have.  */
 void eva__loop_bury (eva_loop *loop);
 
 /* The loop on epoll.  Returns it, or NULL with errno.  */

@@ -53,11 +53,17 @@ change_exclusive (eva_loop *loop, eva_source *source, unsigned int events) {
   return rc;
 }
 
+/* One that could not come back is added again.  */
 static int
 change (eva_loop *loop, eva_source *source, unsigned int events) {
+  int rc;
+
   if (source->muted) return 0; /* it comes back with the new events */
   if (source->exclusive) return change_exclusive (loop, source, events);
-  return control (loop, EPOLL_CTL_MOD, source, events);
+  if (!source->lost) return control (loop, EPOLL_CTL_MOD, source, events);
+  rc = control (loop, EPOLL_CTL_ADD, source, events);
+  if (!rc) source->lost = false;
+  return rc;
 }
 
 static bool
@@ -82,7 +88,14 @@ unmute (eva_loop *loop, eva_source *source) {
   return control (loop, EPOLL_CTL_ADD, source, source->events);
 }
 
-/* The batch is the turn's own: another turn may come within it.  */
+/* Another turn may come within this one, and must not free what is still to be called here.  */
+static void
+hold_all (const struct epoll_event *events, int n) {
+  for (int i = 0; i < n; i++)
+    eva__source_hold (events[i].data.ptr);
+}
+
+/* The batch is the turn's own.  */
 static int
 wait_for_events (eva_loop *loop, int timeout_ms) {
   struct epoll_event events[MAX_EVENTS];
@@ -90,6 +103,7 @@ wait_for_events (eva_loop *loop, int timeout_ms) {
 
   loop->n_events = n > 0 ? n : 0;
   if (n < 0) return errno == EINTR ? 0 : -1;
+  if (loop->recurses) hold_all (events, n);
   for (int i = 0; i < n; i++)
     eva__source_dispatch (loop, events[i].data.ptr, events[i].events);
   return n;
@@ -188,7 +202,9 @@ eva__loop_new_epoll (void) {
   }
   eva__loop_init (&self->loop, &backend);
   self->loop.tells_hangup = true;
-  self->timer = (eva_source){ .cb.fd = timer_fired, .arg = self, .fd = -1, .mask = EVA_READABLE };
+  self->timer = (eva_source){
+    .loop = &self->loop, .cb.fd = timer_fired, .arg = self, .fd = -1, .mask = EVA_READABLE
+  };
   return &self->loop;
 }
 

@@ -13,6 +13,7 @@
 struct foreign_loop {
   struct eva_loop loop;
   const struct eva_loop_ops *ops;
+  eva_loop *inner; /* the one that has all descriptors, or NULL */
   _Alignas(max_align_t) unsigned char self[];
 };
 
@@ -132,6 +133,7 @@ gather (eva_loop *outer) {
 
   if (fd >= 0 && eva_loop_add_fd (outer, fd, EVA_READABLE, inner_is_ready, inner)) {
     inner->outer = outer;
+    ((struct foreign_loop *) outer)->inner = inner;
     inner->recurses = outer->recurses;
     /* The outer one goes on telling of the inner one, within callbacks, too.  */
     outer->recurses = false;
@@ -150,6 +152,14 @@ eva_loop_new_foreign (const struct eva_loop_ops *ops, void *foreign) {
   if (loop && ops->gathers) loop = gather (loop);
 #endif
   return loop;
+}
+
+void
+eva_loop_prepare (eva_loop *loop) {
+  eva_loop *inner = ((struct foreign_loop *) loop)->inner;
+
+  if (inner) loop = inner;
+  if (loop->depth) eva__loop_rerun (loop);
 }
 
 void

@@ -16,10 +16,11 @@
 
 #define NS_PER_MS 1000000u
 
-/* A turn that may take as long as a dialog has no time of its own.  */
+/* A turn in which a callback ran the loop, which may take as long as a dialog, has no time of its
+   own.  */
 uint64_t
 eva_loop_now (eva_loop *loop) {
-  if (!loop->depth || loop->recurses) return eva_now ();
+  if (!loop->depth || loop->outside) return eva_now ();
   if (!loop->now_ns) loop->now_ns = eva_now ();
   return loop->now_ns;
 }
@@ -135,6 +136,7 @@ eva__loop_arm (eva_loop *loop) {
 void
 eva__loop_enter (eva_loop *loop) {
   loop->depth++;
+  loop->outside = false;
   loop->now_ns = 0;
   loop->turn_begin = loop->timers.turn;
 }
@@ -142,7 +144,33 @@ eva__loop_enter (eva_loop *loop) {
 void
 eva__loop_leave (eva_loop *loop) {
   if (loop->dead) eva__loop_bury (loop);
-  loop->depth--;
+  loop->outside = --loop->depth > 0;
+  eva__loop_arm (loop);
+}
+
+bool
+eva__loop_recurses (const eva_loop *loop) {
+  return loop->recurses;
+}
+
+void
+eva__loop_push_frame (eva_loop *loop, struct eva__frame *frame) {
+  frame->outer = loop->frames;
+  loop->frames = frame;
+}
+
+void
+eva__loop_pop_frame (eva_loop *loop) {
+  loop->frames = loop->frames->outer;
+}
+
+/* Within a turn nobody is told of what changes: here it is made up for.  So a callback that runs no
+   loop costs nothing.  */
+void
+eva__loop_rerun (eva_loop *loop) {
+  loop->outside = true;
+  for (struct eva__frame *frame = loop->frames; frame; frame = frame->outer)
+    frame->cb (frame);
   eva__loop_arm (loop);
 }
 

@@ -83,6 +83,23 @@ void eva__loop_set_exclusive (eva_source *source);
    is nothing left to wait for.  */
 void eva__loop_set_background (eva_source *source);
 
+/* Lets the callback of SOURCE, of eva_loop_add_fd, run within itself if it runs the loop.  It sees to
+   it that SOURCE is not ready for ever; others are not watched until their callback is through.  */
+void eva__loop_set_reentrant (eva_source *source);
+
+/* A callback under way, which may run the loop; CB is called whenever it does, before the loop
+   waits.  */
+struct eva__frame {
+  struct eva__frame *outer;
+  void (*cb) (struct eva__frame *frame);
+};
+
+/* Returns true if callbacks may run LOOP.  Only then there is need of frames: before and after a
+   callback.  */
+bool eva__loop_recurses (const eva_loop *loop);
+void eva__loop_push_frame (eva_loop *loop, struct eva__frame *frame);
+void eva__loop_pop_frame (eva_loop *loop);
+
 /* The loop on poll that eva_loop_new falls back to.  */
 eva_loop *eva__loop_new_poll (void);
 

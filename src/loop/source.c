@@ -22,7 +22,6 @@ new_source (eva_loop *loop, size_t extra_size, int fd, void *arg) {
   source->loop = loop;
   source->fd = fd;
   source->arg = arg;
-  source->depth = loop->depth < UINT8_MAX ? (uint8_t) loop->depth : UINT8_MAX;
   return source;
 }
 
@@ -105,22 +104,42 @@ eva__loop_set_background (eva_source *source) {
   if (loop->backend->set_background) loop->backend->set_background (loop, source);
 }
 
+void
+eva__loop_set_reentrant (eva_source *source) {
+  source->reentrant = true;
+}
+
 /* It would be called again and again for what it has not seen to yet.  */
+static void
+mute (eva_source *source) {
+  if (!source->muted) source->loop->backend->mute (source->loop, source);
+  source->muted = true;
+}
+
+static void
+unmute (eva_source *source) {
+  source->muted = false;
+  if (source->loop->backend->unmute (source->loop, source)) source->lost = true;
+}
+
+/* Until here the turn, or an outer one, holds SOURCE; what is freed meanwhile stays until the end
+   of that turn.  */
 void
 eva__source_call_alone (eva_source *source, unsigned int revents) {
-  eva_loop *loop = source->loop;
+  bool is_outermost = !source->busy;
 
-  if (source->busy) {
-    if (!source->muted) loop->backend->mute (loop, source);
-    source->muted = true;
+  if (!source->mask) return;
+  if (!is_outermost && !source->reentrant) {
+    mute (source);
     return;
   }
+  eva__source_hold (source);
   source->busy = true;
   eva__source_call (source, revents);
-  source->busy = false;
-  if (!source->muted) return;
-  source->muted = false;
-  if (source->mask && loop->backend->unmute (loop, source)) source->lost = true;
+  if (is_outermost) source->busy = false;
+  if (!source->mask) return;
+  if (is_outermost && source->muted) unmute (source);
+  if (source->holder == source->loop->depth) source->holder = 0;
 }
 
 /* --- Timers ----------------------------------------------------------------------------------- */
@@ -168,11 +187,11 @@ free_timer (eva_source *source) {
 
 /* --- Freeing ---------------------------------------------------------------------------------- */
 
-/* The batch of events that a turn goes through, or that of an outer one, may still have
-   SOURCE, or its callback runs.  */
+/* The batch of events that a turn goes through may still have SOURCE, or its callback runs.  Where
+   turns are nested it is known which one that is; else there is only one.  */
 bool
 eva__source_doom (eva_loop *loop, eva_source *source) {
-  if (!loop->depth) return true;
+  if (!loop->depth || (loop->recurses && !source->holder)) return true;
   source->next = loop->dead;
   loop->dead = source;
   return false;
@@ -182,8 +201,9 @@ void
 eva__loop_bury (eva_loop *loop) {
   eva_source **link = &loop->dead, *source;
 
+  if (loop->depth > UINT8_MAX) return; /* holders that deep are not told apart */
   while ((source = *link)) {
-    if (source->depth + 1u < loop->depth) {
+    if (loop->recurses && source->holder < loop->depth) {
       link = &source->next;
       continue;
     }

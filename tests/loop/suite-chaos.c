@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* suite-chaos.c - everything at once, at random: descriptors, timers and tasks that change,
-   free and make each other in their callbacks.  Nobody is called who is free or takes no
-   interest, and who is ready is called in the end.  */
+   free and make each other in their callbacks, and run the loop where it allows that.  Nobody
+   is called who is free or takes no interest, and who is ready is called in the end.  */
 
 #include "suite.h"
 
@@ -117,13 +117,26 @@ take_back (struct node *node) {
   eva__loop_cancel_task (suite_loop.loop, &node->task);
 }
 
+/* As a dialog does.  */
+static void
+run_loop (struct node *node) {
+  static unsigned int depth;
+
+  (void) node;
+  if (!suite_recurses () || depth == 3) return;
+  depth++;
+  for (uint32_t n = 1 + next_random (3); n; n--)
+    test_loop_turn (&suite_loop, false);
+  depth--;
+}
+
 /* --- Callbacks -------------------------------------------------------------------------------- */
 
 static void
 act (void) {
-  static void (*const actions[]) (struct node *) = { watch,     watch,      unwatch, change,
-                                                     change,    renew,      say,     say,
-                                                     set_timer, free_timer, put_off, take_back };
+  static void (*const actions[]) (
+      struct node *) = { watch, watch,     unwatch,    change,  change,    renew,   say,
+                         say,   set_timer, free_timer, put_off, take_back, run_loop };
 
   for (uint32_t n = next_random (6); n; n--)
     actions[next_random (N_ELEMENTS (actions))](&nodes[next_random (N_NODES)]);

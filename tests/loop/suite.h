@@ -28,7 +28,7 @@ struct suite {
   size_t n;
 };
 extern const struct suite event_suite, source_suite, timer_suite, task_suite, life_suite,
-    chaos_suite;
+    chaos_suite, dialog_suite;
 
 /* The loop of the test.  suite_free frees it before suite_teardown does.  */
 extern struct test_loop suite_loop;

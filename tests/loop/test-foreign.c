@@ -322,6 +322,20 @@ queue_soon (void *arg, unsigned int revents) {
   (void) arg;
   (void) revents;
   eva__loop_run_soon (task_loop, &tasks[0]);
+  assert_true (seen.delay_ns > 0); /* not at once */
+}
+
+static void
+queue_and_run (void *arg, unsigned int revents) {
+  unsigned int before = n_calls;
+
+  queue_soon (arg, revents);
+  eva_loop_prepare (task_loop);
+  assert_int_equal (seen.delay_ns, 0);
+  eva_loop_timeout (task_loop);
+  assert_int_equal (n_calls, before + 1);
+  /* Others do something between the turns.  */
+  eva__loop_run_soon (task_loop, &tasks[0]);
   assert_int_equal (seen.delay_ns, 0);
 }
 
@@ -350,8 +364,8 @@ test_tasks (void **state) {
   eva_loop_free (loop);
 }
 
-/* Where a callback may run the loop, what it puts off is known at once; and what is done by the end
-   of the callback costs no turn.  */
+/* Where a callback may run the loop, what it puts off is known as soon as it does; and what is done
+   by the end of the callback costs no turn.  */
 static void
 test_recursing (void **state) {
   eva_loop *loop;
@@ -363,8 +377,14 @@ test_recursing (void **state) {
   loop = task_loop = make_loop_with (&recursing_ops);
   source = eva_loop_add_fd (loop, 7, EVA_READABLE, queue_soon, NULL);
   tasks[0] = (struct eva__task){ .cb = run_task };
+  n_calls = 0;
+  eva_loop_prepare (loop);
   eva_loop_ready (seen.watch, EVA_READABLE);
-  assert_true (seen.n_sets == 1 && seen.n_cancels == 1 && seen.delay_ns == UINT64_MAX);
+  assert_true (n_calls == 1 && seen.n_sets == 0 && seen.n_cancels == 0);
+  eva_source_free (source);
+  source = eva_loop_add_fd (loop, 7, EVA_READABLE, queue_and_run, NULL);
+  eva_loop_ready (seen.watch, EVA_READABLE);
+  assert_true (n_calls == 3 && seen.delay_ns == UINT64_MAX);
   timer = eva_loop_add_timer (loop, 1000, on_time, NULL);
   eva_loop_ready (seen.watch, EVA_READABLE);
   assert_true (seen.delay_ns > 0 && seen.delay_ns <= 1000 * (uint64_t) MS);
