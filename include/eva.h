@@ -132,7 +132,8 @@ gpg_error_t eva_set_max_ahead_len (assuan_context_t ctx, size_t max_len);
 #define EVA_NO_DEADLINE UINT64_MAX
 
 /* Makes CTX, a server or client of assuan.h that is connected, non-blocking for the rest of its
-   life.  Its descriptors keep their flags.  Before the first octet was exchanged with a client.
+   life.  Its descriptors keep their flags.  Before the first octet was exchanged with a client, who
+   is greeted by this: assuan_set_hello_line comes first.
    Returns 0; GPG_ERR_ASS_INV_VALUE without a connection; GPG_ERR_ENOMEM; GPG_ERR_NOT_SUPPORTED
    with system hooks other than the default ones, or within a callback of CTX; GPG_ERR_EPIPE for a
    client to which assuan_transact returned GPG_ERR_ASS_INV_RESPONSE for a line of its server.  */
@@ -150,7 +151,9 @@ int eva_get_fd (assuan_context_t ctx, unsigned int event);
 unsigned int eva_get_events (assuan_context_t ctx);
 
 /* Returns the time, as eva_now, at which eva_process has to be called even if nothing came: 0 if
-   lines wait that can be handled at once, EVA_NO_DEADLINE if there is none.  */
+   lines wait that can be handled at once, EVA_NO_DEADLINE if there is none.  Where nothing is wanted
+   of two pipes it is a second after the last turn: eva_process looks then whether the peer is
+   gone.  */
 uint64_t eva_get_deadline (assuan_context_t ctx);
 
 /* One turn: takes what came according to REVENTS (EVA_READABLE, EVA_WRITABLE, EVA_HANGUP, or none

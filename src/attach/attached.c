@@ -6,9 +6,6 @@
 #include <errno.h>
 #include <poll.h>
 
-/* How often a loop that tells of no hang-up is helped out.  */
-#define LOOK_INTERVAL_NS 1000000000u
-
 /* --- After a turn: what to wait for ----------------------------------------------------------- */
 
 static gpg_error_t
@@ -83,7 +80,7 @@ set_timer (struct eva__attached *at) {
   uint64_t deadline = eva__drive_get_deadline (&at->drive);
 
   if (must_look (at)) {
-    uint64_t look = eva_loop_now (at->loop) + LOOK_INTERVAL_NS;
+    uint64_t look = eva_loop_now (at->loop) + EVA__LOOK_INTERVAL_NS;
     if (look < deadline) deadline = look;
   }
   if (deadline == EVA_NO_DEADLINE || (at->timer.place && at->timer.due_ns <= deadline)) return;
@@ -146,12 +143,18 @@ on_task (struct eva__task *task) {
   turn (at, is_always_ready (at) ? EVA_READABLE | EVA_WRITABLE : 0);
 }
 
+unsigned int
+eva__attached_look (const struct eva__drive *drive) {
+  struct pollfd p = { .fd = drive->ctx->channel.out_fd, .events = 0 };
+
+  return poll (&p, 1, 0) == 1 ? (unsigned int) p.revents : 0;
+}
+
 static void
 on_timer (struct eva__timer *timer) {
   struct eva__attached *at = EVA__CONTAINER (struct eva__attached, timer, timer);
-  struct pollfd p = { .fd = at->drive.ctx->channel.out_fd, .events = 0 };
 
-  turn (at, must_look (at) && poll (&p, 1, 0) == 1 ? (unsigned int) p.revents : 0);
+  turn (at, must_look (at) ? eva__attached_look (&at->drive) : 0);
 }
 
 void

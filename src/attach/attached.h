@@ -10,6 +10,9 @@
 #include "assuan/drive.h"
 #include "loop/loop.h"
 
+/* How often whoever is told of no hang-up looks whether the peer is gone.  */
+#define EVA__LOOK_INTERVAL_NS UINT64_C (1000000000)
+
 struct eva__attached {
   struct eva__drive drive; /* the first member */
   eva_loop *loop;          /* NULL: driven by hand, or not any more */
@@ -28,6 +31,9 @@ gpg_error_t eva__attached_start (struct eva__attached *at, eva_loop *loop);
 
 /* Takes AT out of its loop, if it is in one.  */
 void eva__attached_stop (struct eva__attached *at);
+
+/* Looks whether the peer of DRIVE is gone.  Returns EVA_HANGUP or a part of it, or 0.  */
+unsigned int eva__attached_look (const struct eva__drive *drive);
 
 /* eva__drive_ops.wake of everything that is attached.  */
 void eva__attached_wake (struct eva__drive *drive);

@@ -149,9 +149,25 @@ eva_get_events (assuan_context_t ctx) {
   return ctx && ctx->drive ? eva__drive_get_events (ctx->drive) : 0;
 }
 
+/* Two pipes of which nothing is wanted tell of nothing: the program need not watch them, so we look
+   now and then whether the peer is gone.  */
+static bool
+must_look (const struct eva__own *own) {
+  const struct eva__drive *drive = &own->at.drive;
+
+  if (own->at.loop || !drive->ctx->conn || drive->ctx->channel.is_socket) return false;
+  return !eva__drive_get_events (drive);
+}
+
 uint64_t
 eva_get_deadline (assuan_context_t ctx) {
-  return ctx && ctx->drive ? eva__drive_get_deadline (ctx->drive) : EVA_NO_DEADLINE;
+  struct eva__own *own = eva__own_of (ctx);
+  uint64_t deadline, look_ns = EVA_NO_DEADLINE;
+
+  if (!ctx || !ctx->drive) return EVA_NO_DEADLINE;
+  deadline = eva__drive_get_deadline (ctx->drive);
+  if (own && must_look (own)) look_ns = own->turned_ns + EVA__LOOK_INTERVAL_NS;
+  return look_ns < deadline ? look_ns : deadline;
 }
 
 /* Unlike a loop's turn, this one has nobody else to tell that the connection is over.  */
@@ -163,6 +179,8 @@ eva_process (assuan_context_t ctx, unsigned int revents, uint64_t now_ns) {
   if (!own || own->at.loop || eva__client_is_connected_by_us (ctx))
     return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
   if (ctx->depth) return eva__ctx_error (ctx, GPG_ERR_ASS_NESTED_COMMANDS);
+  if (must_look (own)) revents |= eva__attached_look (&own->at.drive);
+  own->turned_ns = now_ns;
   eva__ctx_enter (ctx);
   err = eva__drive_turn (&own->at.drive, revents, now_ns);
   if (err && !ctx->released && !own->at.is_told) {

@@ -13,6 +13,7 @@ struct eva__own {
   struct eva_limits limits;
   void (*over) (assuan_context_t ctx, void *arg, gpg_error_t err); /* or NULL */
   void *over_arg;
+  uint64_t turned_ns; /* by hand: when the last turn was */
 };
 
 /* Makes OWN, which is zero, one that OPS are told of.  */

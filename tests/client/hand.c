@@ -25,13 +25,15 @@ get_now (void) {
 
 /* What of EVENTS holds for CTX now.  */
 static unsigned int
-look (assuan_context_t ctx, unsigned int events) {
+look (assuan_context_t ctx, unsigned int events, bool is_thrifty) {
   struct pollfd p[2] = { { .fd = eva_get_fd (ctx, EVA_READABLE) },
                          { .fd = eva_get_fd (ctx, EVA_WRITABLE) } };
   nfds_t n = p[0].fd == p[1].fd ? 1 : 2;
 
   p[0].events = (short) (n == 1 ? events : events & EVA_READABLE);
   p[1].events = (short) (events & EVA_WRITABLE);
+  for (nfds_t i = 0; i < n && n == 2; i++)
+    if (is_thrifty && !p[i].events) p[i] = (struct pollfd){ .fd = -1 };
   assert_true (poll (p, n, 0) >= 0);
   return (unsigned int) p[0].revents | (n == 2 ? (unsigned int) p[1].revents : 0);
 }
@@ -42,7 +44,7 @@ hand_turn (struct hand *h) {
   unsigned int revents;
 
   if (!h->ctx) return;
-  revents = look (h->ctx, eva_get_events (h->ctx));
+  revents = look (h->ctx, eva_get_events (h->ctx), h->is_thrifty);
   if (!revents && eva_get_deadline (h->ctx) > get_now ()) return;
   h->n_calls++;
   h->err = eva_process (h->ctx, revents, get_now ());

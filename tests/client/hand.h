@@ -11,6 +11,7 @@ struct hand {
   assuan_context_t ctx; /* NULL: none, or over */
   gpg_error_t err;      /* what eva_process told */
   unsigned int n_calls; /* of eva_process */
+  bool is_thrifty;      /* an end of a pipe that nothing is wanted of is not watched */
 };
 
 /* Drives H from now on, whenever the test turns (kit_also_turn).  There is room for some.  */

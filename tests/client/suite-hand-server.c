@@ -189,31 +189,116 @@ test_server_pipes (void **state) {
   hand_end (ctx, &in);
 }
 
+/* A server on two pipes, with a command that is not finished.  */
+static assuan_context_t
+work_on_pipes (struct hand *h, struct peer *in, struct peer *out) {
+  int to[2], from[2];
+  assuan_context_t ctx;
+
+  assert_int_equal (pipe2 (to, O_CLOEXEC), 0);
+  assert_int_equal (pipe2 (from, O_CLOEXEC), 0);
+  peer_init (in, to[1]);
+  peer_init (out, from[0]);
+  assert_error (assuan_new (&ctx), "0");
+  assert_error (assuan_init_pipe_server (ctx, (assuan_fd_t[2]){ to[0], from[1] }), "0");
+  hand_register (ctx);
+  assert_error (eva_set_nonblocking (ctx), "0");
+  hand_drive (h, ctx);
+  peer_say (in, "LATER\n");
+  kit_await ("LATER \n");
+  return ctx;
+}
+
 /* The reader of a pipe leaves in mid-command.  */
 static void
 test_server_pipes_are_left (void **state) {
-  int to[2], from[2];
   assuan_context_t ctx;
   struct hand h;
   struct peer in, out;
 
   (void) state;
-  assert_int_equal (pipe2 (to, O_CLOEXEC), 0);
-  assert_int_equal (pipe2 (from, O_CLOEXEC), 0);
-  peer_init (&in, to[1]);
-  peer_init (&out, from[0]);
-  assert_error (assuan_new (&ctx), "0");
-  assert_error (assuan_init_pipe_server (ctx, (assuan_fd_t[2]){ to[0], from[1] }), "0");
-  hand_register (ctx);
-  assert_error (eva_set_nonblocking (ctx), "0");
-  hand_drive (&h, ctx);
-  peer_say (&in, "LATER\n");
-  kit_await ("LATER \n");
+  ctx = work_on_pipes (&h, &in, &out);
   peer_close (&out);
   peer_close (&in);
   kit_await ("cancel EPIPE\n");
   assert_error (h.err, "EPIPE");
   hand_end (ctx, &in);
+}
+
+/* The same with a program that watches only what is wanted.  With MUCH, the client has said more than
+   is read ahead of a command.  */
+static void
+leave_thrifty (bool much) {
+  static const char nops[30001];
+  assuan_context_t ctx;
+  struct hand h;
+  struct peer in, out;
+
+  ctx = work_on_pipes (&h, &in, &out);
+  h.is_thrifty = true;
+  hand_now_ns = eva_now ();
+  if (much) peer_write (&in, nops, sizeof nops);
+  hand_settle (&h);
+  if (!much) peer_close (&in);
+  hand_settle (&h);
+  assert_int_equal (eva_get_events (ctx), 0);
+  assert_true (eva_get_deadline (ctx) > hand_now_ns);
+  h.n_calls = 0;
+  hand_settle (&h);
+  assert_int_equal (h.n_calls, 0);
+  hand_now_ns = eva_get_deadline (ctx);
+  hand_settle (&h);
+  assert_int_equal (h.n_calls, 1);
+  peer_close (&in);
+  peer_close (&out);
+  hand_now_ns = eva_get_deadline (ctx);
+  hand_turn (&h);
+  assert_error (h.err, "EPIPE");
+  kit_expect ("cancel EPIPE\n");
+  hand_end (ctx, &in);
+}
+
+static void
+test_server_pipes_are_left_unwatched (void **state) {
+  (void) state;
+  leave_thrifty (false);
+  leave_thrifty (true);
+}
+
+/* What was said ahead is not lost, however much it is, and nothing turns in vain meanwhile.  */
+static void
+test_server_much_ahead (void **state) {
+  static char nops[400000];
+  assuan_context_t ctx;
+  struct hand h;
+  struct peer p;
+  size_t n = 0;
+
+  (void) state;
+  for (size_t i = 0; i < sizeof nops; i += 4)
+    memcpy (nops + i, "NOP\n", 4);
+  ctx = hand_serve (&h, &p);
+  peer_say (&p, "LATER\n");
+  kit_await ("LATER \n");
+  for (ssize_t k = 1; k > 0; n += k > 0 ? (size_t) k : 0) {
+    k = send (p.fd, nops + n, sizeof nops - n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    hand_settle (&h);
+  }
+  assert_true (n < sizeof nops);
+  assert_int_equal (eva_get_events (ctx), 0);
+  h.n_calls = 0;
+  hand_settle (&h);
+  assert_int_equal (h.n_calls, 0);
+  assert_error (assuan_process_done (ctx, 0), "0");
+  for (unsigned int tries = 0; p.in.len < 3 * (1 + sizeof nops / 4);) {
+    ssize_t k = send (p.fd, nops + n, sizeof nops - n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (k > 0) n += (size_t) k;
+    kit_turn (&tries);
+    peer_take (&p);
+  }
+  assert_int_equal (p.in.len, 3 * (1 + sizeof nops / 4));
+  text_free (&p.in);
+  hand_end (ctx, &p);
 }
 
 static void
@@ -246,6 +331,8 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_server_backpressure),
   kit_test (test_server_pipes),
   kit_test (test_server_pipes_are_left),
+  kit_test (test_server_pipes_are_left_unwatched),
+  kit_test (test_server_much_ahead),
   kit_test (test_server_ends_itself),
 };
 
