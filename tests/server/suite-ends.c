@@ -227,6 +227,7 @@ test_leaves_with_full_buffer (void **state) {
   peer_send (p, requests, sizeof requests);
   kit_until (service.jobs);
   kit_settle ();
+  assert_in_range (kit_idle (300), 0, 100);
   peer_close (p);
   if (kit_tells_hangup ()) {
     kit_settle ();

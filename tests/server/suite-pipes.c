@@ -83,9 +83,52 @@ test_gone_with_much_ahead (void **state) {
     n += peer_push (p, "NOP\n", 4);
     kit_turn ();
   }
+  assert_in_range (kit_idle (300), 0, 100);
   peer_close (p);
   kit_until (service.jobs->n_cancelled);
   kit_until (!kit_stats ().n_connections);
+}
+
+/* A client that says more ahead of a command than is read, and than the kernel keeps: it waits, the
+   loop does, too, and when the command is finished all of it is answered.  */
+static void
+check_much_ahead (struct peer *p) {
+  static char nops[400000];
+  size_t n = 0, n_idle = 0;
+
+  for (size_t i = 0; i < sizeof nops; i += 4)
+    memcpy (nops + i, "NOP\n", 4);
+  peer_say (p, "WAIT\n");
+  kit_until (service.jobs);
+  while (n_idle++ < 10) {
+    size_t k = peer_push (p, nops + n, sizeof nops - n);
+    n += k;
+    if (k) n_idle = 0;
+    kit_turn ();
+  }
+  assert_true (n < sizeof nops);
+  assert_in_range (kit_idle (300), 0, 100);
+  service_finish (0);
+  peer_expect (p, "OK\n");
+  for (size_t n_answered = 0; n_answered < sizeof nops / 4; n_answered++) {
+    n += peer_push (p, nops + n, sizeof nops - n);
+    peer_expect (p, "OK\n");
+  }
+  assert_int_equal (n, sizeof nops);
+  peer_expect_nothing (p);
+  peer_close (p);
+}
+
+static void
+test_much_ahead (void **state) {
+  (void) state;
+  check_much_ahead (pipe_peer ());
+}
+
+static void
+test_much_ahead_on_socket (void **state) {
+  (void) state;
+  check_much_ahead (peer_new ());
 }
 
 static const struct CMUnitTest tests[] = {
@@ -93,6 +136,8 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_reader_gone_at_rest),
   kit_test (test_reader_gone_in_command),
   kit_test (test_gone_with_much_ahead),
+  kit_test (test_much_ahead),
+  kit_test (test_much_ahead_on_socket),
 };
 
 SUITE (pipes);
