@@ -153,6 +153,67 @@ test_eof_behind_kept_lines (void **state) {
   conn_free (&c);
 }
 
+static gpg_error_t
+count_call (void *arg, gpg_error_t rc, unsigned char *buf, size_t len) {
+  (void) rc;
+  (void) len;
+  free (buf);
+  ++*(int *) arg;
+  return 0;
+}
+
+/* The client has finished sending before it is asked: nothing would ever tell the callback, so there
+ * is none.  */
+static void
+test_asked_behind_eof (void **state) {
+  (void) state;
+  for (int kind = 0; kind < N_CONN_KINDS; kind++) {
+    struct conn c;
+    int n_calls = 0;
+
+    conn_open (&c, (enum conn_kind) kind);
+    peer_say (c.out, "ASYNC\n");
+    conn_turns (&c);
+    conn_half_close (&c);
+    conn_turns (&c);
+    assert_true (c.done);
+    /* deviation: inquire_ext's callback may never run.  */
+    assert_code (assuan_inquire_ext (c.ctx, "KEYDATA", 0, count_call, &n_calls),
+                 on_oracle () ? 0 : GPG_ERR_EOF);
+    conn_next (&c);
+    if (!on_oracle ()) {
+      conn_finish (&c, ERR (GPG_ERR_NO_DATA));
+      peer_expect_err (c.in, ERR (GPG_ERR_NO_DATA), NULL);
+    }
+    conn_free (&c);
+    assert_int_equal (n_calls, 0);
+  }
+}
+
+/* The same for a request that was kept.  */
+static void
+test_kept_inquiry_behind_eof (void **state) {
+  struct conn c;
+
+  (void) state;
+  /* deviation: lines that arrive while a command is pending are discarded.  */
+  if (on_oracle ()) skip ();
+  conn_open (&c, CONN_SOCKET);
+  peer_say (c.out, "ASYNC\nINQ\n");
+  conn_half_close (&c);
+  conn_turns (&c);
+  conn_finish (&c, 0);
+  peer_expect (c.in, "OK\n");
+  assert_true (assuan_pending_line (c.ctx));
+  conn_next (&c);
+  assert_code (c.inquiry.ext_rc, GPG_ERR_EOF);
+  conn_expect_silence (&c);
+  conn_finish (&c, c.inquiry.ext_rc);
+  peer_expect_err (c.in, ERR (GPG_ERR_EOF), NULL);
+  conn_free (&c);
+  assert_int_equal (c.inquiry.n_calls, 0);
+}
+
 /* Who is told of the end and has no use for the rest may go at once.  */
 static void
 test_release_with_kept_lines (void **state) {
@@ -392,6 +453,8 @@ main (void) {
     loop_test (test_eof_while_pending),
     loop_test (test_eof_then_cancelled),
     loop_test (test_eof_behind_kept_lines),
+    loop_test (test_asked_behind_eof),
+    loop_test (test_kept_inquiry_behind_eof),
     loop_test (test_release_with_kept_lines),
     loop_test (test_gone_while_pending),
     loop_test (test_gone_unseen),
