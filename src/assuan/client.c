@@ -167,6 +167,7 @@ hear_last_words (assuan_context_t ctx, gpg_error_t err) {
     struct eva_event ev;
     int rc = eva__ctx_next (ctx, &ev);
     if (rc < 0 || ctx->released) break;
+    if (rc && ev.type == EVA_EVENT_INQUIRE) break; /* it wanted more than can be said now */
     if (rc && ev.type == EVA_EVENT_ERR) return on_error (ctx, &ev);
     if (!rc && !read_what_came (ctx)) break;
   }
@@ -185,7 +186,7 @@ on_inquire (assuan_context_t ctx, const struct callbacks *cb, const struct eva_e
   if (!err || !cb->inquire) said = assuan_send_data (ctx, NULL, 0);
   if (!err) err = said;
   if (!err || ctx->released) return err;
-  if (ctx->write_error) return hear_last_words (ctx, err);
+  if (ctx->write_error) return cb->inquire ? hear_last_words (ctx, err) : err;
   give_up (ctx, err);
   drain (ctx);
   return err;
