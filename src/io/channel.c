@@ -9,6 +9,7 @@
 
 #include "io/channel.h"
 #include "io/sigpipe.h"
+#include "wire/wipe.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -160,6 +161,26 @@ take_fds (struct eva__io_channel *ch, const struct msghdr *msg, const union cont
   if (msg->msg_flags & MSG_CTRUNC) fds->truncated = true;
 }
 
+/* Finds out how much of what waits may be read at once, so that descriptors come with the line that
+   they belong to.  The kernel ends a read behind a message that has some, but hands out the octets of
+   earlier messages along with it, and does not tell where it begins.  So there is a look first,
+   without room for descriptors: if there are some ahead, MSG_CTRUNC says so, though not where, and
+   what is read is a line.  IOV becomes as short.
+   Returns the octets that were looked at, which stand in the buffer; 0 at end of file; -1 with
+   errno.  */
+static ssize_t
+look_ahead (struct eva__io_channel *ch, struct iovec *iov, int flags, bool *ret_has_fds) {
+  struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 1 };
+  ssize_t n = recvmsg (ch->in_fd, &msg, flags | MSG_PEEK);
+  const char *lf;
+
+  if (n <= 0) return n;
+  *ret_has_fds = msg.msg_flags & MSG_CTRUNC;
+  lf = *ret_has_fds ? memchr (iov->iov_base, '\n', (size_t) n) : NULL;
+  iov->iov_len = lf ? (size_t) (lf - (const char *) iov->iov_base) + 1 : (size_t) n;
+  return n;
+}
+
 /* One recvmsg.  Without room for control messages the kernel drops descriptors itself.  */
 static ssize_t
 read_message (struct eva__io_channel *ch, struct iovec *iov, int flags, struct eva__io_fds *fds) {
@@ -178,6 +199,30 @@ read_message (struct eva__io_channel *ch, struct iovec *iov, int flags, struct e
   return n;
 }
 
+/* A read that may bring descriptors.  Foreign hooks, which may know nothing of looking, only read: the
+   look is ours, and does not wait.  Where nothing has come yet they wait for a single octet, with which
+   nothing can be glued.  */
+static ssize_t
+read_line_by_line (struct eva__io_channel *ch, const struct iovec *iov, int flags,
+                   struct eva__io_fds *fds) {
+  bool is_own = eva__io_sys_is_own (ch->sys), has_fds = true;
+  struct iovec part = *iov;
+  ssize_t n_seen = look_ahead (ch, &part, is_own ? flags : MSG_DONTWAIT, &has_fds);
+  ssize_t n;
+
+  if (n_seen <= 0 && is_own) return n_seen;
+  if (n_seen < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) part.iov_len = 1;
+  if (is_own && !has_fds)
+    n = recv (ch->in_fd, part.iov_base, part.iov_len, flags);
+  else
+    n = read_message (ch, &part, flags, fds);
+  if (n_seen > 0 && n_seen > n) {
+    size_t n_read = n > 0 ? (size_t) n : 0;
+    eva__wire_wipe ((char *) part.iov_base + n_read, (size_t) n_seen - n_read);
+  }
+  return n;
+}
+
 static ssize_t
 read_once (struct eva__io_channel *ch, struct iovec *iov, bool wait, struct eva__io_fds *fds) {
   bool own_socket = ch->is_socket && eva__io_sys_is_own (ch->sys);
@@ -187,7 +232,8 @@ read_once (struct eva__io_channel *ch, struct iovec *iov, bool wait, struct eva_
     errno = EAGAIN;
     return -1;
   }
-  if (ch->passes_fds) return read_message (ch, iov, flags, fds);
+  if (ch->passes_fds && fds) return read_line_by_line (ch, iov, flags, fds);
+  if (ch->passes_fds) return read_message (ch, iov, flags, NULL);
   if (own_socket) return recv (ch->in_fd, iov->iov_base, iov->iov_len, flags);
   return ch->sys->hooks.read (ch->sys->ctx, ch->in_fd, iov->iov_base, iov->iov_len);
 }

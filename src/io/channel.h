@@ -59,7 +59,8 @@ void eva__io_channel_check (struct eva__io_channel *ch);
 void eva__io_channel_close (struct eva__io_channel *ch);
 
 /* One read of at most LEN octets into BUF.  FDS, which may be NULL, gets the descriptors that came
-   along; if it is NULL they are dropped.  If WAIT, waits for octets, also where the descriptor is
+   along; if it is NULL they are dropped.  The message that brought them begins in the first line of
+   what was read: a read ends with a line, if there are descriptors ahead.  If WAIT, waits for octets, also where the descriptor is
    non-blocking; if not, never blocks, also where it is blocking.  Interrupted calls are
    repeated.
    Returns the octets, 0 at end of file, or -1 with errno (EAGAIN if there are none now and WAIT is

@@ -309,6 +309,69 @@ test_pending_at_release (void **state) {
   client_close (&c);
 }
 
+/* --- The line that they belong to ------------------------------------------------------------- */
+
+static gpg_error_t
+cmd_take (assuan_context_t ctx, char *line) {
+  assuan_fd_t fd;
+  gpg_error_t err = assuan_receivefd (ctx, &fd);
+
+  (void) line;
+  if (!err) close (fd);
+  return err;
+}
+
+/* What is sent before the server reads anything: octets, a number of comments, and octets with a
+ * descriptor; and the replies, O for OK and E for ERR.  */
+static const struct {
+  const char *before;
+  int n_comments;
+  const char *with_fd;
+  const char *replies, *oracle_replies;
+} queues[] = {
+  { "RESET\n", 30, "TAKE\n", "OO", "OO" },
+  { "NOP\n", 0, "NOP\nRESET\nTAKE\n", "OOOE", "OOOE" },
+  { "NOP\nTA", 0, "KE\nTAKE\n", "OOE", "OOE" },
+  /* deviation: a descriptor may come with a line that was sent before it */
+  { "TAKE\n", 0, "TAKE\nTAKE\n", "EOE", "OEE" },
+  { "TAKE\nRESET\n", 1, "# in flight\nTAKE\n", "EOO", "OOE" },
+};
+
+/* All of it is there when the server reads for the first time, and the kernel glues it.  */
+static void
+check_queue (size_t i) {
+  char text[1000], replies[10] = "";
+  struct server s;
+
+  server_make (&s, SERVER_FDPASSING);
+  assert_err (assuan_register_command (s.ctx, "TAKE", cmd_take, NULL), 0);
+  peer_say (s.out, queues[i].before);
+  memset (text, '#', 100);
+  text[99] = '\n';
+  for (int n = 0; n < queues[i].n_comments; n++)
+    peer_send (s.out, text, 100);
+  peer_send_fd (s.out, queues[i].with_fd, 0);
+  assert_err (assuan_accept (s.ctx), 0);
+  server_expect_greeting (&s);
+  server_shut (&s);
+  assert_err (assuan_process (s.ctx), 0);
+  assuan_release (s.ctx);
+  s.ctx = NULL;
+  text[peer_read_all (s.in, text, sizeof text - 1)] = 0;
+  for (char *line = strtok (text, "\n"); line; line = strtok (NULL, "\n"))
+    strncat (replies, line, 1);
+  assert_string_equal (replies, on_oracle () ? queues[i].oracle_replies : queues[i].replies);
+  server_free (&s);
+}
+
+/* Each descriptor comes with the line in which its message begins, whatever was sent before it.  */
+static void
+test_with_their_line (void **state) {
+  (void) state;
+  for (size_t i = 0; i < sizeof queues / sizeof *queues; i++)
+    check_queue (i);
+}
+
 /* A client that did not ask for descriptors does not get any.  */
 static void
 test_without_flag (void **state) {
@@ -422,6 +485,7 @@ main (void) {
     suite_test (test_many_pending),
     suite_test (test_too_many_pending),
     suite_test (test_pending_at_release),
+    suite_test (test_with_their_line),
     suite_test (test_without_flag),
     suite_test (test_is_possible),
     suite_test (test_unconnected),

@@ -209,7 +209,7 @@ test_pass_fds (void **state) {
 }
 
 /* deviation: two or three writes a line, reads of 1002 octets | one write a line or a batch of
- * data lines; reads of 16 KiB and more */
+ * data lines; reads of 16 KiB and more, or where descriptors may come, of what is there */
 static void
 check_batches (unsigned int flags) {
   char data[10000];
@@ -219,7 +219,7 @@ check_batches (unsigned int flags) {
   ctx = open_client (flags, &peer);
   if (on_oracle ())
     assert_int_equal (recorder.read_size, ASSUAN_LINELENGTH);
-  else
+  else if (flags != FDPASSING)
     assert_true (recorder.read_size >= 16384);
   recorder.n_writes = 0;
   assert_err (assuan_write_line (ctx, "# x"), 0);

@@ -145,6 +145,155 @@ test_two_messages (void **state) {
   link_down (&link);
 }
 
+/* --- The line that they belong to ------------------------------------------------------------- */
+
+/* Everything is sent before anything is read.  A descriptor comes with the line in which its message
+   begins, or with a piece of it, and with no other.  */
+struct piece {
+  const char *text;
+  bool has_fd;
+};
+
+static const struct {
+  struct piece sent[6];
+  const char *heard; /* & in front of a read with descriptors, | behind each read */
+} glued[] = {
+  { { { "RESET\n", false }, { "# a\n# b\n", false }, { "INPUT\n", true } },
+    "RESET\n|# a\n|# b\n|&INPUT\n|" },
+  { { { "one\ntwo\n", false }, { "three\nfour\n", true } }, "one\n|two\n|&three\n|four\n|" },
+  { { { "one\nt", false }, { "wo\n", true }, { "three\n", false } }, "one\n|&two\n|three\n|" },
+  { { { "one\nt", false }, { "w", true }, { "o\n", false } }, "one\n|&tw|o\n|" },
+  { { { "one", false }, { "\n", true }, { "two\n", true } }, "&one\n|&two\n|" },
+  { { { "one\n", true }, { "two\n", false }, { "three\n", true } }, "&one\n|two\n|&three\n|" },
+  { { { "one", true }, { "t", true }, { "\n", true } }, "&one|&t|&\n|" },
+  { { { "one\n", false }, { "two\n", false }, { "three", false } }, "one\ntwo\nthree|" },
+};
+
+/* Reads all that is there, up to SIZE octets at a time, and tells it as above.  */
+static void
+hear_all (struct eva__io_channel *ch, bool wait, size_t size, char *heard) {
+  struct eva__io_fds fds;
+  char buf[64] = "";
+  ssize_t n;
+
+  while ((n = eva__io_channel_read (ch, buf, size, wait, &fds)) > 0) {
+    if (fds.n) *heard++ = '&';
+    memcpy (heard, buf, (size_t) n);
+    heard += n;
+    *heard++ = '|';
+    /* What was looked at and not read is none of the caller's.  */
+    memset (buf, 0, (size_t) n);
+    for (size_t i = 0; i < sizeof buf; i++)
+      assert_int_equal (buf[i], 0);
+    close_all (&fds);
+  }
+  assert_int_equal (n, 0);
+  *heard = 0;
+}
+
+/* The same octets, and where descriptors came with a line it is still that one.  */
+static void
+check_lines (const char *expected, const char *heard) {
+  char lines[2][200];
+  const char *texts[2] = { expected, heard };
+
+  for (int i = 0; i < 2; i++) {
+    bool has_fd = false;
+    char line[100], *p = line;
+    lines[i][0] = 0;
+    for (const char *c = texts[i]; *c; c++) {
+      if (*c == '&') has_fd = true;
+      if (*c != '&' && *c != '|') *p++ = *c;
+      if (*c != '\n' && c[1]) continue;
+      *p = 0;
+      if (has_fd) strcat (lines[i], "&");
+      strcat (lines[i], line);
+      has_fd = false;
+      p = line;
+    }
+  }
+  assert_string_equal (lines[0], lines[1]);
+}
+
+static void
+check_glued (size_t i, const struct assuan_system_hooks *hooks, bool wait, size_t size) {
+  struct eva__io_channel ch;
+  char heard[200];
+  int fd[2];
+
+  eva__io_sys_init (&sys, NULL, hooks);
+  make_socketpair (fd);
+  eva__io_channel_init (&ch, &sys, fd[0], fd[0], true);
+  for (const struct piece *p = glued[i].sent; p->text; p++) {
+    struct eva__io_channel from;
+    const int passed = 0;
+    eva__io_channel_init (&from, &sys, fd[1], fd[1], true);
+    assert_true (say_with (&from, p->text, &passed, p->has_fd) > 0);
+  }
+  close (fd[1]);
+  hear_all (&ch, wait, size, heard);
+  if (size > 60)
+    assert_string_equal (heard, glued[i].heard);
+  else
+    check_lines (glued[i].heard, heard);
+  eva__io_channel_close (&ch);
+}
+
+static int
+recvmsg_of_ours (assuan_context_t ctx, assuan_fd_t fd, assuan_msghdr_t msg, int flags) {
+  assert_false (flags & MSG_PEEK); /* a program's function need not know that */
+  return __assuan_recvmsg (ctx, fd, msg, flags);
+}
+
+static void
+test_with_their_line (void **state) {
+  struct assuan_system_hooks hooks = *eva__io_sys_default ();
+
+  (void) state;
+  hooks.recvmsg = recvmsg_of_ours;
+  for (size_t i = 0; i < sizeof glued / sizeof *glued; i++)
+    for (int way = 0; way < 4; way++)
+      for (size_t size = 1; size <= 64; size++)
+        check_glued (i, way & 1 ? &hooks : NULL, way & 2, size);
+}
+
+static int meanwhile_fd;
+
+/* A hook that waits is asked for one octet: what comes while it does may be glued.  */
+static int
+recvmsg_meanwhile (assuan_context_t ctx, assuan_fd_t fd, assuan_msghdr_t msg, int flags) {
+  static int n_calls;
+  const int passed = 0;
+
+  (void) ctx;
+  if (!n_calls++) {
+    struct eva__io_channel from;
+    eva__io_channel_init (&from, &sys, meanwhile_fd, meanwhile_fd, true);
+    assert_true (say_with (&from, "one\n", NULL, 0) > 0);
+    assert_true (say_with (&from, "two\n", &passed, 1) > 0);
+    close (meanwhile_fd);
+  }
+  return __assuan_recvmsg (NULL, fd, msg, flags);
+}
+
+static void
+test_while_a_hook_waits (void **state) {
+  struct assuan_system_hooks hooks = *eva__io_sys_default ();
+  struct eva__io_channel ch;
+  char heard[200];
+  int fd[2];
+
+  (void) state;
+  hooks.recvmsg = recvmsg_meanwhile;
+  eva__io_sys_init (&sys, NULL, &hooks);
+  make_socketpair (fd);
+  meanwhile_fd = fd[1];
+  eva__io_channel_init (&ch, &sys, fd[0], fd[0], true);
+  hear_all (&ch, true, 64, heard);
+  assert_string_equal (heard, "o|ne\n|&two\n|");
+  eva__io_channel_close (&ch);
+}
+
 /* Who does not ask for descriptors does not get them, nor keeps them open.  */
 static void
 test_unwanted (void **state) {
@@ -345,6 +494,8 @@ main (void) {
     fixture_test (test_one),
     fixture_test (test_full_message),
     fixture_test (test_two_messages),
+    fixture_test (test_with_their_line),
+    fixture_test (test_while_a_hook_waits),
     fixture_test (test_unwanted),
     fixture_test (test_cannot_pass),
     fixture_test (test_out_of_numbers),
