@@ -44,11 +44,12 @@ move_by_hand (struct eva__pump *pump) {
   return errno == EAGAIN ? WAITS_FOR_TO : FAILED;
 }
 
-/* Which one is not ready the kernel does not tell.  Whoever becomes ready meanwhile costs one more
-   step.  */
+/* Which one is not ready the kernel does not tell.  It is no file; and of two others, one that became
+   ready meanwhile costs one more step.  */
 static enum outcome
 find_culprit (const struct eva__pump *pump) {
   if (pump->from.is_always_ready) return WAITS_FOR_TO;
+  if (pump->to.is_always_ready) return WAITS_FOR_FROM;
   return eva__io_sys_is_ready (pump->from.hose.fd, POLLIN) ? WAITS_FOR_TO : WAITS_FOR_FROM;
 }
 

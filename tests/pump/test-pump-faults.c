@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/sendfile.h>
+#include <sys/stat.h>
 
 #define KIB ((size_t) 1024)
 
@@ -28,10 +29,24 @@ static enum fault fault;
 static unsigned int n_calls, n_good_calls;
 static unsigned int n_allocations, n_good_allocations = UINT_MAX;
 
+static bool
+is_file (int fd) {
+  struct stat st;
+
+  return !fstat (fd, &st) && S_ISREG (st.st_mode);
+}
+
+/* Files are always ready.  What is between two descriptors has to wait if one of them has.  */
+static bool
+may_be_unready (int fd, bool in_kernel) {
+  return !is_file (fd) || (in_kernel && !is_file (pumping.config.to_fd));
+}
+
 /* Returns true if the call on FD is to fail, with errno.  Cuts *LEN.  */
 static bool
 strikes (int fd, size_t *len, bool in_kernel) {
   if (!fault || (fd != pumping.config.from_fd && fd != pumping.config.to_fd)) return false;
+  if (fault == UNREADY && !may_be_unready (fd, in_kernel)) return false;
   n_calls++;
   errno = fault == INTERRUPTED ? EINTR : fault == UNREADY ? EAGAIN : fault == BROKEN ? EIO : EINVAL;
   switch (fault) {
@@ -265,21 +280,12 @@ test_kernel_moves_nothing (void **state) {
   assert_true (n_calls > 0);
 }
 
-/* Of files nobody can say when they would be ready.  */
+/* The other side may be ready again before anybody looks.  */
 static void
 test_unready (void **state) {
   (void) state;
-  for (size_t kind = 0; kind < N_ELEMENTS (kinds); kind++) {
-    bool has_file = kinds[kind].from == FILE_ || kinds[kind].to == FILE_;
-    struct run run;
-    fault = UNREADY;
-    n_calls = 0;
-    run_pump (&run, kind, 300 * KIB, UINT_MAX);
-    fault = NO_FAULT;
-    if (!has_file) run_expect_all (&run);
-    if (has_file && pumping.pumps->err) pump_await_end (GPG_ERR_EAGAIN);
-    run_close (&run);
-  }
+  run_all (UNREADY, 300 * KIB);
+  assert_true (n_calls > 0);
 }
 
 /* The Nth call fails, and all behind it.  */
