@@ -105,12 +105,16 @@ send_reply (assuan_context_t ctx, gpg_error_t rc) {
 }
 
 /* Closes the connection after its last reply, so that the client sees its end at once.  In an event
-   loop that reply may still have to be sent.  */
+   loop that reply may still have to be sent; and where there was no memory for it, the end is all
+   that there is to be seen to.  */
 static void
 close_connection (assuan_context_t ctx) {
   eva__ctx_close_fds (ctx);
   eva_conn_close (ctx->conn);
-  if (!ctx->drive) eva__io_channel_close (&ctx->channel);
+  if (ctx->drive)
+    eva__drive_wake (ctx->drive);
+  else
+    eva__io_channel_close (&ctx->channel);
 }
 
 /* A program that takes the failure to finish a command for a fatal one must not die of a client that

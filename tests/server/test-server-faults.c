@@ -154,6 +154,20 @@ play_deferred (void) {
   if (hear (p, "OK")) hear (p, "OK");
 }
 
+/* Replies that are said outside of a turn, where no buffer is left of those before.  */
+static void
+play_finished_together (void) {
+  struct peer *p = enter (0), *q = enter (0);
+
+  if (p) say (p, "WAIT\n");
+  if (q) say (q, "WAIT\n");
+  kit_settle ();
+  for (struct job *job = service.jobs; job; job = job->next)
+    if (!job->n_cancelled) service_finish_job (job, 0);
+  if (p) hear (p, "OK");
+  if (q) hear (q, "OK");
+}
+
 static void
 play_output (void) {
   struct peer *p = enter (0);
@@ -335,6 +349,7 @@ main (void) {
     scene_test (listening),
     scene_test (inquiry),
     scene_test (deferred),
+    scene_test (finished_together),
     scene_test (output),
     scene_test (descriptors),
     scene_test (own_command),
