@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# run.sh - runs the fuzz targets for some time each.
+# run.sh - runs the fuzz targets for some time each; `world`, which is none of libFuzzer's, tries
+# the seeds from 1 to 10000, or as far as it comes in that time.
 #
 # Usage: run.sh BUILD-DIRECTORY SECONDS [TARGET...]
 #
@@ -20,9 +21,10 @@ seconds=$2
 shift 2
 corpora=$(dirname "$0")/corpus
 dictionaries=$(dirname "$0")/dict
-[ $# -gt 0 ] || set -- conn-server conn-client unescape redirect socks endpoint server client
+[ $# -gt 0 ] || set -- world conn-server conn-client unescape redirect socks endpoint server client
 
 for name in "$@"; do
+  [ "$name" != world ] || continue
   if [ ! -x "$build/tests/fuzz/fuzz-$name" ] || [ ! -d "$corpora/$name" ]; then
     echo "$name: no such target in $build" >&2
     exit 2
@@ -48,6 +50,23 @@ run_target() {
   fi
 }
 
+# The same for worlds.
+run_world() {
+  log=$build/world.log
+  if "$build/tests/world/test-world" -x dialogs -x forks -t "$seconds" 1 10000 > "$log" 2>&1; then
+    worlds=$(sed -n 's/^ok - \([0-9]*\) worlds.*/\1/p' "$log")
+    echo "ok - world: nothing found in ${worlds:-?} worlds"
+  else
+    seed=$(sed -n 's/^not ok - the world of seed \([0-9]*\).*/\1/p' "$log" | head -n 1)
+    echo "not ok - world: failed on seed ${seed:-?}, see ./dev world ${seed:-?} and $log"
+    return 1
+  fi
+}
+
+run() {
+  if [ "$1" = world ]; then run_world; else run_target "$1"; fi
+}
+
 # A shell's background jobs do not hear Ctrl-C: they are told.
 trap 'trap - INT TERM; kill 0' INT TERM
 
@@ -55,11 +74,11 @@ trap 'trap - INT TERM; kill 0' INT TERM
 echo "1..$#"
 status=0
 while [ $# -gt 0 ]; do
-  run_target "$1" &
+  run "$1" &
   first=$!
   second=
   if [ $# -gt 1 ]; then
-    run_target "$2" &
+    run "$2" &
     second=$!
     shift
   fi

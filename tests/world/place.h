@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* place.h - where servers listen: a temporary directory of the world's own.  */
+
+#ifndef EVA_TESTS_WORLD_PLACE_H
+#define EVA_TESTS_WORLD_PLACE_H
+
+#define PLACE_SIZE 100
+
+/* Makes it, once in a program; removes it, and all that is in it.  */
+void place_begin (void);
+void place_end (void);
+
+/* Writes the address of number N to NAME.  */
+void place_name (unsigned int n, char name[PLACE_SIZE]);
+
+#endif /* EVA_TESTS_WORLD_PLACE_H */

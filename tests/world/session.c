@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* session.c - the server's end of a connection.  See session.h.  */
+
+#include "session.h"
+
+#include <fcntl.h>
+#include <poll.h>
+
+#include "calls.h"
+#include "command.h"
+#include "dice.h"
+#include "fake-clock.h"
+#include "job.h"
+#include "loop.h"
+#include "mischief.h"
+#include "server.h"
+#include "supplies.h"
+#include "weather.h"
+
+/* The least time that a limit of a connection gives, in low limits.  */
+#define LEAST_TIMEOUT_NS UINT64_C (300000000)
+
+static struct session *sessions;
+static unsigned int n_sessions;
+struct link *session_arriving;
+
+/* --- The list --------------------------------------------------------------------------------- */
+
+struct session *
+session_of (assuan_context_t ctx) {
+  return assuan_get_pointer (ctx);
+}
+
+/* The connection is not over, as far as the program knows.  */
+static bool
+is_open (const struct session *s) {
+  return s->ctx && (s->end || s->kind == OF_SERVER);
+}
+
+struct session *
+session_any (void) {
+  unsigned int n = 0;
+
+  for (struct session *s = sessions; s; s = s->next)
+    n += is_open (s);
+  if (!n) return NULL;
+  n = dice (n) + 1;
+  for (struct session *s = sessions; s; s = s->next)
+    if (is_open (s) && !--n) return s;
+  return NULL;
+}
+
+static struct session *
+add (enum session_kind kind, assuan_context_t ctx, struct link *link) {
+  struct session *s = ledger_alloc (sizeof *s);
+
+  s->number = ++n_sessions;
+  s->kind = kind;
+  s->ctx = ctx;
+  s->link = link;
+  s->active_ns = fake_clock_now ();
+  s->next = sessions;
+  sessions = s;
+  if (link) link->server = ctx;
+  assuan_set_pointer (ctx, s);
+  tell ("session %u of kind %d, link %u", s->number, kind, link ? link->number : 0);
+  return s;
+}
+
+void
+session_clear (void) {
+  sessions = NULL;
+  n_sessions = 0;
+}
+
+/* --- Over ------------------------------------------------------------------------------------- */
+
+void
+session_check_hurt (const struct session *s) {
+  if (s->link && !s->link->hurt && !weather.limits && !weather.has_failed)
+    fail ("something failed in session %u, and nothing had been done to it", s->number);
+}
+
+/* No command is under way any more, and why it ended has a reason.  */
+static void
+check_over (struct session *s, gpg_error_t reason) {
+  tell ("session %u is over: %s", s->number, gpg_strerror (reason));
+  CHECK (reason);
+  if (s->job) fail ("session %u is over, and its job was not told", s->number);
+  if (gpg_err_code (reason) == GPG_ERR_TIMEOUT)
+    CHECK (fake_clock_now () - s->active_ns >= LEAST_TIMEOUT_NS);
+  session_check_hurt (s);
+}
+
+/* What the library has closed, or will, must not be watched.  */
+static void
+unwatch (struct session *s) {
+  eva_source_free (s->source);
+  s->source = NULL;
+}
+
+/* Nobody drives CTX any more.  */
+static void
+forget (struct session *s) {
+  s->ctx = NULL;
+  unwatch (s);
+  if (s->link) s->link->server = NULL;
+}
+
+/* What a client sends next is for nobody.  A socket whose connection was never opened is still
+   ours.  */
+static void
+release (struct session *s) {
+  assuan_context_t ctx = s->ctx;
+
+  link_hurt (s->link, "session released");
+  forget (s);
+  assuan_release (ctx);
+}
+
+/* The program's own bookkeeping, for contexts that know of no function for cancelling.  */
+static void
+release_in_turns (struct session *s) {
+  release (s);
+  if (s->job && !job_is_inquiry (s->job)) job_end (s->job);
+  CHECK (!s->job);
+}
+
+static void
+release_own (struct session *s) {
+  if (s->kind == IN_TURNS)
+    release_in_turns (s);
+  else
+    release (s);
+}
+
+/* The connection of S is over, which was told or returned.  The program releases it at once, or some
+   time later.  */
+static void
+is_over (struct session *s, gpg_error_t reason) {
+  if (s->kind != IN_TURNS) check_over (s, reason);
+  ledger_end (s->end);
+  s->end = NULL;
+  unwatch (s);
+  mischief ();
+  if (s->ctx && dice (2)) release_own (s);
+}
+
+/* --- Of a server ------------------------------------------------------------------------------ */
+
+gpg_error_t
+session_open (assuan_context_t ctx) {
+  struct session *s = add (OF_SERVER, ctx, session_arriving);
+  struct server *server = eva_get_userdata (ctx);
+
+  session_arriving = NULL;
+  mischief ();
+  if (s->ctx && !server->eva) forget (s); /* as above */
+  if (!s->ctx) return 0;
+  if (weather.mischief && !weather.is_calm && dice_hits (50)) {
+    link_hurt (s->link, "refused");
+    forget (s);
+    return gpg_error (GPG_ERR_EACCES);
+  }
+  s->end = ledger_begin ("close of session", s->number);
+  return 0;
+}
+
+void
+session_close (assuan_context_t ctx, gpg_error_t reason) {
+  struct session *s = session_of (ctx);
+
+  CHECK (s && s->ctx == ctx);
+  check_over (s, reason);
+  ledger_end (s->end);
+  forget (s);
+  mischief ();
+}
+
+/* --- Attached, and by hand -------------------------------------------------------------------- */
+
+static void
+on_over (assuan_context_t ctx, void *arg, gpg_error_t err) {
+  struct session *s = arg;
+
+  CHECK (s->ctx == ctx);
+  is_over (s, err);
+}
+
+/* One turn of a session that is driven by hand.  Returns true if it was due.  */
+static bool
+drive (struct session *s) {
+  struct pollfd p = { .fd = eva_get_fd (s->ctx, EVA_READABLE),
+                      .events = (short) eva_get_events (s->ctx) };
+  int n = ppoll (&p, 1, &(struct timespec){ 0 }, NULL);
+  gpg_error_t err;
+
+  if (n < 1 && eva_get_deadline (s->ctx) > fake_clock_now ()) return false;
+  s->is_driven = true;
+  err = eva_process (s->ctx, n > 0 ? (unsigned int) p.revents : 0, fake_clock_now ());
+  s->is_driven = false;
+  /* One that was detached in a callback of its own, which is not over yet.  */
+  if (gpg_err_code (err) == GPG_ERR_ASS_NESTED_COMMANDS) return false;
+  if (err && is_open (s)) is_over (s, err);
+  return true;
+}
+
+void
+session_switch (struct session *s) {
+  gpg_error_t err;
+
+  if (s->kind == ATTACHED) {
+    tell ("session %u is detached", s->number);
+    if (s->job) link_hurt (s->link, "detached"); /* a pump ends */
+    s->link->was_by_hand = true;
+    s->kind = BY_HAND;
+    eva_detach (s->ctx);
+  } else if (s->kind == BY_HAND && !s->is_driven) {
+    tell ("session %u is attached", s->number);
+    err = eva_attach (s->ctx, the_loop, on_over, s);
+    if (!err && s->ctx) s->kind = ATTACHED;
+    if (err) session_check_hurt (s);
+  }
+}
+
+/* --- In turns --------------------------------------------------------------------------------- */
+
+static void
+take_turn (struct session *s) {
+  gpg_error_t err;
+  int done = 0;
+
+  s->is_driven = true;
+  s->has_more = false;
+  err = assuan_process_next (s->ctx, &done);
+  s->is_driven = false;
+  if (!is_open (s)) return;
+  if (err && gpg_err_code (err) != GPG_ERR_ASS_LINE_TOO_LONG) done = 1;
+  tell ("session %u took a turn: %s%s", s->number, gpg_strerror (err), done ? ", done" : "");
+  if (done) session_check_hurt (s);
+  if (done) is_over (s, err);
+}
+
+static void
+on_readable (void *arg, unsigned int revents) {
+  struct session *s = arg;
+
+  (void) revents;
+  if (!s->is_driven && s->end) take_turn (s);
+}
+
+/* --- The program's own ------------------------------------------------------------------------ */
+
+static gpg_error_t
+start (struct session *s) {
+  assuan_fd_t fds[2];
+
+  switch (s->kind) {
+  case ATTACHED:
+    return eva_attach (s->ctx, the_loop, on_over, s);
+  case BY_HAND:
+    return eva_set_nonblocking (s->ctx);
+  default:
+    if (assuan_get_active_fds (s->ctx, 0, fds, 2) < 1) return gpg_error (GPG_ERR_GENERAL);
+    s->source = eva_loop_add_fd (the_loop, fds[0], EVA_READABLE, on_readable, s);
+    s->has_more = true;
+    return s->source ? 0 : gpg_error_from_syserror ();
+  }
+}
+
+static gpg_error_t
+init (assuan_context_t ctx, int fd) {
+  const unsigned int flags = ASSUAN_SOCKET_SERVER_FDPASSING | ASSUAN_SOCKET_SERVER_ACCEPTED;
+  gpg_error_t err = assuan_init_socket_server (ctx, fd, flags);
+
+  if (!err) err = assuan_set_hello_line (ctx, "Pleased to meet you");
+  return err ? err : command_register_all (ctx);
+}
+
+/* A socket of a connection that was not opened stays the caller's.  */
+static void
+close_unopened (int fd) {
+  if (fcntl (fd, F_GETFD) >= 0) __real_close (fd);
+}
+
+void
+session_new (enum session_kind kind, int fd, struct link *link) {
+  assuan_context_t ctx;
+  struct session *s;
+  gpg_error_t err;
+
+  if (assuan_new (&ctx)) {
+    link_hurt (link, "no session");
+    __real_close (fd);
+    return;
+  }
+  if (kind == IN_TURNS && dice (2)) assuan_ctx_set_system_hooks (ctx, calls_hooks ());
+  s = add (kind, ctx, link);
+  s->end = ledger_begin ("end of session", s->number);
+  err = init (ctx, fd);
+  if (!err) err = start (s);
+  if (!err) return;
+  tell ("session %u has not begun: %s", s->number, gpg_strerror (err));
+  session_check_hurt (s);
+  ledger_take_back (s->end);
+  release (s);
+  close_unopened (fd);
+}
+
+/* --- What happens to a session ---------------------------------------------------------------- */
+
+static void
+end_of_server (struct session *s) {
+  link_hurt (s->link, "session ended");
+  switch (dice (3)) {
+  case 0:
+    eva_close (s->ctx);
+    break;
+  case 1:
+    assuan_set_flag (s->ctx, ASSUAN_FORCE_CLOSE, 1);
+    break;
+  default:
+    assuan_release (s->ctx);
+    if (s->ctx && !s->end) forget (s); /* in its open function: nobody will be told of its end */
+    break;
+  }
+}
+
+void
+session_end (struct session *s) {
+  tell ("session %u is ended", s->number);
+  if (s->kind == OF_SERVER) {
+    end_of_server (s);
+  } else {
+    ledger_take_back (s->end);
+    release_own (s);
+  }
+}
+
+void
+session_finish (struct session *s, gpg_error_t err) {
+  assuan_fd_t fds[2];
+  bool was_driven;
+  gpg_error_t rc;
+
+  s->active_ns = fake_clock_now ();
+  s->has_more = true;
+  was_driven = s->is_driven;
+  if (s->kind == IN_TURNS) s->is_driven = true; /* it may wait, and only others run meanwhile */
+  rc = assuan_process_done (s->ctx, err);
+  s->is_driven = was_driven;
+  if (s->kind == IN_TURNS && assuan_get_active_fds (s->ctx, 0, fds, 2) < 1) unwatch (s);
+  if (rc) session_check_hurt (s);
+}
+
+/* One that is over is released some time.  Returns true if there still is, or was, something to do.  */
+static bool
+tidy (struct session *s) {
+  if (!s->ctx || s->end || s->kind == OF_SERVER || s->is_driven) return false;
+  if (dice (10) == 0) release_own (s);
+  return true;
+}
+
+bool
+session_drive_all (void) {
+  bool done = false;
+
+  for (struct session *s = sessions; s; s = s->next) {
+    if (tidy (s)) done = true;
+    if (!is_open (s) || s->is_driven) continue;
+    if (s->kind == BY_HAND && drive (s)) done = true;
+    if (s->kind != IN_TURNS || !s->has_more) continue;
+    take_turn (s);
+    done = true;
+  }
+  return done;
+}
+
+uint64_t
+session_next_due (void) {
+  uint64_t due_ns = LOOP_NEVER;
+
+  for (struct session *s = sessions; s; s = s->next) {
+    uint64_t deadline_ns;
+    if (!is_open (s) || s->kind != BY_HAND || s->is_driven) continue;
+    deadline_ns = eva_get_deadline (s->ctx);
+    if (deadline_ns < due_ns) due_ns = deadline_ns;
+  }
+  return due_ns;
+}
+
+void
+session_release_all (void) {
+  for (struct session *s = sessions; s; s = s->next)
+    if (s->ctx && s->kind != OF_SERVER) {
+      if (s->end) ledger_take_back (s->end);
+      release_own (s);
+    }
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* weather.h - what may go wrong in a world: each seed has some of it.  */
+
+#ifndef EVA_TESTS_WORLD_WEATHER_H
+#define EVA_TESTS_WORLD_WEATHER_H
+
+#include <stdbool.h>
+
+struct weather {
+  /* Of calls to the system.  */
+  bool cuts;       /* reads and writes move few octets */
+  bool interrupts; /* EINTR, EAGAIN */
+  bool breaks;     /* ECONNRESET, EPIPE */
+  bool droughts;   /* for a while there are no descriptors */
+  bool shortages;  /* allocations fail */
+
+  /* Of programs.  */
+  bool slow;      /* callbacks take their time */
+  bool mischief;  /* callbacks close, release, cancel, call */
+  bool dialogs;   /* callbacks run the loop, where that is allowed */
+  bool forks;     /* and a child frees everything */
+  bool limits;    /* of servers are low */
+  bool strangers; /* some peers keep to no rule */
+
+  bool is_calm;    /* nothing goes wrong any more */
+  bool has_failed; /* something ran short, so any command may have failed */
+};
+
+extern struct weather weather;
+
+/* Leaves out the member NAME of the first two groups in all runs from now on, to find out what a
+   failure comes from.  Returns false if there is none of that name.  */
+bool weather_leave_out (const char *name);
+
+/* Chooses the weather of a run.  */
+void weather_begin (void);
+
+/* Returns true if a call that makes a descriptor fails, with errno.  */
+bool weather_lacks_fds (void);
+
+/* Called with the descriptor that a connection was broken at, and, with -1, when memory ran short
+   and nobody knows for whom.  */
+extern void (*weather_struck) (int fd);
+
+#endif /* EVA_TESTS_WORLD_WEATHER_H */
