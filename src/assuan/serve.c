@@ -218,7 +218,7 @@ take_turn (assuan_context_t ctx) {
   if (!err) err = handle_lines (ctx);
   if (ctx->released || !ctx->conn) return err;
   eva__ctx_flush (ctx);
-  if (ctx->write_error) end_err = give_up (ctx);
+  if (ctx->write_error && !ctx->released) end_err = give_up (ctx);
   return err ? err : end_err;
 }
 
@@ -237,6 +237,7 @@ assuan_process_next (assuan_context_t ctx, int *done) {
     err = take_turn (ctx);
     ctx->in_turn = false;
   }
+  if (ctx->released) err = 0; /* whatever its last callback returned */
   if (done) *done = is_over (ctx) || ctx->write_error;
   eva__ctx_leave (ctx);
   return err;

@@ -325,6 +325,48 @@ test_nothing_read_behind_failed_write (void **state) {
   }
 }
 
+/* Notes why there is no answer, and does to the connection what is left to do.  */
+static gpg_error_t
+give_up (void *arg, gpg_error_t rc, unsigned char *buf, size_t len) {
+  struct conn *c = arg;
+
+  (void) len;
+  free (buf);
+  conn_note (c, "NONE(%d)", gpg_err_code (rc) == GPG_ERR_EOF);
+  if (c->pending) return assuan_process_done (c->ctx, rc);
+  conn_release (c);
+  return rc;
+}
+
+/* That the client left shows in a status line, in the midst of an inquiry: its callback is told, and
+ * finishes the command, or releases the context.  */
+static void
+test_asked_whom_nobody_writes_to (void **state) {
+  (void) state;
+  /* deviation: inquire_ext's callback may never run.  */
+  if (on_oracle ()) skip ();
+  for (int kind = 0; kind < N_CONN_KINDS; kind++)
+    for (int releases = 0; releases < 2; releases++) {
+      int done = 0;
+      struct conn c;
+
+      conn_open (&c, (enum conn_kind) kind);
+      peer_say (c.out, "ASYNC\n");
+      conn_turns (&c);
+      assert_err (assuan_inquire_ext (c.ctx, "KEYDATA", 0, give_up, &c), 0);
+      c.pending = !releases;
+      peer_say (c.out, "D abc\nEND\n");
+      conn_hang_up (&c);
+      assert_code (assuan_write_status (c.ctx, "PROGRESS", "1"), GPG_ERR_EPIPE);
+      conn_expect_notes (&c, "ASYNC()");
+      assert_err (assuan_process_next (c.ctx, &done), 0);
+      assert_true (done);
+      conn_expect_notes (&c, "NONE(1)");
+      if (!releases) assert_err (assuan_process_done (c.ctx, 0), ERR (GPG_ERR_ASS_GENERAL));
+      conn_free (&c);
+    }
+}
+
 static gpg_error_t
 note_bye (assuan_context_t ctx, char *line) {
   conn_note (assuan_get_pointer (ctx), "BYE(%s)", line);
@@ -459,6 +501,7 @@ main (void) {
     loop_test (test_gone_while_pending),
     loop_test (test_gone_unseen),
     loop_test (test_nothing_read_behind_failed_write),
+    loop_test (test_asked_whom_nobody_writes_to),
     loop_test (test_bye),
     loop_test (test_next_after_bye),
     loop_test (test_force_close),

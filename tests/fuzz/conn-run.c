@@ -73,7 +73,7 @@ give (void *arg, size_t len) {
 /* Memory was given zeroed, so what is not zero when it comes back was not wiped.  */
 static void
 take_back (void *arg, void *ptr, size_t len) {
-  static const char zeros[EVA_INPUT_SIZE];
+  static const char zeros[8 * EVA_INPUT_SIZE];
   struct run *r = arg;
 
   CHECK (r->n_live);
@@ -377,7 +377,8 @@ run_init (struct run *r, const struct script *script, bool in_pieces) {
                                     .release = take_back,
                                     .arg = r,
                                     .max_output_len = script->max_output_len,
-                                    .max_fds = script->max_fds };
+                                    .max_fds = script->max_fds,
+                                    .max_input_len = script->max_input_len };
   int rc;
 
   *r = (struct run){ .script = script, .in_pieces = in_pieces, .seed = script->seed };

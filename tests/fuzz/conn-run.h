@@ -30,6 +30,7 @@ struct script {
   unsigned int conn_flags;
   size_t max_output_len;
   size_t max_fds;
+  size_t max_input_len;
   bool fails;    /* every now and then the allocator gives nothing */
   bool inspects; /* each line is looked at before it leaves, and some are discarded */
   bool has_fds;  /* each & of the input brings a descriptor along */

@@ -3,7 +3,8 @@
 
      script   = flags seed *reaction LF input
      flags    = octet                          see FLAG_... below
-     seed     = octet                          how the input is split, which allocations fail
+     seed     = octet                          how the input is split, which allocations fail; one in
+                                               four lets much input wait
      reaction = *(verb argument) "."           what to do at an event, or when there is none
      input    = *octet                         what the peer says
 
@@ -30,6 +31,7 @@
 
 #define LITTLE_OUTPUT 3000
 #define FEW_FDS       2
+#define MUCH_INPUT    40000
 
 /* What may be said.  The long ones are filled up with x by text_for.  */
 static const char *const texts[] = {
@@ -384,6 +386,7 @@ parse (enum eva_role role, const uint8_t *data, size_t len) {
   s.inspects = flags & FLAG_INSPECTS;
   s.has_fds = flags & FLAG_FDS;
   s.fails = flags & FLAG_FAILS;
+  if (data[1] % 4 == 0) s.max_input_len = MUCH_INPUT;
   s.seed = data[1] * 0x9e3779b97f4a7c15u | 1;
   s.actions = data + 2;
   s.actions_len = lf ? (size_t) (lf - s.actions) : len - 2;
