@@ -36,6 +36,32 @@ test_server (void **state) {
   hand_end (ctx, &p);
 }
 
+/* One that was looked at before it had anything to serve, and so was not greeted yet.  */
+static void
+test_server_is_greeted_late (void **state) {
+  assuan_context_t ctx;
+  assuan_fd_t fds[2];
+  struct hand h;
+  struct peer p;
+  int fd[2];
+
+  (void) state;
+  assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
+  peer_init (&p, fd[1]);
+  assert_error (assuan_new (&ctx), "0");
+  assert_error (assuan_init_socket_server (ctx, fd[0], ASSUAN_SOCKET_SERVER_ACCEPTED), "0");
+  assert_int_equal (assuan_get_active_fds (ctx, 0, fds, 2), 1);
+  peer_hears_nothing (&p);
+  hand_register (ctx);
+  assert_error (assuan_set_hello_line (ctx, "hi"), "0");
+  assert_error (eva_set_nonblocking (ctx), "0");
+  hand_drive (&h, ctx);
+  peer_say (&p, "ECHO x\n");
+  peer_hears (&p, "OK hi\nD x\nOK\n");
+  kit_expect ("ECHO x\n");
+  hand_end (ctx, &p);
+}
+
 static void
 test_server_inquires (void **state) {
   assuan_context_t ctx;
@@ -324,6 +350,7 @@ test_server_ends_itself (void **state) {
 
 static const struct CMUnitTest tests[] = {
   kit_test (test_server),
+  kit_test (test_server_is_greeted_late),
   kit_test (test_server_inquires),
   kit_test (test_server_octets),
   kit_test (test_server_is_left),
