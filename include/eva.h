@@ -81,7 +81,9 @@ struct eva_limits {
   /* Octets that an inquiry may be answered with, whatever the handler allows.  */
   size_t max_inquiry_len;
 
-  /* Descriptors that the peer sent and no command took yet; EVA_DEFAULT_MAX_PENDING_FDS.  */
+  /* Descriptors that the peer sent and no command took yet; EVA_DEFAULT_MAX_PENDING_FDS.  If a message
+     brings more, or some for which this process has no numbers left, all that do not fit are closed,
+     a client is told so (GPG_ERR_TOO_LARGE, GPG_ERR_EMFILE), and the connection ends.  */
   unsigned int max_pending_fds;
 
   /* Milliseconds in which a line that was begun must end; EVA_DEFAULT_LINE_TIMEOUT_MS.  */
@@ -243,17 +245,34 @@ struct eva_service {
 
 /* --- Servers ---------------------------------------------------------------------------------- */
 
-#define EVA_DEFAULT_MAX_CONNECTIONS         16384u
-#define EVA_DEFAULT_MAX_CONNECTIONS_PER_UID 16000u
-#define EVA_DEFAULT_MAX_HELD_LEN            ((size_t) 1 << 30)
-#define EVA_DEFAULT_MAX_HELD_PER_UID_LEN    ((size_t) 1 << 30)
+/* The most that the defaults are.  */
+#define EVA_DEFAULT_MAX_CONNECTIONS 16384u
+#define EVA_DEFAULT_MAX_PASSED_FDS  16384u
+#define EVA_DEFAULT_MAX_HELD_LEN    ((size_t) 1 << 30)
 
-/* What a server may cost.  Zero-initialized it holds the defaults.  A client above the numbers of
-   connections is told so with an ERR line and closed before any memory is taken for it.  */
+/* What a server may cost.  Zero-initialized it holds the defaults.  Those of descriptors follow what
+   the process may have (RLIMIT_NOFILE, the soft limit) when a client comes: 5/8 of that are
+   connections, 1/4 descriptors that clients passed, and 1/8 is left to the program; so one that
+   serves many raises its limit first.  By default a uid may have all of it as long as only the
+   server's own user and root may come in, and three quarters of each limit if others may
+   (eva_server_allow_uid).  */
 struct eva_server_limits {
   struct eva_limits connection; /* of each one */
+
+  /* Connections of all, and of one uid.  A client above them is told so with an ERR line
+     (GPG_ERR_LIMIT_REACHED) and closed before any memory is taken for it.  The last eighth of
+     max_connections is for the server's own user and root alone.  By default, those are refused,
+     too, whose descriptors would have a number in the last eighth of what the process may have, or, of
+     other users, in the last quarter: so several servers in one process do not use up its
+     descriptors.  */
   unsigned int max_connections;
   unsigned int max_connections_per_uid;
+
+  /* Descriptors that clients passed, and the server still has: those that no command took yet, and
+     those of INPUT and OUTPUT.  Of all connections, and of those of one uid.  A message above them is
+     refused as one above max_pending_fds.  */
+  unsigned int max_passed_fds;
+  unsigned int max_passed_fds_per_uid;
 
   /* Octets of buffers (input, output, answers to inquiries) that all connections may hold together,
      and all of one uid.  One that would need more is dropped with GPG_ERR_TOO_LARGE.  */
@@ -268,6 +287,7 @@ struct eva_stats {
   unsigned int n_open_commands;  /* now */
   size_t held_len;               /* octets of buffers now */
   size_t most_held_len;          /* the most at one time */
+  unsigned int n_passed_fds;     /* descriptors that clients passed, as for max_passed_fds, now */
   uint64_t n_accepted;           /* connections that were opened */
   uint64_t n_refused;            /* clients that were not: uid, limits, the open function */
   uint64_t n_commands;           /* that were finished */

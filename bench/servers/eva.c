@@ -52,6 +52,7 @@ main (int argc, char **argv) {
     .commands = commands,
     .n_commands = sizeof commands / sizeof *commands,
   };
+  static const struct eva_server_limits limits = { .max_connections = EVA_NO_LIMIT };
   eva_server *server;
   char address[128];
   eva_loop *loop;
@@ -62,6 +63,7 @@ main (int argc, char **argv) {
   need (loop != NULL, "loop");
   snprintf (address, sizeof address, "unix:%s", argv[1]);
   must (eva_server_new (loop, &service, NULL, &server), "server");
+  must (eva_server_set_limits (server, &limits), "limits");
   must (eva_server_listen (server, address, 0), "listen");
   loop_run (loop);
   return 0;

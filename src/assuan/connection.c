@@ -119,6 +119,7 @@ eva__ctx_disconnect (assuan_context_t ctx) {
   eva__parcel_drop_all (ctx);
   eva_conn_free (ctx->conn);
   ctx->conn = NULL;
+  if (ctx->drive) eva__drive_count_fds (ctx->drive);
   eva__io_channel_close (&ctx->channel);
 }
 
@@ -130,18 +131,35 @@ eva__ctx_is_connected (assuan_context_t ctx) {
 
 /* --- Input ------------------------------------------------------------------------------------ */
 
-/* Puts the descriptors of a message in the queue.  Those that it does not take are closed, and
-   the error says so: a peer must neither fill our table of descriptors nor have a request
+/* Returns how many descriptors the peer may pass now.  */
+static size_t
+fd_room (assuan_context_t ctx) {
+  size_t room = eva__conn_fd_room (ctx->conn), left;
+
+  if (!ctx->drive) return room;
+  eva__drive_count_fds (ctx->drive);
+  left = eva__drive_fd_room (ctx->drive);
+  return left < room ? left : room;
+}
+
+/* Puts the descriptors of a message in the queue, as many as there is ROOM for.  The others are
+   closed, and the error says so: a peer must neither fill our table of descriptors nor have a request
    served without them.  */
 static gpg_error_t
-queue_fds (assuan_context_t ctx, const struct eva__io_fds *fds) {
-  int rc = fds->truncated ? EVA_E_LIMIT : 0;
+queue_fds (assuan_context_t ctx, const struct eva__io_fds *fds, size_t room) {
+  bool ran_out = eva__io_fds_ran_out (fds);
+  int rc;
 
+  for (size_t i = 0; ctx->drive && i < fds->n; i++)
+    ran_out |= eva__drive_leaves_fd (ctx->drive, fds->fd[i]);
+  rc = ran_out ? EVA_E_LIMIT : 0;
   for (size_t i = 0; i < fds->n; i++) {
+    if (i >= room) rc = EVA_E_LIMIT;
     if (!rc) rc = eva_conn_fed_fd (ctx->conn, fds->fd[i]);
     if (rc) eva__io_sys_close (&ctx->shared->sys, fds->fd[i]);
   }
-  return eva__ctx_conn_error (ctx, rc);
+  if (ctx->drive && fds->n) eva__drive_count_fds (ctx->drive);
+  return ran_out ? eva__ctx_error (ctx, GPG_ERR_EMFILE) : eva__ctx_conn_error (ctx, rc);
 }
 
 /* The system's reason, with a line in the log: it is often the last that is heard of a peer.  */
@@ -171,9 +189,9 @@ look_beyond (assuan_context_t ctx) {
 
 gpg_error_t
 eva__ctx_read (assuan_context_t ctx, bool wait) {
+  size_t room, max_fds = 0;
   struct eva__io_fds fds;
   gpg_error_t err;
-  size_t room;
   ssize_t n;
   void *buf;
 
@@ -183,12 +201,15 @@ eva__ctx_read (assuan_context_t ctx, bool wait) {
   buf = eva_conn_inbuf (ctx->conn, &room);
   if (!buf && room) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
   if (!buf) return eva_conn_at_eof (ctx->conn) ? 0 : look_beyond (ctx);
+  if (ctx->channel.passes_fds) max_fds = fd_room (ctx);
+  /* One more, to see that there are too many.  */
+  fds.max = max_fds < EVA__IO_MAX_FDS ? max_fds + 1 : EVA__IO_MAX_FDS;
   fds.n = 0;
   fds.truncated = false;
   n = eva__io_channel_read (&ctx->channel, buf, room, wait, ctx->channel.passes_fds ? &fds : NULL);
   if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && !wait) return 0;
   if (n < 0) return read_error (ctx);
-  err = queue_fds (ctx, &fds);
+  err = queue_fds (ctx, &fds, max_fds);
   eva_conn_fed (ctx->conn, (size_t) n);
   return err;
 }

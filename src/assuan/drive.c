@@ -48,6 +48,35 @@ eva__drive_unhold (struct eva__drive *drive, size_t len) {
     a->held_len -= len;
 }
 
+void
+eva__drive_count_fds (struct eva__drive *drive) {
+  assuan_context_t ctx = drive->ctx;
+  unsigned int n = ctx->conn ? (unsigned int) eva__conn_count_fds (ctx->conn) : 0;
+
+  if (ctx->input_fd != ASSUAN_INVALID_FD) n++;
+  if (ctx->output_fd != ASSUAN_INVALID_FD) n++;
+  if (n == drive->n_fds) return;
+  for (struct eva__account *a = drive->account; a; a = a->parent)
+    a->n_fds = a->n_fds - drive->n_fds + n;
+  drive->n_fds = n;
+}
+
+size_t
+eva__drive_fd_room (const struct eva__drive *drive) {
+  size_t room = SIZE_MAX;
+
+  for (const struct eva__account *a = drive->account; a; a = a->parent) {
+    size_t left = a->n_fds < a->limit_fds ? a->limit_fds - a->n_fds : 0;
+    if (left < room) room = left;
+  }
+  return room;
+}
+
+bool
+eva__drive_leaves_fd (const struct eva__drive *drive, int fd) {
+  return drive->account && (unsigned int) fd >= drive->account->max_fd;
+}
+
 static gpg_error_t
 refuse (assuan_context_t ctx, const char *text) {
   return assuan_set_error (ctx, eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED), text);

@@ -29,12 +29,16 @@ enum eva__phase {
   EVA__PHASE_ENDING   /* likewise, before the connection is closed */
 };
 
-/* Octets of buffers held by many, limited in a chain: those of a user, of a server.  */
+/* Octets of buffers held by many, and descriptors that were passed, limited in a chain: those of a
+   user, of a server.  */
 struct eva__account {
   struct eva__account *parent; /* or NULL */
   size_t held_len;
   size_t most_len; /* at one time */
   size_t limit_len;
+  size_t n_fds;
+  size_t limit_fds;
+  unsigned int max_fd; /* of a user: descriptors with this number, or a higher one, are too many */
 };
 
 struct eva__drive;
@@ -138,6 +142,7 @@ struct eva__drive {
   bool leaves : 1;    /* the connection ends with the command under way */
   bool closing : 1;   /* no more is read; over when all is sent */
   gpg_error_t closing_reason;
+  unsigned int n_fds; /* counted to the account */
 };
 
 /* Makes CTX, which has a connection and is in none of its callbacks, non-blocking with DRIVE, whose
@@ -195,6 +200,17 @@ bool eva__drive_hears_secret (const struct eva__drive *drive);
 /* Counts LEN octets of buffers to DRIVE's accounts.  Returns false if that is above a limit.  */
 bool eva__drive_hold (struct eva__drive *drive, size_t len);
 void eva__drive_unhold (struct eva__drive *drive, size_t len);
+
+/* Counts to DRIVE's accounts what it has of the descriptors that the peer passed: those that wait, and
+   INPUT's and OUTPUT's.  Programs take and close them at any time, so this is done anew before more
+   are taken and after each turn.  */
+void eva__drive_count_fds (struct eva__drive *drive);
+
+/* Returns how many more the accounts have room for.  */
+size_t eva__drive_fd_room (const struct eva__drive *drive);
+
+/* Returns true if descriptors with the number FD are left for others.  */
+bool eva__drive_leaves_fd (const struct eva__drive *drive, int fd);
 
 /* --- Descriptors that wait to be sent (parcel.c) ---------------------------------------------- */
 

@@ -237,8 +237,8 @@ tell_writable (struct eva__drive *drive) {
   writable (drive->ctx, drive->wishes->writable_arg);
 }
 
-/* A client sent more descriptors than it may, which were closed.  A request must not be served
-   without them, so this is the end; but it can be told why.  */
+/* A client sent more descriptors than it may, or than this process has numbers for, and they were
+   closed.  A request must not be served without them, so this is the end; but it can be told why.  */
 static void
 refuse_fds (struct eva__drive *drive, gpg_error_t err) {
   assuan_context_t ctx = drive->ctx;
@@ -265,6 +265,7 @@ read_input (struct eva__drive *drive) {
     eva_conn_fed (drive->ctx->conn, 0);
     break;
   case GPG_ERR_TOO_LARGE:
+  case GPG_ERR_EMFILE:
     if (drive->ctx->kind == EVA__CTX_SERVER)
       refuse_fds (drive, err);
     else
@@ -447,6 +448,7 @@ eva__drive_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns
   if (!drive->over) take_turn (drive, revents, now_ns);
   if (drive->over && !ctx->released) eva__drive_cancel (drive, drive->over);
   ctx->in_turn = false;
+  eva__drive_count_fds (drive);
   if (!ctx->released && !drive->over) {
     set_phase (drive, now_ns);
     if (has_more_lines (drive)) drive->backlog = true;

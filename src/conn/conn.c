@@ -94,6 +94,18 @@ eva_conn_free (eva_conn *c) {
   eva__conn_release (&owner, c, size);
 }
 
+size_t
+eva__conn_count_fds (const eva_conn *c) {
+  return c->in_fds.n;
+}
+
+size_t
+eva__conn_fd_room (const eva_conn *c) {
+  size_t max = c->owner.config->max_fds;
+
+  return c->in_fds.n < max ? max - c->in_fds.n : 0;
+}
+
 void
 eva__conn_set_confidential (eva_conn *c, bool is_confidential) {
   c->out.is_secret = is_confidential;

@@ -25,6 +25,11 @@ int eva__conn_new_shared (const struct eva_conn_config *config, void *arg, eva_c
 /* Lets C, which was made by eva__conn_new_shared, have CONFIG instead, under the same terms.  */
 void eva__conn_set_config (eva_conn *c, const struct eva_conn_config *config);
 
+/* Returns how many descriptors came and were not taken; and how many more may come before some
+   are.  */
+size_t eva__conn_count_fds (const eva_conn *c);
+size_t eva__conn_fd_room (const eva_conn *c);
+
 /* What is queued from now on is confidential, or no longer.  A line that holds any of it is, the open
    data line too.  */
 void eva__conn_set_confidential (eva_conn *c, bool is_confidential);

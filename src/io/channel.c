@@ -32,10 +32,12 @@ struct output {
   bool wait;
 };
 
-/* Room for the control message of a full set of descriptors, aligned as the kernel wants it.  */
+/* Room for the control message of a full set of descriptors, and for credentials, which the kernel
+   puts in front of it if the program asked for them; aligned as the kernel wants it.  */
 union control {
   struct cmsghdr align;
-  unsigned char octets[CMSG_SPACE (EVA__IO_MAX_FDS * sizeof (int))];
+  unsigned char
+      octets[CMSG_SPACE (EVA__IO_MAX_FDS * sizeof (int)) + CMSG_SPACE (sizeof (struct ucred))];
 };
 
 /* --- Making and closing ----------------------------------------------------------------------- */
@@ -129,7 +131,7 @@ keep_fds (struct eva__io_channel *ch, const unsigned char *data, size_t n,
 
   for (size_t i = 0; i < n; i++) {
     memcpy (&fd, data + i * sizeof fd, sizeof fd);
-    if (fds->n < EVA__IO_MAX_FDS) {
+    if (fds->n < fds->max) {
       if (set_cloexec) fcntl (fd, F_SETFD, FD_CLOEXEC);
       fds->fd[fds->n++] = fd;
     } else {
@@ -181,7 +183,8 @@ look_ahead (struct eva__io_channel *ch, struct iovec *iov, int flags, bool *ret_
   return n;
 }
 
-/* One recvmsg.  Without room for control messages the kernel drops descriptors itself.  */
+/* One recvmsg.  Without room for control messages the kernel drops descriptors itself.  It opens all
+   that there is room for: what is too much must not take numbers away from others meanwhile.  */
 static ssize_t
 read_message (struct eva__io_channel *ch, struct iovec *iov, int flags, struct eva__io_fds *fds) {
   union control control;
@@ -192,7 +195,7 @@ read_message (struct eva__io_channel *ch, struct iovec *iov, int flags, struct e
     /* A hook may claim more than it wrote: what it did not touch must not look like a message.  */
     if (ch->sys->hooks.recvmsg != __assuan_recvmsg) memset (&control, 0, sizeof control);
     msg.msg_control = &control;
-    msg.msg_controllen = sizeof control;
+    msg.msg_controllen = CMSG_SPACE (fds->max * sizeof (int)) + CMSG_SPACE (sizeof (struct ucred));
   }
   n = ch->sys->hooks.recvmsg (ch->sys->ctx, ch->in_fd, &msg, flags);
   if (n >= 0 && fds) take_fds (ch, &msg, &control, fds);

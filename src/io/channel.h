@@ -34,10 +34,17 @@ struct eva__io_channel {
 
 /* The descriptors of one message.  All are close-on-exec and the caller's.  */
 struct eva__io_fds {
+  size_t max; /* what the caller takes: EVA__IO_MAX_FDS at the most; others are never opened */
   size_t n;
-  bool truncated; /* the kernel dropped some: there were too many, or no numbers were left */
+  bool truncated; /* some are missing: there were more, or the process has no numbers left */
   int fd[EVA__IO_MAX_FDS];
 };
+
+/* Returns true if descriptors are missing for want of numbers.  */
+static inline bool
+eva__io_fds_ran_out (const struct eva__io_fds *fds) {
+  return fds->truncated && fds->n < fds->max;
+}
 
 /* Makes CH out of IN_FD and OUT_FD, which it owns from then on; finds out whether they are a
    socket.  PASS_FDS asks for descriptor passing, which only a Unix socket can do.  SYS must
@@ -58,11 +65,11 @@ void eva__io_channel_check (struct eva__io_channel *ch);
 /* Closes both descriptors, if they are still what they were, once if they are the same.  */
 void eva__io_channel_close (struct eva__io_channel *ch);
 
-/* One read of at most LEN octets into BUF.  FDS, which may be NULL, gets the descriptors that came
-   along; if it is NULL they are dropped.  The message that brought them begins in the first line of
-   what was read: a read ends with a line, if there are descriptors ahead.  If WAIT, waits for octets, also where the descriptor is
-   non-blocking; if not, never blocks, also where it is blocking.  Interrupted calls are
-   repeated.
+/* One read of at most LEN octets into BUF.  FDS, which may be NULL and else has its max set, gets the
+   descriptors that came along; if it is NULL they are dropped.  The message that brought them begins
+   in the first line of what was read: a read ends with a line, if there are descriptors ahead.  If
+   WAIT, waits for octets, also where the descriptor is non-blocking; if not, never blocks, also where
+   it is blocking.  Interrupted calls are repeated.
    Returns the octets, 0 at end of file, or -1 with errno (EAGAIN if there are none now and WAIT is
    false).  */
 ssize_t eva__io_channel_read (struct eva__io_channel *ch, void *buf, size_t len, bool wait,

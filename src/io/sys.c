@@ -16,6 +16,7 @@
 #include <poll.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -258,6 +259,15 @@ eva__io_sys_wait_for (const struct eva__io_sys *sys, int fd, short events,
     slept_us += step_us;
   }
   return true;
+}
+
+unsigned int
+eva__io_sys_max_fds (void) {
+  struct rlimit limit;
+
+  /* It fails for nobody but those who forbid it to themselves; they get what most systems give.  */
+  if (getrlimit (RLIMIT_NOFILE, &limit) < 0) return 1024;
+  return limit.rlim_cur > INT_MAX ? INT_MAX : (unsigned int) limit.rlim_cur;
 }
 
 void

@@ -47,6 +47,9 @@ void eva__io_sys_wait (const struct eva__io_sys *sys, int fd, short events);
 bool eva__io_sys_wait_for (const struct eva__io_sys *sys, int fd, short events,
                            unsigned int timeout_ms);
 
+/* Returns how many descriptors this process may have now.  */
+unsigned int eva__io_sys_max_fds (void);
+
 /* Sleeps through the usleep hook: 1 ms if *STEP_US is 0, else twice as long as it says, 20 ms at
    the most, and stores there how long it was.  For loops that cannot poll: short waits stay
    short, long ones stay cheap.  */

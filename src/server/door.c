@@ -40,7 +40,11 @@ static void
 welcome (struct eva__door *door, int fd) {
   eva_server *server = door->server;
   struct eva__arrival arrival = {
-    .in_fd = fd, .out_fd = fd, .flags = door->flags, .is_unix = door->listener.is_unix
+    .in_fd = fd,
+    .out_fd = fd,
+    .flags = door->flags,
+    .is_unix = door->listener.is_unix,
+    .is_accepted = true,
   };
   gpg_error_t err;
 

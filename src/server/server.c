@@ -205,10 +205,21 @@ eva_server_drain (eva_server *server, unsigned int timeout_ms,
 
 /* --- Limits and figures ----------------------------------------------------------------------- */
 
+/* The process's own limit may change at any time: whoever comes is judged by what it is then.  */
+void
+eva__server_find_limits (eva_server *server) {
+  struct eva__limits *l = &server->limits;
+
+  eva__limits_find (&server->asked, eva__io_sys_max_fds (), eva__users_are_many (&server->users),
+                    l);
+  server->account.limit_len = l->all.max_held_len;
+  server->account.limit_fds = l->all.max_passed_fds;
+  eva__users_set_limits (&server->users, l);
+}
+
 gpg_error_t
 eva_server_set_limits (eva_server *server, const struct eva_server_limits *limits) {
   struct eva__drive_class class = { .ops = &eva__visit_ops };
-  struct eva_server_limits *l;
   struct eva__terms *terms;
 
   if (!server || !limits) return error (server, GPG_ERR_ASS_INV_VALUE);
@@ -218,13 +229,8 @@ eva_server_set_limits (eva_server *server, const struct eva_server_limits *limit
   if (!terms) return error (server, GPG_ERR_ENOMEM);
   eva__terms_unref (server->terms);
   server->terms = terms;
-  l = &server->limits;
-  *l = *limits;
-  if (!l->max_connections) l->max_connections = EVA_DEFAULT_MAX_CONNECTIONS;
-  if (!l->max_connections_per_uid) l->max_connections_per_uid = EVA_DEFAULT_MAX_CONNECTIONS_PER_UID;
-  if (!l->max_held_len) l->max_held_len = EVA_DEFAULT_MAX_HELD_LEN;
-  if (!l->max_held_per_uid_len) l->max_held_per_uid_len = EVA_DEFAULT_MAX_HELD_PER_UID_LEN;
-  server->account.limit_len = l->max_held_len;
+  server->asked = *limits;
+  eva__server_find_limits (server);
   return 0;
 }
 
@@ -243,6 +249,7 @@ eva_server_get_stats (eva_server *server, struct eva_stats *ret_stats) {
     stats.n_open_commands += eva__ctx_is_busy (visit->at.drive.ctx);
   stats.held_len = server->account.held_len;
   stats.most_held_len = server->account.most_len;
+  stats.n_passed_fds = (unsigned int) server->account.n_fds;
   *ret_stats = stats;
 }
 

@@ -8,6 +8,7 @@
 
 #include "attach/attached.h"
 #include "io/listener.h"
+#include "server/limits.h"
 #include "server/terms.h"
 #include "server/user.h"
 
@@ -41,9 +42,10 @@ struct eva_server {
   eva_loop *loop;
   const struct eva_service *service;
   void *userdata;
-  assuan_context_t pattern; /* its commands, hooks and pool are those of all connections */
-  struct eva_server_limits limits;
-  struct eva__terms *terms; /* of connections that come from now on */
+  assuan_context_t pattern;       /* its commands, hooks and pool are those of all connections */
+  struct eva_server_limits asked; /* limits, as the program set them */
+  struct eva__limits limits;      /* as they are for the process now */
+  struct eva__terms *terms;       /* of connections that come from now on */
   struct eva_stats stats;
   struct eva__account account;
   struct eva__users users;
@@ -70,7 +72,8 @@ struct eva__arrival {
   unsigned int flags; /* of eva_server_listen */
   bool is_pipe;       /* started us: who it is needs no proof */
   bool is_unix;
-  bool is_known; /* peer says who it is */
+  bool is_accepted; /* just now: its descriptor has the lowest number that was free */
+  bool is_known;    /* peer says who it is */
   struct _assuan_peercred peer;
 };
 
@@ -111,6 +114,9 @@ void eva__door_close_all (eva_server *server);
 /* Between these SERVER stays, whatever callbacks do.  */
 void eva__server_keep (eva_server *server);
 void eva__server_let_go (eva_server *server);
+
+/* Finds the limits that the process and the users who may come in make of what the program set.  */
+void eva__server_find_limits (eva_server *server);
 
 /* A visit is over.  */
 void eva__server_was_left (eva_server *server);

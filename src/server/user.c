@@ -19,14 +19,43 @@ eva__users_allow (struct eva__users *users, uid_t uid) {
   return 0;
 }
 
+bool
+eva__users_is_own (uid_t uid) {
+  return uid != EVA_ANY_UID && (uid == 0 || uid == geteuid ());
+}
+
 /* The server's own user could attach a debugger to it, and root can anyway: to refuse these
    two would protect nothing.  */
 bool
 eva__users_may_enter (const struct eva__users *users, uid_t uid) {
-  if (uid != EVA_ANY_UID && (uid == 0 || uid == geteuid ())) return true;
+  if (eva__users_is_own (uid)) return true;
   for (size_t i = 0; i < users->n_allowed; i++)
     if (users->allowed[i] == uid || users->allowed[i] == EVA_ANY_UID) return true;
   return false;
+}
+
+bool
+eva__users_are_many (const struct eva__users *users) {
+  for (size_t i = 0; i < users->n_allowed; i++)
+    if (!eva__users_is_own (users->allowed[i])) return true;
+  return false;
+}
+
+static void
+limit (const struct eva__users *users, struct eva__user *user) {
+  const struct eva__limits *l = users->limits;
+
+  user->account.limit_len = l->all.max_held_per_uid_len;
+  user->account.limit_fds = l->all.max_passed_fds_per_uid;
+  user->account.max_fd =
+      eva__users_is_own (user->uid) ? l->max_passed_fd : l->max_passed_fd_of_others;
+}
+
+void
+eva__users_set_limits (struct eva__users *users, const struct eva__limits *limits) {
+  users->limits = limits;
+  for (struct eva__user *user = users->first; user; user = user->next)
+    limit (users, user);
 }
 
 static struct eva__user *
@@ -46,8 +75,7 @@ eva__users_count (const struct eva__users *users, uid_t uid) {
 }
 
 struct eva__user *
-eva__users_enter (struct eva__users *users, uid_t uid, struct eva__account *parent,
-                  size_t limit_len) {
+eva__users_enter (struct eva__users *users, uid_t uid, struct eva__account *parent) {
   struct eva__user *user = find (users, uid);
 
   if (!user) {
@@ -55,10 +83,10 @@ eva__users_enter (struct eva__users *users, uid_t uid, struct eva__account *pare
     if (!user) return NULL;
     user->uid = uid;
     user->account.parent = parent;
+    limit (users, user);
     user->next = users->first;
     users->first = user;
   }
-  user->account.limit_len = limit_len;
   user->n_connections++;
   return user;
 }

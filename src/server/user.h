@@ -5,6 +5,7 @@
 #define EVA__SERVER_USER_H
 
 #include "assuan/drive.h"
+#include "server/limits.h"
 
 #include <sys/types.h>
 
@@ -16,12 +17,16 @@ struct eva__user {
   struct eva__account account;
 };
 
-/* Zero-initialized it has nobody, and lets the server's own user and root in.  */
+/* Zero-initialized it has nobody and no limits, and lets the server's own user and root in.  */
 struct eva__users {
   struct eva__user *first;
   uid_t *allowed;
   size_t n_allowed;
+  const struct eva__limits *limits;
 };
+
+/* Returns true for the server's own user and root.  */
+bool eva__users_is_own (uid_t uid);
 
 /* Lets UID in, too.  Returns 0, or -1 with errno ENOMEM.  */
 int eva__users_allow (struct eva__users *users, uid_t uid);
@@ -29,13 +34,19 @@ int eva__users_allow (struct eva__users *users, uid_t uid);
 /* Returns true if UID may come in; EVA_ANY_UID is one that nobody knows.  */
 bool eva__users_may_enter (const struct eva__users *users, uid_t uid);
 
+/* Returns true if others than the server's own user and root may come in.  */
+bool eva__users_are_many (const struct eva__users *users);
+
+/* Sets LIMITS, which are kept, to each user's account; also when they changed.  */
+void eva__users_set_limits (struct eva__users *users, const struct eva__limits *limits);
+
 /* Returns how many connections UID has.  */
 unsigned int eva__users_count (const struct eva__users *users, uid_t uid);
 
-/* Counts a connection of UID and returns the user; NULL if there is no memory.  PARENT and
-   LIMIT_LEN are for the account of a new one.  */
+/* Counts a connection of UID and returns the user; NULL if there is no memory.  PARENT is for the
+   account of a new one.  */
 struct eva__user *eva__users_enter (struct eva__users *users, uid_t uid,
-                                    struct eva__account *parent, size_t limit_len);
+                                    struct eva__account *parent);
 
 /* Counts one connection of USER less.  Who has none is forgotten.  */
 void eva__users_leave (struct eva__users *users, struct eva__user *user);

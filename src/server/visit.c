@@ -151,6 +151,22 @@ uid_of (const struct eva__arrival *arrival) {
   return arrival->is_pipe ? geteuid () : EVA_ANY_UID;
 }
 
+/* Returns true if there is room for no more connections, or not for UID's.  */
+static bool
+is_full (eva_server *server, const struct eva__arrival *arrival, uid_t uid) {
+  const struct eva__limits *l = &server->limits;
+  bool is_own = eva__users_is_own (uid);
+
+  eva__server_find_limits (server);
+  if (server->stats.n_connections
+      >= (is_own ? l->all.max_connections : l->max_connections_of_others))
+    return true;
+  if (arrival->is_accepted
+      && (unsigned int) arrival->in_fd >= (is_own ? l->max_fd : l->max_fd_of_others))
+    return true;
+  return eva__users_count (&server->users, uid) >= l->all.max_connections_per_uid;
+}
+
 /* Nothing is allocated for those who are turned away here.  */
 gpg_error_t
 eva__visit_check (eva_server *server, const struct eva__arrival *arrival) {
@@ -158,8 +174,7 @@ eva__visit_check (eva_server *server, const struct eva__arrival *arrival) {
 
   if (!arrival->is_pipe && !eva__users_may_enter (&server->users, uid))
     return gpg_err_make (server->pattern->err_source, GPG_ERR_EACCES);
-  if (server->is_draining || server->stats.n_connections >= server->limits.max_connections
-      || eva__users_count (&server->users, uid) >= server->limits.max_connections_per_uid)
+  if (server->is_draining || is_full (server, arrival, uid))
     return gpg_err_make (server->pattern->err_source, GPG_ERR_LIMIT_REACHED);
   return 0;
 }
@@ -230,9 +245,7 @@ eva__visit_new (eva_server *server, const struct eva__arrival *arrival, assuan_c
   gpg_error_t err = 0;
 
   /* The account comes first: what the connection takes from here on is charged to it.  */
-  if (visit)
-    visit->user = eva__users_enter (&server->users, uid_of (arrival), &server->account,
-                                    server->limits.max_held_per_uid_len);
+  if (visit) visit->user = eva__users_enter (&server->users, uid_of (arrival), &server->account);
   if (!visit || !visit->user) {
     free (visit);
     return gpg_err_make (server->pattern->err_source, GPG_ERR_ENOMEM);

@@ -200,12 +200,13 @@ cmd_stats (assuan_context_t ctx, char *line) {
                   "n_connections %u\nmost_connections %u\nn_open_commands %u\nheld_len %zu\n"
                   "most_held_len %zu\nn_accepted %" PRIu64 "\nn_refused %" PRIu64
                   "\nn_commands %" PRIu64 "\nn_cancelled %" PRIu64 "\nn_timed_out %" PRIu64
-                  "\nn_dropped %" PRIu64 "\nn_accept_pauses %" PRIu64 "\nn_opened %" PRIu64
-                  "\nn_closed %" PRIu64 "\nn_waits %" PRIu64 "\nheap_len %zu\nmost_heap_len %zu\n"
+                  "\nn_dropped %" PRIu64 "\nn_accept_pauses %" PRIu64
+                  "\nn_passed_fds %u\nn_opened %" PRIu64 "\nn_closed %" PRIu64 "\nn_waits %" PRIu64
+                  "\nheap_len %zu\nmost_heap_len %zu\n"
                   "n_heap_samples %" PRIu64 "\n",
                   s.n_connections, s.most_connections, s.n_open_commands, s.held_len,
                   s.most_held_len, s.n_accepted, s.n_refused, s.n_commands, s.n_cancelled,
-                  s.n_timed_out, s.n_dropped, s.n_accept_pauses, f->n_opened, f->n_closed,
-                  f->n_waits, f->heap_len, f->most_heap_len, f->n_heap_samples);
+                  s.n_timed_out, s.n_dropped, s.n_accept_pauses, s.n_passed_fds, f->n_opened,
+                  f->n_closed, f->n_waits, f->heap_len, f->most_heap_len, f->n_heap_samples);
   return assuan_send_data (ctx, text, (size_t) len);
 }

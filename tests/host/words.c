@@ -30,6 +30,8 @@ static const struct member connection_members[] = {
 static const struct member server_members[] = {
   NUMBER (eva_server_limits, max_connections),
   NUMBER (eva_server_limits, max_connections_per_uid),
+  NUMBER (eva_server_limits, max_passed_fds),
+  NUMBER (eva_server_limits, max_passed_fds_per_uid),
   LEN (eva_server_limits, max_held_len),
   LEN (eva_server_limits, max_held_per_uid_len),
   { NULL, 0, false },

@@ -17,6 +17,7 @@ from kit import eventually, expect, expect_equal                # noqa: E402
 
 # Error codes of libgpg-error.
 TIMEOUT, TOO_LARGE, LINE_TOO_LONG, TOO_MUCH_DATA, LIMIT_REACHED = 62, 67, 263, 273, 183
+EMFILE = 32833
 
 
 class Band:

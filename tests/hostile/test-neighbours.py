@@ -234,6 +234,27 @@ def of_one_user():
         expect(stats["most_held_len"] <= limit + (1 << 20), "held", stats)
 
 
+def strangers():
+    """another user's clients, in masses, get their share of descriptors: root's are greeted"""
+    if os.geteuid():
+        raise Skip("needs two users, so it is for root alone")
+    other = 65534
+    with Host("allow_uid=%d" % other, address="unix:@{}") as server:
+        before = server.limit_fds(320)
+        with Innocent(server) as innocent, Band(server, "fds", N, user=other), \
+                Band(server, "silent", 5 * N, user=other):
+            server.await_stats("some are refused", lambda s: s["n_refused"] >= N)
+            innocent.expect_calls(100)
+            for _ in range(10):
+                siege.visit(server)
+            stats = server.stats()
+        expect(stats["n_passed_fds"] <= 60, "passed", stats)
+        expect(stats["most_connections"] <= 150 + 12, "connections", stats)
+        expect_equal(stats["n_accept_pauses"], 0)
+        server.limit_fds(before)
+
+
 if __name__ == "__main__":
     siege.main([half, drip, crawl, greedy, greedy_idle, silent, silent_idle, reconnect, flood, deaf,
-                inquiry, endless, fds, last, too_many, no_descriptors, all_held, of_one_user])
+                inquiry, endless, fds, last, too_many, no_descriptors, all_held, of_one_user,
+                strangers])

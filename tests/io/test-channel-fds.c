@@ -63,7 +63,7 @@ is_same_file (int a, int b) {
 
 static void
 test_one (void **state) {
-  struct eva__io_fds fds;
+  struct eva__io_fds fds = { .max = EVA__IO_MAX_FDS };
   struct link link;
   char buf[8];
   int fd[2];
@@ -93,7 +93,7 @@ test_one (void **state) {
 /* As many as the kernel carries, in order.  */
 static void
 test_full_message (void **state) {
-  struct eva__io_fds fds;
+  struct eva__io_fds fds = { .max = EVA__IO_MAX_FDS };
   struct link link;
   int fd[2], many[EVA__IO_MAX_FDS + 1];
   char buf[8];
@@ -123,7 +123,7 @@ test_full_message (void **state) {
 /* Descriptors of two messages do not come in one read.  */
 static void
 test_two_messages (void **state) {
-  struct eva__io_fds fds;
+  struct eva__io_fds fds = { .max = EVA__IO_MAX_FDS };
   struct link link;
   char buf[16];
   int fd[2];
@@ -172,7 +172,7 @@ static const struct {
 /* Reads all that is there, up to SIZE octets at a time, and tells it as above.  */
 static void
 hear_all (struct eva__io_channel *ch, bool wait, size_t size, char *heard) {
-  struct eva__io_fds fds;
+  struct eva__io_fds fds = { .max = EVA__IO_MAX_FDS };
   char buf[64] = "";
   ssize_t n;
 
@@ -338,10 +338,65 @@ test_cannot_pass (void **state) {
   link_down (&link);
 }
 
+/* Of more than the caller takes nearly all are never opened, not for a moment.  */
+static void
+test_more_than_wanted (void **state) {
+  struct eva__io_fds fds = { .max = 3 };
+  struct rlimit old, low;
+  struct link link;
+  int fd[2], many[EVA__IO_MAX_FDS];
+  char buf[8];
+
+  (void) state;
+  link_up (&link);
+  make_pipe (fd);
+  for (size_t i = 0; i < EVA__IO_MAX_FDS; i++)
+    many[i] = fd[0];
+  assert_int_equal (say_with (&link.a, "take", many, EVA__IO_MAX_FDS), 4);
+  assert_int_equal (getrlimit (RLIMIT_NOFILE, &old), 0);
+  low = old;
+  many[0] = dup (fd[0]);
+  low.rlim_cur = (rlim_t) many[0] + 40;
+  close (many[0]);
+  assert_int_equal (setrlimit (RLIMIT_NOFILE, &low), 0);
+  assert_int_equal (eva__io_channel_read (&link.b, buf, sizeof buf, true, &fds), 4);
+  assert_int_equal (setrlimit (RLIMIT_NOFILE, &old), 0);
+  assert_true (fds.truncated);
+  assert_int_equal (fds.n, 3);
+  /* There were numbers enough: so it did not try to open them all.  */
+  assert_false (eva__io_fds_ran_out (&fds));
+  close_all (&fds);
+  close (fd[0]);
+  close (fd[1]);
+  link_down (&link);
+}
+
+/* Credentials, which the program has asked for, take no room away.  */
+static void
+test_with_credentials (void **state) {
+  struct eva__io_fds fds = { .max = 2 };
+  struct link link;
+  int fd[2], on = 1;
+  char buf[8];
+
+  (void) state;
+  link_up (&link);
+  make_pipe (fd);
+  assert_int_equal (setsockopt (link.b.in_fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on), 0);
+  assert_int_equal (say_with (&link.a, "take", fd, 2), 4);
+  assert_int_equal (eva__io_channel_read (&link.b, buf, sizeof buf, true, &fds), 4);
+  assert_int_equal (fds.n, 2);
+  assert_false (fds.truncated);
+  close_all (&fds);
+  close (fd[0]);
+  close (fd[1]);
+  link_down (&link);
+}
+
 /* No numbers left: what could be taken is taken, and it is told that some are missing.  */
 static void
 test_out_of_numbers (void **state) {
-  struct eva__io_fds fds;
+  struct eva__io_fds fds = { .max = EVA__IO_MAX_FDS };
   struct rlimit old, low;
   struct link link;
   int fd[2], many[8];
@@ -365,6 +420,7 @@ test_out_of_numbers (void **state) {
   assert_int_equal (setrlimit (RLIMIT_NOFILE, &old), 0);
   assert_memory_equal (buf, "take", 4);
   assert_true (fds.truncated);
+  assert_true (eva__io_fds_ran_out (&fds));
   assert_in_range (fds.n, 1, 7);
   close_all (&fds);
   close (fd[0]);
@@ -426,7 +482,7 @@ read_forged (struct eva__io_fds *fds) {
 /* The program's hook received without close-on-exec, with other messages before and between.  */
 static void
 test_hook_gets_cloexec (void **state) {
-  struct eva__io_fds fds;
+  struct eva__io_fds fds = { .max = EVA__IO_MAX_FDS };
   int a = dup (0), b[2] = { dup (0), dup (0) };
   char other[13] = "";
 
@@ -450,7 +506,7 @@ test_hook_gets_cloexec (void **state) {
 static void
 test_malformed (void **state) {
   static const long lies[] = { -17, -16, -5, 5, 100, 100000, -1000 };
-  struct eva__io_fds fds;
+  struct eva__io_fds fds = { .max = EVA__IO_MAX_FDS };
   int fd = 0;
 
   (void) state;
@@ -475,7 +531,7 @@ test_malformed (void **state) {
 /* A hook that claims more than the buffer holds.  */
 static void
 test_oversized (void **state) {
-  struct eva__io_fds fds;
+  struct eva__io_fds fds = { .max = EVA__IO_MAX_FDS };
   int fd = dup (0);
 
   (void) state;
@@ -498,6 +554,8 @@ main (void) {
     fixture_test (test_while_a_hook_waits),
     fixture_test (test_unwanted),
     fixture_test (test_cannot_pass),
+    fixture_test (test_more_than_wanted),
+    fixture_test (test_with_credentials),
     fixture_test (test_out_of_numbers),
     fixture_test (test_hook_gets_cloexec),
     fixture_test (test_malformed),

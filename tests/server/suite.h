@@ -28,7 +28,8 @@
   X (crowd)                                                                                        \
   X (doors)                                                                                        \
   X (adopt)                                                                                        \
-  X (descriptors)
+  X (descriptors)                                                                                  \
+  X (shares)
 
 #define SUITE_DECLARE(name) extern const struct suite suite_##name;
 SUITES (SUITE_DECLARE)
