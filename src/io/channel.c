@@ -126,7 +126,7 @@ await (struct eva__io_channel *ch, assuan_fd_t fd, short events, unsigned int *s
 static void
 keep_fds (struct eva__io_channel *ch, const unsigned char *data, size_t n,
           struct eva__io_fds *fds) {
-  bool set_cloexec = ch->sys->hooks.recvmsg != __assuan_recvmsg;
+  bool set_cloexec = !eva__io_sys_is_own (ch->sys);
   int fd;
 
   for (size_t i = 0; i < n; i++) {
@@ -193,12 +193,24 @@ read_message (struct eva__io_channel *ch, struct iovec *iov, int flags, struct e
 
   if (fds) {
     /* A hook may claim more than it wrote: what it did not touch must not look like a message.  */
-    if (ch->sys->hooks.recvmsg != __assuan_recvmsg) memset (&control, 0, sizeof control);
+    if (!eva__io_sys_is_own (ch->sys)) memset (&control, 0, sizeof control);
     msg.msg_control = &control;
     msg.msg_controllen = CMSG_SPACE (fds->max * sizeof (int)) + CMSG_SPACE (sizeof (struct ucred));
   }
   n = ch->sys->hooks.recvmsg (ch->sys->ctx, ch->in_fd, &msg, flags);
   if (n >= 0 && fds) take_fds (ch, &msg, &control, fds);
+  return n;
+}
+
+/* Without a hook, which has no flag for "do not wait".  */
+static ssize_t
+read_own_socket (struct eva__io_channel *ch, struct iovec *iov, int flags) {
+  struct eva__io_clamp clamp;
+  ssize_t n;
+
+  eva__io_sys_begin_call (ch->sys, &clamp);
+  n = recv (ch->in_fd, iov->iov_base, iov->iov_len, flags);
+  eva__io_sys_end_call (ch->sys, &clamp);
   return n;
 }
 
@@ -216,7 +228,7 @@ read_line_by_line (struct eva__io_channel *ch, const struct iovec *iov, int flag
   if (n_seen <= 0 && is_own) return n_seen;
   if (n_seen < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) part.iov_len = 1;
   if (is_own && !has_fds)
-    n = recv (ch->in_fd, part.iov_base, part.iov_len, flags);
+    n = read_own_socket (ch, &part, flags);
   else
     n = read_message (ch, &part, flags, fds);
   if (n_seen > 0 && n_seen > n) {
@@ -237,7 +249,7 @@ read_once (struct eva__io_channel *ch, struct iovec *iov, bool wait, struct eva_
   }
   if (ch->passes_fds && fds) return read_line_by_line (ch, iov, flags, fds);
   if (ch->passes_fds) return read_message (ch, iov, flags, NULL);
-  if (own_socket) return recv (ch->in_fd, iov->iov_base, iov->iov_len, flags);
+  if (own_socket) return read_own_socket (ch, iov, flags);
   return ch->sys->hooks.read (ch->sys->ctx, ch->in_fd, iov->iov_base, iov->iov_len);
 }
 
@@ -292,13 +304,17 @@ write_message (struct eva__io_channel *ch, const struct output *out, int flags) 
 static ssize_t
 write_plain (struct eva__io_channel *ch, const struct output *out) {
   struct eva__io_sigpipe guard;
+  struct eva__io_clamp clamp;
   ssize_t n;
 
   eva__io_sigpipe_block (&guard);
-  if (eva__io_sys_is_own (ch->sys))
+  if (eva__io_sys_is_own (ch->sys)) {
+    eva__io_sys_begin_call (ch->sys, &clamp);
     n = writev (ch->out_fd, out->iov, (int) out->n_iov);
-  else
+    eva__io_sys_end_call (ch->sys, &clamp);
+  } else {
     n = ch->sys->hooks.write (ch->sys->ctx, ch->out_fd, out->iov->iov_base, out->iov->iov_len);
+  }
   eva__io_sigpipe_restore (&guard, n < 0 && errno == EPIPE);
   return n;
 }
@@ -330,9 +346,14 @@ cut_to_room (struct eva__io_channel *ch, struct output *out, struct iovec cut[MA
 static ssize_t
 write_own_socket (struct eva__io_channel *ch, const struct output *out) {
   int flags = out->wait ? 0 : MSG_DONTWAIT;
+  struct eva__io_clamp clamp;
+  ssize_t n;
 
   if (out->n_iov > 1 || out->n_fds) return write_message (ch, out, flags);
-  return send (ch->out_fd, out->iov->iov_base, out->iov->iov_len, flags | MSG_NOSIGNAL);
+  eva__io_sys_begin_call (ch->sys, &clamp);
+  n = send (ch->out_fd, out->iov->iov_base, out->iov->iov_len, flags | MSG_NOSIGNAL);
+  eva__io_sys_end_call (ch->sys, &clamp);
+  return n;
 }
 
 static ssize_t

@@ -16,10 +16,13 @@
 #include "wire/wipe.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <string.h>
+#include <time.h>
 
 enum { VERSION = 5, AUTH_VERSION = 1, CONNECT = 1 };
 enum { METHOD_NONE = 0, METHOD_PASSWORD = 2 };
@@ -146,6 +149,31 @@ eva__io_socks_parse_reply (const unsigned char *buf, size_t len) {
   }
 }
 
+/* --- Time ------------------------------------------------------------------------------------- */
+
+#define NO_LIMIT_MS INT64_MAX
+
+static int64_t
+now_ms (void) {
+  struct timespec now;
+
+  clock_gettime (CLOCK_MONOTONIC, &now);
+  return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Waits until the connection is ready for EVENTS, at most until DEADLINE_MS.  */
+static int
+await (const struct eva__io_channel *ch, short events, int64_t deadline_ms) {
+  int64_t left_ms = deadline_ms;
+
+  if (deadline_ms == NO_LIMIT_MS) return 0; /* the call itself waits */
+  left_ms -= now_ms ();
+  if (left_ms > INT_MAX) left_ms = INT_MAX;
+  if (left_ms > 0 && eva__io_sys_wait_for (ch->sys, ch->in_fd, events, (unsigned int) left_ms))
+    return 0;
+  return eva__io_sys_is_ready (ch->in_fd, events) ? 0 : fail (ETIMEDOUT);
+}
+
 /* --- The dialogue ----------------------------------------------------------------------------- */
 
 /* Says P, and wipes it.  */
@@ -163,11 +191,13 @@ say (struct eva__io_channel *ch, struct packet *p) {
   return at < p->len ? -1 : 0;
 }
 
-/* Reads exactly LEN octets.  */
+/* Reads exactly LEN octets, until DEADLINE_MS.  */
 static int
-hear (struct eva__io_channel *ch, unsigned char *buf, size_t len) {
+hear (struct eva__io_channel *ch, unsigned char *buf, size_t len, int64_t deadline_ms) {
   while (len) {
-    ssize_t n = eva__io_channel_read (ch, buf, len, true, NULL);
+    ssize_t n;
+    if (await (ch, POLLIN, deadline_ms) < 0) return -1;
+    n = eva__io_channel_read (ch, buf, len, true, NULL);
     if (n < 0) return -1;
     if (!n) return fail (EIO);
     buf += n;
@@ -179,25 +209,26 @@ hear (struct eva__io_channel *ch, unsigned char *buf, size_t len) {
 /* Agrees on a method.  With credentials only that one is offered, so that they are not
    left out silently.  */
 static int
-negotiate (struct eva__io_channel *ch, bool with_password) {
+negotiate (struct eva__io_channel *ch, bool with_password, int64_t deadline_ms) {
   unsigned char method = with_password ? METHOD_PASSWORD : METHOD_NONE, answer[2];
   struct packet p = { .octets = { VERSION, 1, method }, .len = 3 };
 
+  int64_t limit_ms = now_ms () + EVA__IO_SOCKS_TIMEOUT_MS;
+
   if (say (ch, &p) < 0) return -1;
-  if (!eva__io_sys_wait_for (ch->sys, ch->in_fd, POLLIN, EVA__IO_SOCKS_TIMEOUT_MS))
-    return fail (ETIMEDOUT);
-  if (hear (ch, answer, sizeof answer) < 0) return -1;
+  if (await (ch, POLLIN, limit_ms < deadline_ms ? limit_ms : deadline_ms) < 0) return -1;
+  if (hear (ch, answer, sizeof answer, deadline_ms) < 0) return -1;
   if (answer[0] != VERSION || answer[1] != method) return fail (ENOTSUP);
   return 0;
 }
 
 static int
-authenticate (struct eva__io_channel *ch, const char *credentials) {
+authenticate (struct eva__io_channel *ch, const char *credentials, int64_t deadline_ms) {
   struct packet p = { .len = 0 };
   unsigned char answer[2];
 
   if (add_credentials (&p, credentials) < 0 || say (ch, &p) < 0
-      || hear (ch, answer, sizeof answer) < 0)
+      || hear (ch, answer, sizeof answer, deadline_ms) < 0)
     return -1;
   if (answer[0] != AUTH_VERSION) return fail (EPROTONOSUPPORT);
   if (answer[1]) return fail (EACCES);
@@ -205,31 +236,33 @@ authenticate (struct eva__io_channel *ch, const char *credentials) {
 }
 
 static int
-hear_reply (struct eva__io_channel *ch) {
+hear_reply (struct eva__io_channel *ch, int64_t deadline_ms) {
   unsigned char reply[EVA__IO_SOCKS_REPLY_MAX];
   size_t len = 2, whole;
   int rc;
 
   /* The first two octets tell a refusal, behind which a proxy need not send more; the next
      three, how long an acceptance is.  */
-  if (hear (ch, reply, len) < 0 || eva__io_socks_parse_reply (reply, len) < 0) return -1;
-  if (hear (ch, reply + len, 3) < 0) return -1;
+  if (hear (ch, reply, len, deadline_ms) < 0 || eva__io_socks_parse_reply (reply, len) < 0)
+    return -1;
+  if (hear (ch, reply + len, 3, deadline_ms) < 0) return -1;
   len += 3;
   rc = eva__io_socks_parse_reply (reply, len);
   if (rc < 0) return -1;
   whole = (size_t) rc;
-  return hear (ch, reply + len, whole - len);
+  return hear (ch, reply + len, whole - len, deadline_ms);
 }
 
 static int
-converse (struct eva__io_channel *ch, const struct eva__io_socks_target *target) {
+converse (struct eva__io_channel *ch, const struct eva__io_socks_target *target,
+          int64_t deadline_ms) {
   struct packet p = { .len = 0 };
 
-  if (negotiate (ch, target->credentials != NULL) < 0) return -1;
-  if (target->credentials && authenticate (ch, target->credentials) < 0) return -1;
+  if (negotiate (ch, target->credentials != NULL, deadline_ms) < 0) return -1;
+  if (target->credentials && authenticate (ch, target->credentials, deadline_ms) < 0) return -1;
   if (!target->addr && !target->host) return 0;
   if (add_connect (&p, target) < 0 || say (ch, &p) < 0) return -1;
-  return hear_reply (ch);
+  return hear_reply (ch, target->timeout_ms < 0 ? 0 : deadline_ms);
 }
 
 /* --- Connecting ------------------------------------------------------------------------------- */
@@ -247,23 +280,28 @@ check (const struct eva__io_socks_target *target) {
 }
 
 static int
-connect_and_wait (const struct eva__io_sys *sys, assuan_fd_t fd, struct sockaddr *addr,
-                  socklen_t addr_len) {
+connect_and_wait (const struct eva__io_channel *ch, struct sockaddr *addr, socklen_t addr_len,
+                  int64_t deadline_ms) {
+  const struct eva__io_sys *sys = ch->sys;
+  assuan_fd_t fd = ch->in_fd;
   socklen_t len = sizeof (int);
   int error;
 
   if (!sys->hooks.connect (sys->ctx, fd, addr, addr_len)) return 0;
   if (errno != EINPROGRESS) return -1;
   /* A non-blocking socket.  */
-  eva__io_sys_wait (sys, fd, POLLOUT);
+  if (deadline_ms == NO_LIMIT_MS)
+    eva__io_sys_wait (sys, fd, POLLOUT);
+  else if (await (ch, POLLOUT, deadline_ms) < 0)
+    return -1;
   if (getsockopt (fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0) return -1;
   return error ? fail (error) : 0;
 }
 
-/* Connects FD to PORT of 127.0.0.1.  An IPv6 socket takes no IPv4 address but in its mapped
+/* Connects CH's socket to PORT of 127.0.0.1.  An IPv6 socket takes no IPv4 address but in its mapped
    form.  */
 static int
-connect_proxy (const struct eva__io_sys *sys, assuan_fd_t fd, unsigned short port) {
+connect_proxy (const struct eva__io_channel *ch, unsigned short port, int64_t deadline_ms) {
   struct sockaddr_in in = { .sin_family = AF_INET,
                             .sin_port = htons (port),
                             .sin_addr = { htonl (INADDR_LOOPBACK) } };
@@ -274,22 +312,35 @@ connect_proxy (const struct eva__io_sys *sys, assuan_fd_t fd, unsigned short por
   int domain = AF_INET;
   socklen_t len = sizeof domain;
 
-  getsockopt (fd, SOL_SOCKET, SO_DOMAIN, &domain, &len);
-  if (domain == AF_INET6) return connect_and_wait (sys, fd, (struct sockaddr *) &in6, sizeof in6);
-  return connect_and_wait (sys, fd, (struct sockaddr *) &in, sizeof in);
+  getsockopt (ch->in_fd, SOL_SOCKET, SO_DOMAIN, &domain, &len);
+  if (domain == AF_INET6)
+    return connect_and_wait (ch, (struct sockaddr *) &in6, sizeof in6, deadline_ms);
+  return connect_and_wait (ch, (struct sockaddr *) &in, sizeof in, deadline_ms);
+}
+
+/* Only a socket that does not block can be connected within a limit.  */
+static int
+reach_proxy (const struct eva__io_channel *ch, unsigned short port, int64_t deadline_ms) {
+  int status = deadline_ms == NO_LIMIT_MS ? -1 : fcntl (ch->in_fd, F_GETFL);
+  bool is_changed = status >= 0 && !(status & O_NONBLOCK);
+  int rc;
+
+  if (is_changed) fcntl (ch->in_fd, F_SETFL, status | O_NONBLOCK);
+  rc = connect_proxy (ch, port, deadline_ms);
+  if (rc < 0 && port == EVA__IO_SOCKS_TOR_PORT)
+    rc = connect_proxy (ch, EVA__IO_SOCKS_TOR_PORT2, deadline_ms);
+  if (is_changed) fcntl (ch->in_fd, F_SETFL, status);
+  return rc;
 }
 
 int
 eva__io_socks_connect (const struct eva__io_sys *sys, assuan_fd_t fd, unsigned short proxy_port,
                        const struct eva__io_socks_target *target) {
+  int64_t deadline_ms = target->timeout_ms > 0 ? now_ms () + target->timeout_ms : NO_LIMIT_MS;
   struct eva__io_channel ch;
-  int rc;
 
   if (check (target) < 0) return -1;
-  rc = connect_proxy (sys, fd, proxy_port);
-  if (rc < 0 && proxy_port == EVA__IO_SOCKS_TOR_PORT)
-    rc = connect_proxy (sys, fd, EVA__IO_SOCKS_TOR_PORT2);
-  if (rc < 0) return -1;
   eva__io_channel_init (&ch, sys, fd, fd, false);
-  return converse (&ch, target);
+  if (reach_proxy (&ch, proxy_port, deadline_ms) < 0) return -1;
+  return converse (&ch, target, deadline_ms);
 }

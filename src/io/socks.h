@@ -29,6 +29,10 @@ struct eva__io_socks_target {
   const char *host;
   unsigned short port;
   const char *credentials; /* `user:password`, or NULL */
+
+  /* How long all of it may take, in milliseconds.  0: no limit; -1: as long as the proxy needs for
+     everything but its answer to CONNECT, which must be there already.  */
+  int timeout_ms;
 };
 
 /* Parses the LEN octets of a proxy's reply to CONNECT at BUF.  Returns the reply's whole length
@@ -40,7 +44,7 @@ int eva__io_socks_parse_reply (const unsigned char *buf, size_t len);
 /* Leads FD, a TCP socket that is not yet connected, through the proxy on PROXY_PORT of the
    loopback address to TARGET.  Waits for the proxy's answers.
    Returns 0, or -1 with errno: what the connection to the proxy gives; ETIMEDOUT if it does not
-   answer at all, EIO if it closes; EINVAL for bad credentials or an empty host, ENAMETOOLONG for
+   answer at all, or not in the time of TARGET; EIO if it closes; EINVAL for bad credentials or an empty host, ENAMETOOLONG for
    a long one, EAFNOSUPPORT for another kind of address; ENOTSUP if the proxy wants another way to
    authenticate, EACCES if it refuses the credentials; EPROTONOSUPPORT if it speaks something
    else; or what its reply says.  */

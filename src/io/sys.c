@@ -97,14 +97,8 @@ __assuan_sendmsg (assuan_context_t ctx, assuan_fd_t fd, const assuan_msghdr_t ms
 /* NOWAIT means that somebody else will wait for the process; here nothing has to be released.  */
 pid_t
 __assuan_waitpid (assuan_context_t ctx, pid_t pid, int nowait, int *status, int options) {
-  pid_t got;
-
   (void) ctx;
-  if (nowait) return 0;
-  do
-    got = waitpid (pid, status, options);
-  while (got < 0 && errno == EINTR);
-  return got;
+  return nowait ? 0 : waitpid (pid, status, options);
 }
 
 int
@@ -143,6 +137,44 @@ __assuan_connect (assuan_context_t ctx, int sock, struct sockaddr *addr, socklen
   return error ? -1 : 0;
 }
 
+/* --- The same between the program's functions ------------------------------------------------- */
+
+/* The exported functions are never clamped themselves: nPth's macros call them where the lock is
+   already open.  */
+#define CLAMPED(type, name, params, args)                                                          \
+  static type clamped_##name params {                                                              \
+    struct eva__io_clamp clamp;                                                                    \
+    type result;                                                                                   \
+    eva__io_clamp_begin (&clamp);                                                                  \
+    result = __assuan_##name args;                                                                 \
+    eva__io_clamp_end (&clamp);                                                                    \
+    return result;                                                                                 \
+  }
+
+CLAMPED (int, close, (assuan_context_t ctx, assuan_fd_t fd), (ctx, fd))
+CLAMPED (ssize_t, read, (assuan_context_t ctx, assuan_fd_t fd, void *buffer, size_t size),
+         (ctx, fd, buffer, size))
+CLAMPED (ssize_t, write, (assuan_context_t ctx, assuan_fd_t fd, const void *buffer, size_t size),
+         (ctx, fd, buffer, size))
+CLAMPED (int, recvmsg, (assuan_context_t ctx, assuan_fd_t fd, assuan_msghdr_t msg, int flags),
+         (ctx, fd, msg, flags))
+CLAMPED (int, sendmsg, (assuan_context_t ctx, assuan_fd_t fd, const assuan_msghdr_t msg, int flags),
+         (ctx, fd, msg, flags))
+CLAMPED (pid_t, waitpid, (assuan_context_t ctx, pid_t pid, int nowait, int *status, int options),
+         (ctx, pid, nowait, status, options))
+CLAMPED (int, connect,
+         (assuan_context_t ctx, assuan_fd_t sock, struct sockaddr *addr, socklen_t length),
+         (ctx, sock, addr, length))
+
+static void
+clamped_usleep (assuan_context_t ctx, unsigned int usec) {
+  struct eva__io_clamp clamp;
+
+  eva__io_clamp_begin (&clamp);
+  __assuan_usleep (ctx, usec);
+  eva__io_clamp_end (&clamp);
+}
+
 /* --- The table -------------------------------------------------------------------------------- */
 
 static const struct assuan_system_hooks default_hooks = {
@@ -159,6 +191,23 @@ static const struct assuan_system_hooks default_hooks = {
   .socketpair = __assuan_socketpair,
   .socket = __assuan_socket,
   .connect = __assuan_connect,
+};
+
+/* pipe, spawn, socketpair and socket do not wait.  */
+static const struct assuan_system_hooks clamped_hooks = {
+  .version = ASSUAN_SYSTEM_HOOKS_VERSION,
+  .usleep = clamped_usleep,
+  .pipe = __assuan_pipe,
+  .close = clamped_close,
+  .read = clamped_read,
+  .write = clamped_write,
+  .recvmsg = clamped_recvmsg,
+  .sendmsg = clamped_sendmsg,
+  .spawn = __assuan_spawn,
+  .waitpid = clamped_waitpid,
+  .socketpair = __assuan_socketpair,
+  .socket = __assuan_socket,
+  .connect = clamped_connect,
 };
 
 /* A table of version 1 is shorter: what lies behind it must not even be read.  */
@@ -194,6 +243,24 @@ eva__io_sys_init (struct eva__io_sys *sys, assuan_context_t ctx,
   COMPLETE (connect);
 #undef COMPLETE
   sys->ctx = ctx;
+  sys->is_clamped = false;
+}
+
+void
+eva__io_sys_init_clamped (struct eva__io_sys *sys, assuan_context_t ctx) {
+  sys->hooks = clamped_hooks;
+  sys->ctx = ctx;
+  sys->is_clamped = true;
+}
+
+void
+eva__io_sys_begin_call (const struct eva__io_sys *sys, struct eva__io_clamp *clamp) {
+  if (sys->is_clamped) eva__io_clamp_begin (clamp);
+}
+
+void
+eva__io_sys_end_call (const struct eva__io_sys *sys, struct eva__io_clamp *clamp) {
+  if (sys->is_clamped) eva__io_clamp_end (clamp);
 }
 
 const struct assuan_system_hooks *
@@ -205,6 +272,7 @@ bool
 eva__io_sys_is_own (const struct eva__io_sys *sys) {
   const struct assuan_system_hooks *h = &sys->hooks;
 
+  if (sys->is_clamped) return true;
   return h->read == __assuan_read && h->write == __assuan_write && h->recvmsg == __assuan_recvmsg
          && h->sendmsg == __assuan_sendmsg && h->usleep == __assuan_usleep;
 }
@@ -231,6 +299,21 @@ eva__io_sys_is_ready (int fd, short events) {
   return n != 0;
 }
 
+/* A signal lets the time start anew: limits are there for peers that are stuck, not for accuracy.  */
+static bool
+poll_for (const struct eva__io_sys *sys, int fd, short events, unsigned int timeout_ms) {
+  struct pollfd p = { .fd = fd, .events = events, .revents = 0 };
+  struct eva__io_clamp clamp;
+  int n;
+
+  eva__io_sys_begin_call (sys, &clamp);
+  do
+    n = poll (&p, 1, timeout_ms > INT_MAX ? INT_MAX : (int) timeout_ms);
+  while (n < 0 && errno == EINTR);
+  eva__io_sys_end_call (sys, &clamp);
+  return n != 0;
+}
+
 void
 eva__io_sys_wait (const struct eva__io_sys *sys, int fd, short events) {
   while (!eva__io_sys_wait_for (sys, fd, events, INT_MAX))
@@ -240,19 +323,10 @@ eva__io_sys_wait (const struct eva__io_sys *sys, int fd, short events) {
 bool
 eva__io_sys_wait_for (const struct eva__io_sys *sys, int fd, short events,
                       unsigned int timeout_ms) {
-  struct pollfd p = { .fd = fd, .events = events, .revents = 0 };
   unsigned long long slept_us = 0;
   unsigned int step_us = 0;
-  int n;
 
-  if (eva__io_sys_is_own (sys)) {
-    /* A signal lets the time start anew: limits are there for peers that are stuck, not for
-       accuracy.  */
-    do
-      n = poll (&p, 1, timeout_ms > INT_MAX ? INT_MAX : (int) timeout_ms);
-    while (n < 0 && errno == EINTR);
-    return n != 0;
-  }
+  if (eva__io_sys_is_own (sys)) return poll_for (sys, fd, events, timeout_ms);
   while (!eva__io_sys_is_ready (fd, events)) {
     if (slept_us / 1000 >= timeout_ms) return false;
     eva__io_sys_pause (sys, &step_us);

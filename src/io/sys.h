@@ -10,12 +10,14 @@
 #define EVA__IO_SYS_H
 
 #include "assuan.h"
+#include "io/clamp.h"
 
 #include <stdbool.h>
 
 struct eva__io_sys {
   struct assuan_system_hooks hooks; /* always complete, version 2 */
   assuan_context_t ctx;             /* first argument of every hook */
+  bool is_clamped;                  /* the default functions, between those of clamp.h */
 };
 
 /* Makes SYS work with HOOKS on behalf of CTX.  HOOKS NULL: the default functions.  Version 1 of the
@@ -23,6 +25,14 @@ struct eva__io_sys {
    that is NULL.  HOOKS is copied.  */
 void eva__io_sys_init (struct eva__io_sys *sys, assuan_context_t ctx,
                        const struct assuan_system_hooks *hooks);
+
+/* Makes SYS work with the default functions on behalf of CTX, each system call that may wait between
+   the functions of clamp.h.  */
+void eva__io_sys_init_clamped (struct eva__io_sys *sys, assuan_context_t ctx);
+
+/* Around a system call of ours that may wait, where SYS is clamped; else they do nothing.  */
+void eva__io_sys_begin_call (const struct eva__io_sys *sys, struct eva__io_clamp *clamp);
+void eva__io_sys_end_call (const struct eva__io_sys *sys, struct eva__io_clamp *clamp);
 
 /* Returns the table of the default functions.  */
 const struct assuan_system_hooks *eva__io_sys_default (void);
