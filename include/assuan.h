@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* assuan.h - the programming interface of libassuan 2.5, as evassuan implements it.
+/* assuan.h - the programming interface of libassuan, as evassuan implements it.
  *
- * Source and ABI compatible with libassuan 2.5.5: a program compiled with either header runs on
- * either library.  "Assuan manual" below is the manual of libassuan ("info assuan"); "the protocol"
+ * Source and ABI compatible with libassuan 3.0.2, and with 2.5.5 where ASSUAN_VERSION says so: a
+ * program compiled with either header runs on either library.  "Assuan manual" below is the manual of libassuan ("info assuan"); "the protocol"
  * is its chapter "Implementation".  Where evassuan does better than libassuan on purpose, the
  * comment begins that sentence with "Here:".
  *
@@ -55,10 +55,10 @@ struct sockaddr;
 
 /* The libassuan version whose interface this is.  To learn what the library at run time offers,
    call assuan_check_version. */
-#define ASSUAN_VERSION "2.5.5"
+#define ASSUAN_VERSION "3.0.2"
 
 /* The same as a number, 0xMMmmpp, for the preprocessor. */
-#define ASSUAN_VERSION_NUMBER 0x020505
+#define ASSUAN_VERSION_NUMBER 0x030002
 
 /* Part of libassuan's header although nothing in it is deprecated; here for sources that use it. */
 #if defined __GNUC__
@@ -80,6 +80,14 @@ typedef struct assuan_context_s *assuan_context_t;
 typedef int assuan_fd_t;
 #define ASSUAN_INVALID_FD  (-1)         /* no descriptor */
 #define ASSUAN_INVALID_PID ((pid_t) -1) /* process id unknown */
+
+/* A process, and the length of an address. */
+#if ASSUAN_VERSION_NUMBER >= 0x030000
+typedef pid_t assuan_pid_t;
+typedef socklen_t _assuan_addrlen_t;
+#else
+typedef int _assuan_addrlen_t;
+#endif
 
 /* A pointer to what recvmsg and sendmsg take. */
 typedef struct msghdr *assuan_msghdr_t;
@@ -120,6 +128,18 @@ typedef int (*assuan_log_cb_t) (assuan_context_t ctx, void *hook, unsigned int c
    library implements, a string that is valid forever, or NULL if that is older than REQ_VERSION or
    if REQ_VERSION cannot be read.  From: anywhere. */
 const char *assuan_check_version (const char *req_version);
+
+#if ASSUAN_VERSION_NUMBER >= 0x030000
+/* What assuan_control can do. */
+enum assuan_ctl_cmds {
+  ASSUAN_CONTROL_NOP = 0,                 /* nothing */
+  ASSUAN_CONTROL_REINIT_SYSCALL_CLAMP = 1 /* ask for the clamp again, see "System hooks" */
+};
+
+/* Do CMD for the whole process.  ARG is not used.  Returns 0, also for another number.
+   From: anywhere, but see "Threads". */
+gpg_error_t assuan_control (enum assuan_ctl_cmds cmd, void *arg);
+#endif
 
 /* Make ERRSOURCE the error source of contexts that assuan_new makes from now on.  Default:
    GPG_ERR_SOURCE_USER_1.  From: anywhere, but see "Threads" above. */
@@ -714,6 +734,22 @@ gpg_error_t assuan_pipe_connect (assuan_context_t ctx, const char *name, const c
                                  assuan_fd_t *fd_child_list, void (*atfork) (void *, int),
                                  void *atforkvalue, unsigned int flags);
 
+#if ASSUAN_VERSION_NUMBER >= 0x030000
+/* Wait until the server that assuan_pipe_connect started with pipes has ended.  It is not told to
+   end: one that lives for its input lives on.  NO_HANG: only see whether it has.  STATUS, which may
+   be NULL, gets its status as waitpid tells it.  assuan_release does not wait for it any more.
+   Returns 0; TIMEOUT if it lives and NO_HANG is set; EINTR if a signal came, and the call can be
+   made again; ECHILD if it was waited for already; NO_SERVICE if CTX has started none, or with
+   ASSUAN_PIPE_CONNECT_FDPASSING.  STATUS is untouched on failure.  From: outside. */
+gpg_error_t assuan_pipe_wait_server_termination (assuan_context_t ctx, int *status, int no_hang);
+
+/* Send SIGINT to the server that assuan_pipe_connect started with pipes; nothing else is done.
+   Returns 0, also if there is none.
+   Here: a server that was waited for gets none, as its number may be another process by then.
+   From: anywhere. */
+gpg_error_t assuan_pipe_kill_server (assuan_context_t ctx);
+#endif
+
 #define ASSUAN_SOCKET_CONNECT_FDPASSING 1 /* descriptors can be passed */
 
 /* Connect to the server NAME and wait for its greeting.  NAME: a path beginning with '/' of at most
@@ -731,7 +767,7 @@ gpg_error_t assuan_socket_connect (assuan_context_t ctx, const char *name, pid_t
    assuan_socket_connect.  FD is CTX's then; if the greeting fails it is closed, too.  Returns as
    assuan_socket_connect; INV_ARG, without source, for a NULL CTX or ASSUAN_INVALID_FD, and EBADF
    for a descriptor that is not open.  From: outside. */
-gpg_error_t assuan_socket_connect_fd (assuan_context_t ctx, int fd, unsigned int flags);
+gpg_error_t assuan_socket_connect_fd (assuan_context_t ctx, assuan_fd_t fd, unsigned int flags);
 
 /* Send COMMAND and handle everything up to the reply, waiting as needed.  COMMAND: one line without
    its LF, cut as assuan_write_line does; if it is empty or begins with '#', no reply is expected.
@@ -861,32 +897,45 @@ assuan_fd_t assuan_sock_new (int domain, int type, int proto);
 /* Set the property NAME of SOCKFD to VALUE.  "cygwin": ignored on POSIX systems.  "tor-mode",
    "socks": with SOCKFD ASSUAN_INVALID_FD and VALUE 1, all later TCP connections of
    assuan_sock_connect but those to the loopback go through the proxy; cannot be switched off again,
-   nor for a single socket.
-   Returns 0, or -1 and errno: EINVAL for another name or SOCKFD; EPERM for VALUE 0 when it is on.
+   nor for a single socket.  "linger": SO_LINGER with VALUE seconds, off if VALUE is negative;
+   "reuseaddr": SO_REUSEADDR, on unless VALUE is 0.
+   Returns 0, or -1 and errno: EINVAL for another name or SOCKFD; EPERM for VALUE 0 when it is on;
+   EBADF or ENOTSOCK for an option of a SOCKFD that has none.
    From: anywhere. */
 int assuan_sock_set_flag (assuan_fd_t sockfd, const char *name, int value);
 
-/* Store the value of the property NAME of SOCKFD, 0 or 1, at R_VALUE; "cygwin" is 0.  Returns 0, or
-   -1 and errno EINVAL for another name.  From: anywhere. */
+/* Store the value of the property NAME of SOCKFD, 0 or 1, at R_VALUE; "cygwin" is 0, "linger" the
+   seconds, or -1 if it is off.  Returns 0, or -1 and errno: EINVAL for another name; EBADF or
+   ENOTSOCK.  From: anywhere. */
 int assuan_sock_get_flag (assuan_fd_t sockfd, const char *name, int *r_value);
 
 /* Connect SOCKFD to ADDR of ADDRLEN octets.  If the address is a file that is a redirection, to the
    socket that it names; if a proxy is set (assuan_sock_set_flag), through that.  Waits.
    Returns 0, or -1 and errno.  Here: with a proxy set, an internet address of any ADDRLEN goes
    through it, or fails with EINVAL if it is cut off.  From: anywhere. */
-int assuan_sock_connect (assuan_fd_t sockfd, struct sockaddr *addr, int addrlen);
+int assuan_sock_connect (assuan_fd_t sockfd, struct sockaddr *addr, _assuan_addrlen_t addrlen);
 
-/* Connect to PORT on HOST, whose name the proxy resolves.  RESERVED: 0.  CREDENTIALS:
-   "USER:PASSWORD" for the proxy, each of 1 to 255 octets, or NULL.  FLAGS: ASSUAN_SOCK_SOCKS or
-   ASSUAN_SOCK_TOR.  HOST NULL and PORT 0 only log in at the proxy: the test whether it is there.
+#if ASSUAN_VERSION_NUMBER >= 0x030000
+/* Accept a connection of SOCKFD, as accept does; the clamp applies, whatever hooks are set.  ADDR and
+   P_ADDRLEN may both be NULL.  Returns a descriptor, which blocks and is inherited by children, or
+   ASSUAN_INVALID_FD and errno.  Waits.  From: anywhere. */
+assuan_fd_t assuan_sock_accept (assuan_fd_t sockfd, struct sockaddr *addr, socklen_t *p_addrlen);
+#endif
+
+/* Connect to PORT on HOST, whose name the proxy resolves.  TIMEOUT in milliseconds: 0 for none, -1
+   not to wait for the proxy's answer to CONNECT.  CREDENTIALS: "USER:PASSWORD" for the proxy, each
+   of 1 to 255 octets, or NULL.  FLAGS: ASSUAN_SOCK_SOCKS or ASSUAN_SOCK_TOR.  HOST NULL and PORT 0
+   only log in at the proxy: the test whether it is there.
+   Here: TIMEOUT is for all of it together, not for one wait in it.  libassuan.so.0 ignores it.
    Returns a TCP socket, owned by the caller, or ASSUAN_INVALID_FD and errno: EOPNOTSUPP without one
-   of the flags, EINVAL for an empty HOST, a PORT without HOST or CREDENTIALS of another form (Here:
-   before the proxy is connected), ECONNREFUSED without a proxy.  Waits.  From: anywhere. */
-assuan_fd_t assuan_sock_connect_byname (const char *host, unsigned short port, int reserved,
+   of the flags, EINVAL for an empty HOST, a PORT without HOST, a TIMEOUT below -1 or CREDENTIALS of
+   another form (Here: before the proxy is connected), ECONNREFUSED without a proxy, ETIMEDOUT after
+   TIMEOUT.  Waits.  From: anywhere. */
+assuan_fd_t assuan_sock_connect_byname (const char *host, unsigned short port, int timeout,
                                         const char *credentials, unsigned int flags);
 
 /* Bind SOCKFD to ADDR of ADDRLEN octets; as bind.  From: anywhere. */
-int assuan_sock_bind (assuan_fd_t sockfd, struct sockaddr *addr, int addrlen);
+int assuan_sock_bind (assuan_fd_t sockfd, struct sockaddr *addr, _assuan_addrlen_t addrlen);
 
 /* Fill ADDR, a struct sockaddr_un, for the path FNAME of at most 107 octets.  With R_REDIRECTED not
    NULL: if FNAME is a regular file of two lines, "%Assuan%" and "socket=NAME", each ended by LF,
@@ -897,7 +946,8 @@ int assuan_sock_set_sockaddr_un (const char *fname, struct sockaddr *addr, int *
 
 /* Store the nonce of the bound address ADDR of ADDRLEN octets at NONCE: length 0 on POSIX systems.
    From: anywhere. */
-int assuan_sock_get_nonce (struct sockaddr *addr, int addrlen, assuan_sock_nonce_t *nonce);
+int assuan_sock_get_nonce (struct sockaddr *addr, _assuan_addrlen_t addrlen,
+                           assuan_sock_nonce_t *nonce);
 
 /* Check that the client on FD knows *NONCE; close FD if this returns -1.  Always 0 on POSIX
    systems.  From: anywhere. */
@@ -920,57 +970,75 @@ assuan_fd_from_posix_fd (int fd) {
  * assuan_set_system_hooks (ASSUAN_SYSTEM_NPTH); likewise PTH with <pth.h>.
  * ------------------------------------------------------------------------------------------ */
 
+/* Programs that ask for the interface of libassuan 3 let the clamp do what the hooks did: then there
+   are none. */
+#if defined LIBASSUAN_API_REQUESTED && LIBASSUAN_API_REQUESTED >= 3
+#  undef ASSUAN_NO_NPTH_SYSTEM_HOOKS_ANY_MORE
+#  define ASSUAN_NO_NPTH_SYSTEM_HOOKS_ANY_MORE 1
+#endif
+
+#if ASSUAN_VERSION_NUMBER >= 0x030000 && defined ASSUAN_NO_NPTH_SYSTEM_HOOKS_ANY_MORE              \
+    && !defined ASSUAN_REALLY_REQUIRE_V2_NPTH_SYSTEM_HOOKS
+
+#  define ASSUAN_SYSTEM_NPTH_IMPL
+#  define ASSUAN_SYSTEM_NPTH NULL
+
+#else
+
 /* The default hook NAME, run outside of nPth's lock so that other threads run meanwhile.  errno is
    what the caller looks at, so taking the lock again must not disturb it. */
-#define _ASSUAN_NPTH_WRAP(type, name, params, args)                                                \
-  static type _assuan_npth_##name params {                                                         \
-    type _assuan_ret;                                                                              \
-    int _assuan_errno;                                                                             \
-    npth_unprotect ();                                                                             \
-    _assuan_ret = __assuan_##name args;                                                            \
-    _assuan_errno = errno;                                                                         \
-    npth_protect ();                                                                               \
-    errno = _assuan_errno;                                                                         \
-    return _assuan_ret;                                                                            \
-  }
+#  define _ASSUAN_NPTH_WRAP(type, name, params, args)                                              \
+    static type _assuan_npth_##name params {                                                       \
+      type _assuan_ret;                                                                            \
+      int _assuan_errno;                                                                           \
+      npth_unprotect ();                                                                           \
+      _assuan_ret = __assuan_##name args;                                                          \
+      _assuan_errno = errno;                                                                       \
+      npth_protect ();                                                                             \
+      errno = _assuan_errno;                                                                       \
+      return _assuan_ret;                                                                          \
+    }
 
 /* Defines what ASSUAN_SYSTEM_NPTH points to.  pipe, spawn, socketpair and socket do not block. */
-#define ASSUAN_SYSTEM_NPTH_IMPL                                                                    \
-  static void _assuan_npth_usleep (assuan_context_t ctx, unsigned int usec) {                      \
-    npth_unprotect ();                                                                             \
-    __assuan_usleep (ctx, usec);                                                                   \
-    npth_protect ();                                                                               \
-  }                                                                                                \
-  _ASSUAN_NPTH_WRAP (int, close, (assuan_context_t ctx, assuan_fd_t fd), (ctx, fd))                \
-  _ASSUAN_NPTH_WRAP (ssize_t, read,                                                                \
-                     (assuan_context_t ctx, assuan_fd_t fd, void *buffer, size_t size),            \
-                     (ctx, fd, buffer, size))                                                      \
-  _ASSUAN_NPTH_WRAP (ssize_t, write,                                                               \
-                     (assuan_context_t ctx, assuan_fd_t fd, const void *buffer, size_t size),      \
-                     (ctx, fd, buffer, size))                                                      \
-  _ASSUAN_NPTH_WRAP (int, recvmsg,                                                                 \
-                     (assuan_context_t ctx, assuan_fd_t fd, assuan_msghdr_t msg, int flags),       \
-                     (ctx, fd, msg, flags))                                                        \
-  _ASSUAN_NPTH_WRAP (int, sendmsg,                                                                 \
-                     (assuan_context_t ctx, assuan_fd_t fd, const assuan_msghdr_t msg, int flags), \
-                     (ctx, fd, msg, flags))                                                        \
-  _ASSUAN_NPTH_WRAP (pid_t, waitpid,                                                               \
-                     (assuan_context_t ctx, pid_t pid, int action, int *status, int options),      \
-                     (ctx, pid, action, status, options))                                          \
-  _ASSUAN_NPTH_WRAP (int, connect,                                                                 \
-                     (assuan_context_t ctx, int sock, struct sockaddr *addr, socklen_t length),    \
-                     (ctx, sock, addr, length))                                                    \
-  struct assuan_system_hooks _assuan_system_npth = {                                               \
-    ASSUAN_SYSTEM_HOOKS_VERSION, _assuan_npth_usleep,  __assuan_pipe,                              \
-    _assuan_npth_close,          _assuan_npth_read,    _assuan_npth_write,                         \
-    _assuan_npth_recvmsg,        _assuan_npth_sendmsg, __assuan_spawn,                             \
-    _assuan_npth_waitpid,        __assuan_socketpair,  __assuan_socket,                            \
-    _assuan_npth_connect                                                                           \
-  }
+#  define ASSUAN_SYSTEM_NPTH_IMPL                                                                  \
+    static void _assuan_npth_usleep (assuan_context_t ctx, unsigned int usec) {                    \
+      npth_unprotect ();                                                                           \
+      __assuan_usleep (ctx, usec);                                                                 \
+      npth_protect ();                                                                             \
+    }                                                                                              \
+    _ASSUAN_NPTH_WRAP (int, close, (assuan_context_t ctx, assuan_fd_t fd), (ctx, fd))              \
+    _ASSUAN_NPTH_WRAP (ssize_t, read,                                                              \
+                       (assuan_context_t ctx, assuan_fd_t fd, void *buffer, size_t size),          \
+                       (ctx, fd, buffer, size))                                                    \
+    _ASSUAN_NPTH_WRAP (ssize_t, write,                                                             \
+                       (assuan_context_t ctx, assuan_fd_t fd, const void *buffer, size_t size),    \
+                       (ctx, fd, buffer, size))                                                    \
+    _ASSUAN_NPTH_WRAP (int, recvmsg,                                                               \
+                       (assuan_context_t ctx, assuan_fd_t fd, assuan_msghdr_t msg, int flags),     \
+                       (ctx, fd, msg, flags))                                                      \
+    _ASSUAN_NPTH_WRAP (                                                                            \
+        int, sendmsg,                                                                              \
+        (assuan_context_t ctx, assuan_fd_t fd, const assuan_msghdr_t msg, int flags),              \
+        (ctx, fd, msg, flags))                                                                     \
+    _ASSUAN_NPTH_WRAP (pid_t, waitpid,                                                             \
+                       (assuan_context_t ctx, pid_t pid, int action, int *status, int options),    \
+                       (ctx, pid, action, status, options))                                        \
+    _ASSUAN_NPTH_WRAP (int, connect,                                                               \
+                       (assuan_context_t ctx, int sock, struct sockaddr *addr, socklen_t length),  \
+                       (ctx, sock, addr, length))                                                  \
+    struct assuan_system_hooks _assuan_system_npth = {                                             \
+      ASSUAN_SYSTEM_HOOKS_VERSION, _assuan_npth_usleep,  __assuan_pipe,                            \
+      _assuan_npth_close,          _assuan_npth_read,    _assuan_npth_write,                       \
+      _assuan_npth_recvmsg,        _assuan_npth_sendmsg, __assuan_spawn,                           \
+      _assuan_npth_waitpid,        __assuan_socketpair,  __assuan_socket,                          \
+      _assuan_npth_connect                                                                         \
+    }
 
 /* Hooks for programs that use nPth. */
 extern struct assuan_system_hooks _assuan_system_npth;
-#define ASSUAN_SYSTEM_NPTH &_assuan_system_npth
+#  define ASSUAN_SYSTEM_NPTH &_assuan_system_npth
+
+#endif
 
 /* Defines what ASSUAN_SYSTEM_PTH points to.  GNU Pth has no recvmsg and sendmsg, so its scheduler
    waits until the descriptor is ready, if that is a blocking one. */

@@ -7,7 +7,9 @@
 #include "io/spawn.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 
 /* Waits for the greeting.  If there is none, takes leave, closes the connection and waits for
    the child, if there is one.  */
@@ -109,10 +111,48 @@ assuan_pipe_connect (assuan_context_t ctx, const char *name, const char *argv[],
   if (rc > 0) return 0; /* the child of a fork: its server is a context of its own */
   ctx->pid = pid;
   ctx->is_child = true;
+  ctx->was_reaped = false;
   err = eva__ctx_connect (ctx, EVA__CTX_CLIENT, in_fd, out_fd, how.socketpair);
   if (!err) return shake_hands (ctx);
   eva__io_sys_close (&ctx->shared->sys, in_fd);
   if (out_fd != in_fd) eva__io_sys_close (&ctx->shared->sys, out_fd);
   eva__ctx_hang_up (ctx);
   return err;
+}
+
+/* --- The process of a server ------------------------------------------------------------------ */
+
+/* Who else has waited for the child, or ignores SIGCHLD, has left us a number that means nothing.  */
+static gpg_error_t
+wait_error (assuan_context_t ctx) {
+  if (errno == ECHILD) ctx->was_reaped = true;
+  return eva__ctx_syserror (ctx);
+}
+
+gpg_error_t
+assuan_pipe_wait_server_termination (assuan_context_t ctx, int *status, int no_hang) {
+  int result = 0;
+  pid_t pid;
+
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  if (!ctx->is_child || ctx->pid == ASSUAN_INVALID_PID)
+    return eva__ctx_error (ctx, GPG_ERR_NO_SERVICE);
+  if (ctx->was_reaped) return eva__ctx_error (ctx, GPG_ERR_ECHILD);
+  if (!no_hang) {
+    gpg_error_t err = eva__drive_may_wait (ctx);
+    if (err) return err;
+  }
+  pid = ctx->shared->sys.hooks.waitpid (ctx, ctx->pid, 0, &result, no_hang ? WNOHANG : 0);
+  if (pid < 0) return wait_error (ctx);
+  if (!pid && no_hang) return eva__ctx_error (ctx, GPG_ERR_TIMEOUT);
+  ctx->was_reaped = true;
+  if (status) *status = result;
+  return 0;
+}
+
+gpg_error_t
+assuan_pipe_kill_server (assuan_context_t ctx) {
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  if (ctx->is_child && ctx->pid > 0 && !ctx->was_reaped) kill (ctx->pid, SIGINT);
+  return 0;
 }

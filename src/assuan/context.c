@@ -83,7 +83,7 @@ assuan_new_ext (assuan_context_t *r_ctx, gpg_err_source_t errsource,
   };
   ctx = &whole->ctx;
   init (ctx, errsource, &whole->own);
-  eva__io_sys_init (&whole->own.sys, ctx, eva__default_system_hooks ());
+  eva__default_sys_init (&whole->own.sys, ctx);
   eva__ctx_log (ctx, ASSUAN_LOG_CTX, "assuan_new: ctx=%p", (void *) ctx);
   *r_ctx = ctx;
   return 0;
@@ -109,7 +109,7 @@ reap_child (assuan_context_t ctx) {
   if (!ctx->is_child || pid == ASSUAN_INVALID_PID) return;
   ctx->is_child = false;
   ctx->pid = ASSUAN_INVALID_PID;
-  if (ctx->flags.no_waitpid)
+  if (ctx->flags.no_waitpid || ctx->was_reaped)
     ctx->shared->sys.hooks.waitpid (ctx, pid, 1, NULL,
                                     0); /* nothing but releasing what the hook keeps */
   else

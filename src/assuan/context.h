@@ -132,6 +132,7 @@ struct assuan_context_s {
   bool owns_watch : 1; /* but watch is its own */
   bool owns_table : 1; /* but the table is */
   bool is_child : 1;   /* pid is a process that we started and have to wait for */
+  bool was_reaped : 1; /* it was waited for: its number may be another process by now */
   bool has_peercred : 1;
   bool line_seen : 1;   /* the next line of input was shown to log and monitor */
   bool end_logged : 1;  /* and the end of file */
@@ -399,7 +400,8 @@ void eva__membuf_free (assuan_context_t ctx, struct eva__membuf *mb);
 
 /* --- Defaults (defaults.c) -------------------------------------------------------------------- */
 
-/* The system hooks that new contexts get.  */
-const struct assuan_system_hooks *eva__default_system_hooks (void);
+/* Makes SYS work with what new contexts get, on behalf of CTX: the hooks of the program, or the
+   default functions.  */
+void eva__default_sys_init (struct eva__io_sys *sys, assuan_context_t ctx);
 
 #endif /* EVA__ASSUAN_CONTEXT_H */

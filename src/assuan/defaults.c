@@ -4,6 +4,7 @@
    These are the library's only mutable globals.  A program sets them before its second thread.  */
 
 #include "assuan/context.h"
+#include "assuan/generation.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -55,9 +56,22 @@ assuan_set_system_hooks (assuan_system_hooks_t system_hooks) {
   default_system_hooks = sys.hooks;
 }
 
-const struct assuan_system_hooks *
-eva__default_system_hooks (void) {
-  return default_system_hooks.version ? &default_system_hooks : eva__io_sys_default ();
+/* Hooks of a program are called plainly: whoever brings them knows how its threads wait.  */
+void
+eva__default_sys_init (struct eva__io_sys *sys, assuan_context_t ctx) {
+  if (default_system_hooks.version)
+    eva__io_sys_init (sys, ctx, &default_system_hooks);
+  else if (eva__generation.clamps)
+    eva__io_sys_init_clamped (sys, ctx);
+  else
+    eva__io_sys_init (sys, ctx, NULL);
+}
+
+gpg_error_t
+assuan_control (enum assuan_ctl_cmds cmd, void *arg) {
+  (void) arg;
+  if (cmd == ASSUAN_CONTROL_REINIT_SYSCALL_CLAMP) eva__io_clamp_reinit ();
+  return 0;
 }
 
 /* Reads the next number of a version at *TEXT and moves behind it and one dot.  Returns -1 if
@@ -76,9 +90,9 @@ version_part (const char **text) {
 
 const char *
 assuan_check_version (const char *req_version) {
-  const char *have = ASSUAN_VERSION;
+  const char *have = eva__generation.version;
 
-  if (!req_version) return ASSUAN_VERSION;
+  if (!req_version) return eva__generation.version;
   if (req_version[0] == 1 && req_version[1] == 1)
     return "\n\nThis is evassuan, an implementation of the Assuan protocol\n"
            "SPDX-License-Identifier: LGPL-2.1-or-later\n\n";
@@ -86,7 +100,7 @@ assuan_check_version (const char *req_version) {
     long wanted = version_part (&req_version);
     long ours = version_part (&have);
     if (wanted < 0) return NULL;
-    if (wanted != ours) return wanted < ours ? ASSUAN_VERSION : NULL;
+    if (wanted != ours) return wanted < ours ? eva__generation.version : NULL;
   }
-  return ASSUAN_VERSION;
+  return eva__generation.version;
 }

@@ -9,6 +9,7 @@
    has not said anything yet assuan_get_active_fds leaves the greeting to the other two.  */
 
 #include "assuan/drive.h"
+#include "assuan/generation.h"
 #include "io/peer.h"
 #include "wire/wipe.h"
 
@@ -22,6 +23,9 @@
 /* The default greeting with the longest pid.  */
 #define GREETING_SIZE 64
 
+/* `, process N` with the longest pid.  */
+#define PID_SIZE 32
+
 /* --- Greeting --------------------------------------------------------------------------------- */
 
 gpg_error_t
@@ -33,33 +37,47 @@ assuan_set_hello_line (assuan_context_t ctx, const char *line) {
   return err;
 }
 
+/* Queues the OK, with our pid behind a text that the program set, if it is to be there.  Of a line
+   that is too long the text is cut, and not the pid.  */
+static gpg_error_t
+queue_ok (assuan_context_t ctx, const char *text) {
+  char pid[PID_SIZE] = "", buf[EVA_LINE_SIZE], line[EVA_LINE_SIZE];
+  int rc;
+
+  if (ctx->table->own_hello && eva__generation.adds_pid_to_hello)
+    snprintf (pid, sizeof pid, ", process %d", (int) getpid ());
+  text = eva__ctx_cut (ctx, text, strlen ("OK ") + strlen (pid), buf);
+  snprintf (line, sizeof line, "%s%s", text, pid);
+  rc = eva_conn_ok (ctx->conn, line);
+  eva__wire_wipe (buf, sizeof buf);
+  eva__wire_wipe (line, sizeof line);
+  return eva__ctx_conn_error (ctx, rc);
+}
+
 /* Queues TEXT: its last line as OK, those before as comments.  */
 static gpg_error_t
 queue_greeting (assuan_context_t ctx, const char *text) {
-  char buf[EVA_LINE_SIZE];
   const char *lf;
-  int rc;
 
   while ((lf = strchr (text, '\n'))) {
     gpg_error_t err = eva__ctx_queue_comment (ctx, text, (size_t) (lf - text));
     if (err) return err;
     text = lf + 1;
   }
-  rc = eva_conn_ok (ctx->conn, eva__ctx_cut (ctx, text, 3, buf));
-  eva__wire_wipe (buf, sizeof buf);
-  return eva__ctx_conn_error (ctx, rc);
+  return queue_ok (ctx, text);
 }
 
 /* Says the program's greeting, or the usual one, by whose wording and pid gpg-agent knows its
    own connections.  */
 static gpg_error_t
 greet (assuan_context_t ctx) {
-  char text[GREETING_SIZE] = "Pleased to meet you";
+  pid_t pid = eva__generation.greets_with_own_pid ? getpid () : ctx->pid;
   const char *hello = ctx->table->own_hello ? ctx->table->own_hello : ctx->table->hello;
+  char text[GREETING_SIZE] = "Pleased to meet you";
   gpg_error_t err;
 
-  if (ctx->pid != ASSUAN_INVALID_PID)
-    snprintf (text, sizeof text, "Pleased to meet you, process %d", (int) ctx->pid);
+  if (pid != ASSUAN_INVALID_PID)
+    snprintf (text, sizeof text, "Pleased to meet you, process %d", (int) pid);
   eva__ctx_mark_output (ctx, ctx->table->own_hello && ctx->table->hello_secret);
   err = queue_greeting (ctx, hello ? hello : text);
   eva__ctx_mark_output (ctx, false);
@@ -219,12 +237,15 @@ wait_for_client (assuan_context_t ctx) {
 /* Waits for the next client of a listening socket.  */
 static gpg_error_t
 accept_client (assuan_context_t ctx) {
+  struct eva__io_clamp clamp;
   gpg_error_t err;
   int fd;
 
   do {
     wait_for_client (ctx);
+    eva__io_sys_begin_call (&ctx->shared->sys, &clamp);
     fd = accept4 (ctx->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    eva__io_sys_end_call (&ctx->shared->sys, &clamp);
   } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
   if (fd < 0) return eva__ctx_syserror (ctx);
   err = eva__ctx_connect (ctx, EVA__CTX_SERVER, fd, fd, ctx->listen_passes_fds);

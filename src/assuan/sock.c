@@ -6,11 +6,13 @@
    the setting of hooks and of flags: a program does that before its second thread.  */
 
 #include "assuan/context.h"
+#include "assuan/generation.h"
 #include "io/address.h"
 #include "io/redirect.h"
 #include "io/socks.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 static assuan_context_t sock_ctx; /* what hooks get, or NULL */
@@ -21,7 +23,7 @@ static struct eva__io_sys sock_sys;
 static const struct eva__io_sys *
 get_sys (struct eva__io_sys *local) {
   if (sock_sys.hooks.version) return &sock_sys;
-  eva__io_sys_init (local, NULL, eva__default_system_hooks ());
+  eva__default_sys_init (local, NULL);
   return local;
 }
 
@@ -31,7 +33,7 @@ assuan_sock_init (void) {
 
   if (sock_ctx) return 0;
   rc = assuan_new (&sock_ctx);
-  if (!rc) eva__io_sys_init (&sock_sys, sock_ctx, eva__default_system_hooks ());
+  if (!rc) eva__default_sys_init (&sock_sys, sock_ctx);
   return rc;
 }
 
@@ -78,6 +80,42 @@ fail (int error) {
   return -1;
 }
 
+/* Options of the kernel's, of any socket.  */
+
+static int
+set_linger (assuan_fd_t fd, int seconds) {
+  struct linger linger = { .l_onoff = seconds >= 0, .l_linger = seconds >= 0 ? seconds : 0 };
+
+  return setsockopt (fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
+static int
+get_linger (assuan_fd_t fd, int *r_seconds) {
+  struct linger linger;
+  socklen_t len = sizeof linger;
+
+  if (getsockopt (fd, SOL_SOCKET, SO_LINGER, &linger, &len) < 0) return -1;
+  *r_seconds = linger.l_onoff ? linger.l_linger : -1;
+  return 0;
+}
+
+static int
+set_reuse (assuan_fd_t fd, int value) {
+  int on = value != 0;
+
+  return setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+}
+
+static int
+get_reuse (assuan_fd_t fd, int *r_value) {
+  int on;
+  socklen_t len = sizeof on;
+
+  if (getsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &on, &len) < 0) return -1;
+  *r_value = on != 0;
+  return 0;
+}
+
 /* The proxy modes are for the whole process and cannot be taken back: a connection that was meant
    to be anonymous must not go out openly because another part of the program thought otherwise.
    With a mode on, setting it for one socket changes nothing and is no error.  */
@@ -86,6 +124,8 @@ assuan_sock_set_flag (assuan_fd_t sockfd, const char *name, int value) {
   unsigned short port = proxy_of_flag (name), now = eva__io_address_get_proxy ();
 
   if (!strcmp (name, "cygwin")) return 0;
+  if (!strcmp (name, "linger")) return set_linger (sockfd, value);
+  if (!strcmp (name, "reuseaddr")) return set_reuse (sockfd, value);
   if (!port) return fail (EINVAL);
   if (sockfd != ASSUAN_INVALID_FD) return now ? 0 : fail (EINVAL);
   if (!value) return now ? fail (EPERM) : 0;
@@ -97,35 +137,51 @@ int
 assuan_sock_get_flag (assuan_fd_t sockfd, const char *name, int *r_value) {
   unsigned short port = proxy_of_flag (name);
 
-  (void) sockfd;
+  if (!strcmp (name, "linger")) return get_linger (sockfd, r_value);
+  if (!strcmp (name, "reuseaddr")) return get_reuse (sockfd, r_value);
   if (!port && strcmp (name, "cygwin") != 0) return fail (EINVAL);
   *r_value = port && port == eva__io_address_get_proxy ();
   return 0;
 }
 
 int
-assuan_sock_connect (assuan_fd_t sockfd, struct sockaddr *addr, int addrlen) {
+assuan_sock_connect (assuan_fd_t sockfd, struct sockaddr *addr, socklen_t addrlen) {
   struct eva__io_sys local;
 
-  if (addrlen < 0) return fail (EINVAL);
-  return eva__io_address_connect_fd (get_sys (&local), sockfd, addr, (socklen_t) addrlen);
+  if (addrlen > INT_MAX) return fail (EINVAL); /* it was signed once */
+  return eva__io_address_connect_fd (get_sys (&local), sockfd, addr, addrlen);
+}
+
+/* There is no hook for accept, so whatever hooks are set, only the clamp lets other threads run.  */
+assuan_fd_t
+assuan_sock_accept (assuan_fd_t sockfd, struct sockaddr *addr, socklen_t *p_addrlen) {
+  struct eva__io_clamp clamp;
+  assuan_fd_t fd;
+
+  if (!eva__generation.clamps) return accept (sockfd, addr, p_addrlen);
+  eva__io_clamp_begin (&clamp);
+  fd = accept (sockfd, addr, p_addrlen);
+  eva__io_clamp_end (&clamp);
+  return fd;
 }
 
 assuan_fd_t
-assuan_sock_connect_byname (const char *host, unsigned short port, int reserved,
+assuan_sock_connect_byname (const char *host, unsigned short port, int timeout,
                             const char *credentials, unsigned int flags) {
   struct eva__io_sys local;
   const struct eva__io_sys *sys = get_sys (&local);
-  struct eva__io_socks_target target = { .host = host, .port = port, .credentials = credentials };
+  struct eva__io_socks_target target = { .host = host,
+                                         .port = port,
+                                         .credentials = credentials,
+                                         .timeout_ms = eva__generation.has_timeout ? timeout : 0 };
   unsigned short proxy = flags & ASSUAN_SOCK_TOR ? EVA__IO_SOCKS_TOR_PORT : EVA__IO_SOCKS_PORT;
   assuan_fd_t fd = ASSUAN_INVALID_FD;
 
-  (void) reserved;
   if (!(flags & (ASSUAN_SOCK_TOR | ASSUAN_SOCK_SOCKS))) {
     errno = ENOTSUP;
     return ASSUAN_INVALID_FD;
   }
-  if ((host && !*host) || (!host && port)) {
+  if ((host && !*host) || (!host && port) || (host && target.timeout_ms < -1)) {
     errno = EINVAL;
     return ASSUAN_INVALID_FD;
   }
@@ -139,9 +195,8 @@ assuan_sock_connect_byname (const char *host, unsigned short port, int reserved,
 }
 
 int
-assuan_sock_bind (assuan_fd_t sockfd, struct sockaddr *addr, int addrlen) {
-  if (addrlen < 0) return fail (EINVAL);
-  return bind (sockfd, addr, (socklen_t) addrlen);
+assuan_sock_bind (assuan_fd_t sockfd, struct sockaddr *addr, socklen_t addrlen) {
+  return bind (sockfd, addr, addrlen);
 }
 
 int
@@ -157,7 +212,7 @@ assuan_sock_set_sockaddr_un (const char *fname, struct sockaddr *addr, int *r_re
 /* The nonce is for systems without local sockets.  */
 
 int
-assuan_sock_get_nonce (struct sockaddr *addr, int addrlen, assuan_sock_nonce_t *nonce) {
+assuan_sock_get_nonce (struct sockaddr *addr, socklen_t addrlen, assuan_sock_nonce_t *nonce) {
   (void) addr;
   (void) addrlen;
   if (nonce) nonce->length = 0;

@@ -15,7 +15,7 @@ child_program (void) {
   ssize_t n = readlink ("/proc/self/exe", child_path, sizeof child_path - 20);
 
   child_path[n > 0 ? n : 0] = 0;
-  strcpy (strrchr (child_path, '/') + 1, "pipe-child");
+  strcpy (strrchr (child_path, '/') + 1, IS_GENERATION_3 ? "pipe-child-3" : "pipe-child-2");
   return child_path;
 }
 

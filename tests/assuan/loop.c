@@ -315,8 +315,8 @@ void
 conn_expect_greeting (struct conn *c) {
   char greeting[80];
 
-  /* Only the peer of a pair of pipes is unknown.  */
-  if (c->kind == CONN_PIPE)
+  /* To libassuan 2, which greets with the peer's pid, that of a pair of pipes is unknown.  */
+  if (c->kind == CONN_PIPE && !IS_GENERATION_3)
     strcpy (greeting, "OK Pleased to meet you\n");
   else
     snprintf (greeting, sizeof greeting, "OK Pleased to meet you, process %d\n", (int) getpid ());

@@ -438,12 +438,29 @@ server_start_raw (struct server *s, enum server_kind kind, server_prepare_t prep
   s->joined = false;
 }
 
+const char *
+with_pid (const char *text) {
+  static char texts[4][4096];
+  static unsigned int n;
+  char *to = texts[n++ % 4];
+  size_t len = 0;
+
+  for (; *text && len + 64 < sizeof texts[0]; text++)
+    if (strncmp (text, "%P", 2) != 0)
+      to[len++] = *text;
+    else if (text++, IS_GENERATION_3)
+      len += (size_t) sprintf (to + len, ", process %d", (int) getpid ());
+  to[len] = 0;
+  return to;
+}
+
 void
 server_expect_greeting (struct server *s) {
   char greeting[80];
 
-  /* A pipe server that nobody spawned does not know its peer.  */
-  if (s->kind == SERVER_PIPE)
+  /* To libassuan 2, which greets with the peer's pid, a pipe server that nobody spawned does not know
+   * it.  */
+  if (s->kind == SERVER_PIPE && !IS_GENERATION_3)
     strcpy (greeting, "OK Pleased to meet you\n");
   else
     snprintf (greeting, sizeof greeting, "OK Pleased to meet you, process %d\n", (int) getpid ());

@@ -32,6 +32,10 @@
 /* The error source that every program of the suite runs with; suite_init sets it.  */
 #define SUITE_SOURCE GPG_ERR_SOURCE_USER_2
 
+/* The generation of libassuan whose header the program is built with, and whose library it runs on:
+ * 2.5, or 3.  */
+#define IS_GENERATION_3 (ASSUAN_VERSION_NUMBER >= 0x030000)
+
 /* True if this run is on the reference library (EVA_TEST_LIBRARY=oracle), false on ours.  */
 bool on_oracle (void);
 
@@ -107,6 +111,11 @@ size_t suite_peer_read_all (int fd, void *buf, size_t size, const char *file, in
 
 /* Send one descriptor along with the octets TEXT (not empty).  */
 void peer_send_fd (int sock, const char *text, int fd);
+
+/* TEXT with each "%P" replaced by what libassuan 3 puts behind a hello line of the program,
+ * ", process N" with our own pid, and libassuan 2 does not.  In a buffer that the next call but three
+ * uses again.  */
+const char *with_pid (const char *text);
 
 /* What handlers saw, one entry after the other, for the test to compare after server_stop.  An
  * entry is FORMAT's text and a LF; text that does not fit any more is dropped.  */

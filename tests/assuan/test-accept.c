@@ -50,7 +50,7 @@ check_hello (const char *hello, const char *greeting) {
   assert_err (assuan_set_hello_line (s.ctx, hello), 0);
   assert_err (assuan_accept (s.ctx), 0);
   if (greeting)
-    peer_expect (s.in, greeting);
+    peer_expect (s.in, with_pid (greeting));
   else
     server_expect_greeting (&s);
   peer_say (s.out, "NOP\nBYE\n");
@@ -62,10 +62,10 @@ check_hello (const char *hello, const char *greeting) {
 static void
 hello_line_replaces_the_greeting (void **state) {
   (void) state;
-  check_hello ("hello", "OK hello\n");
-  check_hello (" two  words ", "OK  two  words \n");
-  check_hello ("100%\t\xc3\xa4", "OK 100%\t\xc3\xa4\n");
-  check_hello ("", "OK \n");
+  check_hello ("hello", "OK hello%P\n");
+  check_hello (" two  words ", "OK  two  words %P\n");
+  check_hello ("100%\t\xc3\xa4", "OK 100%\t\xc3\xa4%P\n");
+  check_hello ("", "OK %P\n");
   check_hello (NULL, NULL);
 }
 
@@ -73,11 +73,11 @@ hello_line_replaces_the_greeting (void **state) {
 static void
 hello_of_several_lines (void **state) {
   (void) state;
-  check_hello ("one\ntwo", "# one\nOK two\n");
-  check_hello ("one\ntwo\nthree", "# one\n# two\nOK three\n");
-  check_hello ("one\n\nthree", "# one\n# \nOK three\n");
-  check_hello ("one\n", "# one\nOK \n");
-  check_hello ("\none", "# \nOK one\n");
+  check_hello ("one\ntwo", "# one\nOK two%P\n");
+  check_hello ("one\ntwo\nthree", "# one\n# two\nOK three%P\n");
+  check_hello ("one\n\nthree", "# one\n# \nOK three%P\n");
+  check_hello ("one\n", "# one\nOK %P\n");
+  check_hello ("\none", "# \nOK one%P\n");
 }
 
 static void
@@ -90,8 +90,26 @@ hello_line_is_copied (void **state) {
   assert_err (assuan_set_hello_line (s.ctx, text), 0);
   memset (text, 'X', sizeof text - 1);
   assert_err (assuan_accept (s.ctx), 0);
-  peer_expect (s.in, "OK hello\n");
+  peer_expect (s.in, with_pid ("OK hello%P\n"));
   server_free (&s);
+}
+
+/* deviation: libassuan 3 cuts the whole line to 255 octets, the pid with it | The text is cut, at the
+ * limit of a line, and the pid is whole  */
+static void
+check_long_hello (void) {
+  char text[1200], pid[32], expected[1300];
+
+  memset (text, 'h', sizeof text);
+  snprintf (pid, sizeof pid, ", process %d", (int) getpid ());
+  text[200] = 0;
+  snprintf (expected, sizeof expected, "OK %s%s\n", text, pid);
+  check_hello (text, expected);
+  if (on_oracle ()) return;
+  text[200] = 'h';
+  text[1100] = 0;
+  snprintf (expected, sizeof expected, "OK %.*s%s\n", (int) (996 - strlen (pid)), text, pid);
+  check_hello (text, expected);
 }
 
 static void
@@ -99,6 +117,10 @@ long_hello_is_cut (void **state) {
   char text[1200], expected[1100];
 
   (void) state;
+  if (IS_GENERATION_3) {
+    check_long_hello ();
+    return;
+  }
   memset (text, 'h', sizeof text);
   text[997] = 0;
   snprintf (expected, sizeof expected, "OK %.997s\n", text);
@@ -193,14 +215,15 @@ pid_of_a_pipe_peer (void **state) {
   server_make (&s, SERVER_PIPE);
   unsetenv ("_assuan_pipe_connect_pid");
   assert_err (assuan_accept (s.ctx), 0);
-  peer_expect (s.in, "OK Pleased to meet you, process 4711\n");
+  peer_expect (s.in, IS_GENERATION_3 ? with_pid ("OK Pleased to meet you%P\n")
+                                     : "OK Pleased to meet you, process 4711\n");
   assert_int_equal (assuan_get_pid (s.ctx), 4711);
   server_free (&s);
   setenv ("_assuan_pipe_connect_pid", "nonsense", 1);
   server_make (&s, SERVER_PIPE);
   unsetenv ("_assuan_pipe_connect_pid");
   assert_err (assuan_accept (s.ctx), 0);
-  peer_expect (s.in, "OK Pleased to meet you\n");
+  peer_expect (s.in, with_pid ("OK Pleased to meet you%P\n"));
   assert_int_equal (assuan_get_pid (s.ctx), ASSUAN_INVALID_PID);
   server_free (&s);
 }
@@ -222,7 +245,7 @@ socket_named_in_the_environment (void **state) {
   assert_err (assuan_init_pipe_server (ctx, fds), 0);
   unsetenv ("_assuan_connection_fd");
   assert_err (assuan_accept (ctx), 0);
-  peer_expect (socks[0], "OK Pleased to meet you\n");
+  peer_expect (socks[0], with_pid ("OK Pleased to meet you%P\n"));
   assert_int_equal (assuan_get_active_fds (ctx, 0, active, 2), 1);
   assert_int_equal (active[0], socks[1]);
   peer_say (socks[0], "BYE\n");

@@ -368,7 +368,7 @@ test_pipes (void **state) {
   assert_err (try_child (ctx, MODE_PIPES, &plain), 0);
   fd = inbound_fd (ctx);
   snprintf (greeting, sizeof greeting, "chan_ <- OK Pleased to meet you, process %d\n",
-            (int) getpid ());
+            (int) (IS_GENERATION_3 ? assuan_get_pid (ctx) : getpid ()));
   expect_log (fd, greeting);
   assert_err (tell_child (ctx, "NOP"), 0);
   expect_log (fd, "chan_ -> NOP\nchan_ <- OK\n");

@@ -235,7 +235,7 @@ test_greeting (void **state) {
   assuan_set_hello_line (s.ctx, "hello\nsecret");
   assuan_end_confidential (s.ctx);
   assert_err (assuan_accept (s.ctx), 0);
-  peer_expect (s.in, "# hello\nOK secret\n");
+  peer_expect (s.in, with_pid ("# hello\nOK secret%P\n"));
   expect_hidden ("-> " HIDDEN "\n-> " HIDDEN "\n");
   assuan_release (s.ctx);
   close (s.in);

@@ -80,12 +80,24 @@ version_is_compared (void **state) {
   (void) state;
   assert_string_equal (assuan_check_version (NULL), ASSUAN_VERSION);
   assert_string_equal (assuan_check_version (ASSUAN_VERSION), ASSUAN_VERSION);
-  assert_string_equal (assuan_check_version ("2.5.5-beta1"), ASSUAN_VERSION);
+  assert_string_equal (assuan_check_version (ASSUAN_VERSION "-beta1"), ASSUAN_VERSION);
   assert_string_equal (assuan_check_version ("2.0.99"), ASSUAN_VERSION);
   assert_string_equal (assuan_check_version ("1.99.99"), ASSUAN_VERSION);
-  assert_null (assuan_check_version ("2.5.6"));
-  assert_null (assuan_check_version ("2.6.0"));
-  assert_null (assuan_check_version ("3.0.0"));
+  if (IS_GENERATION_3) {
+    assert_string_equal (assuan_check_version ("2.99.99"), ASSUAN_VERSION);
+    assert_string_equal (assuan_check_version ("3.0.0"), ASSUAN_VERSION);
+    assert_null (assuan_check_version ("3.0.3"));
+    assert_null (assuan_check_version ("3.1.0"));
+    assert_null (assuan_check_version ("4.0.0"));
+  } else {
+    assert_null (assuan_check_version ("2.5.6"));
+    assert_null (assuan_check_version ("2.6.0"));
+    assert_null (assuan_check_version ("3.0.0"));
+  }
+  assert_null (assuan_check_version ("3"));
+  assert_null (assuan_check_version ("3.0"));
+  assert_null (assuan_check_version ("02.0.0"));
+  assert_null (assuan_check_version (" 2.0.0"));
   assert_null (assuan_check_version ("foo"));
   assert_null (assuan_check_version (""));
 }
@@ -120,7 +132,8 @@ flags_of_a_fresh_context (void **state) {
   assert_int_equal (assuan_get_flag (NULL, ASSUAN_NO_WAITPID), 0);
   assuan_set_flag (NULL, ASSUAN_NO_WAITPID, 1);
   assuan_begin_confidential (NULL);
-  assuan_end_confidential (NULL);
+  /* deviation: libassuan 3 crashes.  */
+  if (!IS_GENERATION_3 || !on_oracle ()) assuan_end_confidential (NULL);
   assuan_release (ctx);
 }
 

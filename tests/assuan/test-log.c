@@ -134,7 +134,7 @@ start (struct server *s, struct log *log, enum server_kind kind) {
   memset (log, 0, sizeof *log);
   assuan_set_log_cb (log_control, log);
   server_start_raw (s, kind, prepare, NULL);
-  peer_expect (s->in, "OK hello\n");
+  peer_expect (s->in, with_pid ("OK hello%P\n"));
 }
 
 static void
@@ -171,10 +171,10 @@ control_lines (void **state) {
   server_ask_err (&s, "FOO\n", GPG_ERR_ASS_UNKNOWN_CMD, NULL);
   stop (&s, &log);
   assert_string_equal (log.notes.text,
-                       "-> OK hello\n<- NOP  x \n-> OK\n<- # remark\n<- [ ]\n<- DATA\n"
-                       "-> S KEY text\n-> D 50%25%0A\n-> OK\n<- FOO\n"
-                       "-> ERR 553648403 Unknown IPC command <User defined source 2>\n"
-                       "<- [eof]\n");
+                       with_pid ("-> OK hello%P\n<- NOP  x \n-> OK\n<- # remark\n<- [ ]\n<- DATA\n"
+                                 "-> S KEY text\n-> D 50%25%0A\n-> OK\n<- FOO\n"
+                                 "-> ERR 553648403 Unknown IPC command <User defined source 2>\n"
+                                 "<- [eof]\n"));
   assert_true (log.fd > 2);
 }
 
@@ -197,7 +197,8 @@ channel_of_a_pipe_server (void **state) {
   server_free (&s);
   assuan_set_log_cb (default_cb, default_data);
   assert_int_equal (log.fd, fds[0]);
-  assert_string_equal (log.notes.text, "-> OK Pleased to meet you\n<- NOP\n-> OK\n<- [eof]\n");
+  assert_string_equal (log.notes.text,
+                       with_pid ("-> OK Pleased to meet you%P\n<- NOP\n-> OK\n<- [eof]\n"));
 }
 
 static void
@@ -210,18 +211,19 @@ ends_of_the_connection (void **state) {
   start (&s, &log, SERVER_SOCKET);
   server_ask (&s, "BYE\n", "OK closing connection\n");
   stop (&s, &log);
-  assert_string_equal (log.notes.text, "-> OK hello\n<- BYE\n-> OK closing connection\n");
+  assert_string_equal (log.notes.text,
+                       with_pid ("-> OK hello%P\n<- BYE\n-> OK closing connection\n"));
 
   start (&s, &log, SERVER_SOCKET);
   peer_say (s.out, "NO");
   stop (&s, &log);
-  assert_string_equal (log.notes.text, "-> OK hello\n<- [invalid line]\n");
+  assert_string_equal (log.notes.text, with_pid ("-> OK hello%P\n<- [invalid line]\n"));
 
   start (&s, &log, SERVER_SOCKET);
   memset (text, 'x', sizeof text);
   peer_send (s.out, text, sizeof text);
   stop (&s, &log);
-  assert_string_equal (log.notes.text, "-> OK hello\n<- [invalid line]\n");
+  assert_string_equal (log.notes.text, with_pid ("-> OK hello%P\n<- [invalid line]\n"));
 }
 
 /* Say LINE, which must be logged as LOGGED.  */
@@ -236,9 +238,9 @@ check_line (const char *line, const char *logged) {
   peer_expect_err (s.in, ERR (GPG_ERR_ASS_UNKNOWN_CMD), NULL);
   stop (&s, &log);
   snprintf (wanted, sizeof wanted,
-            "-> OK hello\n<- %s\n"
+            "-> OK hello%s\n<- %s\n"
             "-> ERR 553648403 Unknown IPC command <User defined source 2>\n<- [eof]\n",
-            logged);
+            with_pid ("%P"), logged);
   assert_string_equal (log.notes.text, wanted);
 }
 
@@ -275,11 +277,11 @@ confidential_lines_are_hidden (void **state) {
   server_ask (&s, "CONFIDENTIAL\n", "INQUIRE PASSPHRASE\n");
   server_ask (&s, "D secret\nEND\n", "OK\n");
   stop (&s, &log);
-  assert_string_equal (log.notes.text, "-> OK hello\n<- CONFIDENTIAL\n"
-                                       "-> [[Confidential data not shown]]\n"
-                                       "<- [[Confidential data not shown]]\n"
-                                       "<- [[Confidential data not shown]]\n"
-                                       "-> OK\n<- [eof]\n");
+  assert_string_equal (log.notes.text, with_pid ("-> OK hello%P\n<- CONFIDENTIAL\n"
+                                                 "-> [[Confidential data not shown]]\n"
+                                                 "<- [[Confidential data not shown]]\n"
+                                                 "<- [[Confidential data not shown]]\n"
+                                                 "-> OK\n<- [eof]\n"));
 }
 
 static void
@@ -341,7 +343,8 @@ static void
 check_cut (const char *request, const char *lines) {
   struct log log;
   struct server s;
-  size_t len = strlen ("-> OK hello\n");
+  const char *greeting = with_pid ("-> OK hello%P\n");
+  size_t len = strlen (greeting);
 
   start (&s, &log, SERVER_SOCKET);
   peer_say (s.out, request);
@@ -350,7 +353,7 @@ check_cut (const char *request, const char *lines) {
   server_free (&s);
   assuan_set_log_cb (default_cb, default_data);
   shorten (log.notes.text);
-  assert_memory_equal (log.notes.text, "-> OK hello\n", len);
+  assert_memory_equal (log.notes.text, greeting, len);
   len += strcspn (log.notes.text + len, "\n") + 1; /* the request */
   assert_string_equal (log.notes.text + len, lines);
 }
@@ -400,8 +403,11 @@ cut_greetings_are_told (void **state) {
   server_free (&s);
   assuan_set_log_cb (default_cb, default_data);
   shorten (log.notes.text);
-  assert_string_equal (log.notes.text,
-                       "-> # one\n-> # \n" TOO_LONG "-> # x...\n" TOO_LONG "-> OK x...\n");
+  /* deviation: libassuan 3 cuts the last line to 258 octets | cut where the line is full, and the pid
+   * is whole  */
+  if (IS_GENERATION_3 && on_oracle ()) return;
+  assert_string_equal (log.notes.text, with_pid ("-> # one\n-> # \n" TOO_LONG "-> # x...\n" TOO_LONG
+                                                 "-> OK x...%P\n"));
 }
 
 /* A context's own callback.  */
@@ -422,7 +428,8 @@ callback_of_one_context (void **state) {
   assert_err (assuan_process (ctx), 0);
   assuan_release (ctx);
   close (fds[0]);
-  assert_string_equal (log.notes.text, "-> OK hello\n<- BYE\n-> OK closing connection\n");
+  assert_string_equal (log.notes.text,
+                       with_pid ("-> OK hello%P\n<- BYE\n-> OK closing connection\n"));
   assert_int_equal (log.n_unasked, 0);
 }
 
@@ -460,8 +467,8 @@ stream_holds (FILE *file, const char *prefix, int fd) {
 
   if (*prefix) snprintf (start, sizeof start, "%s[%d]: ", prefix, (int) getpid ());
   snprintf (expected, sizeof expected,
-            "%schan_%d -> OK hello\n%schan_%d <- BYE\n%schan_%d -> OK closing connection\n", start,
-            fd, start, fd, start, fd);
+            "%schan_%d -> OK hello%s\n%schan_%d <- BYE\n%schan_%d -> OK closing connection\n",
+            start, fd, with_pid ("%P"), start, fd, start, fd);
   /* Not flushed by us: a log must be complete when the process crashes.  */
   if (lseek (fileno (file), 0, SEEK_SET)) return false;
   n = (size_t) read (fileno (file), text, sizeof text - 1);

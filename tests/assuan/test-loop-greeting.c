@@ -90,7 +90,7 @@ test_greeting_of_furnished (void **state) {
       assert_err (set (c.ctx, i, true), 0);
       assert_int_equal (assuan_get_active_fds (c.ctx, 0, fds, 2), 1);
       if (i == N_SETTINGS - 1)
-        peer_expect (c.in, "OK hi\n");
+        peer_expect (c.in, with_pid ("OK hi%P\n"));
       else
         conn_expect_greeting (&c);
       assert_err (assuan_accept (c.ctx), 0);

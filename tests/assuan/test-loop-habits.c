@@ -251,7 +251,7 @@ test_descriptors_first (void **state) {
     assert_err (assuan_set_hello_line (c.ctx, "this is\nthe server"), 0);
     conn_expect_silence (&c);
     assert_err (assuan_accept (c.ctx), 0);
-    peer_expect (c.in, "# this is\nOK the server\n");
+    peer_expect (c.in, with_pid ("# this is\nOK the server%P\n"));
     assert_int_equal (assuan_get_active_fds (c.ctx, 0, fds, 2), 1);
     conn_expect_silence (&c);
     peer_say (c.out, "PLAIN a\n");

@@ -251,7 +251,7 @@ test_hello_line (void **state) {
   /* deviation: the flow as the manual has it.  */
   if (on_oracle ()) assert_err (assuan_accept (c.ctx), 0);
   assert_int_equal (assuan_get_active_fds (c.ctx, 0, fds, 2), 1);
-  peer_expect (c.in, "# one\n# two\nOK three\n");
+  peer_expect (c.in, with_pid ("# one\n# two\nOK three%P\n"));
   conn_expect_silence (&c);
   conn_free (&c);
 }

@@ -143,7 +143,7 @@ all_memory_comes_back (void **state) {
   assert_true (n_mallocs > 0);
   say_secrets (fds[0]);
   assert_err (assuan_process (ctx), 0);
-  peer_expect (fds[0], "OK hello\nINQUIRE PASSPHRASE\nOK\nD " SECRET "\nOK\nOK\n");
+  peer_expect (fds[0], with_pid ("OK hello%P\nINQUIRE PASSPHRASE\nOK\nD " SECRET "\nOK\nOK\n"));
   assuan_release (ctx);
   assert_int_equal (n_live, 0);
   close (fds[0]);

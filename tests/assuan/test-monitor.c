@@ -128,17 +128,17 @@ both_directions (void **state) {
 
   (void) state;
   start (&s, &w, NULL, 0);
-  peer_expect (s.in, "OK hello\n");
+  peer_expect (s.in, with_pid ("OK hello%P\n"));
   server_ask (&s, "NOP  x \r\n", "OK\n");
   server_ask (&s, "\n# remark\nSTATUS\n", "S KEY text\n# remark\nOK\n");
   server_ask (&s, "NOP\nNOP\n", "OK\nOK\n");
   server_ask (&s, "BYE\n", "OK closing connection\n");
   stop (&s);
-  check_seen (&w, "> OK hello\n"
-                  "< NOP  x \n> OK\n"
-                  "< \n< # remark\n< STATUS\n> S KEY text\n> # remark\n> OK\n"
-                  "< NOP\n> OK\n< NOP\n> OK\n"
-                  "< BYE\n> OK closing connection\n");
+  check_seen (&w, with_pid ("> OK hello%P\n"
+                            "< NOP  x \n> OK\n"
+                            "< \n< # remark\n< STATUS\n> S KEY text\n> # remark\n> OK\n"
+                            "< NOP\n> OK\n< NOP\n> OK\n"
+                            "< BYE\n> OK closing connection\n"));
 }
 
 /* A line in pieces is one line.  */
@@ -149,13 +149,13 @@ lines_in_pieces (void **state) {
 
   (void) state;
   start (&s, &w, NULL, 0);
-  peer_expect (s.in, "OK hello\n");
+  peer_expect (s.in, with_pid ("OK hello%P\n"));
   peer_say (s.out, "N");
   peer_say (s.out, "O");
   server_ask (&s, "P\nNO", "OK\n");
   server_ask (&s, "P\n", "OK\n");
   stop (&s);
-  check_seen (&w, "> OK hello\n< NOP\n> OK\n< NOP\n> OK\n");
+  check_seen (&w, with_pid ("> OK hello%P\n< NOP\n> OK\n< NOP\n> OK\n"));
 }
 
 /* What is no line is not seen.  */
@@ -166,10 +166,10 @@ end_in_mid_line (void **state) {
 
   (void) state;
   start (&s, &w, NULL, 0);
-  peer_expect (s.in, "OK hello\n");
+  peer_expect (s.in, with_pid ("OK hello%P\n"));
   peer_say (s.out, "NO");
   stop (&s);
-  check_seen (&w, "> OK hello\n");
+  check_seen (&w, with_pid ("> OK hello%P\n"));
 }
 
 static void
@@ -179,14 +179,14 @@ data_lines_are_seen_once (void **state) {
 
   (void) state;
   start (&s, &w, NULL, 0);
-  peer_expect (s.in, "OK hello\n");
+  peer_expect (s.in, with_pid ("OK hello%P\n"));
   server_ask (&s, "DATA\n", "D 50%25\nD more\nOK\n");
   stop (&s);
   /* deviation: I/O monitor sees data lines several times */
   if (on_oracle ())
     assert_non_null (strstr (w.seen.text, "> D 50%25\n> D 50%25\n"));
   else
-    check_seen (&w, "> OK hello\n< DATA\n> D 50%25\n> D more\n> OK\n");
+    check_seen (&w, with_pid ("> OK hello%P\n< DATA\n> D 50%25\n> D more\n> OK\n"));
 }
 
 static void
@@ -196,11 +196,11 @@ inquiries_are_seen (void **state) {
 
   (void) state;
   start (&s, &w, NULL, 0);
-  peer_expect (s.in, "OK hello\n");
+  peer_expect (s.in, with_pid ("OK hello%P\n"));
   server_ask (&s, "ASK\n", "INQUIRE KEY\n");
   server_ask (&s, "D a%41\nD b\nEND\n", "OK\n");
   stop (&s);
-  check_seen (&w, "> OK hello\n< ASK\n> INQUIRE KEY\n< D a%41\n< D b\n< END\n> OK\n");
+  check_seen (&w, with_pid ("> OK hello%P\n< ASK\n> INQUIRE KEY\n< D a%41\n< D b\n< END\n> OK\n"));
 }
 
 /* As if the peer had sent an empty line.  */
@@ -211,11 +211,11 @@ ignored_from_the_peer (void **state) {
 
   (void) state;
   start (&s, &w, "X", ASSUAN_IO_MONITOR_IGNORE);
-  peer_expect (s.in, "OK hello\n");
+  peer_expect (s.in, with_pid ("OK hello%P\n"));
   server_ask (&s, "XYZ\nNOP\n", "OK\n");
   server_ask (&s, "READ\nXYZ\n", "OK empty\n");
   stop (&s);
-  check_seen (&w, "> OK hello\n< XYZ\n< NOP\n> OK\n< READ\n< XYZ\n> OK empty\n");
+  check_seen (&w, with_pid ("> OK hello%P\n< XYZ\n< NOP\n> OK\n< READ\n< XYZ\n> OK empty\n"));
 }
 
 static void
@@ -225,13 +225,13 @@ ignored_to_the_peer (void **state) {
 
   (void) state;
   start (&s, &w, "S ", ASSUAN_IO_MONITOR_IGNORE);
-  peer_expect (s.in, "OK hello\n");
+  peer_expect (s.in, with_pid ("OK hello%P\n"));
   server_ask (&s, "STATUS\n", "# remark\nOK\n");
   stop (&s);
-  check_seen (&w, "> OK hello\n< STATUS\n> S KEY text\n> # remark\n> OK\n");
+  check_seen (&w, with_pid ("> OK hello%P\n< STATUS\n> S KEY text\n> # remark\n> OK\n"));
 
   start (&s, &w, "D ", ASSUAN_IO_MONITOR_IGNORE);
-  peer_expect (s.in, "OK hello\n");
+  peer_expect (s.in, with_pid ("OK hello%P\n"));
   server_ask (&s, "DATA\n", "OK\n");
   server_ask (&s, "NOP\n", "OK\n");
   stop (&s);
@@ -244,16 +244,17 @@ not_logged (void **state) {
 
   (void) state;
   start (&s, &w, "OK", ASSUAN_IO_MONITOR_NOLOG);
-  peer_expect (s.in, "OK hello\n");
+  peer_expect (s.in, with_pid ("OK hello%P\n"));
   server_ask (&s, "STATUS\n", "S KEY text\n# remark\nOK\n");
   stop (&s);
   assert_string_equal (w.logged.text, "<- STATUS\n-> S KEY text\n-> # remark\n<- [eof]\n");
 
   start (&s, &w, "STATUS", ASSUAN_IO_MONITOR_NOLOG);
-  peer_expect (s.in, "OK hello\n");
+  peer_expect (s.in, with_pid ("OK hello%P\n"));
   server_ask (&s, "STATUS\n", "S KEY text\n# remark\nOK\n");
   stop (&s);
-  assert_string_equal (w.logged.text, "-> OK hello\n-> S KEY text\n-> # remark\n-> OK\n<- [eof]\n");
+  assert_string_equal (w.logged.text,
+                       with_pid ("-> OK hello%P\n-> S KEY text\n-> # remark\n-> OK\n<- [eof]\n"));
 }
 
 static void
@@ -263,10 +264,10 @@ both_bits (void **state) {
 
   (void) state;
   start (&s, &w, "XYZ", ASSUAN_IO_MONITOR_NOLOG | ASSUAN_IO_MONITOR_IGNORE);
-  peer_expect (s.in, "OK hello\n");
+  peer_expect (s.in, with_pid ("OK hello%P\n"));
   server_ask (&s, "XYZ\nNOP\n", "OK\n");
   stop (&s);
-  assert_string_equal (w.logged.text, "-> OK hello\n<- NOP\n-> OK\n<- [eof]\n");
+  assert_string_equal (w.logged.text, with_pid ("-> OK hello%P\n<- NOP\n-> OK\n<- [eof]\n"));
 }
 
 static void

@@ -254,14 +254,14 @@ confidential_flag_ends_with_the_command (void **state) {
   peer_say (s.out, "SECRET\nNOP\n");
   server_shut (&s);
   assert_err (assuan_process (s.ctx), 0);
-  peer_expect (s.in, "OK hello\nD secret\nOK\n# still secret\nOK\n# still secret\n");
+  peer_expect (s.in, with_pid ("OK hello%P\nD secret\nOK\n# still secret\nOK\n# still secret\n"));
   server_free (&s);
-  assert_string_equal (notes.text, "-> OK hello\n"
-                                   "<- SECRET\n"
-                                   "-> [[Confidential data not shown]]\n"
-                                   "-> [[Confidential data not shown]]\n"
-                                   "-> [[Confidential data not shown]]\n"
-                                   "<- NOP\n-> OK\n-> # still secret\n<- [eof]\n");
+  assert_string_equal (notes.text, with_pid ("-> OK hello%P\n"
+                                             "<- SECRET\n"
+                                             "-> [[Confidential data not shown]]\n"
+                                             "-> [[Confidential data not shown]]\n"
+                                             "-> [[Confidential data not shown]]\n"
+                                             "<- NOP\n-> OK\n-> # still secret\n<- [eof]\n"));
 }
 
 int

@@ -456,7 +456,7 @@ connect_with_length (const char *arg) {
     inet_pton (AF_INET, "192.0.2.7", &addr.in.sin_addr);
   else
     inet_pton (AF_INET6, "2001:db8::7", &addr.in6.sin6_addr);
-  result = assuan_sock_connect (fd, &addr.any, far->len) ? errno : 0;
+  result = assuan_sock_connect (fd, &addr.any, (_assuan_addrlen_t) far->len) ? errno : 0;
   assuan_sock_close (fd);
   return result;
 }

@@ -235,7 +235,7 @@ hand_serve (struct hand *h, struct peer *p) {
 
   assert_error (eva_set_nonblocking (ctx), "0");
   hand_drive (h, ctx);
-  peer_hears (p, "OK hi\n");
+  peer_hears_hello (p);
   return ctx;
 }
 

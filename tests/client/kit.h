@@ -139,6 +139,9 @@ void peer_say (struct peer *p, const char *text);
 /* Takes what came, without turning.  */
 void peer_take (struct peer *p);
 
+/* The greeting of a server of ours whose program set the hello line "hi".  */
+void peer_hears_hello (struct peer *p);
+
 /* Turns until the peer heard as many octets as EXPECTED has, and some more; asserts that they are
    these.  */
 void peer_hears (struct peer *p, const char *expected);

@@ -162,6 +162,11 @@ peer_hears_nothing (struct peer *p) {
 }
 
 void
+peer_hears_hello (struct peer *p) {
+  peer_hears (p, kit_format ("OK hi, process %d\n", (int) getpid ()));
+}
+
+void
 peer_hears_end (struct peer *p) {
   for (unsigned int tries = 0; !p->is_at_end;) {
     peer_take (p);

@@ -34,7 +34,7 @@ serve (struct peer *p) {
   assuan_context_t ctx = hand_new_server (p, 0);
 
   attach (ctx, kit_loop.loop, "s");
-  peer_hears (p, "OK hi\n");
+  peer_hears_hello (p);
   return ctx;
 }
 
@@ -142,7 +142,7 @@ test_release_in_over (void **state) {
   (void) state;
   ctx = hand_new_server (&p, 0);
   assert_error (eva_attach (ctx, kit_loop.loop, release_over, (void *) (uintptr_t) "s"), "0");
-  peer_hears (&p, "OK hi\n");
+  peer_hears_hello (&p);
   peer_close (&p);
   kit_await ("over s EOF\n");
   ctx = hand_new_client (&p, 0);
@@ -160,7 +160,7 @@ test_nobody_told (void **state) {
   (void) state;
   ctx = hand_new_server (&p, 0);
   assert_error (eva_attach (ctx, kit_loop.loop, NULL, NULL), "0");
-  peer_hears (&p, "OK hi\n");
+  peer_hears_hello (&p);
   peer_close (&p);
   kit_settle ();
   assert_true (assuan_write_status (ctx, "X", NULL));
@@ -467,7 +467,7 @@ test_sendfd (void **state) {
   (void) state;
   ctx = hand_new_server (&p, ASSUAN_SOCKET_SERVER_FDPASSING);
   attach (ctx, kit_loop.loop, "s");
-  peer_hears (&p, "OK hi\n");
+  peer_hears_hello (&p);
   peer_say (&p, "LATER\n");
   kit_await ("LATER \n");
   for (int i = 0; i < 1000; i++)

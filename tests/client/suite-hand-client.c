@@ -168,7 +168,7 @@ test_both (void **state) {
   hand_drive (&h, server);
   hand_drive (&g, client);
   hand_is_quiet = true;
-  peer_hears (&p, "OK hi\n");
+  peer_hears_hello (&p);
   kit_call (client, "a", "ECHO one");
   kit_call_like (client, &ahead, "SAY 2");
   rec = kit_call (client, "b", "ASK K");

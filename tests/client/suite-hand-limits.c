@@ -21,7 +21,7 @@ serve_with (struct hand *h, struct peer *p, const struct eva_limits *limits) {
   assert_error (eva_set_limits (ctx, limits), "0");
   hand_drive (h, ctx);
   hand_now_ns = EPOCH;
-  peer_hears (p, "OK hi\n");
+  peer_hears_hello (p);
   assert_true (eva_get_deadline (ctx) > EPOCH);
   return ctx;
 }

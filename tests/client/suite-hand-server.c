@@ -201,7 +201,7 @@ test_server_pipes (void **state) {
   assert_int_equal (fcntl (to[0], F_GETFL) & O_NONBLOCK, 0);
   assert_int_equal (fcntl (from[1], F_GETFL) & O_NONBLOCK, 0);
   hand_drive (&h, ctx);
-  peer_hears (&out, "OK Pleased to meet you\n");
+  peer_hears (&out, kit_format ("OK Pleased to meet you, process %d\n", (int) getpid ()));
   peer_say (&in, "ECHO x\nBIG 200000\n");
   kit_settle ();
   kit_expect ("ECHO x\nBIG 200000\n");

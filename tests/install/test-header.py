@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Our assuan.h is source and ABI compatible with that of the system's libassuan 2.5.
+"""Our assuan.h is source and ABI compatible with that of the system's libassuan, 2.5 or 3.0.
 
 What the system's header declares is read out of it and written into a C program that includes ours:
 its prototypes again, which a compiler refuses if they differ; its structures under other names, to
@@ -8,7 +8,8 @@ be compared member by member; its numbers, to be compared with ours.
 Our other headers have no model; they compile alone, in C and C++, the adapters where their loop is
 installed.
 
-Usage: test-header.py INCLUDEDIR, the directory of our headers; CC and CXX in the environment.
+Usage: test-header.py INCLUDEDIR COMPAT2DIR, the directories of our headers, and of assuan.h with the
+interface of libassuan 2.5; CC and CXX in the environment.
 """
 
 import os
@@ -21,7 +22,7 @@ import tempfile
 
 from tap import Skip, expect, expect_same, main, run
 
-ours_dir = pathlib.Path(sys.argv[1])
+ours_dir, compat2_dir = map(pathlib.Path, sys.argv[1:])
 CC = shlex.split(os.environ.get("CC", "cc"))
 CXX = shlex.split(os.environ.get("CXX", "c++"))
 OWN = ("eva-conn.h", "eva-loop.h", "eva.h")
@@ -32,20 +33,22 @@ ADAPTERS = {"eva/uv.h": "libuv", "eva/event.h": "libevent_core", "eva/glib.h": "
 # What the headers define for themselves.
 PRIVATE = re.compile(r"_|ASSUAN_H$|ASSUAN_SYSTEM_N?PTH")
 # The macros that are code, not a number: the names have to be there, test-hooks runs them.
-CODE = {"ASSUAN_SYSTEM_NPTH", "ASSUAN_SYSTEM_NPTH_IMPL", "ASSUAN_SYSTEM_PTH",
-        "ASSUAN_SYSTEM_PTH_IMPL"}
+# Those for GNU Pth, which libassuan 3 does not have any more, stay.
+NPTH = {"ASSUAN_SYSTEM_NPTH", "ASSUAN_SYSTEM_NPTH_IMPL"}
+CODE = NPTH | {"ASSUAN_SYSTEM_PTH", "ASSUAN_SYSTEM_PTH_IMPL"}
+OURS = {"2.5.5": compat2_dir, "3.0.2": ours_dir}
 
 
-def reference_dir():
-    """The directory of the system's assuan.h, if that is of the same interface version."""
+def reference():
+    """The directories of the system's assuan.h and of ours with the same interface version."""
     try:
         where = run(["pkg-config", "--variable=includedir", "libassuan"]).strip()
         version = run(["pkg-config", "--modversion", "libassuan"]).strip()
     except Exception as error:
         raise Skip("no libassuan's header here") from error
-    if version != "2.5.5" or not (pathlib.Path(where) / "assuan.h").exists():
+    if version not in OURS or not (pathlib.Path(where) / "assuan.h").exists():
         raise Skip(f"libassuan's header is of version {version}")
-    return pathlib.Path(where)
+    return pathlib.Path(where), OURS[version]
 
 
 def preprocess(include_dir, *options):
@@ -75,6 +78,7 @@ def declarations(include_dir):
 
 
 STRUCT = re.compile(r"struct\s+(\w+)\s*\{(.*?)\n?\};", re.S)
+ENUM = re.compile(r"enum\s+\w+\s*\{.*?\};", re.S)     # its values are macros of neither
 MEMBER = re.compile(r"(?:\(\*\s*(\w+)\)|(\w+))\s*(?:\(.*\))?$", re.S)
 
 
@@ -85,11 +89,11 @@ def functions(text):
     return {re.search(r"(\w+) ?\(", s).group(1) for s in statements}
 
 
-def program(reference):
-    """The C program that only compiles if our header agrees with the declarations REFERENCE."""
+def program(other):
+    """The C program that only compiles if our header agrees with the declarations OTHER."""
     lines = ["#include <assuan.h>", "#include <stddef.h>",
              "#define SAME(a, b) __builtin_types_compatible_p (__typeof__ (a), __typeof__ (b))"]
-    for name, body in STRUCT.findall(reference):
+    for name, body in STRUCT.findall(other):
         lines.append(f"struct reference_{name} {{ {body} }};")
         lines.append(f"_Static_assert (sizeof (struct {name}) == "
                      f"sizeof (struct reference_{name}), \"{name}\");")
@@ -101,17 +105,17 @@ def program(reference):
                          f"offsetof (struct reference_{name}, {field}), \"{name}.{field}\");")
             lines.append(f"_Static_assert (SAME (((struct {name} *) 0)->{field}, "
                          f"((struct reference_{name} *) 0)->{field}), \"{name}.{field}\");")
-    lines.append(STRUCT.sub("", reference))
+    lines.append(ENUM.sub("", STRUCT.sub("", other)))
     lines.append("int main (void) { return 0; }")
     return "\n".join(lines) + "\n"
 
 
-def compile_program(text):
-    """Compile TEXT with our header; warnings are errors, so that nothing is converted silently."""
+def compile_program(text, include_dir=ours_dir):
+    """Compile TEXT with our header in INCLUDE_DIR; warnings are errors, so that nothing is converted silently."""
     with tempfile.TemporaryDirectory(prefix="eva-") as scratch:
         path = pathlib.Path(scratch) / "check.c"
         path.write_text(text)
-        run([*CC, "-std=c11", "-D_GNU_SOURCE", "-Werror", "-I", ours_dir, "-c", path,
+        run([*CC, "-std=c11", "-D_GNU_SOURCE", "-Werror", "-I", include_dir, "-c", path,
              "-o", path.with_suffix(".o")])
 
 
@@ -163,16 +167,18 @@ def adapters():
 
 def names():
     """our header declares the same functions and macros"""
-    other = reference_dir()
-    expect_same(functions(declarations(ours_dir)), functions(declarations(other)), "function")
-    wanted, found = macros(other), macros(ours_dir)
+    other, ours = reference()
+    expect_same(functions(declarations(ours)), functions(declarations(other)), "function")
+    wanted, found = macros(other), macros(ours)
     expect_same({n for n in found if not PRIVATE.match(n)} | (CODE & set(found)),
                 {n for n in wanted if not PRIVATE.match(n)} | CODE, "macro")
+    expect(NPTH <= set(wanted), "the system's header has no hooks for nPth")
 
 
 def values():
     """every macro has the same value"""
-    other, found = macros(reference_dir()), macros(ours_dir)
+    other_dir, ours = reference()
+    other, found = macros(other_dir), macros(ours)
     checks = []
     for name, value in other.items():
         if PRIVATE.match(name) or not value:
@@ -184,27 +190,29 @@ def values():
             checks.append(f"_Static_assert (SAME ({name}, {value}), \"type of {name}\");")
     expect(len(checks) > 40, "hardly any macros found")
     compile_program("#include <assuan.h>\n#define SAME(a, b) __builtin_types_compatible_p "
-                    "(__typeof__ (a), __typeof__ (b))\n" + "\n".join(checks) + "\n")
+                    "(__typeof__ (a), __typeof__ (b))\n" + "\n".join(checks) + "\n", ours)
 
 
 def layouts():
     """every structure, type and prototype is the same"""
-    reference = declarations(reference_dir())
-    expect(len(STRUCT.findall(reference)) == 4, "structures not found", STRUCT.findall(reference))
-    expect(len(functions(reference)) > 90, "prototypes not found", functions(reference))
-    compile_program(program(reference))
+    other_dir, ours = reference()
+    other = declarations(other_dir)
+    expect(len(STRUCT.findall(other)) == 4, "structures not found", STRUCT.findall(other))
+    expect(len(functions(other)) > 90, "prototypes not found", functions(other))
+    compile_program(program(other), ours)
 
 
 def difference():
     """the comparison notices a difference"""
-    reference = declarations(reference_dir())
+    other_dir, ours = reference()
+    other = declarations(other_dir)
     for old, new in (("int version", "long version"), ("assuan_fd_t fd[2]", "assuan_fd_t *fd[2]"),
                      ("int assuan_pending_line", "long assuan_pending_line"),
                      ("uid_t uid", "gid_t gid0")):
-        changed = re.sub(re.escape(old).replace(r"\ ", r"\s+"), new, reference)
-        expect(changed != reference, f"{old} not found")
+        changed = re.sub(re.escape(old).replace(r"\ ", r"\s+"), new, other)
+        expect(changed != other, f"{old} not found")
         try:
-            compile_program(program(changed))
+            compile_program(program(changed), ours)
         except Exception:
             continue
         expect(False, f"{new} in place of {old} went unnoticed")
@@ -213,8 +221,29 @@ def difference():
 def alone():
     """our header compiles alone and twice, in C and, without socket wrappers, too"""
     for options in ("", "#define _ASSUAN_NO_SOCKET_WRAPPER\n"):
-        compile_program(options + "#include <assuan.h>\n#include <assuan.h>\n"
-                        "int x (void);\nint x (void) { return assuan_fd_from_posix_fd (0); }\n")
+        for include_dir in (ours_dir, compat2_dir):
+            compile_program(options + "#include <assuan.h>\n#include <assuan.h>\n"
+                            "int x (void);\nint x (void) { return assuan_fd_from_posix_fd (0); }\n",
+                            include_dir)
 
 
-main(names, values, layouts, difference, alone, own, adapters)
+def npth():
+    """the hooks for nPth are there, or not, as the program asks for"""
+    hooks, none = "&_assuan_system_npth", "NULL"
+    api3, no_more = "LIBASSUAN_API_REQUESTED=3", "ASSUAN_NO_NPTH_SYSTEM_HOOKS_ANY_MORE"
+    for wanted, *defines in ((hooks,), (hooks, "LIBASSUAN_API_REQUESTED=2"), (none, api3),
+                             (none, no_more),
+                             (hooks, api3, "ASSUAN_REALLY_REQUIRE_V2_NPTH_SYSTEM_HOOKS"),
+                             (hooks, no_more, "ASSUAN_REALLY_REQUIRE_V2_NPTH_SYSTEM_HOOKS")):
+        options = [f"-D{name}" for name in defines]
+        found = dict(re.findall(r"^#define (ASSUAN_\w*NPTH\w*) ?(.*)$",
+                                preprocess(ours_dir, "-dM", *options), re.M))
+        expect(found["ASSUAN_SYSTEM_NPTH"] == wanted, *defines, found["ASSUAN_SYSTEM_NPTH"])
+        expect(bool(found["ASSUAN_SYSTEM_NPTH_IMPL"]) == (wanted == hooks), *defines)
+        expect((no_more in found) == (api3 in defines or no_more in defines), *defines, *found)
+    # The interface of libassuan 2.5 has them always.
+    found = preprocess(compat2_dir, "-dM", f"-D{api3}")
+    expect(f"#define ASSUAN_SYSTEM_NPTH {hooks}" in found, "no hooks in 2.5's")
+
+
+main(names, values, layouts, difference, alone, npth, own, adapters)

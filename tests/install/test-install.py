@@ -10,6 +10,7 @@ Usage: test-install.py SOURCEDIR MESON NINJA; CC and CXX in the environment.
 import atexit
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import subprocess
@@ -28,6 +29,7 @@ scratch = pathlib.Path(tempfile.mkdtemp(prefix="eva-install-"))
 atexit.register(shutil.rmtree, scratch, ignore_errors=True)
 build, prefix, stage = scratch / "build", scratch / "prefix", scratch / "stage"
 compat = prefix / "lib/evassuan/compat"
+compat2, compat3 = compat / "2", compat / "3"
 
 # Nothing of the caller's may leak into what is built here.
 os.environ.pop("DESTDIR", None)
@@ -48,12 +50,17 @@ WANTED = {
     "lib/libevassuan.so",
     "lib/libevassuan.so.0",
     "lib/pkgconfig/evassuan.pc",
-    "lib/evassuan/compat/assuan.h",
-    "lib/evassuan/compat/libassuan.pc",
-    "lib/evassuan/compat/libassuan-config",
-    "lib/evassuan/compat/bin/libassuan-config",
-    "lib/evassuan/compat/libassuan.so",
-    "lib/evassuan/compat/libassuan.so.0",
+    "lib/evassuan/compat/2/assuan.h",
+    "lib/evassuan/compat/2/libassuan.pc",
+    "lib/evassuan/compat/2/libassuan-config",
+    "lib/evassuan/compat/2/bin/libassuan-config",
+    "lib/evassuan/compat/2/libassuan.so",
+    "lib/evassuan/compat/2/libassuan.so.0",
+    "lib/evassuan/compat/3/assuan.h",
+    "lib/evassuan/compat/3/libassuan.pc",
+    "lib/evassuan/compat/3/libassuan.so",
+    "lib/evassuan/compat/3/libassuan.so.9",
+    "bin/evassuan-run",
 }
 REPLY = ["OK consumer", "D hello", "OK", "OK closing connection"]
 
@@ -77,20 +84,23 @@ def compile_program(flags, compiler=None, options=()):
     return program
 
 
-def run_program(program, library):
-    """Run the consumer and see that it works on LIBRARY (or on none)."""
+def run_program(program, library, version="3.0.2"):
+    """Run the consumer and see that it works on LIBRARY (or on none), of VERSION."""
     env = dict(os.environ, LD_LIBRARY_PATH=str(library.parent) if library else "")
     lines = run([program], env=env).splitlines()
-    expect(lines[0] == "version 2.5.5", *lines)
+    expect(lines[0] == f"version {version}", *lines)
     loaded = [line.split()[1] for line in lines if line.startswith("loaded ")]
     wanted = [str(library.resolve())] if library else []
     expect(loaded == wanted, f"loads {loaded}, not {wanted}")
-    expect(lines[1 + len(loaded):] == REPLY, *lines)
+    said = lines[1 + len(loaded):]
+    if version[0] == "3":               # the pid is behind the program's hello line
+        said = [re.sub(r"^(OK consumer), process \d+$", r"\1", line) for line in said]
+    expect(said == REPLY, *lines)
 
 
-def try_program(flags, library, compiler=None, options=()):
+def try_program(flags, library, compiler=None, options=(), version="3.0.2"):
     """Compile the consumer with FLAGS and see that it works on LIBRARY (or on none)."""
-    run_program(compile_program(flags, compiler, options), library)
+    run_program(compile_program(flags, compiler, options), library, version)
 
 
 def staged():
@@ -105,8 +115,8 @@ def staged():
     expect(not prefix.exists(), f"{prefix} was written to")
     expect(not any(str(scratch) in path for path in found), *found)
     # A staged drop-in directory describes itself, not the place where it will be.
-    said = run([top / "lib/evassuan/compat/libassuan-config", "--libs"])
-    expect(f"-L{top}/lib/evassuan/compat " in said, said)
+    said = run([top / "lib/evassuan/compat/2/libassuan-config", "--libs"])
+    expect(f"-L{top}/lib/evassuan/compat/2 " in said, said)
     run([NINJA, "-C", build, "uninstall"])
     expect_same(files(stage), [], "uninstall")
 
@@ -138,13 +148,16 @@ def static():
 
 
 def by_compat_pkg_config():
-    """a program of libassuan's builds and runs with our libassuan.pc"""
+    """a program of libassuan's builds and runs with our libassuan.pc, of either generation"""
     where = pkg_config("--variable=compatdir", "evassuan", path=prefix / "lib/pkgconfig")
     expect(where == [str(compat)], f"compatdir is {where}")
-    expect(pkg_config("--modversion", "libassuan", path=compat) == ["2.5.5"])
-    flags = pkg_config("--cflags", "--libs", "libassuan", path=compat)
-    expect(f"-I{compat}" in flags and f"-L{compat}" in flags, *flags)
-    try_program(flags, compat / "libassuan.so.0")
+    for path, version, soname in ((compat2, "2.5.5", "libassuan.so.0"),
+                                  (compat3, "3.0.2", "libassuan.so.9")):
+        expect(pkg_config("--modversion", "libassuan", path=path) == [version])
+        expect(pkg_config("--variable=api_version", "libassuan", path=path) == [version[0]])
+        flags = pkg_config("--cflags", "--libs", "libassuan", path=path)
+        expect(f"-I{path}" in flags and f"-L{path}" in flags, *flags)
+        try_program(flags, path / soname, version=version)
 
 
 def interchangeable():
@@ -155,27 +168,28 @@ def interchangeable():
         version = run(["pkg-config", "--modversion", "libassuan"]).strip()
     except Failure as error:
         raise Skip("no libassuan to develop with here") from error
-    system = pathlib.Path(libdir) / "libassuan.so.0"
-    if version != "2.5.5" or not system.exists():
+    path, soname = {"2.5.5": (compat2, "libassuan.so.0"),
+                    "3.0.2": (compat3, "libassuan.so.9")}.get(version, (None, None))
+    if not path or not (pathlib.Path(libdir) / soname).exists():
         raise Skip(f"libassuan is of version {version}")
-    ours = compat / "libassuan.so.0"
-    run_program(compile_program(flags), ours)
-    run_program(compile_program(pkg_config("--cflags", "--libs", "libassuan", path=compat)), system)
+    run_program(compile_program(flags), path / soname, version)
+    run_program(compile_program(pkg_config("--cflags", "--libs", "libassuan", path=path)),
+                pathlib.Path(libdir) / soname, version)
 
 
 def by_config_script():
     """a program of libassuan's builds and runs with our libassuan-config"""
-    env = dict(os.environ, PATH=f"{compat}:{os.environ['PATH']}")
+    env = dict(os.environ, PATH=f"{compat2}:{os.environ['PATH']}")
     flags = run(["libassuan-config", "--cflags", "--libs"], env=env).split()
-    try_program(flags, compat / "libassuan.so.0")
+    try_program(flags, compat2 / "libassuan.so.0", version="2.5.5")
 
 
 def config_script():
     """libassuan-config answers what configure scripts ask"""
-    for script in (compat / "libassuan-config", compat / "bin/libassuan-config"):
+    for script in (compat2 / "libassuan-config", compat2 / "bin/libassuan-config"):
         for option, wanted in (("--version", "2.5.5"), ("--api-version", "2"),
-                               ("--prefix", compat), ("--exec-prefix", compat),
-                               ("--cflags", f"-I{compat}"), ("--variable=api_version", "2")):
+                               ("--prefix", compat2), ("--exec-prefix", compat2),
+                               ("--cflags", f"-I{compat2}"), ("--variable=api_version", "2")):
             said = run([script, option]).strip()
             expect(said.split()[0] == str(wanted), f"{option} says {said}, not {wanted}")
         expect(run([script, "--host"]).count("-") == 3, "--host is no triplet of config.guess")
@@ -186,6 +200,27 @@ def config_script():
             code = subprocess.run([script, *wrong], capture_output=True, check=False,
                                   stdin=subprocess.DEVNULL, timeout=60).returncode
             expect(code == 1, f"{wrong} ends with {code}")
+
+
+def runner():
+    """evassuan-run puts both libraries first, for a program and what it starts"""
+    script = prefix / "bin/evassuan-run"
+    expect(run([script, "--dirs"]).split() == [str(compat2), str(compat3)], "--dirs")
+    for path, soname, version in ((compat2, "libassuan.so.0", "2.5.5"),
+                                  (compat3, "libassuan.so.9", "3.0.2")):
+        program = compile_program(pkg_config("--cflags", "--libs", "libassuan", path=path))
+        lines = run([script, "sh", "-c", f"{program}; exit $?"]).splitlines()
+        expect(f"version {version}" in lines, *lines)
+        expect(f"loaded {(path / soname).resolve()}" in lines, *lines)
+    env = dict(os.environ, LD_LIBRARY_PATH="/mine")
+    said = run([script, "sh", "-c", "echo $LD_LIBRARY_PATH"], env=env).strip()
+    expect(said == f"{compat2}:{compat3}:/mine", said)
+    for arguments, code, text in (([], 2, "usage:"), (["--nonsense"], 2, "no option '--nonsense'"),
+                                  (["no-such-program"], 127, "no program 'no-such-program'"),
+                                  (["sh", "-c", "exit 7"], 7, "")):
+        done = subprocess.run([script, *arguments], capture_output=True, check=False, text=True,
+                              stdin=subprocess.DEVNULL, timeout=60)
+        expect(done.returncode == code and text in done.stderr, arguments, done)
 
 
 def from_cxx():
@@ -204,4 +239,4 @@ def uninstalled():
 
 
 main(staged, installed, by_pkg_config, static, by_compat_pkg_config, interchangeable,
-     by_config_script, config_script, from_cxx, uninstalled)
+     by_config_script, config_script, runner, from_cxx, uninstalled)

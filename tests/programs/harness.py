@@ -43,12 +43,21 @@ def expect(condition, what, *details):
 
 
 def compat_dir():
-    """The directory of the library under test; without one there is nothing to test."""
+    """The directory of the libraries under test, 2/libassuan.so.0 and 3/libassuan.so.9, or of one of
+    them alone; without one there is nothing to test."""
     path = os.environ.get("EVA_COMPAT_DIR", "")
-    if not path or not glob.glob(os.path.join(glob.escape(path), "libassuan.so.[0-9]")):
+    if not path or not libraries(path):
         print("Bail out! EVA_COMPAT_DIR must name a directory with a libassuan.so")
         sys.exit(1)
     return os.path.abspath(path)
+
+
+def libraries(path):
+    """The libraries below the directory PATH, by their sonames."""
+    path = glob.escape(path)
+    found = [name for pattern in ("libassuan.so.[0-9]", "[23]/libassuan.so.[0-9]")
+             for name in glob.glob(os.path.join(path, pattern))]
+    return {os.path.basename(name): name for name in found}
 
 
 def built_for(program):
@@ -64,10 +73,10 @@ def library(*programs):
     for program in programs:
         soname = built_for(program)
         if soname:
-            path = os.path.join(compat_dir(), soname)
-            if not os.path.exists(path):
+            found = libraries(compat_dir())
+            if soname not in found:
                 raise Skip("%s is built for %s here" % (program, soname))
-            return path
+            return found[soname]
     raise Skip("no program is built for libassuan here: " + ", ".join(programs))
 
 

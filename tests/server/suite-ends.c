@@ -449,7 +449,7 @@ connect_tcp (void) {
     assert_int_equal (eva_server_listen (kit.server, "tcp:127.0.0.1:0", 0), 0);
   }
   p = peer_connect (0);
-  peer_expect (p, "OK Pleased to meet you\n");
+  peer_expect_greeting (p);
   p->guest = service.guests;
   return p;
 }

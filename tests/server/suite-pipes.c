@@ -16,7 +16,7 @@ pipe_peer (void) {
   kit_pipe (out);
   assert_int_equal (eva_server_adopt_pipe (kit.server, in[0], out[1], NULL), 0);
   p = peer_on (out[0], in[1]);
-  peer_expect (p, "OK Pleased to meet you\n");
+  peer_expect_greeting (p);
   return p;
 }
 

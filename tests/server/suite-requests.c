@@ -4,6 +4,8 @@
 #include "suite.h"
 
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 /* --- The beginning ---------------------------------------------------------------------------- */
 
@@ -50,6 +52,7 @@ open_with_hello (assuan_context_t ctx) {
 
 static void
 test_hello_of_context (void **state) {
+  char expected[64];
   gpg_error_t err;
   struct peer *p;
 
@@ -57,7 +60,8 @@ test_hello_of_context (void **state) {
   service.open = open_with_hello;
   p = peer_adopt (0, &err);
   assert_int_equal (err, 0);
-  peer_expect (p, "# you\nOK are welcome\n");
+  snprintf (expected, sizeof expected, "# you\nOK are welcome, process %d\n", (int) getpid ());
+  peer_expect_octets (p, expected, strlen (expected));
 }
 
 /* A service of nothing is a service.  */
