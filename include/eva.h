@@ -224,7 +224,7 @@ struct eva_command {
    server.  The commands NOP, CANCEL, OPTION, BYE, AUTH, RESET, END and HELP are there without being
    named.  Every member may be NULL or 0.  */
 struct eva_service {
-  const char *hello; /* the greeting; NULL: the usual one */
+  const char *hello; /* the greeting, as it is; NULL: the usual one */
   const struct eva_command *commands;
   size_t n_commands;
 

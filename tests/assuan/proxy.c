@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The proxy of proxy.h.  */
 
+#include <net/if.h>
 #include <netinet/in.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -70,8 +74,9 @@ serve_one (void *arg) {
   p->fd = accept4 (p->listener, NULL, NULL, SOCK_CLOEXEC);
   if (p->fd == -1) return NULL;
   p->came = true;
-  if (negotiate (p) && p->script->hello
-      && answer (p, p->script->hello, strlen (p->script->hello), 1))
+  if ((negotiate (p) && p->script->hello
+       && answer (p, p->script->hello, strlen (p->script->hello), 1))
+      || p->script->is_silent)
     while ((n = read (p->fd, p->app + len, sizeof p->app - 1 - len)) > 0)
       len += (size_t) n;
   close (p->fd);
@@ -105,4 +110,30 @@ proxy_stop (struct proxy *p) {
   shutdown (p->listener, SHUT_RDWR);
   pthread_join (p->thread, NULL);
   close (p->listener);
+}
+
+/* A loopback of our own, if the kernel grants one.  */
+static void
+leave_network (void) {
+  struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+  int fd;
+
+  if (unshare (CLONE_NEWNET) && unshare (CLONE_NEWUSER | CLONE_NEWNET)) return;
+  fd = socket (AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (ioctl (fd, SIOCSIFFLAGS, &request)) perror ("# cannot use a loopback of our own");
+  close (fd);
+}
+
+static bool
+is_free (unsigned short port) {
+  int fd = listen_at (port);
+
+  if (fd != -1) close (fd);
+  return fd != -1;
+}
+
+bool
+proxy_init (void) {
+  leave_network ();
+  return is_free (PORT_SOCKS) && is_free (PORT_TOR) && is_free (PORT_TOR_BROWSER);
 }

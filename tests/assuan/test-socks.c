@@ -6,11 +6,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <net/if.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -527,26 +524,6 @@ test_high_descriptor (void **state) {
   assert_int_equal (setrlimit (RLIMIT_NOFILE, &before), 0);
 }
 
-/* A loopback of our own, if the kernel grants one.  */
-static void
-leave_network (void) {
-  struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
-  int fd;
-
-  if (unshare (CLONE_NEWNET) && unshare (CLONE_NEWUSER | CLONE_NEWNET)) return;
-  fd = socket (AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (ioctl (fd, SIOCSIFFLAGS, &request)) perror ("# cannot use a loopback of our own");
-  close (fd);
-}
-
-static bool
-is_free (unsigned short port) {
-  int fd = listen_at (port);
-
-  if (fd != -1) close (fd);
-  return fd != -1;
-}
-
 int
 main (void) {
   const struct CMUnitTest tests[] = {
@@ -568,7 +545,6 @@ main (void) {
     sock_test (test_high_descriptor),
   };
 
-  leave_network ();
-  ports_are_free = is_free (PORT_SOCKS) && is_free (PORT_TOR) && is_free (PORT_TOR_BROWSER);
+  ports_are_free = proxy_init ();
   return suite_run (tests);
 }
