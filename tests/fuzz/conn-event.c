@@ -26,8 +26,15 @@ run_next (struct run *r, struct eva_event *event) {
   if (state == EVA_STATE_CLOSED) CHECK (rc == 0);
   if (r->script->role != EVA_ROLE_SERVER) return rc;
   if (state != EVA_STATE_GREETING && state != EVA_STATE_COMMAND) return rc;
+  if (rc == 1 && state == EVA_STATE_COMMAND && event->type == EVA_EVENT_SKIPPED)
+    return rc; /* of an answer that was given up */
   CHECK (rc == 0 || rc == EVA_E_TRUNCATED || (rc == 1 && event->type == EVA_EVENT_EOF));
   return rc;
+}
+
+bool
+run_is_kept (const struct eva_event *event) {
+  return event->type == EVA_EVENT_UNEXPECTED && !event->text_len;
 }
 
 /* Returns the next line of the input, which was not handed out before, without its end.  */
@@ -124,6 +131,6 @@ run_check_event (struct run *r, const struct eva_event *event) {
     r->eof_told = true;
     return;
   }
-  check_text (r, event);
+  if (!run_is_kept (event)) check_text (r, event);
   count_data (r, event);
 }

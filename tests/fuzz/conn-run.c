@@ -204,7 +204,7 @@ run_consumed (struct run *r, int rc, const struct eva_event *event) {
 
   if (closed || rc == EVA_E_TRUNCATED || (event && event->type == EVA_EVENT_EOF))
     r->consumed_end = r->script->input_len;
-  else if (rc && rc != EVA_E_NOMEM && rc != EVA_E_LIMIT)
+  else if (rc && rc != EVA_E_NOMEM && rc != EVA_E_LIMIT && !(event && run_is_kept (event)))
     pass_line (r);
 
   /* What comes behind an over-long line's beginning is dropped as it comes.  */

@@ -314,6 +314,8 @@ unstick (struct run *r) {
     rc = eva_conn_err (r->conn, 1, NULL);
   else
     return false;
+  /* There is no command: the inquiry is one of its own.  */
+  if (rc == EVA_E_STATE) rc = eva_conn_drain (r->conn);
   CHECK (rc == 0 || rc == EVA_E_LIMIT || (rc == EVA_E_NOMEM && r->script->fails));
   if (rc) run_send_all (r);
   return true;
