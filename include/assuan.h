@@ -26,8 +26,8 @@
  *   of a callback of the same context; "handlers" are command handlers and notifications,
  *   "continuations" the callbacks of assuan_inquire_ext, "hooks" a program's own system hooks.
  *   "From: anywhere" is outside and all of these and the client's callbacks; log callbacks, I/O
- *   monitors and system hooks of a context may call only that context's getters.  Calls on another
- *   context are always allowed.
+ *   monitors and system hooks of a context may call only that context's getters, and the former two
+ *   assuan_release.  Calls on another context are always allowed.
  */
 
 #ifndef ASSUAN_H
@@ -186,8 +186,11 @@ gpg_error_t assuan_new (assuan_context_t *ctx);
    connection's descriptors, received ones that nobody took and those of INPUT and OUTPUT are
    closed, buffers are wiped.  An inquiry's outstanding continuation is run once, with CANCELED.
    CTX may be NULL.  From: anywhere.
-   Here: also from the callbacks of CTX itself; the memory then goes when the outermost call
-   returns, but the callback must not use CTX any more. */
+   Here: also from the callbacks of CTX itself, log callbacks and I/O monitors included; the memory
+   then goes when the outermost call returns, but the callback must not use CTX any more.  What was
+   said before is still sent.  That call returns CANCELED where it would have connected CTX or made
+   it a server, EOF where it reads, and what it returns otherwise where it only writes;
+   assuan_accept returns its -1, and assuan_process and assuan_process_next 0. */
 void assuan_release (assuan_context_t ctx);
 
 /* Free PTR, which the library allocated for the caller with CTX's allocator (the result of
@@ -587,6 +590,8 @@ gpg_error_t assuan_write_status (assuan_context_t ctx, const char *keyword, cons
    context, must not be closed, and is valid until the running command ends.  Returns NULL with
    errno set on failure: ENOMEM, EINVAL if CTX is not connected.
    Here: stdio does not buffer it, so that the order of data and other lines is that of the calls.
+   If a log callback or monitor releases CTX while the program, outside of CTX's callbacks, writes to
+   the stream, that becomes the program's, who closes it; writing to it gives EPIPE.
    From: handlers. */
 FILE *assuan_get_data_fp (assuan_context_t ctx);
 

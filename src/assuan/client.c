@@ -27,15 +27,12 @@ struct callbacks {
 
 /* --- Responses by hand ------------------------------------------------------------------------ */
 
-gpg_error_t
-assuan_client_read_response (assuan_context_t ctx, char **line_r, int *linelen_r) {
+static gpg_error_t
+read_response (assuan_context_t ctx, char **line_r, int *linelen_r) {
   gpg_error_t err;
   char *line;
   size_t len;
 
-  if (!ctx || !line_r || !linelen_r) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  *line_r = NULL;
-  *linelen_r = 0;
   do
     err = eva__ctx_wait_line (ctx, &line, &len);
   while (!err && !len);
@@ -48,6 +45,15 @@ assuan_client_read_response (assuan_context_t ctx, char **line_r, int *linelen_r
   *line_r = line;
   *linelen_r = (int) len;
   return 0;
+}
+
+gpg_error_t
+assuan_client_read_response (assuan_context_t ctx, char **line_r, int *linelen_r) {
+  if (!ctx || !line_r || !linelen_r) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  *line_r = NULL;
+  *linelen_r = 0;
+  eva__ctx_enter (ctx);
+  return eva__ctx_leave_with (ctx, read_response (ctx, line_r, linelen_r));
 }
 
 /* The keywords of responses.  */
@@ -292,8 +298,7 @@ assuan_transact (assuan_context_t ctx, const char *command,
   eva__ctx_enter (ctx);
   err = send_command (ctx, command, &silent);
   if (!err && !silent) err = read_reply (ctx, &cb);
-  eva__ctx_leave (ctx);
-  return err;
+  return eva__ctx_leave_with (ctx, err);
 }
 
 /* --- Greeting --------------------------------------------------------------------------------- */

@@ -11,36 +11,36 @@
 #include <string.h>
 #include <sys/wait.h>
 
+/* Returns ERR, or the error of who was released meanwhile, by a monitor or the log.  */
+static gpg_error_t
+unless_released (assuan_context_t ctx, gpg_error_t err) {
+  return ctx->released ? eva__ctx_error (ctx, GPG_ERR_CANCELED) : err;
+}
+
 /* Waits for the greeting.  If there is none, takes leave, closes the connection and waits for
    the child, if there is one.  */
 static gpg_error_t
 shake_hands (assuan_context_t ctx) {
-  gpg_error_t err;
+  gpg_error_t err = unless_released (ctx, eva__ctx_hear_greeting (ctx));
 
-  eva__ctx_enter (ctx);
-  err = eva__ctx_hear_greeting (ctx);
   if (err) eva__ctx_hang_up (ctx);
-  eva__ctx_leave (ctx);
   return err;
 }
 
 /* A context has one connection: before the next one it takes leave of the one that it has, and
-   of its child.  */
-static void
+   of its child.  Returns an error if that was the end of CTX.  */
+static gpg_error_t
 leave_old (assuan_context_t ctx) {
-  if (!ctx->conn && !ctx->is_child) return;
-  eva__ctx_enter (ctx);
-  eva__ctx_hang_up (ctx);
-  eva__ctx_leave (ctx);
+  if (ctx->conn || ctx->is_child) eva__ctx_hang_up (ctx);
+  return unless_released (ctx, 0);
 }
 
 /* Makes socket FD the connection of CTX.  FD is closed on failure.  */
 static gpg_error_t
 connect_socket (assuan_context_t ctx, assuan_fd_t fd, bool pass_fds) {
-  gpg_error_t err;
+  gpg_error_t err = leave_old (ctx);
 
-  leave_old (ctx);
-  err = eva__ctx_connect (ctx, EVA__CTX_CLIENT, fd, fd, pass_fds);
+  if (!err) err = eva__ctx_connect (ctx, EVA__CTX_CLIENT, fd, fd, pass_fds);
   if (err) {
     eva__io_sys_close (&ctx->shared->sys, fd);
     return err;
@@ -63,25 +63,58 @@ connect_error (assuan_context_t ctx, const char *name) {
   return eva__ctx_error (ctx, code);
 }
 
+static gpg_error_t
+connect_name (assuan_context_t ctx, const char *name, bool pass_fds) {
+  assuan_fd_t fd;
+  bool is_local;
+
+  if (eva__io_address_connect (&ctx->shared->sys, name, &is_local, &fd))
+    return connect_error (ctx, name);
+  return connect_socket (ctx, fd, pass_fds);
+}
+
 gpg_error_t
 assuan_socket_connect (assuan_context_t ctx, const char *name, pid_t server_pid,
                        unsigned int flags) {
-  assuan_fd_t fd;
-  bool is_local;
+  bool pass_fds = flags & ASSUAN_SOCKET_CONNECT_FDPASSING;
 
   (void) server_pid;
   if (!ctx || !name) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   if (ctx->drive) return eva__drive_refuse_connection (ctx);
-  if (eva__io_address_connect (&ctx->shared->sys, name, &is_local, &fd))
-    return connect_error (ctx, name);
-  return connect_socket (ctx, fd, flags & ASSUAN_SOCKET_CONNECT_FDPASSING);
+  eva__ctx_enter (ctx);
+  return eva__ctx_leave_with (ctx, connect_name (ctx, name, pass_fds));
 }
 
 gpg_error_t
 assuan_socket_connect_fd (assuan_context_t ctx, int fd, unsigned int flags) {
   if (!ctx || fd < 0) return GPG_ERR_INV_ARG;
   if (ctx->drive) return eva__drive_refuse_connection (ctx);
-  return connect_socket (ctx, fd, flags & ASSUAN_SOCKET_CONNECT_FDPASSING);
+  eva__ctx_enter (ctx);
+  return eva__ctx_leave_with (ctx,
+                              connect_socket (ctx, fd, flags & ASSUAN_SOCKET_CONNECT_FDPASSING));
+}
+
+/* Starts a child as HOW says, and connects to it.  */
+static gpg_error_t
+connect_child (assuan_context_t ctx, const struct eva__io_spawn *how) {
+  gpg_error_t err = leave_old (ctx);
+  assuan_fd_t in_fd, out_fd;
+  pid_t pid;
+  int rc;
+
+  if (err) return err;
+  rc = eva__io_spawn (&ctx->shared->sys, how, &in_fd, &out_fd, &pid);
+  if (rc < 0) return eva__ctx_syserror (ctx);
+  if (rc > 0) return 0; /* the child of a fork: its server is a context of its own */
+  ctx->pid = pid;
+  ctx->is_child = true;
+  ctx->was_reaped = false;
+  err = eva__ctx_connect (ctx, EVA__CTX_CLIENT, in_fd, out_fd, how->socketpair);
+  if (!err) return shake_hands (ctx);
+  eva__io_sys_close (&ctx->shared->sys, in_fd);
+  if (out_fd != in_fd) eva__io_sys_close (&ctx->shared->sys, out_fd);
+  eva__ctx_hang_up (ctx);
+  return err;
 }
 
 gpg_error_t
@@ -97,27 +130,12 @@ assuan_pipe_connect (assuan_context_t ctx, const char *name, const char *argv[],
     .flags = flags & ASSUAN_PIPE_CONNECT_DETACHED ? ASSUAN_SPAWN_DETACHED : 0,
     .socketpair = flags & ASSUAN_PIPE_CONNECT_FDPASSING,
   };
-  assuan_fd_t in_fd, out_fd;
-  gpg_error_t err;
-  pid_t pid;
-  int rc;
 
   if (!ctx || !argv || (name ? !argv[0] : !how.socketpair))
     return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   if (ctx->drive) return eva__drive_refuse_connection (ctx);
-  leave_old (ctx);
-  rc = eva__io_spawn (&ctx->shared->sys, &how, &in_fd, &out_fd, &pid);
-  if (rc < 0) return eva__ctx_syserror (ctx);
-  if (rc > 0) return 0; /* the child of a fork: its server is a context of its own */
-  ctx->pid = pid;
-  ctx->is_child = true;
-  ctx->was_reaped = false;
-  err = eva__ctx_connect (ctx, EVA__CTX_CLIENT, in_fd, out_fd, how.socketpair);
-  if (!err) return shake_hands (ctx);
-  eva__io_sys_close (&ctx->shared->sys, in_fd);
-  if (out_fd != in_fd) eva__io_sys_close (&ctx->shared->sys, out_fd);
-  eva__ctx_hang_up (ctx);
-  return err;
+  eva__ctx_enter (ctx);
+  return eva__ctx_leave_with (ctx, connect_child (ctx, &how));
 }
 
 /* --- The process of a server ------------------------------------------------------------------ */

@@ -307,6 +307,7 @@ eva__ctx_wait_event (assuan_context_t ctx, struct eva_event *ret) {
     if (err) return err;
     if (!eva__ctx_is_connected (ctx)) return eva__ctx_error (ctx, GPG_ERR_EOF);
     rc = eva__ctx_next (ctx, ret);
+    if (ctx->released) return eva__ctx_error (ctx, GPG_ERR_EOF); /* when the line was shown */
     if (rc < 0) return eva__ctx_conn_error (ctx, rc);
     if (rc && ret->type == EVA_EVENT_EOF) return eva__ctx_error (ctx, GPG_ERR_EOF);
     if (rc) return 0;
@@ -315,20 +316,37 @@ eva__ctx_wait_event (assuan_context_t ctx, struct eva_event *ret) {
   }
 }
 
+/* The next line, if it is there already.  Returns as eva_conn_next_line.  */
+static int
+take_line (assuan_context_t ctx, char **ret_line, size_t *ret_len) {
+  int rc;
+
+  if (show_input (ctx))
+    rc = eva_conn_next_line (ctx->conn, ret_line, ret_len);
+  else
+    rc = take_ignored (ctx, ret_line, ret_len);
+  if (rc) ctx->line_seen = false;
+  if (rc < 0) log_end (ctx, rc);
+  return rc;
+}
+
 gpg_error_t
 eva__ctx_wait_line (assuan_context_t ctx, char **ret_line, size_t *ret_len) {
   for (;;) {
     gpg_error_t err = eva__drive_may_wait (ctx);
+    char *line;
+    size_t len;
     int rc;
     if (err) return err;
     if (!eva__ctx_is_connected (ctx)) return eva__ctx_error (ctx, GPG_ERR_EOF);
-    if (show_input (ctx))
-      rc = eva_conn_next_line (ctx->conn, ret_line, ret_len);
-    else
-      rc = take_ignored (ctx, ret_line, ret_len);
-    if (rc) ctx->line_seen = false;
-    if (rc < 0) log_end (ctx, rc);
-    if (rc) return eva__ctx_conn_error (ctx, rc);
+    rc = take_line (ctx, &line, &len);
+    if (ctx->released) return eva__ctx_error (ctx, GPG_ERR_EOF); /* and the line goes with it */
+    if (rc < 0) return eva__ctx_conn_error (ctx, rc);
+    if (rc) {
+      *ret_line = line;
+      *ret_len = len;
+      return 0;
+    }
     err = wait_for_octets (ctx);
     if (err) return err;
   }

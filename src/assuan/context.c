@@ -84,9 +84,11 @@ assuan_new_ext (assuan_context_t *r_ctx, gpg_err_source_t errsource,
   ctx = &whole->ctx;
   init (ctx, errsource, &whole->own);
   eva__default_sys_init (&whole->own.sys, ctx);
+  eva__ctx_enter (ctx);
   eva__ctx_log (ctx, ASSUAN_LOG_CTX, "assuan_new: ctx=%p", (void *) ctx);
+  if (ctx->released) return eva__ctx_leave_with (ctx, eva__ctx_error (ctx, GPG_ERR_CANCELED));
   *r_ctx = ctx;
-  return 0;
+  return eva__ctx_leave_with (ctx, 0);
 }
 
 gpg_error_t
@@ -133,6 +135,7 @@ destroy (assuan_context_t ctx) {
   void (*free_hook) (void *) = ctx->shared->malloc_hooks.free;
   struct eva__drive *drive = ctx->drive;
 
+  eva__ctx_drop_data_stream (ctx);
   if (drive) eva__ctx_free (ctx, drive->wishes);
   eva__ctx_set_string (ctx, &ctx->okay_line, NULL);
   eva__ctx_set_string (ctx, &ctx->err_text, NULL);
@@ -162,6 +165,12 @@ eva__ctx_leave (assuan_context_t ctx) {
     eva__pool_drain (&ctx->shared->pool, &ctx->shared->malloc_hooks);
 }
 
+gpg_error_t
+eva__ctx_leave_with (assuan_context_t ctx, gpg_error_t err) {
+  eva__ctx_leave (ctx);
+  return err;
+}
+
 void
 eva__ctx_hang_up (assuan_context_t ctx) {
   if (ctx->conn) eva__io_channel_check (&ctx->channel);
@@ -186,7 +195,7 @@ assuan_release (assuan_context_t ctx) {
   ctx->ends_quietly = ctx->is_showing; /* in the midst of reading or writing a line */
   if (ctx->drive) ctx->drive->class->ops->release (ctx->drive);
   eva__ctx_end_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_CANCELED));
-  eva__ctx_close_data_fp (ctx);
+  eva__ctx_close_data_stream (ctx);
   if (!ctx->ends_quietly) eva__ctx_hang_up (ctx);
   eva__ctx_leave (ctx);
 }

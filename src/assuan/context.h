@@ -3,7 +3,8 @@
 
    A context is an eva_conn plus a channel, hooks and callbacks.  Functions that may run
    callbacks stand between eva__ctx_enter and eva__ctx_leave: a callback may release the
-   context, which then goes away in the outermost eva__ctx_leave and nowhere else.  */
+   context, which then goes away in the outermost eva__ctx_leave and nowhere else.  That holds for
+   monitors and the log, too, so for every exported function that can show a line or log.  */
 
 #ifndef EVA__ASSUAN_CONTEXT_H
 #define EVA__ASSUAN_CONTEXT_H
@@ -114,9 +115,9 @@ struct assuan_context_s {
   gpg_error_t err_no; /* the value that err_text explains */
   assuan_fd_t input_fd;
   assuan_fd_t output_fd;
-  unsigned int depth;           /* API calls under way that may run callbacks */
-  struct eva__inquiry *inquiry; /* NULL: no continuation is to run */
-  FILE *data_fp;
+  unsigned int depth;                   /* API calls under way that may run callbacks */
+  struct eva__inquiry *inquiry;         /* NULL: no continuation is to run */
+  struct eva__data_stream *data_stream; /* of assuan_get_data_fp, or NULL */
 
   enum eva__ctx_kind kind : 8;
   gpg_err_source_t err_source : 8;
@@ -175,6 +176,9 @@ gpg_error_t eva__ctx_set_string (assuan_context_t ctx, char **ptr, const char *t
 /* Between these CTX stays, whatever callbacks do.  Behind eva__ctx_leave it must not be touched. */
 void eva__ctx_enter (assuan_context_t ctx);
 void eva__ctx_leave (assuan_context_t ctx);
+
+/* The latter, for a function that ends with it.  Returns ERR.  */
+gpg_error_t eva__ctx_leave_with (assuan_context_t ctx, gpg_error_t err);
 
 /* --- The connection (connection.c) ------------------------------------------------------------ */
 
@@ -278,8 +282,15 @@ gpg_error_t eva__ctx_not_said (assuan_context_t ctx, int rc);
 /* Returns why nothing can be said any more: the peer is dead, or there is no connection; else 0. */
 gpg_error_t eva__ctx_may_say (assuan_context_t ctx);
 
-/* Closes the stream of assuan_get_data_fp.  */
-void eva__ctx_close_data_fp (assuan_context_t ctx);
+/* --- The stream of assuan_get_data_fp (stream.c) ---------------------------------------------- */
+
+/* Closes it, unless the program writes to it at this moment: then it
+   is closed with the context.  */
+void eva__ctx_close_data_stream (assuan_context_t ctx);
+
+/* CTX goes away.  If the program writes at this moment, outside of all other calls, the stream stays
+   with the program.  */
+void eva__ctx_drop_data_stream (assuan_context_t ctx);
 
 /* --- Log and monitor (log.c) ------------------------------------------------------------------ */
 

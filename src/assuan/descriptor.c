@@ -49,16 +49,14 @@ unqueue_fd (assuan_context_t ctx, assuan_fd_t fd, int rc) {
   return err;
 }
 
-gpg_error_t
-assuan_sendfd (assuan_context_t ctx, assuan_fd_t fd) {
+static gpg_error_t
+send_fd (assuan_context_t ctx, assuan_fd_t fd) {
   const char *line;
   char text[64];
   gpg_error_t err;
   size_t len;
   int rc;
 
-  if (!ctx && fd == ASSUAN_INVALID_FD) return 0; /* yes, it is implemented */
-  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   if (!ctx->conn || !ctx->channel.passes_fds) return cannot_pass (ctx);
   err = eva__ctx_may_say (ctx);
   if (err) return err;
@@ -75,6 +73,14 @@ assuan_sendfd (assuan_context_t ctx, assuan_fd_t fd) {
     ; /* it is no line of the dialogue: neither logged nor monitored */
   /* The caller may close FD at once.  */
   return ctx->drive ? eva__ctx_said (ctx, 0) : eva__ctx_flush (ctx);
+}
+
+gpg_error_t
+assuan_sendfd (assuan_context_t ctx, assuan_fd_t fd) {
+  if (!ctx && fd == ASSUAN_INVALID_FD) return 0; /* yes, it is implemented */
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  eva__ctx_enter (ctx);
+  return eva__ctx_leave_with (ctx, send_fd (ctx, fd));
 }
 
 gpg_error_t
@@ -187,13 +193,12 @@ assuan_get_active_fds (assuan_context_t ctx, int what, assuan_fd_t *fdarray, int
   assuan_fd_t fd;
 
   if (!ctx || !fdarray || fdarraysize < 2 || what < 0 || what > 1) return -1;
+  eva__ctx_enter (ctx);
   /* Who wants to watch the connection wants it open.  If that fails, assuan_process_next tells.  */
-  if (what == 0 && ctx->kind == EVA__CTX_SERVER && !ctx->greeted) {
-    eva__ctx_enter (ctx);
-    eva__ctx_open_to_watch (ctx);
-    eva__ctx_leave (ctx);
-  }
+  if (what == 0 && ctx->kind == EVA__CTX_SERVER && !ctx->greeted) eva__ctx_open_to_watch (ctx);
   fd = what == 0 ? ctx->channel.in_fd : ctx->channel.out_fd;
+  if (ctx->released) fd = ASSUAN_INVALID_FD; /* when the greeting was shown */
+  eva__ctx_leave (ctx);
   if (fd == ASSUAN_INVALID_FD) return 0;
   fdarray[0] = fd;
   return 1;

@@ -101,24 +101,19 @@ collect (assuan_context_t ctx, struct eva__membuf *mb, bool no_data) {
   }
 }
 
-gpg_error_t
-assuan_inquire (assuan_context_t ctx, const char *keyword, unsigned char **r_buffer,
-                size_t *r_length, size_t maxlen) {
+/* R_BUFFER NULL: no data is expected.  */
+static gpg_error_t
+inquire (assuan_context_t ctx, const char *keyword, unsigned char **r_buffer, size_t *r_length,
+         size_t maxlen) {
+  gpg_error_t err = eva__drive_may_wait (ctx);
   struct eva__membuf mb = { 0 };
-  bool no_data = !r_buffer && !r_length && !maxlen;
-  gpg_error_t err;
 
-  if (!ctx || !keyword || (!no_data && (!r_buffer || !r_length)))
-    return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  if (r_buffer) *r_buffer = NULL;
-  if (r_length) *r_length = 0;
-  err = eva__drive_may_wait (ctx);
   if (!err) err = eva__ctx_inquire (ctx, keyword, maxlen);
   if (!err) {
-    err = collect (ctx, &mb, no_data);
+    err = collect (ctx, &mb, !r_buffer);
     if (err) eva__ctx_give_up_answer (ctx);
   }
-  if (!err && !no_data) {
+  if (!err && r_buffer) {
     *r_buffer = eva__membuf_take (ctx, &mb, r_length);
     if (!*r_buffer) err = eva__ctx_error (ctx, GPG_ERR_ENOMEM);
   }
@@ -126,18 +121,28 @@ assuan_inquire (assuan_context_t ctx, const char *keyword, unsigned char **r_buf
   return err;
 }
 
+gpg_error_t
+assuan_inquire (assuan_context_t ctx, const char *keyword, unsigned char **r_buffer,
+                size_t *r_length, size_t maxlen) {
+  bool no_data = !r_buffer && !r_length && !maxlen;
+
+  if (!ctx || !keyword || (!no_data && (!r_buffer || !r_length)))
+    return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  if (r_buffer) *r_buffer = NULL;
+  if (r_length) *r_length = 0;
+  eva__ctx_enter (ctx);
+  return eva__ctx_leave_with (ctx, inquire (ctx, keyword, r_buffer, r_length, maxlen));
+}
+
 /* --- Not waiting ------------------------------------------------------------------------------ */
 
-gpg_error_t
-assuan_inquire_ext (assuan_context_t ctx, const char *keyword, size_t maxlen,
-                    gpg_error_t (*cb) (void *cb_data, gpg_error_t rc, unsigned char *buf,
-                                       size_t buf_len),
-                    void *cb_data) {
-  struct eva__inquiry *inquiry;
+/* The memory for CONTINUATION comes first: nothing may go wrong behind the line.  */
+static gpg_error_t
+inquire_ext (assuan_context_t ctx, const char *keyword, size_t maxlen,
+             const struct eva__inquiry *continuation) {
+  struct eva__inquiry *inquiry = eva__ctx_malloc (ctx, sizeof *inquiry);
   gpg_error_t err;
 
-  if (!ctx || !cb) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  inquiry = eva__ctx_malloc (ctx, sizeof *inquiry);
   if (!inquiry) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
   /* There is no command whose continuation it could be.  */
   err = check (ctx, keyword);
@@ -148,9 +153,21 @@ assuan_inquire_ext (assuan_context_t ctx, const char *keyword, size_t maxlen,
     eva__ctx_free (ctx, inquiry);
     return err;
   }
-  *inquiry = (struct eva__inquiry){ .cb = cb, .cb_data = cb_data };
+  *inquiry = *continuation;
   ctx->inquiry = inquiry;
   return 0;
+}
+
+gpg_error_t
+assuan_inquire_ext (assuan_context_t ctx, const char *keyword, size_t maxlen,
+                    gpg_error_t (*cb) (void *cb_data, gpg_error_t rc, unsigned char *buf,
+                                       size_t buf_len),
+                    void *cb_data) {
+  const struct eva__inquiry continuation = { .cb = cb, .cb_data = cb_data };
+
+  if (!ctx || !cb) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  eva__ctx_enter (ctx);
+  return eva__ctx_leave_with (ctx, inquire_ext (ctx, keyword, maxlen, &continuation));
 }
 
 gpg_error_t

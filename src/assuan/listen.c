@@ -133,11 +133,12 @@ eva__ctx_open_to_watch (assuan_context_t ctx) {
 
 /* --- Initialization --------------------------------------------------------------------------- */
 
-/* What CTX knew of an earlier connection is no longer true.  */
+/* What CTX knew of an earlier connection is no longer true.  The continuation of an inquiry in it may
+   release CTX.  */
 static void
 forget_connection (assuan_context_t ctx) {
   eva__ctx_end_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_CANCELED));
-  eva__ctx_close_data_fp (ctx);
+  eva__ctx_close_data_stream (ctx);
   eva__ctx_close_fds (ctx);
   eva__ctx_disconnect (ctx);
   ctx->opened = ctx->greeted = ctx->accept_told = ctx->closing = false;
@@ -171,20 +172,26 @@ eva__ctx_inherited_socket (pid_t *ret_pid) {
   return fd;
 }
 
-gpg_error_t
-assuan_init_pipe_server (assuan_context_t ctx, assuan_fd_t filedes[2]) {
+/* Makes CTX a server without a connection.  */
+static gpg_error_t
+begin_server (assuan_context_t ctx) {
+  gpg_error_t err = eva__ctx_register_builtins (ctx);
+
+  if (!err && ctx->opened) forget_connection (ctx);
+  return ctx->released ? eva__ctx_error (ctx, GPG_ERR_CANCELED) : err;
+}
+
+static gpg_error_t
+init_pipe_server (assuan_context_t ctx, assuan_fd_t filedes[2]) {
   pid_t pid;
   assuan_fd_t fd = eva__ctx_inherited_socket (&pid);
   bool is_socket = fd != ASSUAN_INVALID_FD;
   gpg_error_t err;
 
-  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  if (ctx->drive) return eva__drive_refuse_connection (ctx);
   if (!is_socket
       && (!filedes || filedes[0] == ASSUAN_INVALID_FD || filedes[1] == ASSUAN_INVALID_FD))
     return eva__ctx_error (ctx, GPG_ERR_ASS_SERVER_START);
-  err = eva__ctx_register_builtins (ctx);
-  if (!err && ctx->opened) forget_connection (ctx);
+  err = begin_server (ctx);
   if (!err)
     err = eva__ctx_connect (ctx, EVA__CTX_SERVER, is_socket ? fd : filedes[0],
                             is_socket ? fd : filedes[1], is_socket);
@@ -196,15 +203,19 @@ assuan_init_pipe_server (assuan_context_t ctx, assuan_fd_t filedes[2]) {
 }
 
 gpg_error_t
-assuan_init_socket_server (assuan_context_t ctx, assuan_fd_t fd, unsigned int flags) {
-  bool pass_fds = flags & ASSUAN_SOCKET_SERVER_FDPASSING;
-  gpg_error_t err;
-
+assuan_init_pipe_server (assuan_context_t ctx, assuan_fd_t filedes[2]) {
   if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   if (ctx->drive) return eva__drive_refuse_connection (ctx);
-  err = eva__ctx_register_builtins (ctx);
+  eva__ctx_enter (ctx);
+  return eva__ctx_leave_with (ctx, init_pipe_server (ctx, filedes));
+}
+
+static gpg_error_t
+init_socket_server (assuan_context_t ctx, assuan_fd_t fd, unsigned int flags) {
+  bool pass_fds = flags & ASSUAN_SOCKET_SERVER_FDPASSING;
+  gpg_error_t err = begin_server (ctx);
+
   if (err) return err;
-  if (ctx->opened) forget_connection (ctx);
   ctx->is_pipe = ctx->is_listener = false;
   if (flags & ASSUAN_SOCKET_SERVER_ACCEPTED)
     return eva__ctx_connect (ctx, EVA__CTX_SERVER, fd, fd, pass_fds);
@@ -213,6 +224,14 @@ assuan_init_socket_server (assuan_context_t ctx, assuan_fd_t fd, unsigned int fl
   ctx->listen_fd = fd;
   ctx->listen_passes_fds = pass_fds;
   return 0;
+}
+
+gpg_error_t
+assuan_init_socket_server (assuan_context_t ctx, assuan_fd_t fd, unsigned int flags) {
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  if (ctx->drive) return eva__drive_refuse_connection (ctx);
+  eva__ctx_enter (ctx);
+  return eva__ctx_leave_with (ctx, init_socket_server (ctx, fd, flags));
 }
 
 void
@@ -253,26 +272,31 @@ accept_client (assuan_context_t ctx) {
   return err;
 }
 
-gpg_error_t
-assuan_accept (assuan_context_t ctx) {
-  gpg_error_t err;
+/* How the caller's loop ends; bare.  */
+#define NO_MORE_CLIENTS ((gpg_error_t) -1)
 
-  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  if (ctx->kind != EVA__CTX_SERVER) return (gpg_error_t) -1;
-  if (ctx->drive) return eva__drive_refuse_connection (ctx);
+/* Whoever released CTX, when the greeting was shown for instance, wants no more of it.  */
+static gpg_error_t
+accept_next (assuan_context_t ctx) {
+  gpg_error_t err = 0;
+
   if (ctx->conn && !ctx->accept_told) {
     ctx->accept_told = true;
-    return eva__ctx_open (ctx);
-  }
-  eva__ctx_enter (ctx);
-  if (ctx->accept_told) forget_connection (ctx);
-  if (ctx->released || !ctx->is_listener) {
-    err = (gpg_error_t) -1; /* bare: this is how the caller's loop ends */
   } else {
+    if (ctx->accept_told) forget_connection (ctx);
+    if (ctx->released || !ctx->is_listener) return NO_MORE_CLIENTS;
     err = accept_client (ctx);
     ctx->accept_told = !err;
-    if (!err) err = eva__ctx_open (ctx);
   }
-  eva__ctx_leave (ctx);
-  return err;
+  if (!err) err = eva__ctx_open (ctx);
+  return ctx->released ? NO_MORE_CLIENTS : err;
+}
+
+gpg_error_t
+assuan_accept (assuan_context_t ctx) {
+  if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  if (ctx->kind != EVA__CTX_SERVER) return NO_MORE_CLIENTS;
+  if (ctx->drive) return eva__drive_refuse_connection (ctx);
+  eva__ctx_enter (ctx);
+  return eva__ctx_leave_with (ctx, accept_next (ctx));
 }

@@ -123,7 +123,7 @@ gpg_error_t
 eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc) {
   gpg_error_t err;
 
-  eva__ctx_close_data_fp (ctx);
+  eva__ctx_close_data_stream (ctx);
   if (ctx->flags.force_close) ctx->closing = true;
   if (ctx->drive) eva__drive_count_command (ctx->drive);
   err = send_reply (ctx, rc);
@@ -158,6 +158,5 @@ assuan_process_done (assuan_context_t ctx, gpg_error_t rc) {
   err = eva__ctx_finish_command (ctx, rc);
   /* Data that were asked for have nobody to go to any more.  */
   eva__ctx_end_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_CANCELED));
-  eva__ctx_leave (ctx);
-  return err;
+  return eva__ctx_leave_with (ctx, err);
 }

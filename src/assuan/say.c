@@ -169,23 +169,26 @@ eva__ctx_said (assuan_context_t ctx, int rc) {
   return may_wait (ctx) ? 0 : eva__ctx_flush (ctx);
 }
 
-gpg_error_t
-assuan_write_line (assuan_context_t ctx, const char *line) {
-  gpg_error_t err;
+static gpg_error_t
+write_line (assuan_context_t ctx, const char *line) {
+  gpg_error_t err = eva__ctx_may_say (ctx);
 
-  if (!ctx || !line) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  err = eva__ctx_may_say (ctx);
   if (!err) err = eva__ctx_queue_line (ctx, line, NULL);
   return err ? err : eva__ctx_said (ctx, 0);
 }
 
 gpg_error_t
-assuan_write_status (assuan_context_t ctx, const char *keyword, const char *text) {
-  struct draft d;
-  gpg_error_t err;
+assuan_write_line (assuan_context_t ctx, const char *line) {
+  if (!ctx || !line) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  eva__ctx_enter (ctx);
+  return eva__ctx_leave_with (ctx, write_line (ctx, line));
+}
 
-  if (!ctx || !keyword) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  err = eva__ctx_may_say (ctx);
+static gpg_error_t
+write_status (assuan_context_t ctx, const char *keyword, const char *text) {
+  gpg_error_t err = eva__ctx_may_say (ctx);
+  struct draft d;
+
   if (err) return err;
   begin (&d, "S ");
   add (&d, keyword);
@@ -195,6 +198,13 @@ assuan_write_status (assuan_context_t ctx, const char *keyword, const char *text
   }
   err = queue (ctx, &d);
   return err ? err : eva__ctx_said (ctx, 0);
+}
+
+gpg_error_t
+assuan_write_status (assuan_context_t ctx, const char *keyword, const char *text) {
+  if (!ctx || !keyword) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  eva__ctx_enter (ctx);
+  return eva__ctx_leave_with (ctx, write_status (ctx, keyword, text));
 }
 
 /* --- Data ------------------------------------------------------------------------------------- */
@@ -209,15 +219,11 @@ flush_data (assuan_context_t ctx, size_t length) {
   return eva__ctx_said (ctx, rc);
 }
 
-gpg_error_t
-assuan_send_data (assuan_context_t ctx, const void *buffer, size_t length) {
-  const char *data = buffer;
-  gpg_error_t err;
+static gpg_error_t
+send_data (assuan_context_t ctx, const char *data, size_t length) {
+  gpg_error_t err = eva__ctx_may_say (ctx);
 
-  if (!ctx || (!buffer && length > 1)) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  err = eva__ctx_may_say (ctx);
-  if (err) return err;
-  if (!buffer) return flush_data (ctx, length);
+  if (!err && !data) return flush_data (ctx, length);
   while (length && !err) {
     size_t taken;
     int rc = eva_conn_data (ctx->conn, data, length < SLICE_LEN ? length : SLICE_LEN, &taken);
@@ -231,39 +237,11 @@ assuan_send_data (assuan_context_t ctx, const void *buffer, size_t length) {
   return err;
 }
 
-/* The octets that a program writes to the stream of assuan_get_data_fp.  */
-static ssize_t
-data_fp_write (void *cookie, const char *buf, size_t len) {
-  assuan_context_t ctx = cookie;
-  gpg_error_t err = len ? assuan_send_data (ctx, buf, len) : 0;
-
-  if (!err) return (ssize_t) len;
-  gpg_err_set_errno (gpg_err_code_to_errno (gpg_err_code (err)));
-  return 0; /* what fopencookie(3) takes for an error; -1 would count as octets */
-}
-
-FILE *
-assuan_get_data_fp (assuan_context_t ctx) {
-  cookie_io_functions_t io = { .write = data_fp_write };
-
-  if (!ctx || !ctx->conn) {
-    errno = EINVAL;
-    return NULL;
-  }
-  if (ctx->data_fp) return ctx->data_fp;
-  ctx->data_fp = fopencookie (ctx, "w", io);
-  /* Unbuffered: the data line in the queue is the buffer.  So the order of data and status
-     lines is that of the calls, and no copy of a secret stays in stdio's memory.  */
-  if (ctx->data_fp) setvbuf (ctx->data_fp, NULL, _IONBF, 0);
-  return ctx->data_fp;
-}
-
-void
-eva__ctx_close_data_fp (assuan_context_t ctx) {
-  FILE *fp = ctx->data_fp;
-
-  ctx->data_fp = NULL;
-  if (fp) fclose (fp);
+gpg_error_t
+assuan_send_data (assuan_context_t ctx, const void *buffer, size_t length) {
+  if (!ctx || (!buffer && length > 1)) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  eva__ctx_enter (ctx);
+  return eva__ctx_leave_with (ctx, send_data (ctx, buffer, length));
 }
 
 /* --- Reading lines ---------------------------------------------------------------------------- */
@@ -271,7 +249,8 @@ eva__ctx_close_data_fp (assuan_context_t ctx) {
 gpg_error_t
 assuan_read_line (assuan_context_t ctx, char **line, size_t *linelen) {
   if (!ctx || !line || !linelen) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  return eva__ctx_wait_line (ctx, line, linelen);
+  eva__ctx_enter (ctx);
+  return eva__ctx_leave_with (ctx, eva__ctx_wait_line (ctx, line, linelen));
 }
 
 int

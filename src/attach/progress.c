@@ -30,14 +30,16 @@ eva__pump_is_what (const char *what) {
 
 void
 eva__pump_tell_progress (struct eva__pump *pump) {
+  assuan_context_t ctx = pump->ctx;
   char text[EVA_LINE_SIZE];
 
   if (!*pump->what) return;
   snprintf (text, sizeof text, "%s ? %" PRIu64 " %" PRIu64, pump->what, pump->n_pumped,
             pump->total);
-  eva__ctx_mark_output (pump->ctx, pump->is_secret);
-  assuan_write_status (pump->ctx, keyword, text); /* a write that failed is remembered */
-  eva__ctx_mark_output (pump->ctx, false);
+  eva__ctx_mark_output (ctx, pump->is_secret);
+  assuan_write_status (ctx, keyword,
+                       text); /* a write that failed is remembered; PUMP may be gone */
+  eva__ctx_mark_output (ctx, false);
 }
 
 static void
