@@ -48,7 +48,7 @@ for tool in debootstrap unshare git flock; do
 done
 unshare --mount --pid --fork true 2>/dev/null || cannot "root may not mount anything here"
 cache=build-fresh
-mkdir -p "$cache/$release/partial"
+mkdir -p "$cache/$release"
 # The tree may belong to another user than root.
 export GIT_CONFIG_GLOBAL="$PWD/$cache/gitconfig"
 printf '[safe]\n\tdirectory = *\n[advice]\n\tdetachedHead = false\n' >"$GIT_CONFIG_GLOBAL"

@@ -14,8 +14,7 @@ examples_packages="libgcrypt20-dev $loop_packages"
 demo_packages='gnupg gpg gpg-agent gpgconf bsdutils'
 tests_packages="$examples_packages libcmocka-dev libassuan-dev libnpth0-dev libgpgme-dev g++"
 programs_packages="$demo_packages openssl binutils dirmngr scdaemon gpgsm pinentry-tty
-  pinentry-curses openssh-client openssh-server systemd valgrind universal-ctags tmux
-  gpg-wks-server"
+  pinentry-curses openssh-client openssh-server systemd valgrind"
 fuzz_packages='clang libclang-rt-dev'
 lint_packages='clang clang-tidy universal-ctags git shellcheck'
 fresh_packages='debootstrap debian-archive-keyring git util-linux'
