@@ -129,6 +129,8 @@ else
   tar -C "$root" -xpf "$cache/$release.tar"
 fi
 
+# mktemp's directories are for root alone.
+chmod 755 "$root"
 touch "$root/.dev-fresh"
 cat /etc/resolv.conf >"$root/etc/resolv.conf"
 cat /etc/hosts >"$root/etc/hosts"
