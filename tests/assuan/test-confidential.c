@@ -44,7 +44,22 @@ teardown (void **state) {
 
 #define log_test(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
 
-/* Compare what was logged, and forget it.  The other library shows what is confidential.  */
+/* libassuan 3 hides confidential data, if not other texts.  */
+#define SHOWS_DATA (on_oracle () && !IS_GENERATION_3)
+
+/* Compare what was logged of data, and forget it.  */
+static void
+expect_hidden_data (const char *log) {
+  if (SHOWS_DATA)
+    assert_non_null (strstr (logged.text, "secret"));
+  else if (on_oracle ())
+    assert_null (strstr (logged.text, "secret"));
+  else
+    assert_string_equal (logged.text, log);
+  memset (&logged, 0, sizeof logged);
+}
+
+/* The same of other texts, which the other library shows.  */
 static void
 expect_hidden (const char *log) {
   if (on_oracle ())
@@ -176,14 +191,20 @@ check_served (const char *text, const char *log) {
   expect_hidden (log);
 }
 
-/* deviation: Confidential data are logged if their line is completed later | A line that holds any
+static void
+check_data (const char *text, const char *log) {
+  serve (text);
+  expect_hidden_data (log);
+}
+
+/* deviation: libassuan 2 logs confidential data if their line is completed later | A line that holds any
  * confidential octet is not logged  */
 static void
 test_data (void **state) {
   (void) state;
-  check_served ("TAIL\nNOP\n", "<- TAIL\n-> " HIDDEN "\n-> OK\n<- NOP\n-> OK\n");
-  check_served ("MIDDLE\n", "<- MIDDLE\n-> " HIDDEN "\n-> S NEXT c\n-> OK\n");
-  check_served ("STREAM\n", "<- STREAM\n-> " HIDDEN "\n-> OK\n");
+  check_data ("TAIL\nNOP\n", "<- TAIL\n-> " HIDDEN "\n-> OK\n<- NOP\n-> OK\n");
+  check_data ("MIDDLE\n", "<- MIDDLE\n-> " HIDDEN "\n-> S NEXT c\n-> OK\n");
+  check_data ("STREAM\n", "<- STREAM\n-> " HIDDEN "\n-> OK\n");
 }
 
 /* How often PART stands in TEXT.  */
@@ -202,9 +223,9 @@ static void
 test_long_data (void **state) {
   (void) state;
   serve ("LINES\n");
-  assert_int_equal (count (logged.text, "secret"), on_oracle ());
-  assert_int_equal (count (logged.text, HIDDEN), !on_oracle ());
-  assert_int_equal (count (logged.text, "-> D a"), on_oracle () ? 4 : 3);
+  assert_int_equal (count (logged.text, "secret"), SHOWS_DATA);
+  assert_int_equal (count (logged.text, HIDDEN), !SHOWS_DATA);
+  assert_int_equal (count (logged.text, "-> D a"), SHOWS_DATA ? 4 : 3);
 }
 
 /* deviation: Confidential texts of set_okay_line and set_error are logged | They are not  */
@@ -358,7 +379,7 @@ test_inquired (void **state) {
   open_client (&c);
   c.answer = answer_secretly;
   assert_err (client_try (&c, "A", "INQUIRE PIN\nOK\n"), 0);
-  expect_hidden ("-> A\n<- INQUIRE PIN\n-> " HIDDEN "\n-> END\n<- OK\n");
+  expect_hidden_data ("-> A\n<- INQUIRE PIN\n-> " HIDDEN "\n-> END\n<- OK\n");
   peer_expect (c.peer, "A\nD secret\nEND\n");
   client_drop (&c);
 }

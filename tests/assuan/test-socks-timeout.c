@@ -116,5 +116,7 @@ main (void) {
   };
 
   port_is_free = proxy_init ();
-  return suite_run (tests);
+  suite_init ();
+  assuan_sock_init ();
+  return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -42,7 +42,7 @@ def sha256(octets):
 def greeting():
     """the server greets first, without being asked"""
     with Server() as server, server.connect(greeting=False) as c:
-        expect_equal(c.line(), b"OK Pleased to meet you, process %d" % os.getpid())
+        expect_equal(c.line(), b"OK Pleased to meet you, process %d" % server.process.pid)
 
 
 def echo():

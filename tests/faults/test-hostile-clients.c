@@ -111,6 +111,15 @@ used_memory (void) {
   return info.uordblks + info.hblkhd;
 }
 
+/* What a server of ours with the hello line "hi" greets with.  */
+static const char *
+hello (void) {
+  static char text[40];
+
+  snprintf (text, sizeof text, "OK hi, process %d\n", (int) getpid ());
+  return text;
+}
+
 static void
 expect_exactly (int fd, const char *text) {
   char buf[200];
@@ -150,7 +159,7 @@ pair_open (unsigned int flags) {
   connection_open (&p->victim, flags);
   connection_open (&p->bystander, 0);
   assert_int_equal (assuan_process_next (p->bystander.ctx, &done), 0);
-  expect_exactly (p->bystander.peer, "OK hi\n");
+  expect_exactly (p->bystander.peer, hello ());
   use_bystander (p);
   p->attacker.fd = p->victim.peer;
   p->attacker.seed = 1;
@@ -432,7 +441,7 @@ test_silence (void **state) {
       use_bystander (p);
     }
   }
-  expect_exactly (p->victim.peer, "OK hi\n");
+  expect_exactly (p->victim.peer, hello ());
   kit_say (p->victim.peer, "\nEC");
   assert_false (take_turn (p));
   expect_exactly (p->victim.peer, "D slow\nOK\n");
@@ -489,7 +498,7 @@ test_many_descriptors (void **state) {
 
   (void) state;
   assert_false (take_turn (p));
-  expect_exactly (p->victim.peer, "OK hi\n");
+  expect_exactly (p->victim.peer, hello ());
   n_fds = kit_count_fds ();
   for (size_t i = 0; i < N_ELEMENTS (numbers); i++) {
     send_many (p->victim.peer, "NOP\n", numbers[i]);
@@ -537,7 +546,7 @@ test_unwanted_descriptors (void **state) {
 
   (void) state;
   assert_false (take_turn (p));
-  expect_exactly (p->victim.peer, "OK hi\n");
+  expect_exactly (p->victim.peer, hello ());
   n_fds = kit_count_fds ();
   for (size_t i = 0; i < 20; i++) {
     send_many (p->victim.peer, "NOP\n", MANY_FDS);
