@@ -202,7 +202,8 @@ serve (struct pair *p) {
   bool done = false;
 
   for (size_t i = 0; !done; i++) {
-    await_victim (p);
+    /* What was read already, the descriptor does not tell.  */
+    if (!assuan_pending_line (p->victim.ctx)) await_victim (p);
     done = take_turn (p);
     if (i % BYSTANDER_EVERY == 0) use_bystander (p);
   }
