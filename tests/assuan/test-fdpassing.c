@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -295,6 +296,45 @@ test_too_many_pending (void **state) {
   client_drop (&c);
 }
 
+/* Leave this process as few numbers for descriptors as it has open, and give them back.  */
+static void
+set_numbers (bool few) {
+  static struct rlimit before;
+  struct rlimit limit;
+
+  if (few) {
+    assert_int_equal (getrlimit (RLIMIT_NOFILE, &before), 0);
+    limit = before;
+    limit.rlim_cur = (rlim_t) dup (0);
+    close ((int) limit.rlim_cur);
+    assert_int_equal (setrlimit (RLIMIT_NOFILE, &limit), 0);
+  } else {
+    assert_int_equal (setrlimit (RLIMIT_NOFILE, &before), 0);
+  }
+}
+
+/* deviation: Descriptors for which the process has no numbers left are missing silently | EMFILE  */
+static void
+test_no_numbers (void **state) {
+  int fds[3] = { 0, 0, 0 };
+  struct client c;
+  char *line;
+  size_t len;
+  gpg_error_t rc;
+
+  (void) state;
+  client_open (&c, ASSUAN_SOCKET_CONNECT_FDPASSING);
+  peer_send_fds (c.peer, "# x\n", fds, 3);
+  set_numbers (true);
+  rc = assuan_read_line (c.ctx, &line, &len);
+  set_numbers (false);
+  assert_code (rc, on_oracle () ? 0 : GPG_ERR_EMFILE);
+  expect_no_fd (c.ctx);
+  /* The line itself is there.  */
+  if (rc) read_line (&c, "# x");
+  client_drop (&c);
+}
+
 static void
 test_pending_at_release (void **state) {
   struct client c;
@@ -484,6 +524,7 @@ main (void) {
     suite_test (test_receive_several),
     suite_test (test_many_pending),
     suite_test (test_too_many_pending),
+    suite_test (test_no_numbers),
     suite_test (test_pending_at_release),
     suite_test (test_with_their_line),
     suite_test (test_without_flag),
