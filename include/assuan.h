@@ -590,6 +590,8 @@ gpg_error_t assuan_write_status (assuan_context_t ctx, const char *keyword, cons
    context, must not be closed, and is valid until the running command ends.  Returns NULL with
    errno set on failure: ENOMEM, EINVAL if CTX is not connected.
    Here: stdio does not buffer it, so that the order of data and other lines is that of the calls.
+   What fprintf and its like print passes through memory of the C library, where it stays; what
+   fputs, fwrite and putc write does not, nor do data of assuan_send_data.
    If a log callback or monitor releases CTX while the program, outside of CTX's callbacks, writes to
    the stream, that becomes the program's, who closes it; writing to it gives EPIPE.
    From: handlers. */

@@ -298,6 +298,7 @@ assuan_transact (assuan_context_t ctx, const char *command,
   eva__ctx_enter (ctx);
   err = send_command (ctx, command, &silent);
   if (!err && !silent) err = read_reply (ctx, &cb);
+  eva__ctx_forget_line (ctx);
   return eva__ctx_leave_with (ctx, err);
 }
 

@@ -24,6 +24,7 @@ shake_hands (assuan_context_t ctx) {
   gpg_error_t err = unless_released (ctx, eva__ctx_hear_greeting (ctx));
 
   if (err) eva__ctx_hang_up (ctx);
+  eva__ctx_forget_line (ctx);
   return err;
 }
 

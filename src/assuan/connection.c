@@ -270,6 +270,11 @@ take_ignored (assuan_context_t ctx, char **ret_line, size_t *ret_len) {
 }
 
 /* A line is not shown before it is handed out.  */
+void
+eva__ctx_forget_line (assuan_context_t ctx) {
+  if (ctx->conn) eva__conn_end_loan (ctx->conn);
+}
+
 int
 eva__ctx_next (assuan_context_t ctx, struct eva_event *ret) {
   size_t before;

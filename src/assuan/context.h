@@ -227,6 +227,9 @@ bool eva__ctx_is_left (assuan_context_t ctx, gpg_error_t err);
 gpg_error_t eva__ctx_wait_event (assuan_context_t ctx, struct eva_event *ret);
 gpg_error_t eva__ctx_wait_line (assuan_context_t ctx, char **ret_line, size_t *ret_len);
 
+/* Who handled the line that came last is done with it: it is overwritten.  */
+void eva__ctx_forget_line (assuan_context_t ctx);
+
 /* eva_conn_next with log and monitor.  */
 int eva__ctx_next (assuan_context_t ctx, struct eva_event *ret);
 

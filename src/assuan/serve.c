@@ -239,6 +239,7 @@ assuan_process_next (assuan_context_t ctx, int *done) {
   }
   if (ctx->released) err = 0; /* whatever its last callback returned */
   if (done) *done = is_over (ctx) || ctx->write_error;
+  eva__ctx_forget_line (ctx);
   eva__ctx_leave (ctx);
   return err;
 }
@@ -263,6 +264,7 @@ assuan_process (assuan_context_t ctx) {
     else
       err = eva__ctx_read (ctx, true);
   }
+  eva__ctx_forget_line (ctx);
   eva__ctx_leave (ctx);
   return err;
 }

@@ -45,7 +45,8 @@ free_stream (void *cookie) {
 }
 
 /* Unbuffered: the data line in the queue is the buffer.  So the order of data and status lines is
-   that of the calls, and no copy of a secret stays in stdio's memory.  */
+   that of the calls, and no copy of a secret stays in stdio's memory; but what is formatted
+   leaves one on the stack, in the buffer that glibc puts in front of such a stream.  */
 static struct eva__data_stream *
 open_stream (assuan_context_t ctx) {
   cookie_io_functions_t io = { .write = write_octets, .close = free_stream };

@@ -169,6 +169,12 @@ eva_conn_take_any_fd (eva_conn *c, int *ret_fd) {
   return eva__conn_fds_take (&c->in_fds, &c->owner, UINT64_MAX, ret_fd);
 }
 
+void
+eva__conn_end_loan (eva_conn *c) {
+  end_loan (c);
+  rest (c);
+}
+
 int
 eva_conn_peek (eva_conn *c, char **ret_line, size_t *ret_len) {
   end_loan (c);

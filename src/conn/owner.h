@@ -25,6 +25,9 @@ int eva__conn_new_shared (const struct eva_conn_config *config, void *arg, eva_c
 /* Lets C, which was made by eva__conn_new_shared, have CONFIG instead, under the same terms.  */
 void eva__conn_set_config (eva_conn *c, const struct eva_conn_config *config);
 
+/* The line that was handed out last is not needed any more: it is overwritten.  */
+void eva__conn_end_loan (eva_conn *c);
+
 /* Returns how many descriptors came and were not taken; and how many more may come before some
    are.  */
 size_t eva__conn_count_fds (const eva_conn *c);

@@ -82,4 +82,11 @@ def headers():
     expect_same(names, wanted, library_sym.name)
 
 
-main(drop_in, own, reference, headers)
+def binding():
+    """functions of other libraries are looked for once, before any secret is in a register"""
+    for lib in (lib2, lib3, library):
+        flags = re.findall(r"\(FLAGS(?:_1)?\)\s+(.*)", run([READELF, "-d", lib]))
+        expect(any("NOW" in line for line in flags), lib.name, "is bound lazily:", flags)
+
+
+main(drop_in, own, reference, headers, binding)
