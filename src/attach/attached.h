@@ -23,6 +23,7 @@ struct eva__attached {
   unsigned char in_events, out_events; /* what the sources watch for */
   unsigned char parting; /* events of a peer that is gone, which the next turn sees to */
   bool is_told;          /* the end was told */
+  bool is_opened;        /* of a server: the service's close function has to be called */
 };
 
 /* Lets LOOP drive AT, whose drive was initialized and whose class tells of the end.  A first

@@ -32,17 +32,18 @@ eva__conn_chunk_room (const struct eva__conn_chunk *chunk) {
 struct eva__conn_queue {
   struct eva__conn_chunk *head;
   struct eva__conn_chunk *tail;
-  size_t len;        /* octets of whole lines that wait */
-  uint64_t n_sent;   /* octets sent since the beginning */
-  uint32_t open_len; /* octets of the open data line, behind tail->end; 0 if none is open */
-  bool is_cut;       /* the first octets of the line at head's start were sent */
+  size_t len;      /* octets of whole lines that wait */
+  uint64_t n_sent; /* octets sent since the beginning */
 
   /* The cursor of eva_conn_inspect: lines before it were shown.  chunk NULL: at head's start.  */
-  uint32_t shown;
   struct eva__conn_chunk *shown_chunk;
+  uint32_t shown;
   uint32_t shown_len; /* of the line shown last with its LF; 0 if it was discarded or sent */
   bool shown_secret;  /* it is confidential */
-  bool is_secret;     /* what is queued now is confidential */
+
+  bool is_secret;    /* what is queued now is confidential */
+  bool is_cut;       /* the first octets of the line at head's start were sent */
+  uint32_t open_len; /* octets of the open data line, behind tail->end; 0 if none is open */
 };
 
 /* Makes sure that N octets (at most EVA_LINE_SIZE) fit behind the last line and the open data

@@ -29,7 +29,6 @@ struct eva__visit {
   eva_server *server;
   struct eva__user *user;
   struct eva__visit *next, *prev;
-  bool is_opened; /* the service's close function has to be called */
 };
 
 /* Somebody goes over all visits, in a function around us.  */

@@ -15,9 +15,9 @@
    within the call, which ends here, too.  */
 static void
 tell_closed (struct eva__visit *visit, gpg_error_t reason) {
-  bool is_opened = visit->is_opened;
+  bool is_opened = visit->at.is_opened;
 
-  visit->is_opened = false;
+  visit->at.is_opened = false;
   if (is_opened && visit->server->service->close)
     visit->server->service->close (visit->at.drive.ctx, reason);
 }
@@ -234,7 +234,7 @@ open_visit (struct eva__visit *visit) {
 
   if (ctx->released) return eva__ctx_error (ctx, GPG_ERR_CANCELED);
   if (err) return err;
-  visit->is_opened = true;
+  visit->at.is_opened = true;
   return eva__ctx_open (ctx);
 }
 
