@@ -355,7 +355,8 @@ const char *eva_server_get_address (eva_server *server, size_t index);
 /* Serves the client at the other end of FD, a connected stream socket, which SERVER owns from then
    on, on success.  It is subject to the limits and to eva_server_allow_uid.  FLAGS as for
    eva_server_listen.  Stores the connection's context at RET_CTX unless that is NULL; it is
-   SERVER's, valid until the close function returned.
+   SERVER's, valid until the close function returned; NULL if that has run already, because a
+   monitor or log callback that was shown the greeting released the context.
    Returns 0; GPG_ERR_EACCES; GPG_ERR_LIMIT_REACHED; GPG_ERR_ENOMEM; what the open function gave;
    or what the system gave.  On failure FD stays the caller's.  */
 gpg_error_t eva_server_adopt (eva_server *server, int fd, unsigned int flags,

@@ -85,7 +85,7 @@ extern const struct eva__drive_ops eva__visit_ops;
 gpg_error_t eva__visit_check (eva_server *server, const struct eva__arrival *arrival);
 
 /* Makes a connection for ARRIVAL, which was checked, and stores its context at RET_CTX unless
-   that is NULL.  Its descriptors are the connection's on success; on failure they stay the
+   that is NULL; NULL if it is over already.  Its descriptors are the connection's on success; on failure they stay the
    caller's.  */
 gpg_error_t eva__visit_new (eva_server *server, const struct eva__arrival *arrival,
                             assuan_context_t *ret_ctx);

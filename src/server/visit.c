@@ -225,7 +225,8 @@ disown (assuan_context_t ctx) {
   assuan_release (ctx);
 }
 
-/* Lets the service see the client, and greets.  */
+/* Lets the service see the client, greets, and enters the loop.  Who is released when the greeting is
+   shown has been a client: it had the descriptors, and its end was told.  */
 static gpg_error_t
 open_visit (struct eva__visit *visit) {
   assuan_context_t ctx = visit->at.drive.ctx;
@@ -235,7 +236,9 @@ open_visit (struct eva__visit *visit) {
   if (ctx->released) return eva__ctx_error (ctx, GPG_ERR_CANCELED);
   if (err) return err;
   visit->at.is_opened = true;
-  return eva__ctx_open (ctx);
+  err = eva__ctx_open (ctx);
+  if (ctx->released) return 0;
+  return err ? err : eva__attached_start (&visit->at, server->loop);
 }
 
 gpg_error_t
@@ -260,14 +263,12 @@ eva__visit_new (eva_server *server, const struct eva__arrival *arrival, assuan_c
   }
   ctx = visit->at.drive.ctx;
   enter (server, visit);
-  /* The open function may release the context, or free the server.  */
+  /* The open function and whoever is shown the greeting may release the context, or free the
+     server.  */
   eva__ctx_enter (ctx);
   err = open_visit (visit);
-  if (!err) err = eva__attached_start (&visit->at, server->loop);
   if (err && !ctx->released) disown (ctx);
-  eva__ctx_leave (ctx);
-  if (err) return err;
-  server->stats.n_accepted++;
-  if (ret_ctx) *ret_ctx = ctx;
-  return 0;
+  if (!err) server->stats.n_accepted++;
+  if (!err && ret_ctx) *ret_ctx = ctx->released ? NULL : ctx;
+  return eva__ctx_leave_with (ctx, err);
 }

@@ -335,13 +335,18 @@ go_open (void) {
 }
 
 static void
-go_open_at_door (void) {
+listen_and_connect (void) {
   char address[100];
 
   snprintf (address, sizeof address, "unix:%s", kit_path ("s"));
   assert_int_equal (eva_server_listen (kit.server, address, 0), 0);
-  service.open = in_open;
   peer_connect (0);
+}
+
+static void
+go_open_at_door (void) {
+  service.open = in_open;
+  listen_and_connect ();
 }
 
 static void
@@ -360,6 +365,62 @@ static void
 go_drain_cancel (void) {
   begin_job ();
   assert_int_equal (eva_server_drain (kit.server, 1, NULL, NULL), 0);
+}
+
+/* Acts when it is shown a line that begins like this.  */
+static unsigned int
+in_monitor (assuan_context_t ctx, void *begin, int direction, const char *line, size_t len) {
+  (void) direction;
+  if (len >= strlen (begin) && !memcmp (line, begin, strlen (begin))) act (ctx);
+  return 0;
+}
+
+static void
+watch_for (const char *begin) {
+  assuan_set_io_monitor (first->guest->ctx, in_monitor, (void *) (uintptr_t) begin);
+}
+
+static void
+go_shown_request (void) {
+  watch_for ("ECHO x");
+  peer_say (first, "ECHO x\nNOP\n");
+}
+
+static void
+go_shown_answer (void) {
+  watch_for ("D x");
+  peer_say (first, "ECHO x\nNOP\n");
+}
+
+/* Said by the program, out of no callback of the connection.  */
+static void
+go_shown_status (void) {
+  begin_job ();
+  watch_for ("S KEY text");
+  assuan_write_status (first->guest->ctx, "KEY", "text");
+}
+
+static gpg_error_t
+open_watched (assuan_context_t ctx) {
+  assuan_set_io_monitor (ctx, in_monitor, (void *) (uintptr_t) "OK hi");
+  return assuan_set_hello_line (ctx, "hi");
+}
+
+static void
+go_shown_greeting (void) {
+  assuan_context_t ctx;
+  int fds[2];
+
+  service.open = open_watched;
+  kit_socketpair (fds);
+  assert_int_equal (eva_server_adopt (kit.server, fds[1], 0, &ctx), 0);
+  peer_on (fds[0], fds[0]);
+}
+
+static void
+go_shown_greeting_at_door (void) {
+  service.open = open_watched;
+  listen_and_connect ();
 }
 
 /* --- Actions ---------------------------------------------------------------------------------- */
@@ -443,6 +504,11 @@ static struct place places[] = {
   { "each", go_each, false, false },
   { "open", go_open, true, false },
   { "open at the door", go_open_at_door, true, false },
+  { "shown request", go_shown_request, false, false },
+  { "shown answer", go_shown_answer, false, false },
+  { "shown status", go_shown_status, false, false },
+  { "shown greeting", go_shown_greeting, true, false },
+  { "shown greeting at the door", go_shown_greeting_at_door, true, false },
   { "timeout", go_timeout, false, false },
   { "drain", go_drain_cancel, false, false },
 };
