@@ -226,7 +226,7 @@ report (int argc, char **argv) {
   for (int sig = 1; sig < NSIG; sig++) {
     struct sigaction action;
     if (sigismember (&blocked, sig) > 0) dprintf (out, "%d blocked ", sig);
-    if (!sigaction (sig, NULL, &action) && action.sa_handler != SIG_DFL)
+    if (!sigaction (sig, NULL, &action) && action.sa_handler == SIG_IGN)
       dprintf (out, "%d ignored ", sig);
   }
   dprintf (out, "%s parent %s:", connection ? "socket" : "pipes", parent ? parent : "-");
