@@ -296,6 +296,7 @@ static const struct scene scenes[] = {
   { "assuan_get_data_fp", open_busy, call_print, SHOWN },
   { "assuan_sendfd", open_busy, call_sendfd, SHOWN },
   { "assuan_inquire", open_busy, call_inquire, SHOWN },
+  { "assuan_inquire, out of a command", open_server, call_inquire, SHOWN },
   { "assuan_inquire_ext", open_busy, call_inquire_ext, SHOWN },
   { "assuan_read_line", open_server, call_read_line, SHOWN },
 };
