@@ -3,8 +3,9 @@
    libevent_core).
 
    eva_loop_free comes before event_base_free.  Servers and clients keep event_base_dispatch going
-   as long as there are any; a child that only has to be reaped does not.  libevent does not tell of a peer that leaves while
-   nothing is watched for: EV_CLOSED also means one that has only finished sending.  */
+   as long as there are any; a child that only has to be reaped does not.  libevent does not tell
+   of a peer that leaves while nothing is watched for: EV_CLOSED also means one that has only
+   finished sending.  */
 
 #ifndef EVA_LIBEVENT_H
 #define EVA_LIBEVENT_H

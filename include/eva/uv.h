@@ -5,9 +5,9 @@
    run once more before uv_loop_close, so that the rest goes away.
 
    Servers and clients keep uv_run going as long as there are any; a child that only has to be
-   reaped does not.  libuv sets descriptors that it
-   watches to O_NONBLOCK.  It does not tell of a peer that leaves while nothing is watched for:
-   UV_DISCONNECT also means one that has only finished sending.  */
+   reaped does not.  libuv sets descriptors that it watches to O_NONBLOCK.  It does not tell of a
+   peer that leaves while nothing is watched for: UV_DISCONNECT also means one that has only
+   finished sending.  */
 
 #ifndef EVA_UV_H
 #define EVA_UV_H
