@@ -23,7 +23,19 @@
    so (eva_loop_ops.recurses).  libuv, libevent and systemd's loop do not allow it; in a callback of
    the loop that comes along eva_loop_run and eva_loop_dispatch fail with ELOOP.  Meanwhile all
    sources are called but the one whose callback runs the loop: what that is ready for comes behind the
-   callback.  For servers and clients eva.h says what goes on and what waits.  */
+   callback.  For servers and clients eva.h says what goes on and what waits.
+
+   A loop also belongs to one process, with all that lives in it: to the one that used it last, which
+   is to run it, to watch a descriptor, or to set a timer.  In a child of fork
+
+     what is freed before the loop is used there is given back, and that is all: memory is freed and
+     descriptors are closed.  The parent's loop goes on.  This may happen within a callback, too, in
+     which the child was forked and ends;
+
+     a loop that is used there is the child's from then on, and shares nothing with the parent's.
+     Nothing has to be called for that.  It may fail with EMFILE, ENFILE or ENOMEM.  A foreign loop
+     wants what its own library wants after a fork, before anything else is done with it: see its
+     header.  */
 
 #ifndef EVA_LOOP_H
 #define EVA_LOOP_H
@@ -58,7 +70,7 @@ eva_loop *eva_loop_new (void);
 
 /* Frees LOOP, of either kind; NULL is allowed.  Before that free the servers, clients and contexts
    that live in it; sources that are left are freed along.  A foreign loop itself is untouched.
-   Not from within a callback of the loop.  */
+   Not from within a callback of the loop, but for a child that ends there.  */
 void eva_loop_free (eva_loop *loop);
 
 /* Waits and dispatches until eva_loop_stop.  Returns 0, or -1 with errno if waiting failed: EINVAL

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* eva/ev.h - an eva_loop out of libev's, of version 4.  Link with -lev.
 
+   A child of fork that goes on with the loop calls ev_loop_fork first.
+
    eva_loop_free comes before ev_loop_destroy.  Servers and clients keep ev_run going as long as
    there are any; a child that only has to be reaped does not.  Callbacks may call ev_run again, as
    modal dialogs do.  libev does not tell of a peer that leaves while nothing is watched for.  */

@@ -6,7 +6,9 @@
 
    Of what is ready sd-event calls what has the highest priority, and of that what has waited longest.
    So whatever has the priority of the eva_loop takes turns with clients that send without end, and
-   what has a lower one has to wait for them.  */
+   what has a lower one has to wait for them.
+
+   sd-event does nothing in a child of fork: one that goes on makes both anew.  */
 
 #ifndef EVA_SD_EVENT_H
 #define EVA_SD_EVENT_H

@@ -4,6 +4,9 @@
    eva_loop_free only begins to close what it has in the loop, as everything in libuv: let the loop
    run once more before uv_loop_close, so that the rest goes away.
 
+   A child of fork that goes on with the loop calls uv_loop_fork first.  eva_loop_free does not need
+   that, running the loop does.
+
    Servers and clients keep uv_run going as long as there are any; a child that only has to be
    reaped does not.  libuv sets descriptors that it watches to O_NONBLOCK.  It does not tell of a
    peer that leaves while nothing is watched for: UV_DISCONNECT also means one that has only

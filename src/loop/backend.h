@@ -5,6 +5,7 @@
 #ifndef EVA__LOOP_BACKEND_H
 #define EVA__LOOP_BACKEND_H
 
+#include "io/process.h"
 #include "loop/loop.h"
 #include "loop/timers.h"
 
@@ -76,6 +77,11 @@ struct eva__loop_backend {
   /* As eva__loop_set_background.  NULL: the loop does not end by itself.  */
   void (*set_background) (eva_loop *loop, eva_source *source);
 
+  /* In a child, where what the kernel has of LOOP is the parent's, too: gives it its own, with all
+     that is watched.  Returns 0 or an errno value, and then nothing has changed.  NULL: there is
+     nothing of that kind.  */
+  int (*renew) (eva_loop *loop);
+
   /* Frees LOOP, which has no sources any more.  */
   void (*free) (eva_loop *loop);
 };
@@ -83,7 +89,8 @@ struct eva__loop_backend {
 /* The part of a loop that all backends have.  */
 struct eva_loop {
   const struct eva__loop_backend *backend;
-  size_t watch_size; /* the backend's octets of a source */
+  size_t watch_size;    /* the backend's octets of a source */
+  unsigned int process; /* that it belongs to: the last one that used it */
   bool tells_hangup;
   bool nested;   /* somebody else waits, and has to be told of tasks */
   bool recurses; /* callbacks may wait, too */
@@ -112,6 +119,10 @@ void eva__loop_init (eva_loop *loop, const struct eva__loop_backend *backend);
 /* Begins and ends a turn: around everything that runs callbacks.  */
 void eva__loop_enter (eva_loop *loop);
 void eva__loop_leave (eva_loop *loop);
+
+/* Before LOOP is used: in a child it belongs to that from then on, with all that lives in it, and
+   shares nothing with the parent any more.  Returns 0 or an errno value.  */
+int eva__loop_take_over (eva_loop *loop);
 
 /* As eva_loop_dispatch, also for a loop that is nested in a foreign one.  */
 int eva__loop_dispatch (eva_loop *loop, int timeout_ms);

@@ -11,6 +11,7 @@
 #  include "loop/backend.h"
 
 #  include <errno.h>
+#  include <fcntl.h>
 #  include <stdlib.h>
 #  include <sys/epoll.h>
 #  include <sys/timerfd.h>
@@ -29,6 +30,11 @@ struct epoll_loop {
   eva_source timer; /* of the timerfd; its fd is -1 if there is none */
 };
 
+static void
+close_fd (int fd) {
+  if (fd >= 0) close (fd);
+}
+
 static int
 control (eva_loop *loop, int op, eva_source *source, unsigned int events) {
   struct epoll_event event = { .events = events, .data.ptr = source };
@@ -39,7 +45,9 @@ control (eva_loop *loop, int op, eva_source *source, unsigned int events) {
 
 static int
 add (eva_loop *loop, eva_source *source) {
-  return control (loop, EPOLL_CTL_ADD, source, source->events);
+  int rc = eva__loop_take_over (loop);
+
+  return rc ? rc : control (loop, EPOLL_CTL_ADD, source, source->events);
 }
 
 /* The kernel changes no exclusive interest: it has to go and come again.  */
@@ -56,9 +64,9 @@ change_exclusive (eva_loop *loop, eva_source *source, unsigned int events) {
 /* One that could not come back is added again.  */
 static int
 change (eva_loop *loop, eva_source *source, unsigned int events) {
-  int rc;
+  int rc = eva__loop_take_over (loop);
 
-  if (source->muted) return 0; /* it comes back with the new events */
+  if (rc || source->muted) return rc; /* it comes back with the new events */
   if (source->exclusive) return change_exclusive (loop, source, events);
   if (!source->lost) return control (loop, EPOLL_CTL_MOD, source, events);
   rc = control (loop, EPOLL_CTL_ADD, source, events);
@@ -66,25 +74,34 @@ change (eva_loop *loop, eva_source *source, unsigned int events) {
   return rc;
 }
 
+/* Stops watching SOURCE, but not for the parent.  */
+static void
+stop_watching (eva_loop *loop, eva_source *source) {
+  if (eva__loop_is_ours (loop)) (void) control (loop, EPOLL_CTL_DEL, source, 0);
+}
+
 static bool
 remove_source (eva_loop *loop, eva_source *source) {
-  (void) control (loop, EPOLL_CTL_DEL, source, 0);
+  stop_watching (loop, source);
   return eva__source_doom (loop, source);
 }
 
 static void
 set_exclusive (eva_loop *loop, eva_source *source) {
+  if (eva__loop_take_over (loop)) return;
   source->exclusive = true;
   (void) change_exclusive (loop, source, source->events);
 }
 
 static void
 mute (eva_loop *loop, eva_source *source) {
-  (void) control (loop, EPOLL_CTL_DEL, source, 0);
+  stop_watching (loop, source);
 }
 
+/* What takes over takes SOURCE along.  */
 static int
 unmute (eva_loop *loop, eva_source *source) {
+  if (!eva__loop_is_ours (loop)) return eva__loop_take_over (loop);
   return control (loop, EPOLL_CTL_ADD, source, source->events);
 }
 
@@ -147,7 +164,7 @@ arm (eva_loop *loop, uint64_t due_ns) {
   struct itimerspec when = { .it_value = { .tv_nsec = 1 } }; /* long past; 0 would be never */
 
   if (due_ns == EVA__LOOP_NEVER) return loop->armed_ns;
-  if (make_timer (self)) return EVA__LOOP_NEVER;
+  if (eva__loop_take_over (loop) || make_timer (self)) return EVA__LOOP_NEVER;
   if (due_ns) {
     when.it_value.tv_sec = (time_t) (due_ns / 1000000000u);
     when.it_value.tv_nsec = (long) (due_ns % 1000000000u);
@@ -159,13 +176,64 @@ arm (eva_loop *loop, uint64_t due_ns) {
 static int
 get_fd (eva_loop *loop) {
   struct epoll_loop *self = (struct epoll_loop *) loop;
+  int rc = eva__loop_take_over (loop);
 
-  if (make_timer (self)) return -1;
+  if (rc) errno = rc;
+  if (rc || make_timer (self)) return -1;
   if (!loop->nested) {
     loop->nested = true;
     eva__loop_changed (loop);
   }
   return self->fd;
+}
+
+/* --- Processes -------------------------------------------------------------------------------- */
+
+/* Watches SOURCE, which was watched by the parent.  What was closed since is not watched any more,
+   as in the parent.  Returns 0 or an errno value.  */
+static int
+add_again (eva_loop *loop, eva_source *source) {
+  int rc;
+
+  if (source->fd < 0 || source->lost || source->muted) return 0;
+  rc = control (loop, EPOLL_CTL_ADD, source, source->events);
+  if (rc != EBADF && rc != EEXIST && rc != EPERM) return rc;
+  source->lost = true;
+  return 0;
+}
+
+/* Fills the new epoll of SELF.  Returns 0 or an errno value.  */
+static int
+fill (struct epoll_loop *self, bool has_timer) {
+  int rc = 0;
+
+  for (eva_source *source = self->loop.sources; source && !rc; source = source->next)
+    rc = add_again (&self->loop, source);
+  if (!rc && has_timer && make_timer (self)) rc = errno;
+  return rc;
+}
+
+/* The new one gets the number of the old one, which somebody else may watch.  */
+static int
+renew (eva_loop *loop) {
+  struct epoll_loop *self = (struct epoll_loop *) loop;
+  int old_fd = self->fd, old_timer_fd = self->timer.fd, rc;
+
+  self->fd = epoll_create1 (EPOLL_CLOEXEC);
+  self->timer.fd = -1;
+  rc = self->fd < 0 ? errno : fill (self, old_timer_fd >= 0);
+  if (!rc && dup3 (self->fd, old_fd, O_CLOEXEC) < 0) rc = errno;
+  close_fd (self->fd);
+  self->fd = old_fd;
+  if (rc) {
+    close_fd (self->timer.fd);
+    self->timer.fd = old_timer_fd;
+    return rc;
+  }
+  close_fd (old_timer_fd);
+  loop->armed_ns = EVA__LOOP_NEVER;
+  eva__loop_arm (loop);
+  return 0;
 }
 
 /* --- Life ------------------------------------------------------------------------------------- */
@@ -174,8 +242,8 @@ static void
 free_loop (eva_loop *loop) {
   struct epoll_loop *self = (struct epoll_loop *) loop;
 
-  if (self->timer.fd >= 0) close (self->timer.fd);
-  close (self->fd);
+  close_fd (self->timer.fd);
+  close_fd (self->fd);
   free (self);
 }
 
@@ -188,6 +256,7 @@ static const struct eva__loop_backend backend = { .add = add,
                                                   .arm = arm,
                                                   .get_fd = get_fd,
                                                   .set_exclusive = set_exclusive,
+                                                  .renew = renew,
                                                   .free = free_loop };
 
 eva_loop *

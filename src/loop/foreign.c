@@ -8,7 +8,10 @@
 #include "loop/backend.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 struct foreign_loop {
   struct eva_loop loop;
@@ -33,6 +36,7 @@ self_of (eva_loop *loop) {
 
 static int
 add (eva_loop *loop, eva_source *source) {
+  (void) eva__loop_take_over (loop);
   return ops_of (loop)->add (self_of (loop), eva__source_watch (source), source->fd,
                              source->events);
 }
@@ -40,6 +44,7 @@ add (eva_loop *loop, eva_source *source) {
 static int
 change (eva_loop *loop, eva_source *source, unsigned int events) {
   if (source->muted) return 0; /* it comes back with the new events */
+  (void) eva__loop_take_over (loop);
   return ops_of (loop)->change (self_of (loop), eva__source_watch (source), source->fd, events);
 }
 
@@ -54,8 +59,34 @@ unmute (eva_loop *loop, eva_source *source) {
 }
 
 static bool
+stop_watching (eva_loop *loop, eva_source *source) {
+  return ops_of (loop)->remove (self_of (loop), eva__source_watch (source), source->fd);
+}
+
+/* In a child the foreign loop may still share with the parent what the kernel has of it, and would
+   take the descriptor out of there, too.  The kernel looks for what is open at that number: so
+   meanwhile it is something else.  If there is no descriptor for that, nothing is taken out.  */
+static bool
+stop_watching_in_child (eva_loop *loop, eva_source *source) {
+  int flags = fcntl (source->fd, F_GETFD), fd = source->fd;
+  int other = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int copy = fcntl (fd, F_DUPFD_CLOEXEC, 0);
+  bool is_unused = false;
+
+  if (other >= 0 && copy >= 0 && dup3 (other, fd, O_CLOEXEC) == fd) {
+    is_unused = stop_watching (loop, source);
+    dup3 (copy, fd, flags & FD_CLOEXEC ? O_CLOEXEC : 0);
+  }
+  if (copy >= 0) close (copy);
+  if (other >= 0) close (other);
+  return is_unused;
+}
+
+/* The parent's descriptors may be closed here already.  */
+static bool
 remove_source (eva_loop *loop, eva_source *source) {
-  bool is_unused = ops_of (loop)->remove (self_of (loop), eva__source_watch (source), source->fd);
+  bool is_shared = !eva__loop_is_ours (loop) && fcntl (source->fd, F_GETFD) >= 0;
+  bool is_unused = is_shared ? stop_watching_in_child (loop, source) : stop_watching (loop, source);
 
   return is_unused && (!source->busy || eva__source_doom (loop, source));
 }
@@ -167,6 +198,7 @@ eva_loop_ready (void *watch, unsigned int revents) {
   eva_source *source = (eva_source *) watch - 1;
   eva_loop *loop = source->loop;
 
+  (void) eva__loop_take_over (loop);
   eva__loop_enter (loop);
   eva__source_dispatch (loop, source, revents);
   eva__loop_run_soon_tasks (loop);
@@ -176,6 +208,7 @@ eva_loop_ready (void *watch, unsigned int revents) {
 void
 eva_loop_timeout (eva_loop *loop) {
   loop->armed_ns = EVA__LOOP_NEVER;
+  (void) eva__loop_take_over (loop);
   eva__loop_enter (loop);
   if (eva__timers_first (&loop->timers)) eva__loop_run_timers (loop);
   eva__loop_run_tasks (loop);

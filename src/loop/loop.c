@@ -41,6 +41,7 @@ eva_loop_new (void) {
 void
 eva__loop_init (eva_loop *loop, const struct eva__loop_backend *backend) {
   loop->backend = backend;
+  loop->process = eva__io_this_process ();
   loop->armed_ns = EVA__LOOP_NEVER;
   eva__loop_init_tasks (loop);
 }
@@ -48,9 +49,11 @@ eva__loop_init (eva_loop *loop, const struct eva__loop_backend *backend) {
 void
 eva_loop_free (eva_loop *loop) {
   if (!loop) return;
+  loop->depth = 0; /* a child may end within a callback: the turn that is under way has no end */
   if (loop->attachment.data) loop->attachment.free (loop->attachment.data);
   while (loop->sources)
     eva_source_free (loop->sources);
+  eva__loop_bury (loop);
   eva__timers_deinit (&loop->timers);
   eva_loop_free (loop->outer);
   loop->backend->free (loop);
@@ -73,6 +76,25 @@ eva_loop_get_fd (eva_loop *loop) {
   return -1;
 }
 
+/* --- Processes -------------------------------------------------------------------------------- */
+
+bool
+eva__loop_is_ours (const eva_loop *loop) {
+  return loop->process == eva__io_this_process ();
+}
+
+int
+eva__loop_take_over (eva_loop *loop) {
+  unsigned int parent = loop->process;
+  int rc = 0;
+
+  if (eva__loop_is_ours (loop)) return 0;
+  loop->process = eva__io_this_process ();
+  if (loop->backend->renew) rc = loop->backend->renew (loop);
+  if (rc) loop->process = parent;
+  return rc;
+}
+
 /* --- Timers ----------------------------------------------------------------------------------- */
 
 int
@@ -91,7 +113,7 @@ eva__loop_set_timer (eva_loop *loop, struct eva__timer *timer, uint64_t due_ns) 
 void
 eva__loop_cancel_timer (eva_loop *loop, struct eva__timer *timer) {
   eva__timers_cancel (&loop->timers, timer);
-  eva__loop_changed (loop);
+  if (eva__loop_is_ours (loop)) eva__loop_changed (loop);
 }
 
 void
@@ -213,6 +235,11 @@ eva__loop_dispatch (eva_loop *loop, int timeout_ms) {
 
   if (loop->depth && !loop->recurses) {
     errno = ELOOP;
+    return -1;
+  }
+  rc = eva__loop_take_over (loop);
+  if (rc) {
+    errno = rc;
     return -1;
   }
   eva__loop_enter (loop);

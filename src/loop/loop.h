@@ -64,6 +64,10 @@ void eva__loop_cancel_task (eva_loop *loop, struct eva__task *task);
    (eva_loop_ops.tells_hangup).  */
 bool eva__loop_tells_hangup (const eva_loop *loop);
 
+/* Returns true if LOOP belongs to this process: it was used here last, or made.  In another one what
+   lives in it is given back without a word, and without any callback.  */
+bool eva__loop_is_ours (const eva_loop *loop);
+
 /* Returns true if the task that runs is all there is to do, as far as LOOP has seen.  */
 bool eva__loop_is_quiet (const eva_loop *loop);
 

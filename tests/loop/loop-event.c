@@ -35,6 +35,12 @@ test_loop_run_out (struct test_loop *t) {
   return true;
 }
 
+bool
+test_loop_forked (struct test_loop *t) {
+  check (!event_reinit (t->foreign), "event_reinit");
+  return true;
+}
+
 /* What test_loop_watch was given.  */
 static struct {
   void (*cb) (void *arg);

@@ -30,6 +30,12 @@ test_loop_run_out (struct test_loop *t) {
   return false;
 }
 
+bool
+test_loop_forked (struct test_loop *t) {
+  (void) t;
+  return true;
+}
+
 /* What test_loop_watch was given; fd -1: nothing.  */
 static struct {
   int fd;

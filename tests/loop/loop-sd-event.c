@@ -36,6 +36,12 @@ test_loop_run_out (struct test_loop *t) {
   return false;
 }
 
+bool
+test_loop_forked (struct test_loop *t) {
+  (void) t;
+  return false;
+}
+
 /* What test_loop_watch was given.  */
 static struct {
   void (*cb) (void *arg);

@@ -16,22 +16,49 @@ check (bool ok, const char *what) {
   exit (1);
 }
 
+/* A loop, and what keeps it from waiting for ever.  */
+struct waker {
+  uv_loop_t loop; /* the first member */
+  uv_timer_t timer;
+};
+
 void
 test_loop_init (struct test_loop *t) {
-  *t = (struct test_loop){ .foreign = calloc (1, sizeof (uv_loop_t)) };
-  check (t->foreign && !uv_loop_init (t->foreign), "uv_loop_init");
+  struct waker *waker = calloc (1, sizeof *waker);
+
+  *t = (struct test_loop){ .foreign = waker };
+  check (waker && !uv_loop_init (t->foreign), "uv_loop_init");
+  uv_timer_init (t->foreign, &waker->timer);
+  uv_unref ((uv_handle_t *) &waker->timer);
   t->loop = eva_loop_from_uv (t->foreign);
   check (t->loop, "eva_loop_from_uv");
 }
 
+static void
+wake_up (uv_timer_t *timer) {
+  (void) timer;
+}
+
+/* A turn first runs the timers that are due, and then waits, though what the test waits for may have
+   happened there: so not for long.  */
 void
 test_loop_turn (struct test_loop *t, bool wait) {
+  struct waker *waker = t->foreign;
+
+  if (wait) uv_timer_start (&waker->timer, wake_up, 1000, 0);
   uv_run (t->foreign, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+  uv_timer_stop (&waker->timer);
 }
 
 bool
 test_loop_run_out (struct test_loop *t) {
   uv_run (t->foreign, UV_RUN_DEFAULT);
+  return true;
+}
+
+bool
+test_loop_forked (struct test_loop *t) {
+  check (!uv_loop_fork (t->foreign), "uv_loop_fork");
   return true;
 }
 
@@ -75,6 +102,7 @@ test_loop_unwatch (struct test_loop *t, void *watch) {
 void
 test_loop_deinit (struct test_loop *t) {
   eva_loop_free (t->loop);
+  uv_close ((uv_handle_t *) &((struct waker *) t->foreign)->timer, NULL);
   uv_run (t->foreign, UV_RUN_NOWAIT);
   check (!uv_loop_close (t->foreign), "uv_loop_close");
   free (t->foreign);

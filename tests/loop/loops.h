@@ -35,6 +35,10 @@ void test_loop_run (struct test_loop *t, const bool *done);
    Returns false, at once, if it does not return for that.  */
 bool test_loop_run_out (struct test_loop *t);
 
+/* In a child of fork: does what the loop's own library asks for before the child goes on with it.
+   Returns false where that cannot be.  */
+bool test_loop_forked (struct test_loop *t);
+
 /* Watches FD with the means of the loop itself, without eva_loop: whenever it is readable, CB is
    called with ARG.  One at a time.  Returns what test_loop_unwatch takes.  */
 void *test_loop_watch (struct test_loop *t, int fd, void (*cb) (void *arg), void *arg);

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -28,7 +29,7 @@ struct suite {
   size_t n;
 };
 extern const struct suite event_suite, source_suite, timer_suite, task_suite, life_suite,
-    chaos_suite, dialog_suite;
+    chaos_suite, dialog_suite, fork_suite;
 
 /* The loop of the test.  suite_free frees it before suite_teardown does.  */
 extern struct test_loop suite_loop;
@@ -64,6 +65,17 @@ void probe_free (struct probe *p);
 
 /* An action: reads what is there.  */
 void probe_read (struct probe *p);
+
+/* Runs BODY in a child, which ends with what it returns, and has to be 0.  Assertions are the
+   parent's: what BODY finds wrong it returns the number of (CHILD_ASSERT).  */
+void suite_in_child (int (*body) (void));
+#define CHILD_ASSERT(condition)                                                                    \
+  do {                                                                                             \
+    if (!(condition)) {                                                                            \
+      fprintf (stderr, "%s:%d: in the child: %s\n", __FILE__, __LINE__, #condition);               \
+      return 1;                                                                                    \
+    }                                                                                              \
+  } while (0)
 
 /* Non-blocking pairs.  */
 void make_pipe (int fd[2]);

@@ -6,9 +6,9 @@
 #include <signal.h>
 #include <string.h>
 
-static const struct suite *const suites[] = { &event_suite, &source_suite, &timer_suite,
-                                              &task_suite,  &life_suite,   &chaos_suite,
-                                              &dialog_suite };
+static const struct suite *const suites[] = { &event_suite,  &source_suite, &timer_suite,
+                                              &task_suite,   &life_suite,   &chaos_suite,
+                                              &dialog_suite, &fork_suite };
 
 #define MAX_TESTS 100
 

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* process.c - which process this is.
+
+   A process id would cost a system call, and another process may get it later.  So there is a mark
+   that is gone in a child, which then takes the next number.  The kernel clears it in children of
+   every kind (MADV_WIPEONFORK).  Not all kernels and emulators do, so a handler of pthread_atfork
+   does it as well, in those that fork made.  */
+
+#include "io/process.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static _Atomic unsigned char plain_mark;
+static _Atomic unsigned char *mark = &plain_mark;
+static _Atomic unsigned int number;
+
+unsigned int
+eva__io_this_process (void) {
+  if (!atomic_load_explicit (mark, memory_order_relaxed) && !atomic_exchange (mark, 1))
+    atomic_fetch_add (&number, 1);
+  return atomic_load_explicit (&number, memory_order_relaxed);
+}
+
+/* At once, for there is one thread only.  */
+static void
+forked (void) {
+  atomic_store (mark, 0);
+  (void) eva__io_this_process ();
+}
+
+/* Returns a page that children find zeroed, or NULL.  */
+static void *
+map_page (void) {
+#ifdef MADV_WIPEONFORK
+  size_t len = (size_t) sysconf (_SC_PAGESIZE);
+  void *page = mmap (NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+  if (page == MAP_FAILED) return NULL;
+  if (!madvise (page, len, MADV_WIPEONFORK)) return page;
+  munmap (page, len);
+#endif
+  return NULL;
+}
+
+/* Before main, or before dlopen returns, when no thread can ask yet.  */
+static void __attribute__ ((constructor)) begin (void) {
+  _Atomic unsigned char *page = map_page ();
+
+  (void) eva__io_this_process ();
+  if (page) {
+    atomic_store (page, 1);
+    mark = page;
+  }
+  pthread_atfork (NULL, NULL, forked);
+}
