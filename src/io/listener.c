@@ -10,6 +10,7 @@
    keep a server from starting.  */
 
 #include "io/listener.h"
+#include "io/process.h"
 #include "io/socket.h"
 
 #include <errno.h>
@@ -127,6 +128,7 @@ note_file (struct eva__io_listener *listener, const char *path) {
   if (lstat (path, &st) < 0) return -1;
   listener->dev = st.st_dev;
   listener->ino = st.st_ino;
+  listener->process = eva__io_this_process ();
   memcpy (listener->path, path, strlen (path) + 1);
   return (st.st_mode & 07777) == 0600 ? 0 : chmod (path, 0600);
 }
@@ -256,16 +258,41 @@ eva__io_listener_take (int fd, struct eva__io_listener *ret) {
 
 /* --- Closing and accepting -------------------------------------------------------------------- */
 
-/* As long as we listen no server takes our file for a stale one, and its inode's number is given to
-   no other file: so it is removed first, which needs no lock, and closed last.  */
+/* Removes the file of LISTENER, which is closed, as a server that comes would.  */
+static void
+remove_stale (const struct eva__io_listener *listener) {
+  union eva__io_sockaddr addr;
+  int lock = lock_directory (listener->path);
+
+  memset (&addr, 0, sizeof addr);
+  addr.un.sun_family = AF_UNIX;
+  memcpy (addr.un.sun_path, listener->path, sizeof addr.un.sun_path);
+  if (lock >= 0 && is_own_file (listener)) (void) clear_path (&addr, sizeof addr.un);
+  unlock (lock);
+}
+
 void
-eva__io_listener_close (struct eva__io_listener *listener) {
+eva__io_listener_drop (struct eva__io_listener *listener) {
   int saved = errno;
 
-  if (listener->fd < 0) return;
-  if (*listener->path && is_own_file (listener)) unlink (listener->path);
-  close (listener->fd);
+  if (listener->fd >= 0) close (listener->fd);
   *listener = (struct eva__io_listener) EVA__IO_LISTENER_NONE;
+  errno = saved;
+}
+
+/* As long as we listen no server takes our file for a stale one, and its inode's number is given to
+   no other file: so it is removed first, which needs no lock, and closed last.  In a child that has
+   to be the other way round: whether others listen shows when we do not.  */
+void
+eva__io_listener_close (struct eva__io_listener *listener) {
+  struct eva__io_listener copy = *listener;
+  bool is_made_here = copy.process == eva__io_this_process ();
+  int saved = errno;
+
+  if (copy.fd < 0) return;
+  if (*copy.path && is_made_here && is_own_file (&copy)) unlink (copy.path);
+  eva__io_listener_drop (listener);
+  if (*copy.path && !is_made_here) remove_stale (&copy);
   errno = saved;
 }
 

@@ -18,6 +18,7 @@ struct eva__io_listener {
   char path[sizeof ((struct sockaddr_un *) 0)->sun_path];
   dev_t dev;
   ino_t ino;
+  unsigned int process; /* that made it */
 };
 
 /* The initializer of a listener that eva__io_listener_close has nothing to do with.  */
@@ -39,9 +40,13 @@ int eva__io_listener_open (const struct eva__io_endpoint *endpoint, struct eva__
    not listen: it may be a connection; EMFILE.  */
 int eva__io_listener_take (int fd, struct eva__io_listener *ret);
 
-/* Removes the file of LISTENER if it is still the one that was made, and closes.  Does nothing the
-   second time; errno is kept.  */
+/* Removes the file of LISTENER if it is still the one that was made, and closes.  In a child of the
+   process that made it, removes it only if nobody else listens there any more: that process, or
+   another child of it, may.  Does nothing the second time; errno is kept.  */
 void eva__io_listener_close (struct eva__io_listener *listener);
+
+/* Only closes: another process goes on with it.  */
+void eva__io_listener_drop (struct eva__io_listener *listener);
 
 /* Accepts a client: a connected socket, non-blocking, close-on-exec, without Nagle's delay.
    Returns it, or -1 with errno: EAGAIN if nobody is there, or those who were have left; EMFILE,

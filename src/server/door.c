@@ -137,7 +137,10 @@ eva__door_close_all (eva_server *server) {
     server->doors = door->next;
     eva_source_free (door->source);
     eva__loop_cancel_task (server->loop, &door->task);
-    eva__io_listener_close (&door->listener);
+    if (eva__loop_is_ours (server->loop))
+      eva__io_listener_close (&door->listener);
+    else
+      eva__io_listener_drop (&door->listener);
     free (door);
   }
   eva__loop_cancel_timer (server->loop, &server->pause);
