@@ -190,7 +190,10 @@ gpg_error_t assuan_new (assuan_context_t *ctx);
    then goes when the outermost call returns, but the callback must not use CTX any more.  What was
    said before is still sent.  That call returns CANCELED where it would have connected CTX or made
    it a server, EOF where it reads, and what it returns otherwise where it only writes;
-   assuan_accept returns its -1, and assuan_process and assuan_process_next 0. */
+   assuan_accept returns its -1, and assuan_process and assuan_process_next 0.
+   CTX belongs to the process that read or wrote on it last, or made it.  In another one, a child of
+   fork, descriptors are closed and memory is freed, but nothing is said, nobody is waited for, and
+   no callback runs. */
 void assuan_release (assuan_context_t ctx);
 
 /* Free PTR, which the library allocated for the caller with CTX's allocator (the result of

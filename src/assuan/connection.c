@@ -80,6 +80,7 @@ begin_dialogue (assuan_context_t ctx, enum eva__ctx_kind kind) {
   int rc;
 
   eva__ctx_disconnect (ctx);
+  eva__ctx_claim (ctx);
   if (!ctx->shares) eva__ctx_configure (&ctx->shared->conn_config, kind);
   apply_max_ahead (ctx);
   rc = eva__conn_new_shared (&ctx->shared->conn_config, ctx, &ctx->conn);
@@ -280,6 +281,7 @@ eva__ctx_next (assuan_context_t ctx, struct eva_event *ret) {
   size_t before;
   int rc;
 
+  eva__ctx_claim (ctx);
   if (!eva__conn_holds_line (ctx->conn) && !show_input (ctx)) {
     *ret = (struct eva_event){ .type = EVA_EVENT_SKIPPED };
     return take_ignored (ctx, &ret->text, &ret->text_len);
@@ -337,6 +339,7 @@ take_line (assuan_context_t ctx, char **ret_line, size_t *ret_len) {
 
 gpg_error_t
 eva__ctx_wait_line (assuan_context_t ctx, char **ret_line, size_t *ret_len) {
+  eva__ctx_claim (ctx);
   for (;;) {
     gpg_error_t err = eva__drive_may_wait (ctx);
     char *line;
@@ -394,6 +397,7 @@ write_some (assuan_context_t ctx, bool *ret_done) {
 
   *ret_done = !n_iov;
   if (!n_iov || ctx->write_error) return n_iov ? ctx->write_error : 0;
+  eva__ctx_claim (ctx);
   n_fds = eva_conn_output_fds (ctx->conn, fds, EVA_DEFAULT_MAX_FDS);
   n = eva__io_channel_write (&ctx->channel, iov, n_iov, fds, n_fds, !ctx->drive);
   if (n < 0) return eva__ctx_syserror (ctx);

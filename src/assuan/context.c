@@ -2,6 +2,7 @@
 /* context.c - the life of a context, and its plain properties.  */
 
 #include "assuan/drive.h"
+#include "io/process.h"
 #include "wire/wipe.h"
 
 #include <errno.h>
@@ -48,7 +49,9 @@ init (assuan_context_t ctx, gpg_err_source_t errsource, struct eva__shared *shar
     .shared = shared,
     .watch = &shared->watch,
     .table = &shared->table,
-    .channel = { .in_fd = ASSUAN_INVALID_FD, .out_fd = ASSUAN_INVALID_FD },
+    .channel = { .in_fd = ASSUAN_INVALID_FD,
+                 .out_fd = ASSUAN_INVALID_FD,
+                 .process = eva__io_this_process () },
     .pid = ASSUAN_INVALID_PID,
     .listen_fd = ASSUAN_INVALID_FD,
     .input_fd = ASSUAN_INVALID_FD,
@@ -101,9 +104,25 @@ assuan_new (assuan_context_t *r_ctx) {
                          log_cb_data);
 }
 
+/* --- Processes -------------------------------------------------------------------------------- */
+
+void
+eva__ctx_claim (assuan_context_t ctx) {
+  ctx->channel.process = eva__io_this_process ();
+}
+
+bool
+eva__ctx_is_ours (assuan_context_t ctx) {
+  struct eva__drive *drive = ctx->drive;
+
+  if (ctx->channel.process == eva__io_this_process ()) return true;
+  return drive && drive->class->ops->is_ours (drive);
+}
+
 /* --- Use and release -------------------------------------------------------------------------- */
 
-/* Waits for the child that serves CTX, so that it does not stay behind as a zombie.  */
+/* Waits for the child that serves CTX, so that it does not stay behind as a zombie; unless it is
+   another process's.  */
 static void
 reap_child (assuan_context_t ctx) {
   pid_t pid = ctx->pid;
@@ -111,7 +130,7 @@ reap_child (assuan_context_t ctx) {
   if (!ctx->is_child || pid == ASSUAN_INVALID_PID) return;
   ctx->is_child = false;
   ctx->pid = ASSUAN_INVALID_PID;
-  if (ctx->flags.no_waitpid || ctx->was_reaped)
+  if (ctx->flags.no_waitpid || ctx->was_reaped || !eva__ctx_is_ours (ctx))
     ctx->shared->sys.hooks.waitpid (ctx, pid, 1, NULL,
                                     0); /* nothing but releasing what the hook keeps */
   else
@@ -120,9 +139,14 @@ reap_child (assuan_context_t ctx) {
 }
 
 /* A client takes its leave.  Nobody waits for the answer, and a server that is gone already
-   does not matter.  */
+   does not matter.  After a release in the midst of reading or writing a line what was said is still
+   sent, but nobody is told.  */
 static void
-say_bye (assuan_context_t ctx) {
+take_leave (assuan_context_t ctx) {
+  if (ctx->ends_quietly && ctx->conn) {
+    eva__ctx_flush (ctx);
+    return;
+  }
   if (eva__ctx_may_say (ctx)) return;
   if (ctx->kind == EVA__CTX_CLIENT) eva_conn_line (ctx->conn, "BYE", 3);
   eva__ctx_show_output (ctx);
@@ -177,10 +201,7 @@ eva__ctx_hang_up (assuan_context_t ctx) {
   /* A socket that was handed over but never opened is still the program's, as in libassuan.  */
   if (ctx->kind == EVA__CTX_SERVER && !ctx->is_pipe && !ctx->opened)
     ctx->channel.in_fd = ctx->channel.out_fd = ASSUAN_INVALID_FD;
-  if (ctx->ends_quietly && ctx->conn) /* what was said is still sent, but nobody is told */
-    eva__ctx_flush (ctx);
-  else
-    say_bye (ctx);
+  if (eva__ctx_is_ours (ctx)) take_leave (ctx);
   eva__ctx_close_fds (ctx);
   eva__ctx_disconnect (ctx);
   reap_child (ctx);
@@ -191,7 +212,10 @@ assuan_release (assuan_context_t ctx) {
   if (!ctx || ctx->released) return;
   eva__ctx_enter (ctx);
   ctx->released = true;
-  eva__ctx_log (ctx, ASSUAN_LOG_CTX, "assuan_release: ctx=%p", (void *) ctx);
+  if (eva__ctx_is_ours (ctx)) {
+    eva__ctx_claim (ctx); /* it leaves its loop */
+    eva__ctx_log (ctx, ASSUAN_LOG_CTX, "assuan_release: ctx=%p", (void *) ctx);
+  }
   ctx->ends_quietly = ctx->is_showing; /* in the midst of reading or writing a line */
   if (ctx->drive) ctx->drive->class->ops->release (ctx->drive);
   eva__ctx_end_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_CANCELED));

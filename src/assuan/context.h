@@ -180,6 +180,14 @@ void eva__ctx_leave (assuan_context_t ctx);
 /* The latter, for a function that ends with it.  Returns ERR.  */
 gpg_error_t eva__ctx_leave_with (assuan_context_t ctx, gpg_error_t err);
 
+/* Notes that this process uses CTX: from now on it is the one that takes leave of the peer.  */
+void eva__ctx_claim (assuan_context_t ctx);
+
+/* Returns true if CTX belongs to this process: it was used here last, or lives in a loop of this
+   process's.  In another one, a child of that, CTX is given back without a word to the peer and
+   without any callback: all that is still to come of it comes where it belongs.  */
+bool eva__ctx_is_ours (assuan_context_t ctx);
+
 /* --- The connection (connection.c) ------------------------------------------------------------ */
 
 /* Fills CONFIG with how contexts of KIND use an eva_conn.  */

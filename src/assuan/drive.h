@@ -96,6 +96,9 @@ struct eva__drive_ops {
   /* The loop that drives the context, or would if the connection were made; or NULL.  */
   eva_loop *(*get_loop) (const struct eva__drive *drive);
 
+  /* The drive lives in a loop, which belongs to this process.  */
+  bool (*is_ours) (const struct eva__drive *drive);
+
   /* assuan_release was called: no turn may come any more, and whoever waits is told.  */
   void (*release) (struct eva__drive *drive);
 

@@ -188,6 +188,7 @@ eva__ctx_end_inquiry (assuan_context_t ctx, gpg_error_t rc) {
   }
   eva__membuf_free (ctx, &inquiry.data);
   if (ctx->drive) ctx->drive->deferred = false; /* what CB returns decides now */
+  if (!eva__ctx_is_ours (ctx)) return 0;
   return inquiry.cb (inquiry.cb_data, rc, buf, len);
 }
 

@@ -28,6 +28,8 @@ write_octets (void *cookie, const char *buf, size_t len) {
     errno = EPIPE;
     return 0;
   }
+  /* What is left in the buffer that the program gave the stream is the parent's to send.  */
+  if (stream->ctx->released && !eva__ctx_is_ours (stream->ctx)) return (ssize_t) len;
   stream->is_writing = true;
   err = assuan_send_data (stream->ctx, buf, len);
   stream->is_writing = false;

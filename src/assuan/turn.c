@@ -32,7 +32,7 @@ call_cancel (struct eva__drive *drive, gpg_error_t reason) {
   void (*cancel) (assuan_context_t, void *, gpg_error_t) = wishes ? wishes->cancel : NULL;
 
   eva__drive_forget_wishes (drive);
-  if (cancel) cancel (drive->ctx, wishes->cancel_arg, reason);
+  if (cancel && eva__ctx_is_ours (drive->ctx)) cancel (drive->ctx, wishes->cancel_arg, reason);
 }
 
 /* What a continuation returns ends the command, here as everywhere: only if it defers it, somebody
@@ -443,6 +443,7 @@ eva__drive_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns
   gpg_error_t err;
 
   eva__ctx_enter (ctx);
+  eva__ctx_claim (ctx);
   ctx->in_turn = true;
   drive->due = drive->moved = false;
   if (!drive->over) take_turn (drive, revents, now_ns);

@@ -166,6 +166,13 @@ eva__attached_wake (struct eva__drive *drive) {
   eva__loop_run_soon (at->loop, &at->task);
 }
 
+bool
+eva__attached_is_ours (const struct eva__drive *drive) {
+  eva_loop *loop = drive->class->ops->get_loop (drive);
+
+  return loop && eva__loop_is_ours (loop);
+}
+
 /* --- In and out of a loop --------------------------------------------------------------------- */
 
 /* A source watches for something from the beginning: some loops cannot add one for nothing.  */

@@ -39,6 +39,9 @@ unsigned int eva__attached_look (const struct eva__drive *drive);
 /* eva__drive_ops.wake of everything that is attached.  */
 void eva__attached_wake (struct eva__drive *drive);
 
+/* eva__drive_ops.is_ours of everything that may be attached.  */
+bool eva__attached_is_ours (const struct eva__drive *drive);
+
 static inline struct eva__attached *
 eva__attached_of (struct eva__drive *drive) {
   return (struct eva__attached *) drive;

@@ -74,6 +74,7 @@ eva_get_queued_len (assuan_context_t ctx) {
 
 void
 eva_close (assuan_context_t ctx) {
-  if (ctx && !ctx->released && ctx->drive && !ctx->drive->closing && ctx->drive->class->ops->close)
+  if (ctx && eva__ctx_is_ours (ctx) && !ctx->released && ctx->drive && !ctx->drive->closing
+      && ctx->drive->class->ops->close)
     ctx->drive->class->ops->close (ctx->drive);
 }

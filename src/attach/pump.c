@@ -101,11 +101,12 @@ close_fd (assuan_context_t ctx, int fd) {
     eva__io_sys_close (&ctx->shared->sys, fd);
 }
 
+/* The flags belong to the open file, which the parent goes on with.  */
 static void
 close_end (struct eva__pump *pump, struct eva__pump_end *end) {
   if (!end->is_used) return;
   if (end->copy >= 0) eva__io_sys_close (&pump->ctx->shared->sys, end->copy);
-  eva__io_hose_close (&end->hose);
+  if (eva__ctx_is_ours (pump->ctx)) eva__io_hose_close (&end->hose);
 }
 
 /* Frees PUMP.  The descriptors have their flags back before one of them is closed: they may be the
@@ -131,14 +132,17 @@ static void
 end (struct eva__pump *pump, gpg_error_t err, bool is_cancelled) {
   void (*done) (assuan_context_t, void *, gpg_error_t, uint64_t) = pump->done;
   assuan_context_t ctx = pump->ctx;
+  bool is_ours = eva__ctx_is_ours (ctx);
   uint64_t n_pumped = pump->n_pumped;
   void *arg = pump->arg;
 
   eva__ctx_enter (ctx);
-  if (!is_cancelled) eva__pump_tell_progress (pump);
+  if (!is_cancelled && is_ours) eva__pump_tell_progress (pump);
   if (pump->stream.wants_in) eva__ctx_give_up_answer (ctx);
   take_apart (pump);
-  if (done)
+  if (!is_ours)
+    ; /* the parent's goes on */
+  else if (done)
     done (ctx, arg, err, n_pumped);
   else if (!is_cancelled)
     assuan_process_done (ctx, err);

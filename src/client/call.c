@@ -141,18 +141,20 @@ eva__call_end (struct eva_call *call, gpg_error_t err, const char *text) {
   void (*done) (void *, gpg_error_t, const char *) = call->cb.done;
   struct eva__client *client = call->client;
   assuan_context_t ctx = context_of (client);
+  bool is_ours = eva__ctx_is_ours (ctx);
   void *arg = call->arg;
 
   if (call->is_ended) return;
   eva__ctx_enter (ctx);
   call->is_ended = true;
+  call->cb = (struct eva_callbacks){ 0 };
   if (call->is_sent) {
     client->n_given_up++;
-    eva__call_drain (client);
+    if (is_ours) eva__call_drain (client);
   } else {
     remove_call (client, call);
   }
-  if (done) done (arg, err, text);
+  if (done && is_ours) done (arg, err, text);
   eva__ctx_leave (ctx);
 }
 

@@ -5,6 +5,7 @@
    always belongs to the call that is the first then.  */
 
 #include "client/client.h"
+#include "io/process.h"
 
 #include <stdlib.h>
 
@@ -240,7 +241,8 @@ free_client (struct eva__drive *drive) {
   struct eva__client *client = (struct eva__client *) drive;
 
   eva__call_forget_all (client);
-  if (client->child != ASSUAN_INVALID_PID) eva__orphan_new (client->home, client->child);
+  if (client->child != ASSUAN_INVALID_PID && client->child_of == eva__io_this_process ())
+    eva__orphan_new (client->home, client->child);
   if (client->home) eva__loop_reserve_timers (client->home, -1);
   free (client->address);
   free (client);
@@ -296,6 +298,7 @@ const struct eva__drive_ops eva__client_ops = {
   .close = close_client,
   .set_limits = eva__own_set_limits,
   .get_loop = get_loop,
+  .is_ours = eva__attached_is_ours,
   .release = release,
   .free = free_client,
 };

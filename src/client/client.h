@@ -50,8 +50,9 @@ struct eva__client {
   uint64_t dial_again_ns; /* or EVA_NO_DEADLINE */
   struct eva__timer dial_timer;
   eva_source *dial_source;
-  int dial_fd; /* -1: none */
-  pid_t child; /* ASSUAN_INVALID_PID: none */
+  int dial_fd;           /* -1: none */
+  pid_t child;           /* ASSUAN_INVALID_PID: none */
+  unsigned int child_of; /* the process of ours that started it */
 };
 
 extern const struct eva__drive_ops eva__client_ops;

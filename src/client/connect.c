@@ -7,6 +7,7 @@
 
 #include "client/client.h"
 #include "io/dial.h"
+#include "io/process.h"
 #include "io/program.h"
 
 #include <errno.h>
@@ -170,6 +171,7 @@ start_program (struct eva__client *client, const char *command) {
   if (eva__io_program_start (command, is_socket, &in_fd, &out_fd, &pid))
     return eva__ctx_syserror (ctx);
   client->child = ctx->pid = pid;
+  client->child_of = eva__io_this_process ();
   err = connected (client, in_fd, out_fd);
   if (!err) return 0;
   close (in_fd);

@@ -5,6 +5,7 @@
 
 #include "client/client.h"
 #include "io/child.h"
+#include "io/process.h"
 #include "loop/loop.h"
 
 #include <stdlib.h>
@@ -13,8 +14,9 @@
 struct orphan {
   struct orphan *next, **link;
   pid_t pid;
-  int fd;             /* that tells of its end; -1: there was none to be had */
-  eva_source *source; /* or NULL: another orphan's turn sees to it */
+  unsigned int parent; /* the process of ours that it is a child of */
+  int fd;              /* that tells of its end; -1: there was none to be had */
+  eva_source *source;  /* or NULL: another orphan's turn sees to it */
 };
 
 static void
@@ -26,6 +28,13 @@ forget (struct orphan *orphan) {
   free (orphan);
 }
 
+/* Returns true if nobody has to look after ORPHAN any more: it has ended, or is the child of another
+   process.  */
+static bool
+is_over (const struct orphan *orphan) {
+  return orphan->parent != eva__io_this_process () || eva__io_child_reap (orphan->pid);
+}
+
 /* Reading takes away the readiness of a descriptor that only ticks.  */
 static void
 ended (void *arg, unsigned int revents) {
@@ -33,7 +42,7 @@ ended (void *arg, unsigned int revents) {
   uint64_t ticks;
 
   (void) revents;
-  if (eva__io_child_reap (orphan->pid))
+  if (is_over (orphan))
     forget (orphan);
   else
     (void) !read (orphan->fd, &ticks, sizeof ticks);
@@ -47,7 +56,7 @@ look_after_unwatched (struct orphan *list) {
 
   for (; list; list = next) {
     next = list->next;
-    if (!list->source && eva__io_child_reap (list->pid)) forget (list);
+    if (!list->source && is_over (list)) forget (list);
   }
 }
 
@@ -58,7 +67,7 @@ forget_all (void *data) {
 
   while (*list) {
     struct orphan *orphan = *list;
-    eva__io_child_reap (orphan->pid);
+    (void) is_over (orphan);
     forget (orphan);
   }
   free (list);
@@ -83,7 +92,8 @@ eva__orphan_new (eva_loop *loop, pid_t pid) {
 
   if (!orphan) return;
   look_after_unwatched (*list);
-  *orphan = (struct orphan){ .next = *list, .link = list, .pid = pid };
+  *orphan =
+      (struct orphan){ .next = *list, .link = list, .pid = pid, .parent = eva__io_this_process () };
   orphan->fd = eva__io_child_watch (pid);
   orphan->source = eva_loop_add_fd (loop, orphan->fd, EVA_READABLE, ended, orphan);
   *list = orphan;

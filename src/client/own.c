@@ -41,6 +41,7 @@ static const struct eva__drive_ops server_ops = {
   .close = close_own,
   .set_limits = eva__own_set_limits,
   .get_loop = eva__own_get_loop,
+  .is_ours = eva__attached_is_ours,
   .release = release,
   .free = free_own,
 };
@@ -218,6 +219,7 @@ eva_detach (assuan_context_t ctx) {
 
   if (!own || eva__client_is_connected_by_us (ctx)) return;
   eva__ctx_enter (ctx);
+  if (eva__ctx_is_ours (ctx)) eva__ctx_claim (ctx); /* without its loop nothing else says so */
   eva__drive_stop_stream (&own->at.drive, eva__ctx_error (ctx, GPG_ERR_CANCELED));
   eva__attached_stop (&own->at);
   own->over = NULL; /* who drives it from now on is told by eva_process */

@@ -8,6 +8,7 @@
    without waiting once poll says that there is room.  */
 
 #include "io/channel.h"
+#include "io/process.h"
 #include "io/sigpipe.h"
 #include "wire/wipe.h"
 
@@ -72,6 +73,7 @@ eva__io_channel_init (struct eva__io_channel *ch, const struct eva__io_sys *sys,
   int domain = AF_UNSPEC;
 
   ch->sys = sys;
+  ch->process = eva__io_this_process ();
   ch->in_fd = in_fd;
   ch->out_fd = out_fd;
   ch->in_file = identify (in_fd);
@@ -85,7 +87,12 @@ eva__io_channel_init_socket (struct eva__io_channel *ch, const struct eva__io_sy
                              assuan_fd_t fd, bool passes_fds) {
   /* An identity of zero is not checked.  */
   *ch = (struct eva__io_channel){
-    .sys = sys, .in_fd = fd, .out_fd = fd, .is_socket = true, .passes_fds = passes_fds
+    .sys = sys,
+    .in_fd = fd,
+    .out_fd = fd,
+    .is_socket = true,
+    .passes_fds = passes_fds,
+    .process = eva__io_this_process (),
   };
 }
 

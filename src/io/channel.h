@@ -30,6 +30,9 @@ struct eva__io_channel {
   uint64_t in_file, out_file;
   bool is_socket;  /* one socket for both directions */
   bool passes_fds; /* uses recvmsg and sendmsg */
+
+  /* Which process of ours used it last; kept up by the owner.  */
+  unsigned int process;
 };
 
 /* The descriptors of one message.  All are close-on-exec and the caller's.  */

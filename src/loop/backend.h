@@ -120,10 +120,6 @@ void eva__loop_init (eva_loop *loop, const struct eva__loop_backend *backend);
 void eva__loop_enter (eva_loop *loop);
 void eva__loop_leave (eva_loop *loop);
 
-/* Before LOOP is used: in a child it belongs to that from then on, with all that lives in it, and
-   shares nothing with the parent any more.  Returns 0 or an errno value.  */
-int eva__loop_take_over (eva_loop *loop);
-
 /* As eva_loop_dispatch, also for a loop that is nested in a foreign one.  */
 int eva__loop_dispatch (eva_loop *loop, int timeout_ms);
 

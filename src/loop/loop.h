@@ -68,6 +68,10 @@ bool eva__loop_tells_hangup (const eva_loop *loop);
    lives in it is given back without a word, and without any callback.  */
 bool eva__loop_is_ours (const eva_loop *loop);
 
+/* Before LOOP is used: in a child it belongs to that from then on, with all that lives in it, and
+   shares nothing with the parent any more.  Returns 0 or an errno value.  */
+int eva__loop_take_over (eva_loop *loop);
+
 /* Returns true if the task that runs is all there is to do, as far as LOOP has seen.  */
 bool eva__loop_is_quiet (const eva_loop *loop);
 

@@ -142,6 +142,7 @@ call_drained (struct eva__task *task) {
 void
 eva__server_was_left (eva_server *server) {
   if (!server->is_draining || server->is_freed || server->visits) return;
+  if (!eva__loop_is_ours (server->loop)) return;
   server->drained_task.cb = call_drained;
   eva__loop_run_soon (server->loop, &server->drained_task);
 }
@@ -189,6 +190,7 @@ eva_server_drain (eva_server *server, unsigned int timeout_ms,
                   void (*done) (eva_server *server, void *arg), void *arg) {
   if (!server) return error (NULL, GPG_ERR_ASS_INV_VALUE);
   if (server->is_draining) return error (server, GPG_ERR_ASS_GENERAL);
+  (void) eva__loop_take_over (server->loop);
   server->is_draining = true;
   server->drained = done;
   server->drained_arg = arg;

@@ -18,7 +18,7 @@ tell_closed (struct eva__visit *visit, gpg_error_t reason) {
   bool is_opened = visit->at.is_opened;
 
   visit->at.is_opened = false;
-  if (is_opened && visit->server->service->close)
+  if (is_opened && visit->server->service->close && eva__ctx_is_ours (visit->at.drive.ctx))
     visit->server->service->close (visit->at.drive.ctx, reason);
 }
 
@@ -107,6 +107,7 @@ const struct eva__drive_ops eva__visit_ops = {
   .close = close_visit,
   .set_limits = set_limits,
   .get_loop = get_loop,
+  .is_ours = eva__attached_is_ours,
   .release = release,
   .free = free_visit,
 };

@@ -3,8 +3,31 @@
 
 #include "loops.h"
 
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 void
 test_loop_run (struct test_loop *t, const bool *done) {
   while (!*(const volatile bool *) done)
     test_loop_turn (t, true);
+}
+
+/* Of LeakSanitizer, where it is there.  */
+extern int __lsan_do_recoverable_leak_check (void) __attribute__ ((weak));
+
+int
+test_loop_in_child (int (*body) (void)) {
+  pid_t pid = fork ();
+  int status;
+
+  if (pid < 0) abort ();
+  if (!pid) {
+    alarm (100); /* hangs end */
+    status = body ();
+    if (!status && __lsan_do_recoverable_leak_check) status = __lsan_do_recoverable_leak_check ();
+    _exit (status);
+  }
+  if (waitpid (pid, &status, 0) != pid) abort ();
+  return status;
 }

@@ -9,6 +9,7 @@
 #define EVA_TESTS_LOOP_LOOPS_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "eva-loop.h"
 
@@ -38,6 +39,18 @@ bool test_loop_run_out (struct test_loop *t);
 /* In a child of fork: does what the loop's own library asks for before the child goes on with it.
    Returns false where that cannot be.  */
 bool test_loop_forked (struct test_loop *t);
+
+/* Runs BODY in a child of fork, which ends with what it returns, or with 1 where there is a
+   LeakSanitizer and it complains; no exit handler runs.  Assertions are the parent's: BODY returns
+   1 if something is wrong, with CHILD_ASSERT.  Returns the child's status, as of waitpid.  */
+int test_loop_in_child (int (*body) (void));
+#define CHILD_ASSERT(condition)                                                                    \
+  do {                                                                                             \
+    if (!(condition)) {                                                                            \
+      fprintf (stderr, "%s:%d: in the child: %s\n", __FILE__, __LINE__, #condition);               \
+      return 1;                                                                                    \
+    }                                                                                              \
+  } while (0)
 
 /* Watches FD with the means of the loop itself, without eva_loop: whenever it is readable, CB is
    called with ARG.  One at a time.  Returns what test_loop_unwatch takes.  */

@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "loop/loop.h"
@@ -96,24 +95,9 @@ suite_until (const unsigned int *n, unsigned int wanted) {
 
 /* --- Children --------------------------------------------------------------------------------- */
 
-/* Of LeakSanitizer, where it is there.  */
-extern int __lsan_do_recoverable_leak_check (void) __attribute__ ((weak));
-
-/* No exit handler runs: they are the test program's.  */
 void
 suite_in_child (int (*body) (void)) {
-  pid_t pid = fork ();
-  int status;
-
-  assert_true (pid >= 0);
-  if (!pid) {
-    alarm (100);
-    status = body ();
-    if (!status && __lsan_do_recoverable_leak_check) status = __lsan_do_recoverable_leak_check ();
-    _exit (status);
-  }
-  assert_int_equal (waitpid (pid, &status, 0), pid);
-  assert_int_equal (status, 0);
+  assert_int_equal (test_loop_in_child (body), 0);
 }
 
 /* --- Probes ----------------------------------------------------------------------------------- */

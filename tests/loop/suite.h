@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -66,16 +65,8 @@ void probe_free (struct probe *p);
 /* An action: reads what is there.  */
 void probe_read (struct probe *p);
 
-/* Runs BODY in a child, which ends with what it returns, and has to be 0.  Assertions are the
-   parent's: what BODY finds wrong it returns the number of (CHILD_ASSERT).  */
+/* test_loop_in_child, which has to return 0.  */
 void suite_in_child (int (*body) (void));
-#define CHILD_ASSERT(condition)                                                                    \
-  do {                                                                                             \
-    if (!(condition)) {                                                                            \
-      fprintf (stderr, "%s:%d: in the child: %s\n", __FILE__, __LINE__, #condition);               \
-      return 1;                                                                                    \
-    }                                                                                              \
-  } while (0)
 
 /* Non-blocking pairs.  */
 void make_pipe (int fd[2]);

@@ -29,7 +29,8 @@
   X (doors)                                                                                        \
   X (adopt)                                                                                        \
   X (descriptors)                                                                                  \
-  X (shares)
+  X (shares)                                                                                       \
+  X (forks)
 
 #define SUITE_DECLARE(name) extern const struct suite suite_##name;
 SUITES (SUITE_DECLARE)
