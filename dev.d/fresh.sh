@@ -58,7 +58,7 @@ git rev-parse -q --verify HEAD >/dev/null 2>&1 || cannot "the tree is no clone b
 
 root=
 child=
-exec 3<&0 4>&2
+exec 3>&2
 
 # What was mounted was never to be seen from here, so only files are removed.  Processes that were
 # killed may take a moment to be gone.
@@ -73,14 +73,14 @@ cleanup() {
   done
 }
 trap cleanup EXIT
-trap 'echo "dev: fresh: interrupted" >&4; exit 130' INT
+trap 'echo "dev: fresh: interrupted" >&3; exit 130' INT
 trap 'exit 143' TERM
 trap 'exit 129' HUP
 
 # apart COMMAND...: runs it in namespaces of its own; all of it ends with the child.  A shell hears
 # signals only while it waits, and lets background jobs ignore Ctrl-C, which those here must not.
 apart() {
-  env --default-signal=INT,QUIT unshare --mount --pid --fork --kill-child "$@" <&3 3<&- 4>&- 9<&- &
+  env --default-signal=INT,QUIT unshare --mount --pid --fork --kill-child "$@" 3>&- 9>&- &
   child=$!
   status=0
   wait "$child" || status=$?
