@@ -37,14 +37,23 @@ for row in $rows; do
     || die "there is no row '$row' of libraries; './dev bench list' lists all rows"
 done
 
-ours=$(cd "$build/compat" && pwd)
+# The generation that the programs are built for.
+soname=$(ldd "$build/bench/bench" | sed -n 's/^[[:space:]]*\(libassuan\.so\.[0-9]*\) .*/\1/p')
+case $soname in
+  libassuan.so.0) generation=2 ;;
+  *) generation=3 ;;
+esac
+
+ours=$(cd "$build/compat/$generation" && pwd)
 if [ "${AGAINST:-}" ]; then
-  theirs=$(cd "$AGAINST/compat" && pwd) other=older
+  theirs=$AGAINST/compat/$generation other=older
+  [ -d "$theirs" ] || theirs=$AGAINST/compat # as long as there was one generation
+  theirs=$(cd "$theirs" && pwd)
 else
   theirs=$(pkg-config --variable=libdir libassuan) other=libassuan
 fi
 for dir in "$ours" "$theirs"; do
-  [ -e "$dir/libassuan.so.0" ] || die "there is no $dir/libassuan.so.0"
+  [ -e "$dir/$soname" ] || die "there is no $dir/$soname"
 done
 
 # on LIBDIR PROGRAM ARGUMENT...: runs a program on the library in LIBDIR.
@@ -55,7 +64,7 @@ on() {
 }
 
 for dir in "$ours" "$theirs"; do
-  LD_LIBRARY_PATH=$dir ldd "$build/bench/bench" | grep -qF " $dir/libassuan.so.0" \
+  LD_LIBRARY_PATH=$dir ldd "$build/bench/bench" | grep -qF " $dir/$soname" \
     || die "the program does not run on the library in $dir"
 done
 
