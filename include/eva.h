@@ -363,7 +363,8 @@ gpg_error_t eva_server_listen (eva_server *server, const char *address, unsigned
 const char *eva_server_get_address (eva_server *server, size_t index);
 
 /* Serves the client at the other end of FD, a connected stream socket, which SERVER owns from then
-   on, on success.  It is subject to the limits and to eva_server_allow_uid.  FLAGS as for
+   on, on success.  It is subject to the limits and to eva_server_allow_uid; one of TCP also needs
+   EVA_LISTEN_ANY_ADDRESS unless its own end has a loopback address.  FLAGS as for
    eva_server_listen.  Stores the connection's context at RET_CTX unless that is NULL; it is
    SERVER's, valid until the close function returned; NULL if that has run already, because a
    monitor or log callback that was shown the greeting released the context.

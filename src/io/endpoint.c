@@ -196,14 +196,29 @@ eva__io_endpoint_print (const union eva__io_sockaddr *addr, socklen_t addr_len,
   }
 }
 
+/* The address that socket FD is bound to.  Of a longer one there is no more than we have room for.  */
+static int
+find_own_address (int fd, union eva__io_sockaddr *ret_addr, socklen_t *ret_len) {
+  *ret_len = sizeof *ret_addr;
+  memset (ret_addr, 0, sizeof *ret_addr);
+  if (getsockname (fd, &ret_addr->any, ret_len) < 0) return -1;
+  if (*ret_len > (socklen_t) sizeof *ret_addr) *ret_len = sizeof *ret_addr;
+  return 0;
+}
+
 int
 eva__io_endpoint_format (int fd, char buf[EVA__IO_ENDPOINT_SIZE]) {
   union eva__io_sockaddr addr;
-  socklen_t len = sizeof addr;
+  socklen_t len;
 
-  memset (&addr, 0, sizeof addr);
-  if (getsockname (fd, &addr.any, &len) < 0) return -1;
-  /* Of a longer address there is no more than we gave room for.  */
-  if (len > (socklen_t) sizeof addr) len = sizeof addr;
-  return eva__io_endpoint_print (&addr, len, buf);
+  return find_own_address (fd, &addr, &len) < 0 ? -1 : eva__io_endpoint_print (&addr, len, buf);
+}
+
+bool
+eva__io_endpoint_is_near (int fd) {
+  union eva__io_sockaddr addr;
+  socklen_t len;
+
+  if (find_own_address (fd, &addr, &len) < 0) return false;
+  return addr.any.sa_family == AF_UNIX || eva__io_endpoint_is_loopback (&addr);
 }

@@ -72,4 +72,8 @@ int eva__io_endpoint_print (const union eva__io_sockaddr *addr, socklen_t addr_l
    gives.  */
 int eva__io_endpoint_format (int fd, char buf[EVA__IO_ENDPOINT_SIZE]);
 
+/* Returns true if the address that socket FD is bound to is a Unix socket's or a loopback address, so
+   that who is at the other end is on this host.  */
+bool eva__io_endpoint_is_near (int fd);
+
 #endif /* EVA__IO_ENDPOINT_H */

@@ -123,6 +123,12 @@ eva_server_get_address (eva_server *server, size_t index) {
 /* --- Adopting --------------------------------------------------------------------------------- */
 
 static gpg_error_t
+refuse (eva_server *server, gpg_err_code_t code) {
+  server->stats.n_refused++;
+  return error (server, code);
+}
+
+static gpg_error_t
 adopt (eva_server *server, const struct eva__arrival *arrival, assuan_context_t *ret_ctx) {
   gpg_error_t err = eva__visit_check (server, arrival);
 
@@ -152,7 +158,10 @@ eva_server_adopt (eva_server *server, int fd, unsigned int flags, assuan_context
 
   if (!server) return error (NULL, GPG_ERR_ASS_INV_VALUE);
   if (!examine (fd, &arrival.is_unix)) return syserror (server);
-  if (arrival.is_unix) arrival.is_known = !eva__io_peer_credentials (fd, &arrival.peer);
+  if (arrival.is_unix)
+    arrival.is_known = !eva__io_peer_credentials (fd, &arrival.peer);
+  else if (!(flags & EVA_LISTEN_ANY_ADDRESS) && !eva__io_endpoint_is_near (fd))
+    return refuse (server, GPG_ERR_EACCES);
   return adopt (server, &arrival, ret_ctx);
 }
 

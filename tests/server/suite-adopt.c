@@ -5,6 +5,8 @@
 #include "suite.h"
 
 #include <fcntl.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 /* --- Sockets ---------------------------------------------------------------------------------- */
@@ -71,6 +73,62 @@ test_bad_descriptors (void **state) {
   close (file);
   close (fds[0]);
   close (fds[1]);
+}
+
+/* An address of this machine that is not loopback.  Returns false if it has none.  */
+static bool
+find_far_address (struct sockaddr_in *ret) {
+  struct ifaddrs *all, *i;
+  bool found = false;
+
+  assert_int_equal (getifaddrs (&all), 0);
+  for (i = all; i && !found; i = i->ifa_next) {
+    if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET) continue;
+    memcpy (ret, i->ifa_addr, sizeof *ret);
+    found = ntohl (ret->sin_addr.s_addr) >> 24 != 127;
+  }
+  freeifaddrs (all);
+  return found;
+}
+
+/* A connection over TCP to ADDR: [0] is its client's end.  */
+static void
+tcp_pair (struct sockaddr_in addr, int fds[2]) {
+  int listener = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  socklen_t len = sizeof addr;
+
+  addr.sin_port = 0;
+  assert_int_equal (bind (listener, (struct sockaddr *) &addr, len), 0);
+  assert_int_equal (listen (listener, 1), 0);
+  assert_int_equal (getsockname (listener, (struct sockaddr *) &addr, &len), 0);
+  fds[0] = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_int_equal (connect (fds[0], (struct sockaddr *) &addr, len), 0);
+  fds[1] = accept4 (listener, NULL, NULL, SOCK_CLOEXEC);
+  assert_true (fds[1] >= 0);
+  assert_int_equal (fcntl (fds[0], F_SETFL, O_NONBLOCK), 0);
+  close (listener);
+}
+
+/* Nobody knows who is at the other end, nor, beyond loopback, where: both has to be allowed.  */
+static void
+test_tcp (void **state) {
+  struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr = { htonl (INADDR_LOOPBACK) } };
+  bool is_far;
+  int fds[2];
+
+  (void) state;
+  tcp_pair (addr, fds);
+  assert_code (eva_server_adopt (kit.server, fds[1], 0, NULL), GPG_ERR_EACCES);
+  assert_int_equal (eva_server_allow_uid (kit.server, EVA_ANY_UID), 0);
+  assert_int_equal (eva_server_adopt (kit.server, fds[1], 0, NULL), 0);
+  peer_expect_greeting (peer_on (fds[0], fds[0]));
+  is_far = find_far_address (&addr);
+  if (!is_far) return;
+  tcp_pair (addr, fds);
+  assert_code (eva_server_adopt (kit.server, fds[1], 0, NULL), GPG_ERR_EACCES);
+  assert_int_equal (kit_stats ().n_refused, 2);
+  assert_int_equal (eva_server_adopt (kit.server, fds[1], EVA_LISTEN_ANY_ADDRESS, NULL), 0);
+  peer_expect_greeting (peer_on (fds[0], fds[0]));
 }
 
 static gpg_error_t
@@ -321,13 +379,21 @@ test_nothing (void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-  kit_test (test_context),          kit_test (test_blocking_socket),
-  kit_test (test_bad_descriptors),  kit_test (test_refused),
-  kit_test (test_inherited_socket), kit_test (test_one_socket),
-  kit_test (test_one_socket_twice), kit_test (test_blocking_pipes),
-  kit_test (test_input_ends),       kit_test (test_inherited_number),
-  kit_test (test_input_from_file),  kit_test (test_input_from_long_file),
-  kit_test (test_files_only),       kit_test (test_nothing),
+  kit_test (test_tcp),
+  kit_test (test_context),
+  kit_test (test_blocking_socket),
+  kit_test (test_bad_descriptors),
+  kit_test (test_refused),
+  kit_test (test_inherited_socket),
+  kit_test (test_one_socket),
+  kit_test (test_one_socket_twice),
+  kit_test (test_blocking_pipes),
+  kit_test (test_input_ends),
+  kit_test (test_inherited_number),
+  kit_test (test_input_from_file),
+  kit_test (test_input_from_long_file),
+  kit_test (test_files_only),
+  kit_test (test_nothing),
 };
 
 SUITE (adopt);
