@@ -185,6 +185,8 @@ gpg_error_t eva_process (assuan_context_t ctx, unsigned int revents, uint64_t no
 /* Lets LOOP drive CTX, which is made non-blocking.  OVER, which may be NULL, is called with ARG
    once, out of LOOP, when the connection is over; ERR is what eva_process tells then.  CTX stays
    the caller's, who releases it, in OVER or elsewhere; without that call OVER does not run.
+   assuan_release does not wait then for a program that assuan_pipe_connect started: LOOP reaps it, as
+   for eva_connect, unless the program's own hook for waitpid has to.
    Returns 0; GPG_ERR_ENOMEM; GPG_ERR_ASS_INV_VALUE for a context that is attached already, or of
    eva_connect; what eva_set_nonblocking gives; or what watching its descriptors gave.  */
 gpg_error_t eva_attach (assuan_context_t ctx, eva_loop *loop,

@@ -223,6 +223,22 @@ over (struct eva__drive *drive) {
   if (!ctx->released) eva__own_over (drive);
 }
 
+/* A server that assuan_pipe_connect started may take its time to end, and the loop must not wait for
+   it.  A hook of the program's, which may keep books, has to be asked.  */
+static void
+take_child (struct eva__client *client) {
+  assuan_context_t ctx = client->own.at.drive.ctx;
+  const struct eva__io_sys *sys = &ctx->shared->sys;
+  bool waits = ctx->is_child && !ctx->flags.no_waitpid && !ctx->was_reaped;
+  bool is_asked = !sys->is_clamped && sys->hooks.waitpid != __assuan_waitpid;
+
+  if (!client->own.at.loop || !waits || is_asked || !eva__ctx_is_ours (ctx)) return;
+  ctx->is_child = false;
+  client->child = ctx->pid;
+  client->child_of = eva__io_this_process ();
+  client->reaper = client->own.at.loop;
+}
+
 /* The program does not want the context any more; its calls still learn that they will not be
    answered, as they may own memory.  */
 static void
@@ -230,6 +246,7 @@ release (struct eva__drive *drive) {
   struct eva__client *client = (struct eva__client *) drive;
 
   eva__dial_stop (client);
+  take_child (client);
   eva__attached_stop (&client->own.at);
   client->stage = EVA__CLIENT_OVER;
   eva__call_end_all (client, eva__ctx_error (drive->ctx, GPG_ERR_CANCELED));
@@ -242,7 +259,7 @@ free_client (struct eva__drive *drive) {
 
   eva__call_forget_all (client);
   if (client->child != ASSUAN_INVALID_PID && client->child_of == eva__io_this_process ())
-    eva__orphan_new (client->home, client->child);
+    eva__orphan_new (client->reaper, client->child);
   if (client->home) eva__loop_reserve_timers (client->home, -1);
   free (client->address);
   free (client);

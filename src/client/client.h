@@ -53,6 +53,8 @@ struct eva__client {
   int dial_fd;           /* -1: none */
   pid_t child;           /* ASSUAN_INVALID_PID: none */
   unsigned int child_of; /* the process of ours that started it */
+
+  eva_loop *reaper; /* of the child: home, or the loop that the context was released in */
 };
 
 extern const struct eva__drive_ops eva__client_ops;

@@ -172,6 +172,7 @@ start_program (struct eva__client *client, const char *command) {
     return eva__ctx_syserror (ctx);
   client->child = ctx->pid = pid;
   client->child_of = eva__io_this_process ();
+  client->reaper = client->home;
   err = connected (client, in_fd, out_fd);
   if (!err) return 0;
   close (in_fd);

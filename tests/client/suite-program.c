@@ -401,6 +401,30 @@ test_linger_alone (void **state) {
   await_reaping ();
 }
 
+/* Likewise one that was started with assuan.h, if its client is in a loop when it is released.  */
+static void
+test_linger_attached (void **state) {
+  char program[PATH_MAX + 20];
+  const char *argv[] = { "client-child", "linger", NULL, NULL };
+  assuan_context_t ctx;
+  int fd;
+
+  (void) state;
+  snprintf (program, sizeof program, "%s/client-child", program_dir ());
+  argv[2] = kit_path ("fifo");
+  assert_int_equal (mkfifo (argv[2], 0600), 0);
+  fd = open (argv[2], O_RDWR | O_CLOEXEC);
+  assert_true (fd >= 0);
+  assert_int_equal (assuan_new (&ctx), 0);
+  assert_error (assuan_pipe_connect (ctx, program, argv, NULL, NULL, NULL, 0), "0");
+  assert_error (eva_attach (ctx, kit_loop.loop, NULL, NULL), "0");
+  assuan_release (ctx);
+  kit_settle ();
+  assert_true (has_child ());
+  close (fd);
+  await_reaping ();
+}
+
 /* The loop goes first: then it is left to the process.  */
 static void
 test_linger_behind_loop (void **state) {
@@ -427,11 +451,14 @@ test_close (void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-  kit_test (test_pipes),          kit_test (test_socket),       kit_test (test_signals),
-  kit_test (test_words),          kit_test (test_path),         kit_test (test_much),
-  kit_test (test_many),           kit_test (test_no_program),   kit_test (test_no_executable),
-  kit_test (test_bad_beginnings), kit_test (test_deaf),         kit_test (test_killed),
-  kit_test (test_linger),         kit_test (test_linger_alone), kit_test (test_linger_behind_loop),
+  kit_test (test_pipes),         kit_test (test_socket),
+  kit_test (test_signals),       kit_test (test_words),
+  kit_test (test_path),          kit_test (test_much),
+  kit_test (test_many),          kit_test (test_no_program),
+  kit_test (test_no_executable), kit_test (test_bad_beginnings),
+  kit_test (test_deaf),          kit_test (test_killed),
+  kit_test (test_linger),        kit_test (test_linger_attached),
+  kit_test (test_linger_alone),  kit_test (test_linger_behind_loop),
   kit_test (test_close),
 };
 
