@@ -20,18 +20,20 @@ struct foreign_loop {
   _Alignas(max_align_t) unsigned char self[];
 };
 
+/* The loop is the first member.  */
+static struct foreign_loop *
+foreign_of (eva_loop *loop) {
+  return (void *) loop;
+}
+
 static const struct eva_loop_ops *
 ops_of (eva_loop *loop) {
-  const struct foreign_loop *foreign = (const void *) loop;
-
-  return foreign->ops;
+  return foreign_of (loop)->ops;
 }
 
 static void *
 self_of (eva_loop *loop) {
-  struct foreign_loop *foreign = (void *) loop;
-
-  return foreign->self;
+  return foreign_of (loop)->self;
 }
 
 static int
@@ -164,7 +166,7 @@ gather (eva_loop *outer) {
 
   if (fd >= 0 && eva_loop_add_fd (outer, fd, EVA_READABLE, inner_is_ready, inner)) {
     inner->outer = outer;
-    ((struct foreign_loop *) outer)->inner = inner;
+    foreign_of (outer)->inner = inner;
     inner->recurses = outer->recurses;
     /* The outer one goes on telling of the inner one, within callbacks, too.  */
     outer->recurses = false;
@@ -187,7 +189,7 @@ eva_loop_new_foreign (const struct eva_loop_ops *ops, void *foreign) {
 
 void
 eva_loop_prepare (eva_loop *loop) {
-  eva_loop *inner = ((struct foreign_loop *) loop)->inner;
+  eva_loop *inner = foreign_of (loop)->inner;
 
   if (inner) loop = inner;
   if (loop->depth) eva__loop_rerun (loop);
