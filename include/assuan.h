@@ -793,7 +793,7 @@ gpg_error_t assuan_socket_connect_fd (assuan_context_t ctx, assuan_fd_t fd, unsi
    for an ERR without a number; ASS_LINE_TOO_LONG; ASS_NESTED_COMMANDS out of CTX's own inquiry
    callback; connection errors.
    Here: after a callback's error the rest of the reply is read and dropped, so that the next
-   command gets its own reply.  After a line that is none nobody knows where the reply ends: further
+   command gets its own reply.  After a line that is none it is unknown where the reply ends: further
    commands give EPIPE, and nothing is sent.  If writing the command or the answer to an inquiry
    fails, what came before counts: if it holds the server's ERR, the number of that is returned.
    From: anywhere but CTX's callbacks. */

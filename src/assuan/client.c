@@ -6,8 +6,8 @@
    command is sent.  After an inquiry the server is known to be about to answer, so there the
    rest is dropped at once.
 
-   Behind a line that is none of the protocol nobody can tell where the reply ends: no further
-   command is sent.  */
+   After a line that is none of the protocol it is unknown where the reply ends: no further command
+   is sent.  */
 
 #include "assuan/drive.h"
 #include "wire/escape.h"
@@ -304,8 +304,8 @@ assuan_transact (assuan_context_t ctx, const char *command,
 
 /* --- Greeting --------------------------------------------------------------------------------- */
 
-/* An ERR ends the dialogue, in which nothing can be queued any more.  A server that refused and goes
-   on reading is taken leave of all the same.  */
+/* An ERR ends the dialogue, and the queue takes nothing more.  The server that refused may go on
+   reading, so the line is written past the queue.  */
 static void
 say_bye (assuan_context_t ctx) {
   char line[] = "BYE\n";

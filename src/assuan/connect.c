@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-/* Returns ERR, or the error of who was released meanwhile, by a monitor or the log.  */
+/* Returns ERR, or another error if a monitor or the log has released CTX meanwhile.  */
 static gpg_error_t
 unless_released (assuan_context_t ctx, gpg_error_t err) {
   return ctx->released ? eva__ctx_error (ctx, GPG_ERR_CANCELED) : err;

@@ -275,7 +275,7 @@ accept_client (assuan_context_t ctx) {
 /* How the caller's loop ends; bare.  */
 #define NO_MORE_CLIENTS ((gpg_error_t) -1)
 
-/* Whoever released CTX, when the greeting was shown for instance, wants no more of it.  */
+/* A callback that releases CTX, when the greeting is shown for instance, ends the caller's loop.  */
 static gpg_error_t
 accept_next (assuan_context_t ctx) {
   gpg_error_t err = 0;

@@ -226,8 +226,8 @@ disown (assuan_context_t ctx) {
   assuan_release (ctx);
 }
 
-/* Lets the service see the client, greets, and enters the loop.  Who is released when the greeting is
-   shown has been a client: it had the descriptors, and its end was told.  */
+/* Lets the service see the client, greets, and enters the loop.  A context that is released when its
+   greeting is shown was a client: it owned the descriptors, and the service was told of its end.  */
 static gpg_error_t
 open_visit (struct eva__visit *visit) {
   assuan_context_t ctx = visit->at.drive.ctx;
@@ -264,8 +264,8 @@ eva__visit_new (eva_server *server, const struct eva__arrival *arrival, assuan_c
   }
   ctx = visit->at.drive.ctx;
   enter (server, visit);
-  /* The open function and whoever is shown the greeting may release the context, or free the
-     server.  */
+  /* The open function may release the context, or free the server, and so may a monitor of the
+     greeting.  */
   eva__ctx_enter (ctx);
   err = open_visit (visit);
   if (err && !ctx->released) disown (ctx);
