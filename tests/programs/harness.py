@@ -244,6 +244,12 @@ class Home:
         return Transcript(self.run("gpg-connect-agent", *options,
                                    data="\n".join(lines + ["/bye", ""])))
 
+    def greeting(self, client, server):
+        """How the process SERVER greets CLIENT, which is None if it is on the other end of pipes:
+        with the client's pid if it knows that, or on libassuan 3 with its own."""
+        pid = server if os.path.basename(self.library) == "libassuan.so.9" else client
+        return "OK Pleased to meet you" + (", process %d" % pid if pid else "")
+
     # Evidence
 
     def is_reference(self):

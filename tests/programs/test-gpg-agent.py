@@ -72,7 +72,7 @@ def known_key():
 @suite.test("gpg-agent --server greets, tells its pid, lists its commands and says goodbye")
 def _(home):
     with Dialogue.pipe(home, "gpg-agent", "--server") as agent:
-        expect(agent.hello.final == "OK Pleased to meet you", agent.hello.final)
+        expect(agent.hello.final == home.greeting(None, agent.child.pid), agent.hello.final)
         home.mapped(agent.child.pid)
         expect(agent.command("GETINFO pid").ok().text == str(agent.child.pid), "another pid")
         commands = agent.command("HELP").ok().comments
@@ -93,12 +93,13 @@ def _(home):
             expect(agent.reply().ok().text.startswith("2."), "a reply without its data")
 
 
-@suite.test("the agent's daemon runs on the library under test and greets each client with its pid")
+@suite.test("the agent's daemon runs on the library under test and greets each client with a pid")
 def _(home):
-    home.mapped(home.start_agent("--allow-preset-passphrase"))
+    pid = home.start_agent("--allow-preset-passphrase")
+    home.mapped(pid)
     with connect(home) as one, connect(home) as two:
         for agent in one, two:
-            expect(agent.hello.final == "OK Pleased to meet you, process %d" % os.getpid(),
+            expect(agent.hello.final == home.greeting(os.getpid(), pid),
                    "not greeted by pid: " + agent.hello.final)
 
 
