@@ -341,6 +341,74 @@ test_close_moved (void **state) {
   assert_true (S_ISSOCK (mode_of (other)));
 }
 
+/* In a child the file is removed by the last one that listens; that is the parent here, and then the
+   child.  */
+static int
+close_in_child (struct eva__io_listener *listener, bool drop) {
+  pid_t pid = fork ();
+
+  assert_true (pid >= 0);
+  if (!pid) {
+    if (drop)
+      eva__io_listener_drop (listener);
+    else
+      eva__io_listener_close (listener);
+    _exit (0);
+  }
+  return wait_child (pid);
+}
+
+static void
+test_close_in_child (void **state) {
+  const char *path = fixture_path ("s");
+  struct eva__io_listener listener;
+  struct stat st;
+  int go[2];
+  char octet;
+  pid_t pid;
+
+  (void) state;
+  assert_int_equal (listen_at (path, &listener), 0);
+  assert_int_equal (close_in_child (&listener, true), 0);
+  assert_int_equal (close_in_child (&listener, false), 0);
+  assert_int_equal (lstat (path, &st), 0);
+  make_pipe (go);
+  pid = fork ();
+  assert_true (pid >= 0);
+  if (!pid) {
+    close (go[1]);
+    if (read (go[0], &octet, 1)) _exit (1);
+    eva__io_listener_close (&listener);
+    _exit (0);
+  }
+  eva__io_listener_drop (&listener);
+  close (go[0]);
+  assert_int_equal (lstat (path, &st), 0);
+  close (go[1]);
+  assert_int_equal (wait_child (pid), 0);
+  assert_int_equal (lstat (path, &st), -1);
+}
+
+/* Nor is another server's in its place.  */
+static void
+test_close_replaced_in_child (void **state) {
+  const char *path = fixture_path ("s");
+  struct eva__io_listener listener;
+  struct stat st;
+  int fd;
+
+  (void) state;
+  assert_int_equal (listen_at (path, &listener), 0);
+  assert_int_equal (unlink (path), 0);
+  fd = serve (path, 5);
+  assert_int_equal (close_in_child (&listener, false), 0);
+  assert_int_equal (lstat (path, &st), 0);
+  eva__io_listener_close (&listener);
+  assert_int_equal (lstat (path, &st), 0);
+  close (fd);
+  unlink (path);
+}
+
 static void
 test_close_twice (void **state) {
   const char *path = fixture_path ("s");
@@ -507,6 +575,7 @@ main (void) {
     fixture_test (test_longest_path),    fixture_test (test_lock_taken),
     fixture_test (test_lock_given_back), fixture_test (test_unreadable_directory),
     fixture_test (test_close_replaced),  fixture_test (test_close_moved),
+    fixture_test (test_close_in_child),  fixture_test (test_close_replaced_in_child),
     fixture_test (test_close_twice),     fixture_test (test_mode),
     fixture_test (test_mode_from_birth), fixture_test (test_race),
   };
