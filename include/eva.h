@@ -38,6 +38,31 @@
 
    Every function here is called from the thread of the loop, and may be called within every
    callback unless it says otherwise.  A context may be released within each of its callbacks.
+
+   A callback may run the loop again, as modal dialogs do, if the loop is one that allows it
+   (eva-loop.h says which).  What does not depend on that callback goes on meanwhile:
+
+   * all other connections, those that come, and timers;
+   * in the connection of the callback what is to be sent, pumps, and the times for commands, for
+     output that is not taken, and for closing;
+   * in a server: if the client leaves, or the time of its command is over, those who wait for
+     the end of the command are told at once, in the dialog, which can be closed then: a pump's
+     done, an inquiry's continuation, or the function of eva_set_cancel;
+   * in a client, while done or ready runs, all other calls: they are sent, answered, time out, and
+     end with the connection.
+
+   The rest waits until the callback returns:
+
+   * in a server the lines of this client: its next command, and answers to inquiries, for which its
+     time begins then; the reply to a command whose time is over, as the callback may still say
+     something; the function of eva_set_writable; and the close function;
+   * in a client, while data, status or inquire runs, all lines that follow and the end of the
+     connection, and done of this call, also if its time is over; and in any case closed.
+
+   So the function of eva_set_cancel may run within the handler of its command: what the two share
+   has to outlive both.  A log handler, an I/O monitor and a hook for memory do not run the loop.
+   If one does, nothing at all goes on in its connection.
+
    Errors are gpg_error_t values with source Assuan or the context's own, which is what
    assuan_set_gpg_err_source set before eva_server_new or eva_connect.  */
 

@@ -183,9 +183,13 @@ void
 eva__ctx_leave (assuan_context_t ctx) {
   if (ctx->depth == 1 && ctx->ends_quietly) eva__ctx_hang_up (ctx);
   if (--ctx->depth) return;
-  if (ctx->released)
+  if (ctx->released) {
     destroy (ctx);
-  else if (ctx->is_external) /* thousands at rest must not own buffers */
+    return;
+  }
+  if (ctx->wants_turn) ctx->drive->class->ops->wake (ctx->drive);
+  ctx->wants_turn = false;
+  if (ctx->is_external) /* thousands at rest must not own buffers */
     eva__pool_drain (&ctx->shared->pool, &ctx->shared->malloc_hooks);
 }
 

@@ -147,6 +147,7 @@ struct assuan_context_s {
   bool out_of_step : 1;  /* whose reply a line of the server belongs to is not known any more */
   bool in_turn : 1;      /* a turn is under way: replies may wait for its end */
   bool is_external : 1;  /* in a loop of the program's: at rest it holds no buffers */
+  bool wants_turn : 1;   /* its drive has to take one when no callback runs any more */
   bool released : 1;     /* assuan_release was called within a callback */
   bool is_showing : 1;   /* log or monitor is called */
   bool ends_quietly : 1; /* released there: the connection stays until nobody uses it */

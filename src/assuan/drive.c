@@ -113,9 +113,9 @@ eva__drive_get_wishes (struct eva__drive *drive) {
 
 void
 eva__drive_wake (struct eva__drive *drive) {
-  if (drive->ctx->in_turn || drive->due) return;
+  if (drive->due) return;
   drive->due = true;
-  drive->class->ops->wake (drive);
+  if (!drive->ctx->in_turn) drive->class->ops->wake (drive);
 }
 
 void
@@ -179,7 +179,7 @@ eva__drive_forget_command (struct eva__drive *drive) {
 
   eva__drive_forget_wishes (drive);
   drive->stream = NULL;
-  drive->deferred = drive->cancelled = false;
+  drive->deferred = drive->cancelled = drive->late = false;
   drive->drained = false; /* the lines behind it may be handled now */
   drive->restarted = true;
   if (stream) stream->cancelled (stream, eva__ctx_error (drive->ctx, GPG_ERR_CANCELED));

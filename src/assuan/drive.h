@@ -83,8 +83,13 @@ struct eva__drive_ops {
   /* What the peer says now belongs to what was asked for confidentially.  NULL: it does not.  */
   bool (*hears_secret) (const struct eva__drive *drive);
 
-  /* The connection is over, drive->over says why; once, out of a turn.  May release the
-     context.  */
+  /* The connection is over, drive->over says why: ends what waits for something of it.  In each turn
+     from then on, also while callbacks of the context run.  NULL: there is nothing but the
+     command.  */
+  void (*lost) (struct eva__drive *drive);
+
+  /* The same, told to the program; once, out of a turn, and behind all callbacks of the context.  May
+     release it.  */
   void (*over) (struct eva__drive *drive);
 
   /* eva_close was called.  NULL: nothing happens.  */
@@ -139,9 +144,13 @@ struct eva__drive {
   bool moved : 1;     /* octets were exchanged in this turn */
   bool deferred : 1;  /* the command ends with assuan_process_done only */
   bool cancelled : 1; /* the command was told that it cannot be finished */
-  bool due : 1;       /* a turn is due at once */
+  bool due : 1;       /* a turn is due at once, or, in a turn, if a callback runs the loop */
   bool backlog : 1;   /* the peer has more lines than a turn handles */
   bool drained : 1;   /* all lines that came were handled */
+  bool late : 1;      /* the command's time was over while a callback of it ran */
+  bool in_line : 1;   /* a callback has a line in its hands, which must stay where it is */
+  bool held : 1;      /* this turn is within such a callback: lines wait */
+  bool telling : 1;   /* the function of eva_set_writable runs */
   bool leaves : 1;    /* the connection ends with the command under way */
   bool closing : 1;   /* no more is read; over when all is sent */
   gpg_error_t closing_reason;
@@ -167,7 +176,8 @@ unsigned int eva__drive_get_events (const struct eva__drive *drive);
 uint64_t eva__drive_get_deadline (const struct eva__drive *drive);
 gpg_error_t eva__drive_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns);
 
-/* A turn is due: something was said or changed.  Does nothing within a turn.  */
+/* A turn is due: something was said or changed.  Within a turn that one sees to it, or, if a callback
+   runs the loop, one within it.  */
 void eva__drive_wake (struct eva__drive *drive);
 
 /* Ends the connection because of ERR, in the turn under way or the next one: at once, without

@@ -125,6 +125,7 @@ eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc) {
 
   eva__ctx_close_data_stream (ctx);
   if (ctx->flags.force_close) ctx->closing = true;
+  if (ctx->drive && ctx->drive->late) rc = eva__ctx_error (ctx, GPG_ERR_TIMEOUT);
   if (ctx->drive) eva__drive_count_command (ctx->drive);
   err = send_reply (ctx, rc);
   /* Who is told now that the command is finished may try to finish it, or release the context.  */

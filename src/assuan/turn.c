@@ -90,7 +90,7 @@ eva__drive_get_events (const struct eva__drive *drive) {
   unsigned int events = 0;
 
   if (drive->over || !drive->ctx->conn) return 0;
-  if (!drive->backlog && wants_input (drive)) events |= EVA_READABLE;
+  if (!drive->backlog && !drive->held && wants_input (drive)) events |= EVA_READABLE;
   if (has_output (drive)) events |= EVA_WRITABLE;
   return events;
 }
@@ -111,17 +111,18 @@ is_in_line (const struct eva__drive *drive) {
   return eva_conn_input_len (drive->ctx->conn) || eva__conn_is_skipping (drive->ctx->conn);
 }
 
-/* A command whose output the peer does not take is held up by the peer.  */
+/* A command whose output the peer does not take is held up by the peer.  What a peer might say is held
+   up by us while its lines wait for a callback.  */
 static enum eva__phase
 find_phase (const struct eva__drive *drive) {
   if (drive->closing) return EVA__PHASE_ENDING;
   if (is_above_water (drive)) return EVA__PHASE_STUCK;
   if (drive->stream && drive->stream->is_full)
     return EVA__PHASE_COMMAND; /* we are held up by ours */
-  if (awaits_answer (drive)) return EVA__PHASE_INQUIRY;
+  if (awaits_answer (drive)) return drive->held ? EVA__PHASE_NONE : EVA__PHASE_INQUIRY;
   if (eva__drive_has_command (drive)) return EVA__PHASE_COMMAND;
   if (has_output (drive)) return EVA__PHASE_STUCK;
-  if (drive->ctx->kind != EVA__CTX_SERVER)
+  if (drive->ctx->kind != EVA__CTX_SERVER || drive->held)
     return EVA__PHASE_NONE; /* calls have limits of their own */
   return is_in_line (drive) ? EVA__PHASE_LINE : EVA__PHASE_IDLE;
 }
@@ -151,6 +152,7 @@ phase_deadline (const struct eva__drive *drive) {
   unsigned int timeout_ms = phase_timeout_ms (drive);
 
   if (timeout_ms == EVA_NO_LIMIT || !drive->since_ns) return EVA_NO_DEADLINE;
+  if (drive->late && drive->held) return EVA_NO_DEADLINE;
   return drive->since_ns + (uint64_t) timeout_ms * 1000000u;
 }
 
@@ -166,7 +168,7 @@ first_deadline (const struct eva__drive *drive) {
 
 uint64_t
 eva__drive_get_deadline (const struct eva__drive *drive) {
-  if (drive->due || drive->backlog || drive->over) return 0;
+  if (drive->due || (drive->backlog && !drive->held) || drive->over) return 0;
   return first_deadline (drive);
 }
 
@@ -219,11 +221,12 @@ static bool
 has_room_to_tell (const struct eva__drive *drive) {
   bool is_wanted = drive->stream && drive->stream->wants_out;
 
-  if (drive->wishes && drive->wishes->writable) is_wanted = true;
-  return is_wanted && has_room (drive);
+  if (drive->wishes && drive->wishes->writable && !drive->telling) is_wanted = true;
+  return is_wanted && has_room (drive) && !drive->held;
 }
 
-/* Tells whoever waits for room that there is some.  */
+/* Tells whoever waits for room that there is some: streams, and the program, but not while another
+   callback of it runs that this one would have to wait for, or itself.  */
 static void
 tell_writable (struct eva__drive *drive) {
   void (*writable) (assuan_context_t, void *) = NULL;
@@ -231,10 +234,13 @@ tell_writable (struct eva__drive *drive) {
 
   if (!has_room (drive)) return;
   if (stream && stream->wants_out) stream->writable (stream);
-  if (drive->wishes && !drive->ctx->released) writable = drive->wishes->writable;
+  if (drive->held || drive->telling || drive->ctx->released) return;
+  if (drive->wishes) writable = drive->wishes->writable;
   if (!writable) return;
   drive->wishes->writable = NULL;
+  drive->telling = true;
   writable (drive->ctx, drive->wishes->writable_arg);
+  drive->telling = false;
 }
 
 /* A client sent more descriptors than it may, or than this process has numbers for, and they were
@@ -310,6 +316,7 @@ handle_lines (struct eva__drive *drive, uint64_t now_ns) {
     if (drive->phase != EVA__PHASE_INQUIRY && drive->phase != EVA__PHASE_COMMAND)
       drive->restarted = true;
     begin_command (drive, now_ns);
+    drive->due = true;
     dispatch (drive, rc, &ev);
   }
   drive->backlog = n == LINES_PER_TURN;
@@ -348,17 +355,30 @@ take_input (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
   handle_lines (drive, now_ns);
 }
 
+/* The time of a command is over.  While a callback of it runs the reply has to wait: the callback may
+   go on saying things, which belong in front of it.  */
+static void
+time_out_command (struct eva__drive *drive, gpg_error_t err) {
+  assuan_context_t ctx = drive->ctx;
+
+  eva__drive_cancel (drive, err);
+  if (!eva__ctx_is_busy (ctx)) return;
+  if (drive->held)
+    drive->late = true;
+  else
+    eva__ctx_finish_command (ctx, err);
+}
+
 /* The time of a phase is over.  */
 static void
 time_out (struct eva__drive *drive) {
   assuan_context_t ctx = drive->ctx;
   gpg_error_t err = eva__ctx_error (ctx, GPG_ERR_TIMEOUT);
 
-  if (drive->class->stats) drive->class->stats->n_timed_out++;
+  if (drive->class->stats && !drive->late) drive->class->stats->n_timed_out++;
   switch (drive->phase) {
   case EVA__PHASE_COMMAND:
-    eva__drive_cancel (drive, err);
-    if (eva__ctx_is_busy (ctx)) eva__ctx_finish_command (ctx, err);
+    time_out_command (drive, err);
     break;
   case EVA__PHASE_INQUIRY:
     drive->restarted = true; /* the end of the answer may still be to come */
@@ -398,25 +418,35 @@ may_hear_more (const struct eva__drive *drive) {
          || eva__io_sys_is_ready (ctx->channel.in_fd, POLLIN);
 }
 
-/* Finds out whether the connection is over.  Who has only finished sending gets the answer to what
-   was asked.  */
+/* Closes the connection if nothing is left to be heard or done.  Who has only finished sending gets
+   the answer to what was asked.  */
 static void
-see_to_end (struct eva__drive *drive, bool gone) {
-  bool is_working = eva__drive_has_command (drive) && !awaits_answer (drive);
+close_if_done (struct eva__drive *drive, bool is_working) {
   assuan_context_t ctx = drive->ctx;
 
-  if (drive->over) return;
-  if (ctx->write_error && !may_hear_more (drive))
-    drive->over = ctx->write_error;
-  else if (gone && (is_working || (drive->stream && drive->stream->is_full)))
-    drive->over = eva__ctx_error (ctx, GPG_ERR_EPIPE);
-  else if (get_state (drive) == EVA_STATE_CLOSED && !drive->closing) /* after the last reply */
+  if (get_state (drive) == EVA_STATE_CLOSED && !drive->closing) /* after the last reply */
     eva__drive_close (
         drive, eva__ctx_error (ctx, ctx->flags.force_close ? GPG_ERR_CANCELED : GPG_ERR_EOF));
   else if (eva_conn_at_eof (ctx->conn) && drive->drained && !is_working)
     eva__drive_close (drive, eva__ctx_error (ctx, GPG_ERR_EOF));
   else if (drive->leaves && !eva__ctx_is_busy (ctx))
     eva__drive_close (drive, eva__ctx_error (ctx, GPG_ERR_CANCELED));
+}
+
+/* Finds out whether the connection is over.  A client that is held has to hear first what its server
+   said.  */
+static void
+see_to_end (struct eva__drive *drive, bool gone) {
+  bool is_working = eva__drive_has_command (drive) && !awaits_answer (drive);
+  assuan_context_t ctx = drive->ctx;
+
+  if (drive->over || (drive->held && ctx->kind != EVA__CTX_SERVER)) return;
+  if (ctx->write_error && !may_hear_more (drive))
+    drive->over = ctx->write_error;
+  else if (gone && (is_working || (drive->stream && drive->stream->is_full)))
+    drive->over = eva__ctx_error (ctx, GPG_ERR_EPIPE);
+  else if (!drive->held)
+    close_if_done (drive, is_working);
   if (drive->closing && !has_output (drive) && !drive->over) drive->over = drive->closing_reason;
 }
 
@@ -429,32 +459,52 @@ take_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
   send_output (drive);
   if (!drive->over) tell_writable (drive);
   if (ctx->released || drive->over) return;
-  take_input (drive, revents, now_ns);
+  if (!drive->held) take_input (drive, revents, now_ns);
   if (ctx->released || drive->over) return;
+  drive->due = true;
   see_to_deadlines (drive, now_ns);
   if (ctx->released || drive->over) return;
   send_output (drive);
   see_to_end (drive, is_gone (drive, revents));
 }
 
+/* The connection is over: ends all that waits for something of it, but, where lines wait for a
+   callback of a client, not the call that they belong to.  */
+static void
+lose (struct eva__drive *drive) {
+  if (drive->held && drive->ctx->kind != EVA__CTX_SERVER) return;
+  eva__drive_cancel (drive, drive->over);
+  if (drive->class->ops->lost && !drive->ctx->released) drive->class->ops->lost (drive);
+}
+
+/* What to wait for behind the turn.  */
+static void
+end_turn (struct eva__drive *drive, uint64_t now_ns) {
+  set_phase (drive, now_ns);
+  if (!drive->held && has_more_lines (drive)) drive->backlog = true;
+  drive->due = has_room_to_tell (drive);
+}
+
+/* A turn may be within another one, in a callback that runs the loop.  What is due then, the loop
+   asks when it does.  */
 gpg_error_t
 eva__drive_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
   assuan_context_t ctx = drive->ctx;
+  bool was_in_turn = ctx->in_turn;
   gpg_error_t err;
 
   eva__ctx_enter (ctx);
   eva__ctx_claim (ctx);
-  ctx->in_turn = true;
-  drive->due = drive->moved = false;
+  ctx->in_turn = drive->due = true;
+  drive->moved = false;
   if (!drive->over) take_turn (drive, revents, now_ns);
-  if (drive->over && !ctx->released) eva__drive_cancel (drive, drive->over);
-  ctx->in_turn = false;
+  if (drive->over && !ctx->released) lose (drive);
+  ctx->in_turn = was_in_turn;
   eva__drive_count_fds (drive);
-  if (!ctx->released && !drive->over) {
-    set_phase (drive, now_ns);
-    if (has_more_lines (drive)) drive->backlog = true;
-    drive->due = has_room_to_tell (drive);
-  }
+  if (!ctx->released && !drive->over)
+    end_turn (drive, now_ns);
+  else
+    drive->due = false;
   err = ctx->released ? eva__ctx_error (ctx, GPG_ERR_EOF) : drive->over;
   eva__ctx_leave (ctx);
   return err;

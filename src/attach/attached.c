@@ -6,6 +6,9 @@
 #include <errno.h>
 #include <poll.h>
 
+/* In place of the events of sources that were taken away: behind it each of them is made anew.  */
+#define BLIND 0xffu
+
 /* --- After a turn: what to wait for ----------------------------------------------------------- */
 
 static gpg_error_t
@@ -34,6 +37,7 @@ static gpg_error_t
 watch (struct eva__attached *at, eva_source **source, int fd, unsigned int events) {
   if (*source) return eva_source_set_events (*source, events) ? syserror (at) : 0;
   *source = eva_loop_add_fd (at->loop, fd, events, ready, at);
+  if (*source) eva__loop_set_reentrant (*source);
   return *source || errno == EPERM ? 0 : syserror (at);
 }
 
@@ -62,6 +66,15 @@ set_events (struct eva__attached *at, unsigned int events) {
   at->in_events = (unsigned char) in_events;
   at->out_events = (unsigned char) out_events;
   return err;
+}
+
+/* Watches nothing, not even whether the peer is gone.  */
+static void
+close_eyes (struct eva__attached *at) {
+  eva_source_free (at->in);
+  eva_source_free (at->out);
+  at->in = at->out = NULL;
+  at->in_events = at->out_events = BLIND;
 }
 
 /* Where nothing is watched the loop may not tell that the peer is gone, and for pipes it
@@ -93,14 +106,24 @@ is_always_ready (const struct eva__attached *at) {
   return (at->in_events && !at->in) || (at->out_events && !at->out);
 }
 
+/* While lines wait for a callback a peer that is gone would be told of again and again.  */
 static gpg_error_t
-update (struct eva__attached *at) {
-  gpg_error_t err = set_events (at, eva__drive_get_events (&at->drive));
+watch_all (struct eva__attached *at, unsigned int revents) {
+  if (at->drive.held && (at->in_events == BLIND || (revents & EVA_HANGUP))) {
+    close_eyes (at);
+    return 0;
+  }
+  return set_events (at, eva__drive_get_events (&at->drive));
+}
+
+static gpg_error_t
+update (struct eva__attached *at, unsigned int revents) {
+  gpg_error_t err = watch_all (at, revents);
 
   if (err) return err;
   if (at->drive.due)
     eva__loop_run_soon (at->loop, &at->task);
-  else if (at->drive.backlog || is_always_ready (at))
+  else if (!at->drive.held && (at->drive.backlog || is_always_ready (at)))
     eva__loop_run_later (at->loop, &at->task);
   else
     set_timer (at);
@@ -109,30 +132,98 @@ update (struct eva__attached *at) {
 
 /* --- Turns ------------------------------------------------------------------------------------ */
 
+/* A turn under way, of which a callback may run the loop.  */
+struct turn {
+  struct eva__frame frame;
+  struct eva__attached *at;
+};
+
+/* It does: what is due, for instance what was said in the callback, cannot wait for its end.  */
+static void
+on_rerun (struct eva__frame *frame) {
+  struct eva__attached *at = EVA__CONTAINER (struct turn, frame, frame)->at;
+
+  if (at->drive.due) eva__attached_wake (&at->drive);
+}
+
+static gpg_error_t
+drive (struct eva__attached *at, unsigned int revents) {
+  struct turn turn = { .frame.cb = on_rerun, .at = at };
+  bool recurses = at->recurses;
+  eva_loop *loop = at->loop;
+  gpg_error_t err;
+
+  if (recurses) eva__loop_push_frame (loop, &turn.frame);
+  err = eva__drive_turn (&at->drive, revents, eva_loop_now (loop));
+  if (recurses) eva__loop_pop_frame (loop);
+  return err;
+}
+
+/* What the turn has come to, which ended with ERR.  The end of the connection is told behind the
+   outermost callback, of which AT may be a part.  */
+static void
+settle (struct eva__attached *at, unsigned int revents, gpg_error_t err, bool is_nested) {
+  if (!err) {
+    err = update (at, revents);
+    if (err) eva__drive_fail (&at->drive, err);
+  }
+  if (!err || at->is_told) return;
+  if (is_nested) {
+    close_eyes (at);
+    return;
+  }
+  at->is_told = true;
+  eva__attached_stop (at);
+  at->drive.class->ops->over (&at->drive);
+}
+
+/* Returns true if lines have to wait: for whatever callback runs in a server, where each might be
+   followed by the next command; in a client, where calls do not know each other, only for one
+   that has a line.  */
+static bool
+must_hold (const struct eva__attached *at) {
+  return at->drive.ctx->kind == EVA__CTX_SERVER || at->drive.in_line;
+}
+
+/* A turn within a callback of the same context, which runs the loop.  The one that is due behind it
+   is a whole one.  */
+static void
+nested_turn (struct eva__attached *at, unsigned int revents) {
+  assuan_context_t ctx = at->drive.ctx;
+  bool was_held = at->drive.held;
+  gpg_error_t err;
+
+  ctx->wants_turn = true;
+  /* Who is shown a line must not have it taken away.  */
+  if (ctx->released || ctx->is_showing) {
+    at->drive.due = false;
+    close_eyes (at);
+    return;
+  }
+  at->drive.held = must_hold (at);
+  err = drive (at, revents);
+  if (at->loop && !ctx->released) settle (at, revents, err, true);
+  at->drive.held = was_held;
+}
+
 /* The context is kept until the end, whatever callbacks do.  */
 static void
 turn (struct eva__attached *at, unsigned int revents) {
   assuan_context_t ctx = at->drive.ctx;
   gpg_error_t err;
 
-  /* A callback runs the loop, as modal dialogs do: what comes up meanwhile has to wait for it.  */
-  if (ctx->in_turn) {
-    at->drive.due = true;
-    return;
-  }
   revents |= at->parting;
   at->parting = 0;
+  if (ctx->depth) {
+    eva__ctx_enter (ctx);
+    nested_turn (at, revents);
+    eva__ctx_leave (ctx);
+    return;
+  }
   eva__ctx_enter (ctx);
-  err = eva__drive_turn (&at->drive, revents, eva_loop_now (at->loop));
-  if (!err && at->loop && !ctx->released) {
-    err = update (at);
-    if (err) eva__drive_fail (&at->drive, err);
-  }
-  if (err && !ctx->released && !at->is_told) {
-    at->is_told = true;
-    eva__attached_stop (at);
-    at->drive.class->ops->over (&at->drive);
-  }
+  err = drive (at, revents);
+  if (at->loop && !ctx->released) settle (at, revents, err, false);
+  ctx->wants_turn = false;
   eva__ctx_leave (ctx);
 }
 
@@ -182,6 +273,7 @@ eva__attached_start (struct eva__attached *at, eva_loop *loop) {
 
   if (eva__loop_reserve_timers (loop, 1)) return syserror (at);
   at->loop = loop;
+  at->recurses = eva__loop_recurses (loop);
   at->timer.cb = on_timer;
   at->task.cb = on_task;
   at->in_events = at->out_events = at->parting = 0;

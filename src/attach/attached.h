@@ -20,10 +20,11 @@ struct eva__attached {
   eva_source *out;         /* of pipes */
   struct eva__timer timer;
   struct eva__task task;
-  unsigned char in_events, out_events; /* what the sources watch for */
+  unsigned char in_events, out_events; /* what the sources watch for; or that there are none */
   unsigned char parting; /* events of a peer that is gone, which the next turn sees to */
-  bool is_told;          /* the end was told */
-  bool is_opened;        /* of a server: the service's close function has to be called */
+  bool is_told : 1;      /* the end was told */
+  bool is_opened : 1;    /* of a server: the service's close function has to be called */
+  bool recurses : 1;     /* callbacks may run the loop */
 };
 
 /* Lets LOOP drive AT, whose drive was initialized and whose class tells of the end.  A first

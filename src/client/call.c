@@ -181,13 +181,14 @@ eva__call_forget_all (struct eva__client *client) {
 
 /* --- Time ------------------------------------------------------------------------------------- */
 
-/* Returns a call whose time is over, or NULL, and the next deadline of the others.  */
+/* Returns a call whose time is over, or NULL, and the next deadline of the others.  One that is told
+   of a line just now is not told of its end within that.  */
 static struct eva_call *
 find_expired (struct eva__client *client, uint64_t now_ns) {
   uint64_t next_ns = EVA_NO_DEADLINE;
 
   for (struct eva_call *call = client->calls; call; call = call->next) {
-    if (call->is_ended) continue;
+    if (call->is_ended || call->id == client->talking_id) continue;
     if (call->deadline_ns <= now_ns) return call;
     if (call->deadline_ns < next_ns) next_ns = call->deadline_ns;
   }

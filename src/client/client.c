@@ -7,7 +7,10 @@
 #include "client/client.h"
 #include "io/process.h"
 
+#include "wire/wipe.h"
+
 #include <stdlib.h>
+#include <string.h>
 
 struct eva__client *
 eva__client_of (assuan_context_t ctx) {
@@ -112,44 +115,57 @@ on_inquiry (struct eva_call *call, const struct eva_event *ev) {
   return call->cb.inquire (call->arg, call, ev->text);
 }
 
-/* The last line of a reply.  The call is taken off the list first: its callback may make others.  */
+/* The last line of a reply.  The call is taken off the list first: its callback may make others.  It
+   may also run the loop, where other calls get their replies: the text is a copy.  */
 static void
 on_final (struct eva__client *client, const struct eva_event *ev) {
   assuan_context_t ctx = client->own.at.drive.ctx;
+  char text[EVA_LINE_SIZE];
   gpg_error_t err = 0;
 
   if (ev->type == EVA_EVENT_ERR)
     err = ev->code ? ev->code : eva__ctx_error (ctx, GPG_ERR_ASS_INV_RESPONSE);
   client->calls->is_sent = false; /* no reply is to come */
-  eva__call_end (client->calls, err, ev->text_len ? ev->text : NULL);
+  if (ev->text_len) memcpy (text, ev->text, ev->text_len + 1);
+  eva__call_end (client->calls, err, ev->text_len ? text : NULL);
+  if (ev->text_len) eva__wire_wipe (text, ev->text_len);
+}
+
+static gpg_error_t
+tell_line (struct eva_call *call, const struct eva_event *ev) {
+  switch (ev->type) {
+  case EVA_EVENT_DATA:
+  case EVA_EVENT_END:
+    return on_data (call, ev);
+  case EVA_EVENT_STATUS:
+  case EVA_EVENT_COMMENT:
+    return on_status (call, ev);
+  case EVA_EVENT_INQUIRE:
+    return on_inquiry (call, ev);
+  default:
+    return 0;
+  }
 }
 
 /* A line of the reply to CALL, the first one.  A callback may end CALL itself, or release the
-   context; an error of it ends CALL.  */
+   context; an error of it ends CALL.  If it runs the loop, CALL and the lines behind this one wait,
+   while the other calls have their deadlines.  */
 static void
 on_reply (struct eva_call *call, const struct eva_event *ev) {
   struct eva__client *client = call->client;
   assuan_context_t ctx = client->own.at.drive.ctx;
   uint64_t id = call->id;
-  gpg_error_t err = 0;
+  gpg_error_t err;
 
-  switch (ev->type) {
-  case EVA_EVENT_DATA:
-  case EVA_EVENT_END:
-    err = on_data (call, ev);
-    break;
-  case EVA_EVENT_STATUS:
-  case EVA_EVENT_COMMENT:
-    err = on_status (call, ev);
-    break;
-  case EVA_EVENT_INQUIRE:
-    err = on_inquiry (call, ev);
-    break;
-  default:
-    break;
-  }
-  if (err && !ctx->released && client->calls && client->calls->id == id)
-    eva__call_end (client->calls, err, NULL);
+  client->own.at.drive.in_line = true;
+  client->talking_id = id;
+  err = tell_line (call, ev);
+  client->talking_id = 0;
+  client->own.at.drive.in_line = false;
+  call = client->calls;
+  if (ctx->released || !call || call->id != id) return;
+  if (call->deadline_ns < client->deadline_ns) client->deadline_ns = call->deadline_ns;
+  if (err) eva__call_end (call, err, NULL);
 }
 
 static void
@@ -213,14 +229,18 @@ drop_output (assuan_context_t ctx) {
 
 /* The connection is over.  */
 static void
-over (struct eva__drive *drive) {
+lost (struct eva__drive *drive) {
   struct eva__client *client = (struct eva__client *) drive;
-  assuan_context_t ctx = drive->ctx;
 
   client->stage = EVA__CLIENT_OVER;
-  drop_output (ctx);
+  drop_output (drive->ctx);
   eva__call_end_all (client, drive->over);
-  if (!ctx->released) eva__own_over (drive);
+}
+
+static void
+over (struct eva__drive *drive) {
+  lost (drive);
+  if (!drive->ctx->released) eva__own_over (drive);
 }
 
 /* A server that assuan_pipe_connect started may take its time to end, and the loop must not wait for
@@ -307,6 +327,7 @@ get_loop (const struct eva__drive *drive) {
 const struct eva__drive_ops eva__client_ops = {
   .wake = eva__attached_wake,
   .now = eva_now,
+  .lost = lost,
   .over = over,
   .on_event = on_event,
   .hears_secret = hears_secret,

@@ -37,6 +37,7 @@ struct eva__client {
   struct eva_call **last;  /* where the next one is linked */
   struct eva_call *unsent; /* the first that was not sent, or NULL */
   size_t n_given_up;       /* those that ended before their reply came */
+  uint64_t talking_id;     /* of the call whose callback has a line; 0: none */
   uint64_t last_id;
   uint64_t deadline_ns; /* no call has an earlier one */
   uint64_t greeting_deadline_ns;

@@ -123,6 +123,7 @@ eva__door_new (eva_server *server, const struct eva__io_listener *listener, unsi
     return err;
   }
   eva__loop_set_exclusive (door->source);
+  eva__loop_set_reentrant (door->source); /* others come in while an open function runs the loop */
   while (*last)
     last = &(*last)->next;
   *last = door;

@@ -4,8 +4,14 @@
 #include "loops.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+bool
+test_loop_recurses (void) {
+  return !strcmp (test_loop_name, "glib") || !strcmp (test_loop_name, "ev");
+}
 
 void
 test_loop_run (struct test_loop *t, const bool *done) {

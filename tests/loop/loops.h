@@ -23,6 +23,9 @@ struct test_loop {
    sd-event, ev.  */
 extern const char *const test_loop_name;
 
+/* Returns true if callbacks may run such a loop.  */
+bool test_loop_recurses (void);
+
 /* Makes a loop.  A failure ends the program.  */
 void test_loop_init (struct test_loop *t);
 

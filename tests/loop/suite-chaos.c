@@ -123,7 +123,7 @@ run_loop (struct node *node) {
   static unsigned int depth;
 
   (void) node;
-  if (!suite_recurses () || depth == 3) return;
+  if (!test_loop_recurses () || depth == 3) return;
   depth++;
   for (uint32_t n = 1 + next_random (3); n; n--)
     test_loop_turn (&suite_loop, false);

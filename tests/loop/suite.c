@@ -6,7 +6,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -74,11 +73,6 @@ suite_is_patient (void) {
 bool
 suite_tells_hangup (void) {
   return eva__loop_tells_hangup (suite_loop.loop);
-}
-
-bool
-suite_recurses (void) {
-  return !strcmp (test_loop_name, "glib") || !strcmp (test_loop_name, "ev");
 }
 
 void

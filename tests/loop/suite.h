@@ -35,11 +35,10 @@ extern struct test_loop suite_loop;
 void suite_free (void);
 
 /* Returns true if the loop is the embedded one; if who comes or leaves waits in it; if it
-   tells of peers that leave while nothing is watched for; if callbacks may run it.  */
+   tells of peers that leave while nothing is watched for.  */
 bool suite_is_embedded (void);
 bool suite_is_patient (void);
 bool suite_tells_hangup (void);
-bool suite_recurses (void);
 
 /* So many turns, without waiting, that whatever is due has happened.  */
 void suite_settle (void);

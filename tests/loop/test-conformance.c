@@ -19,7 +19,7 @@ main (void) {
 
   signal (SIGPIPE, SIG_IGN);
   for (size_t i = 0; i < N_ELEMENTS (suites); i++) {
-    if (suites[i] == &dialog_suite && !suite_recurses ()) continue;
+    if (suites[i] == &dialog_suite && !test_loop_recurses ()) continue;
     memcpy (tests + n, suites[i]->tests, suites[i]->n * sizeof *tests);
     n += suites[i]->n;
   }

@@ -30,7 +30,9 @@
   X (adopt)                                                                                        \
   X (descriptors)                                                                                  \
   X (shares)                                                                                       \
-  X (forks)
+  X (forks)                                                                                        \
+  X (dialogs)                                                                                      \
+  X (callbacks)
 
 #define SUITE_DECLARE(name) extern const struct suite suite_##name;
 SUITES (SUITE_DECLARE)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-server.c - what eva.h promises of eva_server, on the kind of loop that this is linked with.
 
-   usage: test-server-LOOP [SUITE]  */
+   usage: test-server-LOOP [SUITE [PATTERN]]     only tests whose names match  */
 
 #include "suite.h"
 
@@ -27,6 +27,7 @@ main (int argc, char **argv) {
 
   signal (SIGPIPE, SIG_DFL);
   assuan_set_gpg_err_source (KIT_SOURCE);
+  if (argc > 2) cmocka_set_test_filter (argv[2]);
   for (size_t i = 0; i < N_ELEMENTS (suites); i++)
     if (argc < 2 || !strcmp (argv[1], suites[i]->name)) {
       found = true;
