@@ -215,19 +215,21 @@ on_done (assuan_context_t ctx, void *arg, gpg_error_t err, uint64_t n_pumped) {
   struct bulk *bulk = arg;
   struct session *session = bulk->session;
   struct job *job = bulk->job;
+  gpg_error_t rc;
 
   tell ("pump of session %u: %s, %ju octets", session->number, gpg_strerror (err),
         (uintmax_t) n_pumped);
   CHECK (session->job == job && (!session->ctx || session->ctx == ctx));
   CHECK (n_pumped <= job->len || link_is_strange (session->link));
-  if (!err && n_pumped != job->len) session_check_hurt (session);
+  if (!err && n_pumped != job->len) session_check_hurt (session, err);
   close_ends (bulk, bulk->config.flags);
   settle (bulk, n_pumped == job->len ? err : GPG_ERR_GENERAL);
   job_end (job);
   mischief ();
   if (!session->ctx) return;
   session->active_ns = fake_clock_now ();
-  if (assuan_process_done (ctx, err)) session_check_hurt (session);
+  rc = assuan_process_done (ctx, err);
+  if (rc) session_check_hurt (session, rc);
 }
 
 /* Which ends a pump of KIND has, and whom they belong to.  */

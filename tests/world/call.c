@@ -156,7 +156,7 @@ may_end (const struct call *call, gpg_err_code_t code) {
   if (code == GPG_ERR_CANCELED && call->is_given_up) return true;
   if (code == GPG_ERR_TIMEOUT && is_late (call)) return true;
   if (call->own_err && code == call->own_err) return true;
-  if (call->caller->link->hurt || weather.has_failed || weather.limits) return true;
+  if (call->caller->link->hurt || weather_explains (code)) return true;
   if (call->kind->in_loop && call->caller->link->was_by_hand) return true;
   return call->kind->may_fail;
 }
@@ -276,7 +276,7 @@ begin (struct call *call) {
   if (callbacks.has_fd) __real_close (callbacks.fd);
   if (err) {
     tell ("call %u cannot be made: %s", call->number, gpg_strerror (err));
-    CHECK (caller->link->hurt || caller->is_closing || weather.has_failed || weather.limits);
+    CHECK (caller->link->hurt || caller->is_closing || weather_explains (err));
     CHECK (!call->handle);
     return NULL;
   }
@@ -351,7 +351,7 @@ go_on (struct call *call) {
   }
   if (!err) return;
   tell ("call %u cannot be answered: %s", call->number, gpg_strerror (err));
-  CHECK (caller->link->hurt || weather.has_failed || weather.limits);
+  CHECK (caller->link->hurt || weather_explains (err));
   call->is_asked = false;
   if (call->handle) give_up (call);
 }

@@ -6,6 +6,7 @@
 #include "call.h"
 #include "calls.h"
 #include "dice.h"
+#include "hand.h"
 #include "loop.h"
 #include "mischief.h"
 #include "supplies.h"
@@ -75,7 +76,7 @@ on_closed (assuan_context_t ctx, void *arg, gpg_error_t err) {
 
   tell ("caller %u is closed: %s", caller->number, gpg_strerror (err));
   CHECK (caller->ctx == ctx && err && !caller->n_calls);
-  if (!caller->link->hurt && !weather.limits && !weather.has_failed)
+  if (!caller->link->hurt && !weather_explains (err))
     fail ("caller %u is closed, and nothing had been done to it", caller->number);
   ledger_end (caller->end);
   caller->end = NULL;
@@ -129,7 +130,7 @@ connect_fd (int fd, struct link *link) {
   err = assuan_socket_connect_fd (ctx, fd, ASSUAN_SOCKET_CONNECT_FDPASSING);
   if (!err) return ctx;
   tell ("client on link %u cannot connect: %s", link->number, gpg_strerror (err));
-  CHECK (link->hurt || weather.has_failed || weather.limits);
+  CHECK (link->hurt || weather_explains (err));
   link_hurt (link, "no client");
   assuan_release (ctx);
   return NULL;
@@ -144,11 +145,16 @@ caller_attach (int fd, struct link *link) {
   if (!ctx) return NULL;
   caller = add (link);
   caller->ctx = link->client = ctx;
-  caller->is_attached = caller->is_ready = true;
+  caller->is_ready = true;
+  caller->is_by_hand = !dice (3);
+  caller->is_attached = !caller->is_by_hand;
   caller->end = ledger_begin ("end of caller", caller->number);
-  err = eva_attach (ctx, the_loop, on_closed, caller);
+  if (caller->is_by_hand)
+    err = eva_set_nonblocking (ctx);
+  else
+    err = eva_attach (ctx, the_loop, on_closed, caller);
   if (!err) return caller;
-  CHECK (weather.has_failed);
+  CHECK (weather_explains (err));
   ledger_take_back (caller->end);
   release (caller);
   return NULL;
@@ -167,6 +173,59 @@ caller_wait (int fd, struct link *link, unsigned int n) {
   link_hurt (link, "client leaves");
   link->client = NULL;
   assuan_release (ctx);
+}
+
+/* --- By hand ---------------------------------------------------------------------------------- */
+
+static bool
+is_driven_by_us (const struct caller *caller) {
+  return caller->ctx && caller->end && caller->is_by_hand && !caller->is_driven;
+}
+
+bool
+caller_drive_all (void) {
+  bool done = false;
+
+  for (struct caller *caller = callers; caller; caller = caller->next) {
+    gpg_error_t err;
+    if (!is_driven_by_us (caller)) continue;
+    if (!hand_turn (caller->ctx, &caller->is_driven, &err)) continue;
+    if (err && caller->ctx && caller->end) on_closed (caller->ctx, caller, err);
+    done = true;
+  }
+  return done;
+}
+
+uint64_t
+caller_next_due (void) {
+  uint64_t due_ns = LOOP_NEVER;
+
+  for (struct caller *caller = callers; caller; caller = caller->next) {
+    uint64_t deadline_ns;
+    if (!is_driven_by_us (caller)) continue;
+    deadline_ns = eva_get_deadline (caller->ctx);
+    if (deadline_ns < due_ns) due_ns = deadline_ns;
+  }
+  return due_ns;
+}
+
+void
+caller_switch (struct caller *caller) {
+  gpg_error_t err;
+
+  if (caller->is_attached) {
+    tell ("caller %u is detached", caller->number);
+    caller->is_attached = false;
+    caller->is_by_hand = true;
+    eva_detach (caller->ctx);
+  } else if (is_driven_by_us (caller)) {
+    tell ("caller %u is attached", caller->number);
+    err = eva_attach (caller->ctx, the_loop, on_closed, caller);
+    CHECK (!err || weather_explains (err));
+    if (err) return;
+    caller->is_attached = true;
+    caller->is_by_hand = false;
+  }
 }
 
 /* --- What happens to callers ------------------------------------------------------------------ */

@@ -16,8 +16,10 @@ struct caller {
   unsigned int number;
   assuan_context_t ctx; /* NULL: away */
   struct link *link;
-  struct entry *end;        /* it will be told that it is over */
-  bool is_attached;         /* and not of eva_connect */
+  struct entry *end; /* it will be told that it is over */
+  bool is_attached;  /* to the loop, and not of eva_connect */
+  bool is_by_hand;   /* driven by us, which is_driven says of just now */
+  bool is_driven;
   bool is_ready;            /* the server greeted */
   bool is_closing;          /* by us */
   bool is_in_turns;         /* what serves it is IN_TURNS, or nobody knows what */
@@ -30,8 +32,8 @@ struct caller {
    RET_ERR.  */
 struct caller *caller_connect (const char *address, struct link *link, gpg_error_t *ret_err);
 
-/* Makes one of assuan.h out of FD, which it owns, waits for the greeting, and attaches it.  Not within
-   callbacks.  Returns it, or NULL if that failed.  */
+/* Makes one of assuan.h out of FD, which it owns, waits for the greeting, and attaches it, or drives it
+   by hand.  Not within callbacks.  Returns it, or NULL if that failed.  */
 struct caller *caller_attach (int fd, struct link *link);
 
 /* One that is there, chosen by the dice; NULL if there is none.  Its context, likewise.  */
@@ -40,6 +42,14 @@ assuan_context_t caller_any_context (void);
 
 /* Ends CALLER in one of the ways that a program has.  */
 void caller_end (struct caller *caller);
+
+/* Takes an attached one out of the loop, or puts one that is driven by hand in.  */
+void caller_switch (struct caller *caller);
+
+/* Drives those that the loop does not.  Returns true if there was something to do.  And when the next
+   of these is due.  */
+bool caller_drive_all (void);
+uint64_t caller_next_due (void);
 
 /* Each of them closes, or is released.  */
 void caller_close_all (void);

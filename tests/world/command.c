@@ -44,7 +44,7 @@ finish (struct session *session, gpg_error_t err) {
   session->active_ns = fake_clock_now ();
   if (session->kind != IN_TURNS) return err;
   err = assuan_process_done (ctx, err);
-  if (err) session_check_hurt (session);
+  if (err) session_check_hurt (session, err);
   return 0;
 }
 
@@ -145,7 +145,7 @@ cmd_take (assuan_context_t ctx, char *line) {
     __real_close (fd);
     if (octet != pattern_octet (key, 0)) err = gpg_error (GPG_ERR_BAD_DATA);
   }
-  if (err) session_check_hurt (session);
+  if (err) session_check_hurt (session, err);
   return finish (session, err);
 }
 

@@ -11,15 +11,15 @@
 #include "supplies.h"
 #include "weather.h"
 
-/* Lets somebody serve the other end of FD.  */
+/* Lets somebody serve FDS, to read from and to write to, which are the same for a socket.  */
 static void
-serve (enum session_kind kind, int fd, struct link *link) {
+serve (enum session_kind kind, int in_fd, int out_fd, struct link *link) {
   struct server *server = server_any (false);
 
   if (kind == OF_SERVER && server)
-    server_adopt (server, fd, link);
+    server_adopt (server, in_fd, out_fd, link);
   else
-    session_new (kind == OF_SERVER ? ATTACHED : kind, fd, link);
+    session_new (kind == OF_SERVER ? ATTACHED : kind, in_fd, out_fd, link);
 }
 
 static bool
@@ -27,21 +27,31 @@ is_in_loop (enum session_kind kind) {
   return kind == OF_SERVER || kind == ATTACHED;
 }
 
-/* An end of a new connection, for a client; the other one is served.  */
-static int
-open_pair (enum session_kind kind, struct link *link) {
+int
+encounter_open_socket (enum session_kind kind, struct link *link) {
   int fds[2];
 
   supply_socketpair (fds);
-  serve (kind, fds[1], link);
+  serve (kind, fds[1], fds[1], link);
   return fds[0];
+}
+
+void
+encounter_open_pipes (enum session_kind kind, struct link *link, int *ret_in, int *ret_out) {
+  int requests[2], answers[2];
+
+  supply_pipe (requests);
+  supply_pipe (answers);
+  serve (kind, requests[0], answers[1], link);
+  *ret_in = answers[0];
+  *ret_out = requests[1];
 }
 
 static void
 connect_pair (void) {
   enum session_kind kind = (enum session_kind) dice (N_SESSION_KINDS);
   struct link *link = link_new ();
-  int fd = open_pair (kind, link);
+  int fd = encounter_open_socket (kind, link);
   struct caller *caller;
   char address[20];
   gpg_error_t err;
@@ -49,7 +59,7 @@ connect_pair (void) {
   snprintf (address, sizeof address, "fd:%d", fd);
   caller = caller_connect (address, link, &err);
   if (!caller) {
-    CHECK (weather.has_failed);
+    CHECK (weather_explains (err));
     link_hurt (link, "not connected");
     __real_close (fd);
     return;
@@ -65,7 +75,7 @@ connect_to_address (struct server *server) {
   gpg_error_t err;
 
   caller = caller_connect (server->address, link, &err);
-  CHECK (caller || weather.has_failed);
+  CHECK (caller || weather_explains (err));
   if (!caller) return;
   caller->is_in_loop = true;
   call_iam (caller);
@@ -86,7 +96,7 @@ void
 encounter_attach (void) {
   enum session_kind kind = (enum session_kind) dice (N_SESSION_KINDS);
   struct link *link = link_new ();
-  int fd = open_pair (kind, link);
+  int fd = encounter_open_socket (kind, link);
   struct caller *caller = caller_attach (fd, link);
 
   if (!caller) return;
@@ -97,7 +107,7 @@ encounter_attach (void) {
 void
 encounter_wait (void) {
   struct link *link = link_new ();
-  int fd = open_pair (dice (2) ? OF_SERVER : ATTACHED, link);
+  int fd = encounter_open_socket (dice (2) ? OF_SERVER : ATTACHED, link);
 
   caller_wait (fd, link, 1 + dice (4));
 }

@@ -75,7 +75,7 @@ on_cancel (assuan_context_t ctx, void *arg, gpg_error_t reason) {
 
   tell ("job of session %u is cancelled: %s", job->session->number, gpg_strerror (reason));
   CHECK (reason && (!job->session->ctx || job->session->ctx == ctx));
-  session_check_hurt (job->session);
+  session_check_hurt (job->session, reason);
   job_end (job);
   mischief ();
 }
@@ -121,6 +121,31 @@ job_finish_early (struct job *job) {
   CHECK (session->job != job);
 }
 
+/* --- Piece by piece --------------------------------------------------------------------------- */
+
+static void
+on_writable (assuan_context_t ctx, void *arg) {
+  struct job *job = arg;
+  struct session *session = job->session;
+  size_t len;
+  const char *piece = pattern_piece (job->key, job->at, job->len - job->at, &len);
+  gpg_error_t err = assuan_send_data (ctx, piece, len);
+
+  CHECK (session->job == job && session->ctx == ctx);
+  job->at += len;
+  if (!err && job->at < job->len) err = eva_set_writable (ctx, on_writable, job);
+  if (err || job->at == job->len) job_finish (job, err);
+  mischief ();
+}
+
+/* Outside of handlers.  */
+static void
+begin_pieces (struct job *job) {
+  gpg_error_t err = eva_set_writable (job->session->ctx, on_writable, job);
+
+  if (err) job_finish (job, err);
+}
+
 /* --- Later ------------------------------------------------------------------------------------ */
 
 static void
@@ -130,7 +155,11 @@ on_time (void *arg) {
 
   CHECK (fake_clock_now () >= job->due_ns);
   if (dice (2)) mischief ();
-  if (session->job == job) job_finish (job, job->result);
+  if (session->job != job) return;
+  if (job->len)
+    begin_pieces (job);
+  else
+    job_finish (job, job->result);
   mischief ();
 }
 
@@ -140,6 +169,15 @@ job_later (struct job *job, unsigned int ms) {
   job->timer = eva_loop_add_timer (the_loop, ms, on_time, job);
   if (!job->timer) return give_up (job, gpg_error_from_syserror ());
   return defer (job);
+}
+
+gpg_error_t
+job_pieces (struct job *job) {
+  gpg_error_t err;
+
+  if (job->len && dice (2)) return job_later (job, dice (20));
+  err = eva_set_writable (job->session->ctx, on_writable, job);
+  return err ? give_up (job, err) : defer (job);
 }
 
 /* --- By way of another call ------------------------------------------------------------------- */
@@ -165,30 +203,6 @@ job_via (struct job *job) {
   if (!ctx) return give_up (job, gpg_error (GPG_ERR_NO_DATA));
   snprintf (command, sizeof command, "LATER %u", dice (50));
   err = eva_call (ctx, command, &callbacks, job, &job->call);
-  return err ? give_up (job, err) : defer (job);
-}
-
-/* --- Piece by piece --------------------------------------------------------------------------- */
-
-static void
-on_writable (assuan_context_t ctx, void *arg) {
-  struct job *job = arg;
-  struct session *session = job->session;
-  size_t len;
-  const char *piece = pattern_piece (job->key, job->at, job->len - job->at, &len);
-  gpg_error_t err = assuan_send_data (ctx, piece, len);
-
-  CHECK (session->job == job && session->ctx == ctx);
-  job->at += len;
-  if (!err && job->at < job->len) err = eva_set_writable (ctx, on_writable, job);
-  if (err || job->at == job->len) job_finish (job, err);
-  mischief ();
-}
-
-gpg_error_t
-job_pieces (struct job *job) {
-  gpg_error_t err = eva_set_writable (job->session->ctx, on_writable, job);
-
   return err ? give_up (job, err) : defer (job);
 }
 

@@ -57,6 +57,13 @@ switch_session (void) {
 }
 
 static void
+switch_caller (void) {
+  struct caller *caller = caller_any ();
+
+  if (caller && !caller->is_closing) caller_switch (caller);
+}
+
+static void
 finish_job (void) {
   struct session *session = session_any ();
 
@@ -89,7 +96,7 @@ mischief_act (void) {
   static void (*const acts[]) (
       void) = { end_caller, call_give_up_any,  call_give_up_any, call_again,     call_again,
                 call_again, end_session,       finish_job,       switch_session, look_at_server,
-                end_server, encounter_connect, bulk_break };
+                end_server, encounter_connect, bulk_break,       switch_caller };
 
   acts[dice (sizeof acts / sizeof *acts)]();
 }

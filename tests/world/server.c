@@ -60,7 +60,7 @@ listen_at (struct server *server) {
   place_name (server->number, address);
   err = eva_server_listen (server->eva, address, EVA_LISTEN_FDPASSING);
   if (!err) server->address = address;
-  CHECK (!err || weather.has_failed);
+  CHECK (!err || weather_explains (err));
 }
 
 void
@@ -70,28 +70,32 @@ server_new (void) {
 
   server->number = ++n_servers;
   err = eva_server_new (the_loop, &command_service, server, &server->eva);
-  CHECK (!err || weather.has_failed);
+  CHECK (!err || weather_explains (err));
   if (err) return;
   tell ("server %u", server->number);
   server->next = servers;
   servers = server;
   if (weather.limits) err = eva_server_set_limits (server->eva, &low_limits);
-  CHECK (!err || weather.has_failed);
+  CHECK (!err || weather_explains (err));
   listen_at (server);
 }
 
 void
-server_adopt (struct server *server, int fd, struct link *link) {
+server_adopt (struct server *server, int in_fd, int out_fd, struct link *link) {
   gpg_error_t err;
 
   session_arriving = link;
-  err = eva_server_adopt (server->eva, fd, EVA_LISTEN_FDPASSING, NULL);
+  if (in_fd == out_fd)
+    err = eva_server_adopt (server->eva, in_fd, EVA_LISTEN_FDPASSING, NULL);
+  else
+    err = eva_server_adopt_pipe (server->eva, in_fd, out_fd, NULL);
   session_arriving = NULL;
   if (!err) return;
   tell ("server %u does not adopt: %s", server->number, gpg_strerror (err));
-  CHECK (link->hurt || weather.has_failed || weather.limits);
+  CHECK (link->hurt || weather_explains (err));
   link_hurt (link, "not adopted");
-  __real_close (fd);
+  __real_close (in_fd);
+  if (in_fd != out_fd) __real_close (out_fd);
 }
 
 /* --- Ending ----------------------------------------------------------------------------------- */
@@ -122,7 +126,7 @@ drain (struct server *server) {
   server->drain = drain;
   err = eva_server_drain (server->eva, timeout_ms, on_drained, server);
   if (!err) return;
-  CHECK (weather.has_failed);
+  CHECK (weather_explains (err));
   server->drain = NULL;
   ledger_take_back (drain);
 }

@@ -24,8 +24,8 @@ void server_new (void);
 /* One that takes clients; if LISTENS, at an address.  NULL if there is none.  */
 struct server *server_any (bool listens);
 
-/* Lets SERVER serve the other end of FD, which it owns.  */
-void server_adopt (struct server *server, int fd, struct link *link);
+/* Lets SERVER serve LINK through IN_FD and OUT_FD, which it owns; the same for a socket.  */
+void server_adopt (struct server *server, int in_fd, int out_fd, struct link *link);
 
 /* Drains it, frees it, or closes all of its connections.  */
 void server_end (struct server *server);

@@ -4,12 +4,12 @@
 #include "session.h"
 
 #include <fcntl.h>
-#include <poll.h>
 
 #include "calls.h"
 #include "command.h"
 #include "dice.h"
 #include "fake-clock.h"
+#include "hand.h"
 #include "job.h"
 #include "loop.h"
 #include "mischief.h"
@@ -76,9 +76,9 @@ session_clear (void) {
 /* --- Over ------------------------------------------------------------------------------------- */
 
 void
-session_check_hurt (const struct session *s) {
-  if (s->link && !s->link->hurt && !weather.limits && !weather.has_failed)
-    fail ("something failed in session %u, and nothing had been done to it", s->number);
+session_check_hurt (const struct session *s, gpg_error_t err) {
+  if (s->link && !s->link->hurt && !weather_explains (err))
+    fail ("session %u has %s, and nothing had been done to it", s->number, gpg_strerror (err));
 }
 
 /* No command is under way any more, and why it ended has a reason.  */
@@ -89,7 +89,7 @@ check_over (struct session *s, gpg_error_t reason) {
   if (s->job) fail ("session %u is over, and its job was not told", s->number);
   if (gpg_err_code (reason) == GPG_ERR_TIMEOUT)
     CHECK (fake_clock_now () - s->active_ns >= LEAST_TIMEOUT_NS);
-  session_check_hurt (s);
+  session_check_hurt (s, reason);
 }
 
 /* What the library has closed, or will, must not be watched.  */
@@ -190,17 +190,9 @@ on_over (assuan_context_t ctx, void *arg, gpg_error_t err) {
 /* One turn of a session that is driven by hand.  Returns true if it was due.  */
 static bool
 drive (struct session *s) {
-  struct pollfd p = { .fd = eva_get_fd (s->ctx, EVA_READABLE),
-                      .events = (short) eva_get_events (s->ctx) };
-  int n = ppoll (&p, 1, &(struct timespec){ 0 }, NULL);
   gpg_error_t err;
 
-  if (n < 1 && eva_get_deadline (s->ctx) > fake_clock_now ()) return false;
-  s->is_driven = true;
-  err = eva_process (s->ctx, n > 0 ? (unsigned int) p.revents : 0, fake_clock_now ());
-  s->is_driven = false;
-  /* One that was detached in a callback of its own, which is not over yet.  */
-  if (gpg_err_code (err) == GPG_ERR_ASS_NESTED_COMMANDS) return false;
+  if (!hand_turn (s->ctx, &s->is_driven, &err)) return false;
   if (err && is_open (s)) is_over (s, err);
   return true;
 }
@@ -219,7 +211,7 @@ session_switch (struct session *s) {
     tell ("session %u is attached", s->number);
     err = eva_attach (s->ctx, the_loop, on_over, s);
     if (!err && s->ctx) s->kind = ATTACHED;
-    if (err) session_check_hurt (s);
+    if (err) session_check_hurt (s, err);
   }
 }
 
@@ -237,7 +229,7 @@ take_turn (struct session *s) {
   if (!is_open (s)) return;
   if (err && gpg_err_code (err) != GPG_ERR_ASS_LINE_TOO_LONG) done = 1;
   tell ("session %u took a turn: %s%s", s->number, gpg_strerror (err), done ? ", done" : "");
-  if (done) session_check_hurt (s);
+  if (done) session_check_hurt (s, err);
   if (done) is_over (s, err);
 }
 
@@ -269,42 +261,53 @@ start (struct session *s) {
 }
 
 static gpg_error_t
-init (assuan_context_t ctx, int fd) {
+init (assuan_context_t ctx, int in_fd, int out_fd) {
   const unsigned int flags = ASSUAN_SOCKET_SERVER_FDPASSING | ASSUAN_SOCKET_SERVER_ACCEPTED;
-  gpg_error_t err = assuan_init_socket_server (ctx, fd, flags);
+  assuan_fd_t fds[2] = { in_fd, out_fd };
+  gpg_error_t err;
 
+  if (in_fd == out_fd)
+    err = assuan_init_socket_server (ctx, in_fd, flags);
+  else
+    err = assuan_init_pipe_server (ctx, fds);
   if (!err) err = assuan_set_hello_line (ctx, "Pleased to meet you");
   return err ? err : command_register_all (ctx);
 }
 
-/* A socket of a connection that was not opened stays the caller's.  */
+/* What the context did not get, or a socket that was not opened, is still the caller's.  */
 static void
-close_unopened (int fd) {
+close_fd (int fd) {
   if (fcntl (fd, F_GETFD) >= 0) __real_close (fd);
 }
 
+static void
+close_fds (int in_fd, int out_fd) {
+  close_fd (in_fd);
+  if (in_fd != out_fd) close_fd (out_fd);
+}
+
 void
-session_new (enum session_kind kind, int fd, struct link *link) {
+session_new (enum session_kind kind, int in_fd, int out_fd, struct link *link) {
   assuan_context_t ctx;
   struct session *s;
   gpg_error_t err;
 
   if (assuan_new (&ctx)) {
     link_hurt (link, "no session");
-    __real_close (fd);
+    close_fds (in_fd, out_fd);
     return;
   }
   if (kind == IN_TURNS && dice (2)) assuan_ctx_set_system_hooks (ctx, calls_hooks ());
   s = add (kind, ctx, link);
   s->end = ledger_begin ("end of session", s->number);
-  err = init (ctx, fd);
+  err = init (ctx, in_fd, out_fd);
   if (!err) err = start (s);
   if (!err) return;
   tell ("session %u has not begun: %s", s->number, gpg_strerror (err));
-  session_check_hurt (s);
+  session_check_hurt (s, err);
   ledger_take_back (s->end);
   release (s);
-  close_unopened (fd);
+  close_fds (in_fd, out_fd);
 }
 
 /* --- What happens to a session ---------------------------------------------------------------- */
@@ -350,7 +353,7 @@ session_finish (struct session *s, gpg_error_t err) {
   rc = assuan_process_done (s->ctx, err);
   s->is_driven = was_driven;
   if (s->kind == IN_TURNS && assuan_get_active_fds (s->ctx, 0, fds, 2) < 1) unwatch (s);
-  if (rc) session_check_hurt (s);
+  if (rc) session_check_hurt (s, rc);
 }
 
 /* One that is over is released some time.  Returns true if there still is, or was, something to do.  */

@@ -27,8 +27,9 @@ struct session {
   uint64_t active_ns;   /* when a command last began or ended */
 };
 
-/* Begins a session of KIND, not OF_SERVER, that serves the other end of FD, which it owns.  */
-void session_new (enum session_kind kind, int fd, struct link *link);
+/* Begins a session of KIND, not OF_SERVER, that serves LINK through IN_FD and OUT_FD, which it owns; the
+   same for a socket.  */
+void session_new (enum session_kind kind, int in_fd, int out_fd, struct link *link);
 
 /* The same for an eva_server, whose service's open and close these are.  The link of a client that
    listens is told by its first command.  */
@@ -50,8 +51,9 @@ void session_switch (struct session *session);
 /* Finishes its command, as the program does out of handlers.  */
 void session_finish (struct session *session, gpg_error_t err);
 
-/* Something was done to SESSION, or else the program ends: otherwise nothing of it may fail.  */
-void session_check_hurt (const struct session *session);
+/* Something was done to SESSION, or ERR has another good reason, or else the program ends: otherwise
+   nothing of it may fail.  */
+void session_check_hurt (const struct session *session, gpg_error_t err);
 
 /* Drives those that the loop does not.  Returns true if there was something to do.  */
 bool session_drive_all (void);

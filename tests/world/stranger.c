@@ -107,9 +107,9 @@ stranger_new_client (void) {
   supply_socketpair (fds);
   add (fds[0], false);
   if (kind == OF_SERVER)
-    server_adopt (server, fds[1], link);
+    server_adopt (server, fds[1], fds[1], link);
   else
-    session_new (kind, fds[1], link);
+    session_new (kind, fds[1], fds[1], link);
 }
 
 void

@@ -20,6 +20,8 @@ int __real_accept4 (int fd, struct sockaddr *addr, socklen_t *len, int flags);
 int __wrap_accept4 (int fd, struct sockaddr *addr, socklen_t *len, int flags);
 int __real_socket (int domain, int type, int protocol);
 int __wrap_socket (int domain, int type, int protocol);
+int __real_connect (int fd, const struct sockaddr *addr, socklen_t len);
+int __wrap_connect (int fd, const struct sockaddr *addr, socklen_t len);
 int __wrap_socketpair (int domain, int type, int protocol, int fds[2]);
 int __wrap_pipe2 (int fds[2], int flags);
 int __real_fcntl64 (int fd, int command, ...);
@@ -45,6 +47,16 @@ __wrap_accept4 (int fd, struct sockaddr *addr, socklen_t *len, int flags) {
 int
 __wrap_socket (int domain, int type, int protocol) {
   return weather_lacks_fds () ? -1 : __real_socket (domain, type, protocol);
+}
+
+/* The queue of a listener is full, or a signal comes.  */
+int
+__wrap_connect (int fd, const struct sockaddr *addr, socklen_t len) {
+  if (weather.interrupts && !weather.is_calm && dice_hits (200)) {
+    errno = dice (2) ? EAGAIN : EINTR;
+    return -1;
+  }
+  return __real_connect (fd, addr, len);
 }
 
 int

@@ -102,7 +102,6 @@ bool
 memory_is_short (void) {
   if (weather.is_calm || !weather.shortages || !dice_hits (4)) return false;
   tell ("! an allocation fails");
-  weather.has_failed = true;
   weather_struck (-1);
   return true;
 }
@@ -116,7 +115,20 @@ weather_lacks_fds (void) {
     drought_end_ns = now_ns + (uint64_t) dice (300) * NS_PER_MS;
   if (now_ns >= drought_end_ns) return false;
   tell ("! no descriptor");
-  weather.has_failed = true;
   errno = dice (4) ? EMFILE : ENFILE;
   return true;
+}
+
+/* Low limits are met in many ways.  */
+bool
+weather_explains (gpg_error_t err) {
+  switch (gpg_err_code (err)) {
+  case GPG_ERR_ENOMEM:
+    return weather.shortages || weather.limits;
+  case GPG_ERR_EMFILE:
+  case GPG_ERR_ENFILE:
+    return weather.droughts || weather.limits;
+  default:
+    return weather.limits;
+  }
 }

@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+#include <gpg-error.h>
+
 struct weather {
   /* Of calls to the system.  */
   bool cuts;       /* reads and writes move few octets */
@@ -22,8 +24,7 @@ struct weather {
   bool limits;    /* of servers are low */
   bool strangers; /* some peers keep to no rule */
 
-  bool is_calm;    /* nothing goes wrong any more */
-  bool has_failed; /* something ran short, so any command may have failed */
+  bool is_calm; /* nothing goes wrong any more */
 };
 
 extern struct weather weather;
@@ -37,6 +38,10 @@ void weather_begin (void);
 
 /* Returns true if a call that makes a descriptor fails, with errno.  */
 bool weather_lacks_fds (void);
+
+/* Returns true if ERR tells of what this weather brings, with all that was asked for but not done;
+   whoever shares a connection with it is hurt besides.  */
+bool weather_explains (gpg_error_t err);
 
 /* Called with the descriptor that a connection was broken at, and, with -1, when memory ran short
    and nobody knows for whom.  */

@@ -16,6 +16,7 @@
 #include "dice.h"
 #include "encounter.h"
 #include "fake-clock.h"
+#include "flood.h"
 #include "loop.h"
 #include "memory.h"
 #include "mischief.h"
@@ -36,10 +37,22 @@ static bool
 also (void) {
   bool done = session_drive_all ();
 
+  if (caller_drive_all ()) done = true;
   if (bulk_move_all ()) done = true;
+  if (flood_move_all ()) done = true;
   if (call_answer_all ()) done = true;
   if (caller_tidy ()) done = true;
   return done;
+}
+
+static uint64_t
+also_due (void) {
+  uint64_t dues_ns[] = { session_next_due (), caller_next_due (), flood_next_due () };
+  uint64_t due_ns = LOOP_NEVER;
+
+  for (int i = 0; i < 3; i++)
+    if (dues_ns[i] < due_ns) due_ns = dues_ns[i];
+  return due_ns;
 }
 
 /* Turns until nothing is ready any more.  */
@@ -91,6 +104,7 @@ step (void) {
 
   if (!dice (12)) encounter_connect ();
   if (!dice (30)) encounter_attach ();
+  if (!dice (30)) flood_new ();
   if (!dice (40)) encounter_wait ();
   if (!dice (60)) server_new ();
   steps[dice (sizeof steps / sizeof *steps)]();
@@ -122,7 +136,7 @@ finish_calls (void) {
 
   for (;;) {
     settle ();
-    if (!call_count ()) return;
+    if (!call_count () && !flood_count ()) return;
     if (!wait (begin_ns)) break;
   }
   ledger_check ("when the loop is idle");
@@ -170,6 +184,7 @@ world_free_all (void) {
   caller_release_all ();
   session_release_all ();
   server_free_all ();
+  flood_clear ();
   bulk_clear ();
   if (loop_depth ()) return;
   loop_end ();
@@ -198,7 +213,7 @@ world_run (uint64_t seed) {
   mischief_begin ();
   call_n_ended = call_n_whole = 0;
   loop_also = also;
-  loop_also_due = session_next_due;
+  loop_also_due = also_due;
   if (loop_begin ()) {
     go_on ();
     come_to_rest ();
