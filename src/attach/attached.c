@@ -166,8 +166,9 @@ settle (struct eva__attached *at, unsigned int revents, gpg_error_t err, bool is
   if (!err) {
     err = update (at, revents);
     if (err) eva__drive_fail (&at->drive, err);
+    if (err) eva__drive_cancel (&at->drive, err); /* before the room above is told */
   }
-  if (!err || at->is_told) return;
+  if (!err || at->is_told || at->drive.ctx->released) return;
   if (is_nested) {
     close_eyes (at);
     return;

@@ -261,6 +261,41 @@ play_pipes (void) {
   if (hear (p, "OK Pleased") && ask (p, "DATA 100000\n", "OK")) ask (p, "BYE\n", "OK");
 }
 
+static void
+expect_no_job (assuan_context_t ctx, gpg_error_t reason) {
+  (void) reason;
+  for (struct job *job = service.jobs; job; job = job->next)
+    if (job->ctx == ctx) assert_true (job->n_finished || job->n_cancelled);
+}
+
+/* A pipe is watched only while it is waited for, so what fails may be to wait for room.  By the time
+   that the service hears of the end the command was cancelled.  */
+static void
+play_full_pipe (void) {
+  static const char much[200000];
+  int in[2], out[2];
+  struct peer *p;
+
+  service.close = expect_no_job;
+  kit_pipe (in);
+  kit_pipe (out);
+  p = peer_on (out[0], in[1]);
+  if (eva_server_adopt_pipe (kit.server, in[0], out[1], NULL)) {
+    assert_true (memory.has_failed);
+    close (in[0]);
+    close (out[1]);
+    return;
+  }
+  if (!hear (p, "OK Pleased")) return;
+  say (p, "WAIT\n");
+  kit_settle ();
+  if (service.jobs && !service.jobs->n_cancelled)
+    assuan_send_data (service.jobs->ctx, much, sizeof much);
+  kit_settle ();
+  if (service.jobs && !service.jobs->n_cancelled) service_finish (0);
+  hear (p, "OK");
+}
+
 /* --- Each allocation of each scene ------------------------------------------------------------ */
 
 /* Plays a scene with allocation AT failing.  Returns whether it was reached.  */
@@ -356,6 +391,7 @@ main (void) {
     scene_test (timeout),
     scene_test (drain),
     scene_test (pipes),
+    scene_test (full_pipe),
     cmocka_unit_test (test_send_fails),
   };
 
