@@ -75,9 +75,8 @@ read_far (struct far *far) {
 
 static bool
 feed_far (struct far *far) {
-  size_t len = far->len - far->at < 9000 ? far->len - far->at : 9000;
-  const char *piece =
-      pattern_piece (far->key, far->at, len ? 1 + dice ((unsigned int) len) : 0, &len);
+  size_t len;
+  const char *piece = pattern_piece (far->key, far->at, dice_some (far->len - far->at), &len);
   struct eva__io_sigpipe guard;
   ssize_t n;
 

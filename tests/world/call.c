@@ -337,7 +337,7 @@ call_give_up_all (struct caller *caller) {
 static void
 go_on (struct call *call) {
   struct caller *caller = call->caller;
-  size_t left = call->len - call->at, len = left ? 1 + dice ((unsigned int) left) : 0;
+  size_t len = dice_some (call->len - call->at);
   const char *piece = pattern_piece (call->key, call->at, len, &len);
   gpg_error_t err;
 

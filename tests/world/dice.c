@@ -22,6 +22,11 @@ dice (unsigned int n) {
   return (unsigned int) dice_choose (n);
 }
 
+size_t
+dice_some (size_t n) {
+  return n && dice (2) ? 1 + dice_choose (n) : n;
+}
+
 bool
 dice_hits (unsigned int n) {
   return dice (1000) < n;

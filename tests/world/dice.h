@@ -14,6 +14,9 @@ void dice_begin (uint64_t seed);
 unsigned int dice (unsigned int n);
 size_t dice_choose (size_t n);
 
+/* Some of N things, but at least one, and often all; none if there are none.  */
+size_t dice_some (size_t n);
+
 /* Returns true N times in a thousand.  */
 bool dice_hits (unsigned int n);
 
