@@ -105,6 +105,7 @@ caller_connect (const char *address, struct link *link, gpg_error_t *ret_err) {
   struct caller *caller = add (link);
 
   config.arg = caller;
+  config.limits.high_water_len = weather_high_water ();
   caller->end = ledger_begin ("closed of caller", caller->number);
   *ret_err = eva_connect (the_loop, address, &config, &caller->ctx);
   link->client = caller->ctx;

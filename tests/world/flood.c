@@ -56,6 +56,7 @@ flood_clear (void) {
     leave (f);
   }
   floods = NULL;
+  n_floods = 0;
 }
 
 /* Many small requests, or a few for so much that it does not fit into a socket.  A session that waits
@@ -121,11 +122,17 @@ ask (struct flood *f) {
   return n > 0;
 }
 
+static bool
+may_fail (const struct flood *f) {
+  if (f->link->hurt || f->link->was_by_hand) return true;
+  return weather.limits || weather.shortages || weather.droughts;
+}
+
 /* C is the first octet of a line.  The greeting is OK, too.  */
 static void
 hear_line (struct flood *f, char c) {
-  if (c == 'E' && !f->link->hurt && !weather.limits && !weather.shortages && !weather.droughts)
-    fail ("flood %u hears of an error", f->number);
+  if (c == 'E' && !may_fail (f))
+    fail ("flood %u, link %u, hears of an error", f->number, f->link->number);
   if (c != 'O' && c != 'E') return;
   if (f->is_greeted) f->n_answered++;
   f->is_greeted = true;

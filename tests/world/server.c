@@ -66,6 +66,7 @@ listen_at (struct server *server) {
 void
 server_new (void) {
   struct server *server = ledger_alloc (sizeof *server);
+  struct eva_server_limits limits = { .max_connections = 0 };
   gpg_error_t err;
 
   server->number = ++n_servers;
@@ -75,7 +76,9 @@ server_new (void) {
   tell ("server %u", server->number);
   server->next = servers;
   servers = server;
-  if (weather.limits) err = eva_server_set_limits (server->eva, &low_limits);
+  if (weather.limits) limits = low_limits;
+  if (weather.narrow) limits.connection.high_water_len = weather_high_water ();
+  err = eva_server_set_limits (server->eva, &limits);
   CHECK (!err || weather_explains (err));
   listen_at (server);
 }

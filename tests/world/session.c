@@ -247,11 +247,16 @@ static gpg_error_t
 start (struct session *s) {
   assuan_fd_t fds[2];
 
+  struct eva_limits limits = { .high_water_len = weather_high_water () };
+  gpg_error_t err;
+
   switch (s->kind) {
   case ATTACHED:
-    return eva_attach (s->ctx, the_loop, on_over, s);
+    err = eva_attach (s->ctx, the_loop, on_over, s);
+    return err ? err : eva_set_limits (s->ctx, &limits);
   case BY_HAND:
-    return eva_set_nonblocking (s->ctx);
+    err = eva_set_nonblocking (s->ctx);
+    return err ? err : eva_set_limits (s->ctx, &limits);
   default:
     if (assuan_get_active_fds (s->ctx, 0, fds, 2) < 1) return gpg_error (GPG_ERR_GENERAL);
     s->source = eva_loop_add_fd (the_loop, fds[0], EVA_READABLE, on_readable, s);

@@ -37,6 +37,7 @@ static struct {
   { .name = "dialogs", .place = &weather.dialogs, .one_in = 2 },
   { .name = "forks", .place = &weather.forks, .one_in = 8 },
   { .name = "limits", .place = &weather.limits, .one_in = 4 },
+  { .name = "narrow", .place = &weather.narrow, .one_in = 3 },
   { .name = "strangers", .place = &weather.strangers, .one_in = 3 },
 };
 
@@ -117,6 +118,11 @@ weather_lacks_fds (void) {
   tell ("! no descriptor");
   errno = dice (4) ? EMFILE : ENFILE;
   return true;
+}
+
+size_t
+weather_high_water (void) {
+  return weather.narrow ? 1 + dice (dice (2) ? 100 : 10000) : 0;
 }
 
 /* Low limits are met in many ways.  */

@@ -5,6 +5,7 @@
 #define EVA_TESTS_WORLD_WEATHER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <gpg-error.h>
 
@@ -22,6 +23,7 @@ struct weather {
   bool dialogs;   /* callbacks run the loop, where that is allowed */
   bool forks;     /* and a child frees everything */
   bool limits;    /* of servers are low */
+  bool narrow;    /* queues are kept short, which nobody is to notice */
   bool strangers; /* some peers keep to no rule */
 
   bool is_calm; /* nothing goes wrong any more */
@@ -35,6 +37,9 @@ bool weather_leave_out (const char *name);
 
 /* Chooses the weather of a run.  */
 void weather_begin (void);
+
+/* The high-water mark for a queue; 0: the usual one.  */
+size_t weather_high_water (void);
 
 /* Returns true if a call that makes a descriptor fails, with errno.  */
 bool weather_lacks_fds (void);
