@@ -37,7 +37,7 @@ take (size_t size) {
 
 static struct block *
 block_of (void *ptr) {
-  return (struct block *) ((char *) ptr - offsetof (struct block, start));
+  return (void *) ((char *) ptr - offsetof (struct block, start));
 }
 
 void
