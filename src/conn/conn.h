@@ -20,19 +20,18 @@ struct eva_conn {
   /* Input.  The line of the last event stays in the buffer, lent to the caller, until the next
      call.  */
   bool lent : 1;
-  bool eof : 1;      /* the end of file was fed */
-  bool eof_told : 1; /* and handed out as an event */
-
+  bool eof : 1;         /* the end of file was fed */
+  bool eof_told : 1;    /* and handed out as an event */
   bool is_aside : 1;    /* server: the inquiry is none of a command */
   bool has_crossed : 1; /* server: the line that is next crossed it, and its answer is behind */
   bool owes_answer : 1; /* client: the reply came before the END or CAN of an answer was said */
-  char nothing[1];      /* the text of the end of file as an event */
+  char nothing[1];      /* the text of events that have none */
+  uint32_t n_owed;      /* server: answers that were given up, and whose END or CAN is to come */
   struct eva__wire_lines in;
   uint64_t n_fed; /* octets fed since the beginning: the positions of in_fds count in them */
   struct eva__conn_fds in_fds;
   size_t inquiry_max; /* octets; 0: no limit */
   size_t inquiry_len; /* octets that came so far */
-  size_t n_owed;      /* server: answers that were given up, and whose END or CAN is to come */
   size_t n_pending;   /* client: requests without a reply yet */
 
   /* Output.  */

@@ -255,6 +255,7 @@ eva_conn_line (eva_conn *c, const char *line, size_t len) {
 static int
 drain_answer (eva_conn *c) {
   if (!is_inquiring (c)) return EVA_E_STATE;
+  if (c->is_aside) c->has_crossed = true; /* the next request may be on its way */
   c->n_owed++;
   eva__conn_end_inquiry (c);
   return 0;

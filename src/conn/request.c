@@ -40,7 +40,7 @@ static int
 skip_owed (eva_conn *c, const struct eva__wire_message *m, char *line, size_t len,
            struct eva_event *ret) {
   if (m->kind == EVA__WIRE_END || m->kind == EVA__WIRE_CANCEL) {
-    c->n_owed--;
+    if (!--c->n_owed) c->has_crossed = false;
     if (c->state == EVA_STATE_STRAGGLER) eva__conn_set_state (c, eva__conn_rest_state (c));
   }
   return eva__conn_event_skipped (ret, line, len);

@@ -7,12 +7,14 @@
 #ifndef EVA__WIRE_ESCAPE_H
 #define EVA__WIRE_ESCAPE_H
 
+#include "eva-conn.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
 /* A data line with its "D " is filled until this many octets or more stand on it: an escape that
    begins at octet 997 ends at 1000, the longest line that there may be.  */
-#define EVA__WIRE_DATA_FILL 998
+#define EVA__WIRE_DATA_FILL (EVA_LINE_MAX - 2)
 
 /* Escapes octets of SRC to DST while fewer than FILL octets stand there and SRC lasts.  DST has
    room for FILL + 2 octets, as the last octet may need an escape.  Stores at RET_USED the octets

@@ -135,6 +135,16 @@ static const struct conversation aside_talks[] = {
            GET_SKIPPED ("D me"), SAY_BARE_OK, IN (STRAGGLER), GET_SKIPPED ("END"), IN (IDLE),
            GET_COMMAND ("NEXT", ""), SAY_BARE_OK, OUT ("INQUIRE WHO\nOK\nOK\n"), AT_REST) },
 
+  { .name = "a request that crossed an inquiry which was given up",
+    SERVER,
+    RAW,
+    STEPS (GREETED, SAY_INQUIRE ("WHO", 0), DRAIN, FEED ("NOP\nD me\nEND\nNEXT\n"),
+           GET_COMMAND ("NOP", ""), GET_SKIPPED ("D me"), GET_SKIPPED ("END"), NOTHING, SAY_BARE_OK,
+           IN (IDLE), GET_COMMAND ("NEXT", ""), SAY_BARE_OK, ASKED, SAY_INQUIRE ("PIN", 0),
+           SAY_BARE_OK, FEED ("NOP\nEND\n"), GET_COMMAND ("NOP", ""), NOTHING, SAY_BARE_OK,
+           GET_COMMAND ("END", ""), SAY_BARE_OK,
+           OUT ("INQUIRE WHO\nOK\nOK\nINQUIRE PIN\nOK\nOK\nOK\n"), AT_REST) },
+
   { .name = "a request that crossed two inquiries",
     SERVER,
     RAW,
