@@ -26,8 +26,11 @@ run_next (struct run *r, struct eva_event *event) {
   if (state == EVA_STATE_CLOSED) CHECK (rc == 0);
   if (r->script->role != EVA_ROLE_SERVER) return rc;
   if (state != EVA_STATE_GREETING && state != EVA_STATE_COMMAND) return rc;
-  if (rc == 1 && state == EVA_STATE_COMMAND && event->type == EVA_EVENT_SKIPPED)
-    return rc; /* of an answer that was given up */
+  /* What is left of an answer that was given up.  */
+  if (rc == 1 && event->type == EVA_EVENT_SKIPPED && state == EVA_STATE_COMMAND) {
+    CHECK (r->has_given_up);
+    return rc;
+  }
   CHECK (rc == 0 || rc == EVA_E_TRUNCATED || (rc == 1 && event->type == EVA_EVENT_EOF));
   return rc;
 }
@@ -78,11 +81,25 @@ check_data (const struct eva_event *event, const char *line, size_t len) {
   CHECK (event->text_len == len && !memcmp (event->text, data, len));
 }
 
+bool
+run_is_long (const struct run *r) {
+  size_t len = r->script->input_len - r->consumed_end;
+
+  if (len > EVA_LINE_SIZE) len = EVA_LINE_SIZE;
+  return len == EVA_LINE_SIZE && !memchr (r->script->input + r->consumed_end, '\n', len);
+}
+
 /* EVENT says what stands on the line.  */
 static void
 check_text (struct run *r, const struct eva_event *event) {
   size_t len;
-  const char *line = next_line (r, &len);
+  const char *line;
+
+  if (run_is_long (r)) {
+    CHECK (event->type == EVA_EVENT_SKIPPED && !event->text_len);
+    return;
+  }
+  line = next_line (r, &len);
 
   switch (event->type) {
   case EVA_EVENT_SKIPPED:
@@ -131,6 +148,9 @@ run_check_event (struct run *r, const struct eva_event *event) {
     r->eof_told = true;
     return;
   }
-  if (!run_is_kept (event)) check_text (r, event);
+  if (run_is_kept (event))
+    CHECK (r->script->conn_flags & EVA_CONN_RAW);
+  else
+    check_text (r, event);
   count_data (r, event);
 }

@@ -201,14 +201,19 @@ take_fds (struct run *r, bool all_due) {
 void
 run_consumed (struct run *r, int rc, const struct eva_event *event) {
   bool closed = eva_conn_get_state (r->conn) == EVA_STATE_CLOSED;
+  bool is_long = rc == EVA_E_LINE_TOO_LONG || (rc == 1 && !closed && run_is_long (r));
 
+  if (event && run_is_kept (event)) {
+    r->has_given_up = true; /* what it crossed */
+    return;
+  }
   if (closed || rc == EVA_E_TRUNCATED || (event && event->type == EVA_EVENT_EOF))
     r->consumed_end = r->script->input_len;
-  else if (rc && rc != EVA_E_NOMEM && rc != EVA_E_LIMIT && !(event && run_is_kept (event)))
+  else if (rc && rc != EVA_E_NOMEM && rc != EVA_E_LIMIT)
     pass_line (r);
 
   /* What comes behind an over-long line's beginning is dropped as it comes.  */
-  take_fds (r, rc != EVA_E_LINE_TOO_LONG && !closed);
+  take_fds (r, !is_long && !closed);
 }
 
 /* --- Output ----------------------------------------------------------------------------------- */

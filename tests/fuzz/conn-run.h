@@ -62,6 +62,7 @@ struct run {
   size_t next_fd_at;   /* where to look for the next & that the eva_conn may give out */
   size_t n_fds_taken;
   size_t n_fds_held; /* fed and not yet taken */
+  bool has_given_up; /* server: an answer, in a command or before one */
   size_t inquiry_max;
   size_t inquiry_len;
 
@@ -96,6 +97,9 @@ bool run_feed (struct run *r);
    gave, or NULL.  Takes the descriptors that came with the line, and checks that they are the
    right ones.  */
 void run_consumed (struct run *r, int rc, const struct eva_event *event);
+
+/* Returns true if the next line of the input is too long.  */
+bool run_is_long (const struct run *r);
 
 /* As eva_conn_next, and checks that a server that is busy keeps its requests waiting.  */
 int run_next (struct run *r, struct eva_event *event);

@@ -175,6 +175,14 @@ do_inquire (struct run *r, const char *text, uint8_t arg) {
   return 0;
 }
 
+static int
+do_drain (struct run *r) {
+  int rc = eva_conn_drain (r->conn);
+
+  if (!rc) r->has_given_up = true;
+  return rc;
+}
+
 /* Says something with TEXT, and returns what the call returned.  1: VERB is none that says
    something.  */
 static int
@@ -199,7 +207,7 @@ say_text (struct run *r, uint8_t verb, uint8_t arg, const char *text) {
   case 'l':
     return eva_conn_line (r->conn, text, text ? strlen (text) : 0);
   case 'D':
-    return eva_conn_drain (r->conn);
+    return do_drain (r);
   default:
     return 1;
   }
@@ -301,21 +309,32 @@ react (struct run *r) {
 
 /* --- Runs ------------------------------------------------------------------------------------- */
 
-/* Gets a server out of a state in which it does not go on by itself.  Returns false if it is in
-   none.  */
+/* Says what lets the eva_conn go on.  Returns 1 if it does that by itself.  */
+static int
+go_on (struct run *r) {
+  bool is_server = r->script->role == EVA_ROLE_SERVER;
+
+  switch (eva_conn_get_state (r->conn)) {
+  case EVA_STATE_GREETING:
+    return is_server ? eva_conn_ok (r->conn, NULL) : 1;
+  case EVA_STATE_INQUIRY:
+  case EVA_STATE_OVERFLOW:
+    return do_drain (r);
+  case EVA_STATE_COMMAND:
+    return eva_conn_err (r->conn, 1, NULL);
+  case EVA_STATE_ANSWERING:
+    return eva_conn_can (r->conn);
+  default:
+    return 1;
+  }
+}
+
+/* Gets it out of a state in which it does not go on by itself.  Returns false if it is in none.  */
 static bool
 unstick (struct run *r) {
-  enum eva_conn_state state = eva_conn_get_state (r->conn);
-  int rc;
+  int rc = go_on (r);
 
-  if (state == EVA_STATE_GREETING)
-    rc = eva_conn_ok (r->conn, NULL);
-  else if (state == EVA_STATE_COMMAND || state == EVA_STATE_INQUIRY || state == EVA_STATE_OVERFLOW)
-    rc = eva_conn_err (r->conn, 1, NULL);
-  else
-    return false;
-  /* There is no command: the inquiry is one of its own.  */
-  if (rc == EVA_E_STATE) rc = eva_conn_drain (r->conn);
+  if (rc == 1) return false;
   CHECK (rc == 0 || rc == EVA_E_LIMIT || (rc == EVA_E_NOMEM && r->script->fails));
   if (rc) run_send_all (r);
   return true;
@@ -330,7 +349,7 @@ play (struct run *r) {
     if (pump (r) || fed) continue;
     if (r->next_action < r->script->actions_len)
       react (r);
-    else if (r->script->role != EVA_ROLE_SERVER || !unstick (r))
+    else if (!unstick (r))
       return;
   }
 }
