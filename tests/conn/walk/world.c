@@ -33,7 +33,7 @@ give (void *arg, size_t len) {
       side->block_len[i] = (uint16_t) len;
       return side->blocks[i];
     }
-  CHECK (!"memory is short");
+  CHECK (false); /* memory is short */
   return NULL;
 }
 
