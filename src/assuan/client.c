@@ -117,8 +117,7 @@ drain (assuan_context_t ctx) {
   while (eva__ctx_is_connected (ctx) && eva_conn_get_state (ctx->conn) == EVA_STATE_DRAINING) {
     struct eva_event ev;
     gpg_error_t err = eva__ctx_wait_event (ctx, &ev);
-    /* An over-long line is skipped like the others that nobody wants.  */
-    if (err && gpg_err_code (err) != GPG_ERR_ASS_LINE_TOO_LONG) return err;
+    if (err) return err;
   }
   return 0;
 }

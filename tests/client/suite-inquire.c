@@ -162,6 +162,61 @@ test_impatient (void **state) {
   go_on (ctx, &p);
 }
 
+/* A server that inquires again, as it wants no more of the first answer: each gets an END of its
+   own.  */
+static void
+test_asked_again (void **state) {
+  assuan_context_t ctx;
+  struct rec *rec;
+  struct peer p;
+
+  (void) state;
+  ctx = inquire (&p, &plain, &rec);
+  assert_error (eva_answer_data (rec->call, "one", 3), "0");
+  peer_say (&p, "INQUIRE AGAIN\nS soon\n");
+  peer_hears (&p, "D one\n");
+  kit_settle ();
+  kit_expect ("");
+  assert_error (eva_answer_end (rec->call), "0");
+  kit_await ("a.inquire AGAIN\na.status soon\n");
+  assert_error (eva_answer_end (rec->call), "0");
+  peer_hears (&p, "END\nEND\n");
+  peer_say (&p, "OK\n");
+  kit_await ("a.done 0\n");
+  go_on (ctx, &p);
+}
+
+static void
+test_asked_again_and_cancelled (void **state) {
+  assuan_context_t ctx;
+  struct rec *rec;
+  struct peer p;
+
+  (void) state;
+  ctx = inquire (&p, &plain, &rec);
+  peer_say (&p, "INQUIRE AGAIN\nOK\n");
+  kit_settle ();
+  eva_call_cancel (rec->call);
+  kit_await ("a.done CANCELED\n");
+  peer_hears (&p, "CAN\nCAN\nNEXT\n");
+  peer_say (&p, "OK z\n");
+  kit_await ("z.done 0 z\n");
+  kit_close (ctx, &p);
+}
+
+static void
+test_asked_again_and_left (void **state) {
+  assuan_context_t ctx;
+  struct peer p;
+
+  (void) state;
+  ctx = inquire (&p, &plain, NULL);
+  peer_say (&p, "INQUIRE AGAIN\n");
+  peer_close (&p);
+  kit_await ("a.done EOF\nz.done EOF\nclosed EOF\n");
+  kit_close (ctx, &p);
+}
+
 /* While it waits for the answer it may say more.  */
 static void
 test_status_in_inquiry (void **state) {
@@ -309,6 +364,9 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_refuse),
   kit_test (test_not_asked),
   kit_test (test_impatient),
+  kit_test (test_asked_again),
+  kit_test (test_asked_again_and_cancelled),
+  kit_test (test_asked_again_and_left),
   kit_test (test_status_in_inquiry),
   kit_test (test_end_in_inquiry),
   kit_test (test_answer_behind_the_end),
