@@ -167,6 +167,8 @@ static const struct eva_server_limits limits = {
                   .close_timeout_ms = 500 },
   .max_held_len = 300000,
   .max_held_per_uid_len = 250000,
+  .max_passed_fds = 7,
+  .max_passed_fds_per_uid = 5,
 };
 
 /* --- The clients ------------------------------------------------------------------------------ */
@@ -370,6 +372,16 @@ begin (void) {
   }
 }
 
+/* Descriptors that were passed are counted as long as they are there.  */
+static void
+check_passed (void) {
+  struct eva_stats stats;
+
+  eva_server_get_stats (server, &stats);
+  CHECK (stats.n_passed_fds <= limits.max_passed_fds);
+  CHECK (stats.n_connections || !stats.n_passed_fds);
+}
+
 static void
 end (void) {
   for (who = 0; who < N_CLIENTS; who++) {
@@ -377,6 +389,7 @@ end (void) {
     leave ();
   }
   turn (3);
+  check_passed ();
   eva_server_free (server);
   eva_loop_free (loop);
 }
@@ -392,6 +405,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t len) {
     unsigned int what = data[i], arg = data[i + 1];
     i += 2;
     i += step (what, arg, data + i, len - i);
+    check_passed ();
   }
   end ();
   CHECK (!n_open && !n_jobs);
