@@ -80,7 +80,7 @@ trap 'exit 129' HUP
 # apart COMMAND...: runs it in namespaces of its own; all of it ends with the child.  A shell hears
 # signals only while it waits, and lets background jobs ignore Ctrl-C, which those here must not.
 apart() {
-  env --default-signal=INT,QUIT unshare --mount --pid --fork --kill-child "$@" 3>&- 9>&- &
+  env --default-signal=INT,QUIT unshare --mount --pid --fork --kill-child "$@" 3>&- &
   child=$!
   status=0
   wait "$child" || status=$?
@@ -88,9 +88,11 @@ apart() {
   return $status
 }
 
+# The lock is held as long as anything runs in the root, so what is left here was left by the dead.
 exec 9>"$cache/$release.lock"
 flock -n 9 || { say "waiting for another root of $release"; flock 9; }
-root=$(mktemp -d "$PWD/$cache/root.XXXXXX")
+rm -rf "$cache/root.$release."*
+root=$(mktemp -d "$PWD/$cache/root.$release.XXXXXX")
 
 # --- This machine's way to Debian's packages ------------------------------------------------------
 

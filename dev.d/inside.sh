@@ -12,6 +12,8 @@ root=$1
 packages=$2
 shift 2
 
+# The lock stays with unshare.
+exec 9>&-
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
