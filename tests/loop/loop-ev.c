@@ -24,9 +24,14 @@ test_loop_init (struct test_loop *t) {
   check (t->loop, "eva_loop_from_ev");
 }
 
+/* Within a callback there may be others to call, of the turn around this one.  libev calls them, and
+   then waits for more.  */
 void
 test_loop_turn (struct test_loop *t, bool wait) {
-  ev_run (t->foreign, wait ? EVRUN_ONCE : EVRUN_NOWAIT);
+  if (wait && ev_pending_count (t->foreign))
+    ev_invoke_pending (t->foreign);
+  else
+    ev_run (t->foreign, wait ? EVRUN_ONCE : EVRUN_NOWAIT);
 }
 
 bool
