@@ -734,7 +734,8 @@ gpg_error_t assuan_inquire_ext (assuan_context_t ctx, const char *keyword, size_
    blocks or ignores stay so, unless ATFORK changes that.  The child's environment tells
    _assuan_pipe_connect_pid (the caller's process id) and with FDPASSING _assuan_connection_fd.
    NAME NULL: fork only; whatever ARGV[0] was, it becomes "client" or "server", and the server goes on
-   as a copy of the caller with assuan_init_pipe_server.
+   as a copy of the caller with assuan_init_pipe_server.  All that was open in the caller is closed
+   there, so the server must not release what it has inherited: it ends by _exit if exit handlers do.
    Returns 0; ASS_INV_VALUE without an ARGV, with NAME without an ARGV[0], or without NAME and
    FDPASSING; ASS_CONNECT_FAILED if
    the greeting is an ERR, which is also how it shows that the program cannot be run; EOF if the

@@ -26,7 +26,7 @@
    callback.  For servers and clients eva.h says what goes on and what waits.
 
    A loop also belongs to one process, with all that lives in it: to the one that used it last, which
-   is to run it, to watch a descriptor, or to set a timer.  In a child of fork
+   is to run it, to watch a descriptor or set a timer, or to ask for its descriptor.  In a child of fork
 
      what is freed before the loop is used there is given back, and that is all: memory is freed and
      descriptors are closed.  The parent's loop goes on.  This may happen within a callback, too, in
@@ -87,8 +87,9 @@ int eva_loop_dispatch (eva_loop *loop, int timeout_ms);
 
 /* Returns one descriptor that is readable whenever eva_loop_dispatch (LOOP, 0) has something to
    do, be it a descriptor, a timer, or work put off: so the whole loop nests in any other one.  It
-   stays LOOP's.  Returns -1 with errno: ENOTSUP for a foreign loop and where there is no epoll, or
-   what timerfd_create gives.  */
+   stays LOOP's.  In a child of fork that goes on it has to be called again, and returns the same one.
+   Returns -1 with errno: ENOTSUP for a foreign loop and where there is no epoll, or what
+   timerfd_create gives; in a child, what epoll_create1 gives.  */
 int eva_loop_get_fd (eva_loop *loop);
 
 /* Returns the time in nanoseconds that callbacks of this turn of LOOP may take for now: it may be as
@@ -196,9 +197,10 @@ eva_loop *eva_loop_new_foreign (const struct eva_loop_ops *ops, void *foreign);
    it: callbacks may have removed WATCH.  */
 void eva_loop_ready (void *watch, unsigned int revents);
 
-/* For a table that recurses: LOOP is about to wait, or to look what is ready.  It has to be called in
-   each turn, before that, whether it is within a callback or not.  It calls no callbacks, but the
-   table's functions: what a callback did and put off counts from here on.  */
+/* LOOP is about to wait, or to look what is ready: for a table that recurses, which has to call it in
+   each turn, before that, whether it is within a callback or not; for other tables, so that a child
+   of fork has LOOP as soon as it runs it, and not when the first callback comes.  It calls no
+   callbacks, but the table's functions: what a callback did and put off counts from here on.  */
 void eva_loop_prepare (eva_loop *loop);
 
 /* For a table's functions: the timer is due.  */

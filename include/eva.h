@@ -28,13 +28,14 @@
 
    What lives in a loop belongs to the process that the loop belongs to (eva-loop.h), and a context that
    is driven by hand to the process that read or wrote on it last.  In another one, a child of fork,
-   whatever releases, frees, detaches, closes or cancels something closes descriptors and frees
-   memory there, and that is all: nothing is said to a peer, no callback runs, the file of a socket
-   stays, no child is waited for.  All this comes in the process that it belongs to.  So a helper that
-   a server forks may end as it likes, with exit handlers and destructors.  A daemon that forks before
-   it serves goes on with everything by running the loop.  Its parent ends by _exit, as in daemon(3):
-   eva_server_free there would remove the file of the socket.  The child's removes it if nobody else
-   listens there any more, so that several processes can serve one socket.
+   to release, free, detach or cancel something closes descriptors and frees memory, and that is all:
+   nothing is said to a peer, no callback runs, the file of a socket stays, no child is waited for.
+   All this comes in the process that it belongs to.  eva_close does nothing there.  So a helper that
+   a server forks may end as it likes, with exit handlers and destructors.
+
+   A daemon that forks before it serves goes on with everything by running the loop.  Its parent ends
+   by _exit, as in daemon(3): eva_server_free there would remove the file of the socket.  The child's
+   removes it if nobody else listens there any more, so several processes can serve one socket.
 
    Every function here is called from the thread of the loop, and may be called within every
    callback unless it says otherwise.  A context may be released within each of its callbacks.

@@ -2,8 +2,9 @@
 /* eva/event.h - an eva_loop out of libevent's, of version 2.  Link with libevent_core (pkg-config
    libevent_core).
 
-   A child of fork that goes on with the base calls event_reinit first.  If it needs the base, but
-   not what lives in it, it frees that before.
+   A child of fork that goes on with the base calls event_reinit first, and then eva_loop_prepare,
+   because libevent does not tell that it is run.  If the child needs the base, but not what lives in
+   it, it frees that before.
 
    eva_loop_free comes before event_base_free.  Servers and clients keep event_base_dispatch going
    as long as there are any; a child that only has to be reaped does not.  libevent does not tell

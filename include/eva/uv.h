@@ -25,6 +25,7 @@ extern "C" {
 struct eva_uv {
   uv_timer_t timer;
   uv_idle_t idle; /* the next turn: a timer of 0 that sets itself again would never let go */
+  uv_prepare_t prepare;
   eva_loop *loop;
   int n_open; /* handles */
 };
@@ -45,6 +46,11 @@ eva_uv_idle_cb (uv_idle_t *idle) {
   eva_loop_timeout (((struct eva_uv *) idle->data)->loop);
 }
 
+static inline void
+eva_uv_prepare_cb (uv_prepare_t *prepare) {
+  eva_loop_prepare (((struct eva_uv *) prepare->data)->loop);
+}
+
 static inline int
 eva_uv_init (void *self, void *foreign, eva_loop *loop) {
   struct eva_uv *uv = (struct eva_uv *) self;
@@ -52,8 +58,11 @@ eva_uv_init (void *self, void *foreign, eva_loop *loop) {
   uv->loop = loop;
   uv_timer_init ((uv_loop_t *) foreign, &uv->timer);
   uv_idle_init ((uv_loop_t *) foreign, &uv->idle);
-  uv->timer.data = uv->idle.data = uv;
-  uv->n_open = 2;
+  uv_prepare_init ((uv_loop_t *) foreign, &uv->prepare);
+  uv->timer.data = uv->idle.data = uv->prepare.data = uv;
+  uv->n_open = 3;
+  uv_prepare_start (&uv->prepare, eva_uv_prepare_cb);
+  uv_unref ((uv_handle_t *) &uv->prepare);
   return 0;
 }
 
@@ -70,6 +79,7 @@ eva_uv_deinit (void *self) {
 
   uv_close ((uv_handle_t *) &uv->timer, eva_uv_closed_cb);
   uv_close ((uv_handle_t *) &uv->idle, eva_uv_closed_cb);
+  uv_close ((uv_handle_t *) &uv->prepare, eva_uv_closed_cb);
   return false;
 }
 

@@ -191,7 +191,9 @@ void
 eva_loop_prepare (eva_loop *loop) {
   eva_loop *inner = foreign_of (loop)->inner;
 
+  (void) eva__loop_take_over (loop);
   if (inner) loop = inner;
+  (void) eva__loop_take_over (loop);
   if (loop->depth) eva__loop_rerun (loop);
 }
 

@@ -38,6 +38,7 @@ test_loop_run_out (struct test_loop *t) {
 bool
 test_loop_forked (struct test_loop *t) {
   check (!event_reinit (t->foreign), "event_reinit");
+  if (t->loop) eva_loop_prepare (t->loop);
   return true;
 }
 

@@ -4,7 +4,9 @@
 
 #include "suite.h"
 
+#include <signal.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #define HOUR_MS   3600000u
@@ -291,6 +293,46 @@ test_set_timer (void **state) {
   clean_up (prepared);
 }
 
+/* The kernel tells of a signal through the epoll of the process that gets it.  */
+static int signal_fd;
+
+static void
+take_signal (struct probe *p) {
+  struct signalfd_siginfo info;
+
+  assert_int_equal (read (p->fd, &info, sizeof info), sizeof info);
+}
+
+static int
+hear_signal (void) {
+  if (!test_loop_forked (&suite_loop)) return 0;
+  raise (SIGUSR1);
+  suite_until (&first.n, 1);
+  return 0;
+}
+
+static void
+test_signal_behind_fork (void **state) {
+  sigset_t set, old;
+
+  (void) state;
+  sigemptyset (&set);
+  sigaddset (&set, SIGUSR1);
+  sigprocmask (SIG_BLOCK, &set, &old);
+  signal_fd = signalfd (-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  assert_true (signal_fd >= 0);
+  probe_init (&first, signal_fd, EVA_READABLE, take_signal);
+  suite_settle ();
+  suite_in_child (hear_signal);
+  suite_settle ();
+  assert_int_equal (first.n, 0);
+  raise (SIGUSR1);
+  suite_until (&first.n, 1);
+  probe_free (&first);
+  close (signal_fd);
+  sigprocmask (SIG_SETMASK, &old, NULL);
+}
+
 /* A child that needs the loop of its own library only: what lived in it goes first.  */
 static bool is_told;
 
@@ -308,6 +350,7 @@ free_and_go_on (void) {
 
   if (!suite_loop.foreign) return 0;
   eva_loop_free (suite_loop.loop);
+  suite_loop.loop = NULL;
   if (!test_loop_forked (&suite_loop)) return 0;
   put_octet (pair_a[1]);
   put_octet (pair_b[1]);
@@ -369,6 +412,7 @@ static const struct CMUnitTest tests[] = {
   suite_test (test_child_of_child),
   suite_test (test_timer),
   suite_test (test_set_timer),
+  suite_test (test_signal_behind_fork),
   suite_test (test_free_and_go_on),
   suite_test (test_descriptor),
 };

@@ -354,9 +354,30 @@ await_end (int fd) {
   close (fd);
 }
 
+static void
+stop (void *arg) {
+  char octet;
+
+  is_quitting = !read (*(int *) arg, &octet, 1);
+}
+
+/* Serves until RUN, or until FD ends, which the loop's own means tell of.  */
+static int
+serve_until (int fd) {
+  void *watch = test_loop_watch (&kit.loop, fd, stop, &fd);
+
+  service.run = quit;
+  while (!is_quitting)
+    test_loop_turn (&kit.loop, true);
+  test_loop_unwatch (&kit.loop, watch);
+  eva_server_free (kit.server);
+  test_loop_deinit (&kit.loop);
+  return 0;
+}
+
 /* Makes the server and leaves, as the parent of a daemon does.  */
 static int
-serve_alone (void) {
+serve_alone (int fd) {
   char address[400];
   pid_t pid;
 
@@ -369,40 +390,52 @@ serve_alone (void) {
   if (pid) return 0;
   alarm (100);
   if (!test_loop_forked (&kit.loop)) return 1;
-  service.run = quit;
-  while (!is_quitting)
-    test_loop_turn (&kit.loop, true);
-  eva_server_free (kit.server);
-  test_loop_deinit (&kit.loop);
-  return 0;
+  return serve_until (fd);
 }
 
-/* The file is removed by the last one that listened there.  */
+/* Starts a daemon whose parent is gone.  What is closed of RET_LIFE ends it, and tells of its
+   end.  */
 static void
-test_daemon_alone (void **state) {
-  struct stat st;
+start_lone_daemon (int ret_life[2]) {
+  int to[2], from[2];
   pid_t pid;
-  int fd, life[2];
 
-  (void) state;
-  if (!can_go_on ()) return;
   kit_dir ();
-  assert_int_equal (pipe2 (life, O_CLOEXEC), 0);
+  assert_int_equal (pipe2 (to, O_CLOEXEC) || pipe2 (from, O_CLOEXEC), 0);
   pid = fork ();
   assert_true (pid >= 0);
   if (!pid) {
-    close (life[0]);
-    _exit (serve_alone ());
+    close (to[1]);
+    close (from[0]);
+    _exit (serve_alone (to[0]));
   }
-  close (life[1]);
+  close (to[0]);
+  close (from[1]);
   assert_int_equal (waitpid (pid, NULL, 0), pid);
-  fd = connect_to ("daemon");
-  say (fd, "RUN\n");
-  hear (fd, "OK\n");
-  close (fd);
-  await_end (life[0]);
-  assert_int_equal (stat (kit_path ("daemon"), &st), -1);
-  assert_int_equal (errno, ENOENT);
+  ret_life[0] = from[0];
+  ret_life[1] = to[1];
+}
+
+/* The file is removed by the last one that listened there, whether somebody came or not.  */
+static void
+test_daemon_alone (void **state) {
+  int fd, life[2];
+  struct stat st;
+
+  (void) state;
+  if (!can_go_on ()) return;
+  for (unsigned int n_clients = 0; n_clients < 2; n_clients++) {
+    start_lone_daemon (life);
+    assert_int_equal (stat (kit_path ("daemon"), &st), 0);
+    fd = n_clients ? connect_to ("daemon") : -1;
+    if (n_clients) say (fd, "RUN\n");
+    if (n_clients) hear (fd, "OK\n");
+    if (n_clients) close (fd);
+    close (life[1]);
+    await_end (life[0]);
+    assert_int_equal (stat (kit_path ("daemon"), &st), -1);
+    assert_int_equal (errno, ENOENT);
+  }
 }
 
 static const struct CMUnitTest tests[] = {
