@@ -250,6 +250,30 @@ test_end_in_inquiry (void **state) {
   kit_close (ctx, &p);
 }
 
+/* The server has enough, says so and closes, in the middle of an answer that it does not read.  */
+static void
+test_last_words_in_inquiry (void **state) {
+  static char much[500000];
+  assuan_context_t ctx;
+  struct rec *rec;
+  struct peer p;
+
+  (void) state;
+  ctx = inquire (&p, &plain, &rec);
+  assert_error (eva_answer_data (rec->call, much, sizeof much), "0");
+  for (int i = 0; i < 10; i++)
+    test_loop_turn (&kit_loop, false);
+  p.is_stubborn = true;
+  peer_say (&p, kit_format ("S tired\nERR %d enough\n", GPG_ERR_USER_1));
+  peer_close (&p);
+  for (unsigned int tries = 0; !kit_has_noted ("closed");)
+    kit_turn (&tries);
+  /* Whether the kernel tells of the peer's end in reading or in writing is its affair.  */
+  kit_expect (kit_format ("a.status tired\na.done USER_1 enough\nz.done %1$s\nclosed %1$s\n",
+                          kit_has_noted ("closed EPIPE") ? "EPIPE" : "EOF"));
+  kit_close (ctx, &p);
+}
+
 /* Its end is told in a callback that answers it: there is nobody to tell.  */
 static gpg_error_t
 answer_when_done (struct rec *rec, const char *what) {
@@ -369,6 +393,7 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_asked_again_and_left),
   kit_test (test_status_in_inquiry),
   kit_test (test_end_in_inquiry),
+  kit_test (test_last_words_in_inquiry),
   kit_test (test_answer_behind_the_end),
   kit_test (test_writable),
   kit_test (test_writable_in_callbacks),
