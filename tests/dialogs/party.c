@@ -50,7 +50,7 @@ party_add_seat (assuan_context_t ctx, bool is_guest) {
 }
 
 struct deed *
-party_add_deed (struct seat *seat, int kind) {
+party_add_deed (struct seat *seat, enum deed_kind kind) {
   struct deed *deed = make (sizeof *deed);
 
   *deed = (struct deed){ .next = party_deeds, .seat = seat, .kind = kind };

@@ -33,10 +33,12 @@ struct seat {
 };
 
 /* Something that began and has to end: a call, a job, an inquiry, a pump.  */
+enum deed_kind { CALL, JOB, INQUIRY, PUMP };
+
 struct deed {
   struct deed *next;
   struct seat *seat;
-  enum { CALL, JOB, INQUIRY, PUMP } kind;
+  enum deed_kind kind;
   bool has_ended;
   bool is_given_up;      /* by the program */
   bool is_inquiring;     /* the server asks */
@@ -65,7 +67,7 @@ uint32_t party_random (uint32_t limit);
 void party_act (struct seat *seat);
 
 struct seat *party_add_seat (assuan_context_t ctx, bool is_guest);
-struct deed *party_add_deed (struct seat *seat, int kind);
+struct deed *party_add_deed (struct seat *seat, enum deed_kind kind);
 
 /* DEED ended.  Returns its seat.  */
 struct seat *party_end_deed (struct deed *deed);
