@@ -384,10 +384,8 @@ static const struct dialogue plain = { "PLAIN 16", 16, 0 };
 static const struct dialogue escaped = { "ESCAPED 1", 1, 0 };
 static const struct dialogue take = { "TAKE", 1, 1 };
 
-#define BOTH(name, unit, title, run, arg)                                                          \
-  { name, unit, title, "both", run, arg }
-#define OURS(name, unit, title, run, arg)                                                          \
-  { name, unit, title, "ours", run, arg }
+#define BOTH(name, unit, title, run, arg) { name, unit, title, "both", run, arg }
+#define OURS(name, unit, title, run, arg) { name, unit, title, "ours", run, arg }
 
 static const struct benchmark list[] = {
   BOTH ("nop", "/s", "NOP commands, one after the other", run_dialogue, &nop),

@@ -41,7 +41,7 @@ measure (double seconds, double n, void (*step) (void *arg), void *arg) {
     n_steps++;
     passed = now_s (CLOCK_MONOTONIC) - start;
   } while (passed < seconds);
-  return (struct rate){
+  return (struct rate) {
     .per_second = n * n_steps / passed,
     .per_cpu_second = n * n_steps / (now_s (CLOCK_PROCESS_CPUTIME_ID) - cpu_start),
   };

@@ -218,7 +218,7 @@ on_inquiry (void *arg, const char *keyword) {
 
 void
 client_open (struct client *client, int fd, assuan_malloc_hooks_t hooks) {
-  *client = (struct client){ .ctx = context_new (hooks) };
+  *client = (struct client) { .ctx = context_new (hooks) };
   must (assuan_socket_connect_fd (client->ctx, fd, 0), "connect");
 }
 

@@ -3,7 +3,7 @@
 # packages.sh - which Debian packages there must be, and how they get there.  Read by `./dev`.
 #
 # Debian 12 and 13 have all of these under the same names, most of them because the names tell no
-# version: `clang`, not `clang-14`.  What only one of them has is not needed but wished for: wish.
+# version: `clang`, not `clang-14`.
 
 # The releases that it is tried on, in bare roots.
 releases='bookworm trixie'
@@ -16,11 +16,10 @@ tests_packages="$examples_packages libcmocka-dev libassuan-dev libnpth0-dev libg
 programs_packages="$demo_packages openssl binutils dirmngr scdaemon gpgsm pinentry-tty
   pinentry-curses openssh-client openssh-server systemd valgrind"
 fuzz_packages='clang libclang-rt-dev'
-lint_packages='clang clang-tidy universal-ctags git shellcheck'
+# Both releases have this version.  Other versions lay some lines out in another way.
+formatter=clang-format-19
+lint_packages="clang clang-tidy $formatter universal-ctags git shellcheck"
 fresh_packages='debootstrap debian-archive-keyring git util-linux'
-
-# The one whose layout is the tree's; others lay some lines out otherwise.
-formatter=clang-format-14
 
 # packages_of PART...: what a build of these parts looks for.
 packages_of() {
@@ -74,11 +73,4 @@ need() {
   log=$({ apt-get update -q \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $packages
   } 2>&1) || { printf '%s\n' "$log" | tail -n 20 >&2; exit 1; }
-}
-
-# wish PACKAGE...: the same for those that this release has.
-wish() {
-  for package; do
-    ! apt-cache show "$package" >/dev/null 2>&1 || need "$package"
-  done
 }

@@ -59,7 +59,7 @@ cmd_count (assuan_context_t ctx, char *line) {
   if (err || !n) return err;
   count = calloc (1, sizeof *count);
   if (!count) return gpg_error_from_syserror ();
-  *count = (struct count){ .ctx = ctx, .n = n };
+  *count = (struct count) { .ctx = ctx, .n = n };
   count->timer = eva_loop_add_timer (eva_get_loop (ctx), TICK_MS, tick, count);
   if (!count->timer) err = gpg_error_from_syserror ();
   if (!err) err = eva_set_cancel (ctx, cancelled, count);

@@ -78,8 +78,8 @@ typedef struct assuan_context_s *assuan_context_t;
 
 /* A descriptor: on POSIX systems simply a file descriptor. */
 typedef int assuan_fd_t;
-#define ASSUAN_INVALID_FD  (-1)         /* no descriptor */
-#define ASSUAN_INVALID_PID ((pid_t) -1) /* process id unknown */
+#define ASSUAN_INVALID_FD  (-1)          /* no descriptor */
+#define ASSUAN_INVALID_PID ((pid_t) - 1) /* process id unknown */
 
 /* A process, and the length of an address. */
 #if ASSUAN_VERSION_NUMBER >= 0x030000

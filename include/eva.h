@@ -352,7 +352,7 @@ void eva_server_free (eva_server *server);
 gpg_error_t eva_server_set_limits (eva_server *server, const struct eva_server_limits *limits);
 
 /* Every user; for TCP, whose peers the kernel does not tell, the only way to accept them.  */
-#define EVA_ANY_UID ((uid_t) -1)
+#define EVA_ANY_UID ((uid_t) - 1)
 
 /* Lets clients of user UID in.  Without this call they are those of the server's own effective uid
    and root; with it, those of UID in addition, if they can reach the socket: a path is of mode 0600

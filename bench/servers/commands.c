@@ -61,7 +61,7 @@ static void
 load_open (struct load *load, const struct task *task, const struct target *target) {
   size_t n = task->n_active;
 
-  *load = (struct load){ .target = target, .n_workers = n };
+  *load = (struct load) { .target = target, .n_workers = n };
   crowd_open (&load->crowd, target, target->n);
   load_learn (load, task);
   load->workers = calloc (n, sizeof *load->workers);

@@ -7,7 +7,7 @@
 
 struct stopwatch
 stopwatch_start (const struct target *target) {
-  return (struct stopwatch){
+  return (struct stopwatch) {
     .target = target,
     .start_cpu_ns = target_cpu_ns (target),
     .start_ns = now_ns (),
@@ -19,7 +19,7 @@ stopwatch_speed (const struct stopwatch *watch, double n) {
   uint64_t passed_ns = now_ns () - watch->start_ns;
   uint64_t cpu_ns = target_cpu_ns (watch->target) - watch->start_cpu_ns;
 
-  return (struct speed){
+  return (struct speed) {
     .per_second = n * 1e9 / (double) passed_ns,
     .per_cpu_second = n * 1e9 / (double) cpu_ns,
   };

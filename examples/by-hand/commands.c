@@ -120,7 +120,7 @@ cmd_count (assuan_context_t ctx, char *line) {
   if (!count) return assuan_process_done (ctx, gpg_error_from_syserror ());
   count->conn = conn;
   count->n = n;
-  count->timer = (struct timer){ .loop = conn_loop (conn), .due = count_tick, .owner = count };
+  count->timer = (struct timer) { .loop = conn_loop (conn), .due = count_tick, .owner = count };
   timer_start (&count->timer, TICK_MS);
   conn_begin (conn, &count_job, count, CONN_WORKING);
   return 0;
@@ -257,7 +257,7 @@ cmd_digest (assuan_context_t ctx, char *line) {
   (void) line;
   if (!digest) return assuan_process_done (ctx, gpg_error_from_syserror ());
   digest->conn = conn;
-  digest->timer = (struct timer){ .loop = conn_loop (conn), .due = digest_piece, .owner = digest };
+  digest->timer = (struct timer) { .loop = conn_loop (conn), .due = digest_piece, .owner = digest };
   conn_begin (conn, &digest_job, digest, CONN_ASKING);
   err = gcry_md_open (&digest->hash, GCRY_MD_SHA256, 0);
   if (!err) err = assuan_inquire_ext (ctx, "DATA", DIGEST_MAX_LEN, digest_data, conn);
@@ -402,8 +402,8 @@ cmd_copy (assuan_context_t ctx, char *line) {
   copy = calloc (1, sizeof *copy);
   if (!copy) return assuan_process_done (ctx, gpg_error_from_syserror ());
   copy->conn = conn;
-  copy->in = (struct watch){ .loop = loop, .fd = in_fd, .ready = copy_read, .owner = copy };
-  copy->out = (struct watch){ .loop = loop, .fd = out_fd, .ready = copy_write, .owner = copy };
+  copy->in = (struct watch) { .loop = loop, .fd = in_fd, .ready = copy_read, .owner = copy };
+  copy->out = (struct watch) { .loop = loop, .fd = out_fd, .ready = copy_write, .owner = copy };
   copy->in_flags = copy->out_flags = -1;
   conn_begin (conn, &copy_job, copy, CONN_WORKING);
 

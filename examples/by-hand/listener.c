@@ -101,7 +101,7 @@ int
 listener_open (struct listener *listener, const char *path) {
   int lock, rc;
 
-  *listener = (struct listener){ .fd = -1, .address.sun_family = AF_UNIX };
+  *listener = (struct listener) { .fd = -1, .address.sun_family = AF_UNIX };
   if (!*path) return fail (path, "the path is empty"); /* would be a socket without a file */
   if (strlen (path) >= sizeof listener->address.sun_path)
     return fail (path, "longer than the 107 octets that a socket's path may have");

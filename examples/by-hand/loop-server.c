@@ -275,7 +275,7 @@ conn_new (struct server *server, int fd) {
     return;
   }
   conn->server = server;
-  conn->io = (struct watch){ .loop = &server->loop, .ready = socket_ready, .owner = conn };
+  conn->io = (struct watch) { .loop = &server->loop, .ready = socket_ready, .owner = conn };
   conn->next = server->conns;
   conn->link = &server->conns;
   if (conn->next) conn->next->link = &conn->next;
@@ -349,13 +349,13 @@ static int
 watch_all (struct server *server) {
   struct loop *loop = &server->loop;
 
-  server->clients = (struct watch){
+  server->clients = (struct watch) {
     .loop = loop, .fd = server->listener.fd, .ready = accept_client, .owner = server
   };
-  server->signals = (struct watch){
+  server->signals = (struct watch) {
     .loop = loop, .fd = server->signal_fd, .ready = signal_came, .owner = server
   };
-  server->retry = (struct timer){ .loop = loop, .due = retry_due, .owner = server };
+  server->retry = (struct timer) { .loop = loop, .due = retry_due, .owner = server };
   return watch_set (&server->clients, EPOLLIN) || watch_set (&server->signals, EPOLLIN) ? -1 : 0;
 }
 

@@ -89,7 +89,7 @@ take_turn (struct timer *timer) {
 static void
 set_always_ready (struct watch *watch, uint32_t events) {
   timer_stop (&watch->turn);
-  watch->turn = (struct timer){ .loop = watch->loop, .due = take_turn, .owner = watch };
+  watch->turn = (struct timer) { .loop = watch->loop, .due = take_turn, .owner = watch };
   watch->always_ready = true;
   watch->events = events;
   if (events & (EPOLLIN | EPOLLOUT)) timer_start (&watch->turn, 0);
@@ -143,7 +143,7 @@ run_watches (struct loop *loop) {
 
 int
 loop_init (struct loop *loop) {
-  *loop = (struct loop){ .timers.deadline_ns = UINT64_MAX };
+  *loop = (struct loop) { .timers.deadline_ns = UINT64_MAX };
   loop->timers.next = loop->timers.prev = &loop->timers;
   loop->fd = epoll_create1 (EPOLL_CLOEXEC);
   return loop->fd < 0 ? -1 : 0;

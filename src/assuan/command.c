@@ -117,7 +117,7 @@ enter (assuan_context_t ctx, const char *name, assuan_handler_t handler, const c
     if (err) return err;
     command = &ctx->table->commands[ctx->table->n_commands++];
   }
-  *command = (struct eva__command){ .name = name, .help = help, .handler = handler };
+  *command = (struct eva__command) { .name = name, .help = help, .handler = handler };
   if (handler) return 0;
   command->is_builtin = true;
   command->handler = eva__builtin_handler (name, NULL);

@@ -48,7 +48,7 @@ give_buffer (void *arg, void *ptr, size_t len) {
 
 void
 eva__ctx_configure (struct eva_conn_config *config, enum eva__ctx_kind kind) {
-  *config = (struct eva_conn_config){
+  *config = (struct eva_conn_config) {
     .role = kind == EVA__CTX_SERVER ? EVA_ROLE_SERVER : EVA_ROLE_CLIENT,
     .flags = EVA_CONN_RAW,
     .alloc = take_buffer,
@@ -283,7 +283,7 @@ eva__ctx_next (assuan_context_t ctx, struct eva_event *ret) {
 
   eva__ctx_claim (ctx);
   if (!eva__conn_holds_line (ctx->conn) && !show_input (ctx)) {
-    *ret = (struct eva_event){ .type = EVA_EVENT_SKIPPED };
+    *ret = (struct eva_event) { .type = EVA_EVENT_SKIPPED };
     return take_ignored (ctx, &ret->text, &ret->text_len);
   }
   before = eva_conn_input_len (ctx->conn);

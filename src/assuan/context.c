@@ -44,7 +44,7 @@ struct whole {
 /* Fills CTX.  */
 static void
 init (assuan_context_t ctx, gpg_err_source_t errsource, struct eva__shared *shared) {
-  *ctx = (struct assuan_context_s){
+  *ctx = (struct assuan_context_s) {
     .err_source = errsource,
     .shared = shared,
     .watch = &shared->watch,
@@ -79,7 +79,7 @@ assuan_new_ext (assuan_context_t *r_ctx, gpg_err_source_t errsource,
   *r_ctx = NULL;
   whole = malloc_hooks->malloc (sizeof *whole);
   if (!whole) return gpg_err_make (errsource, GPG_ERR_ENOMEM);
-  whole->own = (struct eva__shared){
+  whole->own = (struct eva__shared) {
     .malloc_hooks = *malloc_hooks,
     .pool.max = EVA__N_SPARES,
     .watch = { .log_cb = log_cb, .log_cb_data = log_cb_data },

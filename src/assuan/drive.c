@@ -107,7 +107,7 @@ struct eva__wishes *
 eva__drive_get_wishes (struct eva__drive *drive) {
   if (drive->wishes) return drive->wishes;
   drive->wishes = eva__ctx_malloc (drive->ctx, sizeof *drive->wishes);
-  if (drive->wishes) *drive->wishes = (struct eva__wishes){ 0 };
+  if (drive->wishes) *drive->wishes = (struct eva__wishes) { 0 };
   return drive->wishes;
 }
 

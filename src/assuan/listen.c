@@ -273,7 +273,7 @@ accept_client (assuan_context_t ctx) {
 }
 
 /* How the caller's loop ends; bare.  */
-#define NO_MORE_CLIENTS ((gpg_error_t) -1)
+#define NO_MORE_CLIENTS ((gpg_error_t) - 1)
 
 /* A callback that releases CTX, when the greeting is shown for instance, ends the caller's loop.  */
 static gpg_error_t

@@ -55,7 +55,7 @@ eva__membuf_take (assuan_context_t ctx, struct eva__membuf *mb, size_t *ret_len)
   data[mb->len] = 0;
   *ret_len = mb->len;
   if (ctx->drive) eva__drive_unhold (ctx->drive, mb->size);
-  *mb = (struct eva__membuf){ 0 };
+  *mb = (struct eva__membuf) { 0 };
   return data;
 }
 
@@ -64,5 +64,5 @@ eva__membuf_free (assuan_context_t ctx, struct eva__membuf *mb) {
   eva__wire_wipe (mb->data, mb->len);
   eva__ctx_free (ctx, mb->data);
   if (ctx->drive) eva__drive_unhold (ctx->drive, mb->size);
-  *mb = (struct eva__membuf){ 0 };
+  *mb = (struct eva__membuf) { 0 };
 }

@@ -25,7 +25,7 @@ eva__parcel_send (assuan_context_t ctx, int fd) {
     eva__ctx_free (ctx, parcel);
     return rc;
   }
-  *parcel = (struct eva__parcel){ .next = wishes->parcels, .fd = fd };
+  *parcel = (struct eva__parcel) { .next = wishes->parcels, .fd = fd };
   wishes->parcels = parcel;
   return 0;
 }

@@ -55,7 +55,7 @@ open_stream (assuan_context_t ctx) {
   struct eva__data_stream *stream = eva__ctx_malloc (ctx, sizeof *stream);
 
   if (!stream) return NULL;
-  *stream = (struct eva__data_stream){ .ctx = ctx, .free = ctx->shared->malloc_hooks.free };
+  *stream = (struct eva__data_stream) { .ctx = ctx, .free = ctx->shared->malloc_hooks.free };
   stream->fp = fopencookie (stream, "w", io);
   if (!stream->fp) {
     eva__ctx_free (ctx, stream);

@@ -224,7 +224,7 @@ new_pump (assuan_context_t ctx, const struct eva_pump_config *config) {
   struct eva__pump *pump = eva__ctx_malloc (ctx, sizeof *pump + strlen (what) + 1);
 
   if (!pump) return NULL;
-  *pump = (struct eva__pump){
+  *pump = (struct eva__pump) {
     .stream = { .failed = on_failed, .cancelled = on_cancelled },
     .ctx = ctx,
     .loop = eva__attached_of (ctx->drive)->loop,

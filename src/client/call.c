@@ -147,7 +147,7 @@ eva__call_end (struct eva_call *call, gpg_error_t err, const char *text) {
   if (call->is_ended) return;
   eva__ctx_enter (ctx);
   call->is_ended = true;
-  call->cb = (struct eva_callbacks){ 0 };
+  call->cb = (struct eva_callbacks) { 0 };
   if (call->is_sent) {
     client->n_given_up++;
     if (is_ours) eva__call_drain (client);

@@ -92,8 +92,9 @@ eva__orphan_new (eva_loop *loop, pid_t pid) {
 
   if (!orphan) return;
   look_after_unwatched (*list);
-  *orphan =
-      (struct orphan){ .next = *list, .link = list, .pid = pid, .parent = eva__io_this_process () };
+  *orphan = (struct orphan) {
+    .next = *list, .link = list, .pid = pid, .parent = eva__io_this_process ()
+  };
   orphan->fd = eva__io_child_watch (pid);
   orphan->source = eva_loop_add_fd (loop, orphan->fd, EVA_READABLE, ended, orphan);
   *list = orphan;

@@ -62,7 +62,7 @@ eva__own_get_loop (const struct eva__drive *drive) {
 
 void
 eva__own_init (struct eva__own *own, const struct eva__drive_ops *ops) {
-  own->class = (struct eva__drive_class){ .ops = ops, .limits = &own->limits };
+  own->class = (struct eva__drive_class) { .ops = ops, .limits = &own->limits };
   own->at.drive.class = &own->class;
 }
 

@@ -48,8 +48,8 @@ eva_conn_new (const struct eva_conn_config *config, eva_conn **ret_conn) {
   if (!owned) return EVA_E_NOMEM;
   owned->config = *config;
   eva__conn_complete_config (&owned->config);
-  owned->conn = (eva_conn){ .owner = { .config = &owned->config, .arg = config->arg },
-                            .state = EVA_STATE_GREETING };
+  owned->conn = (eva_conn) { .owner = { .config = &owned->config, .arg = config->arg },
+                             .state = EVA_STATE_GREETING };
   *ret_conn = &owned->conn;
   return 0;
 }
@@ -60,7 +60,7 @@ eva__conn_new_shared (const struct eva_conn_config *config, void *arg, eva_conn 
   eva_conn *c = eva__conn_alloc (&owner, sizeof *c);
 
   if (!c) return EVA_E_NOMEM;
-  *c = (eva_conn){ .owner = owner, .state = EVA_STATE_GREETING };
+  *c = (eva_conn) { .owner = owner, .state = EVA_STATE_GREETING };
   *ret_conn = c;
   return 0;
 }
@@ -86,7 +86,7 @@ eva_conn_free (eva_conn *c) {
   if (!c) return;
   size = is_owned (c) ? sizeof (struct owned) : sizeof *c;
   config = *c->owner.config;
-  owner = (struct eva__conn_owner){ .config = &config, .arg = c->owner.arg };
+  owner = (struct eva__conn_owner) { .config = &config, .arg = c->owner.arg };
   eva__conn_drop_input (c);
   eva__conn_fds_clear (&c->in_fds, &owner);
   eva__conn_fds_clear (&c->out_fds, &owner);

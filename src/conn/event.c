@@ -8,12 +8,12 @@
 int
 eva__conn_event (struct eva_event *ret, enum eva_event_type type,
                  const struct eva__wire_message *m) {
-  *ret = (struct eva_event){ .type = type,
-                             .word = m->word,
-                             .word_len = m->word_len,
-                             .text = m->text,
-                             .text_len = m->text_len,
-                             .code = m->code };
+  *ret = (struct eva_event) { .type = type,
+                              .word = m->word,
+                              .word_len = m->word_len,
+                              .text = m->text,
+                              .text_len = m->text_len,
+                              .code = m->code };
   return 1;
 }
 
@@ -29,6 +29,6 @@ eva__conn_event_data (const eva_conn *c, struct eva_event *ret, struct eva__wire
 
 int
 eva__conn_event_skipped (struct eva_event *ret, char *line, size_t len) {
-  *ret = (struct eva_event){ .type = EVA_EVENT_SKIPPED, .text = line, .text_len = len };
+  *ret = (struct eva_event) { .type = EVA_EVENT_SKIPPED, .text = line, .text_len = len };
   return 1;
 }

@@ -31,7 +31,7 @@ eva__conn_fds_push (struct eva__conn_fds *q, const struct eva__conn_owner *owner
     int rc = grow (q, owner);
     if (rc) return rc;
   }
-  q->items[q->n++] = (struct eva__conn_fd){ .at = at, .fd = fd };
+  q->items[q->n++] = (struct eva__conn_fd) { .at = at, .fd = fd };
   return 0;
 }
 
@@ -50,5 +50,5 @@ eva__conn_fds_take (struct eva__conn_fds *q, const struct eva__conn_owner *owner
 void
 eva__conn_fds_clear (struct eva__conn_fds *q, const struct eva__conn_owner *owner) {
   eva__conn_release (owner, q->items, q->size * sizeof *q->items);
-  *q = (struct eva__conn_fds){ 0 };
+  *q = (struct eva__conn_fds) { 0 };
 }

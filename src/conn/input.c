@@ -17,7 +17,7 @@ eva__conn_drop_input (eva_conn *c) {
   c->lent = false;
   if (!base) return;
   eva__wire_lines_clear (&c->in);
-  c->in = (struct eva__wire_lines){ 0 };
+  c->in = (struct eva__wire_lines) { 0 };
   /* Every octet was wiped when it was used: no need to go over the whole buffer.  */
   c->owner.config->release (c->owner.arg, base, size);
 }
@@ -279,7 +279,7 @@ static int
 next_eof (eva_conn *c, struct eva_event *ret) {
   if (!c->eof || c->eof_told || c->state == EVA_STATE_CLOSED) return 0;
   c->eof_told = true;
-  *ret = (struct eva_event){ .type = EVA_EVENT_EOF, .text = c->nothing };
+  *ret = (struct eva_event) { .type = EVA_EVENT_EOF, .text = c->nothing };
   return 1;
 }
 

@@ -42,7 +42,7 @@ add_chunk (struct eva__conn_queue *q, const struct eva__conn_owner *owner) {
 
   if (!chunk && size > EVA_SMALL_SIZE) chunk = eva__conn_alloc (owner, size = EVA_SMALL_SIZE);
   if (!chunk) return NULL;
-  *chunk = (struct eva__conn_chunk){ .size = size };
+  *chunk = (struct eva__conn_chunk) { .size = size };
   if (q->tail)
     q->tail->next = chunk;
   else
@@ -113,7 +113,7 @@ eva__conn_queue_lend (const struct eva__conn_queue *q, uint64_t limit, struct io
     size_t len = chunk->end - chunk->start;
     if (!len) continue;
     if (len > limit - at) len = (size_t) (limit - at);
-    iov[used++] = (struct iovec){ .iov_base = chunk->data + chunk->start, .iov_len = len };
+    iov[used++] = (struct iovec) { .iov_base = chunk->data + chunk->start, .iov_len = len };
     at += len;
   }
   return used;
@@ -232,5 +232,5 @@ eva__conn_queue_clear (struct eva__conn_queue *q, const struct eva__conn_owner *
     eva__wire_wipe (chunk->data + chunk->start, used - chunk->start);
     drop_head (q, owner);
   }
-  *q = (struct eva__conn_queue){ .n_sent = q->n_sent, .is_secret = q->is_secret };
+  *q = (struct eva__conn_queue) { .n_sent = q->n_sent, .is_secret = q->is_secret };
 }

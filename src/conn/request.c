@@ -59,7 +59,7 @@ forgive (eva_conn *c) {
    which stays where it is, and is run.  */
 static int
 on_unexpected (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
-  *ret = (struct eva_event){ .type = EVA_EVENT_UNEXPECTED, .text = line, .text_len = len };
+  *ret = (struct eva_event) { .type = EVA_EVENT_UNEXPECTED, .text = line, .text_len = len };
   forgive (c);
   if (c->is_aside) {
     c->n_owed++;

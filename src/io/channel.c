@@ -86,7 +86,7 @@ void
 eva__io_channel_init_socket (struct eva__io_channel *ch, const struct eva__io_sys *sys,
                              assuan_fd_t fd, bool passes_fds) {
   /* An identity of zero is not checked.  */
-  *ch = (struct eva__io_channel){
+  *ch = (struct eva__io_channel) {
     .sys = sys,
     .in_fd = fd,
     .out_fd = fd,

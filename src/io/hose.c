@@ -37,7 +37,7 @@ eva__io_hose_open (struct eva__io_hose *hose, int fd, int mode) {
     errno = EBADF;
     return -1;
   }
-  *hose = (struct eva__io_hose){
+  *hose = (struct eva__io_hose) {
     .fd = fd,
     .is_file = S_ISREG (st.st_mode) || S_ISDIR (st.st_mode) || S_ISBLK (st.st_mode),
     .is_regular = S_ISREG (st.st_mode),

@@ -22,8 +22,7 @@ struct eva__io_listener {
 };
 
 /* The initializer of a listener that eva__io_listener_close has nothing to do with.  */
-#define EVA__IO_LISTENER_NONE                                                                      \
-  { .fd = -1 }
+#define EVA__IO_LISTENER_NONE { .fd = -1 }
 
 /* Listens on ENDPOINT, of kind UNIX, INTERNET, or FD as eva__io_listener_take.  The socket is
    non-blocking and close-on-exec.  A stale socket's file is replaced: of several that try that at

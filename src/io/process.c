@@ -47,7 +47,8 @@ map_page (void) {
 }
 
 /* Before main, or before dlopen returns, when no thread can ask yet.  */
-static void __attribute__ ((constructor)) begin (void) {
+static void __attribute__ ((constructor))
+begin (void) {
   _Atomic unsigned char *page = map_page ();
 
   (void) eva__io_this_process ();

@@ -98,7 +98,7 @@ make_pipes (const struct eva__io_sys *sys, struct ends *ends) {
   }
   settle_pair (sys, up[0], up[1]);
   settle_pair (sys, down[1], down[0]);
-  *ends = (struct ends){
+  *ends = (struct ends) {
     .in_fd = up[0], .out_fd = down[1], .child_in_fd = down[0], .child_out_fd = up[1]
   };
   return 0;

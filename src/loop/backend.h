@@ -34,8 +34,9 @@ struct eva_source {
       holder; /* depth of the outermost turn that has it in its hands, in such a loop; 0: none */
 };
 
-_Static_assert(sizeof (struct eva_source) <= 48, "a source is small");
-_Static_assert(sizeof (struct eva_source) % _Alignof(max_align_t) == 0, "what follows is aligned");
+_Static_assert (sizeof (struct eva_source) <= 48, "a source is small");
+_Static_assert (sizeof (struct eva_source) % _Alignof (max_align_t) == 0,
+                "what follows is aligned");
 
 /* The backend's octets of SOURCE.  */
 static inline void *

@@ -20,9 +20,9 @@
 /* The most events that one epoll_wait takes.  */
 #  define MAX_EVENTS 256
 
-_Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR
-                   && EPOLLHUP == POLLHUP,
-               "events need no translation");
+_Static_assert (EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR
+                    && EPOLLHUP == POLLHUP,
+                "events need no translation");
 
 struct epoll_loop {
   struct eva_loop loop;
@@ -271,7 +271,7 @@ eva__loop_new_epoll (void) {
   }
   eva__loop_init (&self->loop, &backend);
   self->loop.tells_hangup = true;
-  self->timer = (eva_source){
+  self->timer = (eva_source) {
     .loop = &self->loop, .cb.fd = timer_fired, .arg = self, .fd = -1, .mask = EVA_READABLE
   };
   return &self->loop;

@@ -17,7 +17,7 @@ struct foreign_loop {
   struct eva_loop loop;
   const struct eva_loop_ops *ops;
   eva_loop *inner; /* the one that has all descriptors, or NULL */
-  _Alignas(max_align_t) unsigned char self[];
+  _Alignas (max_align_t) unsigned char self[];
 };
 
 /* The loop is the first member.  */

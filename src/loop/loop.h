@@ -11,7 +11,7 @@
 
 /* The struct of TYPE whose MEMBER, a timer or a task, POINTER points to.  */
 #define EVA__CONTAINER(type, member, pointer)                                                      \
-  ((type *) (void *) ((char *) (pointer) -offsetof (type, member)))
+  ((type *) (void *) ((char *) (pointer) - offsetof (type, member)))
 
 /* A timer.  Zero-initialized it is not set.  */
 struct eva__timer {

@@ -58,7 +58,7 @@ add (eva_loop *loop, eva_source *source) {
   if (S_ISREG (st.st_mode) || S_ISDIR (st.st_mode)) return EPERM;
   if (self->n == self->capacity && grow (self)) return ENOMEM;
   put (self, self->n++, source,
-       (struct pollfd){ .fd = source->fd, .events = (short) source->events });
+       (struct pollfd) { .fd = source->fd, .events = (short) source->events });
   return 0;
 }
 

@@ -57,7 +57,7 @@ settle (struct eva__timers *timers, uint32_t place, struct eva__timer *timer) {
 void
 eva__timers_deinit (struct eva__timers *timers) {
   free (timers->heap);
-  *timers = (struct eva__timers){ 0 };
+  *timers = (struct eva__timers) { 0 };
 }
 
 static int

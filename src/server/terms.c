@@ -13,7 +13,7 @@ eva__terms_new (const struct eva__drive_class *class, const struct eva_conn_conf
   struct eva__terms *terms = malloc (sizeof *terms);
 
   if (!terms) return NULL;
-  *terms = (struct eva__terms){
+  *terms = (struct eva__terms) {
     .class = *class, .limits = *limits, .conn_config = *conn_config, .n_users = 1
   };
   terms->class.limits = &terms->limits;

@@ -105,5 +105,5 @@ eva__users_leave (struct eva__users *users, struct eva__user *user) {
 void
 eva__users_clear (struct eva__users *users) {
   free (users->allowed);
-  *users = (struct eva__users){ 0 };
+  *users = (struct eva__users) { 0 };
 }

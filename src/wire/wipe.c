@@ -13,5 +13,5 @@ eva__wire_wipe (void *ptr, size_t len) {
   /* A compiler may drop a memset before free, as nobody reads the result.  This empty statement
      claims to read all memory through PTR, which no optimizer may doubt, link-time ones
      included. explicit_bzero would do as well, but it is not everywhere.  */
-  __asm__ volatile("" : : "r"(ptr) : "memory");
+  __asm__ volatile ("" : : "r"(ptr) : "memory");
 }

@@ -64,7 +64,7 @@ struct conn {
 /* A test that runs in both modes; what suite_test is for the other programs.  */
 #define loop_test(name)                                                                            \
   { #name " (native)", name, loop_setup_native, suite_teardown, NULL }, {                          \
-#    name " (hooks)", name, loop_setup_hooks, suite_teardown, NULL                                 \
+    #name " (hooks)", name, loop_setup_hooks, suite_teardown, NULL                                 \
   }
 int loop_setup_native (void **state);
 int loop_setup_hooks (void **state);

@@ -148,7 +148,7 @@ struct assuan_system_hooks *
 recorder_hooks (void) {
   static struct assuan_system_hooks hooks;
 
-  hooks = (struct assuan_system_hooks){
+  hooks = (struct assuan_system_hooks) {
     ASSUAN_SYSTEM_HOOKS_VERSION,
     on_usleep,
     on_pipe,

@@ -123,7 +123,7 @@ stage_make (struct stage *s) {
 
 void
 stage_listen (struct stage *s) {
-  s->address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+  s->address = (struct sockaddr_un) { .sun_family = AF_UNIX };
   strcpy (s->address.sun_path, suite_tmpfile ("S"));
   unlink (s->address.sun_path);
   s->listener = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -216,8 +216,8 @@ shown_run (const struct scene *scenes, size_t n_scenes) {
 
   if (!tests) abort ();
   for (size_t i = 0; i < n_scenes; i++)
-    tests[i] = (struct CMUnitTest){ scenes[i].name, play_all, suite_setup, suite_teardown,
-                                    (void *) (uintptr_t) &scenes[i] };
+    tests[i] = (struct CMUnitTest) { scenes[i].name, play_all, suite_setup, suite_teardown,
+                                     (void *) (uintptr_t) &scenes[i] };
   suite_init ();
   rc = _cmocka_run_group_tests ("shown", tests, n_scenes, NULL, NULL);
   free (tests);

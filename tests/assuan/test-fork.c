@@ -202,7 +202,7 @@ static int
 listen_at (struct sockaddr_un *addr) {
   int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-  *addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
+  *addr = (struct sockaddr_un) { .sun_family = AF_UNIX };
   strcpy (addr->sun_path, suite_tmpfile ("socket"));
   assert_int_equal (bind (fd, (void *) addr, sizeof *addr), 0);
   assert_int_equal (listen (fd, 5), 0);

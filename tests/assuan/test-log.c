@@ -508,22 +508,22 @@ check_stream (const struct stream_case *c, int wanted) {
 static void
 log_streams (void **state) {
   (void) state;
-  check_stream (&(struct stream_case){ .global = true }, 0);
-  check_stream (&(struct stream_case){ .global = false }, 0);
-  check_stream (&(struct stream_case){ .global = true, .second = true }, 0);
+  check_stream (&(struct stream_case) { .global = true }, 0);
+  check_stream (&(struct stream_case) { .global = false }, 0);
+  check_stream (&(struct stream_case) { .global = true, .second = true }, 0);
   /* A context's stream becomes the default one if there is none.  */
-  check_stream (&(struct stream_case){ .second = true }, 0);
-  check_stream (&(struct stream_case){ .prefix = "prefix", .global = true }, 0);
-  check_stream (&(struct stream_case){ .prefix = "prefix" }, 0);
+  check_stream (&(struct stream_case) { .second = true }, 0);
+  check_stream (&(struct stream_case) { .prefix = "prefix", .global = true }, 0);
+  check_stream (&(struct stream_case) { .prefix = "prefix" }, 0);
 }
 
 /* The variable is read at the first use, so in a child that has not logged yet it still counts.  */
 static void
 debug_variable (void **state) {
   (void) state;
-  check_stream (&(struct stream_case){ .debug = "128", .global = true }, 0);
-  check_stream (&(struct stream_case){ .debug = "0", .global = true }, 1);
-  check_stream (&(struct stream_case){ .debug = "1" }, 1);
+  check_stream (&(struct stream_case) { .debug = "128", .global = true }, 0);
+  check_stream (&(struct stream_case) { .debug = "0", .global = true }, 1);
+  check_stream (&(struct stream_case) { .debug = "1" }, 1);
 }
 
 static void

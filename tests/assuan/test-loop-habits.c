@@ -321,7 +321,7 @@ test_real_client (void **state) {
   conn_make (&c, CONN_SOCKET);
   cl.fd = c.in;
   if (on_oracle ()) assert_err (assuan_accept (c.ctx), 0);
-  assert_int_equal (assuan_get_active_fds (c.ctx, 0, (assuan_fd_t[2]){ -1, -1 }, 2), 1);
+  assert_int_equal (assuan_get_active_fds (c.ctx, 0, (assuan_fd_t[2]) { -1, -1 }, 2), 1);
   assert_int_equal (pthread_create (&thread, NULL, client_run, &cl), 0);
   while (!c.done) {
     struct pollfd pfd = { .fd = c.fd, .events = POLLIN };

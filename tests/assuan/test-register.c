@@ -124,7 +124,7 @@ no_handler_is_a_server_fault (void **state) {
   struct server s;
 
   (void) state;
-  server_start (&s, SERVER_SOCKET, register_without_handlers, &(struct notes){ 0 });
+  server_start (&s, SERVER_SOCKET, register_without_handlers, &(struct notes) { 0 });
   server_ask_err (&s, "LATER\n", GPG_ERR_ASSUAN_SERVER_FAULT, "no handler registered");
   server_stop (&s);
 }

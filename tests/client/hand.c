@@ -33,7 +33,7 @@ look (assuan_context_t ctx, unsigned int events, bool is_thrifty) {
   p[0].events = (short) (n == 1 ? events : events & EVA_READABLE);
   p[1].events = (short) (events & EVA_WRITABLE);
   for (nfds_t i = 0; i < n && n == 2; i++)
-    if (is_thrifty && !p[i].events) p[i] = (struct pollfd){ .fd = -1 };
+    if (is_thrifty && !p[i].events) p[i] = (struct pollfd) { .fd = -1 };
   assert_true (poll (p, n, 0) >= 0);
   return (unsigned int) p[0].revents | (n == 2 ? (unsigned int) p[1].revents : 0);
 }
@@ -73,7 +73,7 @@ hand_forget_all (void) {
 void
 hand_drive (struct hand *h, assuan_context_t ctx) {
   if (!kit_also_turn) hand_forget_all ();
-  *h = (struct hand){ .ctx = ctx };
+  *h = (struct hand) { .ctx = ctx };
   assert_true (n_hands < MAX_HANDS);
   hands[n_hands++] = h;
   kit_also_turn = turn_all;

@@ -112,7 +112,7 @@ text_add (struct text *t, const void *octets, size_t len) {
 void
 text_free (struct text *t) {
   free (t->data);
-  *t = (struct text){ 0 };
+  *t = (struct text) { 0 };
 }
 
 static const char *
@@ -159,7 +159,7 @@ kit_setup (void **state) {
   kit_on_ready = NULL;
   kit_on_closed = NULL;
   kit_config =
-      (struct eva_connect_config){ .ready = on_ready, .closed = on_closed, .arg = &kit_config };
+      (struct eva_connect_config) { .ready = on_ready, .closed = on_closed, .arg = &kit_config };
   memset (recs, 0, n_recs * sizeof *recs);
   n_recs = 0;
   text_clear (&record);
@@ -432,5 +432,5 @@ kit_call_like (assuan_context_t ctx, const struct rec *like, const char *command
 
 struct rec *
 kit_call (assuan_context_t ctx, const char *name, const char *command) {
-  return kit_call_like (ctx, &(struct rec){ .name = name }, command);
+  return kit_call_like (ctx, &(struct rec) { .name = name }, command);
 }

@@ -21,7 +21,7 @@ union address {
 
 void
 peer_init (struct peer *p, int fd) {
-  *p = (struct peer){ .fd = fd };
+  *p = (struct peer) { .fd = fd };
   assert_int_equal (fcntl (fd, F_SETFL, O_NONBLOCK), 0);
 }
 

@@ -182,7 +182,7 @@ move_on (assuan_context_t ctx) {
   case 0:
     eva_detach (ctx);
     assert_null (eva_get_loop (ctx));
-    stations.h = (struct hand){ .ctx = ctx };
+    stations.h = (struct hand) { .ctx = ctx };
     break;
   case 1:
     stations.h.ctx = NULL;
@@ -198,7 +198,7 @@ move_on (assuan_context_t ctx) {
 
 static void
 begin_moving (void) {
-  stations = (struct stations){ .n = 0 };
+  stations = (struct stations) { .n = 0 };
   test_loop_init (&stations.other);
   kit_also_turn = turn_other;
 }
@@ -249,7 +249,7 @@ test_moving_client (void **state) {
   for (int i = 0; i < 5; i++) {
     kit_call (ctx, "a", "A");
     move_on (ctx);
-    kit_call_like (ctx, &(struct rec){ .name = "b", .cb.flags = EVA_CALL_AHEAD }, "B");
+    kit_call_like (ctx, &(struct rec) { .name = "b", .cb.flags = EVA_CALL_AHEAD }, "B");
     peer_hears (&p, "A\nB\n");
     for (const char *s = reply; *s; s++) {
       peer_write (&p, s, 1);

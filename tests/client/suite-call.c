@@ -144,7 +144,7 @@ answer_like (const struct rec *like, const char *reply, const char *heard, const
 
 static void
 answer (const char *reply, const char *expected) {
-  answer_like (&(struct rec){ .name = "a" }, reply, "", expected);
+  answer_like (&(struct rec) { .name = "a" }, reply, "", expected);
 }
 
 static void

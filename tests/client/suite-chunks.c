@@ -111,20 +111,20 @@ play (const struct cut *cut) {
 static void
 test_whole (void **state) {
   (void) state;
-  play (&(struct cut){ 0 });
+  play (&(struct cut) { 0 });
 }
 
 static void
 test_octets (void **state) {
   (void) state;
-  play (&(struct cut){ .longest = 1 });
+  play (&(struct cut) { .longest = 1 });
 }
 
 static void
 test_two_pieces (void **state) {
   (void) state;
   for (size_t first = 1; first < 50; first++)
-    play (&(struct cut){ .first = first });
+    play (&(struct cut) { .first = first });
 }
 
 static void
@@ -132,7 +132,7 @@ test_random_pieces (void **state) {
   (void) state;
   for (uint32_t seed = 1; seed <= 100; seed++) {
     kit_seed = seed;
-    play (&(struct cut){ .longest = 2 + seed % 20 });
+    play (&(struct cut) { .longest = 2 + seed % 20 });
   }
 }
 

@@ -73,10 +73,10 @@ test_ahead (void **state) {
   ctx = open_passing (&p);
   make_pipe (first);
   make_pipe (second);
-  kit_call_like (ctx, &(struct rec){ .name = "a" }, "ONE");
-  kit_call_like (ctx, &(struct rec){ .name = "b", .cb.flags = EVA_CALL_AHEAD }, "TWO");
+  kit_call_like (ctx, &(struct rec) { .name = "a" }, "ONE");
+  kit_call_like (ctx, &(struct rec) { .name = "b", .cb.flags = EVA_CALL_AHEAD }, "TWO");
   call_with (ctx, "c", first[0], EVA_CALL_AHEAD);
-  kit_call_like (ctx, &(struct rec){ .name = "d", .cb.flags = EVA_CALL_AHEAD }, "THREE");
+  kit_call_like (ctx, &(struct rec) { .name = "d", .cb.flags = EVA_CALL_AHEAD }, "THREE");
   call_with (ctx, "e", second[0], EVA_CALL_AHEAD);
   peer_hears (&p, "ONE\nTWO\nc\nTHREE\ne\n");
   assert_int_equal (p.n_fds, 2);

@@ -341,7 +341,7 @@ go_on_by_hand (void) {
 static void
 test_by_hand (void **state) {
   (void) state;
-  hand = (struct hand){ .ctx = NULL };
+  hand = (struct hand) { .ctx = NULL };
   ctx[0] = hand_connect (&hand, &peers[0]);
   kit_call (ctx[0], "x", "FIRST");
   peer_hears (&peers[0], "FIRST\n");
@@ -361,7 +361,7 @@ test_by_hand (void **state) {
 static void
 test_served_by_hand (void **state) {
   (void) state;
-  hand = (struct hand){ .ctx = NULL };
+  hand = (struct hand) { .ctx = NULL };
   ctx[0] = hand_serve (&hand, &peers[0]);
   peer_say (&peers[0], "ASK K\n");
   peer_hears (&peers[0], "INQUIRE K\n");

@@ -194,7 +194,7 @@ test_server_pipes (void **state) {
   peer_init (&in, to[1]);
   peer_init (&out, from[0]);
   assert_error (assuan_new (&ctx), "0");
-  assert_error (assuan_init_pipe_server (ctx, (assuan_fd_t[2]){ to[0], from[1] }), "0");
+  assert_error (assuan_init_pipe_server (ctx, (assuan_fd_t[2]) { to[0], from[1] }), "0");
   hand_register (ctx);
   assert_error (eva_set_nonblocking (ctx), "0");
   assert_int_equal (eva_get_fd (ctx, EVA_READABLE), to[0]);
@@ -227,7 +227,7 @@ work_on_pipes (struct hand *h, struct peer *in, struct peer *out) {
   peer_init (in, to[1]);
   peer_init (out, from[0]);
   assert_error (assuan_new (&ctx), "0");
-  assert_error (assuan_init_pipe_server (ctx, (assuan_fd_t[2]){ to[0], from[1] }), "0");
+  assert_error (assuan_init_pipe_server (ctx, (assuan_fd_t[2]) { to[0], from[1] }), "0");
   hand_register (ctx);
   assert_error (eva_set_nonblocking (ctx), "0");
   hand_drive (h, ctx);

@@ -212,7 +212,7 @@ fill_task (struct task *task) {
     return kit_format ("BIG %u", n);
   case 4:
     for (unsigned int i = 0; i < n * 10; i++)
-      text_add (&task->answer, (char[1]){ (char) kit_random (256) }, 1);
+      text_add (&task->answer, (char[1]) { (char) kit_random (256) }, 1);
     text_add (&task->expected, task->answer.data, task->answer.len);
     task->asks = true;
     return "ASK KEY x";

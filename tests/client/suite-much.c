@@ -76,7 +76,7 @@ check_answer (const struct text *t) {
     for (p += 2; *p != '\n'; p++, n++) {
       char c = *p;
       if (c == '%') {
-        c = (char) strtoul ((char[3]){ p[1], p[2], 0 }, NULL, 16);
+        c = (char) strtoul ((char[3]) { p[1], p[2], 0 }, NULL, 16);
         p += 2;
       }
       assert_int_equal (c, octet_at (n));

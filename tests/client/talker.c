@@ -53,7 +53,7 @@ unescape (char *text) {
   for (char *from = text; *from; from++, to++) {
     *to = *from;
     if (*from != '%') continue;
-    *to = (char) strtoul ((char[3]){ from[1], from[2], 0 }, NULL, 16);
+    *to = (char) strtoul ((char[3]) { from[1], from[2], 0 }, NULL, 16);
     from += 2;
   }
   return (size_t) (to - text);

@@ -214,14 +214,14 @@ release (void) {
 static void
 make_calls (bool has_fd) {
   memory.armed = true;
-  make_call (0, "ONE", (struct eva_callbacks){ .has_fd = has_fd, .fd = 0 });
-  make_call (1, "TWO", (struct eva_callbacks){ .flags = EVA_CALL_AHEAD });
+  make_call (0, "ONE", (struct eva_callbacks) { .has_fd = has_fd, .fd = 0 });
+  make_call (1, "TWO", (struct eva_callbacks) { .flags = EVA_CALL_AHEAD });
   make_call (2, "THREE",
-             (struct eva_callbacks){ .flags = EVA_CALL_AHEAD, .has_fd = has_fd, .fd = 0 });
-  make_call (3, "ASK", (struct eva_callbacks){ .timeout_ms = 1000000 });
+             (struct eva_callbacks) { .flags = EVA_CALL_AHEAD, .has_fd = has_fd, .fd = 0 });
+  make_call (3, "ASK", (struct eva_callbacks) { .timeout_ms = 1000000 });
   calls[4].gives_up = true;
-  make_call (4, "ASK", (struct eva_callbacks){ 0 });
-  make_call (5, "FIVE", (struct eva_callbacks){ 0 });
+  make_call (4, "ASK", (struct eva_callbacks) { 0 });
+  make_call (5, "FIVE", (struct eva_callbacks) { 0 });
   eva_set_writable (ctx, on_writable, NULL);
   memory.armed = false;
 }
@@ -305,8 +305,8 @@ scene_program (void) {
 static void
 release_attached (void) {
   memory.armed = true;
-  make_call (0, "ONE", (struct eva_callbacks){ .has_fd = false });
-  make_call (1, "ASK", (struct eva_callbacks){ .flags = 0 });
+  make_call (0, "ONE", (struct eva_callbacks) { .has_fd = false });
+  make_call (1, "ASK", (struct eva_callbacks) { .flags = 0 });
   memory.armed = false;
   turn ();
   release ();

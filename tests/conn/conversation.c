@@ -63,7 +63,7 @@ check_word (struct player *p, const struct eva_event *ev) {
   }
   CHECK (p, ev->word);
   player_compare (p, ev->word, ev->word_len,
-                  &(struct text){ .head = p->step->word, .head_len = strlen (p->step->word) });
+                  &(struct text) { .head = p->step->word, .head_len = strlen (p->step->word) });
   if (ev->type == EVA_EVENT_COMMAND) CHECK (p, !ev->word[ev->word_len]);
 }
 
@@ -169,7 +169,7 @@ do_fed_fd (struct player *p) {
     return;
   }
   CHECK (p, p->n_marks < PLAYER_MAX_MARKS);
-  p->marks[p->n_marks++] = (struct mark){ .at = p->input_len, .fd = (int) p->step->number };
+  p->marks[p->n_marks++] = (struct mark) { .at = p->input_len, .fd = (int) p->step->number };
 }
 
 static void
@@ -496,7 +496,8 @@ play (const struct conversation *talk, const struct way *way) {
     check_end (&p);
   }
   player_deinit (&p);
-  result = (struct played){ .n_octets = p.input_len, .n_allocs = p.n_allocs, .gave_up = p.gave_up };
+  result =
+      (struct played) { .n_octets = p.input_len, .n_allocs = p.n_allocs, .gave_up = p.gave_up };
   return result;
 }
 
@@ -521,9 +522,9 @@ run_conversations (const char *group, int role, CMUnitTestFunction test) {
       const struct conversation *talk = &topics[i]->talks[j];
       if (role >= 0 && talk->role != (enum eva_role) role) continue;
       assert_true (n < N_ELEMENTS (tests));
-      tests[n++] = (struct CMUnitTest){ .name = talk->name,
-                                        .test_func = test,
-                                        .initial_state = (void *) (uintptr_t) talk };
+      tests[n++] = (struct CMUnitTest) { .name = talk->name,
+                                         .test_func = test,
+                                         .initial_state = (void *) (uintptr_t) talk };
     }
   return _cmocka_run_group_tests (group, tests, n, NULL, NULL);
 }

@@ -120,18 +120,13 @@ struct step {
 
 /* The peer sends octets, a descriptor along with the next octet, the end of file.  They wait in the
    kernel, so to speak, until a later step needs them or the way of cutting has them come.  */
-#define FEED(t)                                                                                    \
-  { .op = STEP_FEED, TEXT_ (t) }
-#define LONG_FEED(h, c, n, t)                                                                      \
-  { .op = STEP_FEED, LONG_TEXT_ (h, c, n, t) }
-#define FED_FD(fd)                                                                                 \
-  { .op = STEP_FED_FD, .number = (fd) }
-#define END_OF_FILE                                                                                \
-  { .op = STEP_EOF }
+#define FEED(t)               { .op = STEP_FEED, TEXT_ (t) }
+#define LONG_FEED(h, c, n, t) { .op = STEP_FEED, LONG_TEXT_ (h, c, n, t) }
+#define FED_FD(fd)            { .op = STEP_FED_FD, .number = (fd) }
+#define END_OF_FILE           { .op = STEP_EOF }
 
 /* The next event; WORD may be NULL.  */
-#define EVENT(type, w, t)                                                                          \
-  { .op = STEP_EVENT, .number = EVA_EVENT_##type, .word = (w), TEXT_ (t) }
+#define EVENT(type, w, t) { .op = STEP_EVENT, .number = EVA_EVENT_##type, .word = (w), TEXT_ (t) }
 #define LONG_EVENT(type, w, h, c, n, t)                                                            \
   { .op = STEP_EVENT, .number = EVA_EVENT_##type, .word = (w), LONG_TEXT_ (h, c, n, t) }
 #define GET_COMMAND(w, t) EVENT (COMMAND, w, t)
@@ -140,123 +135,73 @@ struct step {
 #define GET_END           EVENT (END, NULL, "")
 #define GET_EOF           EVENT (EOF, NULL, "")
 #define GET_OK(t)         EVENT (OK, NULL, t)
-#define GET_ERR(c, t)                                                                              \
-  { .op = STEP_EVENT, .number = EVA_EVENT_ERR, .code = (c), TEXT_ (t) }
+#define GET_ERR(c, t)     { .op = STEP_EVENT, .number = EVA_EVENT_ERR, .code = (c), TEXT_ (t) }
 /* Everything that the peer sent is fed, and there is no event; or next comes this error.  */
-#define NOTHING                                                                                    \
-  { .op = STEP_NOTHING }
-#define WRONG(error)                                                                               \
-  { .op = STEP_WRONG, .number = (error) }
+#define NOTHING      { .op = STEP_NOTHING }
+#define WRONG(error) { .op = STEP_WRONG, .number = (error) }
 
 /* The next raw line; none after feeding everything; an error in its place.  */
-#define LINE(t)                                                                                    \
-  { .op = STEP_LINE, TEXT_ (t) }
-#define LONG_LINE(h, c, n, t)                                                                      \
-  { .op = STEP_LINE, LONG_TEXT_ (h, c, n, t) }
-#define NO_LINE                                                                                    \
-  { .op = STEP_NO_LINE }
-#define WRONG_LINE(error)                                                                          \
-  { .op = STEP_WRONG_LINE, .number = (error) }
+#define LINE(t)               { .op = STEP_LINE, TEXT_ (t) }
+#define LONG_LINE(h, c, n, t) { .op = STEP_LINE, LONG_TEXT_ (h, c, n, t) }
+#define NO_LINE               { .op = STEP_NO_LINE }
+#define WRONG_LINE(error)     { .op = STEP_WRONG_LINE, .number = (error) }
 
 /* These feed everything first.  */
-#define PEEK(t)                                                                                    \
-  { .op = STEP_PEEK, TEXT_ (t) }
-#define NO_PEEK                                                                                    \
-  { .op = STEP_NO_PEEK }
-#define HAS_LINE(yes)                                                                              \
-  { .op = STEP_HAS_LINE, .number = (yes) }
-#define AT_EOF(yes)                                                                                \
-  { .op = STEP_AT_EOF, .number = (yes) }
-#define ROOM(yes)                                                                                  \
-  { .op = STEP_ROOM, .number = (yes) }
-#define TAKE_FD(fd)                                                                                \
-  { .op = STEP_TAKE_FD, .number = (fd) }
-#define NO_FD                                                                                      \
-  { .op = STEP_NO_FD }
-#define TAKE_ANY_FD(fd)                                                                            \
-  { .op = STEP_TAKE_ANY_FD, .number = (fd) } /* -1: there is none */
+#define PEEK(t)         { .op = STEP_PEEK, TEXT_ (t) }
+#define NO_PEEK         { .op = STEP_NO_PEEK }
+#define HAS_LINE(yes)   { .op = STEP_HAS_LINE, .number = (yes) }
+#define AT_EOF(yes)     { .op = STEP_AT_EOF, .number = (yes) }
+#define ROOM(yes)       { .op = STEP_ROOM, .number = (yes) }
+#define TAKE_FD(fd)     { .op = STEP_TAKE_FD, .number = (fd) }
+#define NO_FD           { .op = STEP_NO_FD }
+#define TAKE_ANY_FD(fd) { .op = STEP_TAKE_ANY_FD, .number = (fd) } /* -1: there is none */
 
 /* The next step, one that says something or a FED_FD, must fail with ERROR, and change nothing.  */
-#define FAILS(error)                                                                               \
-  { .op = STEP_FAILS, .number = (error) }
+#define FAILS(error) { .op = STEP_FAILS, .number = (error) }
 /* So many octets the next SAY_DATA takes, if not all.  */
-#define TAKES(n)                                                                                   \
-  { .op = STEP_TAKES, .number = (n) }
+#define TAKES(n) { .op = STEP_TAKES, .number = (n) }
 
-#define SAY_OK(t)                                                                                  \
-  { .op = STEP_OK, TEXT_ (t) }
-#define SAY_BARE_OK                                                                                \
-  { .op = STEP_OK }
-#define SAY_ERR(c, t)                                                                              \
-  { .op = STEP_ERR, .code = (c), TEXT_ (t) }
-#define SAY_STATUS(w, t)                                                                           \
-  { .op = STEP_STATUS, .word = (w), TEXT_ (t) }
-#define SAY_BARE_STATUS(w)                                                                         \
-  { .op = STEP_STATUS, .word = (w) }
-#define SAY_COMMENT(t)                                                                             \
-  { .op = STEP_COMMENT, TEXT_ (t) }
-#define SAY_INQUIRE(t, max)                                                                        \
-  { .op = STEP_INQUIRE, .number = (max), TEXT_ (t) }
-#define SAY_COMMAND(t)                                                                             \
-  { .op = STEP_COMMAND, TEXT_ (t) }
-#define SAY_DATA(t)                                                                                \
-  { .op = STEP_DATA, TEXT_ (t) }
-#define SAY_END                                                                                    \
-  { .op = STEP_END }
-#define SAY_CAN                                                                                    \
-  { .op = STEP_CAN }
-#define SAY_RAW(t)                                                                                 \
-  { .op = STEP_RAW, TEXT_ (t) }
-#define LONG_SAY(what, h, c, n, t)                                                                 \
-  { .op = STEP_##what, LONG_TEXT_ (h, c, n, t) }
-#define DRAIN                                                                                      \
-  { .op = STEP_DRAIN }
-#define SEND_FD(fd)                                                                                \
-  { .op = STEP_SEND_FD, .number = (fd) }
-#define FLUSH                                                                                      \
-  { .op = STEP_FLUSH }
-#define FORGET                                                                                     \
-  { .op = STEP_FORGET }
-#define CLOSE                                                                                      \
-  { .op = STEP_CLOSE }
+#define SAY_OK(t)                  { .op = STEP_OK, TEXT_ (t) }
+#define SAY_BARE_OK                { .op = STEP_OK }
+#define SAY_ERR(c, t)              { .op = STEP_ERR, .code = (c), TEXT_ (t) }
+#define SAY_STATUS(w, t)           { .op = STEP_STATUS, .word = (w), TEXT_ (t) }
+#define SAY_BARE_STATUS(w)         { .op = STEP_STATUS, .word = (w) }
+#define SAY_COMMENT(t)             { .op = STEP_COMMENT, TEXT_ (t) }
+#define SAY_INQUIRE(t, max)        { .op = STEP_INQUIRE, .number = (max), TEXT_ (t) }
+#define SAY_COMMAND(t)             { .op = STEP_COMMAND, TEXT_ (t) }
+#define SAY_DATA(t)                { .op = STEP_DATA, TEXT_ (t) }
+#define SAY_END                    { .op = STEP_END }
+#define SAY_CAN                    { .op = STEP_CAN }
+#define SAY_RAW(t)                 { .op = STEP_RAW, TEXT_ (t) }
+#define LONG_SAY(what, h, c, n, t) { .op = STEP_##what, LONG_TEXT_ (h, c, n, t) }
+#define DRAIN                      { .op = STEP_DRAIN }
+#define SEND_FD(fd)                { .op = STEP_SEND_FD, .number = (fd) }
+#define FLUSH                      { .op = STEP_FLUSH }
+#define FORGET                     { .op = STEP_FORGET }
+#define CLOSE                      { .op = STEP_CLOSE }
 
 /* These octets leave next, in pieces as the way of cutting wants it.  */
-#define OUT(t)                                                                                     \
-  { .op = STEP_OUT, TEXT_ (t) }
-#define LONG_OUT(h, c, n, t)                                                                       \
-  { .op = STEP_OUT, LONG_TEXT_ (h, c, n, t) }
+#define OUT(t)               { .op = STEP_OUT, TEXT_ (t) }
+#define LONG_OUT(h, c, n, t) { .op = STEP_OUT, LONG_TEXT_ (h, c, n, t) }
 /* Nothing is lent.  */
-#define NO_OUT                                                                                     \
-  { .op = STEP_NO_OUT }
+#define NO_OUT { .op = STEP_NO_OUT }
 /* Exactly these octets are lent; they stay.  */
-#define LENT(t)                                                                                    \
-  { .op = STEP_LENT, TEXT_ (t) }
+#define LENT(t) { .op = STEP_LENT, TEXT_ (t) }
 /* This descriptor leaves with the first octet of the next OUT.  */
-#define WITH_FD(fd)                                                                                \
-  { .op = STEP_WITH_FD, .number = (fd) }
+#define WITH_FD(fd) { .op = STEP_WITH_FD, .number = (fd) }
 /* Everything is sent, and more.  */
-#define SENT_ALL                                                                                   \
-  { .op = STEP_SENT_ALL }
-#define OUT_LEN(n)                                                                                 \
-  { .op = STEP_OUT_LEN, .number = (n) }
-#define INSPECT(t)                                                                                 \
-  { .op = STEP_INSPECT, TEXT_ (t) }
-#define LONG_INSPECT(h, c, n, t)                                                                   \
-  { .op = STEP_INSPECT, LONG_TEXT_ (h, c, n, t) }
-#define NO_INSPECT                                                                                 \
-  { .op = STEP_NO_INSPECT }
-#define DISCARD                                                                                    \
-  { .op = STEP_DISCARD }
-#define TAKE_OUT_FD(fd)                                                                            \
-  { .op = STEP_TAKE_OUT_FD, .number = (fd) }
-#define NO_OUT_FD                                                                                  \
-  { .op = STEP_NO_OUT_FD }
+#define SENT_ALL                 { .op = STEP_SENT_ALL }
+#define OUT_LEN(n)               { .op = STEP_OUT_LEN, .number = (n) }
+#define INSPECT(t)               { .op = STEP_INSPECT, TEXT_ (t) }
+#define LONG_INSPECT(h, c, n, t) { .op = STEP_INSPECT, LONG_TEXT_ (h, c, n, t) }
+#define NO_INSPECT               { .op = STEP_NO_INSPECT }
+#define DISCARD                  { .op = STEP_DISCARD }
+#define TAKE_OUT_FD(fd)          { .op = STEP_TAKE_OUT_FD, .number = (fd) }
+#define NO_OUT_FD                { .op = STEP_NO_OUT_FD }
 
-#define IN(state)                                                                                  \
-  { .op = STEP_IN, .number = EVA_STATE_##state }
+#define IN(state) { .op = STEP_IN, .number = EVA_STATE_##state }
 /* No event, and nothing is owned but the eva_conn itself.  */
-#define AT_REST                                                                                    \
-  { .op = STEP_AT_REST }
+#define AT_REST { .op = STEP_AT_REST }
 
 /* --- Conversations ---------------------------------------------------------------------------- */
 
@@ -281,8 +226,7 @@ struct topic {
   const struct conversation *talks;
   size_t n_talks;
 };
-#define TOPIC(talks)                                                                               \
-  { (talks), sizeof (talks) / sizeof *(talks) }
+#define TOPIC(talks) { (talks), sizeof (talks) / sizeof *(talks) }
 
 extern const struct topic request_topic, inquiry_topic, overflow_topic, given_up_topic, aside_topic;
 extern const struct topic reply_topic, answer_topic, drain_topic;

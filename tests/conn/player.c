@@ -158,7 +158,7 @@ player_init (struct player *p, const struct conversation *talk, const struct way
                                     .max_fds = talk->max_fds };
   int rc;
 
-  *p = (struct player){ .talk = talk, .way = way, .random = way->seed };
+  *p = (struct player) { .talk = talk, .way = way, .random = way->seed };
   p->expected_taken = SIZE_MAX;
   do {
     rc = eva_conn_new (&config, &p->conn);

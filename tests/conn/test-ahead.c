@@ -60,7 +60,7 @@ owner_init (struct owner *o, size_t max_input_len) {
                                     .arg = o,
                                     .max_input_len = max_input_len };
 
-  *o = (struct owner){ 0 };
+  *o = (struct owner) { 0 };
   assert_int_equal (eva_conn_new (&config, &o->conn), 0);
   assert_int_equal (eva_conn_ok (o->conn, NULL), 0);
   eva_conn_sent (o->conn, SIZE_MAX);

@@ -185,7 +185,7 @@ test_any_order (void **state) {
   for (uint32_t seed = 1; seed < 50; seed++) {
     eva_conn *c = new_conn ();
     bool exactly = seed & 1;
-    m = (struct model){ .seed = seed };
+    m = (struct model) { .seed = seed };
     while (m.n_said < MAX_LINES - 2) {
       say_some (&m, c);
       if (exactly || !pick (&m, 4)) show_some (&m, c, exactly ? 1 : pick (&m, 20), exactly);

@@ -39,8 +39,8 @@ take_back (void *arg, void *ptr, size_t len) {
 
 static struct eva_conn_config
 config_for (struct memory *m, enum eva_role role) {
-  *m = (struct memory){ 0 };
-  return (struct eva_conn_config){ .role = role, .alloc = give, .release = take_back, .arg = m };
+  *m = (struct memory) { 0 };
+  return (struct eva_conn_config) { .role = role, .alloc = give, .release = take_back, .arg = m };
 }
 
 static eva_conn *

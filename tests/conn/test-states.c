@@ -273,8 +273,7 @@ struct input_row {
   bool strict;
 };
 
-#define LINE_ROW(octets, next)                                                                     \
-  { octets, next, 0, false, false }
+#define LINE_ROW(octets, next) { octets, next, 0, false, false }
 
 static const struct input_row server_inputs[] = {
   LINE_ROW ("\n", ".G _I .C _Q _O _S .X"),

@@ -44,7 +44,7 @@ struct seat *
 party_add_seat (assuan_context_t ctx, bool is_guest) {
   struct seat *seat = make (sizeof *seat);
 
-  *seat = (struct seat){ .next = party_seats, .ctx = ctx, .is_guest = is_guest };
+  *seat = (struct seat) { .next = party_seats, .ctx = ctx, .is_guest = is_guest };
   party_seats = seat;
   return seat;
 }
@@ -53,7 +53,7 @@ struct deed *
 party_add_deed (struct seat *seat, enum deed_kind kind) {
   struct deed *deed = make (sizeof *deed);
 
-  *deed = (struct deed){ .next = party_deeds, .seat = seat, .kind = kind };
+  *deed = (struct deed) { .next = party_deeds, .seat = seat, .kind = kind };
   party_deeds = deed;
   seat->n_open++;
   party_n_deeds++;

@@ -59,7 +59,7 @@ trace_print (struct trace *t, const char *format, ...) {
 void
 trace_free (struct trace *t) {
   free (t->data);
-  *t = (struct trace){ 0 };
+  *t = (struct trace) { 0 };
 }
 
 bool
@@ -241,7 +241,7 @@ struct assuan_malloc_hooks kit_malloc_hooks = { counted_malloc, counted_realloc,
 
 void
 kit_memory_reset (size_t fail_at, bool for_ever) {
-  kit_memory = (struct kit_memory){ .fail_at = fail_at, .for_ever = for_ever };
+  kit_memory = (struct kit_memory) { .fail_at = fail_at, .for_ever = for_ever };
 }
 
 assuan_context_t

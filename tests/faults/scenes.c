@@ -579,7 +579,7 @@ scene_play (const struct scene *scene, assuan_system_hooks_t sys, bool waits, st
   pthread_t thread;
   int in_fd, out_fd;
 
-  *ret = (struct outcome){ 0 };
+  *ret = (struct outcome) { 0 };
   connect_peer (&s, &in_fd, &out_fd);
   /* The peer's calls are made in other threads, as those of this one are disturbed.  */
   if (!waits) {
@@ -641,7 +641,7 @@ line_at (const struct trace *text, size_t at) {
   const char *start = text->data + at;
   const char *lf = memchr (start, '\n', text->len - at);
 
-  return (struct line){ start, lf ? (size_t) (lf - start) : text->len - at, lf != NULL };
+  return (struct line) { start, lf ? (size_t) (lf - start) : text->len - at, lf != NULL };
 }
 
 /* Returns true if LINE is EXPECTED, or stands for it: the text that explains an ERR is dropped

@@ -78,7 +78,7 @@ connection_open (struct connection *c, unsigned int flags) {
   int fds[2];
 
   kit_socketpair (fds);
-  *c = (struct connection){ .fd = fds[0], .peer = fds[1] };
+  *c = (struct connection) { .fd = fds[0], .peer = fds[1] };
   c->ctx = kit_context ();
   assert_non_null (c->ctx);
   assuan_set_pointer (c->ctx, c);
@@ -508,7 +508,7 @@ test_many_descriptors (void **state) {
   n_fds = kit_count_fds ();
   for (size_t i = 0; i < N_ELEMENTS (numbers); i++) {
     send_many (p->victim.peer, "NOP\n", numbers[i]);
-    while (recv (p->victim.peer, &(char){ 0 }, 1, MSG_DONTWAIT | MSG_PEEK) < 0)
+    while (recv (p->victim.peer, &(char) { 0 }, 1, MSG_DONTWAIT | MSG_PEEK) < 0)
       assert_false (take_turn (p));
     expect_exactly (p->victim.peer, "OK\n");
     assert_true (kit_count_fds () <= n_fds + 64);

@@ -185,9 +185,9 @@ main (void) {
   for (size_t kind = 0; kind < N_ELEMENTS (kinds); kind++)
     for (size_t i = 0; i < n_scenes; i++, n++) {
       snprintf (names[n], sizeof names[n], "%s: %s", scenes[i].name, kinds[kind].name);
-      tests[n] = (struct CMUnitTest){ .name = names[n],
-                                      .test_func = kinds[kind].func,
-                                      .initial_state = (void *) (uintptr_t) &scenes[i] };
+      tests[n] = (struct CMUnitTest) { .name = names[n],
+                                       .test_func = kinds[kind].func,
+                                       .initial_state = (void *) (uintptr_t) &scenes[i] };
     }
   tests[n++] = (struct CMUnitTest) cmocka_unit_test (test_broken_pipe);
   tests[n++] = (struct CMUnitTest) cmocka_unit_test (test_interrupted_poll);

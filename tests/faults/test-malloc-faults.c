@@ -78,7 +78,7 @@ greet_all (void *arg) {
 
 static void
 listener_start (struct listener *l) {
-  *l = (struct listener){ .dir = "/tmp/eva-XXXXXX", .address = { .sun_family = AF_UNIX } };
+  *l = (struct listener) { .dir = "/tmp/eva-XXXXXX", .address = { .sun_family = AF_UNIX } };
   assert_non_null (mkdtemp (l->dir));
   snprintf (l->address.sun_path, sizeof l->address.sun_path, "%s/s", l->dir);
   l->fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -206,9 +206,9 @@ main (void) {
 
   kit_init ();
   for (size_t i = 0; i < n_scenes; i++)
-    tests[n++] = (struct CMUnitTest){ .name = scenes[i].name,
-                                      .test_func = test_scene,
-                                      .initial_state = (void *) (uintptr_t) &scenes[i] };
+    tests[n++] = (struct CMUnitTest) { .name = scenes[i].name,
+                                       .test_func = test_scene,
+                                       .initial_state = (void *) (uintptr_t) &scenes[i] };
   tests[n++] = (struct CMUnitTest) cmocka_unit_test (test_socket_connect);
   tests[n++] = (struct CMUnitTest) cmocka_unit_test (test_pipe_connect);
   tests[n++] = (struct CMUnitTest) cmocka_unit_test (test_properties);

@@ -26,7 +26,7 @@ octets_add (struct octets *o, const void *data, size_t len) {
 void
 octets_free (struct octets *o) {
   free (o->data);
-  *o = (struct octets){ 0 };
+  *o = (struct octets) { 0 };
 }
 
 void
@@ -386,7 +386,7 @@ run_init (struct run *r, const struct script *script, bool in_pieces) {
                                     .max_input_len = script->max_input_len };
   int rc;
 
-  *r = (struct run){ .script = script, .in_pieces = in_pieces, .seed = script->seed };
+  *r = (struct run) { .script = script, .in_pieces = in_pieces, .seed = script->seed };
   while ((rc = eva_conn_new (&config, &r->conn)))
     CHECK (rc == EVA_E_NOMEM && script->fails);
 }

@@ -54,7 +54,7 @@ session_of (assuan_context_t ctx) {
 static gpg_error_t
 on_open (assuan_context_t ctx) {
   CHECK (!sessions[who].ctx);
-  sessions[who] = (struct session){ .ctx = ctx };
+  sessions[who] = (struct session) { .ctx = ctx };
   assuan_set_pointer (ctx, &sessions[who]);
   n_open++;
   return 0;
@@ -184,7 +184,7 @@ come (void) {
     close (fds[1]);
     return;
   }
-  clients[who] = (struct client){ .fd = fds[0] };
+  clients[who] = (struct client) { .fd = fds[0] };
 }
 
 static void

@@ -14,10 +14,8 @@ struct member {
   bool is_len; /* a size_t; else an unsigned int */
 };
 
-#define LEN(type, name)                                                                            \
-  { #name, offsetof(struct type, name), true }
-#define NUMBER(type, name)                                                                         \
-  { #name, offsetof(struct type, name), false }
+#define LEN(type, name)    { #name, offsetof (struct type, name), true }
+#define NUMBER(type, name) { #name, offsetof (struct type, name), false }
 
 static const struct member connection_members[] = {
   LEN (eva_limits, high_water_len),        LEN (eva_limits, max_queued_len),

@@ -192,7 +192,7 @@ say_text (struct band *band, struct villain *v, size_t len) {
   if ((size_t) n < may_send) return;
   shutdown (v->fd, SHUT_WR);
   epoll_ctl (band->epoll_fd, EPOLL_CTL_MOD, v->fd,
-             &(struct epoll_event){ .events = EPOLLIN, .data.ptr = v });
+             &(struct epoll_event) { .events = EPOLLIN, .data.ptr = v });
 }
 
 /* --- Coming and going ------------------------------------------------------------------------- */
@@ -342,7 +342,8 @@ villains_run (const char *path, const char *kind, size_t n, struct villains_repo
   int rc;
 
   if (!band) return -1;
-  *band = (struct band){ .path = path, .n = n, .epoll_fd = -1, .fd_to_pass = -1, .report = report };
+  *band =
+      (struct band) { .path = path, .n = n, .epoll_fd = -1, .fd_to_pass = -1, .report = report };
   for (size_t i = 0; i < N_KINDS; i++)
     if (!strcmp (kind, kinds[i].name)) band->kind = &kinds[i];
   if (!band->kind) errno = EINVAL;

@@ -31,8 +31,7 @@ int fixture_teardown (void **state);
   } while (0)
 
 /* The initializer of an iovec for the octets of a literal.  */
-#define PIECE(text)                                                                                \
-  { (char *) (uintptr_t) (text), sizeof (text) - 1 }
+#define PIECE(text) { (char *) (uintptr_t) (text), sizeof (text) - 1 }
 
 /* Returns the number of open descriptors.  */
 int count_fds (void);

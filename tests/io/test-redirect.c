@@ -35,9 +35,8 @@ struct file {
   const char *name; /* if 1 */
 };
 
-#define FILE_OF(text, result, name)                                                                \
-  { text, sizeof (text) - 1, result, name }
-#define HEAD "%Assuan%\nsocket="
+#define FILE_OF(text, result, name) { text, sizeof (text) - 1, result, name }
+#define HEAD                        "%Assuan%\nsocket="
 
 static const struct file files[] = {
   FILE_OF (HEAD "/tmp/S\n", 1, "/tmp/S"),

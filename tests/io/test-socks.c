@@ -26,8 +26,7 @@ struct reply {
   int result; /* length, 0, or minus the errno */
 };
 
-#define REPLY(octets, result)                                                                      \
-  { octets, sizeof (octets) - 1, result }
+#define REPLY(octets, result) { octets, sizeof (octets) - 1, result }
 
 static const struct reply replies[] = {
   REPLY ("", 0),

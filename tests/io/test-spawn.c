@@ -193,7 +193,7 @@ atfork (void *opaque, int reserved) {
 
 static void
 test_atfork (void **state) {
-  struct eva__io_spawn how = { .atfork = atfork, .atfork_value = (char[]){ "called" } };
+  struct eva__io_spawn how = { .atfork = atfork, .atfork_value = (char[]) { "called" } };
   struct result r;
   char buf[16];
   int fd[2];

@@ -212,7 +212,7 @@ test_sockets (void **state) {
 
 static void
 test_writing_to_nobody (void **state) {
-  struct iovec iov = { (char[]){ 'x' }, 1 };
+  struct iovec iov = { (char[]) { 'x' }, 1 };
   struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
   int pipe_fd[2], socket_fd[2];
 

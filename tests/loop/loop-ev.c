@@ -18,7 +18,7 @@ check (bool ok, const char *what) {
 
 void
 test_loop_init (struct test_loop *t) {
-  *t = (struct test_loop){ .foreign = ev_loop_new (EVFLAG_AUTO) };
+  *t = (struct test_loop) { .foreign = ev_loop_new (EVFLAG_AUTO) };
   check (t->foreign, "ev_loop_new");
   t->loop = eva_loop_from_ev (t->foreign);
   check (t->loop, "eva_loop_from_ev");

@@ -18,7 +18,7 @@ check (bool ok, const char *what) {
 
 void
 test_loop_init (struct test_loop *t) {
-  *t = (struct test_loop){ .foreign = event_base_new () };
+  *t = (struct test_loop) { .foreign = event_base_new () };
   check (t->foreign, "event_base_new");
   t->loop = eva_loop_from_event (t->foreign);
   check (t->loop, "eva_loop_from_event");

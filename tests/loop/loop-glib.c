@@ -12,7 +12,7 @@ const char *const test_loop_name = "glib";
 
 void
 test_loop_init (struct test_loop *t) {
-  *t = (struct test_loop){ .foreign = g_main_context_new () };
+  *t = (struct test_loop) { .foreign = g_main_context_new () };
   t->loop = eva_loop_from_glib (t->foreign);
   if (t->loop) return;
   perror ("eva_loop_from_glib");

@@ -19,7 +19,7 @@ check (bool ok, const char *what) {
 
 void
 test_loop_init (struct test_loop *t) {
-  *t = (struct test_loop){ .loop = eva_loop_new () };
+  *t = (struct test_loop) { .loop = eva_loop_new () };
   check (t->loop, "eva_loop_new");
   check (eva_loop_get_fd (t->loop) >= 0, "eva_loop_get_fd");
 }

@@ -16,9 +16,9 @@ const char *const test_loop_name = "epoll";
 void
 test_loop_init (struct test_loop *t) {
 #ifdef LOOP_ON_POLL
-  *t = (struct test_loop){ .loop = eva__loop_new_poll () };
+  *t = (struct test_loop) { .loop = eva__loop_new_poll () };
 #else
-  *t = (struct test_loop){ .loop = eva_loop_new () };
+  *t = (struct test_loop) { .loop = eva_loop_new () };
 #endif
   if (!t->loop) {
     perror ("eva_loop_new");

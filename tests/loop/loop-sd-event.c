@@ -21,7 +21,7 @@ test_loop_init (struct test_loop *t) {
   sd_event *event;
 
   check (sd_event_new (&event) >= 0, "sd_event_new");
-  *t = (struct test_loop){ .foreign = event, .loop = eva_loop_from_sd_event (event) };
+  *t = (struct test_loop) { .foreign = event, .loop = eva_loop_from_sd_event (event) };
   check (t->loop, "eva_loop_from_sd_event");
 }
 

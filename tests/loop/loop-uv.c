@@ -26,7 +26,7 @@ void
 test_loop_init (struct test_loop *t) {
   struct waker *waker = calloc (1, sizeof *waker);
 
-  *t = (struct test_loop){ .foreign = waker };
+  *t = (struct test_loop) { .foreign = waker };
   check (waker && !uv_loop_init (t->foreign), "uv_loop_init");
   uv_timer_init (t->foreign, &waker->timer);
   uv_unref ((uv_handle_t *) &waker->timer);

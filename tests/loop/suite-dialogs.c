@@ -110,8 +110,8 @@ test_recursion (void **state) {
   make_socketpair (fd);
   make_socketpair (other_fd);
   dialog_fd = other_fd[1];
-  tasks[0] = tasks[1] = (struct eva__task){ .cb = count_task };
-  dialog_task = (struct eva__task){ .cb = dialog_of_task };
+  tasks[0] = tasks[1] = (struct eva__task) { .cb = count_task };
+  dialog_task = (struct eva__task) { .cb = dialog_of_task };
   probe_init (&p, fd[0], EVA_READABLE, dialog_of_probe);
   p.arg = &dialog_fd;
   probe_init (&other, other_fd[0], EVA_READABLE, probe_read);
@@ -371,7 +371,7 @@ test_own_callback (void **state) {
 
   (void) state;
   n_tasks = n_rings = 0;
-  tasks[0] = (struct eva__task){ .cb = count_task };
+  tasks[0] = (struct eva__task) { .cb = count_task };
   timers[0] = eva_loop_add_timer (suite_loop.loop, 1000000, count_ring, NULL);
   make_socketpair (fd);
   make_socketpair (own_fd);

@@ -79,7 +79,7 @@ test_attachment (void **state) {
   (void) state;
   n_freed = 0;
   assert_null (attachment->data);
-  *attachment = (struct eva__loop_attachment){ &n_freed, free_attachment };
+  *attachment = (struct eva__loop_attachment) { &n_freed, free_attachment };
   suite_free ();
   assert_int_equal (n_freed, 1);
 }

@@ -53,7 +53,7 @@ set_clock (struct clock *c, unsigned int delay_ms) {
 
 static void
 start_clock (struct clock *c, unsigned int delay_ms, void (*action) (struct clock *c)) {
-  *c = (struct clock){ .action = action };
+  *c = (struct clock) { .action = action };
   c->due_ns = in_ms (delay_ms, eva_now ());
   c->source = eva_loop_add_timer (suite_loop.loop, delay_ms, ring, c);
   c->latest_ns = in_ms (delay_ms, eva_now ());
@@ -111,7 +111,7 @@ set_marks (struct mark *marks, const unsigned int *delay_ms, unsigned int n) {
   n_rung = 0;
   assert_int_equal (eva__loop_reserve_timers (suite_loop.loop, (int) n), 0);
   for (unsigned int i = 0; i < n; i++) {
-    marks[i] = (struct mark){ .timer.cb = note_mark };
+    marks[i] = (struct mark) { .timer.cb = note_mark };
     eva__loop_set_timer (suite_loop.loop, &marks[i].timer, in_ms (delay_ms[i], now_ns));
   }
 }

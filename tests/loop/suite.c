@@ -112,7 +112,7 @@ probe_cb (void *arg, unsigned int revents) {
 
 void
 probe_init (struct probe *p, int fd, unsigned int events, void (*action) (struct probe *p)) {
-  *p = (struct probe){ .fd = fd, .action = action };
+  *p = (struct probe) { .fd = fd, .action = action };
   p->source = eva_loop_add_fd (suite_loop.loop, fd, events, probe_cb, p);
   assert_non_null (p->source);
 }

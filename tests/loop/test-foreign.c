@@ -51,7 +51,7 @@ is_zero (const char *octets, size_t len) {
 static int
 mock_init (void *self, void *arg, eva_loop *loop) {
   assert_ptr_equal (arg, &foreign);
-  assert_int_equal ((uintptr_t) self % _Alignof(max_align_t), 0);
+  assert_int_equal ((uintptr_t) self % _Alignof (max_align_t), 0);
   seen.mock = self;
   assert_true (is_zero (seen.mock->octets, sizeof seen.mock->octets));
   memset (self, 0xee, sizeof *seen.mock);
@@ -71,7 +71,7 @@ mock_add (void *self, void *data, int fd, unsigned int events) {
   struct mock_watch *watch = data;
 
   assert_ptr_equal (self, seen.mock);
-  assert_int_equal ((uintptr_t) data % _Alignof(max_align_t), 0);
+  assert_int_equal ((uintptr_t) data % _Alignof (max_align_t), 0);
   assert_true (is_zero (watch->octets, sizeof watch->octets));
   memset (data, 0xee, sizeof *watch);
   seen.n_adds++;
@@ -347,7 +347,7 @@ test_tasks (void **state) {
 
   (void) state;
   n_calls = 0;
-  tasks[0] = tasks[1] = (struct eva__task){ .cb = run_task };
+  tasks[0] = tasks[1] = (struct eva__task) { .cb = run_task };
   eva_loop_ready (seen.watch, EVA_READABLE);
   assert_true (n_calls == 1 && seen.n_sets == 1 && seen.delay_ns == 0);
   eva_loop_ready (seen.watch, EVA_READABLE);
@@ -376,7 +376,7 @@ test_recursing (void **state) {
   recursing_ops.recurses = true;
   loop = task_loop = make_loop_with (&recursing_ops);
   source = eva_loop_add_fd (loop, 7, EVA_READABLE, queue_soon, NULL);
-  tasks[0] = (struct eva__task){ .cb = run_task };
+  tasks[0] = (struct eva__task) { .cb = run_task };
   n_calls = 0;
   eva_loop_prepare (loop);
   eva_loop_ready (seen.watch, EVA_READABLE);

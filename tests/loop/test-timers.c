@@ -86,9 +86,9 @@ cancel (int i) {
 static void
 play (uint32_t seed, uint32_t n_deadlines, uint32_t percent_set, uint64_t first_turn) {
   random_state = seed;
-  timers = (struct eva__timers){ .turn = first_turn };
+  timers = (struct eva__timers) { .turn = first_turn };
   for (int i = 0; i < N_TIMERS; i++)
-    timer[i] = (struct eva__timer){ 0 };
+    timer[i] = (struct eva__timer) { 0 };
   assert_int_equal (eva__timers_reserve (&timers, N_TIMERS), 0);
   for (unsigned int step = 1; step <= N_STEPS; step++) {
     int i = (int) next_random (N_TIMERS);
@@ -127,7 +127,7 @@ test_many_settings (void **state) {
 static void
 test_far_apart (void **state) {
   (void) state;
-  timers = (struct eva__timers){ 0 };
+  timers = (struct eva__timers) { 0 };
   assert_int_equal (eva__timers_reserve (&timers, 2), 0);
   set (0, 1, 1);
   timers.turn += UINT32_MAX / 2 + 10u;

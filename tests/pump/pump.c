@@ -122,7 +122,7 @@ pump_run (int from_fd, int to_fd) {
 int
 pump_setup (void **state) {
   kit_setup (state);
-  pumping = (struct pumping){
+  pumping = (struct pumping) {
     .config = { .from_fd = EVA_PUMP_CONNECTION, .to_fd = EVA_PUMP_CONNECTION },
   };
   service.run = run;
@@ -340,7 +340,7 @@ haul_expect_ (struct haul *haul, size_t len, const char *file, int line) {
 void
 haul_free (struct haul *haul) {
   free (haul->data);
-  *haul = (struct haul){ 0 };
+  *haul = (struct haul) { 0 };
 }
 
 void

@@ -188,7 +188,7 @@ test_cancel_is_exchanged (void **state) {
 /* The same with nobody who wants to know.  */
 static void
 test_silent_ones (void **state) {
-  static void (*const whats[]) (struct peer * p) = {
+  static void (*const whats[]) (struct peer *p) = {
     leave, peer_lose_server, peer_close_guest, peer_release_guest, drain, finish
   };
 
@@ -266,9 +266,9 @@ close_at_end (struct pump *pump) {
 /* Whatever ends it, done may end everything.  */
 static void
 test_done_ends_all (void **state) {
-  static void (*const at_ends[]) (struct pump * pump) = { release_at_end, free_server_at_end,
-                                                          close_at_end };
-  static void (*const whats[]) (struct peer * p) = {
+  static void (*const at_ends[]) (struct pump *pump) = { release_at_end, free_server_at_end,
+                                                         close_at_end };
+  static void (*const whats[]) (struct peer *p) = {
     leave, peer_lose_server, peer_close_guest, peer_release_guest, drain, finish, NULL
   };
 
@@ -490,19 +490,19 @@ test_no_descriptor (void **state) {
   pump_pipe (from);
   pump_pipe (to);
   for (size_t i = 0; i < N_ELEMENTS (none); i++) {
-    pumping.config = (struct eva_pump_config){ .from_fd = from[0], .to_fd = none[i] };
+    pumping.config = (struct eva_pump_config) { .from_fd = from[0], .to_fd = none[i] };
     expect_refusal (GPG_ERR_EBADF);
-    pumping.config = (struct eva_pump_config){ .from_fd = none[i], .to_fd = to[1] };
+    pumping.config = (struct eva_pump_config) { .from_fd = none[i], .to_fd = to[1] };
     expect_refusal (GPG_ERR_EBADF);
     pumping.config.inquiry = "BULK";
     expect_refusal (GPG_ERR_EBADF);
-    pumping.config = (struct eva_pump_config){ .from_fd = none[i],
-                                               .to_fd = EVA_PUMP_CONNECTION,
-                                               .flags = EVA_PUMP_CLOSE_FROM };
+    pumping.config = (struct eva_pump_config) { .from_fd = none[i],
+                                                .to_fd = EVA_PUMP_CONNECTION,
+                                                .flags = EVA_PUMP_CLOSE_FROM };
     expect_refusal (GPG_ERR_EBADF);
-    pumping.config = (struct eva_pump_config){ .from_fd = EVA_PUMP_CONNECTION,
-                                               .to_fd = none[i],
-                                               .inquiry = "BULK" };
+    pumping.config = (struct eva_pump_config) { .from_fd = EVA_PUMP_CONNECTION,
+                                                .to_fd = none[i],
+                                                .inquiry = "BULK" };
     expect_refusal (GPG_ERR_EBADF);
   }
   check_descriptors ();

@@ -21,7 +21,7 @@ end_pipe_from (struct end *end, size_t len) {
 
   (void) len;
   pump_pipe (fds);
-  *end = (struct end){ fds[0], fds[1] };
+  *end = (struct end) { fds[0], fds[1] };
 }
 
 static void
@@ -30,7 +30,7 @@ end_pipe_to (struct end *end, size_t len) {
 
   (void) len;
   pump_pipe (fds);
-  *end = (struct end){ fds[1], fds[0] };
+  *end = (struct end) { fds[1], fds[0] };
 }
 
 static void
@@ -39,25 +39,25 @@ end_socket (struct end *end, size_t len) {
 
   (void) len;
   pump_socketpair (fds);
-  *end = (struct end){ fds[0], fds[1] };
+  *end = (struct end) { fds[0], fds[1] };
 }
 
 static void
 end_file_from (struct end *end, size_t len) {
-  *end = (struct end){ pump_file (len, O_RDONLY), -1 };
+  *end = (struct end) { pump_file (len, O_RDONLY), -1 };
 }
 
 static void
 end_file_to (struct end *end, size_t len) {
   (void) len;
-  *end = (struct end){ pump_file (0, O_RDWR), -1 };
+  *end = (struct end) { pump_file (0, O_RDWR), -1 };
 }
 
 /* splice and sendfile refuse it.  */
 static void
 end_appended_file (struct end *end, size_t len) {
   (void) len;
-  *end = (struct end){ pump_file (0, O_RDWR | O_APPEND), -1 };
+  *end = (struct end) { pump_file (0, O_RDWR | O_APPEND), -1 };
 }
 
 static void (*const froms[]) (struct end *end, size_t len) = { end_pipe_from, end_socket,

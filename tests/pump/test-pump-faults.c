@@ -204,7 +204,7 @@ static void
 run_pump (struct run *run, size_t kind, size_t len, unsigned int n_good) {
   /* The numbers may mean something else now.  */
   pumping.config.from_fd = pumping.config.to_fd = EVA_PUMP_CONNECTION;
-  *run = (struct run){ .peer = peer_new (), .len = len };
+  *run = (struct run) { .peer = peer_new (), .len = len };
   open_end (kinds[kind].from, true, len, &run->from_fd, &run->from_far);
   open_end (kinds[kind].to, false, len, &run->to_fd, &run->to_far);
   pumping.config.from_fd = run->from_fd;

@@ -46,7 +46,7 @@ int
 kit_setup (void **state) {
   (void) state;
   warm_up ();
-  kit = (struct kit){ .n_fds = kit_count_fds () };
+  kit = (struct kit) { .n_fds = kit_count_fds () };
   test_loop_init (&kit.loop);
   service_reset ();
   assert_int_equal (eva_server_new (kit.loop.loop, &service_offer, &kit, &kit.server), 0);

@@ -257,7 +257,7 @@ const struct eva_service service_offer = {
 
 void
 service_reset (void) {
-  service = (struct service){ 0 };
+  service = (struct service) { 0 };
 }
 
 void

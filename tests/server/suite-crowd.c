@@ -199,7 +199,7 @@ test_random_dialogues (void **state) {
     step ();
   finish ();
   for (size_t i = 0; i < N_ACTORS; i++)
-    kit_until ((finish_some (&(unsigned int){ 0 }), peer_take (actors[i].peer, 100000),
+    kit_until ((finish_some (&(unsigned int) { 0 }), peer_take (actors[i].peer, 100000),
                 actors[i].peer->len >= actors[i].hear_len));
   for (size_t i = 0; i < N_ACTORS; i++)
     peer_expect_octets (actors[i].peer, actors[i].hear, actors[i].hear_len);

@@ -165,7 +165,7 @@ send_crowd (struct crowd *crowd, uid_t uid, unsigned int n_clients, unsigned int
   fcntl (to[0], F_SETFL, 0);
   crowd->pid = fork ();
   assert_true (crowd->pid >= 0);
-  if (!crowd->pid) run_child (uid, (int[]){ to[0], from[1] }, n_clients, n_passed);
+  if (!crowd->pid) run_child (uid, (int[]) { to[0], from[1] }, n_clients, n_passed);
   close (to[0]);
   close (from[1]);
   crowd->stay = to[1];

@@ -374,8 +374,7 @@ test_send_fails (void **state) {
   }
 }
 
-#define scene_test(name)                                                                           \
-  { "test_" #name, test_scene, NULL, NULL, (void *) (uintptr_t) play_##name }
+#define scene_test(name) { "test_" #name, test_scene, NULL, NULL, (void *) (uintptr_t) play_##name }
 
 int
 main (void) {

@@ -351,7 +351,7 @@ leave (struct caller *caller) {
   caller->timer = NULL;
   switch (roll (3)) {
   case 0: /* the server closes */
-    if (eva_call (caller->ctx, "BYE", &(struct eva_callbacks){ .flags = 0 }, NULL, NULL))
+    if (eva_call (caller->ctx, "BYE", &(struct eva_callbacks) { .flags = 0 }, NULL, NULL))
       complain ("BYE", "cannot be said");
     break;
   case 1:

@@ -116,8 +116,8 @@ cancel_timer (void *self) {
 
 eva_loop *
 fake_loop_new (const struct fake_loop_config *c) {
-  config = c ? *c : (struct fake_loop_config){ .tells_hangup = true, .looks_late = true };
-  ops = (struct eva_loop_ops){
+  config = c ? *c : (struct fake_loop_config) { .tells_hangup = true, .looks_late = true };
+  ops = (struct eva_loop_ops) {
     .version = EVA_LOOP_OPS_VERSION,
     .self_size = 1,
     .watch_size = 1,
@@ -164,7 +164,7 @@ look (const struct watched *w) {
   struct pollfd p = { .fd = w->fd, .events = (short) w->events };
 
   if (!w->watch || (!w->events && !config.tells_hangup)) return 0;
-  if (ppoll (&p, 1, &(struct timespec){ 0 }, NULL) < 1) return 0;
+  if (ppoll (&p, 1, &(struct timespec) { 0 }, NULL) < 1) return 0;
   CHECK (!(p.revents & POLLNVAL));
   return (unsigned int) p.revents;
 }

@@ -32,8 +32,7 @@ struct escape_vector {
   size_t used;
 };
 
-#define VECTOR(src, fill, expected, used)                                                          \
-  { src, sizeof (src) - 1, fill, expected, used }
+#define VECTOR(src, fill, expected, used) { src, sizeof (src) - 1, fill, expected, used }
 
 static const struct escape_vector escape_vectors[] = {
   VECTOR ("", 998, "", 0),
@@ -194,8 +193,7 @@ struct unescape_vector {
   int strict_rc;
 };
 
-#define GOOD(text, expected)                                                                       \
-  { text, sizeof (text) - 1, expected, sizeof (expected) - 1, 0 }
+#define GOOD(text, expected) { text, sizeof (text) - 1, expected, sizeof (expected) - 1, 0 }
 #define BAD(text, expected)                                                                        \
   { text, sizeof (text) - 1, expected, sizeof (expected) - 1, EVA_E_ESCAPE }
 

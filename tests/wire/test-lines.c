@@ -334,8 +334,8 @@ test_two_long_lines (void **state) {
   memset (input, 'x', sizeof input);
   memcpy (input + 2000, "\nok\n", 4);
   input[sizeof input - 1] = '\n';
-  check_octets (&(struct conversation){ input, sizeof input, "![ok]!", 6, 0 });
-  check_whole (&(struct conversation){ input, sizeof input, "![ok]!", 6, 0 });
+  check_octets (&(struct conversation) { input, sizeof input, "![ok]!", 6, 0 });
+  check_whole (&(struct conversation) { input, sizeof input, "![ok]!", 6, 0 });
 }
 
 /* A line that never ends is one error, and costs no memory however long it goes on.  */
@@ -577,7 +577,7 @@ test_move (void **state) {
 
       reader_init (&r, 1);
       free (r.lines.base);
-      r.lines = (struct eva__wire_lines){ .base = old, .size = sizeof old };
+      r.lines = (struct eva__wire_lines) { .base = old, .size = sizeof old };
       put (&r.lines, cases[i].waits);
       for (int n = 0; n < cases[i].n_peeked; n++) {
         eva__wire_lines_peek (&r.lines, NULL, NULL);

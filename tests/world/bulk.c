@@ -129,7 +129,7 @@ static struct far *
 add_far (struct bulk *bulk, bool feeds, int fd) {
   struct far *far = ledger_alloc (sizeof *far);
 
-  *far = (struct far){ .next = fars, .fd = fd, .feeds = feeds, .link = bulk->session->link };
+  *far = (struct far) { .next = fars, .fd = fd, .feeds = feeds, .link = bulk->session->link };
   fars = far;
   return far;
 }

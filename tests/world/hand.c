@@ -17,7 +17,7 @@ look (assuan_context_t ctx) {
 
   p[0].events = (short) (is_socket ? events : events & EVA_READABLE);
   p[1].events = (short) (events & EVA_WRITABLE);
-  if (ppoll (p, is_socket ? 1 : 2, &(struct timespec){ 0 }, NULL) < 1) return 0;
+  if (ppoll (p, is_socket ? 1 : 2, &(struct timespec) { 0 }, NULL) < 1) return 0;
   for (int i = 0; i < 2; i++)
     if (p[i].events || is_socket) revents |= (unsigned int) p[i].revents;
   return revents;

@@ -23,7 +23,7 @@ struct entry {
 /* Memory that stays, with what it is behind it.  */
 struct block {
   struct block *next;
-  _Alignas(max_align_t) char octets[];
+  _Alignas (max_align_t) char octets[];
 };
 
 static struct entry *entries;
@@ -33,7 +33,8 @@ uint64_t ledger_world;
 
 /* --- Telling ---------------------------------------------------------------------------------- */
 
-static void __attribute__ ((format (printf, 1, 0))) say (const char *format, va_list ap) {
+static void __attribute__ ((format (printf, 1, 0)))
+say (const char *format, va_list ap) {
   fprintf (stderr, "%12.3f ", (double) fake_clock_now () / 1e6);
   vfprintf (stderr, format, ap);
   fputc ('\n', stderr);

@@ -77,7 +77,7 @@ static struct stranger *
 add (int fd, bool is_server) {
   struct stranger *s = ledger_alloc (sizeof *s);
 
-  *s = (struct stranger){ .next = strangers, .fd = fd, .is_server = is_server };
+  *s = (struct stranger) { .next = strangers, .fd = fd, .is_server = is_server };
   strangers = s;
   return s;
 }

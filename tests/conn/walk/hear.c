@@ -203,7 +203,7 @@ hear_inquiry (const struct line *line, int rc, const struct eva_event *ev) {
     w.answering = line->id;
   } else if (w.pending[0].is_given_up) {
     check_event (rc, ev, EVA_EVENT_SKIPPED);
-    said (&w.client, (struct line){ .kind = CAN, .id = line->id });
+    said (&w.client, (struct line) { .kind = CAN, .id = line->id });
   } else {
     check_event (rc, ev, EVA_EVENT_INQUIRE);
     CHECK (is_text (ev, line->id));

@@ -44,7 +44,7 @@ end_data (struct side *side) {
   uint8_t id = side->open_id;
 
   side->open_id = 0;
-  if (id) append (side, (struct line){ .kind = DATA, .id = id });
+  if (id) append (side, (struct line) { .kind = DATA, .id = id });
 }
 
 bool
@@ -104,7 +104,7 @@ ask (int word, bool is_long) {
     eva__conn_set_state (w.client.conn, EVA_STATE_PENDING);
   }
   w.owes = false;
-  w.pending[w.n_pending++] = (struct pending){ .id = line.id, .word = (uint8_t) word };
+  w.pending[w.n_pending++] = (struct pending) { .id = line.id, .word = (uint8_t) word };
   w.n_requests++;
   return true;
 }
@@ -152,7 +152,7 @@ answer_end (int kind) {
   if (!may_answer ()) return false;
   touch (&w.client);
   CHECK ((kind == CAN ? eva_conn_can (c) : eva_conn_end (c)) == 0);
-  return end_answer ((struct line){ .kind = (uint8_t) kind });
+  return end_answer ((struct line) { .kind = (uint8_t) kind });
 }
 
 static bool
@@ -176,7 +176,7 @@ give_up_reply (int unused) {
   if (!w.n_pending || w.pending[0].is_given_up || !has_room (&w.client)) return false;
   CHECK (eva_conn_drain (touch (&w.client)) == 0);
   w.pending[0].is_given_up = true;
-  return !inquiry || end_answer ((struct line){ .kind = CAN });
+  return !inquiry || end_answer ((struct line) { .kind = CAN });
 }
 
 /* A descriptor for the next line.  It ends an open one.  */
@@ -199,7 +199,7 @@ greet (int unused) {
   if (w.has_greeted || !has_room (&w.server)) return false;
   CHECK (eva_conn_ok (touch (&w.server), "0") == 0);
   w.has_greeted = true;
-  return said (&w.server, (struct line){ .kind = OK });
+  return said (&w.server, (struct line) { .kind = OK });
 }
 
 void
@@ -229,7 +229,7 @@ reply (int kind) {
   CHECK ((kind == OK ? eva_conn_ok (c, text) : eva_conn_err (c, 1, text)) == 0);
   if (!w.refusing && w.inquiry) end_inquiry (true);
   w.request = w.refusing = w.word = 0;
-  return said (&w.server, (struct line){ .kind = (uint8_t) kind, .id = id });
+  return said (&w.server, (struct line) { .kind = (uint8_t) kind, .id = id });
 }
 
 static bool
@@ -251,7 +251,7 @@ inquire (int has_limit) {
   w.n_inquiries = w.inquiry = id;
   w.has_limit = has_limit;
   w.is_aside = !w.request;
-  return said (&w.server, (struct line){ .kind = INQUIRE, .id = id });
+  return said (&w.server, (struct line) { .kind = INQUIRE, .id = id });
 }
 
 static bool
@@ -309,7 +309,7 @@ comment (int role) {
   struct side *side = side_of (role);
   if (!may_talk (COMMENT) || !has_room (side)) return false;
   CHECK (eva_conn_comment (touch (side), "c") == 0);
-  return said (side, (struct line){ .kind = COMMENT });
+  return said (side, (struct line) { .kind = COMMENT });
 }
 
 static bool
@@ -317,7 +317,7 @@ say_empty (int unused) {
   (void) unused;
   if (!may_talk (EMPTY) || !has_room (&w.client)) return false;
   CHECK (eva_conn_command (touch (&w.client), "") == 0);
-  return said (&w.client, (struct line){ .kind = EMPTY });
+  return said (&w.client, (struct line) { .kind = EMPTY });
 }
 
 void

@@ -151,7 +151,7 @@ arrive (int move) {
   if (!is_new (hash_world ())) return;
   steps = grow (steps, &steps_size, n_steps, sizeof *steps);
   copies = grow (copies, &copies_size, n_steps, sizeof *copies);
-  steps[n_steps] = (struct step){ .from = here, .move = move };
+  steps[n_steps] = (struct step) { .from = here, .move = move };
   copies[n_steps].len = world_save (&copies[n_steps].octets);
   n_steps++;
 }
@@ -301,8 +301,8 @@ main (void) {
   struct CMUnitTest tests[N_WALKS];
 
   for (size_t i = 0; i < N_WALKS; i++)
-    tests[i] = (struct CMUnitTest){ .name = all_rules[i].name,
-                                    .test_func = test_walk,
-                                    .initial_state = (void *) (uintptr_t) &all_rules[i] };
+    tests[i] = (struct CMUnitTest) { .name = all_rules[i].name,
+                                     .test_func = test_walk,
+                                     .initial_state = (void *) (uintptr_t) &all_rules[i] };
   return cmocka_run_group_tests_name ("interleavings", tests, NULL, NULL);
 }

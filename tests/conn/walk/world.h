@@ -58,8 +58,8 @@ struct line {
 /* One end: its eva_conn with the memory for it, and the lines that it said.  */
 struct side {
   eva_conn *conn;
-  _Alignas(16) unsigned char own[512];
-  _Alignas(16) unsigned char blocks[N_BLOCKS][BLOCK_SIZE];
+  _Alignas (16) unsigned char own[512];
+  _Alignas (16) unsigned char blocks[N_BLOCKS][BLOCK_SIZE];
   uint16_t block_len[N_BLOCKS];
   uint16_t own_len;
 
