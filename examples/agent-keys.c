@@ -50,7 +50,7 @@ input_came (void *call, unsigned int revents) {
 /* The agent tells that its pinentry is there, or asks for the passphrase itself.  A file is always
    ready, and cannot be watched.  */
 static gpg_error_t
-inquired (void *arg, struct eva_call *call, const char *text) {
+inquired (void *arg, struct eva_pending_call *call, const char *text) {
   (void) arg;
   if (!strncmp (text, "PINENTRY_LAUNCHED", 17)) return eva_answer_end (call);
   if (strncmp (text, "PASSPHRASE", 10)) return eva_answer_cancel (call);

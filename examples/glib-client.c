@@ -18,7 +18,7 @@
 
 static GMainLoop *main_loop;
 static assuan_context_t ctx;
-static struct eva_call *counting; /* NULL: there is nothing to cancel */
+static struct eva_pending_call *counting; /* NULL: there is nothing to cancel */
 static struct termios old_terminal;
 static gboolean has_button;
 static int exit_status = 1;

@@ -85,7 +85,7 @@ extern "C" {
 typedef struct eva_server eva_server;
 
 /* A call under way.  It has no short name: that is the function's.  */
-struct eva_call;
+struct eva_pending_call;
 
 /* --- Limits of a connection ------------------------------------------------------------------- */
 
@@ -567,7 +567,7 @@ struct eva_callbacks {
   /* The server inquires: keyword and parameters.  It is answered with eva_answer_data and
      eva_answer_end or _cancel, now or later; an error cancels the inquiry and ends the call with
      it.  NULL: the inquiry is cancelled, the call ends with GPG_ERR_ASS_NO_INQUIRE_CB.  */
-  gpg_error_t (*inquire) (void *arg, struct eva_call *call, const char *text);
+  gpg_error_t (*inquire) (void *arg, struct eva_pending_call *call, const char *text);
 
   /* The call ended, once: 0 for OK; the server's error; the callback's; GPG_ERR_TIMEOUT;
      GPG_ERR_CANCELED; GPG_ERR_EOF and others if the connection is over.  TEXT is what stood
@@ -592,29 +592,30 @@ struct eva_callbacks {
    GPG_ERR_ASS_LINE_TOO_LONG; GPG_ERR_EPIPE if the connection is over; GPG_ERR_NOT_SUPPORTED for a
    descriptor where none can be passed; GPG_ERR_ENOMEM; or what dup gave.  */
 gpg_error_t eva_call (assuan_context_t ctx, const char *command,
-                      const struct eva_callbacks *callbacks, void *arg, struct eva_call **ret_call);
+                      const struct eva_callbacks *callbacks, void *arg,
+                      struct eva_pending_call **ret_call);
 
 /* Gives CALL up: its done callback runs with GPG_ERR_CANCELED before this returns.  One that was
    not sent is not; in an inquiry the server gets CAN; the rest of a reply is dropped when it comes,
    and the connection stays usable.  */
-void eva_call_cancel (struct eva_call *call);
+void eva_call_cancel (struct eva_pending_call *call);
 
 /* Returns the context that CALL was made on.  */
-assuan_context_t eva_call_get_context (struct eva_call *call);
+assuan_context_t eva_call_get_context (struct eva_pending_call *call);
 
 /* Answers the inquiry that CALL is in with LEN octets at BUF, which are copied.  Any number of
    times.  Above high_water_len it is better to wait: see eva_set_writable.
    Returns 0; GPG_ERR_ASS_INV_VALUE if BUF is NULL but LEN is not 0; GPG_ERR_ASS_GENERAL if the server
    does not inquire; GPG_ERR_TOO_LARGE over max_queued_len (the connection is over then);
    GPG_ERR_EPIPE; GPG_ERR_ENOMEM.  */
-gpg_error_t eva_answer_data (struct eva_call *call, const void *buf, size_t len);
+gpg_error_t eva_answer_data (struct eva_pending_call *call, const void *buf, size_t len);
 
 /* Ends the answer.  Returns as eva_answer_data.  */
-gpg_error_t eva_answer_end (struct eva_call *call);
+gpg_error_t eva_answer_end (struct eva_pending_call *call);
 
 /* Refuses the inquiry with CAN: the server will fail the command, and done tells how.  Returns as
    eva_answer_data.  */
-gpg_error_t eva_answer_cancel (struct eva_call *call);
+gpg_error_t eva_answer_cancel (struct eva_pending_call *call);
 
 /* Calls CB with ARG, out of the loop, once, when less than high_water_len octets of CTX wait to be
    sent: for those who produce data piece by piece, in answers and in commands.  NULL takes it back.

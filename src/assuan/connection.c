@@ -117,7 +117,7 @@ eva__ctx_disconnect (assuan_context_t ctx) {
   if (!ctx->conn) return;
   while (eva_conn_take_any_fd (ctx->conn, &fd))
     eva__io_sys_close (&ctx->shared->sys, fd);
-  eva__parcel_drop_all (ctx);
+  eva__outgoing_fd_drop_all (ctx);
   eva_conn_free (ctx->conn);
   ctx->conn = NULL;
   if (ctx->drive) eva__drive_count_fds (ctx->drive);
@@ -403,7 +403,7 @@ write_some (assuan_context_t ctx, bool *ret_done) {
   if (n < 0) return eva__ctx_syserror (ctx);
   eva_conn_sent (ctx->conn, (size_t) n);
   *ret_done = !eva_conn_output_len (ctx->conn);
-  if (n && ctx->drive) eva__parcel_sent (ctx, fds, n_fds);
+  if (n && ctx->drive) eva__outgoing_fd_sent (ctx, fds, n_fds);
   return 0;
 }
 
@@ -435,6 +435,6 @@ eva__ctx_flush (assuan_context_t ctx) {
      goes on.  */
   ctx->write_error = err;
   eva_conn_sent (ctx->conn, SIZE_MAX);
-  eva__parcel_drop_all (ctx);
+  eva__outgoing_fd_drop_all (ctx);
   return err;
 }

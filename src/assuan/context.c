@@ -160,7 +160,7 @@ destroy (assuan_context_t ctx) {
   struct eva__drive *drive = ctx->drive;
 
   eva__ctx_drop_data_stream (ctx);
-  if (drive) eva__ctx_free (ctx, drive->wishes);
+  if (drive) eva__ctx_free (ctx, drive->callbacks);
   eva__ctx_set_string (ctx, &ctx->okay_line, NULL);
   eva__ctx_set_string (ctx, &ctx->err_text, NULL);
   if (!ctx->shares || ctx->owns_table) {

@@ -31,7 +31,7 @@ queue_fd (assuan_context_t ctx, assuan_fd_t fd) {
   if (!ctx->drive) return eva__ctx_conn_error (ctx, eva_conn_send_fd (ctx->conn, fd));
   copy = fcntl (fd, F_DUPFD_CLOEXEC, 3);
   if (copy < 0) return eva__ctx_syserror (ctx);
-  rc = eva__parcel_send (ctx, copy);
+  rc = eva__outgoing_fd_send (ctx, copy);
   if (rc) close (copy);
   return eva__ctx_conn_error (ctx, rc);
 }

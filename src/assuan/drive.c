@@ -103,12 +103,12 @@ eva__drive_init (struct eva__drive *drive, assuan_context_t ctx) {
   if (!ctx->shares) eva__drive_configure (&ctx->shared->conn_config, drive->class->limits);
 }
 
-struct eva__wishes *
-eva__drive_get_wishes (struct eva__drive *drive) {
-  if (drive->wishes) return drive->wishes;
-  drive->wishes = eva__ctx_malloc (drive->ctx, sizeof *drive->wishes);
-  if (drive->wishes) *drive->wishes = (struct eva__wishes) { 0 };
-  return drive->wishes;
+struct eva__callbacks *
+eva__drive_get_callbacks (struct eva__drive *drive) {
+  if (drive->callbacks) return drive->callbacks;
+  drive->callbacks = eva__ctx_malloc (drive->ctx, sizeof *drive->callbacks);
+  if (drive->callbacks) *drive->callbacks = (struct eva__callbacks) { 0 };
+  return drive->callbacks;
 }
 
 void
@@ -165,19 +165,19 @@ eva__drive_count_command (struct eva__drive *drive) {
 }
 
 void
-eva__drive_forget_wishes (struct eva__drive *drive) {
-  struct eva__wishes *wishes = drive->wishes;
+eva__drive_forget_callbacks (struct eva__drive *drive) {
+  struct eva__callbacks *callbacks = drive->callbacks;
 
-  if (!wishes) return;
-  wishes->cancel = NULL;
-  if (wishes->is_of_command) wishes->writable = NULL;
+  if (!callbacks) return;
+  callbacks->cancel = NULL;
+  if (callbacks->is_of_command) callbacks->writable = NULL;
 }
 
 void
 eva__drive_forget_command (struct eva__drive *drive) {
   struct eva__stream *stream = drive->stream;
 
-  eva__drive_forget_wishes (drive);
+  eva__drive_forget_callbacks (drive);
   drive->stream = NULL;
   drive->deferred = drive->cancelled = drive->late = false;
   drive->drained = false; /* the lines behind it may be handled now */

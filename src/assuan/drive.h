@@ -118,27 +118,27 @@ struct eva__drive_class {
   struct eva_stats *stats;         /* or NULL */
 };
 
-struct eva__parcel;
+struct eva__outgoing_fd;
 
 /* What most connections never need: what the program wants to be told, and descriptors of ours that
    wait to be sent.  */
-struct eva__wishes {
+struct eva__callbacks {
   void (*cancel) (assuan_context_t ctx, void *arg, gpg_error_t reason); /* or NULL */
   void *cancel_arg;
   void (*writable) (assuan_context_t ctx, void *arg); /* or NULL */
   void *writable_arg;
   bool is_of_command; /* writable: it was set by the command under way, and goes with it */
-  struct eva__parcel *parcels;
+  struct eva__outgoing_fd *outgoing_fds;
 };
 
 struct eva__drive {
   assuan_context_t ctx;
   const struct eva__drive_class *class;
-  struct eva__account *account; /* or NULL */
-  struct eva__stream *stream;   /* of the command under way, or NULL */
-  struct eva__wishes *wishes;   /* or NULL; of the context's memory */
-  uint64_t since_ns;            /* when the phase began; 0 if nothing limits it */
-  gpg_error_t over;             /* why the connection is over; 0 while it is not */
+  struct eva__account *account;     /* or NULL */
+  struct eva__stream *stream;       /* of the command under way, or NULL */
+  struct eva__callbacks *callbacks; /* or NULL; of the context's memory */
+  uint64_t since_ns;                /* when the phase began; 0 if nothing limits it */
+  gpg_error_t over;                 /* why the connection is over; 0 while it is not */
   enum eva__phase phase : 8;
   bool restarted : 1; /* the phase begins anew, though it is the same */
   bool moved : 1;     /* octets were exchanged in this turn */
@@ -162,7 +162,7 @@ struct eva__drive {
 void eva__drive_init (struct eva__drive *drive, assuan_context_t ctx);
 
 /* Returns what DRIVE keeps of these, or NULL if there is no memory.  */
-struct eva__wishes *eva__drive_get_wishes (struct eva__drive *drive);
+struct eva__callbacks *eva__drive_get_callbacks (struct eva__drive *drive);
 
 /* Fills the zeros of LIMITS with the defaults.  */
 void eva__drive_complete_limits (struct eva_limits *limits);
@@ -202,7 +202,7 @@ void eva__drive_count_command (struct eva__drive *drive);
 
 /* What the command under way wanted to be told holds what is gone with it: nobody may hear of
    it later.  */
-void eva__drive_forget_wishes (struct eva__drive *drive);
+void eva__drive_forget_callbacks (struct eva__drive *drive);
 
 /* The command is finished, its reply said: a stream in it ends, and nobody else is to be told.  */
 void eva__drive_forget_command (struct eva__drive *drive);
@@ -225,17 +225,17 @@ size_t eva__drive_fd_room (const struct eva__drive *drive);
 /* Returns true if descriptors with the number FD are left for others.  */
 bool eva__drive_leaves_fd (const struct eva__drive *drive, int fd);
 
-/* --- Descriptors that wait to be sent (parcel.c) ---------------------------------------------- */
+/* --- Descriptors that wait to be sent (outgoing.c) ---------------------------------------------- */
 
 /* Queues FD to leave with the next octet that CTX, which has a drive, says; on success it is
    ours and closed when it has left.  Returns what eva_conn_send_fd does.  */
-int eva__parcel_send (assuan_context_t ctx, int fd);
+int eva__outgoing_fd_send (assuan_context_t ctx, int fd);
 
 /* The N descriptors of FDS have left.  */
-void eva__parcel_sent (assuan_context_t ctx, const int *fds, size_t n);
+void eva__outgoing_fd_sent (assuan_context_t ctx, const int *fds, size_t n);
 
 /* Takes all that wait out of the queue and closes them.  Nothing happens without a drive.  */
-void eva__parcel_drop_all (assuan_context_t ctx);
+void eva__outgoing_fd_drop_all (assuan_context_t ctx);
 
 /* --- Errors ----------------------------------------------------------------------------------- */
 

@@ -152,7 +152,7 @@ assuan_process_done (assuan_context_t ctx, gpg_error_t rc) {
 
   if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   if (!eva__ctx_is_busy (ctx)) {
-    if (ctx->drive) eva__drive_forget_wishes (ctx->drive); /* it ends with its context */
+    if (ctx->drive) eva__drive_forget_callbacks (ctx->drive); /* it ends with its context */
     return eva__ctx_error (ctx, GPG_ERR_ASS_GENERAL);
   }
   eva__ctx_enter (ctx);

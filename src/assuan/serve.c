@@ -162,7 +162,7 @@ handle_lines (assuan_context_t ctx) {
   return ctx->released ? 0 : err;
 }
 
-/* Returns true if the client is done: it closed, or said BYE, or was shown the door.  */
+/* Returns true if the client is done: it closed, or said BYE, or was told to leave.  */
 static bool
 is_over (assuan_context_t ctx) {
   return ctx->released || !eva__ctx_is_connected (ctx) || eva_conn_at_eof (ctx->conn);

@@ -28,11 +28,11 @@ later (uint64_t a_ns, uint64_t b_ns) {
 /* Calls the function of eva_set_cancel, if there is one.  */
 static void
 call_cancel (struct eva__drive *drive, gpg_error_t reason) {
-  struct eva__wishes *wishes = drive->wishes;
-  void (*cancel) (assuan_context_t, void *, gpg_error_t) = wishes ? wishes->cancel : NULL;
+  struct eva__callbacks *callbacks = drive->callbacks;
+  void (*cancel) (assuan_context_t, void *, gpg_error_t) = callbacks ? callbacks->cancel : NULL;
 
-  eva__drive_forget_wishes (drive);
-  if (cancel && eva__ctx_is_ours (drive->ctx)) cancel (drive->ctx, wishes->cancel_arg, reason);
+  eva__drive_forget_callbacks (drive);
+  if (cancel && eva__ctx_is_ours (drive->ctx)) cancel (drive->ctx, callbacks->cancel_arg, reason);
 }
 
 /* What a continuation returns ends the command, here as everywhere: only if it defers it, somebody
@@ -50,7 +50,7 @@ eva__drive_cancel (struct eva__drive *drive, gpg_error_t reason) {
   if (stream) stream->cancelled (stream, reason);
   if (ctx->inquiry) {
     eva__ctx_end_inquiry (ctx, reason);
-    if (!drive->deferred) eva__drive_forget_wishes (drive);
+    if (!drive->deferred) eva__drive_forget_callbacks (drive);
   }
   call_cancel (drive, reason);
   drive->deferred = false;
@@ -221,7 +221,7 @@ static bool
 has_room_to_tell (const struct eva__drive *drive) {
   bool is_wanted = drive->stream && drive->stream->wants_out;
 
-  if (drive->wishes && drive->wishes->writable && !drive->telling) is_wanted = true;
+  if (drive->callbacks && drive->callbacks->writable && !drive->telling) is_wanted = true;
   return is_wanted && has_room (drive) && !drive->held;
 }
 
@@ -235,11 +235,11 @@ tell_writable (struct eva__drive *drive) {
   if (!has_room (drive)) return;
   if (stream && stream->wants_out) stream->writable (stream);
   if (drive->held || drive->telling || drive->ctx->released) return;
-  if (drive->wishes) writable = drive->wishes->writable;
+  if (drive->callbacks) writable = drive->callbacks->writable;
   if (!writable) return;
-  drive->wishes->writable = NULL;
+  drive->callbacks->writable = NULL;
   drive->telling = true;
-  writable (drive->ctx, drive->wishes->writable_arg);
+  writable (drive->ctx, drive->callbacks->writable_arg);
   drive->telling = false;
 }
 

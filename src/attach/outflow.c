@@ -74,7 +74,7 @@ say_data (struct eva__pump *pump, const char *buf, size_t len) {
 static gpg_error_t
 read_piece (struct eva__pump *pump, struct slice *slice, char *buf, size_t size) {
   size_t len = eva__pump_limit (pump, at_most (slice->len, size));
-  ssize_t n = eva__io_hose_read (&pump->from.hose, buf, len);
+  ssize_t n = eva__io_pipe_read (&pump->from.pipe, buf, len);
   gpg_error_t err = 0;
 
   if (n < 0 && errno != EAGAIN) return eva__ctx_syserror (pump->ctx);

@@ -67,7 +67,7 @@ int
 eva__pump_pour (struct eva__pump *pump) {
   while (pump->buf && pump->start < pump->end) {
     ssize_t n =
-        eva__io_hose_write (&pump->to.hose, pump->buf + pump->start, pump->end - pump->start);
+        eva__io_pipe_write (&pump->to.pipe, pump->buf + pump->start, pump->end - pump->start);
     if (!n) errno = EIO;
     if (n <= 0) return -1;
     pump->start += (size_t) n;
@@ -84,9 +84,9 @@ static gpg_error_t
 open_end (struct eva__pump *pump, struct eva__pump_end *end, int fd, int mode) {
   end->copy = -1;
   if (fd == EVA_PUMP_CONNECTION) return 0;
-  if (eva__io_hose_open (&end->hose, fd, mode)) return eva__ctx_syserror (pump->ctx);
+  if (eva__io_pipe_open (&end->pipe, fd, mode)) return eva__ctx_syserror (pump->ctx);
   end->is_used = true;
-  end->is_always_ready = end->hose.is_file;
+  end->is_always_ready = end->pipe.is_file;
   return 0;
 }
 
@@ -106,7 +106,7 @@ static void
 close_end (struct eva__pump *pump, struct eva__pump_end *end) {
   if (!end->is_used) return;
   if (end->copy >= 0) eva__io_sys_close (&pump->ctx->shared->sys, end->copy);
-  if (eva__ctx_is_ours (pump->ctx)) eva__io_hose_close (&end->hose);
+  if (eva__ctx_is_ours (pump->ctx)) eva__io_pipe_close (&end->pipe);
 }
 
 /* Frees PUMP.  The descriptors have their flags back before one of them is closed: they may be the
@@ -114,8 +114,8 @@ close_end (struct eva__pump *pump, struct eva__pump_end *end) {
 static void
 take_apart (struct eva__pump *pump) {
   assuan_context_t ctx = pump->ctx;
-  int from_fd = pump->from.is_owned ? pump->from.hose.fd : -1;
-  int to_fd = pump->to.is_owned ? pump->to.hose.fd : -1;
+  int from_fd = pump->from.is_owned ? pump->from.pipe.fd : -1;
+  int to_fd = pump->to.is_owned ? pump->to.pipe.fd : -1;
 
   eva__pump_rest (pump);
   eva__pump_stop_progress (pump);

@@ -13,7 +13,7 @@
 #define EVA__ATTACH_PUMP_H
 
 #include "attach/attached.h"
-#include "io/hose.h"
+#include "io/pipe.h"
 
 /* The most octets that a pump moves before others get their turn: into data lines, half of which cost
    a fifth more time for each; and within the kernel.  */
@@ -29,7 +29,7 @@ struct eva__pump;
 
 /* What a pump has at an end that is not the connection.  */
 struct eva__pump_end {
-  struct eva__io_hose hose;
+  struct eva__io_pipe pipe;
   bool is_used;
   bool is_owned;        /* closed when the pump ends */
   bool is_always_ready; /* a file; or another one that cannot be watched */

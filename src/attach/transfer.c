@@ -24,7 +24,7 @@ fill (struct eva__pump *pump) {
     errno = ENOMEM;
     return FAILED;
   }
-  n = eva__io_hose_read (&pump->from.hose, pump->buf, eva__pump_limit (pump, pump->buf_size));
+  n = eva__io_pipe_read (&pump->from.pipe, pump->buf, eva__pump_limit (pump, pump->buf_size));
   if (n > 0) {
     pump->end = (size_t) n;
     return eva__pump_is_over (pump, (size_t) n) ? TOO_MUCH : MOVED;
@@ -50,7 +50,7 @@ static enum outcome
 find_culprit (const struct eva__pump *pump) {
   if (pump->from.is_always_ready) return WAITS_FOR_TO;
   if (pump->to.is_always_ready) return WAITS_FOR_FROM;
-  return eva__io_sys_is_ready (pump->from.hose.fd, POLLIN) ? WAITS_FOR_TO : WAITS_FOR_FROM;
+  return eva__io_sys_is_ready (pump->from.pipe.fd, POLLIN) ? WAITS_FOR_TO : WAITS_FOR_FROM;
 }
 
 static enum outcome
@@ -61,7 +61,7 @@ move (struct eva__pump *pump) {
 
   /* Whether there is more than is allowed, a read tells.  */
   if (!left || pump->uses_own_hands) return move_by_hand (pump);
-  n = eva__io_hose_move (&pump->from.hose, &pump->to.hose, len);
+  n = eva__io_pipe_move (&pump->from.pipe, &pump->to.pipe, len);
   if (n < 0 && errno == EINVAL) {
     pump->uses_own_hands = true;
     return move_by_hand (pump);
@@ -100,5 +100,5 @@ step (struct eva__pump *pump) {
 void
 eva__pump_init_transfer (struct eva__pump *pump) {
   pump->step = step;
-  pump->uses_own_hands = !eva__io_hose_may_move (&pump->from.hose, &pump->to.hose);
+  pump->uses_own_hands = !eva__io_pipe_may_move (&pump->from.pipe, &pump->to.pipe);
 }

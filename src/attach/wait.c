@@ -41,7 +41,7 @@ rest (struct eva__pump_end *end) {
    does, we watch a copy: it is the open file that is ready.  */
 static int
 watch_copy (struct eva__pump *pump, struct eva__pump_end *end, unsigned int events) {
-  if (end->copy < 0) end->copy = fcntl (end->hose.fd, F_DUPFD_CLOEXEC, 3);
+  if (end->copy < 0) end->copy = fcntl (end->pipe.fd, F_DUPFD_CLOEXEC, 3);
   if (end->copy < 0) return -1;
   end->source = eva_loop_add_fd (pump->loop, end->copy, events, on_ready, pump);
   return end->source ? 0 : -1;
@@ -49,7 +49,7 @@ watch_copy (struct eva__pump *pump, struct eva__pump_end *end, unsigned int even
 
 static int
 watch (struct eva__pump *pump, struct eva__pump_end *end, unsigned int events) {
-  end->source = eva_loop_add_fd (pump->loop, end->hose.fd, events, on_ready, pump);
+  end->source = eva_loop_add_fd (pump->loop, end->pipe.fd, events, on_ready, pump);
   if (end->source) return 0;
   return errno == EEXIST ? watch_copy (pump, end, events) : -1;
 }

@@ -16,21 +16,21 @@
 
 static assuan_context_t
 context_of (const struct eva__client *client) {
-  return client->own.at.drive.ctx;
+  return client->driven.at.drive.ctx;
 }
 
 /* --- The list --------------------------------------------------------------------------------- */
 
 static void
-append (struct eva__client *client, struct eva_call *call) {
+append (struct eva__client *client, struct eva_pending_call *call) {
   *client->last = call;
   client->last = &call->next;
   if (!client->unsent) client->unsent = call;
 }
 
 static void
-unlink_call (struct eva__client *client, struct eva_call *call) {
-  struct eva_call **link = &client->calls;
+unlink_call (struct eva__client *client, struct eva_pending_call *call) {
+  struct eva_pending_call **link = &client->calls;
 
   while (*link != call)
     link = &(*link)->next;
@@ -40,7 +40,7 @@ unlink_call (struct eva__client *client, struct eva_call *call) {
 }
 
 static void
-remove_call (struct eva__client *client, struct eva_call *call) {
+remove_call (struct eva__client *client, struct eva_pending_call *call) {
   unlink_call (client, call);
   if (call->fd >= 0) close (call->fd);
   eva__wire_wipe (call->command, strlen (call->command));
@@ -52,18 +52,18 @@ remove_call (struct eva__client *client, struct eva_call *call) {
 /* Queues the descriptor of CALL, which belongs to the command's first octet.  Returns as
    eva_conn_send_fd.  */
 static int
-queue_fd (assuan_context_t ctx, struct eva_call *call) {
-  int rc = eva__parcel_send (ctx, call->fd);
+queue_fd (assuan_context_t ctx, struct eva_pending_call *call) {
+  int rc = eva__outgoing_fd_send (ctx, call->fd);
 
   /* So many may wait in the queue.  */
-  if (rc == EVA_E_LIMIT && !eva__ctx_flush (ctx)) rc = eva__parcel_send (ctx, call->fd);
+  if (rc == EVA_E_LIMIT && !eva__ctx_flush (ctx)) rc = eva__outgoing_fd_send (ctx, call->fd);
   if (!rc) call->fd = -1;
   return rc;
 }
 
 /* Queues the line of CALL.  That it cannot leave is the end of the connection, and told by that.  */
 static gpg_error_t
-send_call (struct eva__client *client, struct eva_call *call, bool has_fd) {
+send_call (struct eva__client *client, struct eva_pending_call *call, bool has_fd) {
   assuan_context_t ctx = context_of (client);
   int rc;
 
@@ -71,7 +71,7 @@ send_call (struct eva__client *client, struct eva_call *call, bool has_fd) {
   rc = eva_conn_command (ctx->conn, call->command);
   eva__ctx_mark_output (ctx, false);
   /* The descriptor must not leave with another line.  */
-  if (rc && has_fd) eva__drive_fail (&client->own.at.drive, eva__ctx_conn_error (ctx, rc));
+  if (rc && has_fd) eva__drive_fail (&client->driven.at.drive, eva__ctx_conn_error (ctx, rc));
   if (rc) return eva__ctx_not_said (ctx, rc);
   call->is_sent = true;
   client->unsent = call->next;
@@ -81,7 +81,7 @@ send_call (struct eva__client *client, struct eva_call *call, bool has_fd) {
 
 /* The same; an error ends CALL.  Returns false if it has to wait, until other descriptors left.  */
 static bool
-try_to_send (struct eva__client *client, struct eva_call *call) {
+try_to_send (struct eva__client *client, struct eva_pending_call *call) {
   assuan_context_t ctx = context_of (client);
   bool has_fd = call->fd >= 0;
   int rc = has_fd ? queue_fd (ctx, call) : 0;
@@ -97,14 +97,14 @@ try_to_send (struct eva__client *client, struct eva_call *call) {
    need not wait for that.  It has to behind one that was given up: should the server inquire there,
    CAN must come next.  */
 static bool
-may_send (const struct eva__client *client, const struct eva_call *call) {
-  const struct eva__drive *drive = &client->own.at.drive;
+may_send (const struct eva__client *client, const struct eva_pending_call *call) {
+  const struct eva__drive *drive = &client->driven.at.drive;
   enum eva_conn_state state;
 
   if (client->stage != EVA__CLIENT_READY || drive->closing || drive->over) return false;
   if (call != client->calls && (client->n_given_up || !(call->cb.flags & EVA_CALL_AHEAD)))
     return false;
-  if (eva_conn_output_len (drive->ctx->conn) > client->own.limits.high_water_len) return false;
+  if (eva_conn_output_len (drive->ctx->conn) > client->driven.limits.high_water_len) return false;
   state = eva_conn_get_state (drive->ctx->conn);
   return state == EVA_STATE_IDLE || state == EVA_STATE_PENDING;
 }
@@ -122,7 +122,7 @@ eva__call_send_all (struct eva__client *client) {
 void
 eva__call_drain (struct eva__client *client) {
   assuan_context_t ctx = context_of (client);
-  struct eva_call *call;
+  struct eva_pending_call *call;
 
   while ((call = client->calls) && call->is_sent && call->is_ended) {
     int rc = eva_conn_drain (ctx->conn);
@@ -131,13 +131,13 @@ eva__call_drain (struct eva__client *client) {
     remove_call (client, call);
     client->n_given_up--;
     if (rc == EVA_E_NOMEM || rc == EVA_E_LIMIT)
-      eva__drive_fail (&client->own.at.drive, eva__ctx_conn_error (ctx, rc));
+      eva__drive_fail (&client->driven.at.drive, eva__ctx_conn_error (ctx, rc));
   }
-  eva__drive_wake (&client->own.at.drive);
+  eva__drive_wake (&client->driven.at.drive);
 }
 
 void
-eva__call_end (struct eva_call *call, gpg_error_t err, const char *text) {
+eva__call_end (struct eva_pending_call *call, gpg_error_t err, const char *text) {
   void (*done) (void *, gpg_error_t, const char *) = call->cb.done;
   struct eva__client *client = call->client;
   assuan_context_t ctx = context_of (client);
@@ -161,7 +161,7 @@ eva__call_end (struct eva_call *call, gpg_error_t err, const char *text) {
 /* Callbacks may make new calls, which end as well: the connection is over or about to be.  */
 void
 eva__call_end_all (struct eva__client *client, gpg_error_t err) {
-  struct eva_call *call = client->calls;
+  struct eva_pending_call *call = client->calls;
 
   while (call) {
     if (call->is_ended) {
@@ -183,11 +183,11 @@ eva__call_forget_all (struct eva__client *client) {
 
 /* Returns a call whose time is over, or NULL, and the next deadline of the others.  One that is told
    of a line just now is not told of its end within that.  */
-static struct eva_call *
+static struct eva_pending_call *
 find_expired (struct eva__client *client, uint64_t now_ns) {
   uint64_t next_ns = EVA_NO_DEADLINE;
 
-  for (struct eva_call *call = client->calls; call; call = call->next) {
+  for (struct eva_pending_call *call = client->calls; call; call = call->next) {
     if (call->is_ended || call->id == client->talking_id) continue;
     if (call->deadline_ns <= now_ns) return call;
     if (call->deadline_ns < next_ns) next_ns = call->deadline_ns;
@@ -199,7 +199,7 @@ find_expired (struct eva__client *client, uint64_t now_ns) {
 void
 eva__call_expire (struct eva__client *client, uint64_t now_ns) {
   assuan_context_t ctx = context_of (client);
-  struct eva_call *call;
+  struct eva_pending_call *call;
 
   if (now_ns < client->deadline_ns) return;
   while (!ctx->released && (call = find_expired (client, now_ns)))
@@ -223,7 +223,7 @@ check_command (assuan_context_t ctx, const char *command) {
 /* Gives CALL the callbacks, and a descriptor of its own: the call may be sent long after the program
    has closed the one that it gave.  */
 static gpg_error_t
-fill (struct eva__client *client, struct eva_call *call, const struct eva_callbacks *cb) {
+fill (struct eva__client *client, struct eva_pending_call *call, const struct eva_callbacks *cb) {
   call->fd = -1;
   call->deadline_ns = EVA_NO_DEADLINE;
   if (!cb) return 0;
@@ -238,16 +238,16 @@ fill (struct eva__client *client, struct eva_call *call, const struct eva_callba
 
 gpg_error_t
 eva_call (assuan_context_t ctx, const char *command, const struct eva_callbacks *callbacks,
-          void *arg, struct eva_call **ret_call) {
+          void *arg, struct eva_pending_call **ret_call) {
   struct eva__client *client = eva__client_of (ctx);
   gpg_error_t err = check_command (ctx, command);
-  struct eva_call *call;
+  struct eva_pending_call *call;
   size_t size;
 
   if (!client) return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
   if (err) return err;
-  if (ctx->released || client->stage == EVA__CLIENT_OVER || client->own.at.drive.over
-      || client->own.at.drive.closing)
+  if (ctx->released || client->stage == EVA__CLIENT_OVER || client->driven.at.drive.over
+      || client->driven.at.drive.closing)
     return eva__ctx_error (ctx, GPG_ERR_EPIPE);
   size = strlen (command) + 1;
   call = calloc (1, sizeof *call + size);
@@ -268,19 +268,19 @@ eva_call (assuan_context_t ctx, const char *command, const struct eva_callbacks 
   if (client->stage == EVA__CLIENT_DIALLING)
     eva__dial_set_timer (client);
   else
-    eva__drive_wake (&client->own.at.drive);
+    eva__drive_wake (&client->driven.at.drive);
   if (ret_call) *ret_call = call;
   return 0;
 }
 
 void
-eva_call_cancel (struct eva_call *call) {
+eva_call_cancel (struct eva_pending_call *call) {
   if (!call) return;
   eva__call_end (call, eva__ctx_error (context_of (call->client), GPG_ERR_CANCELED), NULL);
 }
 
 assuan_context_t
-eva_call_get_context (struct eva_call *call) {
+eva_call_get_context (struct eva_pending_call *call) {
   return context_of (call->client);
 }
 
@@ -288,7 +288,7 @@ eva_call_get_context (struct eva_call *call) {
 
 /* The END or CAN comes once: after it the call waits for its reply, or for the next inquiry.  */
 static gpg_error_t
-answer (struct eva_call *call, const void *buf, size_t len) {
+answer (struct eva_pending_call *call, const void *buf, size_t len) {
   assuan_context_t ctx = context_of (call->client);
   gpg_error_t err;
 
@@ -303,17 +303,17 @@ answer (struct eva_call *call, const void *buf, size_t len) {
 }
 
 gpg_error_t
-eva_answer_data (struct eva_call *call, const void *buf, size_t len) {
+eva_answer_data (struct eva_pending_call *call, const void *buf, size_t len) {
   if (!buf && len) return eva__ctx_error (context_of (call->client), GPG_ERR_ASS_INV_VALUE);
   return answer (call, buf ? buf : "", len);
 }
 
 gpg_error_t
-eva_answer_end (struct eva_call *call) {
+eva_answer_end (struct eva_pending_call *call) {
   return answer (call, NULL, 0);
 }
 
 gpg_error_t
-eva_answer_cancel (struct eva_call *call) {
+eva_answer_cancel (struct eva_pending_call *call) {
   return answer (call, NULL, 1);
 }

@@ -30,7 +30,7 @@ eva__client_new (void) {
   struct eva__client *client = calloc (1, sizeof *client);
 
   if (!client) return NULL;
-  eva__own_init (&client->own, &eva__client_ops);
+  eva__driven_init (&client->driven, &eva__client_ops);
   client->last = &client->calls;
   client->deadline_ns = client->greeting_deadline_ns = EVA_NO_DEADLINE;
   client->dial_fd = -1;
@@ -41,7 +41,7 @@ eva__client_new (void) {
 /* While dialling nobody knows yet; what the address says will do then.  */
 bool
 eva__client_passes_fds (const struct eva__client *client) {
-  assuan_context_t ctx = client->own.at.drive.ctx;
+  assuan_context_t ctx = client->driven.at.drive.ctx;
 
   if (ctx->conn) return ctx->channel.passes_fds;
   return client->is_local && (client->config.flags & EVA_CONNECT_FDPASSING);
@@ -49,7 +49,7 @@ eva__client_passes_fds (const struct eva__client *client) {
 
 static bool
 hears_secret (const struct eva__drive *drive) {
-  const struct eva_call *call = ((const struct eva__client *) drive)->calls;
+  const struct eva_pending_call *call = ((const struct eva__client *) drive)->calls;
 
   return call && call->is_sent && call->is_secret;
 }
@@ -60,7 +60,7 @@ hears_secret (const struct eva__drive *drive) {
    may be no Assuan server at all.  */
 static void
 greeted (struct eva__client *client) {
-  assuan_context_t ctx = client->own.at.drive.ctx;
+  assuan_context_t ctx = client->driven.at.drive.ctx;
 
   client->stage = EVA__CLIENT_READY;
   client->greeting_deadline_ns = EVA_NO_DEADLINE;
@@ -71,7 +71,7 @@ greeted (struct eva__client *client) {
 /* A line before the greeting is over.  A server that refuses says ERR, and is believed.  */
 static void
 on_greeting (struct eva__client *client, const struct eva_event *ev) {
-  struct eva__drive *drive = &client->own.at.drive;
+  struct eva__drive *drive = &client->driven.at.drive;
 
   switch (ev->type) {
   case EVA_EVENT_OK:
@@ -89,17 +89,17 @@ on_greeting (struct eva__client *client, const struct eva_event *ev) {
 /* Data that nobody wants are an error, as in assuan_transact: a caller that forgot the callback would
    otherwise take the reply for complete.  */
 static gpg_error_t
-on_data (struct eva_call *call, const struct eva_event *ev) {
+on_data (struct eva_pending_call *call, const struct eva_event *ev) {
   bool is_end = ev->type == EVA_EVENT_END;
 
   if (!call->cb.data)
-    return eva__ctx_error (call->client->own.at.drive.ctx, GPG_ERR_ASS_NO_DATA_CB);
+    return eva__ctx_error (call->client->driven.at.drive.ctx, GPG_ERR_ASS_NO_DATA_CB);
   return call->cb.data (call->arg, is_end ? NULL : ev->text, is_end ? 0 : ev->text_len);
 }
 
 static gpg_error_t
-on_status (struct eva_call *call, const struct eva_event *ev) {
-  bool conveys = call->client->own.at.drive.ctx->flags.convey_comments;
+on_status (struct eva_pending_call *call, const struct eva_event *ev) {
+  bool conveys = call->client->driven.at.drive.ctx->flags.convey_comments;
 
   if (!call->cb.status || (ev->type == EVA_EVENT_COMMENT && !conveys)) return 0;
   return call->cb.status (call->arg, ev->text);
@@ -108,9 +108,9 @@ on_status (struct eva_call *call, const struct eva_event *ev) {
 /* An error, also that of a call which answers nothing, leaves by eva__call_end, which says CAN: the
    server must not wait for an answer that never comes.  */
 static gpg_error_t
-on_inquiry (struct eva_call *call, const struct eva_event *ev) {
+on_inquiry (struct eva_pending_call *call, const struct eva_event *ev) {
   if (!call->cb.inquire)
-    return eva__ctx_error (call->client->own.at.drive.ctx, GPG_ERR_ASS_NO_INQUIRE_CB);
+    return eva__ctx_error (call->client->driven.at.drive.ctx, GPG_ERR_ASS_NO_INQUIRE_CB);
   call->is_inquiring = true;
   return call->cb.inquire (call->arg, call, ev->text);
 }
@@ -119,7 +119,7 @@ on_inquiry (struct eva_call *call, const struct eva_event *ev) {
    may also run the loop, where other calls get their replies: the text is a copy.  */
 static void
 on_final (struct eva__client *client, const struct eva_event *ev) {
-  assuan_context_t ctx = client->own.at.drive.ctx;
+  assuan_context_t ctx = client->driven.at.drive.ctx;
   char text[EVA_LINE_SIZE];
   gpg_error_t err = 0;
 
@@ -132,7 +132,7 @@ on_final (struct eva__client *client, const struct eva_event *ev) {
 }
 
 static gpg_error_t
-tell_line (struct eva_call *call, const struct eva_event *ev) {
+tell_line (struct eva_pending_call *call, const struct eva_event *ev) {
   switch (ev->type) {
   case EVA_EVENT_DATA:
   case EVA_EVENT_END:
@@ -151,17 +151,17 @@ tell_line (struct eva_call *call, const struct eva_event *ev) {
    context; an error of it ends CALL.  If it runs the loop, CALL and the lines behind this one wait,
    while the other calls have their deadlines.  */
 static void
-on_reply (struct eva_call *call, const struct eva_event *ev) {
+on_reply (struct eva_pending_call *call, const struct eva_event *ev) {
   struct eva__client *client = call->client;
-  assuan_context_t ctx = client->own.at.drive.ctx;
+  assuan_context_t ctx = client->driven.at.drive.ctx;
   uint64_t id = call->id;
   gpg_error_t err;
 
-  client->own.at.drive.in_line = true;
+  client->driven.at.drive.in_line = true;
   client->talking_id = id;
   err = tell_line (call, ev);
   client->talking_id = 0;
-  client->own.at.drive.in_line = false;
+  client->driven.at.drive.in_line = false;
   call = client->calls;
   if (ctx->released || !call || call->id != id) return;
   if (call->deadline_ns < client->deadline_ns) client->deadline_ns = call->deadline_ns;
@@ -172,7 +172,7 @@ static void
 on_event (struct eva__drive *drive, int rc, const struct eva_event *ev) {
   struct eva__client *client = (struct eva__client *) drive;
   assuan_context_t ctx = drive->ctx;
-  struct eva_call *call = client->calls;
+  struct eva_pending_call *call = client->calls;
 
   if (rc == EVA_E_TRUNCATED) return;                              /* the end of file comes next */
   if (rc == EVA_E_STATE && client->stage == EVA__CLIENT_GREETING) /* no greeting */
@@ -224,7 +224,7 @@ drop_output (assuan_context_t ctx) {
   if (!ctx->conn) return;
   eva_conn_close (ctx->conn);
   eva_conn_sent (ctx->conn, SIZE_MAX);
-  eva__parcel_drop_all (ctx);
+  eva__outgoing_fd_drop_all (ctx);
 }
 
 /* The connection is over.  */
@@ -240,23 +240,23 @@ lost (struct eva__drive *drive) {
 static void
 over (struct eva__drive *drive) {
   lost (drive);
-  if (!drive->ctx->released) eva__own_over (drive);
+  if (!drive->ctx->released) eva__driven_over (drive);
 }
 
 /* A server that assuan_pipe_connect started may take its time to end, and the loop must not wait for
    it.  A hook of the program's, which may keep books, has to be asked.  */
 static void
 take_child (struct eva__client *client) {
-  assuan_context_t ctx = client->own.at.drive.ctx;
+  assuan_context_t ctx = client->driven.at.drive.ctx;
   const struct eva__io_sys *sys = &ctx->shared->sys;
   bool waits = ctx->is_child && !ctx->flags.no_waitpid && !ctx->was_reaped;
   bool is_asked = !sys->is_clamped && sys->hooks.waitpid != __assuan_waitpid;
 
-  if (!client->own.at.loop || !waits || is_asked || !eva__ctx_is_ours (ctx)) return;
+  if (!client->driven.at.loop || !waits || is_asked || !eva__ctx_is_ours (ctx)) return;
   ctx->is_child = false;
   client->child = ctx->pid;
   client->child_of = eva__io_this_process ();
-  client->reaper = client->own.at.loop;
+  client->reaper = client->driven.at.loop;
 }
 
 /* The program does not want the context any more; its calls still learn that they will not be
@@ -267,7 +267,7 @@ release (struct eva__drive *drive) {
 
   eva__dial_stop (client);
   take_child (client);
-  eva__attached_stop (&client->own.at);
+  eva__attached_stop (&client->driven.at);
   client->stage = EVA__CLIENT_OVER;
   eva__call_end_all (client, eva__ctx_error (drive->ctx, GPG_ERR_CANCELED));
 }
@@ -279,7 +279,7 @@ free_client (struct eva__drive *drive) {
 
   eva__call_forget_all (client);
   if (client->child != ASSUAN_INVALID_PID && client->child_of == eva__io_this_process ())
-    eva__orphan_new (client->reaper, client->child);
+    eva__reaper_new (client->reaper, client->child);
   if (client->home) eva__loop_reserve_timers (client->home, -1);
   free (client->address);
   free (client);
@@ -290,14 +290,14 @@ free_client (struct eva__drive *drive) {
 static void
 hang_up (struct eva__client *client, gpg_error_t reason) {
   bool has_greeted = client->stage == EVA__CLIENT_READY;
-  assuan_context_t ctx = client->own.at.drive.ctx;
+  assuan_context_t ctx = client->driven.at.drive.ctx;
 
   client->stage = EVA__CLIENT_OVER;
   client->greeting_deadline_ns = EVA_NO_DEADLINE;
   eva__call_end_all (client, reason);
   if (ctx->released) return;
   if (has_greeted) eva_conn_line (ctx->conn, "BYE", 3);
-  eva__drive_close (&client->own.at.drive, reason);
+  eva__drive_close (&client->driven.at.drive, reason);
 }
 
 static void
@@ -321,7 +321,7 @@ static eva_loop *
 get_loop (const struct eva__drive *drive) {
   const struct eva__client *client = (const struct eva__client *) drive;
 
-  return client->home ? client->home : eva__own_get_loop (drive);
+  return client->home ? client->home : eva__driven_get_loop (drive);
 }
 
 const struct eva__drive_ops eva__client_ops = {
@@ -334,7 +334,7 @@ const struct eva__drive_ops eva__client_ops = {
   .get_deadline = get_deadline,
   .at_deadline = at_deadline,
   .close = close_client,
-  .set_limits = eva__own_set_limits,
+  .set_limits = eva__driven_set_limits,
   .get_loop = get_loop,
   .is_ours = eva__attached_is_ours,
   .release = release,

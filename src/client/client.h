@@ -4,11 +4,11 @@
 #ifndef EVA__CLIENT_CLIENT_H
 #define EVA__CLIENT_CLIENT_H
 
-#include "client/own.h"
+#include "client/driven.h"
 
 /* A call.  Those that were sent stand before those that were not.  */
-struct eva_call {
-  struct eva_call *next;
+struct eva_pending_call {
+  struct eva_pending_call *next;
   struct eva__client *client;
   uint64_t id; /* of no other call of the client */
   struct eva_callbacks cb;
@@ -31,13 +31,13 @@ enum eva__client_stage {
 };
 
 struct eva__client {
-  struct eva__own own; /* the first member */
+  struct eva__driven driven; /* the first member */
   enum eva__client_stage stage;
-  struct eva_call *calls;  /* the oldest first */
-  struct eva_call **last;  /* where the next one is linked */
-  struct eva_call *unsent; /* the first that was not sent, or NULL */
-  size_t n_given_up;       /* those that ended before their reply came */
-  uint64_t talking_id;     /* of the call whose callback has a line; 0: none */
+  struct eva_pending_call *calls;  /* the oldest first */
+  struct eva_pending_call **last;  /* where the next one is linked */
+  struct eva_pending_call *unsent; /* the first that was not sent, or NULL */
+  size_t n_given_up;               /* those that ended before their reply came */
+  uint64_t talking_id;             /* of the call whose callback has a line; 0: none */
   uint64_t last_id;
   uint64_t deadline_ns; /* no call has an earlier one */
   uint64_t greeting_deadline_ns;
@@ -80,7 +80,7 @@ void eva__call_send_all (struct eva__client *client);
 
 /* Ends CALL with ERR and TEXT, once, and if a reply to it is still to come, sees that it is dropped.
    CALL may be gone behind it.  */
-void eva__call_end (struct eva_call *call, gpg_error_t err, const char *text);
+void eva__call_end (struct eva_pending_call *call, gpg_error_t err, const char *text);
 
 /* Ends all calls with ERR.  */
 void eva__call_end_all (struct eva__client *client, gpg_error_t err);
@@ -105,9 +105,9 @@ void eva__dial_set_timer (struct eva__client *client);
 /* While dialling: the connection is over because of ERR; told out of the loop.  */
 void eva__dial_fail_soon (struct eva__client *client, gpg_error_t err);
 
-/* --- Children (orphan.c) ---------------------------------------------------------------------- */
+/* --- Children (reaper.c) ---------------------------------------------------------------------- */
 
 /* Lets LOOP reap the child PID when it ends.  */
-void eva__orphan_new (eva_loop *loop, pid_t pid);
+void eva__reaper_new (eva_loop *loop, pid_t pid);
 
 #endif /* EVA__CLIENT_CLIENT_H */

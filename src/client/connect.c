@@ -54,22 +54,22 @@ eva__dial_stop (struct eva__client *client) {
 /* The connection could not be made.  */
 static void
 fail (struct eva__client *client, gpg_error_t err) {
-  assuan_context_t ctx = client->own.at.drive.ctx;
+  assuan_context_t ctx = client->driven.at.drive.ctx;
 
   eva__dial_stop (client);
-  client->own.at.drive.over = err;
-  if (client->own.at.is_told) return;
-  client->own.at.is_told = true;
+  client->driven.at.drive.over = err;
+  if (client->driven.at.is_told) return;
+  client->driven.at.is_told = true;
   eva__ctx_enter (ctx);
-  eva__client_ops.over (&client->own.at.drive);
+  eva__client_ops.over (&client->driven.at.drive);
   eva__ctx_leave (ctx);
 }
 
-/* Not at once: the program is in a call of its own, and may not expect its callbacks there.  */
+/* Not at once: the program is in a call of its driven, and may not expect its callbacks there.  */
 void
 eva__dial_fail_soon (struct eva__client *client, gpg_error_t err) {
   eva__dial_stop (client);
-  client->own.at.drive.over = err;
+  client->driven.at.drive.over = err;
   eva__loop_set_timer (client->home, &client->dial_timer, 0);
 }
 
@@ -79,13 +79,13 @@ eva__dial_fail_soon (struct eva__client *client, gpg_error_t err) {
    whether they were made here or handed in.  */
 static gpg_error_t
 connected (struct eva__client *client, int in_fd, int out_fd) {
-  assuan_context_t ctx = client->own.at.drive.ctx;
+  assuan_context_t ctx = client->driven.at.drive.ctx;
   bool passes_fds = eva__client_passes_fds (client);
   gpg_error_t err = eva__ctx_connect (ctx, EVA__CTX_CLIENT, in_fd, out_fd, passes_fds);
 
   if (err) return err;
-  eva__drive_init (&client->own.at.drive, ctx);
-  err = eva__attached_start (&client->own.at, client->home);
+  eva__drive_init (&client->driven.at.drive, ctx);
+  err = eva__attached_start (&client->driven.at, client->home);
   if (err) {
     ctx->channel.in_fd = ctx->channel.out_fd = ASSUAN_INVALID_FD;
     eva__ctx_disconnect (ctx);
@@ -110,7 +110,7 @@ decided (void *arg, unsigned int revents) {
   (void) revents;
   if (rc == EVA__IO_DIAL_PENDING) return;
   if (rc < 0) {
-    fail (client, dial_error (client->own.at.drive.ctx));
+    fail (client, dial_error (client->driven.at.drive.ctx));
     return;
   }
   client->dial_fd = -1;
@@ -125,7 +125,7 @@ void
 eva__dial_set_timer (struct eva__client *client) {
   uint64_t due_ns = client->dial_deadline_ns;
 
-  if (client->own.at.drive.over) return; /* set already, by eva__dial_fail_soon */
+  if (client->driven.at.drive.over) return; /* set already, by eva__dial_fail_soon */
   if (client->deadline_ns < due_ns) due_ns = client->deadline_ns;
   if (client->dial_again_ns < due_ns) due_ns = client->dial_again_ns;
   eva__loop_set_timer (client->home, &client->dial_timer, due_ns);
@@ -134,15 +134,15 @@ eva__dial_set_timer (struct eva__client *client) {
 /* Returns false if the connection was made, or could not be, or nobody wants it any more.  */
 static bool
 is_dialling (const struct eva__client *client) {
-  return client->stage == EVA__CLIENT_DIALLING && !client->own.at.drive.ctx->released;
+  return client->stage == EVA__CLIENT_DIALLING && !client->driven.at.drive.ctx->released;
 }
 
 static void
 on_dial_timer (struct eva__timer *timer) {
   struct eva__client *client = EVA__CONTAINER (struct eva__client, dial_timer, timer);
-  assuan_context_t ctx = client->own.at.drive.ctx;
+  assuan_context_t ctx = client->driven.at.drive.ctx;
   uint64_t now_ns = eva_loop_now (client->home);
-  gpg_error_t err = client->own.at.drive.over;
+  gpg_error_t err = client->driven.at.drive.over;
   bool is_late = !err && now_ns >= client->dial_deadline_ns;
 
   eva__ctx_enter (ctx);
@@ -162,7 +162,7 @@ on_dial_timer (struct eva__timer *timer) {
 
 static gpg_error_t
 start_program (struct eva__client *client, const char *command) {
-  assuan_context_t ctx = client->own.at.drive.ctx;
+  assuan_context_t ctx = client->driven.at.drive.ctx;
   bool is_socket = client->config.flags & EVA_CONNECT_FDPASSING;
   int in_fd, out_fd;
   gpg_error_t err;
@@ -185,14 +185,14 @@ static gpg_error_t
 await (struct eva__client *client, int fd) {
   client->dial_fd = fd;
   client->dial_source = eva_loop_add_fd (client->home, fd, EVA_WRITABLE, decided, client);
-  return client->dial_source ? 0 : eva__ctx_syserror (client->own.at.drive.ctx);
+  return client->dial_source ? 0 : eva__ctx_syserror (client->driven.at.drive.ctx);
 }
 
 /* Begins to connect, or begins anew: a server that is starting up may have another socket by then, so
    the address is looked at each time.  */
 static gpg_error_t
 dial (struct eva__client *client) {
-  assuan_context_t ctx = client->own.at.drive.ctx;
+  assuan_context_t ctx = client->driven.at.drive.ctx;
   struct eva__io_endpoint endpoint;
   gpg_error_t err;
   int fd, rc;
@@ -227,10 +227,10 @@ configure (struct eva__client *client, const struct eva_connect_config *config) 
   if (config) *c = *config;
   if (!c->connect_timeout_ms) c->connect_timeout_ms = EVA_DEFAULT_CONNECT_TIMEOUT_MS;
   if (!c->greeting_timeout_ms) c->greeting_timeout_ms = EVA_DEFAULT_GREETING_TIMEOUT_MS;
-  client->own.limits = c->limits;
-  eva__drive_complete_limits (&client->own.limits);
-  client->own.over = c->closed;
-  client->own.over_arg = c->arg;
+  client->driven.limits = c->limits;
+  eva__drive_complete_limits (&client->driven.limits);
+  client->driven.over = c->closed;
+  client->driven.over_arg = c->arg;
   client->dial_deadline_ns = eva_now () + (uint64_t) c->connect_timeout_ms * NS_PER_MS;
 }
 
@@ -248,7 +248,7 @@ make (eva_loop *loop, const char *address, const struct eva_connect_config *conf
   }
   eva__io_sys_init (&ctx->shared->sys, ctx, eva__io_sys_default ());
   ctx->kind = EVA__CTX_CLIENT;
-  ctx->drive = &client->own.at.drive;
+  ctx->drive = &client->driven.at.drive;
   ctx->drive->ctx = ctx;
   configure (client, config);
   client->dial_timer.cb = on_dial_timer;
@@ -270,7 +270,7 @@ eva_connect (eva_loop *loop, const char *address, const struct eva_connect_confi
   if (!loop || !address || !ret_ctx) return eva__ctx_error (NULL, GPG_ERR_ASS_INV_VALUE);
   client = make (loop, address, config, &err);
   if (!client) return err;
-  ctx = client->own.at.drive.ctx;
+  ctx = client->driven.at.drive.ctx;
   err = dial (client);
   if (err) {
     assuan_release (ctx); /* nobody knows of it: nothing is told */

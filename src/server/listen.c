@@ -35,12 +35,12 @@ is_allowed (const eva_server *server, const struct eva__io_listener *listener, u
   return listener->is_loopback || (flags & EVA_LISTEN_ANY_ADDRESS);
 }
 
-/* Makes LISTENER a door, or closes it.  */
+/* Makes LISTENER a acceptor, or closes it.  */
 static gpg_error_t
 add_listener (eva_server *server, struct eva__io_listener *listener, unsigned int flags) {
   gpg_error_t err = error (server, GPG_ERR_EACCES);
 
-  if (is_allowed (server, listener, flags)) err = eva__door_new (server, listener, flags);
+  if (is_allowed (server, listener, flags)) err = eva__acceptor_new (server, listener, flags);
   if (err) eva__io_listener_close (listener);
   return err;
 }
@@ -69,13 +69,13 @@ listen_on_activated (eva_server *server, const char *name, unsigned int flags) {
   gpg_error_t err = 0;
   bool found = false;
 
-  eva__server_keep (server);
+  eva__server_ref (server);
   while (!err && (fd = eva__io_activation_next (name, fd)) >= 0) {
     found = true;
     err = listen_on_fd (server, fd, flags);
   }
   if (!err && (!found || errno != ENOENT)) err = syserror (server);
-  eva__server_let_go (server);
+  eva__server_unref (server);
   return err;
 }
 
@@ -113,11 +113,11 @@ eva_server_listen (eva_server *server, const char *address, unsigned int flags) 
 
 const char *
 eva_server_get_address (eva_server *server, size_t index) {
-  struct eva__door *door = server ? server->doors : NULL;
+  struct eva__acceptor *acceptor = server ? server->acceptors : NULL;
 
-  while (door && index--)
-    door = door->next;
-  return door ? door->address : NULL;
+  while (acceptor && index--)
+    acceptor = acceptor->next;
+  return acceptor ? acceptor->address : NULL;
 }
 
 /* --- Adopting --------------------------------------------------------------------------------- */
@@ -129,13 +129,13 @@ refuse (eva_server *server, gpg_err_code_t code) {
 }
 
 static gpg_error_t
-adopt (eva_server *server, const struct eva__arrival *arrival, assuan_context_t *ret_ctx) {
-  gpg_error_t err = eva__visit_check (server, arrival);
+adopt (eva_server *server, const struct eva__incoming *incoming, assuan_context_t *ret_ctx) {
+  gpg_error_t err = eva__session_check (server, incoming);
 
-  eva__server_keep (server); /* the open function may free it */
-  if (!err) err = eva__visit_new (server, arrival, ret_ctx);
+  eva__server_ref (server); /* the open function may free it */
+  if (!err) err = eva__session_new (server, incoming, ret_ctx);
   if (err) server->stats.n_refused++;
-  eva__server_let_go (server);
+  eva__server_unref (server);
   return err;
 }
 
@@ -154,31 +154,31 @@ examine (int fd, bool *ret_is_unix) {
 
 gpg_error_t
 eva_server_adopt (eva_server *server, int fd, unsigned int flags, assuan_context_t *ret_ctx) {
-  struct eva__arrival arrival = { .in_fd = fd, .out_fd = fd, .flags = flags };
+  struct eva__incoming incoming = { .in_fd = fd, .out_fd = fd, .flags = flags };
 
   if (!server) return error (NULL, GPG_ERR_ASS_INV_VALUE);
-  if (!examine (fd, &arrival.is_unix)) return syserror (server);
-  if (arrival.is_unix)
-    arrival.is_known = !eva__io_peer_credentials (fd, &arrival.peer);
+  if (!examine (fd, &incoming.is_unix)) return syserror (server);
+  if (incoming.is_unix)
+    incoming.is_known = !eva__io_peer_credentials (fd, &incoming.peer);
   else if (!(flags & EVA_LISTEN_ANY_ADDRESS) && !eva__io_endpoint_is_near (fd))
     return refuse (server, GPG_ERR_EACCES);
-  return adopt (server, &arrival, ret_ctx);
+  return adopt (server, &incoming, ret_ctx);
 }
 
 /* A client of libassuan may have handed in a socketpair instead of the two pipes, and says so
    in the environment; only there descriptors can be passed.  */
 gpg_error_t
 eva_server_adopt_pipe (eva_server *server, int in_fd, int out_fd, assuan_context_t *ret_ctx) {
-  struct eva__arrival arrival = { .in_fd = in_fd, .out_fd = out_fd, .is_pipe = true };
-  assuan_fd_t fd = eva__ctx_inherited_socket (&arrival.peer.pid);
+  struct eva__incoming incoming = { .in_fd = in_fd, .out_fd = out_fd, .is_pipe = true };
+  assuan_fd_t fd = eva__ctx_inherited_socket (&incoming.peer.pid);
 
   if (!server) return error (NULL, GPG_ERR_ASS_INV_VALUE);
   if (fd != ASSUAN_INVALID_FD) {
-    arrival.in_fd = arrival.out_fd = fd;
-    arrival.flags = EVA_LISTEN_FDPASSING;
-    if (!examine (fd, &arrival.is_unix)) return syserror (server);
+    incoming.in_fd = incoming.out_fd = fd;
+    incoming.flags = EVA_LISTEN_FDPASSING;
+    if (!examine (fd, &incoming.is_unix)) return syserror (server);
   } else if (fcntl (in_fd, F_GETFD) < 0 || fcntl (out_fd, F_GETFD) < 0) {
     return syserror (server);
   }
-  return adopt (server, &arrival, ret_ctx);
+  return adopt (server, &incoming, ret_ctx);
 }

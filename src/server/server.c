@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* server.c - the life of a server: what it offers, its limits, its end.
 
-   A server may be freed from any callback of its own, in the midst of a walk over its visits
-   or of an accept.  So whoever calls out keeps it (eva__server_keep), and the memory goes with
-   the last of them: the visits that are left, and the calls under way.  */
+   A server may be freed from any callback of its own, in the midst of a walk over its sessions
+   or of an accept.  So whoever calls out keeps it (eva__server_ref), and the memory goes with
+   the last of them: the sessions that are left, and the calls under way.  */
 
 #include "server/server.h"
 
@@ -91,43 +91,43 @@ eva_server_new (eva_loop *loop, const struct eva_service *service, void *userdat
 /* --- Going away ------------------------------------------------------------------------------- */
 
 void
-eva__server_keep (eva_server *server) {
+eva__server_ref (eva_server *server) {
   server->n_kept++;
 }
 
-/* Nothing of SERVER is in use any more, neither by a visit nor by a call under way.  */
+/* Nothing of SERVER is in use any more, neither by a session nor by a call under way.  */
 static void
 destroy (eva_server *server) {
   eva__users_clear (&server->users);
-  eva__terms_unref (server->terms);
+  eva__session_limits_unref (server->session_limits);
   assuan_release (server->pattern);
   free (server);
 }
 
 void
-eva__server_let_go (eva_server *server) {
+eva__server_unref (eva_server *server) {
   if (!--server->n_kept && server->is_freed) destroy (server);
 }
 
 void
 eva_server_free (eva_server *server) {
   if (!server || server->is_freed) return;
-  eva__server_keep (server);
+  eva__server_ref (server);
   server->is_freed = server->is_draining = true;
-  eva__door_close_all (server);
+  eva__acceptor_close_all (server);
   /* Each takes itself off the list, in its release; and the close function that is called there may
      release others.  */
-  while (server->visits)
-    assuan_release (server->visits->at.drive.ctx);
+  while (server->sessions)
+    assuan_release (server->sessions->at.drive.ctx);
   eva__loop_cancel_timer (server->loop, &server->drain_timer);
   eva__loop_cancel_task (server->loop, &server->drained_task);
   eva__loop_reserve_timers (server->loop, -2);
-  eva__server_let_go (server);
+  eva__server_unref (server);
 }
 
 /* --- Drain ------------------------------------------------------------------------------------ */
 
-/* The last one has left.  It is told in a task: the last visit may have ended within a call of the
+/* The last one has left.  It is told in a task: the last session may have ended within a call of the
    program, which need not expect that its server goes away in it.  */
 static void
 call_drained (struct eva__task *task) {
@@ -141,19 +141,19 @@ call_drained (struct eva__task *task) {
 
 void
 eva__server_was_left (eva_server *server) {
-  if (!server->is_draining || server->is_freed || server->visits) return;
+  if (!server->is_draining || server->is_freed || server->sessions) return;
   if (!eva__loop_is_ours (server->loop)) return;
   server->drained_task.cb = call_drained;
   eva__loop_run_soon (server->loop, &server->drained_task);
 }
 
-/* Calls WHAT for the context of each visit.  The server is kept; visits may go away in it, any of
+/* Calls WHAT for the context of each session.  The server is kept; sessions may go away in it, any of
    them: who leaves moves the walk along.  */
 static void
 for_all (eva_server *server, void (*what) (assuan_context_t ctx, void *arg), void *arg) {
-  struct eva__walk walk = { .outer = server->walks, .next = server->visits };
+  struct eva__walk walk = { .outer = server->walks, .next = server->sessions };
 
-  eva__server_keep (server);
+  eva__server_ref (server);
   server->walks = &walk;
   while (walk.next && !server->is_freed) {
     assuan_context_t ctx = walk.next->at.drive.ctx;
@@ -163,19 +163,19 @@ for_all (eva_server *server, void (*what) (assuan_context_t ctx, void *arg), voi
     eva__ctx_leave (ctx);
   }
   server->walks = walk.outer;
-  eva__server_let_go (server);
+  eva__server_unref (server);
 }
 
 static void
 drain_one (assuan_context_t ctx, void *arg) {
   (void) arg;
-  eva__visit_drain (eva__visit_of (ctx));
+  eva__session_drain (eva__session_of (ctx));
 }
 
 static void
 close_one (assuan_context_t ctx, void *arg) {
   (void) arg;
-  eva__visit_close (eva__visit_of (ctx));
+  eva__session_close (eva__session_of (ctx));
 }
 
 /* Whoever is still there had the time that the drain gave.  Their commands are cancelled, and
@@ -194,7 +194,7 @@ eva_server_drain (eva_server *server, unsigned int timeout_ms,
   server->is_draining = true;
   server->drained = done;
   server->drained_arg = arg;
-  eva__door_close_all (server);
+  eva__acceptor_close_all (server);
   for_all (server, drain_one, NULL);
   if (timeout_ms != EVA_NO_LIMIT) {
     server->drain_timer.cb = time_is_over;
@@ -221,16 +221,17 @@ eva__server_find_limits (eva_server *server) {
 
 gpg_error_t
 eva_server_set_limits (eva_server *server, const struct eva_server_limits *limits) {
-  struct eva__drive_class class = { .ops = &eva__visit_ops };
-  struct eva__terms *terms;
+  struct eva__drive_class class = { .ops = &eva__session_ops };
+  struct eva__session_limits *shared;
 
   if (!server || !limits) return error (server, GPG_ERR_ASS_INV_VALUE);
-  /* Whoever is there keeps the terms under which he came in, so the old ones are not changed.  */
+  /* Whoever is there keeps the limits under which it came in, so the old ones are not changed.  */
   class.stats = &server->stats;
-  terms = eva__terms_new (&class, &server->pattern->shared->conn_config, &limits->connection);
-  if (!terms) return error (server, GPG_ERR_ENOMEM);
-  eva__terms_unref (server->terms);
-  server->terms = terms;
+  shared =
+      eva__session_limits_new (&class, &server->pattern->shared->conn_config, &limits->connection);
+  if (!shared) return error (server, GPG_ERR_ENOMEM);
+  eva__session_limits_unref (server->session_limits);
+  server->session_limits = shared;
   server->asked = *limits;
   eva__server_find_limits (server);
   return 0;
@@ -247,8 +248,8 @@ eva_server_get_stats (eva_server *server, struct eva_stats *ret_stats) {
   struct eva_stats stats = server->stats;
 
   /* Counted when asked for: a figure that every command keeps up costs each of them something.  */
-  for (struct eva__visit *visit = server->visits; visit; visit = visit->next)
-    stats.n_open_commands += eva__ctx_is_busy (visit->at.drive.ctx);
+  for (struct eva__session *session = server->sessions; session; session = session->next)
+    stats.n_open_commands += eva__ctx_is_busy (session->at.drive.ctx);
   stats.held_len = server->account.held_len;
   stats.most_held_len = server->account.most_len;
   stats.n_passed_fds = (unsigned int) server->account.n_fds;
@@ -264,14 +265,14 @@ eva_server_each (eva_server *server, void (*cb) (assuan_context_t ctx, void *arg
 
 eva_server *
 eva_get_server (assuan_context_t ctx) {
-  struct eva__visit *visit = eva__visit_of (ctx);
+  struct eva__session *session = eva__session_of (ctx);
 
-  return visit ? visit->server : NULL;
+  return session ? session->server : NULL;
 }
 
 void *
 eva_get_userdata (assuan_context_t ctx) {
-  struct eva__visit *visit = eva__visit_of (ctx);
+  struct eva__session *session = eva__session_of (ctx);
 
-  return visit ? visit->server->userdata : NULL;
+  return session ? session->server->userdata : NULL;
 }

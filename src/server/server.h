@@ -9,12 +9,12 @@
 #include "attach/attached.h"
 #include "io/listener.h"
 #include "server/limits.h"
-#include "server/terms.h"
+#include "server/session-limits.h"
 #include "server/user.h"
 
 /* A listening socket.  */
-struct eva__door {
-  struct eva__door *next;
+struct eva__acceptor {
+  struct eva__acceptor *next;
   eva_server *server;
   struct eva__io_listener listener;
   eva_source *source;
@@ -24,17 +24,17 @@ struct eva__door {
 };
 
 /* A client's connection.  */
-struct eva__visit {
+struct eva__session {
   struct eva__attached at; /* the first member */
   eva_server *server;
   struct eva__user *user;
-  struct eva__visit *next, *prev;
+  struct eva__session *next, *prev;
 };
 
-/* Somebody goes over all visits, in a function around us.  */
+/* Somebody goes over all sessions, in a function around us.  */
 struct eva__walk {
   struct eva__walk *outer;
-  struct eva__visit *next;
+  struct eva__session *next;
 };
 
 struct eva_server {
@@ -44,14 +44,14 @@ struct eva_server {
   assuan_context_t pattern;       /* its commands, hooks and pool are those of all connections */
   struct eva_server_limits asked; /* limits, as the program set them */
   struct eva__limits limits;      /* as they are for the process now */
-  struct eva__terms *terms;       /* of connections that come from now on */
+  struct eva__session_limits *session_limits; /* of connections that come from now on */
   struct eva_stats stats;
   struct eva__account account;
   struct eva__users users;
-  struct eva__door *doors;
-  struct eva__visit *visits;
+  struct eva__acceptor *acceptors;
+  struct eva__session *sessions;
   struct eva__walk *walks; /* the innermost one */
-  unsigned int n_kept;     /* visits that were not freed yet, and callers */
+  unsigned int n_kept;     /* sessions that were not freed yet, and callers */
   bool is_freed;           /* eva_server_free was called */
 
   /* Accepting stopped because the system has no descriptor, or is over.  */
@@ -66,7 +66,7 @@ struct eva_server {
 };
 
 /* What a client is made of before it has a connection.  */
-struct eva__arrival {
+struct eva__incoming {
   int in_fd, out_fd;  /* the same for a socket */
   unsigned int flags; /* of eva_server_listen */
   bool is_pipe;       /* started us: who it is needs no proof */
@@ -76,48 +76,48 @@ struct eva__arrival {
   struct _assuan_peercred peer;
 };
 
-/* --- Visits (visit.c) ------------------------------------------------------------------------- */
+/* --- Sessions (session.c) ------------------------------------------------------------------------- */
 
-extern const struct eva__drive_ops eva__visit_ops;
+extern const struct eva__drive_ops eva__session_ops;
 
-/* Finds out whether ARRIVAL may come in: 0, GPG_ERR_EACCES, GPG_ERR_LIMIT_REACHED.  No memory is
+/* Finds out whether INCOMING may come in: 0, GPG_ERR_EACCES, GPG_ERR_LIMIT_REACHED.  No memory is
    taken.  */
-gpg_error_t eva__visit_check (eva_server *server, const struct eva__arrival *arrival);
+gpg_error_t eva__session_check (eva_server *server, const struct eva__incoming *incoming);
 
-/* Makes a connection for ARRIVAL, which was checked, and stores its context at RET_CTX unless
+/* Makes a connection for INCOMING, which was checked, and stores its context at RET_CTX unless
    that is NULL; NULL if it is over already.  Its descriptors are the connection's on success; on failure they stay the
    caller's.  */
-gpg_error_t eva__visit_new (eva_server *server, const struct eva__arrival *arrival,
-                            assuan_context_t *ret_ctx);
+gpg_error_t eva__session_new (eva_server *server, const struct eva__incoming *incoming,
+                              assuan_context_t *ret_ctx);
 
-/* Lets VISIT finish its command, if it has one, and end.  */
-void eva__visit_drain (struct eva__visit *visit);
+/* Lets SESSION finish its command, if it has one, and end.  */
+void eva__session_drain (struct eva__session *session);
 
-/* Ends VISIT at once: its command is cancelled, what is queued is sent.  */
-void eva__visit_close (struct eva__visit *visit);
+/* Ends SESSION at once: its command is cancelled, what is queued is sent.  */
+void eva__session_close (struct eva__session *session);
 
-/* Returns the visit of CTX, or NULL.  */
-struct eva__visit *eva__visit_of (assuan_context_t ctx);
+/* Returns the session of CTX, or NULL.  */
+struct eva__session *eva__session_of (assuan_context_t ctx);
 
-/* --- Doors (door.c) --------------------------------------------------------------------------- */
+/* --- Acceptors (acceptor.c) --------------------------------------------------------------------------- */
 
-/* Adds a door for LISTENER, which it owns from then on, on success.  */
-gpg_error_t eva__door_new (eva_server *server, const struct eva__io_listener *listener,
-                           unsigned int flags);
+/* Adds a acceptor for LISTENER, which it owns from then on, on success.  */
+gpg_error_t eva__acceptor_new (eva_server *server, const struct eva__io_listener *listener,
+                               unsigned int flags);
 
-/* Closes all doors of SERVER.  */
-void eva__door_close_all (eva_server *server);
+/* Closes all acceptors of SERVER.  */
+void eva__acceptor_close_all (eva_server *server);
 
 /* --- The server (server.c) -------------------------------------------------------------------- */
 
 /* Between these SERVER stays, whatever callbacks do.  */
-void eva__server_keep (eva_server *server);
-void eva__server_let_go (eva_server *server);
+void eva__server_ref (eva_server *server);
+void eva__server_unref (eva_server *server);
 
 /* Finds the limits that the process and the users who may come in make of what the program set.  */
 void eva__server_find_limits (eva_server *server);
 
-/* A visit is over.  */
+/* A session is over.  */
 void eva__server_was_left (eva_server *server);
 
 #endif /* EVA__SERVER_SERVER_H */

@@ -104,7 +104,7 @@ open_asking (struct stage *s) {
   take_command (s, "ASK\n");
 }
 
-/* A server that listens, with a client at the door; one that serves its first client.  */
+/* A server that listens, with a client that waits to be accepted; one that serves its first client.  */
 static void
 open_listening (struct stage *s) {
   stage_make (s);

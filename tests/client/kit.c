@@ -388,7 +388,7 @@ on_status (void *arg, const char *text) {
 }
 
 static gpg_error_t
-on_inquire (void *arg, struct eva_call *call, const char *text) {
+on_inquire (void *arg, struct eva_pending_call *call, const char *text) {
   struct rec *rec = arg;
 
   assert_int_equal (rec->n_done, 0);

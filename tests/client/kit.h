@@ -182,7 +182,7 @@ struct rec {
   gpg_error_t (*hook) (struct rec *rec, const char *what);
   void *arg; /* of the hook */
 
-  struct eva_call *call; /* NULL once it ended */
+  struct eva_pending_call *call; /* NULL once it ended */
   assuan_context_t ctx;
   gpg_error_t err; /* of done */
   unsigned int n_done;

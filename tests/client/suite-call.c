@@ -238,7 +238,7 @@ test_no_callbacks (void **state) {
 static void
 test_null_callbacks (void **state) {
   static const struct eva_callbacks none = { .timeout_ms = 0 };
-  struct eva_call *call = NULL;
+  struct eva_pending_call *call = NULL;
   assuan_context_t ctx;
   struct peer p;
 

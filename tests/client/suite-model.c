@@ -110,7 +110,7 @@ struct client;
 
 struct task {
   struct client *client;
-  struct eva_call *call;
+  struct eva_pending_call *call;
   struct text expected; /* what it is to be told, and */
   struct text told;     /* what it was */
   struct text answer;   /* to its inquiry */
@@ -152,7 +152,7 @@ on_status (void *arg, const char *text) {
 }
 
 static gpg_error_t
-on_inquire (void *arg, struct eva_call *call, const char *text) {
+on_inquire (void *arg, struct eva_pending_call *call, const char *text) {
   struct task *task = arg;
 
   assert_ptr_equal (call, task->call);

@@ -284,7 +284,7 @@ test_shown_pumps (void **state) {
 /* --- Clients ---------------------------------------------------------------------------------- */
 
 static unsigned int n_done;
-static struct eva_call *asking; /* it has an inquiry to answer */
+static struct eva_pending_call *asking; /* it has an inquiry to answer */
 static bool answers_at_once;
 
 static gpg_error_t
@@ -305,7 +305,7 @@ take_status (void *arg, const char *text) {
 }
 
 static gpg_error_t
-take_inquiry (void *arg, struct eva_call *call, const char *text) {
+take_inquiry (void *arg, struct eva_pending_call *call, const char *text) {
   gpg_error_t err;
 
   (void) arg;

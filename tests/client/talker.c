@@ -27,7 +27,7 @@
 
 static eva_loop *loop;
 static assuan_context_t ctx;
-static struct eva_call *last_call;
+static struct eva_pending_call *last_call;
 static unsigned int timeout_ms;
 
 static void
@@ -93,7 +93,7 @@ on_status (void *arg, const char *text) {
 }
 
 static gpg_error_t
-on_inquire (void *arg, struct eva_call *call, const char *text) {
+on_inquire (void *arg, struct eva_pending_call *call, const char *text) {
   (void) arg;
   last_call = call;
   tell ("inquire", text, strlen (text));

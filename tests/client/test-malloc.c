@@ -45,7 +45,7 @@ static struct call {
   bool is_made;
   unsigned int n_done;
   gpg_error_t err;
-  struct eva_call *call;
+  struct eva_pending_call *call;
   bool gives_up;
 } calls[MAX_CALLS];
 
@@ -75,7 +75,7 @@ on_status (void *arg, const char *text) {
 }
 
 static gpg_error_t
-on_inquire (void *arg, struct eva_call *call, const char *text) {
+on_inquire (void *arg, struct eva_pending_call *call, const char *text) {
   static const char answer[3000];
   struct call *c = arg;
   gpg_error_t err;

@@ -72,7 +72,7 @@ on_status (void *arg, const char *text) {
 }
 
 static gpg_error_t
-on_inquire (void *arg, struct eva_call *call, const char *text) {
+on_inquire (void *arg, struct eva_pending_call *call, const char *text) {
   struct deed *deed = arg;
   gpg_error_t err;
 

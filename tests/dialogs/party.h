@@ -40,10 +40,10 @@ struct deed {
   struct seat *seat;
   enum deed_kind kind;
   bool has_ended;
-  bool is_given_up;      /* by the program */
-  bool is_inquiring;     /* the server asks */
-  unsigned int depth;    /* callbacks of it that run */
-  struct eva_call *call; /* of a call */
+  bool is_given_up;              /* by the program */
+  bool is_inquiring;             /* the server asks */
+  unsigned int depth;            /* callbacks of it that run */
+  struct eva_pending_call *call; /* of a call */
 };
 
 /* --- The party (party.c) ---------------------------------------------------------------------- */

@@ -22,7 +22,7 @@
 #define N_CALLS 8
 
 struct slot {
-  struct eva_call *call; /* NULL: free */
+  struct eva_pending_call *call; /* NULL: free */
   bool inquired;
 };
 
@@ -94,7 +94,7 @@ on_status (void *arg, const char *text) {
 }
 
 static gpg_error_t
-on_inquire (void *arg, struct eva_call *call, const char *text) {
+on_inquire (void *arg, struct eva_pending_call *call, const char *text) {
   struct slot *slot = arg;
 
   CHECK (slot->call == call && strlen (text) <= 1000);

@@ -471,7 +471,7 @@ test_blocking_client (void **state) {
 }
 
 static gpg_error_t
-answer (void *arg, struct eva_call *call, const char *text) {
+answer (void *arg, struct eva_pending_call *call, const char *text) {
   char secret[SECRET_LEN + 1];
 
   (void) arg;
@@ -501,7 +501,7 @@ on_closed (assuan_context_t ctx, void *arg, gpg_error_t err) {
 static void
 call_with_secret (assuan_context_t ctx, const struct eva_callbacks *cb) {
   char command[100] = "PIN ";
-  struct eva_call *second;
+  struct eva_pending_call *second;
 
   secret_make (command + 4);
   assert_int_equal (eva_call (ctx, command, cb, NULL, NULL), 0);

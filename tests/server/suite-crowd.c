@@ -407,32 +407,32 @@ test_rude_leaving (void **state) {
   if (kit_tells_hangup () && !eva__loop_is_patient (kit.loop.loop)) assert_in_range (n_turns, 1, 4);
 }
 
-#define N_DOORS 5
+#define N_LISTENERS 5
 
 static void
 knock_at_all (struct peer **peers) {
   char address[100];
 
-  for (size_t i = 0; i < N_DOORS; i++) {
+  for (size_t i = 0; i < N_LISTENERS; i++) {
     snprintf (address, sizeof address, "unix:%s%zu", kit_path ("s"), i);
     assert_int_equal (eva_server_listen (kit.server, address, 0), 0);
   }
   kit_settle ();
-  for (size_t i = 0; i < N_DOORS; i++)
+  for (size_t i = 0; i < N_LISTENERS; i++)
     peers[i] = peer_connect (i);
   kit_turn ();
 }
 
-/* The server goes away, or lets nobody in any more, while some wait at its doors.  */
+/* The server goes away, or lets nobody in any more, while some wait at its listeners.  */
 static void
 test_freed_with_knocks (void **state) {
-  struct peer *peers[N_DOORS];
+  struct peer *peers[N_LISTENERS];
 
   (void) state;
   knock_at_all (peers);
   kit_free_server ();
   kit_settle ();
-  for (size_t i = 0; i < N_DOORS; i++) {
+  for (size_t i = 0; i < N_LISTENERS; i++) {
     peer_drop_all (peers[i]);
     peer_expect_end (peers[i]);
   }
@@ -440,7 +440,7 @@ test_freed_with_knocks (void **state) {
 
 static void
 test_drained_with_knocks (void **state) {
-  struct peer *peers[N_DOORS];
+  struct peer *peers[N_LISTENERS];
   uint64_t n_accepted;
 
   (void) state;
@@ -449,7 +449,7 @@ test_drained_with_knocks (void **state) {
   assert_int_equal (eva_server_drain (kit.server, 1000, NULL, NULL), 0);
   kit_settle ();
   assert_int_equal (kit_stats ().n_accepted, n_accepted);
-  if (eva__loop_is_patient (kit.loop.loop)) assert_true (n_accepted < N_DOORS);
+  if (eva__loop_is_patient (kit.loop.loop)) assert_true (n_accepted < N_LISTENERS);
 }
 
 static gpg_error_t

@@ -344,7 +344,7 @@ listen_and_connect (void) {
 }
 
 static void
-go_open_at_door (void) {
+go_open_at_accept (void) {
   service.open = in_open;
   listen_and_connect ();
 }
@@ -418,7 +418,7 @@ go_shown_greeting (void) {
 }
 
 static void
-go_shown_greeting_at_door (void) {
+go_shown_greeting_at_accept (void) {
   service.open = open_watched;
   listen_and_connect ();
 }
@@ -503,12 +503,12 @@ static struct place places[] = {
   { "neighbour with request", go_neighbour_with_request, false, false },
   { "each", go_each, false, false },
   { "open", go_open, true, false },
-  { "open at the door", go_open_at_door, true, false },
+  { "open on accept", go_open_at_accept, true, false },
   { "shown request", go_shown_request, false, false },
   { "shown answer", go_shown_answer, false, false },
   { "shown status", go_shown_status, false, false },
   { "shown greeting", go_shown_greeting, true, false },
-  { "shown greeting at the door", go_shown_greeting_at_door, true, false },
+  { "shown greeting on accept", go_shown_greeting_at_accept, true, false },
   { "timeout", go_timeout, false, false },
   { "drain", go_drain_cancel, false, false },
 };

@@ -26,7 +26,7 @@
   X (timeouts)                                                                                     \
   X (work)                                                                                         \
   X (crowd)                                                                                        \
-  X (doors)                                                                                        \
+  X (listeners)                                                                                    \
   X (adopt)                                                                                        \
   X (descriptors)                                                                                  \
   X (shares)                                                                                       \

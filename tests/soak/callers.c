@@ -59,7 +59,7 @@ enum cancel { NEVER, AT_ONCE, WHEN_ANSWERED, AFTER_A_WHILE, N_CANCELS };
 struct task {
   struct caller *caller;
   const struct kind *kind;
-  struct eva_call *call;
+  struct eva_pending_call *call;
   eva_source *timer; /* gives it up, or answers, or NULL */
   enum cancel cancel;
   size_t at, len; /* of load.text, or how many zeros: what is expected, or sent */
@@ -235,7 +235,7 @@ answer_later (void *arg) {
 
 /* Answers at once, or later, or not at all.  */
 static gpg_error_t
-inquired (void *arg, struct eva_call *call, const char *text) {
+inquired (void *arg, struct eva_pending_call *call, const char *text) {
   struct task *task = arg;
 
   if (strcmp (text, "DATA") != 0 || !task->kind->inquires) task->is_wrong = true;

@@ -74,7 +74,7 @@ take_data (void *arg, const void *buf, size_t len) {
 
 /* The answer to an inquiry is its keyword.  */
 static gpg_error_t
-answer (void *arg, struct eva_call *call, const char *text) {
+answer (void *arg, struct eva_pending_call *call, const char *text) {
   gpg_error_t err = eva_answer_data (call, text, strlen (text));
 
   (void) arg;
@@ -140,7 +140,7 @@ static const struct {
 #define N_KINDS ((int) (sizeof kinds / sizeof *kinds))
 
 static gpg_error_t
-call (struct guest *guest, int kind, const char *text, struct eva_call **ret_call) {
+call (struct guest *guest, int kind, const char *text, struct eva_pending_call **ret_call) {
   struct eva_callbacks callbacks = { .data = take_data,
                                      .inquire = answer,
                                      .done = kinds[kind].done };
@@ -157,7 +157,7 @@ call (struct guest *guest, int kind, const char *text, struct eva_call **ret_cal
 /* Calls; now and then with a call before it that is given up, be it sent or not.  */
 static void
 call_next (struct guest *guest) {
-  struct eva_call *vain = NULL;
+  struct eva_pending_call *vain = NULL;
   int i = guest->n_calls++;
   gpg_error_t err = 0;
 

@@ -62,7 +62,7 @@ struct call {
   unsigned int number;
   struct caller *caller;
   const struct kind *kind;
-  struct eva_call *handle; /* NULL: it ended */
+  struct eva_pending_call *handle; /* NULL: it ended */
   struct entry *entry;
   unsigned int key;
   size_t len;     /* octets of KEY, to be told or to be sent */
@@ -132,7 +132,7 @@ on_status (void *arg, const char *text) {
 }
 
 static gpg_error_t
-on_inquire (void *arg, struct eva_call *handle, const char *text) {
+on_inquire (void *arg, struct eva_pending_call *handle, const char *text) {
   struct call *call = arg;
   char expected[50];
 

@@ -33,7 +33,7 @@ job_begin (struct session *session, const char *what) {
 /* What a job waits for is told no more.  */
 static void
 let_go (struct job *job) {
-  struct eva_call *call = job->call;
+  struct eva_pending_call *call = job->call;
 
   CHECK (job->session->job == job);
   job->session->job = NULL;

@@ -10,12 +10,12 @@
 struct job {
   struct session *session;
   struct entry *entry;
-  bool is_inquiry;       /* its continuation will be called */
-  bool is_pump;          /* its pump's done will be */
-  eva_source *timer;     /* or NULL */
-  uint64_t due_ns;       /* of the timer */
-  struct eva_call *call; /* that it waits for, or NULL */
-  gpg_error_t result;    /* what the command ends with when the time has come */
+  bool is_inquiry;               /* its continuation will be called */
+  bool is_pump;                  /* its pump's done will be */
+  eva_source *timer;             /* or NULL */
+  uint64_t due_ns;               /* of the timer */
+  struct eva_pending_call *call; /* that it waits for, or NULL */
+  gpg_error_t result;            /* what the command ends with when the time has come */
   unsigned int key;
   size_t len, at;
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* suite-doors.c - the addresses at which servers listen.  */
+/* suite-listeners.c - the addresses at which servers listen.  */
 
 #include "suite.h"
 
@@ -343,7 +343,7 @@ test_several (void **state) {
 
 /* More clients than are let in in one turn, and than a short queue holds.  */
 static void
-test_many_at_the_door (void **state) {
+test_many_at_a_listener (void **state) {
   struct peer *peers[100];
 
   (void) state;
@@ -417,8 +417,8 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_bad_fds),
   kit_test (test_bad_addresses),
   kit_test (test_several),
-  kit_test (test_many_at_the_door),
+  kit_test (test_many_at_a_listener),
   kit_test (test_strangers),
 };
 
-SUITE (doors);
+SUITE (listeners);

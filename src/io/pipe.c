@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* hose.c - a descriptor that bulk data flow through.  See hose.h.
+/* pipe.c - a descriptor that bulk data flow through.  See pipe.h.
 
    O_NONBLOCK belongs to the open file description, not to the descriptor: whoever else has it, the
    shell behind a terminal, another connection that was given the same pipe, may take the flag away at
    any time, and a call that waits would stop the whole loop.  So it is looked at before each call;
    next to a slice of bulk data that costs nothing.  */
 
-#include "io/hose.h"
+#include "io/pipe.h"
 
 #include "io/sigpipe.h"
 
@@ -16,19 +16,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Sees to it that calls with HOSE do not wait.  */
+/* Sees to it that calls with PIPE do not wait.  */
 static void
-set_nonblocking (struct eva__io_hose *hose) {
+set_nonblocking (struct eva__io_pipe *pipe) {
   int flags;
 
-  if (hose->is_file) return;
-  flags = fcntl (hose->fd, F_GETFL);
+  if (pipe->is_file) return;
+  flags = fcntl (pipe->fd, F_GETFL);
   if (flags < 0 || (flags & O_NONBLOCK)) return;
-  if (!fcntl (hose->fd, F_SETFL, flags | O_NONBLOCK)) hose->was_blocking = true;
+  if (!fcntl (pipe->fd, F_SETFL, flags | O_NONBLOCK)) pipe->was_blocking = true;
 }
 
 int
-eva__io_hose_open (struct eva__io_hose *hose, int fd, int mode) {
+eva__io_pipe_open (struct eva__io_pipe *pipe, int fd, int mode) {
   int flags = fcntl (fd, F_GETFL);
   struct stat st;
 
@@ -37,58 +37,58 @@ eva__io_hose_open (struct eva__io_hose *hose, int fd, int mode) {
     errno = EBADF;
     return -1;
   }
-  *hose = (struct eva__io_hose) {
+  *pipe = (struct eva__io_pipe) {
     .fd = fd,
     .is_file = S_ISREG (st.st_mode) || S_ISDIR (st.st_mode) || S_ISBLK (st.st_mode),
     .is_regular = S_ISREG (st.st_mode),
     .is_pipe = S_ISFIFO (st.st_mode),
   };
-  set_nonblocking (hose);
+  set_nonblocking (pipe);
   return 0;
 }
 
 void
-eva__io_hose_close (struct eva__io_hose *hose) {
-  int flags = hose->was_blocking ? fcntl (hose->fd, F_GETFL) : -1;
+eva__io_pipe_close (struct eva__io_pipe *pipe) {
+  int flags = pipe->was_blocking ? fcntl (pipe->fd, F_GETFL) : -1;
 
-  if (flags >= 0) fcntl (hose->fd, F_SETFL, flags & ~O_NONBLOCK);
-  hose->was_blocking = false;
+  if (flags >= 0) fcntl (pipe->fd, F_SETFL, flags & ~O_NONBLOCK);
+  pipe->was_blocking = false;
 }
 
 ssize_t
-eva__io_hose_read (struct eva__io_hose *hose, void *buf, size_t len) {
+eva__io_pipe_read (struct eva__io_pipe *pipe, void *buf, size_t len) {
   ssize_t n;
 
-  set_nonblocking (hose);
+  set_nonblocking (pipe);
   do
-    n = read (hose->fd, buf, len);
+    n = read (pipe->fd, buf, len);
   while (n < 0 && errno == EINTR);
   return n;
 }
 
 ssize_t
-eva__io_hose_write (struct eva__io_hose *hose, const void *buf, size_t len) {
+eva__io_pipe_write (struct eva__io_pipe *pipe, const void *buf, size_t len) {
   struct eva__io_sigpipe guard;
   ssize_t n;
 
-  set_nonblocking (hose);
-  if (!hose->is_file) eva__io_sigpipe_block (&guard);
+  set_nonblocking (pipe);
+  if (!pipe->is_file) eva__io_sigpipe_block (&guard);
   do
-    n = write (hose->fd, buf, len);
+    n = write (pipe->fd, buf, len);
   while (n < 0 && errno == EINTR);
-  if (!hose->is_file) eva__io_sigpipe_restore (&guard, n < 0 && errno == EPIPE);
+  if (!pipe->is_file) eva__io_sigpipe_restore (&guard, n < 0 && errno == EPIPE);
   return n;
 }
 
 /* --- Within the kernel ------------------------------------------------------------------------ */
 
 bool
-eva__io_hose_may_move (const struct eva__io_hose *from, const struct eva__io_hose *to) {
+eva__io_pipe_may_move (const struct eva__io_pipe *from, const struct eva__io_pipe *to) {
   return from->is_pipe || to->is_pipe || from->is_regular;
 }
 
 ssize_t
-eva__io_hose_move (struct eva__io_hose *from, struct eva__io_hose *to, size_t len) {
+eva__io_pipe_move (struct eva__io_pipe *from, struct eva__io_pipe *to, size_t len) {
   const unsigned int flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
   struct eva__io_sigpipe guard;
   ssize_t n;

@@ -26,26 +26,26 @@ gpg_error_t
 eva_set_cancel (assuan_context_t ctx,
                 void (*cb) (assuan_context_t ctx, void *arg, gpg_error_t reason), void *arg) {
   struct eva__drive *drive = busy_drive (ctx);
-  struct eva__wishes *wishes;
+  struct eva__callbacks *callbacks;
 
   if (!drive) return eva__ctx_error (ctx, GPG_ERR_ASS_GENERAL);
-  wishes = eva__drive_get_wishes (drive);
-  if (!wishes) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
-  wishes->cancel = cb;
-  wishes->cancel_arg = arg;
+  callbacks = eva__drive_get_callbacks (drive);
+  if (!callbacks) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+  callbacks->cancel = cb;
+  callbacks->cancel_arg = arg;
   return 0;
 }
 
 gpg_error_t
 eva_set_writable (assuan_context_t ctx, void (*cb) (assuan_context_t ctx, void *arg), void *arg) {
-  struct eva__wishes *wishes;
+  struct eva__callbacks *callbacks;
 
   if (!ctx || !ctx->drive) return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
-  wishes = eva__drive_get_wishes (ctx->drive);
-  if (!wishes) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
-  wishes->writable = cb;
-  wishes->writable_arg = arg;
-  wishes->is_of_command = eva__ctx_is_busy (ctx);
+  callbacks = eva__drive_get_callbacks (ctx->drive);
+  if (!callbacks) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+  callbacks->writable = cb;
+  callbacks->writable_arg = arg;
+  callbacks->is_of_command = eva__ctx_is_busy (ctx);
   eva__drive_wake (ctx->drive);
   return 0;
 }

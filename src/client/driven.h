@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* own.h - a context that the program owns and that does not wait: driven by hand, attached to a loop
+/* driven.h - a context that the program owns and that does not wait: driven by hand, attached to a loop
    with eva_attach, or made by eva_connect.  */
 
-#ifndef EVA__CLIENT_OWN_H
-#define EVA__CLIENT_OWN_H
+#ifndef EVA__CLIENT_DRIVEN_H
+#define EVA__CLIENT_DRIVEN_H
 
 #include "attach/attached.h"
 
-struct eva__own {
+struct eva__driven {
   struct eva__attached at; /* the first member */
   struct eva__drive_class class;
   struct eva_limits limits;
@@ -16,19 +16,19 @@ struct eva__own {
   uint64_t turned_ns; /* by hand: when the last turn was */
 };
 
-/* Makes OWN, which is zero, one that OPS are told of.  */
-void eva__own_init (struct eva__own *own, const struct eva__drive_ops *ops);
+/* Makes DRIVEN, which is zero, one that OPS are told of.  */
+void eva__driven_init (struct eva__driven *driven, const struct eva__drive_ops *ops);
 
 /* Tells the program that the connection is over; eva__drive_ops.over of those without calls.  */
-void eva__own_over (struct eva__drive *drive);
+void eva__driven_over (struct eva__drive *drive);
 
 /* eva__drive_ops.set_limits of all of these.  */
-gpg_error_t eva__own_set_limits (struct eva__drive *drive, const struct eva_limits *limits);
+gpg_error_t eva__driven_set_limits (struct eva__drive *drive, const struct eva_limits *limits);
 
 /* eva__drive_ops.get_loop of those that eva_connect did not make.  */
-eva_loop *eva__own_get_loop (const struct eva__drive *drive);
+eva_loop *eva__driven_get_loop (const struct eva__drive *drive);
 
 /* Returns what CTX is, or NULL if it is none of these.  */
-struct eva__own *eva__own_of (assuan_context_t ctx);
+struct eva__driven *eva__driven_of (assuan_context_t ctx);
 
-#endif /* EVA__CLIENT_OWN_H */
+#endif /* EVA__CLIENT_DRIVEN_H */

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* session.c - a client's connection to a server, from its coming to its end.
+
+   A session goes away with its context, in the outermost call that uses it; the server stays until
+   the last one is gone.  */
+
+#include "server/server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* --- The end ---------------------------------------------------------------------------------- */
+
+/* Tells the service, if it knows of the session: once, although the context may be released
+   within the call, which ends here, too.  */
+static void
+tell_closed (struct eva__session *session, gpg_error_t reason) {
+  bool is_opened = session->at.is_opened;
+
+  session->at.is_opened = false;
+  if (is_opened && session->server->service->close && eva__ctx_is_ours (session->at.drive.ctx))
+    session->server->service->close (session->at.drive.ctx, reason);
+}
+
+/* The connection is over.  */
+static void
+over (struct eva__drive *drive) {
+  tell_closed ((struct eva__session *) drive, drive->over);
+  assuan_release (drive->ctx);
+}
+
+/* Takes SESSION off the list: callbacks may free the server, which would release it once more, or go
+   over the list.  */
+static void
+leave (struct eva__session *session) {
+  eva_server *server = session->server;
+
+  for (struct eva__walk *walk = server->walks; walk; walk = walk->outer)
+    if (walk->next == session) walk->next = session->next;
+  if (session->next) session->next->prev = session->prev;
+  if (session->prev)
+    session->prev->next = session->next;
+  else
+    server->sessions = session->next;
+  server->stats.n_connections--;
+}
+
+/* Whose connection is not opened yet has not got it: its descriptors are the caller's again.  */
+static void
+abandon_fds (assuan_context_t ctx) {
+  ctx->channel.in_fd = ctx->channel.out_fd = ASSUAN_INVALID_FD;
+}
+
+/* The context is released: by us, or by the program.  */
+static void
+release (struct eva__drive *drive) {
+  struct eva__session *session = (struct eva__session *) drive;
+  eva_server *server = session->server;
+  gpg_error_t reason = eva__ctx_error (drive->ctx, GPG_ERR_CANCELED);
+
+  eva__attached_stop (&session->at);
+  leave (session);
+  if (!drive->ctx->opened) abandon_fds (drive->ctx);
+  eva__drive_cancel (drive, drive->over ? drive->over : reason);
+  tell_closed (session, reason);
+  eva__server_was_left (server);
+}
+
+static void
+free_session (struct eva__drive *drive) {
+  struct eva__session *session = (struct eva__session *) drive;
+  eva_server *server = session->server;
+
+  eva__users_leave (&server->users, session->user);
+  eva__session_limits_unref (eva__session_limits_of (drive));
+  free (session);
+  eva__server_unref (server);
+}
+
+static void
+close_session (struct eva__drive *drive) {
+  eva__session_close ((struct eva__session *) drive);
+}
+
+static gpg_error_t
+set_limits (struct eva__drive *drive, const struct eva_limits *limits) {
+  eva_server *server = ((struct eva__session *) drive)->server;
+  struct eva__session_limits *shared =
+      eva__session_limits_new (drive->class, &server->pattern->shared->conn_config, limits);
+
+  if (!shared) return eva__ctx_error (drive->ctx, GPG_ERR_ENOMEM);
+  eva__session_limits_apply (shared, drive);
+  eva__session_limits_unref (shared);
+  return 0;
+}
+
+/* Also while the service opens or closes the connection, when it is not in the loop.  */
+static eva_loop *
+get_loop (const struct eva__drive *drive) {
+  return ((const struct eva__session *) drive)->server->loop;
+}
+
+const struct eva__drive_ops eva__session_ops = {
+  .wake = eva__attached_wake,
+  .now = eva_now,
+  .over = over,
+  .close = close_session,
+  .set_limits = set_limits,
+  .get_loop = get_loop,
+  .is_ours = eva__attached_is_ours,
+  .release = release,
+  .free = free_session,
+};
+
+struct eva__session *
+eva__session_of (assuan_context_t ctx) {
+  if (!ctx || !ctx->drive || ctx->drive->class->ops != &eva__session_ops) return NULL;
+  return (struct eva__session *) ctx->drive;
+}
+
+/* The command under way is answered before the end: its client learns that it was not carried out,
+   which it could not tell from a connection that just ends.  */
+void
+eva__session_close (struct eva__session *session) {
+  assuan_context_t ctx = session->at.drive.ctx;
+  gpg_error_t reason = eva__ctx_error (ctx, GPG_ERR_CANCELED);
+
+  eva__ctx_enter (ctx);
+  eva__drive_cancel (&session->at.drive, reason);
+  if (!ctx->released && eva__ctx_is_busy (ctx)) {
+    ctx->closing = true;
+    eva__ctx_finish_command (ctx, reason);
+  }
+  if (!ctx->released) eva__drive_close (&session->at.drive, reason);
+  eva__ctx_leave (ctx);
+}
+
+/* The drive ends the connection when no command is under way, in a turn that it gets at once.  */
+void
+eva__session_drain (struct eva__session *session) {
+  session->at.drive.leaves = true;
+  eva__drive_wake (&session->at.drive);
+}
+
+/* --- The beginning ---------------------------------------------------------------------------- */
+
+/* Whom the connection counts for.  Who started us with a pipe could have done so as anybody he
+   may be, so he is our own user; peers that the kernel does not tell of are all one user.  */
+static uid_t
+uid_of (const struct eva__incoming *incoming) {
+  if (incoming->is_known) return incoming->peer.uid;
+  return incoming->is_pipe ? geteuid () : EVA_ANY_UID;
+}
+
+/* Returns true if there is room for no more connections, or not for UID's.  */
+static bool
+is_full (eva_server *server, const struct eva__incoming *incoming, uid_t uid) {
+  const struct eva__limits *l = &server->limits;
+  bool is_own = eva__users_is_own (uid);
+
+  eva__server_find_limits (server);
+  if (server->stats.n_connections
+      >= (is_own ? l->all.max_connections : l->max_connections_of_others))
+    return true;
+  if (incoming->is_accepted
+      && (unsigned int) incoming->in_fd >= (is_own ? l->max_fd : l->max_fd_of_others))
+    return true;
+  return eva__users_count (&server->users, uid) >= l->all.max_connections_per_uid;
+}
+
+/* Nothing is allocated for those who are turned away here.  */
+gpg_error_t
+eva__session_check (eva_server *server, const struct eva__incoming *incoming) {
+  uid_t uid = uid_of (incoming);
+
+  if (!incoming->is_pipe && !eva__users_may_enter (&server->users, uid))
+    return gpg_err_make (server->pattern->err_source, GPG_ERR_EACCES);
+  if (server->is_draining || is_full (server, incoming, uid))
+    return gpg_err_make (server->pattern->err_source, GPG_ERR_LIMIT_REACHED);
+  return 0;
+}
+
+/* Enters SESSION in the lists of SERVER.  From here on it goes away with its context.  */
+static void
+enter (eva_server *server, struct eva__session *session) {
+  session->next = server->sessions;
+  if (session->next) session->next->prev = session;
+  server->sessions = session;
+  server->stats.n_connections++;
+  if (server->stats.n_connections > server->stats.most_connections)
+    server->stats.most_connections = server->stats.n_connections;
+  eva__server_ref (server);
+}
+
+/* Makes the context of SESSION, with its connection, but says nothing yet.  */
+static gpg_error_t
+make_context (eva_server *server, struct eva__session *session,
+              const struct eva__incoming *incoming) {
+  assuan_context_t pattern = server->pattern;
+  assuan_context_t ctx = eva__ctx_new_like (pattern);
+  bool pass_fds = incoming->flags & EVA_LISTEN_FDPASSING;
+  gpg_error_t err;
+
+  if (!ctx) return gpg_err_make (pattern->err_source, GPG_ERR_ENOMEM);
+  if (incoming->in_fd == incoming->out_fd)
+    err = eva__ctx_connect_socket (ctx, EVA__CTX_SERVER, incoming->in_fd,
+                                   pass_fds && incoming->is_unix);
+  else
+    err = eva__ctx_connect (ctx, EVA__CTX_SERVER, incoming->in_fd, incoming->out_fd, false);
+  if (err) {
+    assuan_release (ctx);
+    return err;
+  }
+  ctx->is_pipe = incoming->is_pipe;
+  ctx->has_peercred = incoming->is_known;
+  ctx->peercred = incoming->peer;
+  ctx->pid = incoming->is_known || incoming->is_pipe ? incoming->peer.pid : ASSUAN_INVALID_PID;
+  eva__drive_init (&session->at.drive, ctx);
+  eva__session_limits_apply (server->session_limits, &session->at.drive);
+  return 0;
+}
+
+/* The context is not handed out.  */
+static void
+disown (assuan_context_t ctx) {
+  abandon_fds (ctx);
+  assuan_release (ctx);
+}
+
+/* Lets the service see the client, greets, and enters the loop.  A context that is released when its
+   greeting is shown was a client: it owned the descriptors, and the service was told of its end.  */
+static gpg_error_t
+open_session (struct eva__session *session) {
+  assuan_context_t ctx = session->at.drive.ctx;
+  eva_server *server = session->server;
+  gpg_error_t err = server->service->open ? server->service->open (ctx) : 0;
+
+  if (ctx->released) return eva__ctx_error (ctx, GPG_ERR_CANCELED);
+  if (err) return err;
+  session->at.is_opened = true;
+  err = eva__ctx_open (ctx);
+  if (ctx->released) return 0;
+  return err ? err : eva__attached_start (&session->at, server->loop);
+}
+
+gpg_error_t
+eva__session_new (eva_server *server, const struct eva__incoming *incoming,
+                  assuan_context_t *ret_ctx) {
+  struct eva__session *session = calloc (1, sizeof *session);
+  assuan_context_t ctx;
+  gpg_error_t err = 0;
+
+  /* The account comes first: what the connection takes from here on is charged to it.  */
+  if (session)
+    session->user = eva__users_enter (&server->users, uid_of (incoming), &server->account);
+  if (!session || !session->user) {
+    free (session);
+    return gpg_err_make (server->pattern->err_source, GPG_ERR_ENOMEM);
+  }
+  session->server = server;
+  session->at.drive.account = &session->user->account;
+  err = make_context (server, session, incoming);
+  if (err) {
+    eva__users_leave (&server->users, session->user);
+    free (session);
+    return err;
+  }
+  ctx = session->at.drive.ctx;
+  enter (server, session);
+  /* The open function may release the context, or free the server, and so may a monitor of the
+     greeting.  */
+  eva__ctx_enter (ctx);
+  err = open_session (session);
+  if (err && !ctx->released) disown (ctx);
+  if (!err) server->stats.n_accepted++;
+  if (!err && ret_ctx) *ret_ctx = ctx->released ? NULL : ctx;
+  return eva__ctx_leave_with (ctx, err);
+}
