@@ -571,10 +571,10 @@ struct eva_callbacks {
 
   /* The call ended, once: 0 for OK; the server's error; the callback's; GPG_ERR_TIMEOUT;
      GPG_ERR_CANCELED; GPG_ERR_EOF and others if the connection is over.  TEXT is what stood
-     behind OK, or behind the code of the server's ERR, valid until this returns; NULL if
-     nothing did, or the error is not the server's.  CALL is gone by then.  Runs before closed,
-     and within eva_call_cancel, eva_close and assuan_release, so ARG must live until then.
-     Does not run if eva_call failed.  */
+     behind OK, or behind the code of the server's ERR, up to a NUL, valid until this returns;
+     NULL if nothing did, or the error is not the server's.  CALL is gone by then.  Runs before
+     closed, and within eva_call_cancel, eva_close and assuan_release, so ARG must live until
+     then.  Does not run if eva_call failed.  */
   void (*done) (void *arg, gpg_error_t err, const char *text);
 
   unsigned int timeout_ms; /* for all of the call, from eva_call on; 0: none */

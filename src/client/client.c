@@ -116,19 +116,21 @@ on_inquiry (struct eva_pending_call *call, const struct eva_event *ev) {
 }
 
 /* The last line of a reply.  The call is taken off the list first: its callback may make others.  It
-   may also run the loop, where other calls get their replies: the text is a copy.  */
+   may also run the loop, where other calls get their replies: the text is a copy.  As a string a text
+   that begins with a NUL is none.  */
 static void
 on_final (struct eva__client *client, const struct eva_event *ev) {
   assuan_context_t ctx = client->driven.at.drive.ctx;
+  bool has_text = ev->text_len && *ev->text;
   char text[EVA_LINE_SIZE];
   gpg_error_t err = 0;
 
   if (ev->type == EVA_EVENT_ERR)
     err = ev->code ? ev->code : eva__ctx_error (ctx, GPG_ERR_ASS_INV_RESPONSE);
   client->calls->is_sent = false; /* no reply is to come */
-  if (ev->text_len) memcpy (text, ev->text, ev->text_len + 1);
-  eva__call_end (client->calls, err, ev->text_len ? text : NULL);
-  if (ev->text_len) eva__wire_wipe (text, ev->text_len);
+  if (has_text) memcpy (text, ev->text, ev->text_len + 1);
+  eva__call_end (client->calls, err, has_text ? text : NULL);
+  if (has_text) eva__wire_wipe (text, ev->text_len);
 }
 
 static gpg_error_t

@@ -199,6 +199,27 @@ test_results (void **state) {
   answer ("ERR nonsense\n", "a.done ASS_INV_RESPONSE ERR nonsense\n");
 }
 
+/* A text that begins with a NUL is none; one that has it later ends there.  */
+static void
+test_nul_in_results (void **state) {
+  assuan_context_t ctx;
+  struct peer p;
+
+  (void) state;
+  ctx = kit_open (&p);
+  kit_call (ctx, "a", "ASK");
+  kit_call (ctx, "b", "ASK");
+  kit_call (ctx, "c", "ASK");
+  peer_hears (&p, "ASK\n");
+  peer_write (&p, "OK \0a\n", 6);
+  peer_hears (&p, "ASK\n");
+  peer_write (&p, "ERR 1024\0b\n", 11);
+  peer_hears (&p, "ASK\n");
+  peer_write (&p, "OK c\0d\n", 7);
+  kit_await ("a.done 0\nb.done USER_1\nc.done 0 c\n");
+  kit_close (ctx, &p);
+}
+
 /* The server's error comes as it is, with its source.  */
 static void
 test_error_source (void **state) {
@@ -424,6 +445,7 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_status),
   kit_test (test_comments),
   kit_test (test_results),
+  kit_test (test_nul_in_results),
   kit_test (test_error_source),
   kit_test (test_no_callbacks),
   kit_test (test_null_callbacks),
