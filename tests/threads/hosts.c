@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define DRAIN_MS 60000u
@@ -31,11 +32,26 @@ ask (assuan_context_t ctx, char *line) {
   return assuan_inquire_ext (ctx, line, 1000, answered, ctx);
 }
 
+/* A helper is forked, which cleans up and ends, while the other threads go on.  */
+static gpg_error_t
+fork_helper (assuan_context_t ctx, char *line) {
+  pid_t pid = fork ();
+  int status;
+
+  if (pid < 0) return gpg_error_from_syserror ();
+  if (!pid) {
+    eva_loop *loop = eva_get_loop (ctx);
+    eva_server_free (eva_get_server (ctx));
+    eva_loop_free (loop);
+    _exit (0);
+  }
+  if (waitpid (pid, &status, 0) != pid || status) return gpg_error (GPG_ERR_FALSE);
+  return pair_echo (ctx, line);
+}
+
 static const struct eva_command commands[] = {
-  { "ECHO", pair_echo, "ECHO text" },
-  { "ASK", ask, NULL },
-  { "BULK", pair_bulk, NULL },
-  { "FAIL", pair_fail, NULL },
+  { "ECHO", pair_echo, "ECHO text" }, { "ASK", ask, NULL },          { "BULK", pair_bulk, NULL },
+  { "FAIL", pair_fail, NULL },        { "FORK", fork_helper, NULL },
 };
 
 static const struct eva_service service = { .commands = commands,

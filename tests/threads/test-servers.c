@@ -266,6 +266,40 @@ one_socket_for_several_loops (void **state) {
 }
 
 static gpg_error_t
+fork_all (int number) {
+  assuan_context_t ctx = NULL;
+  gpg_error_t err = assuan_new (&ctx);
+
+  (void) number;
+  if (!err) err = assuan_socket_connect (ctx, hosts.path, ASSUAN_INVALID_PID, 0);
+  for (int i = 0; i < N_CALLS / 5 && !err; i++) {
+    struct guest guest = { .len = 0 };
+    err = assuan_transact (ctx, "FORK x", take_data, &guest, NULL, NULL, NULL, NULL);
+    if (!err && guest.len != 1) err = gpg_error (GPG_ERR_BAD_DATA);
+  }
+  assuan_release (ctx);
+  return err;
+}
+
+/* Helpers are forked, and end, in the midst of what other threads do.  */
+static void
+helpers_of_several_loops (void **state) {
+  struct job callers[N_CREWS], forkers[N_CREWS];
+
+  (void) state;
+  hosts_start ();
+  for (int i = 0; i < N_CREWS; i++) {
+    job_start (&callers[i], call_all, i);
+    job_start (&forkers[i], fork_all, i);
+  }
+  jobs_finish (callers, N_CREWS);
+  jobs_finish (forkers, N_CREWS);
+  for (int i = 0; i < N_HOSTS; i++)
+    hosts_drain (i);
+  hosts_finish ();
+}
+
+static gpg_error_t
 call_to_the_end (int number) {
   struct crew crew = { .address = hosts.address, .persists = true };
 
@@ -331,6 +365,7 @@ int
 main (int argc, char **argv) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test (one_socket_for_several_loops),
+    cmocka_unit_test (helpers_of_several_loops),
     cmocka_unit_test (servers_drain_under_load),
     cmocka_unit_test (programs_of_several_loops),
   };
