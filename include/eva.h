@@ -60,6 +60,8 @@
    * in a client, while data, status or inquire runs, all lines that follow and the end of the
      connection, and done of this call, also if its time is over; and in any case closed.
 
+   A context that is driven by hand takes no turn within its own callbacks (eva_process).
+
    So the function of eva_set_cancel may run within the handler of its command: what the two share
    has to outlive both.  A log handler, an I/O monitor and a hook for memory do not run the loop.
    If one does, nothing at all goes on in its connection.
