@@ -154,6 +154,10 @@ on_time (void *arg) {
   struct session *session = job->session;
 
   CHECK (fake_clock_now () >= job->due_ns);
+  if (session_is_waiting (session)) {
+    eva_source_set_delay (job->timer, 1);
+    return;
+  }
   if (dice (2)) mischief ();
   if (session->job != job) return;
   if (job->len)

@@ -15,6 +15,7 @@
 #include "job.h"
 #include "loop.h"
 #include "server.h"
+#include "supplies.h"
 #include "weather.h"
 
 #define NS_PER_MS UINT64_C (1000000)
@@ -136,7 +137,7 @@ have_a_child (void) {
 
   tell ("* fork");
   n_forks++;
-  pid = fork ();
+  pid = supply_fork ();
   CHECK (pid >= 0);
   if (!pid) be_a_child ();
   CHECK (waitpid (pid, &status, 0) == pid);

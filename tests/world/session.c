@@ -75,6 +75,11 @@ session_clear (void) {
 
 /* --- Over ------------------------------------------------------------------------------------- */
 
+bool
+session_is_waiting (const struct session *s) {
+  return s->kind == IN_TURNS && s->is_driven && loop_is_waited_for ();
+}
+
 void
 session_check_hurt (const struct session *s, gpg_error_t err) {
   if (s->link && !s->link->hurt && !weather_explains (err))

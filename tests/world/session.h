@@ -51,6 +51,9 @@ void session_switch (struct session *session);
 /* Finishes its command, as the program does out of handlers.  */
 void session_finish (struct session *session, gpg_error_t err);
 
+/* A call on the context of SESSION waits for a descriptor: no other one may come meanwhile.  */
+bool session_is_waiting (const struct session *session);
+
 /* Something was done to SESSION, or ERR has another good reason, or else the program ends: otherwise
    nothing of it may fail.  */
 void session_check_hurt (const struct session *session, gpg_error_t err);

@@ -108,6 +108,25 @@ __wrap_epoll_ctl (int epfd, int op, int fd, struct epoll_event *event) {
   return __real_epoll_ctl (epfd, op, fd, event);
 }
 
+/* --- Processes -------------------------------------------------------------------------------- */
+
+pid_t __wrap_getpid (void);
+
+static pid_t own_pid = 10000;
+
+pid_t
+__wrap_getpid (void) {
+  return own_pid;
+}
+
+pid_t
+supply_fork (void) {
+  pid_t pid = fork ();
+
+  if (!pid) own_pid++;
+  return pid;
+}
+
 /* --- For the world itself --------------------------------------------------------------------- */
 
 void
