@@ -5,7 +5,7 @@
    everything that comes is read by eva__ctx_read.  Blocking calls are loops around these two.  */
 
 #include "assuan/drive.h"
-#include "conn/owner.h"
+#include "conn/conn.h"
 #include "wire/wipe.h"
 
 #include <errno.h>

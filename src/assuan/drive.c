@@ -3,7 +3,7 @@
    waited for, turn by turn, stands in turn.c.  */
 
 #include "assuan/drive.h"
-#include "conn/owner.h"
+#include "conn/conn.h"
 
 /* --- Limits ----------------------------------------------------------------------------------- */
 

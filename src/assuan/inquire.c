@@ -5,7 +5,7 @@
    why there are none.  */
 
 #include "assuan/drive.h"
-#include "conn/owner.h"
+#include "conn/conn.h"
 #include "wire/wipe.h"
 
 #include <string.h>

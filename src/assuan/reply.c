@@ -5,7 +5,7 @@
        ERR number description <source> [- text]  */
 
 #include "assuan/drive.h"
-#include "conn/owner.h"
+#include "conn/conn.h"
 #include "wire/wipe.h"
 
 #include <string.h>

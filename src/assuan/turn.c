@@ -5,7 +5,7 @@
    of what is to be done that could be forgotten or done twice.  */
 
 #include "assuan/drive.h"
-#include "conn/owner.h"
+#include "conn/conn.h"
 
 #include <poll.h>
 

@@ -1,27 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* conn.c - the life of an eva_conn, and its memory.  */
+/* conn.c - the life of an eva_conn, and what is asked of it.  */
 
 #include "conn/conn.h"
 
-#include "wire/wipe.h"
+#include "conn/input.h"
 
 /* An eva_conn with a configuration of its own.  */
 struct owned {
   eva_conn conn;
   struct eva_conn_config config;
 };
-
-void *
-eva__conn_alloc (const struct eva__conn_owner *owner, size_t len) {
-  return owner->config->alloc (owner->arg, len);
-}
-
-void
-eva__conn_release (const struct eva__conn_owner *owner, void *ptr, size_t len) {
-  if (!ptr) return;
-  eva__wire_wipe (ptr, len);
-  owner->config->release (owner->arg, ptr, len);
-}
 
 void
 eva__conn_complete_config (struct eva_conn_config *config) {

@@ -3,8 +3,6 @@
 
 #include "conn/fds.h"
 
-#include "conn/conn.h"
-
 #include <string.h>
 
 #define FIRST_SIZE 4

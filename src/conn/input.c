@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* input.c - from octets to events.
+/* input.c - from octets to lines.
 
    Lines stay where they were read.  The line of an event is lent to the caller; the next call
    that reads ends the loan, and only then the octets are wiped and the buffer, once empty,
    goes back to the owner.  */
 
-#include "conn/event.h"
+#include "conn/input.h"
+
+#include "conn/conn.h"
 
 #include <string.h>
 
@@ -20,14 +22,6 @@ eva__conn_drop_input (eva_conn *c) {
   c->in = (struct eva__wire_lines) { 0 };
   /* Every octet was wiped when it was used: no need to go over the whole buffer.  */
   c->owner.config->release (c->owner.arg, base, size);
-}
-
-/* Ends the loan of the last event's line.  */
-static void
-end_loan (eva_conn *c) {
-  if (!c->lent) return;
-  c->lent = false;
-  eva__wire_lines_consume (&c->in);
 }
 
 /* A connection at rest owns no buffer.  A line that is being skipped is a fact to remember,
@@ -98,7 +92,7 @@ eva_conn_inbuf (eva_conn *c, size_t *ret_len) {
   bool has_buffer;
 
   *ret_len = 0;
-  end_loan (c);
+  eva__conn_take_back (c);
   if (!eva_conn_wants_input (c)) return NULL;
   if (!c->in.base)
     has_buffer = take_buffer (c);
@@ -171,13 +165,13 @@ eva_conn_take_any_fd (eva_conn *c, int *ret_fd) {
 
 void
 eva__conn_end_loan (eva_conn *c) {
-  end_loan (c);
+  eva__conn_take_back (c);
   rest (c);
 }
 
 int
 eva_conn_peek (eva_conn *c, char **ret_line, size_t *ret_len) {
-  end_loan (c);
+  eva__conn_take_back (c);
   if (c->state == EVA_STATE_CLOSED) return 0;
   return eva__wire_lines_peek (&c->in, ret_line, ret_len) == 1;
 }
@@ -201,8 +195,8 @@ eva_conn_has_line (const eva_conn *c) {
 }
 
 /* Nothing but the end of file is left: half a line before it is an error, told first.  */
-static int
-finish (eva_conn *c) {
+int
+eva__conn_finish_input (eva_conn *c) {
   if (!c->eof || !eva__wire_lines_waiting (&c->in)) {
     rest (c);
     return 0;
@@ -216,7 +210,7 @@ int
 eva_conn_next_line (eva_conn *c, char **ret_line, size_t *ret_len) {
   int rc;
 
-  end_loan (c);
+  eva__conn_take_back (c);
   if (c->state == EVA_STATE_CLOSED) {
     eva__conn_drop_input (c);
     return 0;
@@ -224,79 +218,5 @@ eva_conn_next_line (eva_conn *c, char **ret_line, size_t *ret_len) {
   rc = eva__wire_lines_peek (&c->in, ret_line, ret_len);
   if (rc == 1) c->lent = true;
   if (rc < 0) eva__wire_lines_consume (&c->in);
-  return rc ? rc : finish (c);
-}
-
-/* --- Events ----------------------------------------------------------------------------------- */
-
-static bool
-holds (const eva_conn *c, char *line, size_t len) {
-  return c->owner.config->role == EVA_ROLE_SERVER ? eva__conn_holds_request (c, line, len)
-                                                  : eva__conn_holds_response (c, line, len);
-}
-
-static int
-on_line (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
-  return c->owner.config->role == EVA_ROLE_SERVER ? eva__conn_on_request (c, line, len, ret)
-                                                  : eva__conn_on_response (c, line, len, ret);
-}
-
-/* The same with the start of an over-long line.  What has come of it is gone at once, unless it
-   stays.  */
-static int
-on_long_line (eva_conn *c, char *line, struct eva_event *ret) {
-  int rc = c->owner.config->role == EVA_ROLE_SERVER ? eva__conn_on_long_request (c, line, ret)
-                                                    : eva__conn_on_long_response (c, line, ret);
-
-  if (c->lent) eva__wire_lines_consume (&c->in);
-  c->lent = false;
-  return rc;
-}
-
-/* Looks at the next line, as eva__wire_lines_peek does; of one that is over-long, at its start.  */
-static int
-peek (eva_conn *c, char **ret_line, size_t *ret_len) {
-  int rc = eva__wire_lines_peek (&c->in, ret_line, ret_len);
-
-  if (rc < 0) {
-    *ret_line = c->in.base + c->in.head;
-    *ret_len = EVA_LINE_SIZE;
-  }
-  return rc;
-}
-
-bool
-eva__conn_holds_line (eva_conn *c) {
-  char *line;
-  size_t len;
-
-  end_loan (c);
-  return peek (c, &line, &len) && holds (c, line, len);
-}
-
-/* Nothing is left to hand out but, once, the end of file.  */
-static int
-next_eof (eva_conn *c, struct eva_event *ret) {
-  if (!c->eof || c->eof_told || c->state == EVA_STATE_CLOSED) return 0;
-  c->eof_told = true;
-  *ret = (struct eva_event) { .type = EVA_EVENT_EOF, .text = c->nothing };
-  return 1;
-}
-
-int
-eva_conn_next (eva_conn *c, struct eva_event *ret) {
-  char *line;
-  size_t len;
-  int rc;
-
-  end_loan (c);
-  if (c->state == EVA_STATE_CLOSED) return eva_conn_next_line (c, &line, &len);
-  rc = peek (c, &line, &len);
-  if (!rc) {
-    rc = finish (c);
-    return rc < 0 ? rc : next_eof (c, ret);
-  }
-  if (holds (c, line, len)) return 0;
-  c->lent = true;
-  return rc < 0 ? on_long_line (c, line, ret) : on_line (c, line, len, ret);
+  return rc ? rc : eva__conn_finish_input (c);
 }

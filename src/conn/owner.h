@@ -6,7 +6,7 @@
 
 #include "eva-conn.h"
 
-#include <stdbool.h>
+#include <stddef.h>
 
 /* The configuration may be shared by many, with an argument for the allocator each.  */
 struct eva__conn_owner {
@@ -17,42 +17,5 @@ struct eva__conn_owner {
 /* Memory of the owner's; eva__conn_release wipes LEN octets first.  */
 void *eva__conn_alloc (const struct eva__conn_owner *owner, size_t len);
 void eva__conn_release (const struct eva__conn_owner *owner, void *ptr, size_t len);
-
-/* As eva_conn_new, with a CONFIG that is not copied and stays as long as the eva_conn.  ARG is used in
-   place of its arg.  */
-int eva__conn_new_shared (const struct eva_conn_config *config, void *arg, eva_conn **ret_conn);
-
-/* Lets C, which was made by eva__conn_new_shared, have CONFIG instead, under the same terms.  */
-void eva__conn_set_config (eva_conn *c, const struct eva_conn_config *config);
-
-/* The line that was handed out last is not needed any more: it is overwritten.  */
-void eva__conn_end_loan (eva_conn *c);
-
-/* Returns how many descriptors came and were not taken; and how many more may come before some
-   are.  */
-size_t eva__conn_count_fds (const eva_conn *c);
-size_t eva__conn_fd_room (const eva_conn *c);
-
-/* What is queued from now on is confidential, or no longer.  A line that holds any of it is, the open
-   data line too.  */
-void eva__conn_set_confidential (eva_conn *c, bool is_confidential);
-
-/* Returns true if the line that eva_conn_inspect showed last is confidential.  */
-bool eva__conn_shows_confidential (const eva_conn *c);
-
-/* Returns true if C drops the rest of a line that was too long.  */
-bool eva__conn_is_skipping (const eva_conn *c);
-
-/* Returns true if C is a server whose command has no OK or ERR yet.  */
-bool eva__conn_in_command (const eva_conn *c);
-
-/* Returns true if C is a server whose client owes it the END or CAN of an answer that was given up.  */
-bool eva__conn_is_owed (const eva_conn *c);
-
-/* Returns true if eva_conn_next would leave the next line where it is, whole as it may be.  */
-bool eva__conn_holds_line (eva_conn *c);
-
-/* Fills the zeros of CONFIG with the defaults.  */
-void eva__conn_complete_config (struct eva_conn_config *config);
 
 #endif /* EVA__CONN_OWNER_H */

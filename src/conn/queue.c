@@ -3,7 +3,6 @@
 
 #include "conn/queue.h"
 
-#include "conn/conn.h"
 #include "wire/wipe.h"
 
 #include <string.h>

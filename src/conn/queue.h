@@ -10,6 +10,8 @@
 
 #include "conn/owner.h"
 
+#include <stdbool.h>
+
 /* EVA_SMALL_SIZE or EVA_OUTPUT_SIZE octets with this header.  */
 struct eva__conn_chunk {
   struct eva__conn_chunk *next;

@@ -4,6 +4,8 @@
    What the program waits for and what the client owes are two things.  An answer that was given up
    is skipped to its END or CAN, whatever the program does meanwhile.  */
 
+#include "conn/request.h"
+
 #include "conn/event.h"
 
 /* A server gets a request.  */

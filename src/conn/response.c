@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* response.c - what a client hears: greeting, replies, and inquiries in them.  */
 
+#include "conn/response.h"
+
 #include "conn/event.h"
+#include "conn/say.h"
 
 #include <string.h>
 

@@ -16,7 +16,7 @@
        PENDING, ANSWERING --drain--> DRAINING --OK, ERR--> IDLE
    Every state can become CLOSED.  */
 
-#include "conn/conn.h"
+#include "conn/state.h"
 
 #define IN(state) (1u << EVA_STATE_##state)
 

@@ -3,7 +3,7 @@
 
 #include "server/session-limits.h"
 
-#include "conn/owner.h"
+#include "conn/conn.h"
 
 #include <stdlib.h>
 

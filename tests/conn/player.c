@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "../wire/random.h"
-#include "conn/conn.h"
+#include "conn/state.h"
 
 /* Elements of output that are asked for at a time, at the most.  */
 #define MAX_IOV 40

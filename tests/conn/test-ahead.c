@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "../wire/random.h"
-#include "conn/conn.h"
+#include "conn/state.h"
 #include "conversation.h"
 
 #define MAX_LEN ((size_t) 100000)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conn/owner.h"
+#include "conn/conn.h"
 #include "conversation.h"
 
 static void *

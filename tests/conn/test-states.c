@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conn/conn.h"
+#include "conn/state.h"
 #include "conversation.h"
 
 #define N_ELEMENTS(array) (sizeof (array) / sizeof *(array))

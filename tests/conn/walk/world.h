@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "conn/conn.h"
+#include "conn/state.h"
 
 /* Lines that a program may have under way in its direction.  An eva_conn adds its own CAN.  */
 #define MAX_LINES 3
