@@ -1,48 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* backend.h - what the files of this room share: the loop, its sources, and the table of functions
-   by which descriptors are watched and waited for.  */
+/* backend.h - what the files of this room share: the loop, and the table of functions by which
+   descriptors are watched and waited for.  */
 
 #ifndef EVA__LOOP_BACKEND_H
 #define EVA__LOOP_BACKEND_H
 
-#include "io/process.h"
 #include "loop/loop.h"
 #include "loop/timers.h"
 
 /* A deadline that never comes.  */
 #define EVA__LOOP_NEVER UINT64_MAX
-
-/* A descriptor or a timer.  There are as many as connections, so it is small; behind it in the same
-   memory stand the backend's own octets, or the timer.  */
-struct eva_source {
-  eva_loop *loop;
-  union {
-    void (*fd) (void *arg, unsigned int revents);
-    void (*timer) (void *arg);
-  } cb;
-  void *arg;
-  struct eva_source *next, *prev; /* in the loop's list */
-  int fd;                         /* -1: a timer */
-  uint8_t events;
-  uint8_t mask; /* what is passed on: events and EVA_HANGUP; 0 once it is freed */
-  bool exclusive : 1;
-  bool lost : 1;      /* the backend does not know it any more */
-  bool busy : 1;      /* its callback runs, in a loop that callbacks may run */
-  bool muted : 1;     /* and it is not watched until that is over */
-  bool reentrant : 1; /* its callback may be called within itself */
-  uint8_t
-      holder; /* depth of the outermost turn that has it in its hands, in such a loop; 0: none */
-};
-
-_Static_assert (sizeof (struct eva_source) <= 48, "a source is small");
-_Static_assert (sizeof (struct eva_source) % _Alignof (max_align_t) == 0,
-                "what follows is aligned");
-
-/* The backend's octets of SOURCE.  */
-static inline void *
-eva__source_watch (eva_source *source) {
-  return source + 1;
-}
 
 struct eva__loop_backend {
   /* Watches SOURCE for SOURCE->events.  Returns 0 or an errno value.  */
@@ -114,6 +81,29 @@ struct eva_loop {
   eva_loop *outer; /* a foreign loop that this one is nested in, by one descriptor; or NULL */
 };
 
+/* Returns true if the ring HEAD has no tasks.  */
+static inline bool
+eva__task_is_none (const struct eva__task *head) {
+  return head->next == head;
+}
+
+static inline bool
+eva__loop_has_soon (const eva_loop *loop) {
+  return !eva__task_is_none (&loop->soon) || !eva__task_is_none (&loop->pass);
+}
+
+static inline bool
+eva__loop_has_guests (const eva_loop *loop) {
+  return !eva__task_is_none (&loop->coming) || !eva__task_is_none (&loop->leaving);
+}
+
+/* Returns true if there is something in any of LOOP's rings.  */
+static inline bool
+eva__loop_has_tasks (const eva_loop *loop) {
+  return eva__loop_has_soon (loop) || eva__loop_has_guests (loop)
+         || !eva__task_is_none (&loop->later);
+}
+
 /* Initializes the common part of LOOP, which is zeroed.  */
 void eva__loop_init (eva_loop *loop, const struct eva__loop_backend *backend);
 
@@ -124,70 +114,11 @@ void eva__loop_leave (eva_loop *loop);
 /* As eva_loop_dispatch, also for a loop that is nested in a foreign one.  */
 int eva__loop_dispatch (eva_loop *loop, int timeout_ms);
 
-/* Runs the timers that are due and were set before this turn.  */
-void eva__loop_run_timers (eva_loop *loop);
-
-/* Tells the backend when something other than a descriptor wants to run, if it has to know.  */
-void eva__loop_arm (eva_loop *loop);
-
-/* The same for what changed just now: within a turn the end of that is early enough, or that the
-   loop is about to be waited for.  */
-static inline void
-eva__loop_changed (eva_loop *loop) {
-  if (!loop->depth || loop->outside) eva__loop_arm (loop);
-}
-
 /* LOOP is about to be waited for within a callback.  */
 void eva__loop_rerun (eva_loop *loop);
 
-/* task.c: making the queues, asking whether there is something in them, and running them: all soon
-   tasks; those, some of who comes and leaves, and a later one.  */
-void eva__loop_init_tasks (eva_loop *loop);
-bool eva__loop_has_tasks (const eva_loop *loop);
-void eva__loop_run_soon_tasks (eva_loop *loop);
-void eva__loop_run_tasks (eva_loop *loop);
-
-/* Calls SOURCE's callback for those of REVENTS that it is interested in.  SOURCE may be gone
-   behind it.  */
-static inline void
-eva__source_call (eva_source *source, unsigned int revents) {
-  revents &= source->mask;
-  if (!revents) return;
-  if (revents & EVA_HANGUP) revents |= EVA_HANGUP;
-  source->cb.fd (source->arg, revents);
-}
-
-/* The same in a loop that callbacks may run: while its callback runs SOURCE is left alone, unless it
-   is reentrant.  */
-void eva__source_call_alone (eva_source *source, unsigned int revents);
-
-/* In such a loop: the turn under way has an event of SOURCE, which stays in memory until it was
-   called.  */
-static inline void
-eva__source_hold (eva_source *source) {
-  unsigned int depth = source->loop->depth;
-
-  if (source->holder && source->holder <= depth) return;
-  source->holder = (uint8_t) (depth < UINT8_MAX ? depth : UINT8_MAX);
-}
-
-/* What LOOP does with an event.  */
-static inline void
-eva__source_dispatch (eva_loop *loop, eva_source *source, unsigned int revents) {
-  if (loop->recurses)
-    eva__source_call_alone (source, revents);
-  else
-    eva__source_call (source, revents);
-}
-
-/* For a backend's remove where events may point to SOURCE: keeps its memory until the turn is over
-   that may have some.  Returns what remove has to.  */
-bool eva__source_doom (eva_loop *loop, eva_source *source);
-
-/* At the end of a turn: frees what eva__source_doom kept, but for what outer turns have.  */
-void eva__loop_bury (eva_loop *loop);
-
-/* The loop on epoll.  Returns it, or NULL with errno.  */
+/* The loops on epoll, and on poll.  Return it, or NULL with errno.  */
 eva_loop *eva__loop_new_epoll (void);
+eva_loop *eva__loop_new_poll (void);
 
 #endif /* EVA__LOOP_BACKEND_H */

@@ -9,6 +9,8 @@
 #ifdef __linux__
 
 #  include "loop/backend.h"
+#  include "loop/time.h"
+#  include "loop/source.h"
 
 #  include <errno.h>
 #  include <fcntl.h>

@@ -6,6 +6,9 @@
    freed stays until the table says that the loop does not use it any more.  */
 
 #include "loop/backend.h"
+#include "loop/time.h"
+#include "loop/source.h"
+#include "loop/task.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,21 +5,7 @@
 #ifndef EVA__LOOP_LOOP_H
 #define EVA__LOOP_LOOP_H
 
-#include "eva-loop.h"
-
-#include <stddef.h>
-
-/* The struct of TYPE whose MEMBER, a timer or a task, POINTER points to.  */
-#define EVA__CONTAINER(type, member, pointer)                                                      \
-  ((type *) (void *) ((char *) (pointer) - offsetof (type, member)))
-
-/* A timer.  Zero-initialized it is not set.  */
-struct eva__timer {
-  uint64_t due_ns;
-  uint64_t turn;  /* number of the setting: of equal deadlines the one set first comes first */
-  uint32_t place; /* in the loop's heap, counted from 1; 0: not set */
-  void (*cb) (struct eva__timer *timer);
-};
+#include "loop/timers.h"
 
 /* Work put off.  Zero-initialized it is not queued.  */
 struct eva__task {
@@ -107,8 +93,5 @@ struct eva__frame {
 bool eva__loop_recurses (const eva_loop *loop);
 void eva__loop_push_frame (eva_loop *loop, struct eva__frame *frame);
 void eva__loop_pop_frame (eva_loop *loop);
-
-/* The loop on poll that eva_loop_new falls back to.  */
-eva_loop *eva__loop_new_poll (void);
 
 #endif /* EVA__LOOP_LOOP_H */

@@ -5,6 +5,7 @@
    their index.  While a batch is being called it only grows: who leaves then leaves a hole.  */
 
 #include "loop/backend.h"
+#include "loop/source.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* source.c - what a program watches in a loop: descriptors, and timers of its own.  */
 
-#include "loop/backend.h"
+#include "loop/source.h"
+
+#include "loop/time.h"
 
 #include <errno.h>
 #include <stdlib.h>

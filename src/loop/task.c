@@ -2,7 +2,9 @@
 /* task.c - work put off: until before the loop waits, or until everybody had a turn, and then
    a little of it at a time.  */
 
-#include "loop/backend.h"
+#include "loop/task.h"
+
+#include "loop/time.h"
 
 /* Soon tasks queue others: output is flushed after what is said in them.  But two that queue each
    other for ever must not keep the loop from its descriptors.  */
@@ -34,11 +36,6 @@ take_out (struct eva__task *task) {
   task->next = task->prev = NULL;
 }
 
-static bool
-is_empty (const struct eva__task *head) {
-  return head->next == head;
-}
-
 /* Runs the first task of the ring HEAD.  */
 static void
 run_first (struct eva__task *head) {
@@ -53,12 +50,12 @@ run_first (struct eva__task *head) {
    loop again.  */
 static void
 run_pass (eva_loop *loop) {
-  if (is_empty (&loop->pass)) {
+  if (eva__task_is_none (&loop->pass)) {
     loop->pass = loop->soon;
     loop->pass.next->prev = loop->pass.prev->next = &loop->pass;
     init_ring (&loop->soon);
   }
-  while (!is_empty (&loop->pass))
+  while (!eva__task_is_none (&loop->pass))
     run_first (&loop->pass);
 }
 
@@ -78,21 +75,6 @@ eva__loop_init_tasks (eva_loop *loop) {
   init_ring (&loop->later);
 }
 
-static bool
-has_soon (const eva_loop *loop) {
-  return !is_empty (&loop->soon) || !is_empty (&loop->pass);
-}
-
-static bool
-has_guests (const eva_loop *loop) {
-  return !is_empty (&loop->coming) || !is_empty (&loop->leaving);
-}
-
-bool
-eva__loop_has_tasks (const eva_loop *loop) {
-  return has_soon (loop) || has_guests (loop) || !is_empty (&loop->later);
-}
-
 bool
 eva__loop_is_quiet (const eva_loop *loop) {
   return !loop->n_events && loop->backend->wait && !eva__loop_has_tasks (loop);
@@ -100,13 +82,14 @@ eva__loop_is_quiet (const eva_loop *loop) {
 
 void
 eva__loop_run_soon_tasks (eva_loop *loop) {
-  for (int i = 0; i < MAX_PASSES && has_soon (loop); i++)
+  for (int i = 0; i < MAX_PASSES && eva__loop_has_soon (loop); i++)
     run_pass (loop);
 }
 
 static void
 run_guest (eva_loop *loop) {
-  bool coming = is_empty (&loop->leaving) || (loop->coming_next && !is_empty (&loop->coming));
+  bool coming = eva__task_is_none (&loop->leaving)
+                || (loop->coming_next && !eva__task_is_none (&loop->coming));
 
   loop->coming_next = !coming;
   run_first (coming ? &loop->coming : &loop->leaving);
@@ -114,10 +97,10 @@ run_guest (eva_loop *loop) {
 
 static void
 run_guests (eva_loop *loop) {
-  bool is_quiet = !loop->n_events && is_empty (&loop->later);
+  bool is_quiet = !loop->n_events && eva__task_is_none (&loop->later);
   int n = is_quiet ? GUESTS_WHEN_QUIET : 1 + loop->n_events / EVENTS_PER_GUEST;
 
-  for (; n > 0 && has_guests (loop); n--)
+  for (; n > 0 && eva__loop_has_guests (loop); n--)
     run_guest (loop);
   eva__loop_run_soon_tasks (loop);
 }
@@ -126,7 +109,7 @@ void
 eva__loop_run_tasks (eva_loop *loop) {
   eva__loop_run_soon_tasks (loop);
   run_guests (loop);
-  if (is_empty (&loop->later)) return;
+  if (eva__task_is_none (&loop->later)) return;
   run_first (&loop->later);
   eva__loop_run_soon_tasks (loop);
 }

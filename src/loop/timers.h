@@ -7,7 +7,21 @@
 #ifndef EVA__LOOP_TIMERS_H
 #define EVA__LOOP_TIMERS_H
 
-#include "loop/loop.h"
+#include "eva-loop.h"
+
+#include <stddef.h>
+
+/* The struct of TYPE whose MEMBER, a timer or a task, POINTER points to.  */
+#define EVA__CONTAINER(type, member, pointer)                                                      \
+  ((type *) (void *) ((char *) (pointer) - offsetof (type, member)))
+
+/* A timer.  Zero-initialized it is not set.  */
+struct eva__timer {
+  uint64_t due_ns;
+  uint64_t turn;  /* number of the setting: of equal deadlines the one set first comes first */
+  uint32_t place; /* in the loop's heap, counted from 1; 0: not set */
+  void (*cb) (struct eva__timer *timer);
+};
 
 /* Zero-initialized it is empty.  */
 struct eva__timers {

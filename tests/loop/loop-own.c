@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #ifdef LOOP_ON_POLL
-#  include "loop/loop.h"
+#  include "loop/backend.h"
 const char *const test_loop_name = "poll";
 #else
 const char *const test_loop_name = "epoll";

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "loop/loop.h"
+#include "loop/backend.h"
 
 /* --- Calls that fail -------------------------------------------------------------------------- */
 

@@ -20,7 +20,7 @@
 #include "fake-clock.h"
 #include "fake-loop.h"
 #include "ledger.h"
-#include "loop/loop.h"
+#include "loop/backend.h"
 #include "supplies.h"
 #include "weather.h"
 
