@@ -511,6 +511,7 @@ gpg_error_t eva_pump (assuan_context_t ctx, const struct eva_pump_config *config
 
 /* Flags of struct eva_connect_config.  */
 #define EVA_CONNECT_FDPASSING 1u /* descriptors may be passed; `exec:` gets a socket, not pipes */
+#define EVA_CONNECT_STDERR    2u /* the program of `exec:` has this process's stderr */
 
 /* How to connect.  Zero is a good value for everything.  */
 struct eva_connect_config {
@@ -529,6 +530,10 @@ struct eva_connect_config {
   void (*closed) (assuan_context_t ctx, void *arg, gpg_error_t err);
 
   void *arg; /* of both */
+
+  /* For the address `exec:` alone: the program and its arguments, with a NULL behind them, as they
+     are, for words that have blanks.  Of use within eva_connect alone.  */
+  const char *const *argv;
 };
 
 /* Connects to ADDRESS:
@@ -538,8 +543,7 @@ struct eva_connect_config {
        exec:PROGRAM ARGUMENTS                 starts a server; words are separated by blanks,
                                               which nothing quotes; a program without slash is
                                               looked for in PATH; its stderr goes to /dev/null
-                                              (assuan_pipe_connect and eva_attach leave a choice);
-                                              it begins with no signal blocked or ignored
+                                              unless EVA_CONNECT_STDERR is set; it begins with no signal blocked or ignored
        fd:N                                   a connected socket, which CTX owns on success
 
    and waits for the greeting, all of it in LOOP: calls can be made at once and are sent when the
@@ -553,6 +557,10 @@ struct eva_connect_config {
 gpg_error_t eva_connect (eva_loop *loop, const char *address,
                          const struct eva_connect_config *config, assuan_context_t *ret_ctx);
 
+/* Returns within ready what stood behind OK in the greeting of CTX's server, or NULL if nothing did;
+   valid until ready returns.  NULL elsewhere.  */
+const char *eva_get_greeting (assuan_context_t ctx);
+
 /* Flags of struct eva_callbacks.  */
 #define EVA_CALL_AHEAD 1u /* may be sent before the calls before it are answered: none inquires */
 
@@ -565,6 +573,10 @@ struct eva_callbacks {
   /* A status line came: keyword and text, valid until it returns.  An error ends the call with
      it.  */
   gpg_error_t (*status) (void *arg, const char *text);
+
+  /* A comment came: the line with its '#', valid until it returns.  An error ends the call with it.
+     NULL: comments are skipped, or with ASSUAN_CONVEY_COMMENTS handed to status.  */
+  gpg_error_t (*comment) (void *arg, const char *text);
 
   /* The server inquires: keyword and parameters.  It is answered with eva_answer_data and
      eva_answer_end or _cancel, now or later; an error cancels the inquiry and ends the call with

@@ -18,6 +18,13 @@ eva__client_of (assuan_context_t ctx) {
   return (struct eva__client *) ctx->drive;
 }
 
+const char *
+eva_get_greeting (assuan_context_t ctx) {
+  struct eva__client *client = eva__client_of (ctx);
+
+  return client ? client->greeting : NULL;
+}
+
 bool
 eva__client_is_connected_by_us (assuan_context_t ctx) {
   struct eva__client *client = eva__client_of (ctx);
@@ -59,12 +66,14 @@ hears_secret (const struct eva__drive *drive) {
 /* Calls were queued since eva_connect.  None is sent before the greeting: what stands on the other end
    may be no Assuan server at all.  */
 static void
-greeted (struct eva__client *client) {
+greeted (struct eva__client *client, const char *text) {
   assuan_context_t ctx = client->driven.at.drive.ctx;
 
   client->stage = EVA__CLIENT_READY;
   client->greeting_deadline_ns = EVA_NO_DEADLINE;
+  client->greeting = text;
   if (client->config.ready) client->config.ready (ctx, client->config.arg);
+  client->greeting = NULL;
   if (!ctx->released) eva__call_send_all (client);
 }
 
@@ -75,7 +84,7 @@ on_greeting (struct eva__client *client, const struct eva_event *ev) {
 
   switch (ev->type) {
   case EVA_EVENT_OK:
-    greeted (client);
+    greeted (client, ev->text_len ? ev->text : NULL);
     break;
   case EVA_EVENT_ERR:
     eva__drive_fail (drive,
@@ -103,6 +112,11 @@ on_status (struct eva_pending_call *call, const struct eva_event *ev) {
 
   if (!call->cb.status || (ev->type == EVA_EVENT_COMMENT && !conveys)) return 0;
   return call->cb.status (call->arg, ev->text);
+}
+
+static gpg_error_t
+on_comment (struct eva_pending_call *call, const struct eva_event *ev) {
+  return call->cb.comment ? call->cb.comment (call->arg, ev->text) : on_status (call, ev);
 }
 
 /* An error, also that of a call which answers nothing, leaves by eva__call_end, which says CAN: the
@@ -139,8 +153,9 @@ tell_line (struct eva_pending_call *call, const struct eva_event *ev) {
   case EVA_EVENT_DATA:
   case EVA_EVENT_END:
     return on_data (call, ev);
-  case EVA_EVENT_STATUS:
   case EVA_EVENT_COMMENT:
+    return on_comment (call, ev);
+  case EVA_EVENT_STATUS:
     return on_status (call, ev);
   case EVA_EVENT_INQUIRE:
     return on_inquiry (call, ev);

@@ -160,16 +160,23 @@ on_dial_timer (struct eva__timer *timer) {
 
 /* --- Dialling --------------------------------------------------------------------------------- */
 
+/* Starts the program of COMMAND, or if that is NULL of the configuration.  The caller of eva_connect
+   acts on a program that is not there.  */
 static gpg_error_t
 start_program (struct eva__client *client, const char *command) {
   assuan_context_t ctx = client->driven.at.drive.ctx;
-  bool is_socket = client->config.flags & EVA_CONNECT_FDPASSING;
+  const struct eva__io_program_start start = {
+    .command = command,
+    .argv = command ? NULL : client->config.argv,
+    .socketpair = client->config.flags & EVA_CONNECT_FDPASSING,
+    .keeps_stderr = client->config.flags & EVA_CONNECT_STDERR,
+  };
   int in_fd, out_fd;
   gpg_error_t err;
   pid_t pid;
 
-  if (eva__io_program_start (command, is_socket, &in_fd, &out_fd, &pid))
-    return eva__ctx_syserror (ctx);
+  if (eva__io_program_start (&start, &in_fd, &out_fd, &pid))
+    return errno == EINVAL ? eva__ctx_error (ctx, GPG_ERR_INV_ARG) : eva__ctx_syserror (ctx);
   client->child = ctx->pid = pid;
   client->child_of = eva__io_this_process ();
   client->reaper = client->home;
@@ -188,6 +195,12 @@ await (struct eva__client *client, int fd) {
   return client->dial_source ? 0 : eva__ctx_syserror (client->driven.at.drive.ctx);
 }
 
+/* Returns true if the words of a program stand in for what the address lacks.  */
+static bool
+has_words (const struct eva__client *client) {
+  return client->config.argv && !strcmp (client->address, "exec:");
+}
+
 /* Begins to connect, or begins anew: a server that is starting up may have another socket by then, so
    the address is looked at each time.  */
 static gpg_error_t
@@ -198,6 +211,10 @@ dial (struct eva__client *client) {
   int fd, rc;
 
   client->dial_again_ns = EVA_NO_DEADLINE;
+  if (has_words (client)) {
+    client->is_local = true;
+    return start_program (client, NULL);
+  }
   if (eva__io_endpoint_parse (client->address, &endpoint)) return dial_error (ctx);
   client->is_local = endpoint.kind != EVA__IO_ENDPOINT_INTERNET;
   if (endpoint.kind == EVA__IO_ENDPOINT_EXEC) return start_program (client, endpoint.name);

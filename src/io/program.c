@@ -114,6 +114,29 @@ eva__io_program_new (const char *command, struct eva__io_program **ret_program) 
   return 0;
 }
 
+int
+eva__io_program_new_words (const char *const *argv, struct eva__io_program **ret_program) {
+  const char *path = getenv ("PATH");
+  struct eva__io_program *program;
+  size_t n_words = 0, argv_size;
+
+  while (argv[n_words])
+    n_words++;
+  if (!n_words || !*argv[0]) return fail (EINVAL);
+  if (!path) path = DEFAULT_PATH;
+  argv_size = (n_words + 1) * sizeof *program->argv;
+  program = malloc (sizeof *program + argv_size + strlen (path) + 1 + strlen (argv[0]) + 1);
+  if (!program) return -1;
+  memcpy (program->argv, argv, argv_size);
+  if (find (program, path, (char *) program + sizeof *program + argv_size) < 0) {
+    int error = errno;
+    free (program);
+    return fail (error);
+  }
+  *ret_program = program;
+  return 0;
+}
+
 /* Runs in the child.  A program with an event loop takes its signals from a descriptor and has them
    blocked, or ignores some: a server that it starts would not hear of them either.  Handlers go
    before the mask does, for they are the program's, and a signal may come at any time.  */
@@ -148,13 +171,17 @@ spawn (const struct eva__io_spawn *how, int *ret_in_fd, int *ret_out_fd, pid_t *
 }
 
 int
-eva__io_program_start (const char *command, bool socketpair, int *ret_in_fd, int *ret_out_fd,
+eva__io_program_start (const struct eva__io_program_start *start, int *ret_in_fd, int *ret_out_fd,
                        pid_t *ret_pid) {
-  struct eva__io_spawn how = { .socketpair = socketpair, .atfork = reset_signals };
+  static const assuan_fd_t kept[] = { STDERR_FILENO, ASSUAN_INVALID_FD };
+  struct eva__io_spawn how = { .socketpair = start->socketpair, .atfork = reset_signals };
   struct eva__io_program *program;
   int rc, saved;
 
-  if (eva__io_program_new (command, &program) < 0) return -1;
+  rc = start->argv ? eva__io_program_new_words (start->argv, &program)
+                   : eva__io_program_new (start->command, &program);
+  if (rc < 0) return -1;
+  if (start->keeps_stderr) how.fd_list = kept;
   how.name = program->path;
   how.argv = program->argv;
   rc = spawn (&how, ret_in_fd, ret_out_fd, ret_pid);

@@ -20,12 +20,24 @@ struct eva__io_program {
    path) if there is no program, EACCES if there are only such as cannot be executed, ENOMEM.  */
 int eva__io_program_new (const char *command, struct eva__io_program **ret_program);
 
-/* Starts COMMAND with the default system functions.  It talks through 0 and 1, or if
-   SOCKETPAIR through the one in _assuan_connection_fd; stderr is /dev/null, and no signal is
-   blocked or ignored.  Stores our ends at RET_IN_FD and RET_OUT_FD (the same one of a socket pair),
+/* The same for a program whose words are known: those of ARGV, which ends with NULL, as they are.  They
+   are not copied.  Returns as above; EINVAL without a word, or if the first one is empty.  */
+int eva__io_program_new_words (const char *const *argv, struct eva__io_program **ret_program);
+
+/* What is to be started.  */
+struct eva__io_program_start {
+  const char *command;     /* unless there is argv */
+  const char *const *argv; /* the words as they are, or NULL */
+  bool socketpair;
+  bool keeps_stderr;
+};
+
+/* Starts what START tells with the default system functions.  It talks through 0 and 1, or if
+   socketpair is set through the one in _assuan_connection_fd; stderr is ours or /dev/null, and no
+   signal is blocked or ignored.  Stores our ends at RET_IN_FD and RET_OUT_FD (the same one of a socket pair),
    close-on-exec and blocking, and the child's pid at RET_PID. Returns 0, or -1 with errno: as
    above, or what the system gives.  What goes wrong in the child is told by an ERR line.  */
-int eva__io_program_start (const char *command, bool socketpair, int *ret_in_fd, int *ret_out_fd,
-                           pid_t *ret_pid);
+int eva__io_program_start (const struct eva__io_program_start *start, int *ret_in_fd,
+                           int *ret_out_fd, pid_t *ret_pid);
 
 #endif /* EVA__IO_PROGRAM_H */

@@ -187,6 +187,36 @@ test_comments (void **state) {
   kit_close (ctx, &p);
 }
 
+static gpg_error_t
+note_comment (void *arg, const char *text) {
+  (void) arg;
+  kit_note ("comment %s", text);
+  return strcmp (text, "# stop") ? 0 : gpg_error (GPG_ERR_USER_1);
+}
+
+/* A call that wants comments has them, whatever the context conveys.  */
+static void
+test_comment_callback (void **state) {
+  struct rec like = { .name = "a", .cb.comment = note_comment };
+  assuan_context_t ctx;
+  struct peer p;
+
+  (void) state;
+  ctx = kit_open (&p);
+  for (unsigned int conveys = 0; conveys < 2; conveys++) {
+    assuan_set_flag (ctx, ASSUAN_CONVEY_COMMENTS, (int) conveys);
+    kit_call_like (ctx, &like, "ASK");
+    peer_hears (&p, "ASK\n");
+    peer_say (&p, "# a comment\nS X\n#\n\n#no blank\nOK\n");
+    kit_await ("comment # a comment\na.status X\ncomment #\ncomment #no blank\na.done 0\n");
+  }
+  kit_call_like (ctx, &like, "ASK");
+  peer_hears (&p, "ASK\n");
+  peer_say (&p, "# stop\n# more\nS X\nOK\n");
+  kit_await ("comment # stop\na.done USER_1\n");
+  kit_close (ctx, &p);
+}
+
 static void
 test_results (void **state) {
   (void) state;
@@ -444,6 +474,7 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_end),
   kit_test (test_status),
   kit_test (test_comments),
+  kit_test (test_comment_callback),
   kit_test (test_results),
   kit_test (test_nul_in_results),
   kit_test (test_error_source),

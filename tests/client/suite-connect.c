@@ -24,6 +24,34 @@ converse (assuan_context_t ctx, struct peer *p) {
   peer_hears_end (p);
 }
 
+static void
+note_greeting (assuan_context_t ctx) {
+  const char *text = eva_get_greeting (ctx);
+
+  kit_note ("greeting %s", text ? text : "-");
+}
+
+/* What the server said behind OK is there for ready, and nowhere else.  */
+static void
+test_greeting_text (void **state) {
+  static const char *const greetings[][2] = { { "OK\n", "-" },
+                                              { "OK hi there\n", "hi there" },
+                                              { "# x\n\nOK  two \n", "two " } };
+
+  (void) state;
+  kit_on_ready = note_greeting;
+  for (size_t i = 0; i < N_ELEMENTS (greetings); i++) {
+    struct peer p;
+    assuan_context_t ctx = kit_dial_peer (&p);
+    assert_null (eva_get_greeting (ctx));
+    peer_say (&p, greetings[i][0]);
+    kit_await (kit_format ("ready\ngreeting %s\n", greetings[i][1]));
+    assert_null (eva_get_greeting (ctx));
+    kit_close (ctx, &p);
+  }
+  assert_null (eva_get_greeting (NULL));
+}
+
 /* Dials ADDRESS, where LISTENER waits.  */
 static void
 reach (const char *address, int listener) {
@@ -480,6 +508,7 @@ test_calls_before_greeting (void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
+  kit_test (test_greeting_text),
   kit_test (test_unix),
   kit_test (test_abstract),
   kit_test (test_tcp),

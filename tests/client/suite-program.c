@@ -145,6 +145,70 @@ test_words (void **state) {
   release (ctx);
 }
 
+/* Words that the caller has already are not split, whatever is in them.  */
+static void
+test_argv (void **state) {
+  const char *program = child ("") + 5; /* behind "exec:" */
+  char path[PATH_MAX];
+  const char *argv[] = { path, "serve", "one two", "", "$HOME", NULL };
+  assuan_context_t ctx;
+
+  (void) state;
+  snprintf (path, sizeof path, "%.*s", (int) strlen (program) - 1, program);
+  kit_config.argv = argv;
+  ctx = kit_dial ("exec:");
+  kit_await ("ready\n");
+  argv[2] = "other"; /* not used any more */
+  kit_call (ctx, "a", "WORDS");
+  kit_await ("a.status one two\na.status\na.status $HOME\na.done 0\n");
+  release (ctx);
+  kit_config.argv = argv;
+  ctx = kit_dial (child ("serve these")); /* an address that tells a program is one */
+  kit_await ("ready\n");
+  kit_call (ctx, "a", "WORDS");
+  kit_await ("a.status these\na.done 0\n");
+  release (ctx);
+}
+
+static void
+test_argv_fails (void **state) {
+  static const char *const argvs[][2] = {
+    { NULL }, { "", NULL }, { "no-such-program", NULL }, { "/tmp", NULL }
+  };
+  static const char *const errors[] = { "INV_ARG", "INV_ARG", "ENOENT", "EACCES" };
+  assuan_context_t ctx;
+
+  (void) state;
+  for (size_t i = 0; i < N_ELEMENTS (argvs); i++) {
+    kit_config.argv = argvs[i];
+    assert_error (eva_connect (kit_loop.loop, "exec:", &kit_config, &ctx), errors[i]);
+  }
+  kit_config.argv = NULL;
+  assert_error (eva_connect (kit_loop.loop, "exec:", &kit_config, &ctx), "INV_ARG");
+}
+
+/* A server that was started has its client's stderr only if the client wants that.  */
+static void
+test_stderr (void **state) {
+  (void) state;
+  for (unsigned int flags = 0; flags < 4; flags++) {
+    int old = dup (2), fd[2];
+    assuan_context_t ctx;
+    char buf[20];
+    assert_int_equal (pipe2 (fd, O_CLOEXEC | O_NONBLOCK), 0);
+    dup2 (fd[1], 2);
+    close (fd[1]);
+    ctx = start ("serve", flags);
+    dup2 (old, 2);
+    close (old);
+    kit_call (ctx, "a", "COMPLAIN");
+    kit_await ("a.done 0\n");
+    assert_int_equal (read (fd[0], buf, sizeof buf), flags & EVA_CONNECT_STDERR ? 9 : 0);
+    close (fd[0]);
+    release (ctx);
+  }
+}
+
 static void
 test_path (void **state) {
   char *path = strdup (getenv ("PATH"));
@@ -459,7 +523,8 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_deaf),          kit_test (test_killed),
   kit_test (test_linger),        kit_test (test_linger_attached),
   kit_test (test_linger_alone),  kit_test (test_linger_behind_loop),
-  kit_test (test_close),
+  kit_test (test_close),         kit_test (test_argv),
+  kit_test (test_argv_fails),    kit_test (test_stderr),
 };
 
 const struct suite program_suite = { tests, N_ELEMENTS (tests) };

@@ -251,14 +251,20 @@ read_line (int fd) {
   return text;
 }
 
+static int
+start (const char *command, bool socketpair, int *ret_in_fd, int *ret_out_fd, pid_t *ret_pid) {
+  struct eva__io_program_start how = { .command = command, .socketpair = socketpair };
+
+  return eva__io_program_start (&how, ret_in_fd, ret_out_fd, ret_pid);
+}
+
 static void
 try_start (bool socketpair) {
   int in_fd = -1, out_fd = -1;
   char expected[200];
   pid_t pid = -1;
 
-  assert_int_equal (eva__io_program_start (SELF " report  a", socketpair, &in_fd, &out_fd, &pid),
-                    0);
+  assert_int_equal (start (SELF " report  a", socketpair, &in_fd, &out_fd, &pid), 0);
   assert_true (is_cloexec (in_fd) && is_cloexec (out_fd));
   assert_int_equal (in_fd == out_fd, socketpair);
   snprintf (expected, sizeof expected, "%s parent %d: <%s> <report> <a>",
@@ -320,10 +326,10 @@ test_start_fails (void **state) {
   pid_t pid = 79;
 
   (void) state;
-  assert_fails (eva__io_program_start ("/nonexistent/x", true, &in_fd, &out_fd, &pid), ENOENT);
-  assert_fails (eva__io_program_start ("no-such-program", false, &in_fd, &out_fd, &pid), ENOENT);
-  assert_fails (eva__io_program_start ("/tmp x", false, &in_fd, &out_fd, &pid), EACCES);
-  assert_fails (eva__io_program_start (" ", false, &in_fd, &out_fd, &pid), EINVAL);
+  assert_fails (start ("/nonexistent/x", true, &in_fd, &out_fd, &pid), ENOENT);
+  assert_fails (start ("no-such-program", false, &in_fd, &out_fd, &pid), ENOENT);
+  assert_fails (start ("/tmp x", false, &in_fd, &out_fd, &pid), EACCES);
+  assert_fails (start (" ", false, &in_fd, &out_fd, &pid), EINVAL);
   assert_true (in_fd == 77 && out_fd == 78 && pid == 79);
 }
 
