@@ -54,28 +54,39 @@ welcome (struct eva__acceptor *acceptor, int fd) {
   if (err) refuse (server, fd, err);
 }
 
-/* Opens all acceptors, or shuts them for a while.  */
-static void
+/* Opens all acceptors, or shuts them for a while.  Returns false if the loop could not do that with all
+   of them.  */
+static bool
 set_open (eva_server *server, bool open) {
+  bool done = true;
+
   for (struct eva__acceptor *acceptor = server->acceptors; acceptor; acceptor = acceptor->next) {
+    eva_source *source = acceptor->source;
     eva__loop_cancel_task (server->loop, &acceptor->task);
-    if (acceptor->source) eva_source_set_events (acceptor->source, open ? EVA_READABLE : 0);
+    if (source && eva_source_set_events (source, open ? EVA_READABLE : 0)) done = false;
   }
+  return done;
 }
 
+static void
+set_timer (eva_server *server) {
+  eva__loop_set_timer (server->loop, &server->pause, eva_now () + PAUSE_NS);
+}
+
+/* An acceptor that cannot be opened, for want of memory, must not stay shut.  */
 static void
 end_pause (struct eva__timer *timer) {
   eva_server *server = EVA__CONTAINER (eva_server, pause, timer);
 
-  set_open (server, true);
+  if (!set_open (server, true)) set_timer (server);
 }
 
 static void
 pause_accepting (eva_server *server) {
   server->stats.n_accept_pauses++;
-  set_open (server, false);
+  (void) set_open (server, false); /* one that stays open pauses again */
   server->pause.cb = end_pause;
-  eva__loop_set_timer (server->loop, &server->pause, eva_now () + PAUSE_NS);
+  set_timer (server);
 }
 
 static void

@@ -374,6 +374,49 @@ test_send_fails (void **state) {
   }
 }
 
+/* --- Clients that cannot be accepted ---------------------------------------------------------- */
+
+/* So many calls fail.  */
+static unsigned int n_bad_accepts, n_bad_changes;
+
+int __real_accept4 (int fd, struct sockaddr *addr, socklen_t *len, int flags);
+int __wrap_accept4 (int fd, struct sockaddr *addr, socklen_t *len, int flags);
+int
+__wrap_accept4 (int fd, struct sockaddr *addr, socklen_t *len, int flags) {
+  if (!n_bad_accepts) return __real_accept4 (fd, addr, len, flags);
+  n_bad_accepts--;
+  errno = EMFILE;
+  return -1;
+}
+
+int __real_eva_source_set_events (eva_source *source, unsigned int events);
+int __wrap_eva_source_set_events (eva_source *source, unsigned int events);
+int
+__wrap_eva_source_set_events (eva_source *source, unsigned int events) {
+  if (!events || !n_bad_changes) return __real_eva_source_set_events (source, events);
+  n_bad_changes--;
+  errno = ENOMEM;
+  return -1;
+}
+
+/* Accepting pauses, and the loop cannot watch the socket again when the pause is over.  */
+static void
+test_accept_fails (void **state) {
+  char address[100];
+  struct peer *p;
+
+  (void) state;
+  kit_setup (NULL);
+  snprintf (address, sizeof address, "unix:%s", kit_path ("s"));
+  assert_int_equal (eva_server_listen (kit.server, address, 0), 0);
+  n_bad_accepts = 1;
+  n_bad_changes = 2;
+  p = peer_connect (0);
+  assert_true (hear (p, "OK Pleased"));
+  assert_int_equal (n_bad_changes, 0);
+  kit_teardown (NULL);
+}
+
 #define scene_test(name) { "test_" #name, test_scene, NULL, NULL, (void *) (uintptr_t) play_##name }
 
 int
@@ -392,6 +435,7 @@ main (void) {
     scene_test (pipes),
     scene_test (full_pipe),
     cmocka_unit_test (test_send_fails),
+    cmocka_unit_test (test_accept_fails),
   };
 
   signal (SIGPIPE, SIG_DFL);
