@@ -47,9 +47,7 @@ control (eva_loop *loop, int op, eva_source *source, unsigned int events) {
 
 static int
 add (eva_loop *loop, eva_source *source) {
-  int rc = eva__loop_take_over (loop);
-
-  return rc ? rc : control (loop, EPOLL_CTL_ADD, source, source->events);
+  return control (loop, EPOLL_CTL_ADD, source, source->events);
 }
 
 /* The kernel changes no exclusive interest: it has to go and come again.  */
@@ -66,9 +64,9 @@ change_exclusive (eva_loop *loop, eva_source *source, unsigned int events) {
 /* One that could not come back is added again.  */
 static int
 change (eva_loop *loop, eva_source *source, unsigned int events) {
-  int rc = eva__loop_take_over (loop);
+  int rc;
 
-  if (rc || source->muted) return rc; /* it comes back with the new events */
+  if (source->muted) return 0; /* it comes back with the new events */
   if (source->exclusive) return change_exclusive (loop, source, events);
   if (!source->lost) return control (loop, EPOLL_CTL_MOD, source, events);
   rc = control (loop, EPOLL_CTL_ADD, source, events);

@@ -41,7 +41,6 @@ self_of (eva_loop *loop) {
 
 static int
 add (eva_loop *loop, eva_source *source) {
-  (void) eva__loop_take_over (loop);
   return ops_of (loop)->add (self_of (loop), eva__source_watch (source), source->fd,
                              source->events);
 }
@@ -49,7 +48,6 @@ add (eva_loop *loop, eva_source *source) {
 static int
 change (eva_loop *loop, eva_source *source, unsigned int events) {
   if (source->muted) return 0; /* it comes back with the new events */
-  (void) eva__loop_take_over (loop);
   return ops_of (loop)->change (self_of (loop), eva__source_watch (source), source->fd, events);
 }
 

@@ -66,7 +66,8 @@ eva_loop_add_fd (eva_loop *loop, int fd, unsigned int events,
   if (!source) return NULL;
   source->cb.fd = cb;
   set_events (source, events & (EVA_READABLE | EVA_WRITABLE));
-  rc = loop->backend->add (loop, source);
+  rc = eva__loop_take_over (loop);
+  if (!rc) rc = loop->backend->add (loop, source);
   if (rc) {
     free (source);
     errno = rc;
@@ -83,7 +84,8 @@ eva_source_set_events (eva_source *source, unsigned int events) {
   /* Where nothing changes there is no system call: connections ask after each turn.  */
   events &= EVA_READABLE | EVA_WRITABLE;
   if (events == source->events && !source->lost) return 0;
-  rc = source->loop->backend->change (source->loop, source, events);
+  rc = eva__loop_take_over (source->loop);
+  if (!rc) rc = source->loop->backend->change (source->loop, source, events);
   if (rc) {
     errno = rc;
     return -1;
@@ -177,6 +179,7 @@ void
 eva_source_set_delay (eva_source *source, unsigned int delay_ms) {
   uint64_t due_ns = eva_now () + (uint64_t) delay_ms * NS_PER_MS;
 
+  (void) eva__loop_take_over (source->loop); /* if that fails, the next turn tries it again */
   eva__loop_set_timer (source->loop, &((struct timer_source *) source)->timer, due_ns);
 }
 

@@ -4,6 +4,8 @@
 
 #include "suite.h"
 
+#include "loop/loop.h"
+
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -293,6 +295,39 @@ test_set_timer (void **state) {
   clean_up (prepared);
 }
 
+/* Whoever watches a descriptor, or sets a timer, uses the loop, though nobody has to be told of it.  */
+static int
+watch_in_child (void) {
+  struct probe third;
+  int pair[2];
+
+  if (!test_loop_forked (&suite_loop)) return 0;
+  make_socketpair (pair);
+  CHILD_ASSERT (!eva__loop_is_ours (suite_loop.loop));
+  probe_init (&third, pair[0], EVA_READABLE, probe_read);
+  CHILD_ASSERT (eva__loop_is_ours (suite_loop.loop));
+  return 0;
+}
+
+static int
+set_in_child (void) {
+  if (!test_loop_forked (&suite_loop)) return 0;
+  CHILD_ASSERT (!eva__loop_is_ours (suite_loop.loop));
+  eva_source_set_delay (prepared, 2 * HOUR_MS);
+  CHILD_ASSERT (eva__loop_is_ours (suite_loop.loop));
+  return 0;
+}
+
+static void
+test_whose (void **state) {
+  (void) state;
+  prepared = prepare ();
+  suite_in_child (watch_in_child);
+  suite_in_child (set_in_child);
+  check_loop ();
+  clean_up (prepared);
+}
+
 /* The kernel tells of a signal through the epoll of the process that gets it.  */
 static int signal_fd;
 
@@ -411,6 +446,7 @@ static const struct CMUnitTest tests[] = {
   suite_test (test_go_on),
   suite_test (test_child_of_child),
   suite_test (test_timer),
+  suite_test (test_whose),
   suite_test (test_set_timer),
   suite_test (test_signal_behind_fork),
   suite_test (test_free_and_go_on),
