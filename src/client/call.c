@@ -148,12 +148,12 @@ eva__call_end (struct eva_pending_call *call, gpg_error_t err, const char *text)
   eva__ctx_enter (ctx);
   call->is_ended = true;
   call->cb = (struct eva_callbacks) { 0 };
-  if (call->is_sent) {
+  if (call->is_sent)
     client->n_given_up++;
-    if (is_ours) eva__call_drain (client);
-  } else {
+  else
     remove_call (client, call);
-  }
+  /* Also if CALL had its reply: the next one may be given up, and done may run the loop.  */
+  if (is_ours) eva__call_drain (client);
   if (done && is_ours) done (arg, err, text);
   eva__ctx_leave (ctx);
 }

@@ -108,6 +108,47 @@ test_call_in_done (void **state) {
   kit_close (ctx, &dialog.peer);
 }
 
+/* The reply to a call that was given up follows the one whose callback opens the dialog.  */
+static void
+call_behind_given_up (assuan_context_t ctx) {
+  kit_expect ("a.done 0 text\n");
+  call_for (ctx, "b", 0);
+  peer_hears (&dialog.peer, "b\n");
+  peer_say (&dialog.peer, "OK b\n");
+  kit_await ("b.done 0 b\n");
+  expect_rest ();
+}
+
+static void
+call_behind_given_up_inquiry (assuan_context_t ctx) {
+  peer_hears (&dialog.peer, "CAN\n");
+  call_behind_given_up (ctx);
+}
+
+static void
+give_up_behind (void (*what) (assuan_context_t ctx), const char *replies) {
+  const struct rec ahead = { .name = "g", .cb.flags = EVA_CALL_AHEAD };
+  assuan_context_t ctx = begin (what, "done");
+  struct rec *given_up;
+
+  call_for (ctx, "a", 0);
+  given_up = kit_call_like (ctx, &ahead, "g");
+  peer_hears (&dialog.peer, "a\ng\n");
+  eva_call_cancel (given_up->call);
+  kit_await ("g.done CANCELED\n");
+  peer_say (&dialog.peer, replies);
+  until_closed ();
+  kit_close (ctx, &dialog.peer);
+}
+
+static void
+test_call_behind_given_up (void **state) {
+  (void) state;
+  give_up_behind (call_behind_given_up, "OK text\nOK g\n");
+  give_up_behind (call_behind_given_up, "OK text\nD x\nOK g\n");
+  give_up_behind (call_behind_given_up_inquiry, "OK text\nINQUIRE x\nOK g\n");
+}
+
 static void
 call_while_late (assuan_context_t ctx) {
   kit_expect ("a.done TIMEOUT\n");
@@ -580,6 +621,7 @@ test_writable (void **state) {
 
 static const struct CMUnitTest tests[] = {
   kit_test (test_call_in_done),
+  kit_test (test_call_behind_given_up),
   kit_test (test_call_in_late_done),
   kit_test (test_call_in_cancelled_done),
   kit_test (test_text_of_done),
