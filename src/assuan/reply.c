@@ -127,6 +127,7 @@ eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc) {
   if (ctx->flags.force_close) ctx->closing = true;
   if (ctx->drive && ctx->drive->late) rc = eva__ctx_error (ctx, GPG_ERR_TIMEOUT);
   if (ctx->drive) eva__drive_count_command (ctx->drive);
+  if (ctx->drive) eva__drive_forget_callbacks (ctx->drive); /* who sees the reply may release CTX */
   err = send_reply (ctx, rc);
   /* Who is told now that the command is finished may try to finish it, or release the context.  */
   if (ctx->drive) eva__drive_forget_command (ctx->drive);

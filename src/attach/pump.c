@@ -137,7 +137,6 @@ end (struct eva__pump *pump, gpg_error_t err, bool is_cancelled) {
   void *arg = pump->arg;
 
   eva__ctx_enter (ctx);
-  if (!is_cancelled && is_ours) eva__pump_tell_progress (pump);
   if (pump->stream.wants_in) eva__ctx_give_up_answer (ctx);
   take_apart (pump);
   if (!is_ours)
@@ -149,10 +148,19 @@ end (struct eva__pump *pump, gpg_error_t err, bool is_cancelled) {
   eva__ctx_leave (ctx);
 }
 
+/* Whoever sees the last line of progress may release the context: then the pump is cancelled.  */
 void
 eva__pump_finish (struct eva__pump *pump, gpg_error_t err) {
-  pump->ctx->drive->stream = NULL;
-  end (pump, err, false);
+  struct eva__stream *stream = &pump->stream;
+  assuan_context_t ctx = pump->ctx;
+
+  eva__ctx_enter (ctx);
+  if (eva__ctx_is_ours (ctx)) eva__pump_tell_progress (pump);
+  if (ctx->drive->stream == stream) {
+    ctx->drive->stream = NULL;
+    end (pump, err, false);
+  }
+  eva__ctx_leave (ctx);
 }
 
 void
@@ -162,7 +170,10 @@ eva__pump_finish_errno (struct eva__pump *pump) {
 
 static void
 on_failed (struct eva__stream *stream, gpg_error_t err) {
-  end ((struct eva__pump *) stream, err, false);
+  struct eva__pump *pump = (struct eva__pump *) stream;
+
+  pump->ctx->drive->stream = stream; /* once more, for eva__pump_finish */
+  eva__pump_finish (pump, err);
 }
 
 static void
@@ -263,22 +274,29 @@ start (struct eva__pump *pump, const struct eva_pump_config *config) {
   return 0;
 }
 
-/* Whoever watches what is said may end everything in the midst of it: then PUMP was cancelled.  */
+static void
+set_owned (struct eva__pump *pump, unsigned int flags) {
+  pump->from.is_owned = flags & EVA_PUMP_CLOSE_FROM;
+  pump->to.is_owned = flags & EVA_PUMP_CLOSE_TO;
+}
+
+/* A monitor that is shown the inquiry may release the context in the midst of it: then PUMP was
+   cancelled, and its descriptors closed with it.  */
 static gpg_error_t
 run (struct eva__pump *pump, const struct eva_pump_config *config) {
   struct eva__drive *drive = pump->ctx->drive;
   gpg_error_t err;
 
   drive->stream = &pump->stream;
+  set_owned (pump, config->flags);
   err = start (pump, config);
   if (drive->stream != &pump->stream) return 0;
   if (err) {
     drive->stream = NULL;
+    set_owned (pump, 0);
     return err;
   }
   drive->deferred = true;
-  pump->from.is_owned = config->flags & EVA_PUMP_CLOSE_FROM;
-  pump->to.is_owned = config->flags & EVA_PUMP_CLOSE_TO;
   return 0;
 }
 

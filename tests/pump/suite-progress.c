@@ -168,20 +168,31 @@ test_words (void **state) {
   peer_expect (p, " ? 0 0\nOK\n");
 }
 
+/* Releases the context when a line is shown that begins with ARG.  */
 static unsigned int
-release_at_progress (assuan_context_t ctx, void *arg, int direction, const char *line, size_t len) {
-  static const char progress[] = "S PROGRESS ";
+release_at (assuan_context_t ctx, void *arg, int direction, const char *line, size_t len) {
+  size_t begin_len = strlen (arg);
 
-  (void) arg;
-  if (direction == ASSUAN_IO_TO_PEER && len > strlen (progress)
-      && !memcmp (line, progress, strlen (progress)))
+  if (direction == ASSUAN_IO_TO_PEER && len >= begin_len && !memcmp (line, arg, begin_len))
     assuan_release (ctx);
   return 0;
 }
 
 static void
-watch (assuan_context_t ctx) {
-  assuan_set_io_monitor (ctx, release_at_progress, NULL);
+watch_for_progress (assuan_context_t ctx) {
+  assuan_set_io_monitor (ctx, release_at, (void *) (uintptr_t) "S PROGRESS ");
+  pump_set_cancel (ctx);
+}
+
+static void
+watch_for_inquiry (assuan_context_t ctx) {
+  assuan_set_io_monitor (ctx, release_at, (void *) (uintptr_t) "INQUIRE ");
+}
+
+static void
+watch_for_reply (assuan_context_t ctx) {
+  assuan_set_io_monitor (ctx, release_at, (void *) (uintptr_t) "OK");
+  pump_set_cancel (ctx);
 }
 
 /* A line of progress is shown to the program, which may release the context: out of a turn,
@@ -194,10 +205,63 @@ test_released_by_monitor (void **state) {
   (void) state;
   pumping.config.progress_what = "file";
   pumping.config.progress_interval_ms = 1;
-  pumping.before = watch;
+  pumping.before = watch_for_progress;
   pump_pipe (fds);
   p = pump_run (fds[0], EVA_PUMP_CONNECTION);
   pump_await_end (GPG_ERR_CANCELED);
+  peer_drop_all (p);
+}
+
+/* All octets are through, and it is the last line that is shown: done runs first all the same, and
+   as it finishes the command nothing else does.  */
+static void
+test_released_at_last_line (void **state) {
+  struct peer *p;
+  int fds[2];
+
+  (void) state;
+  pumping.config.progress_what = "file";
+  pumping.config.progress_interval_ms = 1000000;
+  pumping.before = watch_for_progress;
+  pump_pipe (fds);
+  pump_close (fds[1]);
+  p = pump_run (fds[0], EVA_PUMP_CONNECTION);
+  pump_await_end (GPG_ERR_CANCELED);
+  assert_int_equal (pumping.n_cancels, 0);
+  peer_drop_all (p);
+}
+
+/* The reply is shown: by then there is nothing to cancel any more.  */
+static void
+test_released_at_reply (void **state) {
+  struct peer *p;
+  int fds[2];
+
+  (void) state;
+  pumping.before = watch_for_reply;
+  pump_pipe (fds);
+  pump_close (fds[1]);
+  p = pump_run (fds[0], EVA_PUMP_CONNECTION);
+  pump_await_end (GPG_ERR_NO_ERROR);
+  kit_settle ();
+  assert_int_equal (pumping.n_cancels, 0);
+  peer_drop_all (p);
+}
+
+/* The inquiry is shown, with which the pump begins: its descriptor is closed, as it was asked for.  */
+static void
+test_released_at_inquiry (void **state) {
+  struct peer *p;
+  int fds[2];
+
+  (void) state;
+  pumping.config.flags = EVA_PUMP_CLOSE_TO;
+  pumping.before = watch_for_inquiry;
+  pump_pipe (fds);
+  p = pump_run (EVA_PUMP_CONNECTION, fds[1]);
+  pump_await_end (GPG_ERR_CANCELED);
+  assert_false (pump_is_open (fds[1]));
+  pump_forget (fds[1]);
   peer_drop_all (p);
 }
 
@@ -211,6 +275,9 @@ static const struct CMUnitTest tests[] = {
   pump_test (test_no_progress),
   pump_test (test_words),
   pump_test (test_released_by_monitor),
+  pump_test (test_released_at_last_line),
+  pump_test (test_released_at_reply),
+  pump_test (test_released_at_inquiry),
 };
 
 const struct suite suite_progress = { "progress", tests, N_ELEMENTS (tests) };
