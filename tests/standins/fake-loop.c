@@ -209,6 +209,7 @@ fake_loop_turn (void) {
   bool told = false;
 
   if (!depth++) let_go ();
+  if (config.recurses) eva_loop_prepare (the_loop);
   if (!n_pending) collect ();
   while (n_pending)
     if (tell_next ()) told = true;

@@ -228,7 +228,7 @@ on_done (assuan_context_t ctx, void *arg, gpg_error_t err, uint64_t n_pumped) {
   if (!session->ctx) return;
   session->active_ns = fake_clock_now ();
   rc = assuan_process_done (ctx, err);
-  if (rc) session_check_hurt (session, rc);
+  if (rc && session->ctx) session_check_hurt (session, rc);
 }
 
 /* Which ends a pump of KIND has, and whom they belong to.  */
@@ -268,7 +268,10 @@ begin (struct session *session, enum bulk_kind kind, struct job *job) {
   configure (bulk, kind, job);
   snprintf (inquiry, sizeof inquiry, "KEY %u %zu", job->key, job->len);
   if (kind == BULK_IN) bulk->config.inquiry = inquiry;
+  job->is_beginning = true;
   err = eva_pump (session->ctx, &bulk->config);
+  job->is_beginning = false;
+  if (session->job != job) return err;
   if (err) {
     abandon (bulk);
     job_take_back (job);

@@ -67,7 +67,7 @@ release (struct caller *caller) {
   caller->ctx = NULL;
   caller->link->client = NULL;
   assuan_release (ctx);
-  CHECK (!caller->n_calls);
+  CHECK (!caller->n_calls || mischief_is_child);
 }
 
 static void
@@ -95,6 +95,33 @@ on_ready (assuan_context_t ctx, void *arg) {
   mischief ();
 }
 
+/* One that is over already has nothing to be told.  */
+static void
+take_away (struct caller *caller) {
+  if (caller->end) ledger_take_back (caller->end);
+  caller->end = NULL;
+  release (caller);
+}
+
+/* What is shown each line may release the context.  */
+static unsigned int
+on_line (assuan_context_t ctx, void *hook, int inout, const char *line, size_t line_len) {
+  struct caller *caller = hook;
+
+  (void) inout;
+  (void) line;
+  (void) line_len;
+  if (caller->ctx != ctx || !mischief_in_monitor ()) return 0;
+  tell ("caller %u is released by who watches it", caller->number);
+  take_away (caller);
+  return 0;
+}
+
+static void
+watch (struct caller *caller) {
+  if (weather.watchers && dice (2)) assuan_set_io_monitor (caller->ctx, on_line, caller);
+}
+
 /* --- Making ----------------------------------------------------------------------------------- */
 
 struct caller *
@@ -109,6 +136,7 @@ caller_connect (const char *address, struct link *link, gpg_error_t *ret_err) {
   caller->end = ledger_begin ("closed of caller", caller->number);
   *ret_err = eva_connect (the_loop, address, &config, &caller->ctx);
   link->client = caller->ctx;
+  if (!*ret_err) watch (caller);
   if (!*ret_err) return caller;
   tell ("caller %u cannot connect: %s", caller->number, gpg_strerror (*ret_err));
   CHECK (!caller->ctx);
@@ -150,6 +178,7 @@ caller_attach (int fd, struct link *link) {
   caller->is_by_hand = !dice (3);
   caller->is_attached = !caller->is_by_hand;
   caller->end = ledger_begin ("end of caller", caller->number);
+  watch (caller);
   if (caller->is_by_hand)
     err = eva_set_nonblocking (ctx);
   else
@@ -180,7 +209,8 @@ caller_wait (int fd, struct link *link, unsigned int n) {
 
 static bool
 is_driven_by_us (const struct caller *caller) {
-  return caller->ctx && caller->end && caller->is_by_hand && !caller->is_driven;
+  return caller->ctx && caller->end && caller->is_by_hand
+         && hand_may_turn (&caller->hand, caller->ctx);
 }
 
 bool
@@ -190,7 +220,7 @@ caller_drive_all (void) {
   for (struct caller *caller = callers; caller; caller = caller->next) {
     gpg_error_t err;
     if (!is_driven_by_us (caller)) continue;
-    if (!hand_turn (caller->ctx, &caller->is_driven, &err)) continue;
+    if (!hand_turn (&caller->hand, caller->ctx, &err)) continue;
     if (err && caller->ctx && caller->end) on_closed (caller->ctx, caller, err);
     done = true;
   }
@@ -214,6 +244,7 @@ void
 caller_switch (struct caller *caller) {
   gpg_error_t err;
 
+  if (caller->is_attached && !mischief_may_detach (&caller->hand, caller->ctx)) return;
   if (caller->is_attached) {
     tell ("caller %u is detached", caller->number);
     caller->is_attached = false;
@@ -230,14 +261,6 @@ caller_switch (struct caller *caller) {
 }
 
 /* --- What happens to callers ------------------------------------------------------------------ */
-
-/* One that is over already has nothing to be told.  */
-static void
-take_away (struct caller *caller) {
-  if (caller->end) ledger_take_back (caller->end);
-  caller->end = NULL;
-  release (caller);
-}
 
 static void
 close_caller (struct caller *caller) {

@@ -7,6 +7,7 @@
 
 #include "eva.h"
 
+#include "hand.h"
 #include "ledger.h"
 #include "link.h"
 #include "session.h"
@@ -18,8 +19,8 @@ struct caller {
   struct link *link;
   struct entry *end; /* it will be told that it is over */
   bool is_attached;  /* to the loop, and not of eva_connect */
-  bool is_by_hand;   /* driven by us, which is_driven says of just now */
-  bool is_driven;
+  bool is_by_hand;   /* driven by us */
+  struct hand hand;
   bool is_ready;            /* the server greeted */
   bool is_closing;          /* by us */
   bool is_in_turns;         /* what serves it is IN_TURNS, or nobody knows what */

@@ -44,7 +44,7 @@ finish (struct session *session, gpg_error_t err) {
   session->active_ns = fake_clock_now ();
   if (session->kind != IN_TURNS) return err;
   err = assuan_process_done (ctx, err);
-  if (err) session_check_hurt (session, err);
+  if (err && session->ctx) session_check_hurt (session, err);
   return 0;
 }
 
@@ -81,7 +81,7 @@ cmd_data (assuan_context_t ctx, char *line) {
   gpg_error_t err = 0;
   size_t n;
 
-  for (size_t at = 0; !err && at < a.len; at += n) {
+  for (size_t at = 0; !err && session->ctx && at < a.len; at += n) {
     const char *piece = pattern_piece (a.key, at, a.len - at, &n);
     err = assuan_send_data (ctx, piece, n);
   }
@@ -93,7 +93,7 @@ cmd_status (assuan_context_t ctx, char *line) {
   struct session *session = begin (ctx, "STATUS", line);
   gpg_error_t err = 0;
 
-  for (unsigned int i = 0, n = parse (line).key; !err && i < n; i++) {
+  for (unsigned int i = 0, n = parse (line).key; !err && session->ctx && i < n; i++) {
     char text[20];
     snprintf (text, sizeof text, "%u", i);
     err = assuan_write_status (ctx, "N", text);

@@ -5,7 +5,10 @@
 
 #include <poll.h>
 
+#include "assuan/context.h"
 #include "fake-clock.h"
+
+unsigned int hand_process;
 
 /* What CTX is ready for.  The end of a pipe that nothing is wanted of is left out.  */
 static unsigned int
@@ -25,12 +28,19 @@ look (assuan_context_t ctx) {
 
 /* One that was detached in a callback of its own is not over yet.  */
 bool
-hand_turn (assuan_context_t ctx, bool *is_driven, gpg_error_t *ret_err) {
+hand_may_turn (const struct hand *hand, assuan_context_t ctx) {
+  return !hand->is_busy && !ctx->depth;
+}
+
+bool
+hand_turn (struct hand *hand, assuan_context_t ctx, gpg_error_t *ret_err) {
+  bool is_due = hand->process != hand_process || eva_get_deadline (ctx) <= fake_clock_now ();
   unsigned int revents = look (ctx);
 
-  if (!revents && eva_get_deadline (ctx) > fake_clock_now ()) return false;
-  *is_driven = true;
+  if (!revents && !is_due) return false;
+  hand->process = hand_process;
+  hand->is_busy = true;
   *ret_err = eva_process (ctx, revents, fake_clock_now ());
-  *is_driven = false;
-  return gpg_err_code (*ret_err) != GPG_ERR_ASS_NESTED_COMMANDS;
+  hand->is_busy = false;
+  return true;
 }

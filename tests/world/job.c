@@ -56,6 +56,11 @@ job_end (struct job *job) {
 }
 
 bool
+job_was_told (const struct job *job) {
+  return !job || job->is_beginning;
+}
+
+bool
 job_is_inquiry (const struct job *job) {
   return job->is_inquiry;
 }
@@ -102,6 +107,7 @@ give_up (struct job *job, gpg_error_t err) {
   struct session *session = job->session;
 
   job_take_back (job);
+  if (!session->ctx) return 0;
   return session->kind == IN_TURNS ? assuan_process_done (session->ctx, err) : err;
 }
 
@@ -131,7 +137,7 @@ on_writable (assuan_context_t ctx, void *arg) {
   const char *piece = pattern_piece (job->key, job->at, job->len - job->at, &len);
   gpg_error_t err = assuan_send_data (ctx, piece, len);
 
-  CHECK (session->job == job && session->ctx == ctx);
+  if (!session->ctx || session->job != job) return; /* who watched the lines released it */
   job->at += len;
   if (!err && job->at < job->len) err = eva_set_writable (ctx, on_writable, job);
   if (err || job->at == job->len) job_finish (job, err);
@@ -255,8 +261,10 @@ job_ask (struct job *job) {
   gpg_error_t err;
 
   snprintf (text, sizeof text, "KEY %u %zu", job->key, job->len);
-  job->is_inquiry = true;
+  job->is_inquiry = job->is_beginning = true;
   err = assuan_inquire_ext (session->ctx, text, dice (2) ? job->len + 1 : 0, on_inquired, job);
+  job->is_beginning = false;
+  if (session->job != job) return 0;
   if (err) return give_up (job, err);
   mischief ();
   return 0;

@@ -10,6 +10,7 @@
 struct job {
   struct session *session;
   struct entry *entry;
+  bool is_beginning;             /* what would end it was not begun yet */
   bool is_inquiry;               /* its continuation will be called */
   bool is_pump;                  /* its pump's done will be */
   eva_source *timer;             /* or NULL */
@@ -30,6 +31,10 @@ void job_take_back (struct job *job);
 void job_end (struct job *job);
 
 bool job_is_inquiry (const struct job *job);
+
+/* Returns true if JOB, which may be NULL, is over or was not begun by the library: where its session
+   ends, it must be told.  */
+bool job_was_told (const struct job *job);
 
 /* Ends the job and finishes its command.  */
 void job_finish (struct job *job, gpg_error_t err);

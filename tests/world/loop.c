@@ -213,10 +213,18 @@ calls_sleep (unsigned int usec) {
 
 /* --- Kinds ------------------------------------------------------------------------------------ */
 
+/* In a child there may be no descriptor for it yet; then it is tried again a little later.  */
+static void
+dispatch (eva_loop *l, int timeout_ms) {
+  if (!eva_loop_dispatch (l, timeout_ms)) return;
+  CHECK (weather_explains (gpg_error_from_errno (errno)));
+  loop_pass (10 * NS_PER_MS);
+}
+
 static void
 inner_is_ready (void *arg, unsigned int revents) {
   (void) revents;
-  CHECK (!eva_loop_dispatch (arg, 0));
+  dispatch (arg, 0);
 }
 
 /* One after the other: the dice must not depend on how a compiler orders an initializer.  */
@@ -285,6 +293,22 @@ loop_end (void) {
   the_loop = loop.outer = NULL;
 }
 
+static void
+do_nothing (void *arg, unsigned int revents) {
+  (void) arg;
+  (void) revents;
+}
+
+void
+loop_take_over (void) {
+  int fds[2];
+
+  supply_pipe (fds);
+  eva_source_free (eva_loop_add_fd (the_loop, fds[0], EVA_READABLE, do_nothing, NULL));
+  __real_close (fds[0]);
+  __real_close (fds[1]);
+}
+
 /* --- Turns ------------------------------------------------------------------------------------ */
 
 static bool
@@ -313,7 +337,7 @@ turn_embedded (void) {
   unsigned int n_turns = loop.n_turns;
 
   loop.waits = true;
-  CHECK (!eva_loop_dispatch (the_loop, -1));
+  dispatch (the_loop, -1);
   loop.waits = false;
   return !loop.wait_ms || n_turns != loop.n_turns;
 }

@@ -25,6 +25,9 @@ extern uint64_t (*loop_also_due) (void);
 bool loop_begin (void);
 void loop_end (void);
 
+/* In a child of fork: the loop is used, and so belongs to the child.  */
+void loop_take_over (void);
+
 /* One turn, without waiting.  Returns true if something was done.  */
 bool loop_turn (void);
 

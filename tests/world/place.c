@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 
 #include "ledger.h"
 
-static char directory[PLACE_SIZE - 20];
+static char directory[PLACE_SIZE - 30];
 
 void
 place_begin (void) {
@@ -23,19 +24,43 @@ place_begin (void) {
   CHECK (mkdtemp (directory));
 }
 
-void
-place_end (void) {
+/* Calls CB for each file.  */
+static void
+for_all (void (*cb) (DIR *dir, const char *name)) {
   DIR *dir = opendir (directory);
   struct dirent *entry;
 
   CHECK (dir);
   while ((entry = readdir (dir)))
-    if (*entry->d_name != '.') unlinkat (dirfd (dir), entry->d_name, 0);
+    if (*entry->d_name != '.') cb (dir, entry->d_name);
   closedir (dir);
-  rmdir (directory);
+}
+
+static void
+remove_one (DIR *dir, const char *name) {
+  unlinkat (dirfd (dir), name, 0);
 }
 
 void
+place_end (void) {
+  for_all (remove_one);
+  rmdir (directory);
+}
+
+/* All names have the same length: how many octets there are must not depend on the world.  */
+void
 place_name (unsigned int n, char name[PLACE_SIZE]) {
-  snprintf (name, PLACE_SIZE, "unix:%s/%u", directory, n % 1000000);
+  snprintf (name, PLACE_SIZE, "unix:%s/%08" PRIu64 "-%03u", directory, ledger_world % 100000000,
+            n % 1000);
+}
+
+static void
+check_one (DIR *dir, const char *name) {
+  (void) dir;
+  if (strtoull (name, NULL, 10) == ledger_world % 100000000) fail ("the socket %s is left", name);
+}
+
+void
+place_check (void) {
+  for_all (check_one);
 }

@@ -10,7 +10,10 @@
 void place_begin (void);
 void place_end (void);
 
-/* Writes the address of number N to NAME.  */
+/* Writes the address of number N of the world to NAME.  */
 void place_name (unsigned int n, char name[PLACE_SIZE]);
+
+/* The program ends if there is still a file of the world.  */
+void place_check (void);
 
 #endif /* EVA_TESTS_WORLD_PLACE_H */

@@ -77,7 +77,7 @@ session_clear (void) {
 
 bool
 session_is_waiting (const struct session *s) {
-  return s->kind == IN_TURNS && s->is_driven && loop_is_waited_for ();
+  return s->kind == IN_TURNS && s->hand.is_busy && loop_is_waited_for ();
 }
 
 void
@@ -91,7 +91,7 @@ static void
 check_over (struct session *s, gpg_error_t reason) {
   tell ("session %u is over: %s", s->number, gpg_strerror (reason));
   CHECK (reason);
-  if (s->job) fail ("session %u is over, and its job was not told", s->number);
+  if (!job_was_told (s->job)) fail ("session %u is over, and its job was not told", s->number);
   if (gpg_err_code (reason) == GPG_ERR_TIMEOUT)
     CHECK (fake_clock_now () - s->active_ns >= LEAST_TIMEOUT_NS);
   session_check_hurt (s, reason);
@@ -128,7 +128,7 @@ static void
 release_in_turns (struct session *s) {
   release (s);
   if (s->job && !job_is_inquiry (s->job)) job_end (s->job);
-  CHECK (!s->job);
+  CHECK (job_was_told (s->job) || mischief_is_child);
 }
 
 static void
@@ -151,6 +151,32 @@ is_over (struct session *s, gpg_error_t reason) {
   if (s->ctx && dice (2)) release_own (s);
 }
 
+/* What is shown each line may release the context, in the midst of whatever shows it.  */
+static unsigned int
+on_line (assuan_context_t ctx, void *hook, int inout, const char *line, size_t line_len) {
+  struct session *s = hook;
+
+  (void) inout;
+  (void) line;
+  (void) line_len;
+  if (s->ctx != ctx || !s->end || !mischief_in_monitor ()) return 0;
+  tell ("session %u is released by who watches it", s->number);
+  if (s->kind == OF_SERVER) {
+    link_hurt (s->link, "released by who watches");
+    assuan_release (ctx);
+  } else {
+    ledger_take_back (s->end);
+    s->end = NULL;
+    release_own (s);
+  }
+  return 0;
+}
+
+static void
+watch (struct session *s) {
+  if (weather.watchers && dice (2)) assuan_set_io_monitor (s->ctx, on_line, s);
+}
+
 /* --- Of a server ------------------------------------------------------------------------------ */
 
 gpg_error_t
@@ -168,6 +194,7 @@ session_open (assuan_context_t ctx) {
     return gpg_error (GPG_ERR_EACCES);
   }
   s->end = ledger_begin ("close of session", s->number);
+  watch (s);
   return 0;
 }
 
@@ -197,7 +224,7 @@ static bool
 drive (struct session *s) {
   gpg_error_t err;
 
-  if (!hand_turn (s->ctx, &s->is_driven, &err)) return false;
+  if (!hand_turn (&s->hand, s->ctx, &err)) return false;
   if (err && is_open (s)) is_over (s, err);
   return true;
 }
@@ -206,32 +233,44 @@ void
 session_switch (struct session *s) {
   gpg_error_t err;
 
+  if (s->kind == ATTACHED && !mischief_may_detach (&s->hand, s->ctx)) return;
   if (s->kind == ATTACHED) {
     tell ("session %u is detached", s->number);
     if (s->job) link_hurt (s->link, "detached"); /* a pump ends */
     s->link->was_by_hand = true;
     s->kind = BY_HAND;
     eva_detach (s->ctx);
-  } else if (s->kind == BY_HAND && !s->is_driven) {
+  } else if (s->kind == BY_HAND && !s->hand.is_busy) {
     tell ("session %u is attached", s->number);
     err = eva_attach (s->ctx, the_loop, on_over, s);
     if (!err && s->ctx) s->kind = ATTACHED;
-    if (err) session_check_hurt (s, err);
+    if (err && s->ctx) session_check_hurt (s, err);
   }
 }
 
 /* --- In turns --------------------------------------------------------------------------------- */
+
+/* One that is busy is not watched, as what came would be told of again and again.  */
+static void
+rewatch (struct session *s) {
+  bool was_calm = weather.is_calm;
+
+  weather.is_calm = true;
+  if (s->source) CHECK (!eva_source_set_events (s->source, EVA_READABLE));
+  weather.is_calm = was_calm;
+}
 
 static void
 take_turn (struct session *s) {
   gpg_error_t err;
   int done = 0;
 
-  s->is_driven = true;
+  s->hand.is_busy = true;
   s->has_more = false;
   err = assuan_process_next (s->ctx, &done);
-  s->is_driven = false;
+  s->hand.is_busy = false;
   if (!is_open (s)) return;
+  rewatch (s);
   if (err && gpg_err_code (err) != GPG_ERR_ASS_LINE_TOO_LONG) done = 1;
   tell ("session %u took a turn: %s%s", s->number, gpg_strerror (err), done ? ", done" : "");
   if (done) session_check_hurt (s, err);
@@ -243,7 +282,11 @@ on_readable (void *arg, unsigned int revents) {
   struct session *s = arg;
 
   (void) revents;
-  if (!s->is_driven && s->end) take_turn (s);
+  if (!s->end) return;
+  if (s->hand.is_busy)
+    eva_source_set_events (s->source, 0);
+  else
+    take_turn (s);
 }
 
 /* --- The program's own ------------------------------------------------------------------------ */
@@ -258,12 +301,13 @@ start (struct session *s) {
   switch (s->kind) {
   case ATTACHED:
     err = eva_attach (s->ctx, the_loop, on_over, s);
-    return err ? err : eva_set_limits (s->ctx, &limits);
+    return err || !s->ctx ? err : eva_set_limits (s->ctx, &limits);
   case BY_HAND:
     err = eva_set_nonblocking (s->ctx);
-    return err ? err : eva_set_limits (s->ctx, &limits);
+    return err || !s->ctx ? err : eva_set_limits (s->ctx, &limits);
   default:
     if (assuan_get_active_fds (s->ctx, 0, fds, 2) < 1) return gpg_error (GPG_ERR_GENERAL);
+    if (!s->ctx) return 0;
     s->source = eva_loop_add_fd (the_loop, fds[0], EVA_READABLE, on_readable, s);
     s->has_more = true;
     return s->source ? 0 : gpg_error_from_syserror ();
@@ -310,9 +354,10 @@ session_new (enum session_kind kind, int in_fd, int out_fd, struct link *link) {
   if (kind == IN_TURNS && dice (2)) assuan_ctx_set_system_hooks (ctx, calls_hooks ());
   s = add (kind, ctx, link);
   s->end = ledger_begin ("end of session", s->number);
+  watch (s);
   err = init (ctx, in_fd, out_fd);
   if (!err) err = start (s);
-  if (!err) return;
+  if (!err || !s->ctx) return;
   tell ("session %u has not begun: %s", s->number, gpg_strerror (err));
   session_check_hurt (s, err);
   ledger_take_back (s->end);
@@ -358,10 +403,12 @@ session_finish (struct session *s, gpg_error_t err) {
 
   s->active_ns = fake_clock_now ();
   s->has_more = true;
-  was_driven = s->is_driven;
-  if (s->kind == IN_TURNS) s->is_driven = true; /* it may wait, and only others run meanwhile */
+  was_driven = s->hand.is_busy;
+  if (s->kind == IN_TURNS) s->hand.is_busy = true; /* it may wait, and only others run meanwhile */
   rc = assuan_process_done (s->ctx, err);
-  s->is_driven = was_driven;
+  s->hand.is_busy = was_driven;
+  if (!s->ctx) return;
+  if (!was_driven) rewatch (s);
   if (s->kind == IN_TURNS && assuan_get_active_fds (s->ctx, 0, fds, 2) < 1) unwatch (s);
   if (rc) session_check_hurt (s, rc);
 }
@@ -369,7 +416,7 @@ session_finish (struct session *s, gpg_error_t err) {
 /* One that is over is released some time.  Returns true if there still is, or was, something to do.  */
 static bool
 tidy (struct session *s) {
-  if (!s->ctx || s->end || s->kind == OF_SERVER || s->is_driven) return false;
+  if (!s->ctx || s->end || s->kind == OF_SERVER || s->hand.is_busy) return false;
   if (dice (10) == 0) release_own (s);
   return true;
 }
@@ -380,7 +427,7 @@ session_drive_all (void) {
 
   for (struct session *s = sessions; s; s = s->next) {
     if (tidy (s)) done = true;
-    if (!is_open (s) || s->is_driven) continue;
+    if (!is_open (s) || !hand_may_turn (&s->hand, s->ctx)) continue;
     if (s->kind == BY_HAND && drive (s)) done = true;
     if (s->kind != IN_TURNS || !s->has_more) continue;
     take_turn (s);
@@ -395,7 +442,7 @@ session_next_due (void) {
 
   for (struct session *s = sessions; s; s = s->next) {
     uint64_t deadline_ns;
-    if (!is_open (s) || s->kind != BY_HAND || s->is_driven) continue;
+    if (!is_open (s) || s->kind != BY_HAND || !hand_may_turn (&s->hand, s->ctx)) continue;
     deadline_ns = eva_get_deadline (s->ctx);
     if (deadline_ns < due_ns) due_ns = deadline_ns;
   }

@@ -7,6 +7,7 @@
 
 #include "eva.h"
 
+#include "hand.h"
 #include "ledger.h"
 #include "link.h"
 
@@ -21,7 +22,7 @@ struct session {
   struct entry *end;    /* it will be told that it is over */
   struct job *job;      /* a command that takes its time, or NULL */
   eva_source *source;   /* of one in turns */
-  bool is_driven;       /* by us, just now */
+  struct hand hand;     /* of one that is driven by hand, or in turns */
   bool has_more;        /* of one in turns: lines may be held */
   bool is_finishing;    /* its command is finished, whatever else ends with it */
   uint64_t active_ns;   /* when a command last began or ended */

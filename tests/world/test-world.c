@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "ledger.h"
+#include "mischief.h"
 #include "place.h"
 #include "weather.h"
 #include "world.h"
@@ -33,7 +34,8 @@ static time_t end_time; /* 0: none */
 
 /* What the process that runs the worlds, and may end any time, has done.  */
 struct progress {
-  uint64_t seed; /* that it is at */
+  uint64_t seed; /* that it is at, and */
+  uint64_t next; /* that comes behind those that are done */
   struct world_figures figures;
 };
 
@@ -51,10 +53,13 @@ run_from (uint64_t seed, uint64_t end) {
     alarm (LIMIT_S);
     world_run (seed);
     progress->figures = world_figures;
+    progress->next = seed + 1;
+    if (mischief_has_moved ()) exit (0); /* somebody waits for us */
   }
 }
 
-/* Runs worlds in a child, up to the first that fails.  Returns true if none did.  */
+/* Runs worlds in a child, up to the first that fails, or is not over in the process in which it
+   began.  Returns true if none failed.  */
 static bool
 run_some (uint64_t seed, uint64_t end) {
   int status;
@@ -77,8 +82,11 @@ run_all (uint64_t first, uint64_t n) {
   uint64_t seed = first, end = first + n;
   int n_failed = 0;
 
-  while (seed < end && n_failed < MAX_FAILURES) {
-    if (run_some (seed, end)) break;
+  progress->next = first;
+  while (seed < end && n_failed < MAX_FAILURES && !is_late ()) {
+    bool is_well = run_some (seed, end);
+    seed = progress->next;
+    if (is_well) continue;
     printf ("not ok - the world of seed %" PRIu64 "; see it with: test-world -v %" PRIu64 "\n",
             progress->seed, progress->seed);
     n_failed++;

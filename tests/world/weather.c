@@ -35,6 +35,7 @@ static struct {
   { .name = "slow", .place = &weather.slow, .one_in = 2 },
   { .name = "mischief", .place = &weather.mischief, .one_in = 2 },
   { .name = "dialogs", .place = &weather.dialogs, .one_in = 2 },
+  { .name = "watchers", .place = &weather.watchers, .one_in = 4 },
   { .name = "forks", .place = &weather.forks, .one_in = 8 },
   { .name = "limits", .place = &weather.limits, .one_in = 4 },
   { .name = "narrow", .place = &weather.narrow, .one_in = 3 },
@@ -134,6 +135,8 @@ weather_explains (gpg_error_t err) {
   case GPG_ERR_EMFILE:
   case GPG_ERR_ENFILE:
     return weather.droughts || weather.limits;
+  case GPG_ERR_CANCELED: /* where a loop cannot be used in a child, who was just let in */
+    return (weather.droughts && weather.forks) || weather.limits;
   default:
     return weather.limits;
   }

@@ -21,12 +21,14 @@ struct weather {
   bool slow;      /* callbacks take their time */
   bool mischief;  /* callbacks close, release, cancel, call */
   bool dialogs;   /* callbacks run the loop, where that is allowed */
+  bool watchers;  /* those who are shown each line release its context */
   bool forks;     /* and a child frees everything */
   bool limits;    /* of servers are low */
   bool narrow;    /* queues are kept short, which nobody is to notice */
   bool strangers; /* some peers keep to no rule */
 
-  bool is_calm; /* nothing goes wrong any more */
+  bool is_calm;   /* nothing goes wrong any more */
+  bool has_moved; /* the world goes on in a child */
 };
 
 extern struct weather weather;

@@ -20,6 +20,7 @@
 #include "loop.h"
 #include "memory.h"
 #include "mischief.h"
+#include "place.h"
 #include "server.h"
 #include "stranger.h"
 #include "supplies.h"
@@ -107,6 +108,8 @@ step (void) {
   if (!dice (30)) flood_new ();
   if (!dice (40)) encounter_wait ();
   if (!dice (60)) server_new ();
+  if (!dice (60)) mischief_fork ();
+  if (!dice (60)) mischief_move_to_child ();
   steps[dice (sizeof steps / sizeof *steps)]();
   if (dice (2)) loop_turn ();
 }
@@ -177,7 +180,7 @@ static struct {
 } before;
 
 void
-world_free_all (void) {
+world_free_all (bool in_callback) {
   link_hurt (NULL, "everything is freed");
   stranger_leave_all ();
   if (dice (2)) server_free_all ();
@@ -186,9 +189,8 @@ world_free_all (void) {
   server_free_all ();
   flood_clear ();
   bulk_clear ();
-  if (loop_depth ()) return;
   loop_end ();
-  CHECK (memory_n_live == before.n_blocks);
+  CHECK (in_callback || memory_n_live == before.n_blocks);
 }
 
 static void
@@ -217,9 +219,10 @@ world_run (uint64_t seed) {
   if (loop_begin ()) {
     go_on ();
     come_to_rest ();
-    world_free_all ();
+    world_free_all (false);
   }
   clear ();
+  if (!weather.has_moved || !weather.droughts) place_check (); /* it takes one to look at a file */
   CHECK (memory_n_live == before.n_blocks);
   CHECK (supply_count_fds () == before.n_fds);
   world_figures.n_worlds++;
