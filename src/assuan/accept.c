@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* listen.c - how servers come to their connections, and greet.
+/* accept.c - how servers come to their connections, and greet.
 
    A server is initialized over pipes, over an accepted socket, or over a listening one.  Its
    connection is opened, which means that credentials are taken and the greeting is sent, by
@@ -8,8 +8,21 @@
    descriptors before anything else, and say only then what the server is.  So for a program that
    has not said anything yet assuan_get_active_fds leaves the greeting to the other two.  */
 
+#include "assuan/accept.h"
+
+#include "assuan/command.h"
+#include "assuan/connection.h"
+#include "assuan/descriptor.h"
 #include "assuan/drive.h"
+#include "assuan/error.h"
 #include "assuan/generation.h"
+#include "assuan/inquire.h"
+#include "assuan/lifetime.h"
+#include "assuan/memory.h"
+#include "assuan/say.h"
+#include "assuan/stream.h"
+#include "assuan/table.h"
+#include "io/number.h"
 #include "io/peer.h"
 #include "wire/wipe.h"
 
@@ -19,6 +32,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* The default greeting with the longest pid.  */
 #define GREETING_SIZE 64
@@ -121,14 +135,32 @@ is_furnished (assuan_context_t ctx) {
          || memcmp (&table->notify, &nothing, sizeof nothing);
 }
 
-void
-eva__ctx_open_to_watch (assuan_context_t ctx) {
+/* Opens the connection for a program that asks what to watch, but for the greeting, unless the program
+   registered something: it may yet set what it greets with.  That greeting failed is told later.  */
+static void
+open_to_watch (assuan_context_t ctx) {
   if (!ctx->conn || ctx->channel.in_fd == ASSUAN_INVALID_FD) return;
   ctx->is_external = true;
   if (is_furnished (ctx))
     eva__ctx_open (ctx);
   else if (!ctx->opened)
     take_connection (ctx);
+}
+
+int
+assuan_get_active_fds (assuan_context_t ctx, int what, assuan_fd_t *fdarray, int fdarraysize) {
+  assuan_fd_t fd;
+
+  if (!ctx || !fdarray || fdarraysize < 2 || what < 0 || what > 1) return -1;
+  eva__ctx_enter (ctx);
+  /* Who wants to watch the connection wants it open.  If that fails, assuan_process_next tells.  */
+  if (what == 0 && ctx->kind == EVA__CTX_SERVER && !ctx->greeted) open_to_watch (ctx);
+  fd = what == 0 ? ctx->channel.in_fd : ctx->channel.out_fd;
+  if (ctx->released) fd = ASSUAN_INVALID_FD; /* when the greeting was shown */
+  eva__ctx_leave (ctx);
+  if (fd == ASSUAN_INVALID_FD) return 0;
+  fdarray[0] = fd;
+  return 1;
 }
 
 /* --- Initialization --------------------------------------------------------------------------- */
@@ -151,13 +183,9 @@ forget_connection (assuan_context_t ctx) {
 static int
 env_number (const char *name) {
   const char *text = getenv (name);
-  char *end;
-  long number;
+  int number = text ? eva__io_number_parse (text, INT32_MAX) : -1;
 
-  if (!text || *text < '0' || *text > '9') return -1;
-  errno = 0;
-  number = strtol (text, &end, 10);
-  return *end || errno || number > INT32_MAX || number <= 0 ? -1 : (int) number;
+  return number > 0 ? number : -1;
 }
 
 /* What assuan_pipe_connect put into the environment.  */

@@ -9,7 +9,14 @@
    After a line that is none of the protocol it is unknown where the reply ends: no further command
    is sent.  */
 
+#include "assuan/client.h"
+
+#include "assuan/connection.h"
 #include "assuan/drive.h"
+#include "assuan/error.h"
+#include "assuan/lifetime.h"
+#include "assuan/log.h"
+#include "assuan/say.h"
 #include "wire/escape.h"
 #include "wire/wipe.h"
 

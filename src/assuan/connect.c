@@ -2,7 +2,12 @@
 /* connect.c - how clients come to their connections: sockets, and servers that are started for
    them.  */
 
+#include "assuan/client.h"
+#include "assuan/connection.h"
 #include "assuan/drive.h"
+#include "assuan/error.h"
+#include "assuan/lifetime.h"
+#include "assuan/log.h"
 #include "io/address.h"
 #include "io/spawn.h"
 

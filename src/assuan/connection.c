@@ -4,8 +4,16 @@
    Everything that is queued is shown to log and monitor right away and sent by eva__ctx_flush;
    everything that comes is read by eva__ctx_read.  Blocking calls are loops around these two.  */
 
+#include "assuan/connection.h"
+
 #include "assuan/drive.h"
+#include "assuan/error.h"
+#include "assuan/log.h"
+#include "assuan/memory.h"
+#include "assuan/outgoing.h"
+#include "assuan/pool.h"
 #include "conn/conn.h"
+#include "io/process.h"
 #include "wire/wipe.h"
 
 #include <errno.h>
@@ -42,6 +50,21 @@ give_buffer (void *arg, void *ptr, size_t len) {
     eva__ctx_free (ctx, ptr);
   else
     eva__pool_give (&ctx->shared->pool, &ctx->shared->malloc_hooks, ptr, len);
+}
+
+/* --- Processes -------------------------------------------------------------------------------- */
+
+void
+eva__ctx_claim (assuan_context_t ctx) {
+  ctx->channel.process = eva__io_this_process ();
+}
+
+bool
+eva__ctx_is_ours (assuan_context_t ctx) {
+  struct eva__drive *drive = ctx->drive;
+
+  if (ctx->channel.process == eva__io_this_process ()) return true;
+  return drive && drive->class->ops->is_ours (drive);
 }
 
 /* --- Life ------------------------------------------------------------------------------------- */
@@ -128,6 +151,19 @@ bool
 eva__ctx_is_connected (assuan_context_t ctx) {
   return ctx->conn && ctx->channel.in_fd != ASSUAN_INVALID_FD && !ctx->ends_quietly
          && eva_conn_get_state (ctx->conn) != EVA_STATE_CLOSED;
+}
+
+/* Also where no write failed a driven connection may be over: nothing would ever send what is said.
+   Who is over a limit is told so each time.  */
+gpg_error_t
+eva__ctx_may_say (assuan_context_t ctx) {
+  gpg_error_t over = ctx->drive ? ctx->drive->over : 0;
+
+  if (ctx->write_error) return ctx->write_error;
+  if (over)
+    return gpg_err_code (over) == GPG_ERR_TOO_LARGE ? over : eva__ctx_error (ctx, GPG_ERR_EPIPE);
+  if (!eva__ctx_is_connected (ctx)) return eva__ctx_error (ctx, GPG_ERR_EPIPE);
+  return 0;
 }
 
 /* --- Input ------------------------------------------------------------------------------------ */

@@ -3,11 +3,12 @@
 
    These are the library's only mutable globals.  A program sets them before its second thread.  */
 
-#include "assuan/context.h"
+#include "assuan/defaults.h"
+
 #include "assuan/generation.h"
+#include "assuan/log.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static gpg_err_source_t default_err_source = GPG_ERR_SOURCE_USER_1;
 static struct assuan_malloc_hooks default_malloc_hooks = { malloc, realloc, free };

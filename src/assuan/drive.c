@@ -3,6 +3,9 @@
    waited for, turn by turn, stands in turn.c.  */
 
 #include "assuan/drive.h"
+
+#include "assuan/error.h"
+#include "assuan/memory.h"
 #include "conn/conn.h"
 
 /* --- Limits ----------------------------------------------------------------------------------- */
@@ -147,11 +150,6 @@ eva__drive_stop_stream (struct eva__drive *drive, gpg_error_t err) {
 }
 
 bool
-eva__drive_has_command (const struct eva__drive *drive) {
-  return drive->ctx->conn && eva__conn_in_command (drive->ctx->conn);
-}
-
-bool
 eva__drive_hears_secret (const struct eva__drive *drive) {
   return drive->class->ops->hears_secret && drive->class->ops->hears_secret (drive);
 }
@@ -160,7 +158,7 @@ eva__drive_hears_secret (const struct eva__drive *drive) {
    that is no command is answered, too, and does not count.  */
 void
 eva__drive_count_command (struct eva__drive *drive) {
-  if (drive->class->stats && eva__drive_has_command (drive) && !drive->cancelled)
+  if (drive->class->stats && eva__ctx_has_command (drive->ctx) && !drive->cancelled)
     drive->class->stats->n_commands++;
 }
 

@@ -170,12 +170,6 @@ void eva__drive_complete_limits (struct eva_limits *limits);
 /* Puts those of LIMITS that an eva_conn looks after into CONFIG.  */
 void eva__drive_configure (struct eva_conn_config *config, const struct eva_limits *limits);
 
-/* As eva_get_events, eva_get_deadline, eva_process; the latter's result stays in over.  CTX may be
-   gone behind eva__drive_turn, and DRIVE with it, if it returns an error.  */
-unsigned int eva__drive_get_events (const struct eva__drive *drive);
-uint64_t eva__drive_get_deadline (const struct eva__drive *drive);
-gpg_error_t eva__drive_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns);
-
 /* A turn is due: something was said or changed.  Within a turn that one sees to it, or, if a callback
    runs the loop, one within it.  */
 void eva__drive_wake (struct eva__drive *drive);
@@ -186,13 +180,6 @@ void eva__drive_fail (struct eva__drive *drive, gpg_error_t err);
 
 /* Ends the connection because of REASON when what waits is sent; nothing more is read.  */
 void eva__drive_close (struct eva__drive *drive, gpg_error_t reason);
-
-/* Returns true if a command of a client is under way, also while its context is released.  */
-bool eva__drive_has_command (const struct eva__drive *drive);
-
-/* Tells whoever waits for the end of the command under way that it cannot be finished; each is told
-   once.  */
-void eva__drive_cancel (struct eva__drive *drive, gpg_error_t reason);
 
 /* Ends the stream of the command under way, if there is one, because of ERR.  */
 void eva__drive_stop_stream (struct eva__drive *drive, gpg_error_t err);
@@ -224,20 +211,6 @@ size_t eva__drive_fd_room (const struct eva__drive *drive);
 
 /* Returns true if descriptors with the number FD are left for others.  */
 bool eva__drive_leaves_fd (const struct eva__drive *drive, int fd);
-
-/* --- Descriptors that wait to be sent (outgoing.c) ---------------------------------------------- */
-
-/* Queues FD to leave with the next octet that CTX, which has a drive, says; on success it is
-   ours and closed when it has left.  Returns what eva_conn_send_fd does.  */
-int eva__outgoing_fd_send (assuan_context_t ctx, int fd);
-
-/* The N descriptors of FDS have left.  */
-void eva__outgoing_fd_sent (assuan_context_t ctx, const int *fds, size_t n);
-
-/* Takes all that wait out of the queue and closes them.  Nothing happens without a drive.  */
-void eva__outgoing_fd_drop_all (assuan_context_t ctx);
-
-/* --- Errors ----------------------------------------------------------------------------------- */
 
 /* The error of calls that wait, with a text for HELP of the client; 0 if CTX may wait.  */
 gpg_error_t eva__drive_may_wait (assuan_context_t ctx);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* error.c - errors of the core and of the system as gpg_error_t, and texts that explain them.  */
 
-#include "assuan/context.h"
+#include "assuan/error.h"
 
-#include <errno.h>
+#include "assuan/memory.h"
 
 /* The one table that translates enum eva_conn_error.  The index is the negated error.  */
 static const gpg_err_code_t conn_errors[] = {

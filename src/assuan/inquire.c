@@ -4,7 +4,15 @@
    The continuation of assuan_inquire_ext runs exactly once: with the data, or with the reason
    why there are none.  */
 
+#include "assuan/inquire.h"
+
+#include "assuan/connection.h"
 #include "assuan/drive.h"
+#include "assuan/error.h"
+#include "assuan/lifetime.h"
+#include "assuan/membuf.h"
+#include "assuan/memory.h"
+#include "assuan/say.h"
 #include "conn/conn.h"
 #include "wire/wipe.h"
 
@@ -190,33 +198,4 @@ eva__ctx_end_inquiry (assuan_context_t ctx, gpg_error_t rc) {
   if (ctx->drive) ctx->drive->deferred = false; /* what CB returns decides now */
   if (!eva__ctx_is_ours (ctx)) return 0;
   return inquiry.cb (inquiry.cb_data, rc, buf, len);
-}
-
-/* After the continuation ran in a blocking loop or one of eva.h its result ends the command, unless
-   that was deferred or finished, or it inquired again.  The rest of an answer that was too long
-   may be still to come: the reply does not wait for it.  */
-static gpg_error_t
-end_command (assuan_context_t ctx, gpg_error_t err) {
-  if (ctx->released || eva__ctx_is_in_program_turn (ctx)) return err;
-  if (!eva__ctx_is_busy (ctx)) return 0;
-  if (ctx->drive && err) return assuan_process_done (ctx, err);
-  if (ctx->inquiry || (ctx->drive && ctx->drive->deferred)) return 0;
-  return eva__ctx_finish_command (ctx, err);
-}
-
-gpg_error_t
-eva__ctx_fail_inquiry (assuan_context_t ctx, gpg_error_t rc) {
-  return end_command (ctx, eva__ctx_end_inquiry (ctx, rc));
-}
-
-gpg_error_t
-eva__ctx_on_answer (assuan_context_t ctx, const struct eva_event *ev) {
-  gpg_error_t err;
-
-  if (!ctx->inquiry) return 0; /* whoever inquired gave up waiting */
-  if (ev->type == EVA_EVENT_DATA) {
-    err = eva__membuf_add (ctx, &ctx->inquiry->data, ev->text, ev->text_len);
-    return err ? end_command (ctx, eva__ctx_end_inquiry (ctx, err)) : 0;
-  }
-  return end_command (ctx, eva__ctx_end_inquiry (ctx, eva__ctx_answer_error (ctx, ev)));
 }

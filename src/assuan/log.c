@@ -9,13 +9,16 @@
    44 20 07 ...(12 byte(s) skipped) ]`, 16 octets unless ASSUAN_FULL_LOGGING is set in the
    environment, and nothing at all of confidential ones.  Other programs parse this.  */
 
-#include "assuan/context.h"
+#include "assuan/log.h"
+
+#include "assuan/memory.h"
 #include "wire/wipe.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define HEX_LIMIT 16
 

@@ -5,7 +5,11 @@
    behind, is of no use.  In an event loop they are buffers of the connection, and count as held,
    until they are taken.  */
 
+#include "assuan/membuf.h"
+
 #include "assuan/drive.h"
+#include "assuan/error.h"
+#include "assuan/memory.h"
 #include "wire/wipe.h"
 
 #include <string.h>

@@ -5,7 +5,8 @@
 
    Blanks and tabs around NAME and VALUE do not count (Assuan manual, "Client requests").  */
 
-#include "assuan/context.h"
+#include "assuan/builtin.h"
+#include "assuan/error.h"
 
 #include <string.h>
 

@@ -5,9 +5,11 @@
    is a copy of the library's own: the program may have closed its own one, and the number may be
    something else's.  */
 
-#include "assuan/drive.h"
+#include "assuan/outgoing.h"
 
-#include <stdlib.h>
+#include "assuan/drive.h"
+#include "assuan/memory.h"
+
 #include <unistd.h>
 
 struct eva__outgoing_fd {

@@ -2,6 +2,7 @@
 /* pool.c - buffers that connections gave back, kept for the next octets.  */
 
 #include "assuan/pool.h"
+
 #include "eva-conn.h"
 
 #include <string.h>

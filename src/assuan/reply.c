@@ -4,8 +4,17 @@
        OK [text]
        ERR number description <source> [- text]  */
 
+#include "assuan/reply.h"
+
+#include "assuan/connection.h"
+#include "assuan/descriptor.h"
 #include "assuan/drive.h"
-#include "conn/conn.h"
+#include "assuan/error.h"
+#include "assuan/inquire.h"
+#include "assuan/lifetime.h"
+#include "assuan/memory.h"
+#include "assuan/say.h"
+#include "assuan/stream.h"
 #include "wire/wipe.h"
 
 #include <string.h>
@@ -139,12 +148,6 @@ eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc) {
   if (ctx->flags.confidential) ctx->answer_secret = true; /* one that is still to come */
   if (!ctx->released) eva__ctx_set_confidential (ctx, false);
   return eva__ctx_is_left (ctx, err) ? 0 : err;
-}
-
-bool
-eva__ctx_is_busy (assuan_context_t ctx) {
-  if (!ctx->conn || ctx->kind != EVA__CTX_SERVER || ctx->released) return false;
-  return eva__conn_in_command (ctx->conn);
 }
 
 gpg_error_t

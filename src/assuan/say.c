@@ -1,39 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* say.c - lines and data that a program says.
+/* say.c - how lines are said.
 
    In a blocking context whatever is said leaves before the call returns, in one write: the
    program may compute for minutes afterwards.  Only a data line that is not full waits for
    more.  In a turn of assuan_process_next the replies to requests that came together leave
    together.  */
 
+#include "assuan/say.h"
+
+#include "assuan/connection.h"
 #include "assuan/drive.h"
+#include "assuan/error.h"
+#include "assuan/lifetime.h"
+#include "assuan/log.h"
 #include "wire/wipe.h"
 
-#include <errno.h>
 #include <string.h>
 
 /* What programs get that say a line of over EVA_LINE_MAX octets.  */
 #define CUT_LEN 999
 
-/* Octets of bulk data that are queued before they are sent, so that they fit in the buffers
-   that a context keeps.  */
-#define SLICE_LEN ((size_t) EVA__N_SPARES * EVA_OUTPUT_SIZE * 3 / 4)
-
 /* Octets above which a batch of replies is sent.  */
 #define BATCH_LEN 65536
-
-/* Also where no write failed a driven connection may be over: nothing would ever send what is said.
-   Who is over a limit is told so each time.  */
-gpg_error_t
-eva__ctx_may_say (assuan_context_t ctx) {
-  gpg_error_t over = ctx->drive ? ctx->drive->over : 0;
-
-  if (ctx->write_error) return ctx->write_error;
-  if (over)
-    return gpg_err_code (over) == GPG_ERR_TOO_LARGE ? over : eva__ctx_error (ctx, GPG_ERR_EPIPE);
-  if (!eva__ctx_is_connected (ctx)) return eva__ctx_error (ctx, GPG_ERR_EPIPE);
-  return 0;
-}
 
 void
 eva__ctx_log_cut (assuan_context_t ctx, bool at_lf, bool at_end) {
@@ -170,21 +158,6 @@ eva__ctx_said (assuan_context_t ctx, int rc) {
 }
 
 static gpg_error_t
-write_line (assuan_context_t ctx, const char *line) {
-  gpg_error_t err = eva__ctx_may_say (ctx);
-
-  if (!err) err = eva__ctx_queue_line (ctx, line, NULL);
-  return err ? err : eva__ctx_said (ctx, 0);
-}
-
-gpg_error_t
-assuan_write_line (assuan_context_t ctx, const char *line) {
-  if (!ctx || !line) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  eva__ctx_enter (ctx);
-  return eva__ctx_leave_with (ctx, write_line (ctx, line));
-}
-
-static gpg_error_t
 write_status (assuan_context_t ctx, const char *keyword, const char *text) {
   gpg_error_t err = eva__ctx_may_say (ctx);
   struct draft d;
@@ -205,61 +178,4 @@ assuan_write_status (assuan_context_t ctx, const char *keyword, const char *text
   if (!ctx || !keyword) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   eva__ctx_enter (ctx);
   return eva__ctx_leave_with (ctx, write_status (ctx, keyword, text));
-}
-
-/* --- Data ------------------------------------------------------------------------------------- */
-
-/* What assuan_send_data does when it is called without data.  */
-static gpg_error_t
-flush_data (assuan_context_t ctx, size_t length) {
-  int rc = eva_conn_flush (ctx->conn);
-
-  if (!rc && ctx->kind == EVA__CTX_CLIENT)
-    rc = length ? eva_conn_can (ctx->conn) : eva_conn_end (ctx->conn);
-  return eva__ctx_said (ctx, rc);
-}
-
-static gpg_error_t
-send_data (assuan_context_t ctx, const char *data, size_t length) {
-  gpg_error_t err = eva__ctx_may_say (ctx);
-
-  if (!err && !data) return flush_data (ctx, length);
-  while (length && !err) {
-    size_t taken;
-    int rc = eva_conn_data (ctx->conn, data, length < SLICE_LEN ? length : SLICE_LEN, &taken);
-    data += taken;
-    length -= taken;
-    /* The queue is full: it is sent, and there is room again; unless nobody may wait for that.  */
-    if (rc == EVA_E_LIMIT && (taken || !ctx->drive || eva__ctx_made_room (ctx, rc))) rc = 0;
-    if (rc == EVA_E_NOMEM && taken) rc = 0;
-    err = eva__ctx_said (ctx, rc);
-  }
-  return err;
-}
-
-gpg_error_t
-assuan_send_data (assuan_context_t ctx, const void *buffer, size_t length) {
-  if (!ctx || (!buffer && length > 1)) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  eva__ctx_enter (ctx);
-  return eva__ctx_leave_with (ctx, send_data (ctx, buffer, length));
-}
-
-/* --- Reading lines ---------------------------------------------------------------------------- */
-
-gpg_error_t
-assuan_read_line (assuan_context_t ctx, char **line, size_t *linelen) {
-  if (!ctx || !line || !linelen) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  eva__ctx_enter (ctx);
-  return eva__ctx_leave_with (ctx, eva__ctx_wait_line (ctx, line, linelen));
-}
-
-int
-assuan_pending_line (assuan_context_t ctx) {
-  if (!ctx || !ctx->conn) return 0;
-  /* A loop that goes on while lines are there must not spin on those that a command holds back
-     until the program finishes it, or that nobody runs any more.  */
-  if (!ctx->depth && ctx->is_external
-      && (ctx->write_error || eva_conn_get_state (ctx->conn) == EVA_STATE_COMMAND))
-    return 0;
-  return eva_conn_has_line (ctx->conn);
 }

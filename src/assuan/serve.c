@@ -6,14 +6,26 @@
    command: in assuan_process the return of its handler, in assuan_process_next only
    assuan_process_done, unless the command is built in.  */
 
+#include "assuan/serve.h"
+
+#include "assuan/accept.h"
+#include "assuan/connection.h"
 #include "assuan/drive.h"
+#include "assuan/error.h"
+#include "assuan/inquire.h"
+#include "assuan/lifetime.h"
+#include "assuan/membuf.h"
+#include "assuan/reply.h"
+#include "assuan/table.h"
 #include "wire/wipe.h"
 
 #include <errno.h>
 #include <string.h>
 
-bool
-eva__ctx_is_in_program_turn (assuan_context_t ctx) {
+/* Returns true if the program takes turns with assuan_process_next, and one is under way: there a
+   handler's result ends no command.  */
+static bool
+is_in_program_turn (assuan_context_t ctx) {
   return ctx->in_turn && !ctx->drive;
 }
 
@@ -23,11 +35,41 @@ is_left_open (assuan_context_t ctx) {
   return ctx->inquiry || (ctx->drive && ctx->drive->deferred);
 }
 
+/* After the continuation ran in a blocking loop or one of eva.h its result ends the command, unless
+   that was deferred or finished, or it inquired again.  The rest of an answer that was too long
+   may be still to come: the reply does not wait for it.  */
+static gpg_error_t
+end_command (assuan_context_t ctx, gpg_error_t err) {
+  if (ctx->released || is_in_program_turn (ctx)) return err;
+  if (!eva__ctx_is_busy (ctx)) return 0;
+  if (ctx->drive && err) return assuan_process_done (ctx, err);
+  if (ctx->inquiry || (ctx->drive && ctx->drive->deferred)) return 0;
+  return eva__ctx_finish_command (ctx, err);
+}
+
+gpg_error_t
+eva__ctx_fail_inquiry (assuan_context_t ctx, gpg_error_t rc) {
+  return end_command (ctx, eva__ctx_end_inquiry (ctx, rc));
+}
+
+/* An event of the answer to an open inquiry.  */
+static gpg_error_t
+on_answer (assuan_context_t ctx, const struct eva_event *ev) {
+  gpg_error_t err;
+
+  if (!ctx->inquiry) return 0; /* whoever inquired gave up waiting */
+  if (ev->type == EVA_EVENT_DATA) {
+    err = eva__membuf_add (ctx, &ctx->inquiry->data, ev->text, ev->text_len);
+    return err ? end_command (ctx, eva__ctx_end_inquiry (ctx, err)) : 0;
+  }
+  return end_command (ctx, eva__ctx_end_inquiry (ctx, eva__ctx_answer_error (ctx, ev)));
+}
+
 /* Runs COMMAND.  In a blocking loop or one of eva.h, and for a built-in command, the handler's result
    ends it; else an error goes to the caller of assuan_process_next, and the command stays open.  */
 static gpg_error_t
 run_command (assuan_context_t ctx, const struct eva__command *command, char *line) {
-  bool in_program_turn = eva__ctx_is_in_program_turn (ctx);
+  bool in_program_turn = is_in_program_turn (ctx);
   bool finishes = command->is_builtin || !in_program_turn;
   gpg_error_t err;
 
@@ -124,7 +166,7 @@ on_event (assuan_context_t ctx, const struct eva_event *ev) {
       return eva__ctx_fail_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_EOF));
     return eva__ctx_end_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_EOF));
   default:
-    return eva__ctx_on_answer (ctx, ev);
+    return on_answer (ctx, ev);
   }
 }
 

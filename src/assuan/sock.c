@@ -5,7 +5,7 @@
    program that forgets to call that gets the default functions.  Not thread-safe are init, deinit,
    the setting of hooks and of flags: a program does that before its second thread.  */
 
-#include "assuan/context.h"
+#include "assuan/defaults.h"
 #include "assuan/generation.h"
 #include "io/address.h"
 #include "io/redirect.h"
@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/socket.h>
 
 static assuan_context_t sock_ctx; /* what hooks get, or NULL */
 static struct eva__io_sys sock_sys;

@@ -4,7 +4,15 @@
    Everything that is waited for is computed from the state, anew after each turn: there is no list
    of what is to be done that could be forgotten or done twice.  */
 
+#include "assuan/turn.h"
+
+#include "assuan/connection.h"
 #include "assuan/drive.h"
+#include "assuan/error.h"
+#include "assuan/inquire.h"
+#include "assuan/lifetime.h"
+#include "assuan/reply.h"
+#include "assuan/serve.h"
 #include "conn/conn.h"
 
 #include <poll.h>
@@ -42,7 +50,7 @@ eva__drive_cancel (struct eva__drive *drive, gpg_error_t reason) {
   struct eva__stream *stream = drive->stream;
   assuan_context_t ctx = drive->ctx;
 
-  if (eva__drive_has_command (drive)) {
+  if (eva__ctx_has_command (drive->ctx)) {
     if (drive->class->stats && !drive->cancelled) drive->class->stats->n_cancelled++;
     drive->cancelled = true;
   }
@@ -120,7 +128,7 @@ find_phase (const struct eva__drive *drive) {
   if (drive->stream && drive->stream->is_full)
     return EVA__PHASE_COMMAND; /* we are held up by ours */
   if (awaits_answer (drive)) return drive->held ? EVA__PHASE_NONE : EVA__PHASE_INQUIRY;
-  if (eva__drive_has_command (drive)) return EVA__PHASE_COMMAND;
+  if (eva__ctx_has_command (drive->ctx)) return EVA__PHASE_COMMAND;
   if (has_output (drive)) return EVA__PHASE_STUCK;
   if (drive->ctx->kind != EVA__CTX_SERVER || drive->held)
     return EVA__PHASE_NONE; /* calls have limits of their own */
@@ -193,7 +201,7 @@ set_phase (struct eva__drive *drive, uint64_t now_ns) {
 static void
 begin_command (struct eva__drive *drive, uint64_t now_ns) {
   if (drive->class->limits->command_timeout_ms == EVA_NO_LIMIT) return;
-  if (eva__drive_has_command (drive)) set_phase (drive, now_ns);
+  if (eva__ctx_has_command (drive->ctx)) set_phase (drive, now_ns);
 }
 
 /* --- The parts of a turn ---------------------------------------------------------------------- */
@@ -437,7 +445,7 @@ close_if_done (struct eva__drive *drive, bool is_working) {
    said.  */
 static void
 see_to_end (struct eva__drive *drive, bool gone) {
-  bool is_working = eva__drive_has_command (drive) && !awaits_answer (drive);
+  bool is_working = eva__ctx_has_command (drive->ctx) && !awaits_answer (drive);
   assuan_context_t ctx = drive->ctx;
 
   if (drive->over || (drive->held && ctx->kind != EVA__CTX_SERVER)) return;

@@ -3,6 +3,10 @@
 
 #include "attach/attached.h"
 
+#include "assuan/error.h"
+#include "assuan/lifetime.h"
+#include "assuan/turn.h"
+
 #include <errno.h>
 #include <poll.h>
 

@@ -4,6 +4,9 @@
 
 #include "assuan/drive.h"
 
+#include "assuan/connection.h"
+#include "assuan/error.h"
+
 /* Returns the drive of CTX if a command of it is under way, else NULL.  */
 static struct eva__drive *
 busy_drive (assuan_context_t ctx) {
@@ -16,7 +19,7 @@ gpg_error_t
 eva_defer (assuan_context_t ctx) {
   struct eva__drive *drive = ctx ? ctx->drive : NULL;
 
-  if (!drive || ctx->kind != EVA__CTX_SERVER || !eva__drive_has_command (drive))
+  if (!drive || ctx->kind != EVA__CTX_SERVER || !eva__ctx_has_command (ctx))
     return eva__ctx_error (ctx, GPG_ERR_ASS_GENERAL);
   drive->deferred = true;
   return 0;

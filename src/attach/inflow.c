@@ -7,6 +7,9 @@
 
 #include "attach/pump.h"
 
+#include "assuan/error.h"
+#include "assuan/inquire.h"
+
 #include <errno.h>
 #include <string.h>
 

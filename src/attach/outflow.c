@@ -7,6 +7,10 @@
 
 #include "attach/pump.h"
 
+#include "assuan/connection.h"
+#include "assuan/error.h"
+#include "assuan/memory.h"
+#include "assuan/say.h"
 #include "wire/wipe.h"
 
 #include <errno.h>

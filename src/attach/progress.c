@@ -7,6 +7,9 @@
 
 #include "attach/pump.h"
 
+#include "assuan/connection.h"
+#include "assuan/lifetime.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -8,6 +8,11 @@
 
 #include "attach/pump.h"
 
+#include "assuan/connection.h"
+#include "assuan/error.h"
+#include "assuan/inquire.h"
+#include "assuan/lifetime.h"
+#include "assuan/memory.h"
 #include "wire/wipe.h"
 
 #include <errno.h>

@@ -7,6 +7,7 @@
 
 #include "attach/pump.h"
 
+#include "assuan/error.h"
 #include "io/sys.h"
 
 #include <errno.h>

@@ -4,6 +4,8 @@
 
 #include "attach/pump.h"
 
+#include "assuan/lifetime.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>

@@ -6,6 +6,11 @@
 
 #include "client/client.h"
 
+#include "assuan/connection.h"
+#include "assuan/error.h"
+#include "assuan/lifetime.h"
+#include "assuan/outgoing.h"
+#include "assuan/say.h"
 #include "wire/wipe.h"
 
 #include <errno.h>

@@ -5,8 +5,12 @@
    always belongs to the call that is the first then.  */
 
 #include "client/client.h"
-#include "io/process.h"
 
+#include "assuan/connection.h"
+#include "assuan/error.h"
+#include "assuan/lifetime.h"
+#include "assuan/outgoing.h"
+#include "io/process.h"
 #include "wire/wipe.h"
 
 #include <stdlib.h>

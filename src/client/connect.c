@@ -6,6 +6,10 @@
    that breaks, so that programs see one way of failing.  */
 
 #include "client/client.h"
+
+#include "assuan/connection.h"
+#include "assuan/error.h"
+#include "assuan/lifetime.h"
 #include "io/dial.h"
 #include "io/process.h"
 #include "io/program.h"

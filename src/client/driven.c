@@ -5,6 +5,12 @@
    room is taken on when the program asks for it, and stays until the context is released.  */
 
 #include "client/driven.h"
+
+#include "assuan/accept.h"
+#include "assuan/connection.h"
+#include "assuan/error.h"
+#include "assuan/lifetime.h"
+#include "assuan/turn.h"
 #include "client/client.h"
 
 #include <stdlib.h>

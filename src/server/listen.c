@@ -3,6 +3,7 @@
 
 #include "server/server.h"
 
+#include "assuan/accept.h"
 #include "io/activation.h"
 #include "io/peer.h"
 

@@ -7,6 +7,12 @@
 
 #include "server/server.h"
 
+#include "assuan/builtin.h"
+#include "assuan/command.h"
+#include "assuan/connection.h"
+#include "assuan/error.h"
+#include "assuan/lifetime.h"
+
 #include <stdlib.h>
 
 static gpg_error_t

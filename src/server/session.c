@@ -6,6 +6,13 @@
 
 #include "server/server.h"
 
+#include "assuan/accept.h"
+#include "assuan/connection.h"
+#include "assuan/error.h"
+#include "assuan/lifetime.h"
+#include "assuan/reply.h"
+#include "assuan/turn.h"
+
 #include <errno.h>
 #include <stdlib.h>
 

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* lifetime.c - how long a context stays: its use within callbacks, and the end of its connection and
+   of its memory.  */
+
+#include "assuan/lifetime.h"
+
+#include "assuan/connection.h"
+#include "assuan/descriptor.h"
+#include "assuan/drive.h"
+#include "assuan/memory.h"
+#include "assuan/pool.h"
+#include "assuan/stream.h"
+
+#include <errno.h>
+
+/* Waits for the child that serves CTX, so that it does not stay behind as a zombie; unless it is
+   another process's.  */
+static void
+reap_child (assuan_context_t ctx) {
+  pid_t pid = ctx->pid;
+
+  if (!ctx->is_child || pid == ASSUAN_INVALID_PID) return;
+  ctx->is_child = false;
+  ctx->pid = ASSUAN_INVALID_PID;
+  if (ctx->flags.no_waitpid || ctx->was_reaped || !eva__ctx_is_ours (ctx))
+    ctx->shared->sys.hooks.waitpid (ctx, pid, 1, NULL,
+                                    0); /* nothing but releasing what the hook keeps */
+  else
+    while (ctx->shared->sys.hooks.waitpid (ctx, pid, 0, NULL, 0) < 0 && errno == EINTR)
+      ;
+}
+
+/* A client takes its leave.  Nobody waits for the answer, and a server that is gone already
+   does not matter.  After a release in the midst of reading or writing a line what was said is still
+   sent, but nobody is told.  */
+static void
+take_leave (assuan_context_t ctx) {
+  if (ctx->ends_quietly && ctx->conn) {
+    eva__ctx_flush (ctx);
+    return;
+  }
+  if (eva__ctx_may_say (ctx)) return;
+  if (ctx->kind == EVA__CTX_CLIENT) eva_conn_line (ctx->conn, "BYE", 3);
+  eva__ctx_show_output (ctx);
+  eva__ctx_flush (ctx); /* a server's replies may still wait for the end of their turn */
+}
+
+void
+eva__ctx_hang_up (assuan_context_t ctx) {
+  if (ctx->conn) eva__io_channel_check (&ctx->channel);
+  /* A socket that was handed over but never opened is still the program's, as in libassuan.  */
+  if (ctx->kind == EVA__CTX_SERVER && !ctx->is_pipe && !ctx->opened)
+    ctx->channel.in_fd = ctx->channel.out_fd = ASSUAN_INVALID_FD;
+  if (eva__ctx_is_ours (ctx)) take_leave (ctx);
+  eva__ctx_close_fds (ctx);
+  eva__ctx_disconnect (ctx);
+  reap_child (ctx);
+}
+
+/* Frees all memory.  The connection is gone by now, and no callback is running.  */
+static void
+destroy (assuan_context_t ctx) {
+  void (*free_hook) (void *) = ctx->shared->malloc_hooks.free;
+  struct eva__drive *drive = ctx->drive;
+
+  eva__ctx_drop_data_stream (ctx);
+  if (drive) eva__ctx_free (ctx, drive->callbacks);
+  eva__ctx_set_string (ctx, &ctx->okay_line, NULL);
+  eva__ctx_set_string (ctx, &ctx->err_text, NULL);
+  if (!ctx->shares || ctx->owns_table) {
+    eva__ctx_set_string (ctx, &ctx->table->own_hello, NULL);
+    eva__ctx_free (ctx, ctx->table->commands);
+  }
+  if (ctx->owns_table) eva__ctx_free (ctx, ctx->table);
+  if (ctx->owns_watch) eva__ctx_free (ctx, ctx->watch);
+  if (!ctx->shares) eva__pool_drain (&ctx->shared->pool, &ctx->shared->malloc_hooks);
+  free_hook (ctx);
+  if (drive) drive->class->ops->free (drive); /* the last: what is shared may go away with it */
+}
+
+void
+eva__ctx_enter (assuan_context_t ctx) {
+  ctx->depth++;
+}
+
+void
+eva__ctx_leave (assuan_context_t ctx) {
+  if (ctx->depth == 1 && ctx->ends_quietly) eva__ctx_hang_up (ctx);
+  if (--ctx->depth) return;
+  if (ctx->released) {
+    destroy (ctx);
+    return;
+  }
+  if (ctx->wants_turn) ctx->drive->class->ops->wake (ctx->drive);
+  ctx->wants_turn = false;
+  if (ctx->is_external) /* thousands at rest must not own buffers */
+    eva__pool_drain (&ctx->shared->pool, &ctx->shared->malloc_hooks);
+}
+
+gpg_error_t
+eva__ctx_leave_with (assuan_context_t ctx, gpg_error_t err) {
+  eva__ctx_leave (ctx);
+  return err;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* memory.h - memory of a context, with the hooks of the program.  */
+
+#ifndef EVA__ASSUAN_MEMORY_H
+#define EVA__ASSUAN_MEMORY_H
+
+#include "assuan/context.h"
+
+void *eva__ctx_malloc (assuan_context_t ctx, size_t len);
+void eva__ctx_free (assuan_context_t ctx, void *ptr);
+
+/* Replaces *PTR by a copy of TEXT, or by NULL if TEXT is NULL.  The old text is wiped.
+   Returns 0, or ENOMEM with *PTR as it was.  */
+gpg_error_t eva__ctx_set_string (assuan_context_t ctx, char **ptr, const char *text);
+
+#endif /* EVA__ASSUAN_MEMORY_H */

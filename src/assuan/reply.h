@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* reply.h - the end of a command.  */
+
+#ifndef EVA__ASSUAN_REPLY_H
+#define EVA__ASSUAN_REPLY_H
+
+#include "assuan/context.h"
+
+/* Finishes the command under way with RC: the reply, the notification, and closing where due.  Returns what writing the reply gave.  */
+gpg_error_t eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc);
+
+#endif /* EVA__ASSUAN_REPLY_H */
