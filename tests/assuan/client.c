@@ -12,7 +12,7 @@ client_open (struct client *c, unsigned int flags) {
   int fds[2];
 
   memset (c, 0, sizeof *c);
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   c->peer = fds[1];
   peer_say (c->peer, "OK test\n");
   c->ctx = new_client (fds[0], flags);

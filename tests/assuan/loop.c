@@ -237,7 +237,7 @@ static void
 make_sockets (struct conn *c) {
   int fds[2];
 
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   c->in = c->out = fds[0];
   c->fd = c->fd_out = fds[1];
 }
@@ -246,8 +246,8 @@ static void
 make_pipes (struct conn *c) {
   int to_server[2], from_server[2];
 
-  new_pipe (to_server);
-  new_pipe (from_server);
+  fds_pipe (to_server, 0);
+  fds_pipe (from_server, 0);
   c->in = from_server[0];
   c->out = to_server[1];
   c->fd = to_server[0];

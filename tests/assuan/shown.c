@@ -124,7 +124,7 @@ stage_make (struct stage *s) {
 void
 stage_listen (struct stage *s) {
   s->address = (struct sockaddr_un) { .sun_family = AF_UNIX };
-  strcpy (s->address.sun_path, suite_tmpfile ("S"));
+  strcpy (s->address.sun_path, tmpdir_path ("S"));
   unlink (s->address.sun_path);
   s->listener = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   assert_int_equal (bind (s->listener, (struct sockaddr *) &s->address, sizeof s->address), 0);

@@ -1,26 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The helpers of suite.h.  */
 
-#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "leftovers.h"
 #include "suite.h"
-
-static int fds_before;
-static char tmpdir[64];
-static char tmpfiles[16][128];
-static size_t n_tmpfiles;
 
 bool
 on_oracle (void) {
@@ -59,75 +52,17 @@ suite_init (void) {
 }
 
 int
-count_fds (void) {
-  DIR *dir = opendir ("/proc/self/fd");
-  int n = 0;
-
-  if (!dir) return -1;
-  while (readdir (dir))
-    n++;
-  closedir (dir);
-  return n;
-}
-
-int
 suite_setup (void **state) {
   (void) state;
-  fds_before = count_fds ();
+  leftovers_begin ();
   return 0;
-}
-
-static void
-remove_tmpdir (void) {
-  DIR *dir;
-  struct dirent *entry;
-  char path[sizeof tmpdir + NAME_MAX + 2];
-
-  n_tmpfiles = 0;
-  if (!*tmpdir) return;
-  dir = opendir (tmpdir);
-  while (dir && (entry = readdir (dir))) {
-    snprintf (path, sizeof path, "%s/%s", tmpdir, entry->d_name);
-    unlink (path);
-  }
-  if (dir) closedir (dir);
-  if (rmdir (tmpdir)) fprintf (stderr, "cannot remove %s: %s\n", tmpdir, strerror (errno));
-  *tmpdir = 0;
 }
 
 int
 suite_teardown (void **state) {
-  int fds_after;
-
   (void) state;
-  remove_tmpdir ();
-  fds_after = count_fds ();
-  if (fds_after != fds_before) {
-    fprintf (stderr, "%d descriptors before the test, %d after it\n", fds_before, fds_after);
-    return -1;
-  }
-  if (waitpid (-1, NULL, WNOHANG) != -1 || errno != ECHILD) {
-    fprintf (stderr, "the test left a child process\n");
-    return -1;
-  }
+  leftovers_check ();
   return 0;
-}
-
-const char *
-suite_tmpdir (void) {
-  if (!*tmpdir) {
-    strcpy (tmpdir, "/tmp/eva.XXXXXX");
-    if (!mkdtemp (tmpdir)) fail_msg ("mkdtemp: %s", strerror (errno));
-  }
-  return tmpdir;
-}
-
-const char *
-suite_tmpfile (const char *name) {
-  char *path = tmpfiles[n_tmpfiles++ % (sizeof tmpfiles / sizeof *tmpfiles)];
-
-  snprintf (path, sizeof tmpfiles[0], "%s/%s", suite_tmpdir (), name);
-  return path;
 }
 
 void
@@ -162,16 +97,6 @@ new_client (int fd, unsigned int flags) {
 
   assert_err (assuan_socket_connect_fd (ctx, fd, flags), 0);
   return ctx;
-}
-
-void
-new_socketpair (int fds[2]) {
-  assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-}
-
-void
-new_pipe (int fds[2]) {
-  assert_int_equal (pipe2 (fds, O_CLOEXEC), 0);
 }
 
 /* The raw peer.  */
@@ -325,27 +250,6 @@ suite_peer_read_all (int fd, void *buf, size_t size, const char *file, int line)
   return len;
 }
 
-void
-peer_send_fd (int sock, const char *text, int fd) {
-  union {
-    struct cmsghdr header;
-    char space[CMSG_SPACE (sizeof (int))];
-  } control;
-  struct iovec iov = { .iov_base = (void *) (uintptr_t) text, .iov_len = strlen (text) };
-  struct msghdr msg = { .msg_iov = &iov,
-                        .msg_iovlen = 1,
-                        .msg_control = control.space,
-                        .msg_controllen = sizeof control.space };
-  struct cmsghdr *header = CMSG_FIRSTHDR (&msg);
-
-  memset (&control, 0, sizeof control);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN (sizeof fd);
-  memcpy (CMSG_DATA (header), &fd, sizeof fd);
-  assert_int_equal (sendmsg (sock, &msg, MSG_NOSIGNAL), (int) strlen (text));
-}
-
 /* Notes.  */
 
 void
@@ -398,8 +302,8 @@ make_pipe_server (struct server *s) {
   int to_server[2], from_server[2];
   assuan_fd_t fds[2];
 
-  new_pipe (to_server);
-  new_pipe (from_server);
+  fds_pipe (to_server, 0);
+  fds_pipe (from_server, 0);
   fds[0] = assuan_fdopen (to_server[0]);
   fds[1] = assuan_fdopen (from_server[1]);
   close (to_server[0]);
@@ -423,7 +327,7 @@ server_make (struct server *s, enum server_kind kind) {
     return;
   }
   if (kind == SERVER_FDPASSING) flags |= ASSUAN_SOCKET_SERVER_FDPASSING;
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   s->in = s->out = fds[0];
   assert_err (assuan_init_socket_server (s->ctx, fds[1], flags), 0);
 }

@@ -13,18 +13,16 @@
 #ifndef EVA_TESTS_ASSUAN_SUITE_H
 #define EVA_TESTS_ASSUAN_SUITE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/types.h>
 
-#include <cmocka.h>
-
 #include <assuan.h>
+
+#include "assertions.h"
+#include "fds.h"
+#include "tmpdir.h"
 
 /* How long a helper waits before it calls that a hang.  Nothing depends on its value.  */
 #define SUITE_TIMEOUT_MS 30000
@@ -48,15 +46,6 @@ void suite_init (void);
 int suite_setup (void **state);
 int suite_teardown (void **state);
 #define suite_test(name) cmocka_unit_test_setup_teardown (name, suite_setup, suite_teardown)
-
-/* Number of open descriptors of this process.  */
-int count_fds (void);
-
-/* A directory for this test alone, made at the first call, removed with the files in it by the
- * teardown.  Short enough for socket addresses.  */
-const char *suite_tmpdir (void);
-/* "<that directory>/NAME" in a buffer that lives until the teardown.  */
-const char *suite_tmpfile (const char *name);
 
 /* cmocka's own skip () reports "not ok - SKIP", which meson takes for a failure: say it in a
  * comment line and leave the test.  Only for use in a test itself, before it holds anything.  */
@@ -84,9 +73,6 @@ assuan_context_t new_context (void);
 /* A client context connected to FD (assuan_socket_connect_fd); it owns FD.  The peer's greeting
  * must be on its way.  */
 assuan_context_t new_client (int fd, unsigned int flags);
-/* The two ends of a new stream socketpair or of a pipe, close-on-exec.  */
-void new_socketpair (int fds[2]);
-void new_pipe (int fds[2]);
 
 /* The test as raw peer: send octets; expect exactly these octets next; expect the end of file.
  * Strings, unless a length is given.  A mismatch shows both sides escaped.  */
@@ -109,8 +95,10 @@ void suite_peer_expect_err (int fd, gpg_error_t err, const char *text, const cha
 size_t suite_peer_read_line (int fd, char *buf, size_t size, const char *file, int line);
 size_t suite_peer_read_all (int fd, void *buf, size_t size, const char *file, int line);
 
-/* Send one descriptor along with the octets TEXT (not empty).  */
-void peer_send_fd (int sock, const char *text, int fd);
+/* Send N descriptors, or one, along with the octets TEXT (not empty).  */
+#define peer_send_fds(sock, text, fds, n)                                                          \
+  assert_int_equal (fds_send ((sock), (text), (fds), (n)), strlen (text))
+#define peer_send_fd(sock, text, fd) peer_send_fds ((sock), (text), &(int) { (fd) }, 1)
 
 /* TEXT with each "%P" replaced by what libassuan 3 puts behind a hello line of the program,
  * ", process N" with our own pid, and libassuan 2 does not.  In a buffer that the next call but three

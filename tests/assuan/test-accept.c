@@ -140,7 +140,7 @@ listening_server (void **state) {
   char greeting[80];
 
   (void) state;
-  snprintf (addr.sun_path, sizeof addr.sun_path, "%s", suite_tmpfile ("S"));
+  snprintf (addr.sun_path, sizeof addr.sun_path, "%s", tmpdir_path ("S"));
   assert_int_equal (bind (listener, (struct sockaddr *) &addr, sizeof addr), 0);
   assert_int_equal (listen (listener, 5), 0);
   assert_err (assuan_init_socket_server (ctx, listener, 0), 0);
@@ -237,8 +237,8 @@ socket_named_in_the_environment (void **state) {
   assuan_context_t ctx = new_context ();
 
   (void) state;
-  new_socketpair (socks);
-  new_pipe (pipes);
+  fds_socketpair (socks, 0);
+  fds_pipe (pipes, 0);
   fds[0] = pipes[0];
   fds[1] = pipes[1];
   set_environment ("_assuan_connection_fd", socks[1]);
@@ -263,7 +263,7 @@ something_else_named_in_the_environment (void **state) {
   struct server s;
 
   (void) state;
-  new_pipe (pipes);
+  fds_pipe (pipes, 0);
   set_environment ("_assuan_connection_fd", pipes[0]);
   server_make (&s, SERVER_PIPE);
   unsetenv ("_assuan_connection_fd");

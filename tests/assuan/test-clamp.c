@@ -49,7 +49,7 @@ static void
 talk (assuan_context_t ctx) {
   int fds[2];
 
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   peer_say (fds[1], "OK hello\nOK\n");
   assert_err (assuan_socket_connect_fd (ctx, fds[0], 0), 0);
   assert_err (assuan_transact (ctx, "NOP", NULL, NULL, NULL, NULL, NULL, NULL), 0);
@@ -156,7 +156,7 @@ new_listener (void) {
   struct sockaddr_un addr = { .sun_family = AF_UNIX };
   int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-  snprintf (addr.sun_path, sizeof addr.sun_path, "%s", suite_tmpfile ("S"));
+  snprintf (addr.sun_path, sizeof addr.sun_path, "%s", tmpdir_path ("S"));
   unlink (addr.sun_path);
   assert_int_equal (assuan_sock_bind (fd, (struct sockaddr *) &addr, sizeof addr), 0);
   assert_int_equal (listen (fd, 5), 0);
@@ -168,7 +168,7 @@ reach (void) {
   struct sockaddr_un addr = { .sun_family = AF_UNIX };
   int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-  snprintf (addr.sun_path, sizeof addr.sun_path, "%s", suite_tmpfile ("S"));
+  snprintf (addr.sun_path, sizeof addr.sun_path, "%s", tmpdir_path ("S"));
   assert_int_equal (connect (fd, (struct sockaddr *) &addr, sizeof addr), 0);
   return fd;
 }
@@ -232,12 +232,12 @@ test_errors (void **state) {
   set_clamp (pre, post);
   assert_err (assuan_sock_init (), 0);
   fd = assuan_sock_new (AF_UNIX, SOCK_STREAM, 0);
-  snprintf (addr.sun_path, sizeof addr.sun_path, "%s", suite_tmpfile ("none"));
+  snprintf (addr.sun_path, sizeof addr.sun_path, "%s", tmpdir_path ("none"));
   assert_int_equal (assuan_sock_connect (fd, (struct sockaddr *) &addr, sizeof addr), -1);
   if (!on_oracle ()) assert_int_equal (errno, ENOENT);
   assert_int_equal (assuan_sock_close (fd), 0);
   check_counts (true);
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   peer_say (fds[1], "OK\n");
   ctx = new_client (fds[0], 0);
   close (fds[1]);

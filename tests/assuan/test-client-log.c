@@ -45,7 +45,7 @@ open_logged (struct client *c, const char *greeting) {
                               (void *) (uintptr_t) "hook"),
               0);
   assuan_set_io_monitor (c->ctx, on_line, &monitor_result);
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   c->peer = fds[1];
   peer_say (c->peer, greeting);
   assert_err (assuan_socket_connect_fd (c->ctx, fds[0], 0), 0);
@@ -93,7 +93,7 @@ open_refused (const char *greeting, unsigned int result) {
                               (void *) (uintptr_t) "hook"),
               0);
   assuan_set_io_monitor (ctx, on_line, &monitor_result);
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   peer_say (fds[1], greeting);
   assert_err (assuan_socket_connect_fd (ctx, fds[0], 0), ERR (GPG_ERR_ASS_CONNECT_FAILED));
   peer_expect (fds[1], "BYE\n");

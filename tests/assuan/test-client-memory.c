@@ -125,7 +125,7 @@ test_life (void **state) {
     int fds[2];
 
     reset_counts ();
-    new_socketpair (fds);
+    fds_socketpair (fds, 0);
     say_replies (fds[1]);
     assert_err (live (&ctx, fds[0], flags), LAST_WORDS);
     assert_true (n_live > 0);
@@ -146,7 +146,7 @@ test_unfinished (void **state) {
 
   (void) state;
   reset_counts ();
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   assert_err (assuan_new_ext (&ctx, SUITE_SOURCE, &hooks, NULL, NULL), 0);
   peer_say (fds[1], "OK\nOK one\nD " SECRET "\nD " SECRET);
   assert_err (assuan_socket_connect_fd (ctx, fds[0], 0), 0);
@@ -170,7 +170,7 @@ check_failures (unsigned int flags) {
     int fds[2];
 
     reset_counts ();
-    new_socketpair (fds);
+    fds_socketpair (fds, 0);
     say_replies (fds[1]);
     fail_at = i;
     rc = live (&ctx, fds[0], flags);

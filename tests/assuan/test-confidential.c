@@ -411,7 +411,7 @@ test_no_greeting (void **state) {
   int fds[2];
 
   (void) state;
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   peer_say (fds[1], "ERR 1 secret\n");
   assuan_begin_confidential (ctx);
   assert_code (assuan_socket_connect_fd (ctx, fds[0], 0), GPG_ERR_ASS_CONNECT_FAILED);

@@ -108,7 +108,7 @@ fdopen_duplicates (void **state) {
   assuan_fd_t fd;
 
   (void) state;
-  new_pipe (fds);
+  fds_pipe (fds, 0);
   fd = assuan_fdopen (fds[0]);
   assert_int_not_equal (fd, ASSUAN_INVALID_FD);
   assert_int_not_equal (fd, fds[0]);

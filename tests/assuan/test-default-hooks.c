@@ -56,7 +56,7 @@ test_write_to_closed_pipe (void **state) {
 static void
 test_socket (void **state) {
   struct sockaddr_un addr = { .sun_family = AF_UNIX };
-  const char *path = suite_tmpfile ("S");
+  const char *path = tmpdir_path ("S");
   int listener = __assuan_socket (NULL, AF_UNIX, SOCK_STREAM, 0);
   int fd = __assuan_socket (NULL, AF_UNIX, SOCK_STREAM, 0);
 
@@ -94,7 +94,7 @@ test_messages (void **state) {
   int fds[2];
 
   (void) state;
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   assert_int_equal (__assuan_sendmsg (NULL, fds[0], &msg, 0), 3);
   iov.iov_len = sizeof octets;
   memset (octets, 0, sizeof octets);
@@ -174,8 +174,8 @@ test_spawn_without_arguments (void **state) {
     char name[100];
     pid_t pid = -1;
 
-    new_pipe (to_child);
-    new_pipe (from_child);
+    fds_pipe (to_child, 0);
+    fds_pipe (from_child, 0);
     assert_int_equal (__assuan_spawn (NULL, &pid, rows[i][0], NULL, to_child[0], from_child[1],
                                       NULL, NULL, NULL, 0),
                       0);

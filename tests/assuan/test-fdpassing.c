@@ -34,21 +34,6 @@ message_init (struct message *m, void *octets, size_t len, size_t control_len) {
   m->msg.msg_controllen = control_len;
 }
 
-/* Send TEXT with several descriptors at once.  */
-static void
-peer_send_fds (int sock, const char *text, const int *fds, size_t n) {
-  struct message m;
-  char octets[100];
-
-  strcpy (octets, text);
-  message_init (&m, octets, strlen (text), CMSG_SPACE (n * sizeof (int)));
-  m.control.header.cmsg_level = SOL_SOCKET;
-  m.control.header.cmsg_type = SCM_RIGHTS;
-  m.control.header.cmsg_len = CMSG_LEN (n * sizeof (int));
-  memcpy (CMSG_DATA (&m.control.header), fds, n * sizeof (int));
-  assert_int_equal (sendmsg (sock, &m.msg, MSG_NOSIGNAL), (int) strlen (text));
-}
-
 /* Receive TEXT and exactly one descriptor with it, which is returned.  */
 static int
 peer_expect_fd (int sock, const char *text) {
@@ -114,7 +99,7 @@ test_send (void **state) {
   int fds[2], received;
 
   (void) state;
-  new_pipe (fds);
+  fds_pipe (fds, 0);
   client_open (&c, ASSUAN_SOCKET_CONNECT_FDPASSING);
   assert_err (assuan_sendfd (c.ctx, fds[1]), 0);
   snprintf (expected, sizeof expected, "# descriptor %d is in flight\n", fds[1]);
@@ -184,7 +169,7 @@ test_receive (void **state) {
   int fds[2];
 
   (void) state;
-  new_pipe (fds);
+  fds_pipe (fds, 0);
   client_open (&c, ASSUAN_SOCKET_CONNECT_FDPASSING);
   expect_no_fd (c.ctx);
   peer_send_fd (c.peer, "# one\n", fds[0]);
@@ -242,7 +227,7 @@ test_receive_several (void **state) {
   (void) state;
   /* The reference library loses track of them.  */
   if (on_oracle ()) skip ();
-  new_pipe (fds);
+  fds_pipe (fds, 0);
   fds[2] = open ("/dev/zero", O_RDONLY | O_CLOEXEC);
   client_open (&c, ASSUAN_SOCKET_CONNECT_FDPASSING);
   peer_send_fds (c.peer, "# x\n", fds, 3);
@@ -278,7 +263,8 @@ static void
 test_too_many_pending (void **state) {
   gpg_error_t rc = 0;
   struct client c;
-  int fds[10], before = count_fds ();
+  unsigned int before = fds_count ();
+  int fds[10];
 
   (void) state;
   if (on_oracle ()) skip ();
@@ -292,7 +278,7 @@ test_too_many_pending (void **state) {
     rc = assuan_read_line (c.ctx, &line, &len);
   }
   assert_int_not_equal (gpg_err_code (rc), 0);
-  assert_true (count_fds () < before + 300);
+  assert_true (fds_count () < before + 300);
   client_drop (&c);
 }
 
@@ -490,8 +476,8 @@ test_input_output (void **state) {
   int input[2], output[2];
 
   (void) state;
-  new_pipe (input);
-  new_pipe (output);
+  fds_pipe (input, 0);
+  fds_pipe (output, 0);
   server_start_raw (&server, SERVER_FDPASSING, prepare_copy, NULL);
   ctx = new_client (dup (server.in), ASSUAN_SOCKET_CONNECT_FDPASSING);
   assert_err (assuan_sendfd (ctx, input[0]), 0);

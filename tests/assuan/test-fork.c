@@ -179,7 +179,7 @@ serve (void) {
 static void
 server_used_by_a_child (void **state) {
   (void) state;
-  new_socketpair (sock);
+  fds_socketpair (sock, 0);
   make_server (sock[0], ASSUAN_SOCKET_SERVER_ACCEPTED);
   peer_say (sock[1], "WHERE\nBYE\n");
   assert_int_equal (in_child (serve), 0);
@@ -203,7 +203,7 @@ listen_at (struct sockaddr_un *addr) {
   int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
   *addr = (struct sockaddr_un) { .sun_family = AF_UNIX };
-  strcpy (addr->sun_path, suite_tmpfile ("socket"));
+  strcpy (addr->sun_path, tmpdir_path ("socket"));
   assert_int_equal (bind (fd, (void *) addr, sizeof *addr), 0);
   assert_int_equal (listen (fd, 5), 0);
   return fd;
@@ -272,7 +272,7 @@ inquiry_released_by_a_helper (void **state) {
   /* deviation: assuan_inquire_ext's callback does not always run.  */
   if (on_oracle ()) skip ();
   n_continued = 0;
-  new_socketpair (sock);
+  fds_socketpair (sock, 0);
   make_server (sock[0], ASSUAN_SOCKET_SERVER_ACCEPTED);
   assert_code (assuan_register_command (ctx, "ASK", cmd_ask, NULL), 0);
   assert_int_equal (assuan_get_active_fds (ctx, 0, fds, 2), 1);

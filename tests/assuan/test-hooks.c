@@ -27,7 +27,7 @@ open_client (unsigned int flags, int *ret_peer) {
   assuan_context_t ctx = recorder_context ();
   int fds[2];
 
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   peer_say (fds[1], "OK\n");
   assert_err (assuan_socket_connect_fd (ctx, fds[0], flags), 0);
   *ret_peer = fds[1];
@@ -123,7 +123,7 @@ greet (void *arg) {
 
 static void
 check_socket (unsigned int flags, const char *expected) {
-  const char *path = suite_tmpfile ("S");
+  const char *path = tmpdir_path ("S");
   assuan_context_t ctx = recorder_context ();
   int listener;
   pthread_t thread;
@@ -155,7 +155,7 @@ test_socket_fails (void **state) {
   assuan_context_t ctx = recorder_context ();
 
   (void) state;
-  assert_err (assuan_socket_connect (ctx, suite_tmpfile ("none"), ASSUAN_INVALID_PID, 0),
+  assert_err (assuan_socket_connect (ctx, tmpdir_path ("none"), ASSUAN_INVALID_PID, 0),
               ERR (GPG_ERR_ASS_CONNECT_FAILED));
   recorder_expect ("socket(unix) connect close");
   assuan_release (ctx);
@@ -385,7 +385,7 @@ test_no_socket (void **state) {
   (void) state;
   recorder_fail ("socket", EMFILE, -1);
   assert_int_not_equal (
-      gpg_err_code (assuan_socket_connect (ctx, suite_tmpfile ("S"), ASSUAN_INVALID_PID, 0)), 0);
+      gpg_err_code (assuan_socket_connect (ctx, tmpdir_path ("S"), ASSUAN_INVALID_PID, 0)), 0);
   recorder_expect ("socket(unix)");
   assuan_release (ctx);
 }
@@ -402,7 +402,7 @@ test_version_1 (void **state) {
   hooks.socket = NULL;
   hooks.connect = NULL;
   assuan_ctx_set_system_hooks (ctx, &hooks);
-  assert_err (assuan_socket_connect (ctx, suite_tmpfile ("S"), ASSUAN_INVALID_PID, 0),
+  assert_err (assuan_socket_connect (ctx, tmpdir_path ("S"), ASSUAN_INVALID_PID, 0),
               ERR (GPG_ERR_ASS_CONNECT_FAILED));
   recorder_expect ("close");
   assuan_release (ctx);
@@ -418,7 +418,7 @@ test_copied (void **state) {
   recorder_reset ();
   assuan_ctx_set_system_hooks (ctx, &hooks);
   memset (&hooks, 0, sizeof hooks);
-  assert_err (assuan_socket_connect (ctx, suite_tmpfile ("S"), ASSUAN_INVALID_PID, 0),
+  assert_err (assuan_socket_connect (ctx, tmpdir_path ("S"), ASSUAN_INVALID_PID, 0),
               ERR (GPG_ERR_ASS_CONNECT_FAILED));
   recorder_expect ("socket(unix) connect close");
   assuan_release (ctx);

@@ -196,8 +196,8 @@ numbers_from_a_pipe_peer (void **state) {
   unsigned long a, b;
 
   (void) state;
-  new_pipe (in);
-  new_pipe (out);
+  fds_pipe (in, 0);
+  fds_pipe (out, 0);
   a = inode_of (in[0]);
   b = inode_of (out[1]);
   server_start (&s, SERVER_PIPE, prepare, &notes);
@@ -253,7 +253,7 @@ numbers_from_a_socket_peer (void **state) {
   int fds[2];
 
   (void) state;
-  new_pipe (fds);
+  fds_pipe (fds, 0);
   server_start (&s, SERVER_FDPASSING, prepare, &notes);
   snprintf (line, sizeof line, "INPUT FD=%d\n", fds[0]);
   peer_say (s.out, line);
@@ -286,8 +286,8 @@ passed_descriptors (void **state) {
   int a[2], b[2];
 
   (void) state;
-  new_pipe (a);
-  new_pipe (b);
+  fds_pipe (a, 0);
+  fds_pipe (b, 0);
   server_start (&s, SERVER_FDPASSING, prepare, &notes);
   pass (&s, "INPUT FD\n", a[0]);
   pass (&s, "OUTPUT FD --armor\n", b[1]);
@@ -316,8 +316,8 @@ descriptors_are_taken_in_order (void **state) {
   int a[2], b[2];
 
   (void) state;
-  new_socketpair (a);
-  new_socketpair (b);
+  fds_socketpair (a, 0);
+  fds_socketpair (b, 0);
   server_start (&s, SERVER_FDPASSING, prepare, &notes);
   peer_send_fd (s.out, "# first\n", a[0]);
   peer_send_fd (s.out, "# second\n", b[0]);
@@ -343,7 +343,7 @@ own_command_takes_a_descriptor (void **state) {
   int a[2];
 
   (void) state;
-  new_pipe (a);
+  fds_pipe (a, 0);
   server_start (&s, SERVER_FDPASSING, prepare, &notes);
   pass (&s, "PARSE FD --option\n", a[0]);
   server_ask_err (&s, "PARSE FD\n", GPG_ERR_ASS_GENERAL, NULL);
@@ -362,8 +362,8 @@ notify_error_restores_the_old_one (void **state) {
 
   (void) state;
   if (on_oracle ()) skip (); /* It leaks the refused descriptor.  */
-  new_pipe (a);
-  new_pipe (b);
+  fds_pipe (a, 0);
+  fds_pipe (b, 0);
   server_start (&s, SERVER_FDPASSING, prepare, &notes);
   pass (&s, "INPUT FD\n", a[0]);
   peer_send_fd (s.out, "INPUT FD bad\n", b[0]);
@@ -390,7 +390,7 @@ reset_notify_may_veto (void **state) {
   int a[2];
 
   (void) state;
-  new_pipe (a);
+  fds_pipe (a, 0);
   server_start (&s, SERVER_FDPASSING, prepare, &notes);
   pass (&s, "INPUT FD\n", a[0]);
   server_ask_err (&s, "RESET bad\n", GPG_ERR_EACCES, NULL);
@@ -413,7 +413,7 @@ descriptors_that_nobody_took (void **state) {
   int a[2];
 
   (void) state;
-  new_pipe (a);
+  fds_pipe (a, 0);
   server_start (&s, SERVER_FDPASSING, prepare, &notes);
   pass (&s, "NOP\n", a[0]);
   server_ask (&s, "RESET\n", "OK\n");
@@ -435,7 +435,7 @@ bye_closes_them (void **state) {
   int a[2];
 
   (void) state;
-  new_pipe (a);
+  fds_pipe (a, 0);
   server_start (&s, SERVER_FDPASSING, prepare, &notes);
   pass (&s, "OUTPUT FD\n", a[1]);
   close (a[1]);
@@ -455,8 +455,8 @@ replaced_descriptor_is_closed (void **state) {
   (void) state;
   /* deviation: a replaced descriptor is closed, not leaked */
   if (on_oracle ()) skip ();
-  new_pipe (a);
-  new_pipe (b);
+  fds_pipe (a, 0);
+  fds_pipe (b, 0);
   server_start (&s, SERVER_FDPASSING, prepare, &notes);
   pass (&s, "OUTPUT FD\n", a[1]);
   close (a[1]);
@@ -477,7 +477,7 @@ many_descriptors_pending (void **state) {
   (void) state;
   /* deviation: fixed tables: the reference holds five and drops the others */
   if (on_oracle ()) skip ();
-  new_pipe (a);
+  fds_pipe (a, 0);
   server_start (&s, SERVER_FDPASSING, prepare, &notes);
   for (int i = 0; i < 12; i++)
     pass (&s, "NOP\n", a[0]);
@@ -489,28 +489,6 @@ many_descriptors_pending (void **state) {
   close (a[1]);
 }
 
-/* Send LINE with N descriptors in one message.  */
-static void
-send_fds (int sock, const char *line, const int *fds, size_t n) {
-  union {
-    struct cmsghdr header;
-    char space[CMSG_SPACE (8 * sizeof (int))];
-  } control;
-  struct iovec iov = { .iov_base = (void *) (uintptr_t) line, .iov_len = strlen (line) };
-  struct msghdr msg = { .msg_iov = &iov,
-                        .msg_iovlen = 1,
-                        .msg_control = control.space,
-                        .msg_controllen = CMSG_SPACE (n * sizeof (int)) };
-  struct cmsghdr *header = CMSG_FIRSTHDR (&msg);
-
-  memset (&control, 0, sizeof control);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN (n * sizeof (int));
-  memcpy (CMSG_DATA (header), fds, n * sizeof (int));
-  assert_int_equal (sendmsg (sock, &msg, MSG_NOSIGNAL), (int) strlen (line));
-}
-
 static void
 several_descriptors_in_a_message (void **state) {
   struct notes notes = { 0 };
@@ -520,12 +498,12 @@ several_descriptors_in_a_message (void **state) {
   (void) state;
   /* deviation: one descriptor per message */
   if (on_oracle ()) skip ();
-  new_pipe (a);
-  new_pipe (b);
+  fds_pipe (a, 0);
+  fds_pipe (b, 0);
   fds[0] = fds[2] = a[0];
   fds[1] = fds[3] = b[0];
   server_start (&s, SERVER_FDPASSING, prepare, &notes);
-  send_fds (s.out, "NOP\n", fds, 4);
+  peer_send_fds (s.out, "NOP\n", fds, 4);
   peer_expect (s.in, "OK\n");
   for (int i = 0; i < 4; i++)
     server_ask (&s, "TAKE\n", "OK\n");

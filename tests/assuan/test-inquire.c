@@ -724,7 +724,7 @@ clients_do_not_inquire (void **state) {
   int fds[2];
 
   (void) state;
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   peer_say (fds[0], "OK hello\n");
   ctx = new_client (fds[1], 0);
   assert_err (assuan_inquire (ctx, "KEY", &buf, &len, 0), ERR (GPG_ERR_ASS_NOT_A_SERVER));

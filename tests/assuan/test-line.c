@@ -99,7 +99,7 @@ test_pending_behind_greeting (void **state) {
   struct client c = { .peer = -1 };
 
   (void) state;
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   c.peer = fds[1];
   peer_say (c.peer, "# one\nOK hello\nS two\nS thr");
   c.ctx = new_client (fds[0], 0);

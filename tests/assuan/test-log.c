@@ -420,7 +420,7 @@ callback_of_one_context (void **state) {
   (void) state;
   assert_err (assuan_new_ext (&ctx, SUITE_SOURCE, assuan_get_malloc_hooks (), log_control, &log),
               0);
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   assert_err (assuan_init_socket_server (ctx, fds[1], ASSUAN_SOCKET_SERVER_ACCEPTED), 0);
   assert_err (assuan_set_hello_line (ctx, "hello"), 0);
   assert_err (assuan_accept (ctx), 0);

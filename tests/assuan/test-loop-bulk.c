@@ -43,8 +43,8 @@ test_copy (void **state) {
   char buf[100];
 
   (void) state;
-  new_pipe (in);
-  new_pipe (out);
+  fds_pipe (in, 0);
+  fds_pipe (out, 0);
   conn_open (&c, CONN_FDPASSING);
   assert_err (assuan_register_command (c.ctx, "INPUT", NULL, NULL), 0);
   assert_err (assuan_register_command (c.ctx, "OUTPUT", NULL, NULL), 0);
@@ -81,7 +81,7 @@ test_reset (void **state) {
   int out[2];
 
   (void) state;
-  new_pipe (out);
+  fds_pipe (out, 0);
   conn_open (&c, CONN_FDPASSING);
   assert_err (assuan_register_command (c.ctx, "OUTPUT", NULL, NULL), 0);
   peer_send_fd (c.out, "OUTPUT FD\n", out[1]);
@@ -123,7 +123,7 @@ test_kept_descriptors (void **state) {
   for (int i = 0; i < 3; i++) {
     int fds[2];
 
-    new_pipe (fds);
+    fds_pipe (fds, 0);
     snprintf (text, sizeof text, "TAKE %d", i);
     peer_send_fd (c.out, text, fds[1]);
     close (fds[1]);
@@ -151,7 +151,7 @@ test_descriptors_left (void **state) {
   int fds[2];
 
   (void) state;
-  new_pipe (fds);
+  fds_pipe (fds, 0);
   conn_open (&c, CONN_FDPASSING);
   peer_say (c.out, "ASYNC\n");
   conn_turns (&c);

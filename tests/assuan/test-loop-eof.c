@@ -305,7 +305,7 @@ test_nothing_read_behind_failed_write (void **state) {
     conn_hang_up (&c);
     assert_err (assuan_process_done (c.ctx, 0), 0);
     fd = c.fd;
-    new_socketpair (other);
+    fds_socketpair (other, 0);
     peer_say (other[0], "DONE b\n");
     assert_int_equal (dup2 (other[1], fd), fd);
     c.n_reads = 0;

@@ -227,7 +227,7 @@ test_gone_before_accept (void **state) {
     peer_say (c.out, "DONE a\n");
     conn_hang_up (&c);
     assert_code (assuan_accept (c.ctx), GPG_ERR_EPIPE);
-    new_socketpair (other);
+    fds_socketpair (other, 0);
     peer_say (other[0], "DONE b\n");
     assert_int_equal (dup2 (other[1], fd), fd);
     /* deviation: it is read and run, though nobody was greeted.  */

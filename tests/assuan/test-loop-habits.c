@@ -197,7 +197,7 @@ static void
 listen_at (struct sockaddr_un *addr, int *ret_fd) {
   memset (addr, 0, sizeof *addr);
   addr->sun_family = AF_UNIX;
-  snprintf (addr->sun_path, sizeof addr->sun_path, "%s", suite_tmpfile ("S"));
+  snprintf (addr->sun_path, sizeof addr->sun_path, "%s", tmpdir_path ("S"));
   *ret_fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   assert_int_equal (bind (*ret_fd, (struct sockaddr *) addr, sizeof *addr), 0);
   assert_int_equal (listen (*ret_fd, 5), 0);

@@ -572,7 +572,7 @@ test_refused (void **state) {
   assert_inquired (&c, 0, "abc", 3);
   conn_free (&c);
 
-  new_socketpair (sv);
+  fds_socketpair (sv, 0);
   peer_say (sv[0], "OK hello\n");
   client = new_client (sv[1], 0);
   assert_err (assuan_inquire_ext (client, "WHAT", 0, talkative, client),

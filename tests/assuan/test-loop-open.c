@@ -209,7 +209,7 @@ test_active_fds_of_client (void **state) {
   int sv[2];
 
   (void) state;
-  new_socketpair (sv);
+  fds_socketpair (sv, 0);
   peer_say (sv[0], "OK hello\n");
   client = new_client (sv[1], 0);
   assert_int_equal (assuan_get_active_fds (client, 0, fds, 2), 1);
@@ -300,7 +300,7 @@ test_descriptor_passing (void **state) {
   char octet = 0;
 
   (void) state;
-  new_pipe (pipe_fds);
+  fds_pipe (pipe_fds, 0);
   conn_open (&c, CONN_FDPASSING);
   assert_err (assuan_register_command (c.ctx, "TAKE", cmd_take, NULL), 0);
   peer_send_fd (c.out, "# here it comes\n", pipe_fds[1]);

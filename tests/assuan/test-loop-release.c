@@ -324,7 +324,7 @@ test_number_taken_over (void **state) {
     conn_open (&c, (enum conn_kind) kind);
     conn_ask (&c, "BYE\n", "OK closing connection\n");
     assert_true (c.done);
-    new_pipe (strangers);
+    fds_pipe (strangers, 0);
     conn_release (&c);
     assert_int_not_equal (fcntl (strangers[0], F_GETFD), -1);
     assert_int_not_equal (fcntl (strangers[1], F_GETFD), -1);
@@ -345,7 +345,7 @@ test_closed_and_taken_over (void **state) {
   if (on_oracle ()) skip ();
   conn_open (&c, CONN_SOCKET);
   conn_ask (&c, "DONE\n", "OK\n");
-  new_socketpair (strangers);
+  fds_socketpair (strangers, 0);
   assert_int_equal (dup2 (strangers[0], c.fd), c.fd);
   conn_release (&c);
   assert_int_not_equal (fcntl (c.fd, F_GETFD), -1);

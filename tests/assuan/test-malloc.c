@@ -138,7 +138,7 @@ all_memory_comes_back (void **state) {
 
   (void) state;
   reset_counts ();
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   assert_err (make_server (&ctx, fds[1]), 0);
   assert_true (n_mallocs > 0);
   say_secrets (fds[0]);
@@ -156,7 +156,7 @@ no_secret_is_given_back (void **state) {
 
   (void) state;
   reset_counts ();
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   assert_err (make_server (&ctx, fds[1]), 0);
   say_secrets (fds[0]);
   assert_err (assuan_process (ctx), 0);
@@ -177,7 +177,7 @@ no_secret_after_a_cancelled_inquiry (void **state) {
 
   (void) state;
   reset_counts ();
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   assert_err (make_server (&ctx, fds[1]), 0);
   peer_say (fds[0], "ASK\nD " SECRET "\nCAN\nASK\nD " SECRET "\nNOP\nASK\nD " SECRET);
   close (fds[0]);
@@ -200,7 +200,7 @@ every_allocation_may_fail (void **state) {
     int fds[2];
 
     reset_counts ();
-    new_socketpair (fds);
+    fds_socketpair (fds, 0);
     fail_at = i;
     if (!make_server (&ctx, fds[1])) {
       say_secrets (fds[0]);

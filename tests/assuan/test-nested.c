@@ -140,7 +140,7 @@ context_may_serve_again (void **state) {
   for (int i = 0; i < 2; i++) {
     char line[128];
     int fds[2];
-    new_socketpair (fds);
+    fds_socketpair (fds, 0);
     assert_err (assuan_init_socket_server (ctx, fds[1], ASSUAN_SOCKET_SERVER_ACCEPTED), 0);
     assert_err (assuan_accept (ctx), 0);
     peer_say (fds[0], "NOP\nBYE\n");
@@ -189,7 +189,7 @@ accept_waits_through_the_hooks (void **state) {
   if (on_oracle ()) skip ();
   client_fd = -1;
   address.sun_family = AF_UNIX;
-  snprintf (address.sun_path, sizeof address.sun_path, "%s", suite_tmpfile ("s"));
+  snprintf (address.sun_path, sizeof address.sun_path, "%s", tmpdir_path ("s"));
   fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   assert_int_equal (bind (fd, (struct sockaddr *) &address, sizeof address), 0);
   assert_int_equal (listen (fd, 1), 0);

@@ -64,7 +64,7 @@ check_client (unsigned int flags) {
   npth_t thread;
   void *problem;
 
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   start_thread (&thread, answer_slowly, &fds[1]);
   assert_err (assuan_socket_connect_fd (ctx, fds[0], flags), 0);
   assert_err (
@@ -136,7 +136,7 @@ check_both_ends (unsigned int client_flags, unsigned int server_flags) {
   npth_t thread;
   int fds[2];
 
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   assert_err (
       assuan_init_socket_server (server, fds[1], server_flags | ASSUAN_SOCKET_SERVER_ACCEPTED), 0);
   assert_err (assuan_register_command (server, "ASK", cmd_ask, NULL), 0);

@@ -158,7 +158,7 @@ check_stderr (unsigned int flags) {
   int fds[2], saved = dup (2);
   assuan_context_t ctx;
 
-  new_pipe (fds);
+  fds_pipe (fds, 0);
   dup2 (fds[1], 2);
   close (fds[1]);
   ctx = start_child (flags, &start);
@@ -198,7 +198,7 @@ check_atfork (unsigned int flags) {
   assuan_context_t ctx;
   int fds[2];
 
-  new_pipe (fds);
+  fds_pipe (fds, 0);
   value.fd = fds[1];
   ctx = start_child (flags, &start);
   close (fds[1]);
@@ -341,7 +341,7 @@ test_pass_fds (void **state) {
   int fds[2];
 
   (void) state;
-  new_pipe (fds);
+  fds_pipe (fds, 0);
   assert_err (assuan_sendfd (ctx, fds[1]), 0);
   assert_err (tell_child (ctx, "TAKE to the parent"), 0);
   close (fds[1]);
@@ -375,7 +375,7 @@ check_fork (const char *arg) {
   gpg_error_t rc;
   int fds[2];
 
-  new_pipe (fds);
+  fds_pipe (fds, 0);
   value.fd = fds[1];
   rc = assuan_pipe_connect (ctx, NULL, argv, NULL, at_fork, &value, MODE_FDPASSING);
   if (!rc && !strcmp (argv[0], "server")) {

@@ -158,7 +158,7 @@ test_no_server (void **state) {
   assert_err (assuan_pipe_wait_server_termination (s.ctx, NULL, 0), ERR (GPG_ERR_NO_SERVICE));
   assert_err (assuan_pipe_kill_server (s.ctx), 0);
   server_free (&s);
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   peer_say (fds[1], "OK\n");
   ctx = new_client (fds[0], 0);
   assert_err (assuan_pipe_wait_server_termination (ctx, NULL, 0), ERR (GPG_ERR_NO_SERVICE));

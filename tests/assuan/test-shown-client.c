@@ -28,7 +28,7 @@ open_client (struct stage *s) {
   int fds[2];
 
   stage_make (s);
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   s->peer = fds[1];
   peer_say (s->peer, "OK test\n");
   assert_err (assuan_socket_connect_fd (s->ctx, fds[0], ASSUAN_SOCKET_CONNECT_FDPASSING), 0);
@@ -154,7 +154,7 @@ call_connect_fd (struct stage *s) {
   gpg_error_t rc;
   int fds[2];
 
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   peer_say (fds[1], "# one\n\nOK two\n");
   rc = assuan_socket_connect_fd (s->ctx, fds[0], 0);
   assert_err (rc, shown.is_released ? ERR (GPG_ERR_CANCELED) : 0);
@@ -167,7 +167,7 @@ call_connect_refused (struct stage *s) {
   gpg_error_t rc;
   int fds[2];
 
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   peer_say (fds[1], "ERR 99\n");
   rc = assuan_socket_connect_fd (s->ctx, fds[0], 0);
   assert_err (rc, ERR (shown.is_released ? GPG_ERR_CANCELED : GPG_ERR_ASS_CONNECT_FAILED));
@@ -177,8 +177,8 @@ call_connect_refused (struct stage *s) {
 
 static void
 call_connect_nobody (struct stage *s) {
-  assert_int_not_equal (
-      assuan_socket_connect (s->ctx, suite_tmpfile ("none"), ASSUAN_INVALID_PID, 0), 0);
+  assert_int_not_equal (assuan_socket_connect (s->ctx, tmpdir_path ("none"), ASSUAN_INVALID_PID, 0),
+                        0);
 }
 
 /* Greets whoever comes, and may be gone again.  */

@@ -73,7 +73,7 @@ open_handed_over (struct stage *s) {
 
   stage_make (s);
   furnish (s);
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   s->peer = fds[0];
   assert_err (assuan_init_socket_server (
                   s->ctx, fds[1], ASSUAN_SOCKET_SERVER_ACCEPTED | ASSUAN_SOCKET_SERVER_FDPASSING),
@@ -150,8 +150,8 @@ call_init_pipe (struct stage *s) {
   assuan_fd_t fds[2];
   gpg_error_t rc;
 
-  new_pipe (to_server);
-  new_pipe (from_server);
+  fds_pipe (to_server, 0);
+  fds_pipe (from_server, 0);
   fds[0] = to_server[0];
   fds[1] = from_server[1];
   rc = assuan_init_pipe_server (s->ctx, fds);

@@ -69,7 +69,7 @@ test_new_and_close (void **state) {
 static void
 test_bind_and_connect (void **state) {
   struct sockaddr_un addr;
-  const char *path = suite_tmpfile ("S");
+  const char *path = tmpdir_path ("S");
   int listener = assuan_sock_new (AF_UNIX, SOCK_STREAM, 0);
   int fd = assuan_sock_new (AF_UNIX, SOCK_STREAM, 0), redirected = -7;
   struct stat st;
@@ -137,7 +137,7 @@ test_address (void **state) {
   check_address ("relative", "relative", 0);
   check_address ("", "", 0);
   check_address ("/dev/null", "/dev/null", 0);
-  check_address (suite_tmpdir (), suite_tmpdir (), 0);
+  check_address (tmpdir_get (), tmpdir_get (), 0);
 }
 
 /* deviation: paths over 106 octets | 107 octets */
@@ -168,7 +168,7 @@ write_file (const char *text, size_t len) {
   static char path[100];
   FILE *fp;
 
-  snprintf (path, sizeof path, "%s/R", suite_tmpdir ());
+  snprintf (path, sizeof path, "%s/R", tmpdir_get ());
   fp = fopen (path, "w");
   assert_non_null (fp);
   assert_int_equal (fwrite (text, 1, len, fp), len);
@@ -333,7 +333,7 @@ static void
 test_redirection_once (void **state) {
   struct sockaddr_un addr;
   char text[200];
-  const char *link = suite_tmpfile ("L"), *path = write_file ("%Assuan%\nsocket=/foo\n", 21);
+  const char *link = tmpdir_path ("L"), *path = write_file ("%Assuan%\nsocket=/foo\n", 21);
 
   (void) state;
   assert_int_equal (assuan_sock_set_sockaddr_un (path, generic (&addr), NULL), 0);
@@ -350,7 +350,7 @@ test_redirection_once (void **state) {
 static void
 test_redirected_calls (void **state) {
   struct sockaddr_un addr;
-  const char *path = suite_tmpfile ("S"), *file;
+  const char *path = tmpdir_path ("S"), *file;
   int listener = assuan_sock_new (AF_UNIX, SOCK_STREAM, 0);
   int fd = assuan_sock_new (AF_UNIX, SOCK_STREAM, 0), redirected;
   char text[200];
@@ -417,7 +417,7 @@ test_connect_byname_without_proxy (void **state) {
 static void
 test_hooks (void **state) {
   struct sockaddr_un addr;
-  const char *path = suite_tmpfile ("S");
+  const char *path = tmpdir_path ("S");
   int listener, fd;
 
   (void) state;

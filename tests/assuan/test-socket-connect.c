@@ -90,7 +90,7 @@ check_connect_fails (const char *name, gpg_err_code_t code) {
 
 static void
 test_path (void **state) {
-  const char *path = suite_tmpfile ("S");
+  const char *path = tmpdir_path ("S");
   struct listener l;
   char name[200];
 
@@ -112,7 +112,7 @@ test_relative_path (void **state) {
   int cwd = open (".", O_PATH | O_CLOEXEC);
 
   (void) state;
-  assert_int_equal (chdir (suite_tmpdir ()), 0);
+  assert_int_equal (chdir (tmpdir_get ()), 0);
   listener_start_unix (&l, "S", 1);
   check_connect ("file://S");
   check_connect_fails ("S", GPG_ERR_ASS_INV_VALUE);
@@ -123,7 +123,7 @@ test_relative_path (void **state) {
 
 static void
 test_redirection (void **state) {
-  const char *path = suite_tmpfile ("S"), *file = suite_tmpfile ("R");
+  const char *path = tmpdir_path ("S"), *file = tmpdir_path ("R");
   FILE *fp = fopen (file, "w");
   struct listener l;
 
@@ -217,12 +217,12 @@ test_bad_addresses (void **state) {
 
 static void
 test_nobody_there (void **state) {
-  const char *path = suite_tmpfile ("S"), *file = suite_tmpfile ("F");
+  const char *path = tmpdir_path ("S"), *file = tmpdir_path ("F");
   struct listener l;
 
   (void) state;
   check_connect_fails (path, GPG_ERR_ASS_CONNECT_FAILED);
-  check_connect_fails (suite_tmpdir (), GPG_ERR_ASS_CONNECT_FAILED);
+  check_connect_fails (tmpdir_get (), GPG_ERR_ASS_CONNECT_FAILED);
   check_connect_fails ("/dev/null", GPG_ERR_ASS_CONNECT_FAILED);
   close (open (file, O_CREAT | O_WRONLY, 0600));
   check_connect_fails (file, GPG_ERR_ASS_CONNECT_FAILED);
@@ -235,7 +235,7 @@ test_nobody_there (void **state) {
 static const char *
 long_path (size_t len) {
   static char path[120];
-  size_t dir_len = (size_t) snprintf (path, sizeof path, "%s/", suite_tmpdir ());
+  size_t dir_len = (size_t) snprintf (path, sizeof path, "%s/", tmpdir_get ());
 
   memset (path + dir_len, 'p', sizeof path - dir_len);
   path[len] = 0;
@@ -317,7 +317,7 @@ check_greetings (unsigned int flags) {
     assuan_fd_t active[2];
     int fds[2];
 
-    new_socketpair (fds);
+    fds_socketpair (fds, 0);
     peer_say (fds[1], greetings[i].octets);
     shutdown (fds[1], SHUT_WR);
     assert_err (assuan_socket_connect_fd (ctx, fds[0], flags),
@@ -353,7 +353,7 @@ test_greeting_too_long (void **state) {
   (void) state;
   memset (line, '#', sizeof line);
   strcpy (line + 1100, "\nOK\n");
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   peer_say (fds[1], line);
   assert_err (assuan_socket_connect_fd (ctx, fds[0], 0), ERR (GPG_ERR_ASS_LINE_TOO_LONG));
   expect_hang_up (fds[1]);
@@ -368,15 +368,15 @@ test_second_attempt (void **state) {
   int fds[2];
 
   (void) state;
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   peer_say (fds[1], "ERR 99 canceled\nOK not for you\n");
   assert_err (assuan_socket_connect_fd (ctx, fds[0], 0), ERR (GPG_ERR_ASS_CONNECT_FAILED));
   close (fds[1]);
-  assert_err (assuan_socket_connect (ctx, suite_tmpfile ("none"), ASSUAN_INVALID_PID, 0),
+  assert_err (assuan_socket_connect (ctx, tmpdir_path ("none"), ASSUAN_INVALID_PID, 0),
               ERR (GPG_ERR_ASS_CONNECT_FAILED));
   /* On the reference library what the first server said is still there.  */
   if (!on_oracle ()) {
-    new_socketpair (fds);
+    fds_socketpair (fds, 0);
     peer_say (fds[1], "OK\n");
     assert_err (assuan_socket_connect_fd (ctx, fds[0], 0), 0);
     assert_int_equal (assuan_pending_line (ctx), 0);
@@ -411,7 +411,7 @@ check_peer (assuan_context_t ctx) {
 
 static void
 test_peer (void **state) {
-  const char *path = suite_tmpfile ("S");
+  const char *path = tmpdir_path ("S");
   assuan_context_t ctx = new_context ();
   struct listener l;
 
@@ -431,7 +431,7 @@ test_peer (void **state) {
  * deviation: received and created ones close-on-exec */
 static void
 test_descriptor (void **state) {
-  const char *path = suite_tmpfile ("S");
+  const char *path = tmpdir_path ("S");
   struct listener l;
 
   (void) state;
@@ -463,7 +463,7 @@ serve_clients (void *arg) {
 static void
 test_both_ends (void **state) {
   struct sockaddr_un addr = { .sun_family = AF_UNIX };
-  const char *path = suite_tmpfile ("S");
+  const char *path = tmpdir_path ("S");
   int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   assuan_context_t server = new_context ();
   pthread_t thread;

@@ -72,7 +72,7 @@ test_errors (void **state) {
   int fds[2];
 
   (void) state;
-  new_pipe (fds);
+  fds_pipe (fds, 0);
   for (size_t i = 0; i < 2; i++) {
     refuse (-1, i ? "linger" : "reuseaddr", EBADF);
     refuse (fds[0], i ? "linger" : "reuseaddr", ENOTSOCK);

@@ -153,7 +153,7 @@ status_leaves_at_once (void **state) {
   struct server s;
 
   (void) state;
-  new_pipe (go_on);
+  fds_pipe (go_on, 0);
   for (int kind = SERVER_SOCKET; kind <= SERVER_PIPE; kind++) {
     server_start (&s, (enum server_kind) kind, prepare_slow, NULL);
     server_ask (&s, "SLOW\n", "D first\nS PROGRESS start\n");

@@ -276,7 +276,7 @@ test_unknown_line_then_connect (void **state) {
     client_drop (&c);
     skip ();
   }
-  new_socketpair (fds);
+  fds_socketpair (fds, 0);
   peer_say (fds[1], "OK again\n");
   assert_err (assuan_socket_connect_fd (c.ctx, fds[0], 0), 0);
   close (c.peer);

@@ -4,15 +4,15 @@
 #include "kit.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "leftovers.h"
 
 /* Of the loops none takes more turns before it looks at everything.  */
 #define N_SETTLING_TURNS 50
@@ -21,8 +21,7 @@
 #define N_QUICK_TRIES 1000
 #define N_TRIES       (N_QUICK_TRIES + 60000)
 
-#define MAX_RECS  4096
-#define MAX_TESTS 300
+#define MAX_RECS 4096
 
 struct test_loop kit_loop;
 uint32_t kit_seed;
@@ -34,22 +33,8 @@ void (*kit_on_closed) (assuan_context_t ctx, gpg_error_t err);
 static struct text record;
 static struct rec recs[MAX_RECS];
 static size_t n_recs;
-static size_t n_fds;
-static char dir_name[64];
 
 /* --- Small things ----------------------------------------------------------------------------- */
-
-size_t
-kit_count_fds (void) {
-  DIR *dir = opendir ("/proc/self/fd");
-  size_t n = 0;
-
-  assert_non_null (dir);
-  while (readdir (dir))
-    n++;
-  closedir (dir);
-  return n;
-}
 
 uint32_t
 kit_random (uint32_t limit) {
@@ -70,62 +55,6 @@ kit_format (const char *format, ...) {
   return p;
 }
 
-const char *
-kit_path (const char *name) {
-  if (!*dir_name) {
-    strcpy (dir_name, "/tmp/evac-XXXXXX");
-    assert_non_null (mkdtemp (dir_name));
-  }
-  return kit_format ("%s/%s", dir_name, name);
-}
-
-static void
-remove_dir (void) {
-  struct dirent *entry;
-  DIR *dir;
-
-  if (!*dir_name) return;
-  dir = opendir (dir_name);
-  assert_non_null (dir);
-  while ((entry = readdir (dir)))
-    if (strcmp (entry->d_name, ".") && strcmp (entry->d_name, ".."))
-      unlink (kit_path (entry->d_name));
-  closedir (dir);
-  assert_int_equal (rmdir (dir_name), 0);
-  *dir_name = 0;
-}
-
-/* --- Text ------------------------------------------------------------------------------------- */
-
-void
-text_add (struct text *t, const void *octets, size_t len) {
-  if (t->len + len + 1 > t->size) {
-    t->size = 2 * (t->len + len) + 100;
-    t->data = realloc (t->data, t->size);
-    if (!t->data) abort ();
-  }
-  if (len) memcpy (t->data + t->len, octets, len);
-  t->len += len;
-  t->data[t->len] = 0;
-}
-
-void
-text_free (struct text *t) {
-  free (t->data);
-  *t = (struct text) { 0 };
-}
-
-static const char *
-text_get (const struct text *t) {
-  return t->data ? t->data : "";
-}
-
-static void
-text_clear (struct text *t) {
-  t->len = 0;
-  if (t->data) *t->data = 0;
-}
-
 /* --- Tests ------------------------------------------------------------------------------------ */
 
 static void
@@ -142,18 +71,11 @@ on_closed (assuan_context_t ctx, void *arg, gpg_error_t err) {
   if (kit_on_closed) kit_on_closed (ctx, err);
 }
 
-/* Some loops keep descriptors for the whole process: the first one is made for nothing.  */
 int
 kit_setup (void **state) {
-  static bool warm;
-
   (void) state;
-  if (!warm) {
-    test_loop_init (&kit_loop);
-    test_loop_deinit (&kit_loop);
-    warm = true;
-  }
-  n_fds = kit_count_fds ();
+  test_loop_warm_up ();
+  leftovers_begin ();
   kit_seed = 1;
   kit_also_turn = NULL;
   kit_on_ready = NULL;
@@ -179,27 +101,16 @@ kit_teardown (void **state) {
   if (kit_loop.loop) kit_settle ();
   kit_expect ("");
   if (kit_loop.loop) kit_free_loop ();
-  remove_dir ();
-  assert_int_equal (kit_count_fds (), n_fds);
-  assert_int_equal (waitpid (-1, NULL, WNOHANG), -1);
-  assert_int_equal (errno, ECHILD);
+  leftovers_check ();
   text_free (&record);
   return 0;
 }
 
 int
-kit_run (const char *name, const struct suite *const *suites, size_t n, const char *pattern) {
-  static struct CMUnitTest tests[MAX_TESTS];
-  size_t n_tests = 0;
-
+kit_run (const char *name, const struct suite *const *suites, size_t n, char **argv) {
   signal (SIGPIPE, SIG_DFL);
   alarm (1500);
-  if (pattern) cmocka_set_test_filter (pattern);
-  for (size_t i = 0; i < n; i++) {
-    memcpy (tests + n_tests, suites[i]->tests, suites[i]->n * sizeof *tests);
-    n_tests += suites[i]->n;
-  }
-  return _cmocka_run_group_tests (name, tests, n_tests, NULL, NULL);
+  return suites_run (name, suites, n, argv);
 }
 
 /* --- Turning ---------------------------------------------------------------------------------- */
@@ -235,15 +146,11 @@ kit_until (const bool *done) {
 
 void
 kit_note (const char *format, ...) {
-  char buf[6000];
   va_list ap;
-  int len;
 
   va_start (ap, format);
-  len = vsnprintf (buf, sizeof buf, format, ap);
+  text_vprint (&record, format, ap);
   va_end (ap);
-  assert_true (len >= 0 && (size_t) len < sizeof buf);
-  text_add (&record, buf, (size_t) len);
   text_add (&record, "\n", 1);
 }
 

@@ -15,18 +15,13 @@
 #ifndef EVA_TESTS_CLIENT_KIT_H
 #define EVA_TESTS_CLIENT_KIT_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "assertions.h"
 #include "eva.h"
+#include "fds.h"
 #include "loops.h"
-
-#define N_ELEMENTS(array) (sizeof (array) / sizeof *(array))
+#include "suites.h"
+#include "text.h"
+#include "tmpdir.h"
 
 /* --- Tests ------------------------------------------------------------------------------------ */
 
@@ -36,23 +31,14 @@
 int kit_setup (void **state);
 int kit_teardown (void **state);
 
-/* The tests of one file.  */
-struct suite {
-  const struct CMUnitTest *tests;
-  size_t n;
-};
-
-/* What main does: runs the tests of N SUITES as NAME, or those that match PATTERN, if not
-   NULL.  SIGPIPE has its default disposition, so that one would end the program.  */
-int kit_run (const char *name, const struct suite *const *suites, size_t n, const char *pattern);
+/* What main does: suites_run.  SIGPIPE has its default disposition, so that one would end the
+   program.  */
+int kit_run (const char *name, const struct suite *const *suites, size_t n, char **argv);
 
 extern struct test_loop kit_loop;
 
 /* Frees the loop before kit_teardown does.  */
 void kit_free_loop (void);
-
-/* "<a directory for this test alone>/NAME", valid until the next but seven calls.  */
-const char *kit_path (const char *name);
 
 /* FORMAT, filled, valid until the next but seven calls.  */
 const char *kit_format (const char *format, ...) __attribute__ ((format (printf, 1, 2)));
@@ -60,8 +46,6 @@ const char *kit_format (const char *format, ...) __attribute__ ((format (printf,
 /* A number below LIMIT, from a sequence that begins with kit_seed.  */
 extern uint32_t kit_seed;
 uint32_t kit_random (uint32_t limit);
-
-size_t kit_count_fds (void);
 
 /* --- Turning ---------------------------------------------------------------------------------- */
 
@@ -79,15 +63,6 @@ extern void (*kit_also_turn) (void);
 void kit_until (const bool *done);
 
 /* --- The record ------------------------------------------------------------------------------- */
-
-/* Octets that grow, with a NUL behind them.  */
-struct text {
-  char *data;
-  size_t len;
-  size_t size;
-};
-void text_add (struct text *t, const void *octets, size_t len);
-void text_free (struct text *t);
 
 void kit_note (const char *format, ...) __attribute__ ((format (printf, 1, 2)));
 

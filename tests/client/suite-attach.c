@@ -434,4 +434,4 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_out_of_step),
 };
 
-const struct suite attach_suite = { tests, N_ELEMENTS (tests) };
+const struct suite attach_suite = { "attach", tests, N_ELEMENTS (tests) };

@@ -488,4 +488,4 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_between_replies),
 };
 
-const struct suite call_suite = { tests, N_ELEMENTS (tests) };
+const struct suite call_suite = { "call", tests, N_ELEMENTS (tests) };

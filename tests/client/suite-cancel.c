@@ -490,4 +490,4 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_null),
 };
 
-const struct suite cancel_suite = { tests, N_ELEMENTS (tests) };
+const struct suite cancel_suite = { "cancel", tests, N_ELEMENTS (tests) };

@@ -169,4 +169,4 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_random_pieces), kit_test (test_flood),
 };
 
-const struct suite chunks_suite = { tests, N_ELEMENTS (tests) };
+const struct suite chunks_suite = { "chunks", tests, N_ELEMENTS (tests) };

@@ -580,4 +580,4 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_bye),
 };
 
-const struct suite close_suite = { tests, N_ELEMENTS (tests) };
+const struct suite close_suite = { "close", tests, N_ELEMENTS (tests) };

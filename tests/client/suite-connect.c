@@ -69,12 +69,12 @@ reach (const char *address, int listener) {
 
 static void
 test_unix (void **state) {
-  int listener = peer_listen (kit_format ("unix:%s", kit_path ("s")), 5, NULL);
+  int listener = peer_listen (kit_format ("unix:%s", tmpdir_path ("s")), 5, NULL);
 
   (void) state;
-  reach (kit_format ("unix:%s", kit_path ("s")), listener);
-  reach (kit_path ("s"), listener);
-  reach (kit_format ("file://%s", kit_path ("s")), listener);
+  reach (kit_format ("unix:%s", tmpdir_path ("s")), listener);
+  reach (tmpdir_path ("s"), listener);
+  reach (kit_format ("file://%s", tmpdir_path ("s")), listener);
   close (listener);
 }
 
@@ -185,17 +185,17 @@ test_nobody (void **state) {
   int fd;
 
   (void) state;
-  refuse (kit_format ("unix:%s", kit_path ("missing")), "ASS_CONNECT_FAILED");
-  refuse (kit_format ("unix:%s", kit_path ("missing/s")), "ASS_CONNECT_FAILED");
+  refuse (kit_format ("unix:%s", tmpdir_path ("missing")), "ASS_CONNECT_FAILED");
+  refuse (kit_format ("unix:%s", tmpdir_path ("missing/s")), "ASS_CONNECT_FAILED");
   refuse (kit_format ("unix:@evac-nobody-%d", (int) getpid ()), "ASS_CONNECT_FAILED");
-  close (peer_listen (kit_format ("unix:%s", kit_path ("stale")), 5, NULL));
-  refuse (kit_format ("unix:%s", kit_path ("stale")), "ASS_CONNECT_FAILED");
-  refuse (kit_path ("stale"), "ASS_CONNECT_FAILED");
-  fd = open (kit_path ("file"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+  close (peer_listen (kit_format ("unix:%s", tmpdir_path ("stale")), 5, NULL));
+  refuse (kit_format ("unix:%s", tmpdir_path ("stale")), "ASS_CONNECT_FAILED");
+  refuse (tmpdir_path ("stale"), "ASS_CONNECT_FAILED");
+  fd = open (tmpdir_path ("file"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
   assert_true (fd >= 0);
   assert_int_equal (write (fd, "text\n", 5), 5);
   close (fd);
-  refuse (kit_format ("unix:%s", kit_path ("file")), "ASS_CONNECT_FAILED");
+  refuse (kit_format ("unix:%s", tmpdir_path ("file")), "ASS_CONNECT_FAILED");
 }
 
 /* A descriptor that is not taken stays the caller's.  */
@@ -270,7 +270,7 @@ close_all (int *fds, size_t n) {
 /* The server is busy: the client comes in when it accepts again.  Calls wait.  */
 static void
 test_queue_full (void **state) {
-  const char *address = kit_format ("unix:%s", kit_path ("s"));
+  const char *address = kit_format ("unix:%s", tmpdir_path ("s"));
   int listener = peer_listen (address, 0, NULL), fds[20];
   size_t n = fill_listener (listener, fds, N_ELEMENTS (fds));
   assuan_context_t ctx = kit_dial (address);
@@ -314,7 +314,7 @@ time_out (const char *address, int listener) {
 
 static void
 test_connect_timeout (void **state) {
-  const char *address = kit_format ("unix:%s", kit_path ("s"));
+  const char *address = kit_format ("unix:%s", tmpdir_path ("s"));
   int listener = peer_listen (address, 0, NULL);
   unsigned int port;
 
@@ -329,7 +329,7 @@ test_connect_timeout (void **state) {
 /* The listener goes away while a client waits before it.  */
 static void
 test_listener_leaves (void **state) {
-  const char *address = kit_format ("unix:%s", kit_path ("s"));
+  const char *address = kit_format ("unix:%s", tmpdir_path ("s"));
   int listener = peer_listen (address, 0, NULL), fds[20];
   size_t n = fill_listener (listener, fds, N_ELEMENTS (fds));
   assuan_context_t ctx = kit_dial (address);
@@ -345,7 +345,7 @@ test_listener_leaves (void **state) {
 /* Given up while dialling: nothing is told, nothing is left.  */
 static void
 test_release_while_dialling (void **state) {
-  const char *address = kit_format ("unix:%s", kit_path ("s"));
+  const char *address = kit_format ("unix:%s", tmpdir_path ("s"));
   int listener = peer_listen (address, 0, NULL), fds[20];
   size_t n = fill_listener (listener, fds, N_ELEMENTS (fds));
   assuan_context_t ctx = kit_dial (address);
@@ -363,7 +363,7 @@ test_release_while_dialling (void **state) {
 
 static void
 test_close_while_dialling (void **state) {
-  const char *address = kit_format ("unix:%s", kit_path ("s"));
+  const char *address = kit_format ("unix:%s", tmpdir_path ("s"));
   int listener = peer_listen (address, 0, NULL), fds[20];
   size_t n = fill_listener (listener, fds, N_ELEMENTS (fds));
   assuan_context_t ctx = kit_dial (address);
@@ -382,7 +382,7 @@ test_close_while_dialling (void **state) {
 /* What is asked of a context that has no connection yet has an answer.  */
 static void
 test_questions_while_dialling (void **state) {
-  const char *address = kit_format ("unix:%s", kit_path ("s"));
+  const char *address = kit_format ("unix:%s", tmpdir_path ("s"));
   int listener = peer_listen (address, 0, NULL), fds[20];
   size_t n = fill_listener (listener, fds, N_ELEMENTS (fds));
   assuan_context_t ctx = kit_dial (address);
@@ -531,4 +531,4 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_calls_before_greeting),
 };
 
-const struct suite connect_suite = { tests, N_ELEMENTS (tests) };
+const struct suite connect_suite = { "connect", tests, N_ELEMENTS (tests) };

@@ -365,4 +365,4 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_tcp),           kit_test (test_tcp_fd),
 };
 
-const struct suite descriptor_suite = { tests, N_ELEMENTS (tests) };
+const struct suite descriptor_suite = { "descriptor", tests, N_ELEMENTS (tests) };

@@ -642,4 +642,4 @@ static const struct CMUnitTest tests[] = {
 };
 
 /* None where callbacks may not run the loop.  */
-const struct suite dialog_suite = { tests, N_ELEMENTS (tests) };
+const struct suite dialog_suite = { "dialog", tests, N_ELEMENTS (tests) };

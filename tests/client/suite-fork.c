@@ -187,10 +187,10 @@ test_orphan (void **state) {
   int fd;
 
   (void) state;
-  assert_int_equal (mkfifo (kit_path ("fifo"), 0600), 0);
-  fd = open (kit_path ("fifo"), O_RDWR | O_CLOEXEC);
+  assert_int_equal (mkfifo (tmpdir_path ("fifo"), 0600), 0);
+  fd = open (tmpdir_path ("fifo"), O_RDWR | O_CLOEXEC);
   assert_true (fd >= 0);
-  ctx[0] = kit_dial (child (kit_format ("linger %s", kit_path ("fifo"))));
+  ctx[0] = kit_dial (child (kit_format ("linger %s", tmpdir_path ("fifo"))));
   kit_await ("ready\n");
   assuan_release (ctx[0]);
   kit_settle ();
@@ -386,4 +386,4 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_served_by_hand),
 };
 
-const struct suite fork_suite = { tests, N_ELEMENTS (tests) };
+const struct suite fork_suite = { "fork", tests, N_ELEMENTS (tests) };

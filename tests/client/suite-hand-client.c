@@ -197,4 +197,4 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_client_releases), kit_test (test_client_closes), kit_test (test_both),
 };
 
-const struct suite hand_client_suite = { tests, N_ELEMENTS (tests) };
+const struct suite hand_client_suite = { "hand-client", tests, N_ELEMENTS (tests) };

@@ -329,4 +329,4 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_ahead_limit_misuse),
 };
 
-const struct suite hand_limits_suite = { tests, N_ELEMENTS (tests) };
+const struct suite hand_limits_suite = { "hand-limits", tests, N_ELEMENTS (tests) };

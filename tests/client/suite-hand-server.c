@@ -364,4 +364,4 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_server_ends_itself),
 };
 
-const struct suite hand_server_suite = { tests, N_ELEMENTS (tests) };
+const struct suite hand_server_suite = { "hand-server", tests, N_ELEMENTS (tests) };

@@ -400,4 +400,4 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_writable_at_the_end),
 };
 
-const struct suite inquire_suite = { tests, N_ELEMENTS (tests) };
+const struct suite inquire_suite = { "inquire", tests, N_ELEMENTS (tests) };

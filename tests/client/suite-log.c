@@ -164,4 +164,4 @@ static const struct CMUnitTest tests[] = {
   log_test (test_cancel),
 };
 
-const struct suite log_suite = { tests, N_ELEMENTS (tests) };
+const struct suite log_suite = { "log", tests, N_ELEMENTS (tests) };

@@ -385,7 +385,7 @@ test_random (void **state) {
     n_ended = n_whole = 0;
     memset (clients, 0, sizeof clients);
     assert_error (eva_server_new (kit_loop.loop, &service, NULL, &server), "0");
-    assert_error (eva_server_listen (server, kit_format ("unix:%s", kit_path ("s")), 0), "0");
+    assert_error (eva_server_listen (server, kit_format ("unix:%s", tmpdir_path ("s")), 0), "0");
     for (int i = 0; i < N_STEPS; i++) {
       step (&clients[kit_random (N_CLIENTS)], server);
       for (uint32_t n = kit_random (4); n; n--)
@@ -402,4 +402,4 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_random),
 };
 
-const struct suite model_suite = { tests, N_ELEMENTS (tests) };
+const struct suite model_suite = { "model", tests, N_ELEMENTS (tests) };

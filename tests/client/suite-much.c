@@ -255,4 +255,4 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_cancel_in_answer), kit_test (test_both_are_full),
 };
 
-const struct suite much_suite = { tests, N_ELEMENTS (tests) };
+const struct suite much_suite = { "much", tests, N_ELEMENTS (tests) };

@@ -289,13 +289,13 @@ refuse (const char *address, const char *error) {
 /* A file with TEXT and MODE.  */
 static const char *
 make_file (const char *name, const char *text, mode_t mode) {
-  int fd = open (kit_path (name), O_CREAT | O_WRONLY | O_CLOEXEC, mode);
+  int fd = open (tmpdir_path (name), O_CREAT | O_WRONLY | O_CLOEXEC, mode);
 
   assert_true (fd >= 0);
   assert_true (write (fd, text, strlen (text)) >= 0);
   assert_int_equal (fchmod (fd, mode), 0);
   close (fd);
-  return kit_format ("exec:%s", kit_path (name));
+  return kit_format ("exec:%s", tmpdir_path (name));
 }
 
 static void
@@ -307,7 +307,7 @@ test_no_program (void **state) {
     refuse ("exec:evassuan-no-such-program x", "ENOENT");
     refuse ("exec:/tmp", "EACCES");
     refuse (make_file ("plain", "text", 0600), "EACCES");
-    unlink (kit_path ("plain"));
+    unlink (tmpdir_path ("plain"));
   }
 }
 
@@ -322,7 +322,7 @@ test_no_executable (void **state) {
     kit_call (ctx, "a", "NOP");
     kit_await_end ("closed ASS_SERVER_START\n");
     release (ctx);
-    unlink (kit_path ("odd"));
+    unlink (tmpdir_path ("odd"));
   }
 }
 
@@ -410,10 +410,10 @@ static int
 start_lingering (assuan_context_t *ret_ctx) {
   int fd;
 
-  assert_int_equal (mkfifo (kit_path ("fifo"), 0600), 0);
-  fd = open (kit_path ("fifo"), O_RDWR | O_CLOEXEC);
+  assert_int_equal (mkfifo (tmpdir_path ("fifo"), 0600), 0);
+  fd = open (tmpdir_path ("fifo"), O_RDWR | O_CLOEXEC);
   assert_true (fd >= 0);
-  *ret_ctx = start (kit_format ("linger %s", kit_path ("fifo")), 0);
+  *ret_ctx = start (kit_format ("linger %s", tmpdir_path ("fifo")), 0);
   return fd;
 }
 
@@ -475,7 +475,7 @@ test_linger_attached (void **state) {
 
   (void) state;
   snprintf (program, sizeof program, "%s/client-child", program_dir ());
-  argv[2] = kit_path ("fifo");
+  argv[2] = tmpdir_path ("fifo");
   assert_int_equal (mkfifo (argv[2], 0600), 0);
   fd = open (argv[2], O_RDWR | O_CLOEXEC);
   assert_true (fd >= 0);
@@ -527,4 +527,4 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_argv_fails),    kit_test (test_stderr),
 };
 
-const struct suite program_suite = { tests, N_ELEMENTS (tests) };
+const struct suite program_suite = { "program", tests, N_ELEMENTS (tests) };

@@ -460,4 +460,4 @@ static const struct CMUnitTest tests[] = {
   shown_test (test_shown_connecting),
 };
 
-const struct suite shown_suite = { tests, N_ELEMENTS (tests) };
+const struct suite shown_suite = { "shown", tests, N_ELEMENTS (tests) };

@@ -111,7 +111,7 @@ test_before_greeting (void **state) {
 
 static void
 test_while_dialling (void **state) {
-  const char *address = kit_format ("unix:%s", kit_path ("s"));
+  const char *address = kit_format ("unix:%s", tmpdir_path ("s"));
   int listener = peer_listen (address, 0, NULL);
   assuan_context_t first = kit_dial (address), ctx = kit_dial (address);
   struct peer p, q;
@@ -333,4 +333,4 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_release_in_callback),
 };
 
-const struct suite timeout_suite = { tests, N_ELEMENTS (tests) };
+const struct suite timeout_suite = { "timeout", tests, N_ELEMENTS (tests) };

@@ -11,5 +11,6 @@ static const struct suite *const suites[] = { &hand_server_suite, &hand_client_s
 
 int
 main (int argc, char **argv) {
-  return kit_run ("hand", suites, N_ELEMENTS (suites), argc > 1 ? argv[1] : NULL);
+  (void) argc;
+  return kit_run ("hand", suites, N_ELEMENTS (suites), argv);
 }

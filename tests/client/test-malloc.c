@@ -356,7 +356,7 @@ reap (void) {
 /* Plays SCENE with memory as it is set.  */
 static void
 play_once (void (*scene) (void)) {
-  size_t n_fds = kit_count_fds ();
+  unsigned int n_fds = fds_count ();
 
   memset (calls, 0, sizeof calls);
   n_closed = 0;
@@ -373,7 +373,7 @@ play_once (void (*scene) (void)) {
   for (size_t i = 0; i < MAX_CALLS; i++)
     assert_int_equal (calls[i].n_done, calls[i].is_made);
   test_loop_deinit (&loop);
-  assert_int_equal (kit_count_fds (), n_fds);
+  assert_int_equal (fds_count (), n_fds);
 }
 
 static void

@@ -3,8 +3,9 @@
 
 #include "party.h"
 
-#include <dirent.h>
 #include <unistd.h>
+
+#include "fds.h"
 
 #define N_TURNS     200
 #define MOST_NESTED 3 /* loops in loops */
@@ -258,18 +259,6 @@ party_act (struct seat *seat) {
 
 /* --- A run ------------------------------------------------------------------------------------ */
 
-static unsigned int
-count_fds (void) {
-  DIR *dir = opendir ("/proc/self/fd");
-  unsigned int n = 0;
-
-  assert_non_null (dir);
-  while (readdir (dir))
-    n++;
-  closedir (dir);
-  return n;
-}
-
 static void
 check_ends (void) {
   while (party_deeds) {
@@ -310,7 +299,7 @@ tell_seed (void) {
 void
 party_run (uint32_t seed) {
   static bool is_told;
-  unsigned int n_fds = count_fds ();
+  unsigned int n_fds = fds_count ();
 
   if (!is_told) atexit (tell_seed);
   is_told = true;
@@ -327,6 +316,6 @@ party_run (uint32_t seed) {
   end ();
   test_loop_deinit (&party_loop);
   check_ends ();
-  if (seed) assert_int_equal (count_fds (), n_fds);
+  if (seed) assert_int_equal (fds_count (), n_fds);
   seed_of_run = 0;
 }

@@ -6,19 +6,11 @@
 #ifndef EVA_TESTS_DIALOGS_PARTY_H
 #define EVA_TESTS_DIALOGS_PARTY_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
-
+#include "assertions.h"
 #include "eva.h"
 #include "loops.h"
-
-#define N_ELEMENTS(array) (sizeof (array) / sizeof *(array))
 
 /* A connection, of the server or of a client.  */
 struct seat {

@@ -3,11 +3,9 @@
 
 #include "kit.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -31,70 +29,7 @@ kit_init_peer (void) {
   pthread_sigmask (SIG_BLOCK, &set, NULL);
 }
 
-/* --- Traces ----------------------------------------------------------------------------------- */
-
-void
-trace_add (struct trace *t, const void *data, size_t len) {
-  if (t->len + len + 1 > t->size) {
-    t->size = 2 * (t->len + len) + 100;
-    t->data = realloc (t->data, t->size);
-    if (!t->data) abort ();
-  }
-  if (len) memcpy (t->data + t->len, data, len);
-  t->len += len;
-  t->data[t->len] = 0;
-}
-
-void
-trace_print (struct trace *t, const char *format, ...) {
-  char buf[2000];
-  va_list ap;
-
-  va_start (ap, format);
-  vsnprintf (buf, sizeof buf, format, ap);
-  va_end (ap);
-  trace_add (t, buf, strlen (buf));
-}
-
-void
-trace_free (struct trace *t) {
-  free (t->data);
-  *t = (struct trace) { 0 };
-}
-
-bool
-trace_begins (const struct trace *a, const struct trace *b) {
-  return a->len <= b->len && (!a->len || !memcmp (a->data, b->data, a->len));
-}
-
-bool
-trace_is (const struct trace *a, const struct trace *b) {
-  return a->len == b->len && trace_begins (a, b);
-}
-
 /* --- Descriptors ------------------------------------------------------------------------------ */
-
-size_t
-kit_count_fds (void) {
-  DIR *dir = opendir ("/proc/self/fd");
-  size_t n = 0;
-
-  assert_non_null (dir);
-  while (readdir (dir))
-    n++;
-  closedir (dir);
-  return n;
-}
-
-void
-kit_socketpair (int fds[2]) {
-  assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-}
-
-void
-kit_pipe (int fds[2]) {
-  assert_int_equal (pipe2 (fds, O_CLOEXEC), 0);
-}
 
 int
 kit_any_fd (void) {
@@ -128,25 +63,6 @@ union control {
   char octets[CMSG_SPACE (MAX_FDS * sizeof (int))];
 };
 
-void
-kit_send_fds (int sock, const char *text, const int *fds, size_t n_fds) {
-  struct iovec iov = { .iov_base = (void *) (uintptr_t) text, .iov_len = strlen (text) };
-  union control control = { .octets = { 0 } };
-  struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-  ssize_t n;
-
-  msg.msg_control = &control;
-  msg.msg_controllen = CMSG_SPACE (n_fds * sizeof (int));
-  control.align.cmsg_level = SOL_SOCKET;
-  control.align.cmsg_type = SCM_RIGHTS;
-  control.align.cmsg_len = CMSG_LEN (n_fds * sizeof (int));
-  memcpy (control.octets + CMSG_LEN (0), fds, n_fds * sizeof (int));
-  do
-    n = sendmsg (sock, &msg, MSG_NOSIGNAL);
-  while (n < 0 && errno == EINTR);
-  assert_true (n < 0 || (size_t) n == strlen (text));
-}
-
 /* Closes the descriptors that came with MSG and returns their number.  */
 static size_t
 drop_fds (struct msghdr *msg) {
@@ -162,7 +78,7 @@ drop_fds (struct msghdr *msg) {
 }
 
 size_t
-kit_read_all (int fd, struct trace *ret) {
+kit_read_all (int fd, struct text *ret) {
   size_t n_fds = 0;
   char buf[4096];
 
@@ -179,7 +95,7 @@ kit_read_all (int fd, struct trace *ret) {
       n_fds += drop_fds (&msg);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return n_fds; /* a reset is an end, too */
-    trace_add (ret, buf, (size_t) n);
+    text_add (ret, buf, (size_t) n);
   }
 }
 

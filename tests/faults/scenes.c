@@ -69,7 +69,7 @@ note_result (struct stage *s, const char *what, gpg_error_t err) {
   if (is_fault (err))
     s->outcome->n_errors++;
   else
-    trace_print (&s->outcome->events, "%s: %u\n", what, gpg_err_code (err));
+    text_print (&s->outcome->events, "%s: %u\n", what, gpg_err_code (err));
   return err;
 }
 
@@ -93,7 +93,7 @@ static gpg_error_t
 cmd_echo (assuan_context_t ctx, char *line) {
   struct stage *s = assuan_get_pointer (ctx);
 
-  trace_print (&s->outcome->events, "ECHO %s\n", line);
+  text_print (&s->outcome->events, "ECHO %s\n", line);
   return finish (ctx, assuan_send_data (ctx, line, strlen (line)));
 }
 
@@ -130,7 +130,7 @@ cmd_status (assuan_context_t ctx, char *line) {
 static void
 note_answer (struct stage *s, gpg_error_t err, const unsigned char *buf, size_t len) {
   note_result (s, "answer", err);
-  if (!err) trace_print (&s->outcome->events, "data %zu %s\n", len, (const char *) buf);
+  if (!err) text_print (&s->outcome->events, "data %zu %s\n", len, (const char *) buf);
 }
 
 static gpg_error_t
@@ -195,7 +195,7 @@ static gpg_error_t
 on_option (assuan_context_t ctx, const char *name, const char *value) {
   struct stage *s = assuan_get_pointer (ctx);
 
-  trace_print (&s->outcome->events, "OPTION %s=%s\n", name, value);
+  text_print (&s->outcome->events, "OPTION %s=%s\n", name, value);
   return strcmp (name, "bad") ? 0 : gpg_err_make (KIT_SOURCE, GPG_ERR_UNKNOWN_OPTION);
 }
 
@@ -203,7 +203,7 @@ static gpg_error_t
 on_reset (assuan_context_t ctx, char *line) {
   struct stage *s = assuan_get_pointer (ctx);
 
-  trace_print (&s->outcome->events, "RESET%s\n", line);
+  text_print (&s->outcome->events, "RESET%s\n", line);
   return 0;
 }
 
@@ -325,8 +325,8 @@ static gpg_error_t
 on_data (void *arg, const void *buf, size_t len) {
   struct stage *s = arg;
 
-  trace_print (&s->outcome->events, "%d data %zu %.*s\n", s->n_command, len, (int) len,
-               buf ? (const char *) buf : "end");
+  text_print (&s->outcome->events, "%d data %zu %.*s\n", s->n_command, len, (int) len,
+              buf ? (const char *) buf : "end");
   return len == 4 && !memcmp (buf, "fail", 4) ? gpg_err_make (KIT_SOURCE, GPG_ERR_FALSE) : 0;
 }
 
@@ -334,7 +334,7 @@ static gpg_error_t
 on_status (void *arg, const char *text) {
   struct stage *s = arg;
 
-  trace_print (&s->outcome->events, "%d status %s\n", s->n_command, text);
+  text_print (&s->outcome->events, "%d status %s\n", s->n_command, text);
   return 0;
 }
 
@@ -343,7 +343,7 @@ on_inquire (void *arg, const char *text) {
   struct stage *s = arg;
   char buf[1500];
 
-  trace_print (&s->outcome->events, "%d inquire %s\n", s->n_command, text);
+  text_print (&s->outcome->events, "%d inquire %s\n", s->n_command, text);
   if (!strcmp (text, "NO")) return gpg_err_make (KIT_SOURCE, GPG_ERR_NOT_CONFIRMED);
   fill (buf, sizeof buf);
   return assuan_send_data (s->ctx, buf, sizeof buf);
@@ -412,7 +412,7 @@ static void
 peer_say (const struct stage *s, const struct turn *turn) {
   if (turn->with_fd && s->scene->passes_fds) {
     int fd = kit_any_fd ();
-    kit_send_fds (s->peer_out, turn->say, &fd, 1);
+    fds_send (s->peer_out, turn->say, &fd, 1);
     close (fd);
   } else {
     kit_say (s->peer_out, turn->say);
@@ -452,7 +452,7 @@ peer_beforehand (void *arg) {
 static bool
 peer_read_line (struct stage *s, char *buf, size_t size) {
   if (!kit_read_line (s->peer_in, buf, size)) return false;
-  trace_print (&s->outcome->octets, "%s\n", buf);
+  text_print (&s->outcome->octets, "%s\n", buf);
   return true;
 }
 
@@ -531,13 +531,13 @@ connect_peer (struct stage *s, int *ret_in, int *ret_out) {
   int fds[2], more[2];
 
   if (!s->scene->over_pipes) {
-    kit_socketpair (fds);
+    fds_socketpair (fds, 0);
     *ret_in = *ret_out = fds[0];
     s->peer_in = s->peer_out = fds[1];
     return;
   }
-  kit_pipe (fds);
-  kit_pipe (more);
+  fds_pipe (fds, 0);
+  fds_pipe (more, 0);
   *ret_in = fds[0];
   s->peer_out = fds[1];
   s->peer_in = more[0];
@@ -564,7 +564,7 @@ play_context (struct stage *s, assuan_system_hooks_t sys, int in_fd, int out_fd)
 
 /* A descriptor's number, which a comment tells the peer, may be another in each run.  */
 static void
-blank_fd_numbers (struct trace *t) {
+blank_fd_numbers (struct text *t) {
   static const char comment[] = "# descriptor ";
 
   for (char *p = t->data; p && (p = strstr (p, comment));)
@@ -575,7 +575,7 @@ blank_fd_numbers (struct trace *t) {
 void
 scene_play (const struct scene *scene, assuan_system_hooks_t sys, bool waits, struct outcome *ret) {
   struct stage s = { .scene = scene, .outcome = ret, .waits = waits };
-  size_t n_fds = kit_count_fds ();
+  size_t n_fds = fds_count ();
   pthread_t thread;
   int in_fd, out_fd;
 
@@ -593,20 +593,20 @@ scene_play (const struct scene *scene, assuan_system_hooks_t sys, bool waits, st
   if (s.peer_out >= 0 && s.peer_out != s.peer_in) close (s.peer_out);
   close (s.peer_in);
   assert_int_equal (kit_memory.n_live, 0);
-  assert_int_equal (kit_count_fds (), n_fds);
+  assert_int_equal (fds_count (), n_fds);
 }
 
 void
 outcome_free (struct outcome *o) {
-  trace_free (&o->events);
-  trace_free (&o->octets);
+  text_free (&o->events);
+  text_free (&o->octets);
 }
 
 /* --- Comparing -------------------------------------------------------------------------------- */
 
 static void
-fail_comparison (const char *what, const char *which, const struct trace *got,
-                 const struct trace *reference) {
+fail_comparison (const char *what, const char *which, const struct text *got,
+                 const struct text *reference) {
   fprintf (stderr, "%s: %s\n--- expected\n%s\n--- got\n%s\n---\n", what, which,
            reference->data ? reference->data : "", got->data ? got->data : "");
   fail ();
@@ -614,9 +614,9 @@ fail_comparison (const char *what, const char *which, const struct trace *got,
 
 void
 outcome_check_same (const struct outcome *got, const struct outcome *reference, const char *what) {
-  if (!trace_is (&got->events, &reference->events))
+  if (!text_is (&got->events, &reference->events))
     fail_comparison (what, "events", &got->events, &reference->events);
-  if (!trace_is (&got->octets, &reference->octets))
+  if (!text_is (&got->octets, &reference->octets))
     fail_comparison (what, "octets", &got->octets, &reference->octets);
   assert_int_equal (got->n_fds, reference->n_fds);
   assert_int_equal (got->n_errors, 0);
@@ -637,7 +637,7 @@ struct line {
 };
 
 static struct line
-line_at (const struct trace *text, size_t at) {
+line_at (const struct text *text, size_t at) {
   const char *start = text->data + at;
   const char *lf = memchr (start, '\n', text->len - at);
 
@@ -657,7 +657,7 @@ is_line (const struct line *line, const struct line *expected) {
 
 /* Returns where LINE, found in TEXT from AT on, ends there; or -1.  */
 static long
-find_line (const struct trace *text, size_t at, const struct line *line) {
+find_line (const struct text *text, size_t at, const struct line *line) {
   while (at < text->len) {
     struct line candidate = line_at (text, at);
     at += candidate.len + 1;
@@ -667,7 +667,7 @@ find_line (const struct trace *text, size_t at, const struct line *line) {
 }
 
 static void
-check_clean (const struct trace *got, const struct trace *reference, const char *what,
+check_clean (const struct text *got, const struct text *reference, const char *what,
              const char *which) {
   size_t at = 0, reference_at = 0;
 

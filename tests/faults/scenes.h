@@ -24,10 +24,10 @@ extern const size_t n_scenes;
 
 /* What came of a run.  */
 struct outcome {
-  struct trace events; /* what handlers and callbacks saw, a line each */
-  struct trace octets; /* what the peer got */
-  size_t n_fds;        /* and how many descriptors */
-  size_t n_errors;     /* calls that failed because of the connection or for want of memory */
+  struct text events; /* what handlers and callbacks saw, a line each */
+  struct text octets; /* what the peer got */
+  size_t n_fds;       /* and how many descriptors */
+  size_t n_errors;    /* calls that failed because of the connection or for want of memory */
 };
 
 /* Plays SCENE with SYS as system hooks, or none.  WAITS: the peer waits for its turn.  The test fails

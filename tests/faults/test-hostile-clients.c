@@ -77,7 +77,7 @@ static void
 connection_open (struct connection *c, unsigned int flags) {
   int fds[2];
 
-  kit_socketpair (fds);
+  fds_socketpair (fds, 0);
   *c = (struct connection) { .fd = fds[0], .peer = fds[1] };
   c->ctx = kit_context ();
   assert_non_null (c->ctx);
@@ -157,7 +157,7 @@ pair_open (unsigned int flags) {
   int done;
 
   assert_non_null (p);
-  p->n_fds = kit_count_fds ();
+  p->n_fds = fds_count ();
   kit_memory_reset (0, false);
   connection_open (&p->victim, flags);
   connection_open (&p->bystander, 0);
@@ -218,7 +218,7 @@ pair_close (struct pair *p) {
   assuan_release (p->bystander.ctx);
   close (p->bystander.peer);
   assert_int_equal (kit_memory.n_live, 0);
-  assert_int_equal (kit_count_fds (), p->n_fds);
+  assert_int_equal (fds_count (), p->n_fds);
   free (p);
 }
 
@@ -462,7 +462,7 @@ static void
 test_nuls (void **state) {
   static const char input[] = "\0\0\0\nNOP\0x\nNOP \0\nECHO a\0b\n\r\n\r\r\n \0\nECHO end\n";
   struct pair *p = pair_open (0);
-  struct trace got = { 0 };
+  struct text got = { 0 };
 
   (void) state;
   kit_write (p->victim.peer, input, sizeof input - 1);
@@ -475,7 +475,7 @@ test_nuls (void **state) {
   assert_non_null (strstr (got.data, "D a\nOK\n"));
   assert_non_null (strstr (got.data, "D end\nOK\n"));
   assert_int_equal (strlen (got.data), got.len); /* no NUL of theirs came back */
-  trace_free (&got);
+  text_free (&got);
   pair_close (p);
 }
 
@@ -491,7 +491,7 @@ send_many (int sock, const char *text, size_t n) {
 
   for (size_t i = 0; i < n; i++)
     fds[i] = fd;
-  kit_send_fds (sock, text, fds, n);
+  fds_send (sock, text, fds, n);
   close (fd);
 }
 
@@ -505,20 +505,20 @@ test_many_descriptors (void **state) {
   (void) state;
   assert_false (take_turn (p));
   expect_exactly (p->victim.peer, hello ());
-  n_fds = kit_count_fds ();
+  n_fds = fds_count ();
   for (size_t i = 0; i < N_ELEMENTS (numbers); i++) {
     send_many (p->victim.peer, "NOP\n", numbers[i]);
     while (recv (p->victim.peer, &(char) { 0 }, 1, MSG_DONTWAIT | MSG_PEEK) < 0)
       assert_false (take_turn (p));
     expect_exactly (p->victim.peer, "OK\n");
-    assert_true (kit_count_fds () <= n_fds + 64);
+    assert_true (fds_count () <= n_fds + 64);
     use_bystander (p);
   }
   assert_true (p->n_errors >= 5);
   kit_say (p->victim.peer, "RESET\n");
   assert_false (take_turn (p));
   expect_exactly (p->victim.peer, "OK\n");
-  assert_int_equal (kit_count_fds (), n_fds);
+  assert_int_equal (fds_count (), n_fds);
   send_many (p->victim.peer, "NOP\n", 10);
   assert_false (take_turn (p));
   close (p->victim.peer);
@@ -553,12 +553,12 @@ test_unwanted_descriptors (void **state) {
   (void) state;
   assert_false (take_turn (p));
   expect_exactly (p->victim.peer, hello ());
-  n_fds = kit_count_fds ();
+  n_fds = fds_count ();
   for (size_t i = 0; i < 20; i++) {
     send_many (p->victim.peer, "NOP\n", MANY_FDS);
     assert_false (take_turn (p));
     expect_exactly (p->victim.peer, "OK\n");
-    assert_int_equal (kit_count_fds (), n_fds);
+    assert_int_equal (fds_count (), n_fds);
   }
   close (p->victim.peer);
   serve (p);

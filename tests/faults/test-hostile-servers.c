@@ -120,9 +120,9 @@ pair_open (void) {
   int fds[2];
 
   assert_non_null (p);
-  p->n_fds = kit_count_fds ();
+  p->n_fds = fds_count ();
   kit_memory_reset (0, false);
-  kit_socketpair (fds);
+  fds_socketpair (fds, 0);
   p->peer = fds[1];
   kit_say (p->peer, "OK\n");
   p->bystander = kit_context ();
@@ -139,7 +139,7 @@ static gpg_error_t
 connect_attacker (struct pair *p, attacker_func *fill, size_t n, const char *last) {
   int fds[2];
 
-  kit_socketpair (fds);
+  fds_socketpair (fds, 0);
   p->attacker.fd = fds[1];
   p->attacker.fill = fill;
   p->attacker.n_left = n;
@@ -160,7 +160,7 @@ pair_close (struct pair *p) {
   assuan_release (p->bystander);
   close (p->peer);
   assert_int_equal (kit_memory.n_live, 0);
-  assert_int_equal (kit_count_fds (), p->n_fds);
+  assert_int_equal (fds_count (), p->n_fds);
   free (p);
 }
 
@@ -403,16 +403,16 @@ test_descriptors (void **state) {
   (void) state;
   for (size_t i = 0; i < N_ELEMENTS (many); i++)
     many[i] = fd;
-  kit_socketpair (fds);
+  fds_socketpair (fds, 0);
   kit_say (fds[1], "OK\n");
   p->ctx = kit_context ();
   assert_non_null (p->ctx);
   assert_int_equal (assuan_socket_connect_fd (p->ctx, fds[0], ASSUAN_SOCKET_CONNECT_FDPASSING), 0);
-  n_fds = kit_count_fds ();
+  n_fds = fds_count ();
   for (size_t i = 0; i < 10; i++) {
-    kit_send_fds (fds[1], "OK\n", many, i < 2 ? 40 : N_ELEMENTS (many));
+    fds_send (fds[1], "OK\n", many, i < 2 ? 40 : N_ELEMENTS (many));
     if (assuan_transact (p->ctx, "A", NULL, NULL, NULL, NULL, NULL, NULL)) n_failed++;
-    assert_true (kit_count_fds () <= n_fds + 64);
+    assert_true (fds_count () <= n_fds + 64);
     use_bystander (p);
   }
   assert_true (n_failed >= 9);

@@ -115,8 +115,8 @@ pipe_server (assuan_system_hooks_t sys, int ret[2]) {
   ctx = kit_context ();
   assert_non_null (ctx);
   if (sys) assuan_ctx_set_system_hooks (ctx, sys);
-  kit_pipe (in);
-  kit_pipe (out);
+  fds_pipe (in, 0);
+  fds_pipe (out, 0);
   fds[0] = in[0];
   fds[1] = out[1];
   assert_int_equal (assuan_init_pipe_server (ctx, fds), 0);

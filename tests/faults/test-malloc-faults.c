@@ -63,7 +63,7 @@ struct listener {
 static void *
 greet_all (void *arg) {
   struct listener *l = arg;
-  struct trace trace = { 0 };
+  struct text trace = { 0 };
   int fd;
 
   kit_init_peer ();
@@ -72,7 +72,7 @@ greet_all (void *arg) {
     kit_read_all (fd, &trace);
     close (fd);
   }
-  trace_free (&trace);
+  text_free (&trace);
   return NULL;
 }
 
@@ -102,7 +102,7 @@ typedef gpg_error_t action_func (assuan_context_t ctx, void *arg);
 /* Does ACTION with each allocation failing in turn: it works, or says that there is no memory.  */
 static void
 check_action (action_func *action, void *arg) {
-  size_t n_fds = kit_count_fds ();
+  size_t n_fds = fds_count ();
   size_t at = 1;
   bool failed;
 
@@ -121,7 +121,7 @@ check_action (action_func *action, void *arg) {
   } while (failed || at <= 3);
   assert_true (at > 6);
   /* A listener's thread may still have the last connection open.  */
-  if (!arg) assert_int_equal (kit_count_fds (), n_fds);
+  if (!arg) assert_int_equal (fds_count (), n_fds);
 }
 
 static gpg_error_t
@@ -136,14 +136,14 @@ connect_socket (assuan_context_t ctx, void *arg) {
 
 static void
 test_socket_connect (void **state) {
-  size_t n_fds = kit_count_fds ();
+  size_t n_fds = fds_count ();
   struct listener l;
 
   (void) state;
   listener_start (&l);
   check_action (connect_socket, &l);
   listener_stop (&l);
-  assert_int_equal (kit_count_fds (), n_fds);
+  assert_int_equal (fds_count (), n_fds);
 }
 
 static gpg_error_t

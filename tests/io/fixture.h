@@ -5,19 +5,14 @@
 #ifndef EVA_TESTS_IO_FIXTURE_H
 #define EVA_TESTS_IO_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/types.h>
-
-#include <cmocka.h>
-
+#include "assertions.h"
+#include "children.h"
+#include "fds.h"
 #include "io/sys.h"
+#include "tmpdir.h"
 
 /* A test between fixture_setup and fixture_teardown, which compare the open descriptors, SIGPIPE
-   and the children, and remove the directory of fixture_path.  */
+   and the children, and remove the directory of tmpdir_path.  */
 #define fixture_test(name) cmocka_unit_test_setup_teardown (name, fixture_setup, fixture_teardown)
 int fixture_setup (void **state);
 int fixture_teardown (void **state);
@@ -33,19 +28,11 @@ int fixture_teardown (void **state);
 /* The initializer of an iovec for the octets of a literal.  */
 #define PIECE(text) { (char *) (uintptr_t) (text), sizeof (text) - 1 }
 
-/* Returns the number of open descriptors.  */
-int count_fds (void);
-
-/* Returns true if descriptor FD is open, or is close-on-exec.  */
-bool is_open (int fd);
+/* Returns true if descriptor FD is close-on-exec.  */
 bool is_cloexec (int fd);
 
 /* Returns true if SIGPIPE is pending for this thread.  */
 bool is_sigpipe_pending (void);
-
-/* Pairs of descriptors, close-on-exec.  */
-void make_pipe (int fd[2]);
-void make_socketpair (int fd[2]);
 
 void set_nonblocking (int fd);
 
@@ -55,13 +42,7 @@ void read_all (int fd, void *buf, size_t len);
 void write_all (int fd, const void *buf, size_t len);
 size_t read_rest (int fd, char *buf, size_t size);
 
-/* Returns "<a directory for this test alone>/NAME", valid until the next but seven calls.  */
-const char *fixture_path (const char *name);
-
-/* Writes LEN octets of TEXT to the file NAME in that directory and returns its path.  */
+/* Writes LEN octets of TEXT to the file NAME in the test's directory and returns its path.  */
 const char *fixture_file (const char *name, const char *text, size_t len);
-
-/* Waits for child PID and returns its exit code; the test fails if a signal ended it.  */
-int wait_child (pid_t pid);
 
 #endif /* EVA_TESTS_IO_FIXTURE_H */

@@ -124,7 +124,7 @@ test_searches (void **state) {
     pid_t pid = fork ();
     int code;
     if (!pid) _exit (run_search (&searches[i]));
-    code = wait_child (pid);
+    code = child_exit_code (pid);
     if (code) fail_msg ("search %zu: %d", i, code);
   }
 }
@@ -187,7 +187,7 @@ assert_activated (pid_t pid, int out, int fd, const char *expected) {
 
   read_rest (out, text, sizeof text);
   assert_string_equal (text, expected);
-  assert_int_equal (wait_child (pid), 0);
+  assert_int_equal (child_exit_code (pid), 0);
   read_rest (fd, text, sizeof text);
   assert_string_equal (text, "hello\n");
 }
@@ -195,12 +195,12 @@ assert_activated (pid_t pid, int out, int fd, const char *expected) {
 /* A service with two sockets, started as the manager does it.  */
 static void
 test_started (void **state) {
-  const char *path = fixture_path ("s");
-  int sockets[2] = { listen_at (path), listen_at (fixture_path ("t")) }, out[2], client;
+  const char *path = tmpdir_path ("s");
+  int sockets[2] = { listen_at (path), listen_at (tmpdir_path ("t")) }, out[2], client;
   pid_t pid;
 
   (void) state;
-  make_pipe (out);
+  fds_pipe (out, 0);
   client = connect_path (path);
   pid = fork ();
   if (!pid) {
@@ -223,7 +223,7 @@ test_started (void **state) {
 /* The same with systemd's own tool, which starts the service when a client comes.  */
 static void
 test_systemd (void **state) {
-  const char *tool = "/usr/bin/systemd-socket-activate", *path = fixture_path ("s");
+  const char *tool = "/usr/bin/systemd-socket-activate", *path = tmpdir_path ("s");
   int out[2], client;
   char self[400];
   ssize_t len;
@@ -234,12 +234,12 @@ test_systemd (void **state) {
   len = readlink ("/proc/self/exe", self, sizeof self - 1);
   assert_true (len > 0);
   self[len] = 0;
-  make_pipe (out);
+  fds_pipe (out, 0);
   pid = fork ();
   if (!pid) {
     int null = open ("/dev/null", O_WRONLY | O_CLOEXEC);
     if (dup2 (out[1], 1) < 0 || dup2 (null, 2) < 0) _exit (20);
-    execl (tool, tool, "-l", path, "-l", fixture_path ("t"), "--fdname=main:extra", self, "report",
+    execl (tool, tool, "-l", path, "-l", tmpdir_path ("t"), "--fdname=main:extra", self, "report",
            "extra", "main", "-", NULL);
     _exit (21);
   }

@@ -47,7 +47,7 @@ describe (const struct sockaddr *addr, socklen_t len) {
 static int
 hook_connect (assuan_context_t ctx, int sock, struct sockaddr *addr, socklen_t length) {
   (void) ctx;
-  assert_true (is_open (sock));
+  assert_true (fds_is_open (sock));
   n_connects++;
   describe (addr, length);
   if (!connect_error) return 0;
@@ -243,7 +243,7 @@ connect_to (const char *name, bool expect_local, int listener) {
 
 static void
 test_path (void **state) {
-  const char *path = fixture_path ("S");
+  const char *path = tmpdir_path ("S");
 
   (void) state;
   connect_to (path, true, listen_at_path (path));
@@ -251,7 +251,7 @@ test_path (void **state) {
 
 static void
 test_redirection (void **state) {
-  const char *target = fixture_path ("S");
+  const char *target = tmpdir_path ("S");
   char text[400], url[400];
   struct eva__io_sys sys;
   assuan_fd_t fd;
@@ -297,7 +297,7 @@ test_network (void **state) {
 /* The caller's socket and address, which may be anything.  */
 static void
 test_connect_fd (void **state) {
-  const char *path = fixture_path ("S");
+  const char *path = tmpdir_path ("S");
   int listener = listen_at_path (path);
   struct sockaddr_un addr = { .sun_family = AF_UNIX };
   struct eva__io_sys sys;

@@ -27,7 +27,7 @@ link_up (struct link *link) {
   int fd[2];
 
   eva__io_sys_init (&sys, NULL, NULL);
-  make_socketpair (fd);
+  fds_socketpair (fd, 0);
   eva__io_channel_init (&link->a, &sys, fd[0], fd[0], true);
   eva__io_channel_init (&link->b, &sys, fd[1], fd[1], true);
 }
@@ -71,7 +71,7 @@ test_one (void **state) {
   (void) state;
   for (int wait = 0; wait < 2; wait++) {
     link_up (&link);
-    make_pipe (fd);
+    fds_pipe (fd, 0);
     fcntl (fd[0], F_SETFD, 0);
     assert_int_equal (say_with (&link.a, "take", fd, 1), 4);
     assert_int_equal (eva__io_channel_read (&link.b, buf, sizeof buf, wait, &fds), 4);
@@ -100,7 +100,7 @@ test_full_message (void **state) {
 
   (void) state;
   link_up (&link);
-  make_pipe (fd);
+  fds_pipe (fd, 0);
   for (size_t i = 0; i <= EVA__IO_MAX_FDS; i++)
     many[i] = fd[i & 1];
   assert_fails (say_with (&link.a, "x", many, EVA__IO_MAX_FDS + 1), EINVAL);
@@ -130,7 +130,7 @@ test_two_messages (void **state) {
 
   (void) state;
   link_up (&link);
-  make_pipe (fd);
+  fds_pipe (fd, 0);
   assert_int_equal (say_with (&link.a, "one ", fd, 1), 4);
   assert_int_equal (say_with (&link.a, "two ", fd, 2), 4);
   assert_int_equal (eva__io_channel_read (&link.b, buf, sizeof buf, true, &fds), 4);
@@ -222,7 +222,7 @@ check_glued (size_t i, const struct assuan_system_hooks *hooks, bool wait, size_
   int fd[2];
 
   eva__io_sys_init (&sys, NULL, hooks);
-  make_socketpair (fd);
+  fds_socketpair (fd, 0);
   eva__io_channel_init (&ch, &sys, fd[0], fd[0], true);
   for (const struct piece *p = glued[i].sent; p->text; p++) {
     struct eva__io_channel from;
@@ -286,7 +286,7 @@ test_while_a_hook_waits (void **state) {
   (void) state;
   hooks.recvmsg = recvmsg_meanwhile;
   eva__io_sys_init (&sys, NULL, &hooks);
-  make_socketpair (fd);
+  fds_socketpair (fd, 0);
   meanwhile_fd = fd[1];
   eva__io_channel_init (&ch, &sys, fd[0], fd[0], true);
   hear_all (&ch, true, 64, heard);
@@ -305,13 +305,13 @@ test_unwanted (void **state) {
   (void) state;
   link_up (&link);
   eva__io_channel_init (&plain, &sys, link.b.in_fd, link.b.in_fd, false);
-  make_pipe (fd);
+  fds_pipe (fd, 0);
   for (int i = 0; i < 2; i++) {
-    int n = count_fds ();
+    unsigned int n = fds_count ();
     assert_int_equal (say_with (&link.a, "take", fd, 2), 4);
     assert_int_equal (eva__io_channel_read (i ? &plain : &link.b, buf, sizeof buf, true, NULL), 4);
     assert_memory_equal (buf, "take", 4);
-    assert_int_equal (count_fds (), n);
+    assert_int_equal (fds_count (), n);
   }
   close (fd[0]);
   close (fd[1]);
@@ -326,7 +326,7 @@ test_cannot_pass (void **state) {
 
   (void) state;
   link_up (&link);
-  make_pipe (fd);
+  fds_pipe (fd, 0);
   eva__io_channel_init (&plain, &sys, fd[0], fd[1], true);
   assert_fails (say_with (&plain, "take", fd, 1), EOPNOTSUPP);
   eva__io_channel_init (&plain, &sys, link.a.in_fd, link.a.in_fd, false);
@@ -349,7 +349,7 @@ test_more_than_wanted (void **state) {
 
   (void) state;
   link_up (&link);
-  make_pipe (fd);
+  fds_pipe (fd, 0);
   for (size_t i = 0; i < EVA__IO_MAX_FDS; i++)
     many[i] = fd[0];
   assert_int_equal (say_with (&link.a, "take", many, EVA__IO_MAX_FDS), 4);
@@ -381,7 +381,7 @@ test_with_credentials (void **state) {
 
   (void) state;
   link_up (&link);
-  make_pipe (fd);
+  fds_pipe (fd, 0);
   assert_int_equal (setsockopt (link.b.in_fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on), 0);
   assert_int_equal (say_with (&link.a, "take", fd, 2), 4);
   assert_int_equal (eva__io_channel_read (&link.b, buf, sizeof buf, true, &fds), 4);
@@ -404,7 +404,7 @@ test_out_of_numbers (void **state) {
 
   (void) state;
   link_up (&link);
-  make_pipe (fd);
+  fds_pipe (fd, 0);
   for (size_t i = 0; i < 8; i++)
     many[i] = fd[0];
   assert_int_equal (say_with (&link.a, "take", many, 8), 4);
@@ -469,7 +469,7 @@ read_forged (struct eva__io_fds *fds) {
 
   hooks.recvmsg = forge_recvmsg;
   eva__io_sys_init (&sys, NULL, &hooks);
-  make_socketpair (fd);
+  fds_socketpair (fd, 0);
   eva__io_channel_init (&ch, &sys, fd[0], fd[0], true);
   write_all (fd[1], "x", 1);
   assert_int_equal (eva__io_channel_read (&ch, buf, sizeof buf, true, fds), 1);

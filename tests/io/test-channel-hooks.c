@@ -135,13 +135,13 @@ link_up (struct link *link, enum kind kind) {
   memset (link, 0, sizeof *link);
   make_sys (&link->sys, &link->script);
   if (kind == PIPES) {
-    make_pipe (a);
-    make_pipe (b);
+    fds_pipe (a, 0);
+    fds_pipe (b, 0);
     eva__io_channel_init (&link->ch, &link->sys, a[0], b[1], false);
     link->in = b[0];
     link->out = a[1];
   } else {
-    make_socketpair (a);
+    fds_socketpair (a, 0);
     eva__io_channel_init (&link->ch, &link->sys, a[0], a[0], kind == PASSING);
     link->in = link->out = a[1];
   }

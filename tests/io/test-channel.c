@@ -29,8 +29,8 @@ static void
 link_by_pipes (struct link *link) {
   int to[2], from[2];
 
-  make_pipe (to);
-  make_pipe (from);
+  fds_pipe (to, 0);
+  fds_pipe (from, 0);
   eva__io_sys_init (&sys, NULL, NULL);
   eva__io_channel_init (&link->ch, &sys, to[0], from[1], false);
   link->in = from[0];
@@ -41,7 +41,7 @@ static void
 link_by_socket (struct link *link) {
   int fd[2];
 
-  make_socketpair (fd);
+  fds_socketpair (fd, 0);
   eva__io_sys_init (&sys, NULL, NULL);
   eva__io_channel_init (&link->ch, &sys, fd[0], fd[0], false);
   link->in = link->out = fd[1];
@@ -51,7 +51,7 @@ static void
 link_by_known_socket (struct link *link) {
   int fd[2];
 
-  make_socketpair (fd);
+  fds_socketpair (fd, 0);
   eva__io_sys_init (&sys, NULL, NULL);
   memset (&link->ch, 0x55, sizeof link->ch);
   eva__io_channel_init_socket (&link->ch, &sys, fd[0], false);
@@ -87,12 +87,12 @@ test_kinds (void **state) {
 
   (void) state;
   eva__io_sys_init (&sys, NULL, NULL);
-  make_pipe (fd);
+  fds_pipe (fd, 0);
   eva__io_channel_init (&ch, &sys, fd[0], fd[1], true);
   assert_false (ch.is_socket);
   assert_false (ch.passes_fds);
   eva__io_channel_close (&ch);
-  make_socketpair (fd);
+  fds_socketpair (fd, 0);
   eva__io_channel_init (&ch, &sys, fd[0], fd[0], false);
   assert_true (ch.is_socket);
   assert_false (ch.passes_fds);
@@ -135,7 +135,7 @@ test_close_twice (void **state) {
   eva__io_channel_close (&link.ch);
   again = dup (link.in);
   eva__io_channel_close (&link.ch);
-  assert_true (is_open (again));
+  assert_true (fds_is_open (again));
   close (again);
   unlink_all (&link);
 }

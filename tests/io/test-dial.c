@@ -33,7 +33,7 @@ static const char *
 address (const char *prefix, const char *name) {
   static char text[400];
 
-  snprintf (text, sizeof text, "%s%s", prefix, fixture_path (name));
+  snprintf (text, sizeof text, "%s%s", prefix, tmpdir_path (name));
   return text;
 }
 
@@ -187,7 +187,7 @@ test_redirection (void **state) {
   int server = serve (address ("unix:", "s"), 5), fd = -1;
 
   (void) state;
-  make_redirection ("r", fixture_path ("s"));
+  make_redirection ("r", tmpdir_path ("s"));
   assert_int_equal (dial (address ("unix:", "r"), &fd), EVA__IO_DIAL_CONNECTED);
   assert_connected (server, fd);
   close (fd);
@@ -211,7 +211,7 @@ test_bad_redirection (void **state) {
   target[sizeof target - 1] = 0;
   make_redirection ("long", target);
   assert_fails (dial (address ("unix:", "long"), &fd), EADDRNOTAVAIL);
-  make_redirection ("none", fixture_path ("nowhere"));
+  make_redirection ("none", tmpdir_path ("nowhere"));
   assert_fails (dial (address ("unix:", "none"), &fd), ENOENT);
   assert_int_equal (fd, 77);
 }
@@ -327,7 +327,7 @@ test_fd (void **state) {
   int pair[2], fd = -1;
 
   (void) state;
-  make_socketpair (pair);
+  fds_socketpair (pair, 0);
   fcntl (pair[0], F_SETFD, 0);
   assert_int_equal (dial_fd (pair[0], &fd), EVA__IO_DIAL_CONNECTED);
   assert_int_equal (fd, pair[0]);
@@ -348,9 +348,9 @@ test_bad_fd (void **state) {
   close (plain);
   close (server);
   assert_fails (dial_fd (server, &fd), EBADF);
-  make_pipe (pair);
+  fds_pipe (pair, 0);
   assert_fails (dial_fd (pair[0], &fd), ENOTSOCK);
-  assert_true (is_open (pair[0]));
+  assert_true (fds_is_open (pair[0]));
   close (pair[0]);
   close (pair[1]);
   assert_int_equal (socketpair (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair), 0);

@@ -308,12 +308,12 @@ test_format (void **state) {
   assert_string_equal (buf, expected);
   close (fd);
 
-  make_socketpair (pair);
+  fds_socketpair (pair, 0);
   assert_int_equal (eva__io_endpoint_format (pair[0], buf), 0);
   assert_string_equal (buf, "unix:");
   close (pair[0]);
   close (pair[1]);
-  make_pipe (pair);
+  fds_pipe (pair, 0);
   assert_fails (eva__io_endpoint_format (pair[0], buf), ENOTSOCK);
   close (pair[0]);
   close (pair[1]);

@@ -122,7 +122,7 @@ assert_refused (const char *path, int error) {
 
 static void
 test_stale (void **state) {
-  const char *path = fixture_path ("s");
+  const char *path = tmpdir_path ("s");
   struct eva__io_listener listener;
   int bound;
 
@@ -143,7 +143,7 @@ test_stale (void **state) {
 
 static void
 test_live (void **state) {
-  const char *path = fixture_path ("s");
+  const char *path = tmpdir_path ("s");
   int server = serve (path, 0), client[8], n = 0, fd;
 
   (void) state;
@@ -161,7 +161,7 @@ test_live (void **state) {
 
 static void
 test_our_own (void **state) {
-  const char *path = fixture_path ("s");
+  const char *path = tmpdir_path ("s");
   struct eva__io_listener listener;
 
   (void) state;
@@ -172,8 +172,8 @@ test_our_own (void **state) {
 
 static void
 test_no_stream_socket (void **state) {
-  const char *dir = fixture_path ("dir"), *fifo = fixture_path ("fifo");
-  const char *datagrams = fixture_path ("datagrams"), *packets = fixture_path ("packets");
+  const char *dir = tmpdir_path ("dir"), *fifo = tmpdir_path ("fifo");
+  const char *datagrams = tmpdir_path ("datagrams"), *packets = tmpdir_path ("packets");
   int fd;
 
   (void) state;
@@ -195,7 +195,7 @@ test_no_stream_socket (void **state) {
 /* Whoever may make a link must not decide what we remove, or where we listen.  */
 static void
 test_links (void **state) {
-  const char *link = fixture_path ("link"), *target = fixture_path ("target");
+  const char *link = tmpdir_path ("link"), *target = tmpdir_path ("target");
   int server;
 
   (void) state;
@@ -221,36 +221,36 @@ test_no_directory (void **state) {
   struct eva__io_listener listener = EVA__IO_LISTENER_NONE;
 
   (void) state;
-  assert_fails (listen_at (fixture_path ("none/s"), &listener), ENOENT);
+  assert_fails (listen_at (tmpdir_path ("none/s"), &listener), ENOENT);
   assert_fails (listen_at ("/none-such-directory/s", &listener), ENOENT);
   fixture_file ("file", "text", 4);
-  assert_fails (listen_at (fixture_path ("file/s"), &listener), ENOTDIR);
+  assert_fails (listen_at (tmpdir_path ("file/s"), &listener), ENOTDIR);
   assert_int_equal (listener.fd, -1);
 }
 
 static void
 test_longest_path (void **state) {
-  const char *dir = fixture_path ("");
+  const char *dir = tmpdir_path ("");
   char name[200];
   struct eva__io_listener listener;
 
   (void) state;
   memset (name, 'x', sizeof name);
   name[107 - strlen (dir)] = 0;
-  make_stale (fixture_path (name));
-  assert_int_equal (listen_at (fixture_path (name), &listener), 0);
-  assert_reachable (fixture_path (name), &listener);
+  make_stale (tmpdir_path (name));
+  assert_int_equal (listen_at (tmpdir_path (name), &listener), 0);
+  assert_reachable (tmpdir_path (name), &listener);
   eva__io_listener_close (&listener);
-  assert_fails (access (fixture_path (name), F_OK), ENOENT);
+  assert_fails (access (tmpdir_path (name), F_OK), ENOENT);
   strcat (name, "x");
-  assert_fails (listen_at (fixture_path (name), &listener), ENAMETOOLONG);
+  assert_fails (listen_at (tmpdir_path (name), &listener), ENAMETOOLONG);
 }
 
 /* Whoever can read the directory can lock it, and must not keep us from starting so.  */
 static void
 test_lock_taken (void **state) {
-  const char *path = fixture_path ("s");
-  int lock = open (fixture_path (""), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const char *path = tmpdir_path ("s");
+  int lock = open (tmpdir_path (""), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   struct eva__io_listener listener;
 
   (void) state;
@@ -265,12 +265,12 @@ test_lock_taken (void **state) {
 /* The lock goes with the call, not with the listener.  */
 static void
 test_lock_given_back (void **state) {
-  int lock = open (fixture_path (""), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int lock = open (tmpdir_path (""), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   struct eva__io_listener listener, second;
 
   (void) state;
-  assert_int_equal (listen_at (fixture_path ("s"), &listener), 0);
-  assert_fails (listen_at (fixture_path ("s"), &second), EADDRINUSE);
+  assert_int_equal (listen_at (tmpdir_path ("s"), &listener), 0);
+  assert_fails (listen_at (tmpdir_path ("s"), &second), EADDRINUSE);
   assert_int_equal (flock (lock, LOCK_EX | LOCK_NB), 0);
   eva__io_listener_close (&listener);
   close (lock);
@@ -279,12 +279,12 @@ test_lock_given_back (void **state) {
 /* A directory that may be written, but not read, cannot be locked.  Root can read them all.  */
 static void
 test_unreadable_directory (void **state) {
-  const char *dir = fixture_path ("dir"), *path = fixture_path ("dir/s");
+  const char *dir = tmpdir_path ("dir"), *path = tmpdir_path ("dir/s");
   pid_t pid;
 
   (void) state;
   assert_int_equal (mkdir (dir, 0700), 0);
-  assert_int_equal (chmod (fixture_path (""), 0711), 0);
+  assert_int_equal (chmod (tmpdir_path (""), 0711), 0);
   if (!geteuid ()) assert_int_equal (chown (dir, 65534, 65534), 0);
   assert_int_equal (chmod (dir, 0300), 0);
   pid = fork ();
@@ -298,7 +298,7 @@ test_unreadable_directory (void **state) {
     eva__io_listener_close (&listener);
     _exit (access (path, F_OK) ? 0 : 4);
   }
-  assert_int_equal (wait_child (pid), 0);
+  assert_int_equal (child_exit_code (pid), 0);
   assert_int_equal (chmod (dir, 0700), 0);
 }
 
@@ -306,7 +306,7 @@ test_unreadable_directory (void **state) {
 
 static void
 test_close_replaced (void **state) {
-  const char *path = fixture_path ("s");
+  const char *path = tmpdir_path ("s");
   struct eva__io_listener listener;
   int server;
 
@@ -329,7 +329,7 @@ test_close_replaced (void **state) {
 /* Another name for our socket is no file that we made.  */
 static void
 test_close_moved (void **state) {
-  const char *path = fixture_path ("s"), *other = fixture_path ("other");
+  const char *path = tmpdir_path ("s"), *other = tmpdir_path ("other");
   struct eva__io_listener listener;
 
   (void) state;
@@ -355,12 +355,12 @@ close_in_child (struct eva__io_listener *listener, bool drop) {
       eva__io_listener_close (listener);
     _exit (0);
   }
-  return wait_child (pid);
+  return child_exit_code (pid);
 }
 
 static void
 test_close_in_child (void **state) {
-  const char *path = fixture_path ("s");
+  const char *path = tmpdir_path ("s");
   struct eva__io_listener listener;
   struct stat st;
   int go[2];
@@ -372,7 +372,7 @@ test_close_in_child (void **state) {
   assert_int_equal (close_in_child (&listener, true), 0);
   assert_int_equal (close_in_child (&listener, false), 0);
   assert_int_equal (lstat (path, &st), 0);
-  make_pipe (go);
+  fds_pipe (go, 0);
   pid = fork ();
   assert_true (pid >= 0);
   if (!pid) {
@@ -385,14 +385,14 @@ test_close_in_child (void **state) {
   close (go[0]);
   assert_int_equal (lstat (path, &st), 0);
   close (go[1]);
-  assert_int_equal (wait_child (pid), 0);
+  assert_int_equal (child_exit_code (pid), 0);
   assert_int_equal (lstat (path, &st), -1);
 }
 
 /* Nor is another server's in its place.  */
 static void
 test_close_replaced_in_child (void **state) {
-  const char *path = fixture_path ("s");
+  const char *path = tmpdir_path ("s");
   struct eva__io_listener listener;
   struct stat st;
   int fd;
@@ -411,7 +411,7 @@ test_close_replaced_in_child (void **state) {
 
 static void
 test_close_twice (void **state) {
-  const char *path = fixture_path ("s");
+  const char *path = tmpdir_path ("s");
   struct eva__io_listener listener, none = EVA__IO_LISTENER_NONE, second;
 
   (void) state;
@@ -432,7 +432,7 @@ test_close_twice (void **state) {
 static void
 test_mode (void **state) {
   static const mode_t masks[] = { 0, 022, 027, 077, 0177, 0200, 0600, 0700, 0777 };
-  const char *path = fixture_path ("s");
+  const char *path = tmpdir_path ("s");
   struct eva__io_listener listener;
   mode_t old = umask (0);
 
@@ -461,7 +461,7 @@ watch_mode (const char *path, const atomic_bool *stop) {
 /* Not even for a moment.  */
 static void
 test_mode_from_birth (void **state) {
-  const char *path = fixture_path ("s");
+  const char *path = tmpdir_path ("s");
   atomic_bool *stop =
       mmap (NULL, sizeof *stop, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   struct eva__io_listener listener;
@@ -478,7 +478,7 @@ test_mode_from_birth (void **state) {
   }
   umask (old);
   atomic_store (stop, true);
-  assert_int_equal (wait_child (pid), 0);
+  assert_int_equal (child_exit_code (pid), 0);
   munmap (stop, sizeof *stop);
 }
 
@@ -544,7 +544,7 @@ run_round (struct race *race, int round, const char *path) {
 /* Servers that are started at the same moment, on the path of one that crashed.  */
 static void
 test_race (void **state) {
-  const char *path = fixture_path ("s");
+  const char *path = tmpdir_path ("s");
   struct race *race =
       mmap (NULL, sizeof *race, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   pid_t pid[N_RACERS];
@@ -561,7 +561,7 @@ test_race (void **state) {
   }
   atomic_store (&race->start, -1);
   for (int i = 0; i < N_RACERS; i++)
-    assert_int_equal (wait_child (pid[i]), 0);
+    assert_int_equal (child_exit_code (pid[i]), 0);
   munmap (race, sizeof *race);
   assert_int_equal (n_bad, 0);
 }

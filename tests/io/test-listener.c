@@ -111,7 +111,7 @@ test_path (void **state) {
   char text[400];
 
   (void) state;
-  snprintf (text, sizeof text, "unix:%s", fixture_path ("s"));
+  snprintf (text, sizeof text, "unix:%s", tmpdir_path ("s"));
   assert_int_equal (listen_on (text, &listener), 0);
   assert_true (listener.is_unix);
   assert_string_equal (address_of (listener.fd), text);
@@ -205,10 +205,10 @@ test_not_to_listen (void **state) {
   (void) state;
   assert_fails (listen_on ("systemd:", &listener), EINVAL);
   assert_fails (listen_on ("exec:true", &listener), EINVAL);
-  assert_fails (listen_on (fixture_path ("s"), &listener), EINVAL);
+  assert_fails (listen_on (tmpdir_path ("s"), &listener), EINVAL);
   assert_fails (listen_on ("@name", &listener), EINVAL);
   assert_fails (listen_on ("assuan://127.0.0.1:1", &listener), EINVAL);
-  assert_fails (access (fixture_path ("s"), F_OK), ENOENT);
+  assert_fails (access (tmpdir_path ("s"), F_OK), ENOENT);
   assert_fails (listen_on ("tcp:192.0.2.1:0", &listener), EADDRNOTAVAIL);
   assert_int_equal (listener.fd, -1);
 }
@@ -243,7 +243,7 @@ try_take (const char *text, bool is_unix, bool is_loopback) {
   eva__io_listener_close (&listener);
   assert_serves (&second);
   eva__io_listener_close (&second);
-  assert_true (is_open (fd));
+  assert_true (fds_is_open (fd));
   if (ep.addr.un.sun_path[0] && is_unix) assert_int_equal (access (ep.addr.un.sun_path, F_OK), 0);
   close (fd);
 }
@@ -253,7 +253,7 @@ test_take (void **state) {
   char text[400];
 
   (void) state;
-  snprintf (text, sizeof text, "unix:%s", fixture_path ("s"));
+  snprintf (text, sizeof text, "unix:%s", tmpdir_path ("s"));
   try_take (text, true, false);
   snprintf (text, sizeof text, "unix:@eva-test-take-%d", (int) getpid ());
   try_take (text, true, false);
@@ -270,11 +270,11 @@ test_bad_take (void **state) {
   assert_false (is_nonblocking (fd));
   close (fd);
   assert_fails (listen_on_fd (fd, &listener), EBADF);
-  make_socketpair (pair);
+  fds_socketpair (pair, 0);
   assert_fails (listen_on_fd (pair[0], &listener), EINVAL);
   close (pair[0]);
   close (pair[1]);
-  make_pipe (pair);
+  fds_pipe (pair, 0);
   assert_fails (listen_on_fd (pair[0], &listener), ENOTSOCK);
   close (pair[0]);
   close (pair[1]);
@@ -295,7 +295,7 @@ test_accept_gone (void **state) {
   int client, fd;
 
   (void) state;
-  snprintf (text, sizeof text, "unix:%s", fixture_path ("s"));
+  snprintf (text, sizeof text, "unix:%s", tmpdir_path ("s"));
   assert_int_equal (listen_on (text, &listener), 0);
   client = dial (text);
   close (client);
@@ -316,7 +316,7 @@ test_accept_exhausted (void **state) {
   int client, fd;
 
   (void) state;
-  snprintf (text, sizeof text, "unix:%s", fixture_path ("s"));
+  snprintf (text, sizeof text, "unix:%s", tmpdir_path ("s"));
   assert_int_equal (listen_on (text, &listener), 0);
   client = dial (text);
   assert_int_equal (getrlimit (RLIMIT_NOFILE, &limit), 0);
@@ -361,7 +361,7 @@ accept_with (const struct eva__io_listener *listener, int error) {
     break_accept (error);
     _exit (eva__io_listener_accept (listener) < 0 ? errno : 0);
   }
-  code = wait_child (pid);
+  code = child_exit_code (pid);
   if (code == 77) skip ();
   return code;
 }

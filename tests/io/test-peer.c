@@ -18,7 +18,7 @@ test_own_socketpair (void **state) {
   int fd[2];
 
   (void) state;
-  make_socketpair (fd);
+  fds_socketpair (fd, 0);
   assert_int_equal (eva__io_peer_credentials (fd[0], &cred), 0);
   assert_int_equal (cred.pid, getpid ());
   assert_int_equal (cred.uid, geteuid ());
@@ -44,14 +44,14 @@ test_other_process (void **state) {
   pid_t pid;
 
   (void) state;
-  strcpy (addr.sun_path, fixture_path ("S"));
+  strcpy (addr.sun_path, tmpdir_path ("S"));
   assert_int_equal (bind (listener, (struct sockaddr *) &addr, sizeof addr), 0);
   assert_int_equal (listen (listener, 5), 0);
   pid = fork ();
   if (!pid) visit (&addr);
   fd = accept (listener, NULL, NULL);
   assert_true (fd >= 0);
-  assert_int_equal (wait_child (pid), 0);
+  assert_int_equal (child_exit_code (pid), 0);
   assert_int_equal (eva__io_peer_credentials (fd, &cred), 0);
   assert_int_equal (cred.pid, pid);
   assert_int_equal (cred.uid, geteuid ());
@@ -66,7 +66,7 @@ test_none (void **state) {
   int alone = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fd[2];
 
   (void) state;
-  make_pipe (fd);
+  fds_pipe (fd, 0);
   assert_fails (eva__io_peer_credentials (tcp, &cred), ENOTSUP);
   assert_fails (eva__io_peer_credentials (alone, &cred), ENOTSUP);
   assert_fails (eva__io_peer_credentials (fd[0], &cred), ENOTSOCK);

@@ -33,7 +33,7 @@ test_fork (void **state) {
   for (int i = 0; i < 2; i++) {
     pid_t pid = fork ();
     if (!pid) compare ();
-    assert_int_equal (wait_child (pid), 0);
+    assert_int_equal (child_exit_code (pid), 0);
   }
   assert_int_equal (eva__io_this_process (), parent);
 }
@@ -49,9 +49,9 @@ test_child_of_child (void **state) {
     parent = eva__io_this_process ();
     pid = fork ();
     if (!pid) compare ();
-    _exit (wait_child (pid));
+    _exit (child_exit_code (pid));
   }
-  assert_int_equal (wait_child (pid), 0);
+  assert_int_equal (child_exit_code (pid), 0);
 }
 
 /* No handler of pthread_atfork runs there.  */
@@ -64,7 +64,7 @@ test_fork_without_handlers (void **state) {
   pid = _Fork ();
   assert_true (pid >= 0);
   if (!pid) compare ();
-  assert_int_equal (wait_child (pid), 0);
+  assert_int_equal (child_exit_code (pid), 0);
 }
 
 static void *

@@ -83,7 +83,7 @@ make_file (const char *name, mode_t mode) {
 
 static const char *
 make_dir (const char *name) {
-  const char *path = fixture_path (name);
+  const char *path = tmpdir_path (name);
 
   assert_int_equal (mkdir (path, 0700), 0);
   return path;
@@ -124,7 +124,7 @@ find_in (const char *path, const char *command) {
 
 static void
 test_path (void **state) {
-  const char *dir = fixture_path ("");
+  const char *dir = tmpdir_path ("");
   char path[2000], there[400], inner[400];
 
   (void) state;
@@ -160,7 +160,7 @@ test_current_directory (void **state) {
   (void) state;
   make_file ("prog", 0700);
   assert_not_found ("/nonexistent", "prog", ENOENT);
-  assert_int_equal (chdir (fixture_path ("")), 0);
+  assert_int_equal (chdir (tmpdir_path ("")), 0);
   for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
     assert_string_equal (find_in (paths[i], "prog"), "prog");
   assert_not_found ("/nonexistent", "prog", ENOENT);
@@ -175,22 +175,22 @@ test_not_executable (void **state) {
   char path[1000], good[400], dir[300];
 
   (void) state;
-  snprintf (dir, sizeof dir, "%s", fixture_path (""));
+  snprintf (dir, sizeof dir, "%s", tmpdir_path (""));
   make_dir ("a");
   make_dir ("b");
   make_dir ("a/prog");
   make_file ("b/prog", 0600);
   snprintf (path, sizeof path, "%sa:%sb:/nonexistent", dir, dir);
   assert_not_found (path, "prog", EACCES);
-  assert_not_found (path, fixture_path ("a/prog"), EACCES);
-  assert_not_found (path, fixture_path ("b/prog"), EACCES);
-  assert_not_found (path, fixture_path ("b/prog/x"), ENOTDIR);
+  assert_not_found (path, tmpdir_path ("a/prog"), EACCES);
+  assert_not_found (path, tmpdir_path ("b/prog"), EACCES);
+  assert_not_found (path, tmpdir_path ("b/prog/x"), ENOTDIR);
   make_dir ("c");
   snprintf (good, sizeof good, "%s", make_file ("c/prog", 0700));
   snprintf (path, sizeof path, "%sa:%sb:%sc", dir, dir, dir);
   assert_string_equal (find_in (path, "prog"), good);
-  rmdir (fixture_path ("a/prog"));
-  unlink (fixture_path ("b/prog"));
+  rmdir (tmpdir_path ("a/prog"));
+  unlink (tmpdir_path ("b/prog"));
   unlink (good);
 }
 
@@ -272,7 +272,7 @@ try_start (bool socketpair) {
   assert_string_equal (read_line (in_fd), expected);
   close (out_fd);
   if (in_fd != out_fd) close (in_fd);
-  assert_int_equal (wait_child (pid), 7);
+  assert_int_equal (child_exit_code (pid), 7);
 }
 
 static void
@@ -341,7 +341,7 @@ start_child (int *ret_fd) {
   int fd[2];
   pid_t pid;
 
-  make_pipe (fd);
+  fds_pipe (fd, 0);
   pid = fork ();
   if (!pid) {
     char octet;
@@ -410,7 +410,7 @@ test_reap_nobody (void **state) {
   assert_true (eva__io_child_reap (-1));
   assert_true (eva__io_child_reap (0));
   assert_true (eva__io_child_reap (1));
-  assert_int_equal (wait_child (pid), 0);
+  assert_int_equal (child_exit_code (pid), 0);
   assert_fails (eva__io_child_watch (-1), EINVAL);
 }
 
@@ -442,7 +442,7 @@ test_no_watch (void **state) {
     if (prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program)) _exit (0);
     _exit (watch_without_kernel ());
   }
-  assert_int_equal (wait_child (pid), 0);
+  assert_int_equal (child_exit_code (pid), 0);
 }
 
 int

@@ -235,8 +235,8 @@ test_redirected (void **state) {
 /* Through a symbolic link yes, through a second file no: a ring of them would never end.  */
 static void
 test_chains (void **state) {
-  const char *first = fixture_path ("R1"), *second = fixture_path ("R2");
-  const char *link = fixture_path ("L");
+  const char *first = tmpdir_path ("R1"), *second = tmpdir_path ("R2");
+  const char *link = tmpdir_path ("L");
   struct sockaddr_un addr;
   char text[400];
   int redirected;
@@ -274,7 +274,7 @@ test_long_path_of_file (void **state) {
 /* Not a regular file: it is not opened at all, so that a FIFO without writer does not hold us.  */
 static void
 test_special_files (void **state) {
-  const char *fifo = fixture_path ("F");
+  const char *fifo = tmpdir_path ("F");
   struct sockaddr_un addr;
   int redirected = 77;
 

@@ -142,7 +142,7 @@ hook_connect (assuan_context_t ctx, int sock, struct sockaddr *addr, socklen_t l
     errno = ECONNREFUSED;
     return -1;
   }
-  make_socketpair (fd);
+  fds_socketpair (fd, 0);
   assert_int_equal (dup3 (fd[0], sock, O_CLOEXEC), sock);
   close (fd[0]);
   proxy.fd = fd[1];
@@ -188,7 +188,7 @@ lead (struct outcome *o, const struct eva__io_socks_target *target, const char *
     n = read (fd, o->rest, sizeof o->rest - 1);
     assert_true (n >= 0);
   }
-  assert_true (is_open (fd)); /* it is the caller's */
+  assert_true (fds_is_open (fd)); /* it is the caller's */
   close (fd);
   if (proxy.fd < 0) return;
   /* What was said; closed with octets unread, it may have been reset.  */

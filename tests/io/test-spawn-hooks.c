@@ -203,7 +203,7 @@ test_environment (void **state) {
       snprintf (expected, sizeof expected, "%d none %s\n", (int) getpid (),
                 way == BY_VFORK ? "" : "extra");
     assert_string_equal (text, expected);
-    assert_int_equal (wait_child (pid), 0);
+    assert_int_equal (child_exit_code (pid), 0);
     hook_close ((assuan_context_t) (void *) &r, in_fd);
     if (!sockets) hook_close ((assuan_context_t) (void *) &r, out_fd);
     for (int fd = 0; fd < 64; fd++)
@@ -236,7 +236,7 @@ test_ends (void **state) {
       sys.hooks.close = __assuan_close;
     }
     assert_int_equal (eva__io_spawn (&sys, &how, &in_fd, &out_fd, &pid), 0);
-    assert_int_equal (wait_child (pid), 0);
+    assert_int_equal (child_exit_code (pid), 0);
     assert_true (r.childs_inherited);
     assert_false (r.ours_inherited);
     assert_int_equal (r.flags, ASSUAN_SPAWN_DETACHED);
@@ -266,7 +266,7 @@ test_callback_in_parent (void **state) {
   assert_int_equal (eva__io_spawn (&sys, &how, &in_fd, &out_fd, &pid), 0);
   assert_ptr_equal (environ, before);
   assert_null (getenv ("_assuan_pipe_connect_pid"));
-  assert_int_equal (wait_child (pid), 0);
+  assert_int_equal (child_exit_code (pid), 0);
   close (in_fd);
   close (out_fd);
 }
@@ -298,7 +298,7 @@ test_fork_only (void **state) {
     read_rest (in_fd, text, sizeof text);
     snprintf (expected, sizeof expected, "server of %d", (int) parent);
     assert_string_equal (text, expected);
-    assert_int_equal (wait_child (pid), 0);
+    assert_int_equal (child_exit_code (pid), 0);
     assert_null (getenv ("_assuan_connection_fd"));
     close (in_fd);
   }
@@ -346,7 +346,7 @@ test_no_program (void **state) {
     assert_int_equal (eva__io_spawn (&sys, &how, &in_fd, &out_fd, &pid), 0);
     read_rest (in_fd, text, sizeof text);
     assert_memory_equal (text, "ERR ", 4);
-    assert_int_equal (wait_child (pid), 4);
+    assert_int_equal (child_exit_code (pid), 4);
     close (in_fd);
     if (!i) close (out_fd);
   }

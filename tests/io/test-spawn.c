@@ -97,7 +97,7 @@ finish (struct result *r) {
   read_rest (r->in_fd, r->text, sizeof r->text);
   close (r->in_fd);
   if (r->out_fd != r->in_fd) close (r->out_fd);
-  r->code = wait_child (r->pid);
+  r->code = child_exit_code (r->pid);
 }
 
 static void
@@ -131,7 +131,7 @@ in_a_fork (int (*test) (void)) {
   pid_t pid = fork ();
 
   if (!pid) _exit (test ());
-  assert_int_equal (wait_child (pid), 0);
+  assert_int_equal (child_exit_code (pid), 0);
 }
 
 /* --- Environment ------------------------------------------------------------------------------ */
@@ -201,7 +201,7 @@ test_atfork (void **state) {
   (void) state;
   for (int i = 0; i < 2; i++) {
     how.socketpair = i;
-    make_pipe (fd);
+    fds_pipe (fd, 0);
     atfork_pipe = fd[1];
     run (&how, &r);
     close (fd[1]);
@@ -274,7 +274,7 @@ test_listed_standard_descriptors (void **state) {
   int saved = dup (0), fd[2];
 
   (void) state;
-  make_pipe (fd);
+  fds_pipe (fd, 0);
   dup2 (fd[0], 0);
   run (&how, &r);
   expected[4] = 'p';
@@ -302,7 +302,7 @@ try_without (unsigned int mask) {
     if (start (&how, &r)) return 10;
     if (r.in_fd < 3 || r.out_fd < 3) return 11;
     for (int fd = 0; fd < 3; fd++)
-      if ((mask & 1u << fd) && is_open (fd)) return 12;
+      if ((mask & 1u << fd) && fds_is_open (fd)) return 12;
     while ((n = read (r.in_fd, r.text + len, sizeof r.text - 1 - len)) > 0)
       len += (size_t) n;
     r.text[len] = 0;

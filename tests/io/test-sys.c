@@ -112,7 +112,7 @@ test_close (void **state) {
   eva__io_sys_close (&sys, ASSUAN_INVALID_FD);
   eva__io_sys_close (&sys, fd);
   assert_int_equal (errno, EXDEV);
-  assert_false (is_open (fd));
+  assert_false (fds_is_open (fd));
   errno = EXDEV;
   eva__io_sys_close (&sys, fd);
   assert_int_equal (errno, EXDEV);
@@ -125,7 +125,7 @@ test_is_ready (void **state) {
   int fd[2];
 
   (void) state;
-  make_pipe (fd);
+  fds_pipe (fd, 0);
   assert_false (eva__io_sys_is_ready (fd[0], POLLIN));
   assert_true (eva__io_sys_is_ready (fd[1], POLLOUT));
   close (fd[1]);
@@ -145,7 +145,7 @@ test_wait_with_naps (void **state) {
   (void) state;
   eva__io_sys_init (&sys, (assuan_context_t) (void *) fd, NULL);
   sys.hooks.usleep = nap;
-  make_pipe (fd);
+  fds_pipe (fd, 0);
   n_naps = 0;
   wake_fd = fd[1];
   eva__io_sys_wait (&sys, fd[0], POLLIN);
@@ -165,7 +165,7 @@ test_wait_for (void **state) {
   int fd[2];
 
   (void) state;
-  make_pipe (fd);
+  fds_pipe (fd, 0);
   eva__io_sys_init (&sys, NULL, NULL);
   assert_false (eva__io_sys_wait_for (&sys, fd[0], POLLIN, 1));
   assert_true (eva__io_sys_wait_for (&sys, fd[1], POLLOUT, 1));
@@ -218,8 +218,8 @@ test_writing_to_nobody (void **state) {
 
   (void) state;
   signal (SIGPIPE, SIG_DFL);
-  make_pipe (pipe_fd);
-  make_socketpair (socket_fd);
+  fds_pipe (pipe_fd, 0);
+  fds_socketpair (socket_fd, 0);
   close (pipe_fd[0]);
   close (socket_fd[0]);
   assert_fails (__assuan_write (NULL, pipe_fd[1], "x", 1), EPIPE);
@@ -245,7 +245,7 @@ test_messages (void **state) {
   int fd[2], got;
 
   (void) state;
-  make_socketpair (fd);
+  fds_socketpair (fd, 0);
   memcpy (CMSG_DATA (&control.align), &fd[0], sizeof (int));
   assert_int_equal (__assuan_sendmsg (NULL, fd[0], &msg, 0), 4);
   msg.msg_iov = &in_iov;
@@ -315,7 +315,7 @@ test_interrupted_connect (void **state) {
 
   (void) state;
   listener = __assuan_socket (NULL, AF_UNIX, SOCK_STREAM, 0);
-  strcpy (addr.sun_path, fixture_path ("S"));
+  strcpy (addr.sun_path, tmpdir_path ("S"));
   assert_int_equal (bind (listener, (struct sockaddr *) &addr, sizeof addr), 0);
   assert_int_equal (listen (listener, 0), 0);
   assert_int_equal (__assuan_connect (NULL, first, (struct sockaddr *) &addr, sizeof addr), 0);
@@ -340,7 +340,7 @@ test_failing_connect (void **state) {
   int fd = __assuan_socket (NULL, AF_UNIX, SOCK_STREAM, 0);
 
   (void) state;
-  strcpy (addr.sun_path, fixture_path ("nobody"));
+  strcpy (addr.sun_path, tmpdir_path ("nobody"));
   assert_fails (__assuan_connect (NULL, fd, (struct sockaddr *) &addr, sizeof addr), ENOENT);
   close (fd);
   assert_fails (__assuan_connect (NULL, fd, (struct sockaddr *) &addr, sizeof addr), EBADF);

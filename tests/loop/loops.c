@@ -14,6 +14,17 @@ test_loop_recurses (void) {
 }
 
 void
+test_loop_warm_up (void) {
+  static bool is_warm;
+  struct test_loop loop;
+
+  if (is_warm) return;
+  test_loop_init (&loop);
+  test_loop_deinit (&loop);
+  is_warm = true;
+}
+
+void
 test_loop_run (struct test_loop *t, const bool *done) {
   while (!*(const volatile bool *) done)
     test_loop_turn (t, true);

@@ -215,4 +215,4 @@ static const struct CMUnitTest tests[] = {
   suite_test (test_chaos),
 };
 
-const struct suite chaos_suite = { tests, N_ELEMENTS (tests) };
+const struct suite chaos_suite = { "chaos", tests, N_ELEMENTS (tests) };

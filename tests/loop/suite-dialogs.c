@@ -481,4 +481,4 @@ static const struct CMUnitTest tests[] = {
   suite_test (test_deep),
 };
 
-const struct suite dialog_suite = { tests, N_ELEMENTS (tests) };
+const struct suite dialog_suite = { "dialog", tests, N_ELEMENTS (tests) };

@@ -336,4 +336,4 @@ static const struct CMUnitTest tests[] = {
   suite_test (test_file),         suite_test (test_no_descriptor), suite_test (test_closed),
 };
 
-const struct suite event_suite = { tests, N_ELEMENTS (tests) };
+const struct suite event_suite = { "event", tests, N_ELEMENTS (tests) };

@@ -451,4 +451,4 @@ static const struct CMUnitTest tests[] = {
   suite_test (test_descriptor),
 };
 
-const struct suite fork_suite = { tests, N_ELEMENTS (tests) };
+const struct suite fork_suite = { "fork", tests, N_ELEMENTS (tests) };

@@ -294,4 +294,4 @@ static const struct CMUnitTest tests[] = {
   suite_test (test_get_fd),
 };
 
-const struct suite life_suite = { tests, N_ELEMENTS (tests) };
+const struct suite life_suite = { "life", tests, N_ELEMENTS (tests) };

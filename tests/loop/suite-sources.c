@@ -435,4 +435,4 @@ static const struct CMUnitTest tests[] = {
   suite_test (test_exclusive),   suite_test (test_own),
 };
 
-const struct suite source_suite = { tests, N_ELEMENTS (tests) };
+const struct suite source_suite = { "source", tests, N_ELEMENTS (tests) };

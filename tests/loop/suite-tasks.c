@@ -397,4 +397,4 @@ static const struct CMUnitTest tests[] = {
   suite_test (test_cancel_guest),
 };
 
-const struct suite task_suite = { tests, N_ELEMENTS (tests) };
+const struct suite task_suite = { "task", tests, N_ELEMENTS (tests) };

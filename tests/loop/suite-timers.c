@@ -564,4 +564,4 @@ static const struct CMUnitTest tests[] = {
   suite_test (test_after_work),
 };
 
-const struct suite timer_suite = { tests, N_ELEMENTS (tests) };
+const struct suite timer_suite = { "timer", tests, N_ELEMENTS (tests) };

@@ -3,12 +3,12 @@
 
 #include "suite.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "fds.h"
+#include "leftovers.h"
 #include "loop/loop.h"
 
 /* Of the loops here none takes more turns before it looks at everything: sd-event calls one thing a
@@ -16,32 +16,12 @@
 #define N_SETTLING_TURNS 50
 
 struct test_loop suite_loop;
-static unsigned int n_fds;
 
-static unsigned int
-count_fds (void) {
-  DIR *dir = opendir ("/proc/self/fd");
-  unsigned int n = 0;
-
-  assert_non_null (dir);
-  while (readdir (dir))
-    n++;
-  closedir (dir);
-  return n;
-}
-
-/* Some loops keep descriptors for the whole process: the first one is made for nothing.  */
 int
 suite_setup (void **state) {
-  static bool warm;
-
   (void) state;
-  if (!warm) {
-    test_loop_init (&suite_loop);
-    test_loop_deinit (&suite_loop);
-    warm = true;
-  }
-  n_fds = count_fds ();
+  test_loop_warm_up ();
+  leftovers_begin ();
   test_loop_init (&suite_loop);
   return 0;
 }
@@ -56,7 +36,7 @@ int
 suite_teardown (void **state) {
   (void) state;
   if (suite_loop.loop) suite_free ();
-  assert_int_equal (count_fds (), n_fds);
+  leftovers_check ();
   return 0;
 }
 
@@ -134,18 +114,17 @@ probe_read (struct probe *p) {
 
 void
 make_pipe (int fd[2]) {
-  assert_int_equal (pipe2 (fd, O_CLOEXEC | O_NONBLOCK), 0);
+  fds_pipe (fd, O_NONBLOCK);
 }
 
 void
 make_socketpair (int fd[2]) {
-  assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd), 0);
+  fds_socketpair (fd, O_NONBLOCK);
 }
 
 void
 close_pair (int fd[2]) {
-  close (fd[0]);
-  close (fd[1]);
+  fds_close_pair (fd);
 }
 
 void

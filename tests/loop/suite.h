@@ -1,32 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* suite.h - what the tests share that run on every loop.  Each test has a loop of its own, and
-   leaves no descriptor behind.  */
+   leaves nothing behind.  */
 
 #ifndef EVA_TESTS_LOOP_SUITE_H
 #define EVA_TESTS_LOOP_SUITE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "assertions.h"
 #include "loops.h"
-
-#define N_ELEMENTS(array) (sizeof (array) / sizeof *(array))
+#include "suites.h"
 
 /* A test between suite_setup and suite_teardown.  */
 #define suite_test(name) cmocka_unit_test_setup_teardown (name, suite_setup, suite_teardown)
 int suite_setup (void **state);
 int suite_teardown (void **state);
 
-/* The tests of one file.  */
-struct suite {
-  const struct CMUnitTest *tests;
-  size_t n;
-};
 extern const struct suite event_suite, source_suite, timer_suite, task_suite, life_suite,
     chaos_suite, dialog_suite, fork_suite;
 

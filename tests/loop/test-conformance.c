@@ -1,27 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-conformance.c - what eva-loop.h promises, on the kind of loop that this is linked with.  */
+/* test-conformance.c - what eva-loop.h promises, on the kind of loop that this is linked with.
+
+   usage: test-loop-LOOP [SUITE [TEST]]     patterns of those that are wanted  */
 
 #include "suite.h"
 
 #include <signal.h>
-#include <string.h>
 
-static const struct suite *const suites[] = { &event_suite,  &source_suite, &timer_suite,
-                                              &task_suite,   &life_suite,   &chaos_suite,
-                                              &dialog_suite, &fork_suite };
+static const struct suite *const suites[] = { &event_suite, &source_suite, &timer_suite,
+                                              &task_suite,  &life_suite,   &chaos_suite,
+                                              &fork_suite,  &dialog_suite };
 
-#define MAX_TESTS 100
-
+/* The last suite is for loops that callbacks may run.  */
 int
-main (void) {
-  static struct CMUnitTest tests[MAX_TESTS];
-  size_t n = 0;
-
+main (int argc, char **argv) {
+  (void) argc;
   signal (SIGPIPE, SIG_IGN);
-  for (size_t i = 0; i < N_ELEMENTS (suites); i++) {
-    if (suites[i] == &dialog_suite && !test_loop_recurses ()) continue;
-    memcpy (tests + n, suites[i]->tests, suites[i]->n * sizeof *tests);
-    n += suites[i]->n;
-  }
-  return _cmocka_run_group_tests (test_loop_name, tests, n, NULL, NULL);
+  return suites_run (test_loop_name, suites, N_ELEMENTS (suites) - !test_loop_recurses (), argv);
 }

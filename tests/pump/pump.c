@@ -220,11 +220,11 @@ pump_file (size_t len, int flags) {
   int fd;
 
   snprintf (name, sizeof name, "file-%u", n++);
-  fd = open (kit_path (name), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  fd = open (tmpdir_path (name), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   assert_true (fd >= 0);
   assert_true (!len || pump_feed (fd, &at, len));
   close (fd);
-  return pump_keep (open (kit_path (name), flags | O_CLOEXEC));
+  return pump_keep (open (tmpdir_path (name), flags | O_CLOEXEC));
 }
 
 /* --- Bulk data -------------------------------------------------------------------------------- */

@@ -638,7 +638,7 @@ make_server (struct peer **ret_peer) {
   assuan_context_t ctx;
   int fds[2];
 
-  kit_socketpair (fds);
+  fds_socketpair (fds, O_NONBLOCK);
   *ret_peer = peer_on (fds[0], fds[0]);
   assert_int_equal (assuan_new (&ctx), 0);
   assert_int_equal (assuan_init_socket_server (ctx, fds[1], ASSUAN_SOCKET_SERVER_ACCEPTED), 0);

@@ -269,7 +269,7 @@ test_only_escapes_in_tight_limits (void **state) {
   (void) state;
   memset (lfs, '\n', sizeof lfs);
   kit_set_connection_limits (&limits);
-  fd = pump_keep (open (kit_path ("lfs"), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  fd = pump_keep (open (tmpdir_path ("lfs"), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   for (int i = 0; i < 50; i++)
     assert_int_equal (write (fd, lfs, sizeof lfs), sizeof lfs);
   assert_int_equal (lseek (fd, 0, SEEK_SET), 0);
@@ -333,7 +333,7 @@ test_limit (void **state) {
 static void
 test_directory (void **state) {
   struct peer *p =
-      pump_run (pump_keep (open (kit_dir (), O_RDONLY | O_CLOEXEC)), EVA_PUMP_CONNECTION);
+      pump_run (pump_keep (open (tmpdir_get (), O_RDONLY | O_CLOEXEC)), EVA_PUMP_CONNECTION);
 
   (void) state;
   peer_expect_err (p, GPG_ERR_EISDIR, NULL);
@@ -364,7 +364,7 @@ test_silent (void **state) {
   pumping.is_silent = true;
   p = pump_run (pump_file (10 * KIB, O_RDONLY), EVA_PUMP_CONNECTION);
   pump_expect_data (p, 10 * KIB);
-  p = pump_run (pump_keep (open (kit_dir (), O_RDONLY | O_CLOEXEC)), EVA_PUMP_CONNECTION);
+  p = pump_run (pump_keep (open (tmpdir_get (), O_RDONLY | O_CLOEXEC)), EVA_PUMP_CONNECTION);
   peer_expect_err (p, GPG_ERR_EISDIR, NULL);
 }
 

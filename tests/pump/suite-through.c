@@ -330,7 +330,7 @@ test_directory (void **state) {
 
   (void) state;
   pump_socketpair (fds);
-  p = pump_run (pump_keep (open (kit_dir (), O_RDONLY | O_CLOEXEC)), fds[0]);
+  p = pump_run (pump_keep (open (tmpdir_get (), O_RDONLY | O_CLOEXEC)), fds[0]);
   peer_expect_err (p, GPG_ERR_EISDIR, NULL);
   pump_await_end (GPG_ERR_EISDIR);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-pump.c - what eva.h promises of eva_pump, on the kind of loop that this is linked with.
 
-   usage: test-pump-LOOP [SUITE]  */
+   usage: test-pump-LOOP [SUITE [TEST]]     patterns of those that are wanted  */
 
 #include "pump.h"
 
@@ -15,15 +15,8 @@ static const struct suite *const suites[] = { &suite_out,      &suite_in,   &sui
 /* The default disposition of SIGPIPE stays: a signal from the library would end the program.  */
 int
 main (int argc, char **argv) {
-  int n_failed = 0;
-  char name[100];
-
+  (void) argc;
   signal (SIGPIPE, SIG_DFL);
   assuan_set_gpg_err_source (KIT_SOURCE);
-  for (size_t i = 0; i < N_ELEMENTS (suites); i++) {
-    if (argc > 1 && strcmp (argv[1], suites[i]->name) != 0) continue;
-    snprintf (name, sizeof name, "%s on %s", suites[i]->name, test_loop_name);
-    n_failed += _cmocka_run_group_tests (name, suites[i]->tests, suites[i]->n, NULL, NULL);
-  }
-  return n_failed;
+  return suites_run (test_loop_name, suites, N_ELEMENTS (suites), argv);
 }

@@ -43,7 +43,7 @@ dialog_connect (void) {
   char address[100];
   struct peer *p;
 
-  snprintf (address, sizeof address, "unix:%s", kit_path ("s"));
+  snprintf (address, sizeof address, "unix:%s", tmpdir_path ("s"));
   if (!eva_server_get_address (kit.server, 0))
     assert_int_equal (eva_server_listen (kit.server, address, 0), 0);
   p = peer_connect (0);

@@ -3,15 +3,10 @@
 
 #include "kit.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "leftovers.h"
 #include "loop/loop.h"
 #include "peer.h"
 #include "service.h"
@@ -25,28 +20,17 @@
 
 struct kit kit;
 
-static char dir[32];
 static uint64_t wait_begin_ns;
 static unsigned int n_waits;
 
 /* --- Before and after a test ------------------------------------------------------------------ */
 
-/* Some loops keep descriptors for the whole process: the first one is made for nothing.  */
-static void
-warm_up (void) {
-  static bool warm;
-
-  if (warm) return;
-  test_loop_init (&kit.loop);
-  test_loop_deinit (&kit.loop);
-  warm = true;
-}
-
 int
 kit_setup (void **state) {
   (void) state;
-  warm_up ();
-  kit = (struct kit) { .n_fds = kit_count_fds () };
+  test_loop_warm_up ();
+  leftovers_begin ();
+  kit = (struct kit) { .server = NULL };
   test_loop_init (&kit.loop);
   service_reset ();
   assert_int_equal (eva_server_new (kit.loop.loop, &service_offer, &kit, &kit.server), 0);
@@ -59,19 +43,6 @@ kit_free_server (void) {
   kit.server = NULL;
 }
 
-static void
-remove_dir (void) {
-  DIR *d = *dir ? opendir (dir) : NULL;
-  struct dirent *entry;
-
-  if (!d) return;
-  while ((entry = readdir (d)))
-    if (*entry->d_name != '.') unlink (kit_path (entry->d_name));
-  closedir (d);
-  assert_int_equal (rmdir (dir), 0);
-  *dir = 0;
-}
-
 int
 kit_teardown (void **state) {
   (void) state;
@@ -80,8 +51,7 @@ kit_teardown (void **state) {
   peer_close_all ();
   service_free ();
   test_loop_deinit (&kit.loop);
-  remove_dir ();
-  assert_int_equal (kit_count_fds (), kit.n_fds);
+  leftovers_check ();
   return 0;
 }
 
@@ -199,44 +169,4 @@ kit_after (unsigned int delay_ms, void (*cb) (void *arg), void *arg) {
   later->arg = arg;
   later->timer = eva_loop_add_timer (kit.loop.loop, delay_ms, run_later, later);
   assert_non_null (later->timer);
-}
-
-/* --- Descriptors ------------------------------------------------------------------------------ */
-
-unsigned int
-kit_count_fds (void) {
-  DIR *d = opendir ("/proc/self/fd");
-  unsigned int n = 0;
-
-  assert_non_null (d);
-  while (readdir (d))
-    n++;
-  closedir (d);
-  return n;
-}
-
-void
-kit_socketpair (int fds[2]) {
-  assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
-}
-
-void
-kit_pipe (int fds[2]) {
-  assert_int_equal (pipe2 (fds, O_CLOEXEC | O_NONBLOCK), 0);
-}
-
-const char *
-kit_dir (void) {
-  if (*dir) return dir;
-  strcpy (dir, "/tmp/eva-XXXXXX");
-  assert_non_null (mkdtemp (dir));
-  return dir;
-}
-
-const char *
-kit_path (const char *name) {
-  static char path[sizeof dir + 300];
-
-  snprintf (path, sizeof path, "%s/%s", kit_dir (), name);
-  return path;
 }

@@ -8,18 +8,14 @@
 #ifndef EVA_TESTS_SERVER_KIT_H
 #define EVA_TESTS_SERVER_KIT_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <fcntl.h>
 
-#include <cmocka.h>
-
+#include "assertions.h"
 #include "eva.h"
+#include "fds.h"
 #include "loops.h"
-
-#define N_ELEMENTS(array) (sizeof (array) / sizeof *(array))
+#include "suites.h"
+#include "tmpdir.h"
 
 /* The error source of everything here.  */
 #define KIT_SOURCE GPG_ERR_SOURCE_USER_2
@@ -32,18 +28,10 @@
 int kit_setup (void **state);
 int kit_teardown (void **state);
 
-/* The tests of one file, and the name by which they are run.  */
-struct suite {
-  const char *name;
-  const struct CMUnitTest *tests;
-  size_t n;
-};
-
 struct kit {
   struct test_loop loop;
   eva_server *server; /* NULL once kit_free_server was called */
   unsigned int n_turns;
-  unsigned int n_fds; /* before the test */
 };
 extern struct kit kit;
 
@@ -88,17 +76,5 @@ unsigned int kit_idle (unsigned int ms);
 
 /* Calls CB with ARG out of the loop, DELAY_MS milliseconds from now.  */
 void kit_after (unsigned int delay_ms, void (*cb) (void *arg), void *arg);
-
-/* --- Descriptors ------------------------------------------------------------------------------ */
-
-unsigned int kit_count_fds (void);
-
-/* Non-blocking and close-on-exec.  */
-void kit_socketpair (int fds[2]);
-void kit_pipe (int fds[2]);
-
-/* A directory of this test alone; a path in it, valid until the next call.  */
-const char *kit_dir (void);
-const char *kit_path (const char *name);
 
 #endif /* EVA_TESTS_SERVER_KIT_H */

@@ -45,7 +45,7 @@ peer_adopt (unsigned int flags, gpg_error_t *ret_err) {
   struct peer *p;
   int fds[2];
 
-  kit_socketpair (fds);
+  fds_socketpair (fds, O_NONBLOCK);
   *ret_err = eva_server_adopt (kit.server, fds[1], flags, &ctx);
   p = peer_on (fds[0], fds[0]);
   if (*ret_err) {
@@ -159,16 +159,7 @@ peer_say (struct peer *p, const char *text) {
 
 void
 peer_send_fds (struct peer *p, const char *text, const int *fds, unsigned int n_fds) {
-  struct iovec iov = { .iov_base = (void *) (uintptr_t) text, .iov_len = strlen (text) };
-  union control control = { .octets = { 0 } };
-  struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control };
-
-  msg.msg_controllen = CMSG_SPACE (n_fds * sizeof (int));
-  control.align.cmsg_level = SOL_SOCKET;
-  control.align.cmsg_type = SCM_RIGHTS;
-  control.align.cmsg_len = CMSG_LEN (n_fds * sizeof (int));
-  memcpy (control.octets + CMSG_LEN (0), fds, n_fds * sizeof (int));
-  assert_int_equal (sendmsg (p->out_fd, &msg, MSG_NOSIGNAL), (ssize_t) strlen (text));
+  assert_int_equal (fds_send (p->out_fd, text, fds, n_fds), (ssize_t) strlen (text));
 }
 
 /* --- Taking ----------------------------------------------------------------------------------- */

@@ -18,7 +18,7 @@ test_context (void **state) {
   int fds[2];
 
   (void) state;
-  kit_socketpair (fds);
+  fds_socketpair (fds, O_NONBLOCK);
   assert_int_equal (eva_server_adopt (kit.server, fds[1], 0, &ctx), 0);
   assert_non_null (ctx);
   assert_ptr_equal (eva_get_server (ctx), kit.server);
@@ -29,7 +29,7 @@ test_context (void **state) {
   assert_null (eva_get_loop (NULL));
   p = peer_on (fds[0], fds[0]);
   peer_expect_greeting (p);
-  kit_socketpair (fds);
+  fds_socketpair (fds, O_NONBLOCK);
   assert_int_equal (eva_server_adopt (kit.server, fds[1], 0, NULL), 0);
   p = peer_on (fds[0], fds[0]);
   peer_expect_greeting (p);
@@ -149,9 +149,9 @@ test_refused (void **state) {
   int fds[2], in[2], out[2];
 
   (void) state;
-  kit_socketpair (fds);
-  kit_pipe (in);
-  kit_pipe (out);
+  fds_socketpair (fds, O_NONBLOCK);
+  fds_pipe (in, O_NONBLOCK);
+  fds_pipe (out, O_NONBLOCK);
   for (int i = 0; i < 2; i++) {
     service.open = i ? release : refuse;
     assert_true (eva_server_adopt (kit.server, fds[1], 0, NULL));
@@ -182,9 +182,9 @@ test_inherited_socket (void **state) {
   int fds[2], in[2], out[2], fd;
 
   (void) state;
-  kit_socketpair (fds);
-  kit_pipe (in);
-  kit_pipe (out);
+  fds_socketpair (fds, O_NONBLOCK);
+  fds_pipe (in, O_NONBLOCK);
+  fds_pipe (out, O_NONBLOCK);
   snprintf (number, sizeof number, "%d", fds[1]);
   setenv ("_assuan_connection_fd", number, 1);
   setenv ("_assuan_pipe_connect_pid", "4711", 1);
@@ -210,7 +210,7 @@ test_one_socket (void **state) {
   int fds[2];
 
   (void) state;
-  kit_socketpair (fds);
+  fds_socketpair (fds, O_NONBLOCK);
   p = adopt_pipe (fds[1], fds[1], fds[0], fds[0]);
   peer_expect_greeting (p);
   peer_ask (p, "ECHO a\n", "D a\nOK\n");
@@ -225,7 +225,7 @@ test_one_socket_twice (void **state) {
   int fds[2];
 
   (void) state;
-  kit_socketpair (fds);
+  fds_socketpair (fds, O_NONBLOCK);
   p = adopt_pipe (fds[1], fcntl (fds[1], F_DUPFD_CLOEXEC, 0), fds[0], fds[0]);
   peer_expect_greeting (p);
   peer_say (p, "DATA 500000\nWAIT\n");
@@ -263,8 +263,8 @@ test_input_ends (void **state) {
   struct peer *p;
 
   (void) state;
-  kit_pipe (in);
-  kit_pipe (out);
+  fds_pipe (in, O_NONBLOCK);
+  fds_pipe (out, O_NONBLOCK);
   p = adopt_pipe (in[0], out[1], out[0], in[1]);
   peer_say (p, "WAIT\nDATA 200000\n");
   peer_shut (p);
@@ -289,8 +289,8 @@ test_inherited_number (void **state) {
   char line[40];
 
   (void) state;
-  kit_pipe (in);
-  kit_pipe (out);
+  fds_pipe (in, O_NONBLOCK);
+  fds_pipe (out, O_NONBLOCK);
   p = adopt_pipe (in[0], out[1], out[0], in[1]);
   peer_expect_greeting (p);
   snprintf (line, sizeof line, "INPUT FD=%d\n", open ("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -302,7 +302,7 @@ test_inherited_number (void **state) {
 /* A file with TEXT, N times; returns it open for reading.  */
 static int
 make_file (const char *text, unsigned int n) {
-  int fd = open (kit_path ("in"), O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
+  int fd = open (tmpdir_path ("in"), O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
 
   assert_true (fd >= 0);
   while (n--)
@@ -318,7 +318,7 @@ test_input_from_file (void **state) {
   struct peer *p;
 
   (void) state;
-  kit_pipe (out);
+  fds_pipe (out, O_NONBLOCK);
   p = adopt_pipe (make_file ("ECHO a\nASK\nD x\nEND\nWAIT\nECHO b\n", 1), out[1], out[0], -1);
   peer_expect_greeting (p);
   peer_expect (p, "D a\nOK\nINQUIRE ASKED\nD x\nOK\n");
@@ -338,7 +338,7 @@ test_input_from_long_file (void **state) {
   int out[2];
 
   (void) state;
-  kit_pipe (out);
+  fds_pipe (out, O_NONBLOCK);
   p = adopt_pipe (make_file ("DATA 100\n", 5000), out[1], out[0], -1);
   for (int i = 0; i < 20; i++) {
     peer_ask (q, "ECHO q\n", "D q\nOK\n");
@@ -359,10 +359,10 @@ test_files_only (void **state) {
   struct peer *p;
 
   (void) state;
-  out = open (kit_path ("out"), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+  out = open (tmpdir_path ("out"), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
   p = adopt_pipe (in, out, -1, -1);
   kit_until (service.n_guests && service.guests->n_closed);
-  p->in_fd = p->out_fd = open (kit_path ("out"), O_RDONLY | O_CLOEXEC);
+  p->in_fd = p->out_fd = open (tmpdir_path ("out"), O_RDONLY | O_CLOEXEC);
   peer_expect_greeting (p);
   peer_expect (p, "D a\nOK\nOK closing connection\n");
 }

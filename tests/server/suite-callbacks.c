@@ -127,7 +127,7 @@ static void
 listen_here (void) {
   char address[100];
 
-  snprintf (address, sizeof address, "unix:%s", kit_path ("s"));
+  snprintf (address, sizeof address, "unix:%s", tmpdir_path ("s"));
   assert_int_equal (eva_server_listen (kit.server, address, 0), 0);
 }
 
@@ -260,7 +260,7 @@ pump_null (assuan_context_t ctx, char *line) {
   int fds[2];
 
   (void) line;
-  kit_pipe (fds);
+  fds_pipe (fds, O_NONBLOCK);
   config.from_fd = fds[0];
   config.to_fd = EVA_PUMP_CONNECTION;
   config.flags = EVA_PUMP_CLOSE_FROM;

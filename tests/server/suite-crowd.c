@@ -299,7 +299,7 @@ make_idle (eva_server *server, int *fds, size_t n) {
 
   for (size_t i = 0; i < n; i++) {
     int pair[2];
-    kit_socketpair (pair);
+    fds_socketpair (pair, O_NONBLOCK);
     fds[i] = pair[0];
     assert_int_equal (eva_server_adopt (server, pair[1], 0, NULL), 0);
   }
@@ -370,7 +370,7 @@ test_coming_and_going (void **state) {
   unsigned int n;
 
   (void) state;
-  snprintf (address, sizeof address, "unix:%s", kit_path ("s"));
+  snprintf (address, sizeof address, "unix:%s", tmpdir_path ("s"));
   assert_int_equal (eva_server_listen (kit.server, address, 0), 0);
   for (size_t i = 0; i < N_LEAVING; i++)
     leaving[i] = peer_new ();
@@ -414,7 +414,7 @@ knock_at_all (struct peer **peers) {
   char address[100];
 
   for (size_t i = 0; i < N_LISTENERS; i++) {
-    snprintf (address, sizeof address, "unix:%s%zu", kit_path ("s"), i);
+    snprintf (address, sizeof address, "unix:%s%zu", tmpdir_path ("s"), i);
     assert_int_equal (eva_server_listen (kit.server, address, 0), 0);
   }
   kit_settle ();
@@ -509,7 +509,7 @@ test_no_descriptors (void **state) {
   char address[100];
 
   (void) state;
-  snprintf (address, sizeof address, "unix:%s", kit_path ("s"));
+  snprintf (address, sizeof address, "unix:%s", tmpdir_path ("s"));
   assert_int_equal (eva_server_listen (kit.server, address, 0), 0);
   kit_idle (1);
   for (size_t i = 0; i < 3; i++)
@@ -535,7 +535,7 @@ test_freed_without_descriptors (void **state) {
   struct peer *p;
 
   (void) state;
-  snprintf (address, sizeof address, "unix:%s", kit_path ("s"));
+  snprintf (address, sizeof address, "unix:%s", tmpdir_path ("s"));
   assert_int_equal (eva_server_listen (kit.server, address, 0), 0);
   p = peer_connect (0);
   use_up_descriptors ();

@@ -56,8 +56,8 @@ test_input_and_output (void **state) {
 
   (void) state;
   service.run = copy;
-  kit_pipe (in);
-  kit_pipe (out);
+  fds_pipe (in, O_NONBLOCK);
+  fds_pipe (out, O_NONBLOCK);
   assert_int_equal (write (in[1], "bulk", 4), 4);
   close (in[1]);
   pass (p, "INPUT FD\n", in[0]);
@@ -78,8 +78,8 @@ test_two_at_once (void **state) {
 
   (void) state;
   service.run = copy;
-  kit_pipe (in);
-  kit_pipe (out);
+  fds_pipe (in, O_NONBLOCK);
+  fds_pipe (out, O_NONBLOCK);
   assert_int_equal (write (in[1], "bulk", 4), 4);
   both[0] = in[0];
   both[1] = out[1];
@@ -99,7 +99,7 @@ test_behind_open_command (void **state) {
   int fds[2];
 
   (void) state;
-  kit_pipe (fds);
+  fds_pipe (fds, O_NONBLOCK);
   peer_say (p, "WAIT\nNOP\nINP");
   kit_until (service.jobs);
   pass (p, "UT ", fds[0]);
@@ -116,16 +116,16 @@ test_behind_open_command (void **state) {
 static void
 test_closed_with_reset (void **state) {
   struct peer *p = passing_peer ();
-  unsigned int n = kit_count_fds ();
+  unsigned int n = fds_count ();
 
   (void) state;
   pass (p, "INPUT FD\n", open ("/dev/null", O_RDONLY | O_CLOEXEC));
   pass (p, "INPUT FD\n", open ("/dev/null", O_RDONLY | O_CLOEXEC));
   pass (p, "OUTPUT FD\n", open ("/dev/null", O_WRONLY | O_CLOEXEC));
   peer_expect (p, "OK\nOK\nOK\n");
-  assert_int_equal (kit_count_fds (), n + 2);
+  assert_int_equal (fds_count (), n + 2);
   peer_ask (p, "RESET\n", "OK\n");
-  assert_int_equal (kit_count_fds (), n);
+  assert_int_equal (fds_count (), n);
   assert_int_equal (assuan_get_input_fd (p->guest->ctx), ASSUAN_INVALID_FD);
 }
 
@@ -176,12 +176,12 @@ test_receive (void **state) {
 static void
 test_not_allowed (void **state) {
   struct peer *p = peer_new ();
-  unsigned int n = kit_count_fds ();
+  unsigned int n = fds_count ();
 
   (void) state;
   pass (p, "INPUT FD\n", open ("/dev/null", O_RDONLY | O_CLOEXEC));
   peer_expect_err (p, GPG_ERR_NOT_IMPLEMENTED, NO_PASSING);
-  assert_int_equal (kit_count_fds (), n);
+  assert_int_equal (fds_count (), n);
 }
 
 static void
@@ -206,7 +206,7 @@ refuse (assuan_context_t ctx, char *line) {
 static void
 test_notification_refuses (void **state) {
   struct peer *p = passing_peer ();
-  unsigned int n = kit_count_fds ();
+  unsigned int n = fds_count ();
 
   (void) state;
   service.input = service.output = refuse;
@@ -214,7 +214,7 @@ test_notification_refuses (void **state) {
   peer_expect_err (p, GPG_ERR_FORBIDDEN, NULL);
   pass (p, "OUTPUT FD\n", open ("/dev/null", O_RDONLY | O_CLOEXEC));
   peer_expect_err (p, GPG_ERR_FORBIDDEN, NULL);
-  assert_int_equal (kit_count_fds (), n);
+  assert_int_equal (fds_count (), n);
 }
 
 /* --- To the client ---------------------------------------------------------------------------- */
@@ -226,7 +226,7 @@ send_and_close (assuan_context_t ctx, char *line) {
   gpg_error_t err;
 
   (void) line;
-  kit_pipe (fds);
+  fds_pipe (fds, O_NONBLOCK);
   assert_int_equal (write (fds[1], "sent", 4), 4);
   close (fds[1]);
   err = assuan_sendfd (ctx, fds[0]);
@@ -281,7 +281,7 @@ send_behind_data (assuan_context_t ctx, char *line) {
   (void) line;
   memset (much, 'x', sizeof much);
   assert_int_equal (assuan_send_data (ctx, much, sizeof much), 0);
-  kit_pipe (fds);
+  fds_pipe (fds, O_NONBLOCK);
   assert_int_equal (write (fds[1], "sent", 4), 4);
   close (fds[1]);
   assert_int_equal (assuan_sendfd (ctx, fds[0]), 0);

@@ -199,7 +199,7 @@ pump (assuan_context_t ctx) {
   int fds[2];
 
   n_pumped = 0;
-  kit_pipe (fds);
+  fds_pipe (fds, O_NONBLOCK);
   config.from_fd = fds[0];
   config.flags = EVA_PUMP_CLOSE_FROM;
   assert_int_equal (eva_pump (ctx, &config), 0);

@@ -227,14 +227,14 @@ test_nobody_comes_in (void **state) {
   gpg_error_t err;
 
   (void) state;
-  snprintf (address, sizeof address, "unix:%s", kit_path ("s"));
+  snprintf (address, sizeof address, "unix:%s", tmpdir_path ("s"));
   assert_int_equal (eva_server_listen (kit.server, address, 0), 0);
   p = peer_connect (0);
   kit_until (service.n_guests);
   begin_job (p);
   drain (100000);
   assert_null (eva_server_get_address (kit.server, 0));
-  assert_int_equal (access (kit_path ("s"), F_OK), -1);
+  assert_int_equal (access (tmpdir_path ("s"), F_OK), -1);
   assert_null (peer_adopt (0, &err));
   assert_code (err, GPG_ERR_LIMIT_REACHED);
   assert_code (eva_server_listen (kit.server, address, 0), GPG_ERR_ASS_GENERAL);

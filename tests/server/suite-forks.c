@@ -19,7 +19,7 @@ static void
 listen_at (const char *name) {
   char address[400];
 
-  snprintf (address, sizeof address, "unix:%s", kit_path (name));
+  snprintf (address, sizeof address, "unix:%s", tmpdir_path (name));
   assert_int_equal (eva_server_listen (kit.server, address, 0), 0);
 }
 
@@ -198,13 +198,13 @@ test_socket_file (void **state) {
 
   (void) state;
   prepare ();
-  assert_int_equal (stat (kit_path ("socket"), &before), 0);
+  assert_int_equal (stat (tmpdir_path ("socket"), &before), 0);
   assert_int_equal (test_loop_in_child (free_all), 0);
-  assert_int_equal (stat (kit_path ("socket"), &after), 0);
+  assert_int_equal (stat (tmpdir_path ("socket"), &after), 0);
   assert_true (before.st_ino == after.st_ino);
   check_clients ();
   kit_free_server ();
-  assert_int_equal (stat (kit_path ("socket"), &after), -1);
+  assert_int_equal (stat (tmpdir_path ("socket"), &after), -1);
 }
 
 /* What is queued is the parent's to send.  */
@@ -259,7 +259,7 @@ connect_to (const char *name) {
   size_t n = 0;
 
   assert_true (fd >= 0);
-  snprintf (addr.sun_path, sizeof addr.sun_path, "%s", kit_path (name));
+  snprintf (addr.sun_path, sizeof addr.sun_path, "%s", tmpdir_path (name));
   assert_int_equal (connect (fd, (void *) &addr, sizeof addr), 0);
   do
     assert_int_equal (recv (fd, greeting + n, 1, 0), 1);
@@ -338,7 +338,7 @@ test_daemon (void **state) {
   assert_int_equal (status, 0);
   close (fd);
   close (other);
-  assert_int_equal (stat (kit_path ("socket"), &st), 0);
+  assert_int_equal (stat (tmpdir_path ("socket"), &st), 0);
   peer_ask (old, "ECHO z\n", "D z\nOK\n");
   service_finish (0);
   peer_expect (working, "OK\n");
@@ -381,7 +381,7 @@ serve_alone (int fd) {
   char address[400];
   pid_t pid;
 
-  snprintf (address, sizeof address, "unix:%s", kit_path ("daemon"));
+  snprintf (address, sizeof address, "unix:%s", tmpdir_path ("daemon"));
   test_loop_init (&kit.loop);
   CHILD_ASSERT (!eva_server_new (kit.loop.loop, &service_offer, &kit, &kit.server));
   CHILD_ASSERT (!eva_server_listen (kit.server, address, 0));
@@ -400,7 +400,7 @@ start_lone_daemon (int ret_life[2]) {
   int to[2], from[2];
   pid_t pid;
 
-  kit_dir ();
+  tmpdir_get ();
   assert_int_equal (pipe2 (to, O_CLOEXEC) || pipe2 (from, O_CLOEXEC), 0);
   pid = fork ();
   assert_true (pid >= 0);
@@ -426,14 +426,14 @@ test_daemon_alone (void **state) {
   if (!can_go_on ()) return;
   for (unsigned int n_clients = 0; n_clients < 2; n_clients++) {
     start_lone_daemon (life);
-    assert_int_equal (stat (kit_path ("daemon"), &st), 0);
+    assert_int_equal (stat (tmpdir_path ("daemon"), &st), 0);
     fd = n_clients ? connect_to ("daemon") : -1;
     if (n_clients) say (fd, "RUN\n");
     if (n_clients) hear (fd, "OK\n");
     if (n_clients) close (fd);
     close (life[1]);
     await_end (life[0]);
-    assert_int_equal (stat (kit_path ("daemon"), &st), -1);
+    assert_int_equal (stat (tmpdir_path ("daemon"), &st), -1);
     assert_int_equal (errno, ENOENT);
   }
 }

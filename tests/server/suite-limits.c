@@ -283,7 +283,7 @@ check_number (const struct eva_server_limits *limits) {
   gpg_error_t err;
 
   kit_set_limits (limits);
-  snprintf (address, sizeof address, "unix:%s", kit_path ("s"));
+  snprintf (address, sizeof address, "unix:%s", tmpdir_path ("s"));
   assert_int_equal (eva_server_listen (kit.server, address, 0), 0);
   p = peer_new ();
   q = peer_connect (0);
@@ -329,7 +329,7 @@ test_open_refuses (void **state) {
   gpg_error_t err;
 
   (void) state;
-  snprintf (address, sizeof address, "unix:%s", kit_path ("s"));
+  snprintf (address, sizeof address, "unix:%s", tmpdir_path ("s"));
   assert_int_equal (eva_server_listen (kit.server, address, 0), 0);
   service.open = refuse;
   expect_refusal (peer_connect (0), GPG_ERR_FORBIDDEN);

@@ -22,7 +22,7 @@ static const char *
 unix_address (const char *name) {
   static char address[200];
 
-  snprintf (address, sizeof address, "unix:%s", kit_path (name));
+  snprintf (address, sizeof address, "unix:%s", tmpdir_path (name));
   return address;
 }
 
@@ -54,12 +54,12 @@ test_path (void **state) {
   assert_int_equal (listen_at (address), 0);
   assert_string_equal (eva_server_get_address (kit.server, 0), address);
   assert_null (eva_server_get_address (kit.server, 1));
-  assert_int_equal (lstat (kit_path ("s"), &st), 0);
+  assert_int_equal (lstat (tmpdir_path ("s"), &st), 0);
   assert_true (S_ISSOCK (st.st_mode));
   assert_int_equal (st.st_mode & 07777, 0600);
   check_door (0);
   kit_free_server ();
-  assert_int_equal (lstat (kit_path ("s"), &st), -1);
+  assert_int_equal (lstat (tmpdir_path ("s"), &st), -1);
 }
 
 static void
@@ -89,19 +89,19 @@ leave_socket (const char *path) {
 static void
 test_stale_path (void **state) {
   (void) state;
-  leave_socket (kit_path ("s"));
+  leave_socket (tmpdir_path ("s"));
   assert_int_equal (listen_at (unix_address ("s")), 0);
   check_door (0);
 }
 
 static void
 test_path_of_file (void **state) {
-  int fd = open (kit_path ("s"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+  int fd = open (tmpdir_path ("s"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 
   (void) state;
   close (fd);
   assert_code (listen_at (unix_address ("s")), GPG_ERR_EADDRINUSE);
-  assert_int_equal (access (kit_path ("s"), F_OK), 0);
+  assert_int_equal (access (tmpdir_path ("s"), F_OK), 0);
   assert_null (eva_server_get_address (kit.server, 0));
 }
 
@@ -112,11 +112,11 @@ test_path_taken_away (void **state) {
 
   (void) state;
   assert_int_equal (listen_at (unix_address ("s")), 0);
-  assert_int_equal (unlink (kit_path ("s")), 0);
-  fd = open (kit_path ("s"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+  assert_int_equal (unlink (tmpdir_path ("s")), 0);
+  fd = open (tmpdir_path ("s"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
   close (fd);
   kit_free_server ();
-  assert_int_equal (access (kit_path ("s"), F_OK), 0);
+  assert_int_equal (access (tmpdir_path ("s"), F_OK), 0);
 }
 
 static void
@@ -264,7 +264,7 @@ test_connected_fd (void **state) {
   int fds[2];
 
   (void) state;
-  kit_socketpair (fds);
+  fds_socketpair (fds, O_NONBLOCK);
   assert_int_equal (listen_on_fd (kit.server, fds[1]), 0);
   close (fds[1]);
   assert_null (eva_server_get_address (kit.server, 0));

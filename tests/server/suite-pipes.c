@@ -12,8 +12,8 @@ pipe_peer (void) {
   int in[2], out[2];
   struct peer *p;
 
-  kit_pipe (in);
-  kit_pipe (out);
+  fds_pipe (in, O_NONBLOCK);
+  fds_pipe (out, O_NONBLOCK);
   assert_int_equal (eva_server_adopt_pipe (kit.server, in[0], out[1], NULL), 0);
   p = peer_on (out[0], in[1]);
   peer_expect_greeting (p);

@@ -338,7 +338,7 @@ static void
 listen_and_connect (void) {
   char address[100];
 
-  snprintf (address, sizeof address, "unix:%s", kit_path ("s"));
+  snprintf (address, sizeof address, "unix:%s", tmpdir_path ("s"));
   assert_int_equal (eva_server_listen (kit.server, address, 0), 0);
   peer_connect (0);
 }
@@ -412,7 +412,7 @@ go_shown_greeting (void) {
   int fds[2];
 
   service.open = open_watched;
-  kit_socketpair (fds);
+  fds_socketpair (fds, O_NONBLOCK);
   assert_int_equal (eva_server_adopt (kit.server, fds[1], 0, &ctx), 0);
   peer_on (fds[0], fds[0]);
 }

@@ -27,7 +27,7 @@ visit_another (const struct eva_service *offer, eva_server **ret_server) {
   int fds[2];
 
   assert_int_equal (eva_server_new (kit.loop.loop, offer, NULL, ret_server), 0);
-  kit_socketpair (fds);
+  fds_socketpair (fds, O_NONBLOCK);
   assert_int_equal (eva_server_adopt (*ret_server, fds[1], 0, NULL), 0);
   return peer_on (fds[0], fds[0]);
 }

@@ -160,8 +160,8 @@ send_crowd (struct crowd *crowd, uid_t uid, unsigned int n_clients, unsigned int
   int to[2], from[2];
   struct report report;
 
-  kit_pipe (to);
-  kit_pipe (from);
+  fds_pipe (to, O_NONBLOCK);
+  fds_pipe (from, O_NONBLOCK);
   fcntl (to[0], F_SETFL, 0);
   crowd->pid = fork ();
   assert_true (crowd->pid >= 0);

@@ -106,7 +106,7 @@ play_listening (void) {
   struct peer *p;
   gpg_error_t err;
 
-  snprintf (address, sizeof address, "unix:%s", kit_path ("s"));
+  snprintf (address, sizeof address, "unix:%s", tmpdir_path ("s"));
   err = eva_server_listen (kit.server, address, 0);
   if (err) assert_code (err, GPG_ERR_ENOMEM);
   if (!err) err = eva_server_allow_uid (kit.server, 4711);
@@ -249,8 +249,8 @@ play_pipes (void) {
   int in[2], out[2];
   struct peer *p;
 
-  kit_pipe (in);
-  kit_pipe (out);
+  fds_pipe (in, O_NONBLOCK);
+  fds_pipe (out, O_NONBLOCK);
   p = peer_on (out[0], in[1]);
   if (eva_server_adopt_pipe (kit.server, in[0], out[1], NULL)) {
     assert_true (memory.has_failed);
@@ -277,8 +277,8 @@ play_full_pipe (void) {
   struct peer *p;
 
   service.close = expect_no_job;
-  kit_pipe (in);
-  kit_pipe (out);
+  fds_pipe (in, O_NONBLOCK);
+  fds_pipe (out, O_NONBLOCK);
   p = peer_on (out[0], in[1]);
   if (eva_server_adopt_pipe (kit.server, in[0], out[1], NULL)) {
     assert_true (memory.has_failed);

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* assertions.h - cmocka, with the headers that it wants in front of it.  */
+
+#ifndef EVA_TESTS_KIT_ASSERTIONS_H
+#define EVA_TESTS_KIT_ASSERTIONS_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define N_ELEMENTS(array) (sizeof (array) / sizeof *(array))
+
+#endif /* EVA_TESTS_KIT_ASSERTIONS_H */

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* children.h - processes that the test has started, and their ends.  */
+
+#ifndef EVA_TESTS_KIT_CHILDREN_H
+#define EVA_TESTS_KIT_CHILDREN_H
+
+#include <sys/types.h>
+
+#include "assertions.h"
+
+/* Waits for the child PID and returns its exit code; a signal that ended it fails the test.  */
+int child_exit_code (pid_t pid);
+
+/* The same, but returns the status, as of waitpid, whatever it is.  */
+int child_status (pid_t pid);
+
+/* Asserts that there is no child, neither one that runs nor one that nobody has waited for.  */
+void children_expect_none (void);
+
+#endif /* EVA_TESTS_KIT_CHILDREN_H */
