@@ -27,11 +27,6 @@ open_passing (struct peer *p) {
   return ctx;
 }
 
-static void
-make_pipe (int fd[2]) {
-  assert_int_equal (pipe2 (fd, O_CLOEXEC | O_NONBLOCK), 0);
-}
-
 /* Returns true if IN is the reading end of the pipe that FD writes to.  */
 static bool
 is_pipe_of (int in, int fd) {
@@ -49,7 +44,7 @@ test_one (void **state) {
 
   (void) state;
   ctx = open_passing (&p);
-  make_pipe (fd);
+  fds_pipe (fd, O_NONBLOCK);
   call_with (ctx, "a", fd[0], 0);
   close (fd[0]); /* it was duplicated */
   peer_hears (&p, "a\n");
@@ -71,8 +66,8 @@ test_ahead (void **state) {
 
   (void) state;
   ctx = open_passing (&p);
-  make_pipe (first);
-  make_pipe (second);
+  fds_pipe (first, O_NONBLOCK);
+  fds_pipe (second, O_NONBLOCK);
   kit_call_like (ctx, &(struct rec) { .name = "a" }, "ONE");
   kit_call_like (ctx, &(struct rec) { .name = "b", .cb.flags = EVA_CALL_AHEAD }, "TWO");
   call_with (ctx, "c", first[0], EVA_CALL_AHEAD);
@@ -106,7 +101,7 @@ test_many (void **state) {
   kit_config.flags = EVA_CONNECT_FDPASSING;
   ctx = kit_dial_peer (&p);
   p.most = 1;
-  make_pipe (fd);
+  fds_pipe (fd, O_NONBLOCK);
   for (int i = 0; i < N; i++)
     call_with (ctx, "a", fd[0], EVA_CALL_AHEAD);
   peer_say (&p, "OK\n");
@@ -143,7 +138,7 @@ test_no_copy (void **state) {
 
   (void) state;
   ctx = open_passing (&p);
-  make_pipe (fd);
+  fds_pipe (fd, O_NONBLOCK);
   call_with (ctx, "a", fd[1], 0);
   close (fd[1]);
   peer_hears (&p, "a\n");
@@ -174,7 +169,7 @@ test_cancelled (void **state) {
 
   (void) state;
   ctx = open_passing (&p);
-  make_pipe (fd);
+  fds_pipe (fd, O_NONBLOCK);
   kit_call (ctx, "a", "FIRST");
   rec = call_with (ctx, "b", fd[1], 0);
   close (fd[1]);
@@ -212,7 +207,7 @@ test_cancelled_late (void **state) {
 
   (void) state;
   ctx = open_passing (&p);
-  make_pipe (fd);
+  fds_pipe (fd, O_NONBLOCK);
   rec = kit_call_like (ctx, &like, "FIRST");
   rec->arg = call_with (ctx, "b", fd[1], EVA_CALL_AHEAD);
   close (fd[1]);
@@ -237,7 +232,7 @@ test_released (void **state) {
   for (int stage = 0; stage < 4; stage++) {
     kit_config.flags = EVA_CONNECT_FDPASSING;
     ctx = stage ? kit_open (&p) : kit_dial_peer (&p);
-    make_pipe (fd);
+    fds_pipe (fd, O_NONBLOCK);
     call_with (ctx, "a", fd[1], EVA_CALL_AHEAD);
     call_with (ctx, "a", fd[1], EVA_CALL_AHEAD);
     close (fd[1]);
@@ -261,7 +256,7 @@ test_server_leaves (void **state) {
 
   (void) state;
   ctx = open_passing (&p);
-  make_pipe (fd);
+  fds_pipe (fd, O_NONBLOCK);
   kit_call (ctx, "a", "FIRST");
   call_with (ctx, "b", fd[1], EVA_CALL_AHEAD);
   call_with (ctx, "c", fd[1], 0);
