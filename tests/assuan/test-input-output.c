@@ -101,12 +101,47 @@ prepare (assuan_context_t ctx, void *arg) {
   assuan_register_reset_notify (ctx, saw_reset);
 }
 
-/* What the handlers noted must be WANTED, in which the two %lu stand for the inodes of A and B.  */
+/* A server, what its handlers noted, and two pipes for the client to pass.  */
+struct talk {
+  struct server s;
+  struct notes notes;
+  int a[2], b[2];
+};
+
 static void
-check_notes (const struct notes *notes, const char *wanted, unsigned long a, unsigned long b) {
+talk_start (struct talk *t, enum server_kind kind) {
+  memset (&t->notes, 0, sizeof t->notes);
+  fds_pipe (t->a, 0);
+  fds_pipe (t->b, 0);
+  server_start (&t->s, kind, prepare, &t->notes);
+}
+
+/* Closes one end of a pipe before talk_stop does.  */
+static void
+talk_close (int *fd) {
+  assert_int_equal (close (*fd), 0);
+  *fd = -1;
+}
+
+static void
+talk_close_all (struct talk *t) {
+  int *fds[] = { &t->a[0], &t->a[1], &t->b[0], &t->b[1] };
+
+  for (size_t i = 0; i < N_ELEMENTS (fds); i++)
+    if (*fds[i] >= 0) talk_close (fds[i]);
+}
+
+/* Ends it.  What the handlers noted must be WANTED, in which A and B stand for the inodes of the two
+ * pipes; NULL: anything.  */
+static void
+talk_stop (struct talk *t, const char *wanted) {
+  unsigned long a = inode_of (t->a[0]), b = inode_of (t->b[0]);
   char expected[2000];
   size_t n = 0;
 
+  server_stop (&t->s);
+  talk_close_all (t);
+  if (!wanted) return;
   for (const char *p = wanted; *p && n < sizeof expected - 40; p++) {
     if (*p == 'A' || *p == 'B')
       n += (size_t) sprintf (expected + n, "%lu", *p == 'A' ? a : b);
@@ -114,7 +149,34 @@ check_notes (const struct notes *notes, const char *wanted, unsigned long a, uns
       expected[n++] = *p;
   }
   expected[n] = 0;
-  assert_string_equal (notes->text, expected);
+  assert_string_equal (t->notes.text, expected);
+}
+
+/* Say LINES, each of which is answered with OK.  */
+static void
+talk_ask (struct talk *t, const char *lines) {
+  peer_say (t->s.out, lines);
+  for (const char *p = lines; (p = strchr (p, '\n')); p++)
+    peer_expect (t->s.in, "OK\n");
+}
+
+/* Say LINE, which is answered with an error.  */
+static void
+talk_fail (struct talk *t, const char *line, gpg_err_code_t code, const char *text) {
+  server_ask_err (&t->s, line, code, text);
+}
+
+/* Pass FD with LINE, which is answered with OK; with an error.  */
+static void
+talk_pass (struct talk *t, const char *line, int fd) {
+  peer_send_fd (t->s.out, line, fd);
+  peer_expect (t->s.in, "OK\n");
+}
+
+static void
+talk_pass_in_vain (struct talk *t, const char *line, int fd) {
+  peer_send_fd (t->s.out, line, fd);
+  peer_expect_err (t->s.in, ERR (GPG_ERR_EACCES), NULL);
 }
 
 static void
@@ -141,15 +203,13 @@ syntax_errors (void **state) {
     { "INPUT FD= 7\n", "number required" },    { "OUTPUT FD=\n", "number required" },
     { "PARSE x\n", "FD[=<n>] expected" },
   };
-  struct notes notes = { 0 };
-  struct server s;
+  struct talk t;
 
   (void) state;
-  server_start (&s, SERVER_PIPE, prepare, &notes);
-  for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-    server_ask_err (&s, table[i].line, GPG_ERR_ASS_SYNTAX, table[i].text);
-  server_stop (&s);
-  assert_string_equal (notes.text, "276/33 [x]\n");
+  talk_start (&t, SERVER_PIPE);
+  for (size_t i = 0; i < N_ELEMENTS (table); i++)
+    talk_fail (&t, table[i].line, GPG_ERR_ASS_SYNTAX, table[i].text);
+  talk_stop (&t, "276/33 [x]\n");
 }
 
 /* Only over sockets, and only if the server wanted it.  */
@@ -157,33 +217,28 @@ static void
 passing_needs_the_flag (void **state) {
   static const char *const lines[] = { "INPUT FD\n", "INPUT fd\n", "INPUT FD foo\n",
                                        "INPUT FD\tfoo\n", "OUTPUT FD\n" };
-  struct server s;
+  struct talk t;
 
   (void) state;
   for (int i = 0; i < 2; i++) {
-    struct notes notes = { 0 };
-
-    server_start (&s, i ? SERVER_SOCKET : SERVER_PIPE, prepare, &notes);
-    server_ask_err (&s, "TAKE\n", GPG_ERR_NOT_IMPLEMENTED, NO_PASSING);
-    for (size_t j = 0; j < sizeof lines / sizeof *lines; j++)
-      server_ask_err (&s, lines[j], GPG_ERR_NOT_IMPLEMENTED, NO_PASSING);
-    server_stop (&s);
-    assert_string_equal (notes.text, "");
+    talk_start (&t, i ? SERVER_SOCKET : SERVER_PIPE);
+    talk_fail (&t, "TAKE\n", GPG_ERR_NOT_IMPLEMENTED, NO_PASSING);
+    for (size_t j = 0; j < N_ELEMENTS (lines); j++)
+      talk_fail (&t, lines[j], GPG_ERR_NOT_IMPLEMENTED, NO_PASSING);
+    talk_stop (&t, "");
   }
 }
 
 static void
 nothing_was_passed (void **state) {
-  struct notes notes = { 0 };
-  struct server s;
+  struct talk t;
 
   (void) state;
-  server_start (&s, SERVER_FDPASSING, prepare, &notes);
-  server_ask_err (&s, "INPUT FD\n", GPG_ERR_ASS_GENERAL, NULL);
-  server_ask_err (&s, "OUTPUT FD\n", GPG_ERR_ASS_GENERAL, NULL);
-  server_ask_err (&s, "TAKE\n", GPG_ERR_ASS_GENERAL, NULL);
-  server_stop (&s);
-  assert_string_equal (notes.text, "");
+  talk_start (&t, SERVER_FDPASSING);
+  talk_fail (&t, "INPUT FD\n", GPG_ERR_ASS_GENERAL, NULL);
+  talk_fail (&t, "OUTPUT FD\n", GPG_ERR_ASS_GENERAL, NULL);
+  talk_fail (&t, "TAKE\n", GPG_ERR_ASS_GENERAL, NULL);
+  talk_stop (&t, "");
 }
 
 /* A pipe peer inherited our numbers, or gave us some of its own.  */
@@ -272,249 +327,166 @@ numbers_from_a_socket_peer (void **state) {
   close (fds[1]);
 }
 
-/* Pass FD with LINE; the answer is OK.  */
-static void
-pass (struct server *s, const char *line, int fd) {
-  peer_send_fd (s->out, line, fd);
-  peer_expect (s->in, "OK\n");
-}
-
 static void
 passed_descriptors (void **state) {
-  struct notes notes = { 0 };
-  struct server s;
-  int a[2], b[2];
+  struct talk t;
 
   (void) state;
-  fds_pipe (a, 0);
-  fds_pipe (b, 0);
-  server_start (&s, SERVER_FDPASSING, prepare, &notes);
-  pass (&s, "INPUT FD\n", a[0]);
-  pass (&s, "OUTPUT FD --armor\n", b[1]);
-  server_ask (&s, "SHOW\n", "OK\n");
-  server_ask (&s, "RESET\n", "OK\n");
-  server_ask (&s, "SHOW\n", "OK\n");
+  talk_start (&t, SERVER_FDPASSING);
+  talk_pass (&t, "INPUT FD\n", t.a[0]);
+  talk_pass (&t, "OUTPUT FD --armor\n", t.b[1]);
+  talk_ask (&t, "SHOW\n");
+  talk_ask (&t, "RESET\n");
+  talk_ask (&t, "SHOW\n");
   /* It was our copy that the server closed.  */
-  assert_int_equal (write (a[1], "x", 1), 1);
-  peer_expect (a[0], "x");
-  server_stop (&s);
-  check_notes (&notes,
-               "input [FD] in=A out=0\noutput [FD --armor] in=A out=B\nshow [] in=A out=B\n"
-               "reset [] in=A out=B\nshow [] in=0 out=0\n",
-               inode_of (a[0]), inode_of (b[1]));
-  for (int i = 0; i < 2; i++) {
-    close (a[i]);
-    close (b[i]);
-  }
+  assert_int_equal (write (t.a[1], "x", 1), 1);
+  peer_expect (t.a[0], "x");
+  talk_stop (&t, "input [FD] in=A out=0\noutput [FD --armor] in=A out=B\nshow [] in=A out=B\n"
+                 "reset [] in=A out=B\nshow [] in=0 out=0\n");
 }
 
 /* The descriptor is sent before the line that speaks of it, and several may be under way.  */
 static void
 descriptors_are_taken_in_order (void **state) {
-  struct notes notes = { 0 };
-  struct server s;
-  int a[2], b[2];
+  struct talk t;
 
   (void) state;
-  fds_socketpair (a, 0);
-  fds_socketpair (b, 0);
-  server_start (&s, SERVER_FDPASSING, prepare, &notes);
-  peer_send_fd (s.out, "# first\n", a[0]);
-  peer_send_fd (s.out, "# second\n", b[0]);
-  pass (&s, "NOP\n", a[0]);
-  server_ask (&s, "TAKE\nTAKE\nTAKE\n", "OK\nOK\nOK\n");
-  server_ask_err (&s, "TAKE\n", GPG_ERR_ASS_GENERAL, NULL);
-  server_stop (&s);
+  talk_start (&t, SERVER_FDPASSING);
+  talk_close_all (&t);
+  fds_socketpair (t.a, 0);
+  fds_socketpair (t.b, 0);
+  peer_send_fd (t.s.out, "# first\n", t.a[0]);
+  peer_send_fd (t.s.out, "# second\n", t.b[0]);
+  talk_pass (&t, "NOP\n", t.a[0]);
+  talk_ask (&t, "TAKE\nTAKE\nTAKE\n");
+  talk_fail (&t, "TAKE\n", GPG_ERR_ASS_GENERAL, NULL);
   /* deviation: received and created ones close-on-exec */
-  check_notes (&notes,
-               on_oracle () ? "took A cloexec=0\ntook B cloexec=0\ntook A cloexec=0\n"
-                            : "took A cloexec=1\ntook B cloexec=1\ntook A cloexec=1\n",
-               inode_of (a[0]), inode_of (b[0]));
-  for (int i = 0; i < 2; i++) {
-    close (a[i]);
-    close (b[i]);
-  }
+  talk_stop (&t, on_oracle () ? "took A cloexec=0\ntook B cloexec=0\ntook A cloexec=0\n"
+                              : "took A cloexec=1\ntook B cloexec=1\ntook A cloexec=1\n");
 }
 
 static void
 own_command_takes_a_descriptor (void **state) {
-  struct notes notes = { 0 };
-  struct server s;
-  int a[2];
+  struct talk t;
 
   (void) state;
-  fds_pipe (a, 0);
-  server_start (&s, SERVER_FDPASSING, prepare, &notes);
-  pass (&s, "PARSE FD --option\n", a[0]);
-  server_ask_err (&s, "PARSE FD\n", GPG_ERR_ASS_GENERAL, NULL);
-  server_stop (&s);
-  assert_string_equal (notes.text, "0 [FD --option]\n257/33 [FD]\n");
-  close (a[0]);
-  close (a[1]);
+  talk_start (&t, SERVER_FDPASSING);
+  talk_pass (&t, "PARSE FD --option\n", t.a[0]);
+  talk_fail (&t, "PARSE FD\n", GPG_ERR_ASS_GENERAL, NULL);
+  talk_stop (&t, "0 [FD --option]\n257/33 [FD]\n");
 }
 
 /* The notify function refuses: the old descriptor is the input again.  */
 static void
 notify_error_restores_the_old_one (void **state) {
-  struct notes notes = { 0 };
-  struct server s;
-  int a[2], b[2];
+  struct talk t;
 
   (void) state;
   if (on_oracle ()) skip (); /* It leaks the refused descriptor.  */
-  fds_pipe (a, 0);
-  fds_pipe (b, 0);
-  server_start (&s, SERVER_FDPASSING, prepare, &notes);
-  pass (&s, "INPUT FD\n", a[0]);
-  peer_send_fd (s.out, "INPUT FD bad\n", b[0]);
-  peer_expect_err (s.in, ERR (GPG_ERR_EACCES), NULL);
-  pass (&s, "OUTPUT FD\n", a[1]);
-  peer_send_fd (s.out, "OUTPUT FD bad\n", b[1]);
-  peer_expect_err (s.in, ERR (GPG_ERR_EACCES), NULL);
-  server_ask (&s, "SHOW\n", "OK\n");
-  server_stop (&s);
-  check_notes (&notes,
-               "input [FD] in=A out=0\ninput [FD bad] in=B out=0\noutput [FD] in=A out=A\n"
-               "output [FD bad] in=A out=B\nshow [] in=A out=A\n",
-               inode_of (a[0]), inode_of (b[0]));
-  for (int i = 0; i < 2; i++) {
-    close (a[i]);
-    close (b[i]);
-  }
+  talk_start (&t, SERVER_FDPASSING);
+  talk_pass (&t, "INPUT FD\n", t.a[0]);
+  talk_pass_in_vain (&t, "INPUT FD bad\n", t.b[0]);
+  talk_pass (&t, "OUTPUT FD\n", t.a[1]);
+  talk_pass_in_vain (&t, "OUTPUT FD bad\n", t.b[1]);
+  talk_ask (&t, "SHOW\n");
+  talk_stop (&t, "input [FD] in=A out=0\ninput [FD bad] in=B out=0\noutput [FD] in=A out=A\n"
+                 "output [FD bad] in=A out=B\nshow [] in=A out=A\n");
 }
 
 static void
 reset_notify_may_veto (void **state) {
-  struct notes notes = { 0 };
-  struct server s;
-  int a[2];
+  struct talk t;
 
   (void) state;
-  fds_pipe (a, 0);
-  server_start (&s, SERVER_FDPASSING, prepare, &notes);
-  pass (&s, "INPUT FD\n", a[0]);
-  server_ask_err (&s, "RESET bad\n", GPG_ERR_EACCES, NULL);
-  server_ask (&s, "SHOW\n", "OK\n");
-  server_ask (&s, "RESET\n", "OK\n");
-  server_stop (&s);
-  check_notes (&notes,
-               "input [FD] in=A out=0\nreset [bad] in=A out=0\nshow [] in=A out=0\n"
-               "reset [] in=A out=0\n",
-               inode_of (a[0]), 0);
-  close (a[0]);
-  close (a[1]);
+  talk_start (&t, SERVER_FDPASSING);
+  talk_pass (&t, "INPUT FD\n", t.a[0]);
+  talk_fail (&t, "RESET bad\n", GPG_ERR_EACCES, NULL);
+  talk_ask (&t, "SHOW\n");
+  talk_ask (&t, "RESET\n");
+  talk_stop (&t, "input [FD] in=A out=0\nreset [bad] in=A out=0\nshow [] in=A out=0\n"
+                 "reset [] in=A out=0\n");
 }
 
 /* Descriptors that nobody took are closed: by RESET, and with the context.  */
 static void
 descriptors_that_nobody_took (void **state) {
-  struct notes notes = { 0 };
-  struct server s;
-  int a[2];
+  struct talk t;
 
   (void) state;
-  fds_pipe (a, 0);
-  server_start (&s, SERVER_FDPASSING, prepare, &notes);
-  pass (&s, "NOP\n", a[0]);
-  server_ask (&s, "RESET\n", "OK\n");
-  server_ask_err (&s, "TAKE\n", GPG_ERR_ASS_GENERAL, NULL);
-  pass (&s, "NOP\n", a[0]);
-  pass (&s, "INPUT FD\n", a[0]);
-  pass (&s, "OUTPUT FD\n", a[1]);
+  talk_start (&t, SERVER_FDPASSING);
+  talk_pass (&t, "NOP\n", t.a[0]);
+  talk_ask (&t, "RESET\n");
+  talk_fail (&t, "TAKE\n", GPG_ERR_ASS_GENERAL, NULL);
+  talk_pass (&t, "NOP\n", t.a[0]);
+  talk_pass (&t, "INPUT FD\n", t.a[0]);
+  talk_pass (&t, "OUTPUT FD\n", t.a[1]);
   /* deviation: the reference leaves these two open if the client just closes */
-  if (on_oracle ()) server_ask (&s, "RESET\n", "OK\n");
-  server_stop (&s);
-  close (a[0]);
-  close (a[1]);
+  if (on_oracle ()) talk_ask (&t, "RESET\n");
+  talk_stop (&t, NULL);
 }
 
 static void
 bye_closes_them (void **state) {
-  struct notes notes = { 0 };
-  struct server s;
-  int a[2];
+  struct talk t;
 
   (void) state;
-  fds_pipe (a, 0);
-  server_start (&s, SERVER_FDPASSING, prepare, &notes);
-  pass (&s, "OUTPUT FD\n", a[1]);
-  close (a[1]);
-  server_ask (&s, "BYE\n", "OK closing connection\n");
+  talk_start (&t, SERVER_FDPASSING);
+  talk_pass (&t, "OUTPUT FD\n", t.a[1]);
+  talk_close (&t.a[1]);
+  server_ask (&t.s, "BYE\n", "OK closing connection\n");
   /* The server held the last writing end.  */
-  peer_expect_eof (a[0]);
-  server_stop (&s);
-  close (a[0]);
+  peer_expect_eof (t.a[0]);
+  talk_stop (&t, NULL);
 }
 
 static void
 replaced_descriptor_is_closed (void **state) {
-  struct notes notes = { 0 };
-  struct server s;
-  int a[2], b[2];
+  struct talk t;
 
   (void) state;
   /* deviation: a replaced descriptor is closed, not leaked */
   if (on_oracle ()) skip ();
-  fds_pipe (a, 0);
-  fds_pipe (b, 0);
-  server_start (&s, SERVER_FDPASSING, prepare, &notes);
-  pass (&s, "OUTPUT FD\n", a[1]);
-  close (a[1]);
-  pass (&s, "OUTPUT FD\n", b[1]);
-  peer_expect_eof (a[0]);
-  server_stop (&s);
-  close (a[0]);
-  close (b[0]);
-  close (b[1]);
+  talk_start (&t, SERVER_FDPASSING);
+  talk_pass (&t, "OUTPUT FD\n", t.a[1]);
+  talk_close (&t.a[1]);
+  talk_pass (&t, "OUTPUT FD\n", t.b[1]);
+  peer_expect_eof (t.a[0]);
+  talk_stop (&t, NULL);
 }
 
 static void
 many_descriptors_pending (void **state) {
-  struct notes notes = { 0 };
-  struct server s;
-  int a[2];
+  struct talk t;
 
   (void) state;
   /* deviation: fixed tables: the reference holds five and drops the others */
   if (on_oracle ()) skip ();
-  fds_pipe (a, 0);
-  server_start (&s, SERVER_FDPASSING, prepare, &notes);
+  talk_start (&t, SERVER_FDPASSING);
   for (int i = 0; i < 12; i++)
-    pass (&s, "NOP\n", a[0]);
+    talk_pass (&t, "NOP\n", t.a[0]);
   for (int i = 0; i < 12; i++)
-    server_ask (&s, "TAKE\n", "OK\n");
-  server_ask_err (&s, "TAKE\n", GPG_ERR_ASS_GENERAL, NULL);
-  server_stop (&s);
-  close (a[0]);
-  close (a[1]);
+    talk_ask (&t, "TAKE\n");
+  talk_fail (&t, "TAKE\n", GPG_ERR_ASS_GENERAL, NULL);
+  talk_stop (&t, NULL);
 }
 
 static void
 several_descriptors_in_a_message (void **state) {
-  struct notes notes = { 0 };
-  struct server s;
-  int a[2], b[2], fds[4];
+  struct talk t;
+  int fds[4];
 
   (void) state;
   /* deviation: one descriptor per message */
   if (on_oracle ()) skip ();
-  fds_pipe (a, 0);
-  fds_pipe (b, 0);
-  fds[0] = fds[2] = a[0];
-  fds[1] = fds[3] = b[0];
-  server_start (&s, SERVER_FDPASSING, prepare, &notes);
-  peer_send_fds (s.out, "NOP\n", fds, 4);
-  peer_expect (s.in, "OK\n");
+  talk_start (&t, SERVER_FDPASSING);
+  fds[0] = fds[2] = t.a[0];
+  fds[1] = fds[3] = t.b[0];
+  peer_send_fds (t.s.out, "NOP\n", fds, 4);
+  peer_expect (t.s.in, "OK\n");
   for (int i = 0; i < 4; i++)
-    server_ask (&s, "TAKE\n", "OK\n");
-  server_ask_err (&s, "TAKE\n", GPG_ERR_ASS_GENERAL, NULL);
-  server_stop (&s);
-  check_notes (&notes, "took A cloexec=1\ntook B cloexec=1\ntook A cloexec=1\ntook B cloexec=1\n",
-               inode_of (a[0]), inode_of (b[0]));
-  for (int i = 0; i < 2; i++) {
-    close (a[i]);
-    close (b[i]);
-  }
+    talk_ask (&t, "TAKE\n");
+  talk_fail (&t, "TAKE\n", GPG_ERR_ASS_GENERAL, NULL);
+  talk_stop (&t, "took A cloexec=1\ntook B cloexec=1\ntook A cloexec=1\ntook B cloexec=1\n");
 }
 
 int

@@ -128,7 +128,7 @@ class Run:
             self.state = json.loads(self.list.read_text())
         else:
             self.copy()
-            self.state = {**new, 'durations': {}, 'mutations': new.get('mutations', [])}
+            self.state = {'durations': {}, 'mutations': [], **new}
             self.save()
         self.restore()
         if not (self.build / 'build.ninja').exists():
@@ -166,7 +166,8 @@ class Run:
         return found
 
     def measure(self, room):
-        """How long the tests of a room take without a mutation.  None: it fails, and says nothing."""
+        """How long the tests of a room take without a mutation, unless a run before has found that
+        out.  None: it fails, and says nothing."""
         tests = [test for test in self.tests.of(room)
                  if test['name'] not in self.state['durations']]
         if not tests:
@@ -193,19 +194,25 @@ class Run:
         return [hashlib.sha256((self.build / name).read_bytes()).hexdigest()
                 for name in self.objects(path)]
 
-    def tell(self, room):
-        """The first test that fails: (caught or survived, by which)."""
+    def tell(self, room, before):
+        """The first test that fails: (caught or survived, by which).  The test that found this fault
+        in the run BEFORE is first, and if it does so again, it alone was built."""
         durations = self.state['durations']
         tests = [test for test in self.tests.of(room) if durations[test['name']] is not None]
-        for test in sorted(tests, key=lambda test: durations[test['name']]):
-            failed = self.tests.run(test, max(SECONDS, TIMES * durations[test['name']]))
-            if failed:
-                return 'caught', '%s: %s' % (test['name'], failed)
+        tests.sort(key=lambda test: durations[test['name']])
+        first = [test for test in tests if before and before.startswith(test['name'] + ': ')]
+        for some in (first, tests) if first else (tests,):
+            if not self.tests.compile({target for test in some for target in test['targets']}):
+                return 'not compiled', ''
+            for test in some:
+                failed = self.tests.run(test, max(SECONDS, TIMES * durations[test['name']]))
+                if failed:
+                    return 'caught', '%s: %s' % (test['name'], failed)
         return 'survived', ''
 
     def attempt(self, mutation, function, at):
         """Returns what becomes of a mutation, and says by which test."""
-        room, path = pathlib.Path(function.path).parts[1], function.path
+        room, path = mutation['room'], function.path
         self.measure(room)
         if not self.tests.compile(self.objects(path)):
             sys.exit('mutate: the tree does not build; see ninja -C %s' % self.build)
@@ -220,8 +227,7 @@ class Run:
                 return 'not compiled', ''
             if path.endswith('.c') and self.digest(path) == before:
                 return 'same code', ''
-            targets = {target for test in self.tests.of(room) for target in test['targets']}
-            return self.tell(room) if self.tests.compile(targets) else ('not compiled', '')
+            return self.tell(room, mutation.get('was_by'))
         finally:
             self.restore()
 
@@ -275,7 +281,7 @@ def second_run(path):
     name = path.resolve().parent.name + '-again'
     wanted = [{**m, 'was': m['result'], 'was_by': m['by'], 'result': None} for m in old['mutations']
               if m['result'] in ('caught', 'survived')]
-    this = Run(name, seed=old['seed'], mutations=wanted)
+    this = Run(name, seed=old['seed'], mutations=wanted, durations=old['durations'])
     functions = this.functions(SUITES)
     for mutation in this.state['mutations']:
         if mutation['result'] is None:
