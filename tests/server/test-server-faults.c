@@ -407,7 +407,7 @@ test_accept_fails (void **state) {
 
   (void) state;
   kit_setup (NULL);
-  snprintf (address, sizeof address, "unix:%s", kit_path ("s"));
+  snprintf (address, sizeof address, "unix:%s", tmpdir_path ("s"));
   assert_int_equal (eva_server_listen (kit.server, address, 0), 0);
   n_bad_accepts = 1;
   n_bad_changes = 2;
