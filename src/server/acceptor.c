@@ -5,9 +5,11 @@
    the system has no descriptor for the next client, accepting pauses for a while: the socket stays
    readable, and a server that went on looking would do nothing else.  */
 
-#include "server/server.h"
+#include "server/acceptor.h"
 
 #include "io/peer.h"
+#include "server/end.h"
+#include "server/session.h"
 
 #include <errno.h>
 #include <stdio.h>

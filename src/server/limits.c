@@ -18,6 +18,8 @@
 
 #include "server/limits.h"
 
+#include "server/server.h"
+
 /* Three quarters of N, rounded up: of little, as much as there is.  */
 #define SHARE(n) ((n) - (n) / 4)
 
@@ -66,4 +68,16 @@ eva__limits_find (const struct eva_server_limits *asked, unsigned int max_fds, b
   if (!l->max_held_per_uid_len)
     l->max_held_per_uid_len = is_shared ? SHARE (l->max_held_len) : l->max_held_len;
   ret->max_connections_of_others = l->max_connections - l->max_connections / 8;
+}
+
+/* The process's own limit may change at any time: whoever comes is judged by what it is then.  */
+void
+eva__server_find_limits (eva_server *server) {
+  struct eva__limits *l = &server->limits;
+
+  eva__limits_find (&server->asked, eva__io_sys_max_fds (), eva__users_are_many (&server->users),
+                    l);
+  server->account.limit_len = l->all.max_held_len;
+  server->account.limit_fds = l->all.max_passed_fds;
+  eva__users_set_limits (&server->users, l);
 }

@@ -27,4 +27,8 @@ struct eva__limits {
 void eva__limits_find (const struct eva_server_limits *asked, unsigned int max_fds, bool is_shared,
                        struct eva__limits *ret);
 
+/* Finds the limits of SERVER, which the process and the users who may come in make of what the program
+   set.  */
+void eva__server_find_limits (eva_server *server);
+
 #endif /* EVA__SERVER_LIMITS_H */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* listen.c - how clients come to a server: it listens, or is given their descriptors.  */
 
-#include "server/server.h"
-
 #include "assuan/accept.h"
 #include "io/activation.h"
 #include "io/peer.h"
+#include "server/acceptor.h"
+#include "server/end.h"
+#include "server/session.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +37,7 @@ is_allowed (const eva_server *server, const struct eva__io_listener *listener, u
   return listener->is_loopback || (flags & EVA_LISTEN_ANY_ADDRESS);
 }
 
-/* Makes LISTENER a acceptor, or closes it.  */
+/* Makes LISTENER an acceptor, or closes it.  */
 static gpg_error_t
 add_listener (eva_server *server, struct eva__io_listener *listener, unsigned int flags) {
   gpg_error_t err = error (server, GPG_ERR_EACCES);

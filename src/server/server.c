@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* server.c - the life of a server: what it offers, its limits, its end.
 
-   A server may be freed from any callback of its own, in the midst of a walk over its sessions
-   or of an accept.  So whoever calls out keeps it (eva__server_ref), and the memory goes with
-   the last of them: the sessions that are left, and the calls under way.  */
+   Its sessions and its acceptors have files of their own, and so has the end of its memory, which it
+   shares with them (end.c).  */
 
 #include "server/server.h"
 
@@ -12,6 +11,9 @@
 #include "assuan/connection.h"
 #include "assuan/error.h"
 #include "assuan/lifetime.h"
+#include "server/acceptor.h"
+#include "server/end.h"
+#include "server/session.h"
 
 #include <stdlib.h>
 
@@ -97,25 +99,6 @@ eva_server_new (eva_loop *loop, const struct eva_service *service, void *userdat
 /* --- Going away ------------------------------------------------------------------------------- */
 
 void
-eva__server_ref (eva_server *server) {
-  server->n_kept++;
-}
-
-/* Nothing of SERVER is in use any more, neither by a session nor by a call under way.  */
-static void
-destroy (eva_server *server) {
-  eva__users_clear (&server->users);
-  eva__session_limits_unref (server->session_limits);
-  assuan_release (server->pattern);
-  free (server);
-}
-
-void
-eva__server_unref (eva_server *server) {
-  if (!--server->n_kept && server->is_freed) destroy (server);
-}
-
-void
 eva_server_free (eva_server *server) {
   if (!server || server->is_freed) return;
   eva__server_ref (server);
@@ -132,26 +115,6 @@ eva_server_free (eva_server *server) {
 }
 
 /* --- Drain ------------------------------------------------------------------------------------ */
-
-/* The last one has left.  It is told in a task: the last session may have ended within a call of the
-   program, which need not expect that its server goes away in it.  */
-static void
-call_drained (struct eva__task *task) {
-  eva_server *server = EVA__CONTAINER (eva_server, drained_task, task);
-  void (*drained) (eva_server *, void *) = server->drained;
-
-  server->drained = NULL;
-  eva__loop_cancel_timer (server->loop, &server->drain_timer);
-  if (drained) drained (server, server->drained_arg);
-}
-
-void
-eva__server_was_left (eva_server *server) {
-  if (!server->is_draining || server->is_freed || server->sessions) return;
-  if (!eva__loop_is_ours (server->loop)) return;
-  server->drained_task.cb = call_drained;
-  eva__loop_run_soon (server->loop, &server->drained_task);
-}
 
 /* Calls WHAT for the context of each session.  The server is kept; sessions may go away in it, any of
    them: who leaves moves the walk along.  */
@@ -212,18 +175,6 @@ eva_server_drain (eva_server *server, unsigned int timeout_ms,
 }
 
 /* --- Limits and figures ----------------------------------------------------------------------- */
-
-/* The process's own limit may change at any time: whoever comes is judged by what it is then.  */
-void
-eva__server_find_limits (eva_server *server) {
-  struct eva__limits *l = &server->limits;
-
-  eva__limits_find (&server->asked, eva__io_sys_max_fds (), eva__users_are_many (&server->users),
-                    l);
-  server->account.limit_len = l->all.max_held_len;
-  server->account.limit_fds = l->all.max_passed_fds;
-  eva__users_set_limits (&server->users, l);
-}
 
 gpg_error_t
 eva_server_set_limits (eva_server *server, const struct eva_server_limits *limits) {

@@ -4,7 +4,9 @@
    A session goes away with its context, in the outermost call that uses it; the server stays until
    the last one is gone.  */
 
-#include "server/server.h"
+#include "server/session.h"
+
+#include "server/end.h"
 
 #include "assuan/accept.h"
 #include "assuan/connection.h"

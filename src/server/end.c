@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* end.c - the end of a server: of its memory, and of a drain.
+
+   A server may be freed from any callback of its own, in the midst of a walk over its sessions
+   or of an accept.  So a function that calls out keeps it (eva__server_ref), and the memory goes with
+   the last reference: those of the sessions that are left, and of the calls under way.  */
+
+#include "server/end.h"
+
+#include <stdlib.h>
+
+void
+eva__server_ref (eva_server *server) {
+  server->n_kept++;
+}
+
+/* Nothing of SERVER is in use any more, neither by a session nor by a call under way.  */
+static void
+destroy (eva_server *server) {
+  eva__users_clear (&server->users);
+  eva__session_limits_unref (server->session_limits);
+  assuan_release (server->pattern);
+  free (server);
+}
+
+void
+eva__server_unref (eva_server *server) {
+  if (!--server->n_kept && server->is_freed) destroy (server);
+}
+
+/* The last one has left.  It is told in a task: the last session may have ended within a call of the
+   program, which need not expect that its server goes away in it.  */
+static void
+call_drained (struct eva__task *task) {
+  eva_server *server = EVA__CONTAINER (eva_server, drained_task, task);
+  void (*drained) (eva_server *, void *) = server->drained;
+
+  server->drained = NULL;
+  eva__loop_cancel_timer (server->loop, &server->drain_timer);
+  if (drained) drained (server, server->drained_arg);
+}
+
+void
+eva__server_was_left (eva_server *server) {
+  if (!server->is_draining || server->is_freed || server->sessions) return;
+  if (!eva__loop_is_ours (server->loop)) return;
+  server->drained_task.cb = call_drained;
+  eva__loop_run_soon (server->loop, &server->drained_task);
+}

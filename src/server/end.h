@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* end.h - references to a server, and the end of its drain.  */
+
+#ifndef EVA__SERVER_END_H
+#define EVA__SERVER_END_H
+
+#include "server/server.h"
+
+/* Between these SERVER stays, whatever callbacks do.  */
+void eva__server_ref (eva_server *server);
+void eva__server_unref (eva_server *server);
+
+/* A session is over: if it was the last one, and SERVER drains, that is told.  */
+void eva__server_was_left (eva_server *server);
+
+#endif /* EVA__SERVER_END_H */

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* session.h - a client's connection to a server.  */
+
+#ifndef EVA__SERVER_SESSION_H
+#define EVA__SERVER_SESSION_H
+
+#include "attach/attached.h"
+#include "server/server.h"
+
+/* A client's connection.  */
+struct eva__session {
+  struct eva__attached at; /* the first member */
+  eva_server *server;
+  struct eva__user *user;
+  struct eva__session *next, *prev;
+};
+
+/* What a client is made of before it has a connection.  */
+struct eva__incoming {
+  int in_fd, out_fd;  /* the same for a socket */
+  unsigned int flags; /* of eva_server_listen */
+  bool is_pipe;       /* started us: who it is needs no proof */
+  bool is_unix;
+  bool is_accepted; /* just now: its descriptor has the lowest number that was free */
+  bool is_known;    /* peer says who it is */
+  struct _assuan_peercred peer;
+};
+
+extern const struct eva__drive_ops eva__session_ops;
+
+/* Finds out whether INCOMING may come in: 0, GPG_ERR_EACCES, GPG_ERR_LIMIT_REACHED.  No memory is
+   taken.  */
+gpg_error_t eva__session_check (eva_server *server, const struct eva__incoming *incoming);
+
+/* Makes a connection for INCOMING, which was checked, and stores its context at RET_CTX unless
+   that is NULL; NULL if it is over already.  Its descriptors are the connection's on success; on failure they stay the
+   caller's.  */
+gpg_error_t eva__session_new (eva_server *server, const struct eva__incoming *incoming,
+                              assuan_context_t *ret_ctx);
+
+/* Lets SESSION finish its command, if it has one, and end.  */
+void eva__session_drain (struct eva__session *session);
+
+/* Ends SESSION at once: its command is cancelled, what is queued is sent.  */
+void eva__session_close (struct eva__session *session);
+
+/* Returns the session of CTX, or NULL.  */
+struct eva__session *eva__session_of (assuan_context_t ctx);
+
+#endif /* EVA__SERVER_SESSION_H */
