@@ -10,6 +10,9 @@
 #include "assuan/error.h"
 #include "assuan/lifetime.h"
 #include "assuan/outgoing.h"
+#include "client/calls.h"
+#include "client/dial.h"
+#include "client/reaper.h"
 #include "io/process.h"
 #include "wire/wipe.h"
 
@@ -47,15 +50,6 @@ eva__client_new (void) {
   client->dial_fd = -1;
   client->child = ASSUAN_INVALID_PID;
   return client;
-}
-
-/* While dialling nobody knows yet; what the address says will do then.  */
-bool
-eva__client_passes_fds (const struct eva__client *client) {
-  assuan_context_t ctx = client->driven.at.drive.ctx;
-
-  if (ctx->conn) return ctx->channel.passes_fds;
-  return client->is_local && (client->config.flags & EVA_CONNECT_FDPASSING);
 }
 
 static bool
@@ -217,7 +211,7 @@ on_event (struct eva__drive *drive, int rc, const struct eva_event *ev) {
 
 /* --- Time ------------------------------------------------------------------------------------- */
 
-/* The earliest of all calls is kept by call.c.  */
+/* The earliest of all calls is kept by calls.c.  */
 static uint64_t
 get_deadline (struct eva__drive *drive) {
   struct eva__client *client = (struct eva__client *) drive;

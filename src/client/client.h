@@ -71,44 +71,10 @@ bool eva__client_is_connected_by_us (assuan_context_t ctx);
    (eva__client_ops.free).  */
 struct eva__client *eva__client_new (void);
 
-/* Returns true if descriptors can be passed over its connection, as far as that is known.  */
-bool eva__client_passes_fds (const struct eva__client *client);
-
-/* --- Calls (call.c) --------------------------------------------------------------------------- */
-
-/* Sends what may be sent now.  */
-void eva__call_send_all (struct eva__client *client);
-
-/* Ends CALL with ERR and TEXT, once, and if a reply to it is still to come, sees that it is dropped.
-   CALL may be gone behind it.  */
-void eva__call_end (struct eva_pending_call *call, gpg_error_t err, const char *text);
-
-/* Ends all calls with ERR.  */
-void eva__call_end_all (struct eva__client *client, gpg_error_t err);
-
-/* Ends those whose time is over.  */
-void eva__call_expire (struct eva__client *client, uint64_t now_ns);
-
-/* The first call's reply, if nobody wants it any more, is dropped as it comes.  */
-void eva__call_drain (struct eva__client *client);
-
-/* When the connection is closed: forgets calls whose reply will never come.  */
-void eva__call_forget_all (struct eva__client *client);
-
-/* --- Connecting (connect.c) ------------------------------------------------------------------- */
-
-/* Gives up dialling.  */
-void eva__dial_stop (struct eva__client *client);
-
-/* Sets the timer to what is due next while dialling.  */
-void eva__dial_set_timer (struct eva__client *client);
-
-/* While dialling: the connection is over because of ERR; told out of the loop.  */
-void eva__dial_fail_soon (struct eva__client *client, gpg_error_t err);
-
-/* --- Children (reaper.c) ---------------------------------------------------------------------- */
-
-/* Lets LOOP reap the child PID when it ends.  */
-void eva__reaper_new (eva_loop *loop, pid_t pid);
+/* Returns the context that CLIENT is.  */
+static inline assuan_context_t
+eva__client_context (const struct eva__client *client) {
+  return client->driven.at.drive.ctx;
+}
 
 #endif /* EVA__CLIENT_CLIENT_H */

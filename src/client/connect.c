@@ -1,244 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* connect.c - clients that come to their connection without waiting for it.
+/* connect.c - clients that are made for a connection which is still to come.  */
 
-   Until then there is no eva_conn and nothing to drive: the client has a socket, a source and a
-   timer of its own here, and whatever ends the dialling ends it by the same function as a connection
-   that breaks, so that programs see one way of failing.  */
-
-#include "client/client.h"
-
-#include "assuan/connection.h"
 #include "assuan/error.h"
-#include "assuan/lifetime.h"
-#include "io/dial.h"
-#include "io/process.h"
-#include "io/program.h"
+#include "client/dial.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* A Unix socket whose queue is full is tried again after this time: nobody tells when it is not.  */
-#define RETRY_NS 10000000u
 
 #define NS_PER_MS 1000000u
-
-static gpg_error_t dial (struct eva__client *client);
-
-/* What programs look for when they start the server that is not there.  */
-static gpg_error_t
-dial_error (assuan_context_t ctx) {
-  switch (errno) {
-  case ENOENT:
-  case ECONNREFUSED:
-  case ENOTSOCK:
-  case EPROTOTYPE:
-  case EHOSTUNREACH:
-  case ENETUNREACH:
-    return eva__ctx_error (ctx, GPG_ERR_ASS_CONNECT_FAILED);
-  case EINVAL:
-    return eva__ctx_error (ctx, GPG_ERR_INV_ARG);
-  default:
-    return eva__ctx_syserror (ctx);
-  }
-}
-
-/* --- Giving up -------------------------------------------------------------------------------- */
-
-void
-eva__dial_stop (struct eva__client *client) {
-  eva_source_free (client->dial_source);
-  client->dial_source = NULL;
-  if (client->home) eva__loop_cancel_timer (client->home, &client->dial_timer);
-  if (client->dial_fd >= 0) close (client->dial_fd);
-  client->dial_fd = -1;
-}
-
-/* The connection could not be made.  */
-static void
-fail (struct eva__client *client, gpg_error_t err) {
-  assuan_context_t ctx = client->driven.at.drive.ctx;
-
-  eva__dial_stop (client);
-  client->driven.at.drive.over = err;
-  if (client->driven.at.is_told) return;
-  client->driven.at.is_told = true;
-  eva__ctx_enter (ctx);
-  eva__client_ops.over (&client->driven.at.drive);
-  eva__ctx_leave (ctx);
-}
-
-/* Not at once: the program is in a call of its driven, and may not expect its callbacks there.  */
-void
-eva__dial_fail_soon (struct eva__client *client, gpg_error_t err) {
-  eva__dial_stop (client);
-  client->driven.at.drive.over = err;
-  eva__loop_set_timer (client->home, &client->dial_timer, 0);
-}
-
-/* --- The connection --------------------------------------------------------------------------- */
-
-/* The descriptors are the context's on success.  On failure they are the caller's again, who knows
-   whether they were made here or handed in.  */
-static gpg_error_t
-connected (struct eva__client *client, int in_fd, int out_fd) {
-  assuan_context_t ctx = client->driven.at.drive.ctx;
-  bool passes_fds = eva__client_passes_fds (client);
-  gpg_error_t err = eva__ctx_connect (ctx, EVA__CTX_CLIENT, in_fd, out_fd, passes_fds);
-
-  if (err) return err;
-  eva__drive_init (&client->driven.at.drive, ctx);
-  err = eva__attached_start (&client->driven.at, client->home);
-  if (err) {
-    ctx->channel.in_fd = ctx->channel.out_fd = ASSUAN_INVALID_FD;
-    eva__ctx_disconnect (ctx);
-    return err;
-  }
-  client->stage = EVA__CLIENT_GREETING;
-  client->greeting_deadline_ns =
-      eva_now () + (uint64_t) client->config.greeting_timeout_ms * NS_PER_MS;
-  return 0;
-}
-
-/* --- Waiting for it --------------------------------------------------------------------------- */
-
-/* The socket is connected, or cannot be.  */
-static void
-decided (void *arg, unsigned int revents) {
-  struct eva__client *client = arg;
-  int rc = eva__io_dial_finish (client->dial_fd);
-  int fd = client->dial_fd;
-  gpg_error_t err;
-
-  (void) revents;
-  if (rc == EVA__IO_DIAL_PENDING) return;
-  if (rc < 0) {
-    fail (client, dial_error (client->driven.at.drive.ctx));
-    return;
-  }
-  client->dial_fd = -1;
-  eva__dial_stop (client);
-  err = connected (client, fd, fd);
-  if (!err) return;
-  close (fd);
-  fail (client, err);
-}
-
-void
-eva__dial_set_timer (struct eva__client *client) {
-  uint64_t due_ns = client->dial_deadline_ns;
-
-  if (client->driven.at.drive.over) return; /* set already, by eva__dial_fail_soon */
-  if (client->deadline_ns < due_ns) due_ns = client->deadline_ns;
-  if (client->dial_again_ns < due_ns) due_ns = client->dial_again_ns;
-  eva__loop_set_timer (client->home, &client->dial_timer, due_ns);
-}
-
-/* Returns false if the connection was made, or could not be, or nobody wants it any more.  */
-static bool
-is_dialling (const struct eva__client *client) {
-  return client->stage == EVA__CLIENT_DIALLING && !client->driven.at.drive.ctx->released;
-}
-
-static void
-on_dial_timer (struct eva__timer *timer) {
-  struct eva__client *client = EVA__CONTAINER (struct eva__client, dial_timer, timer);
-  assuan_context_t ctx = client->driven.at.drive.ctx;
-  uint64_t now_ns = eva_loop_now (client->home);
-  gpg_error_t err = client->driven.at.drive.over;
-  bool is_late = !err && now_ns >= client->dial_deadline_ns;
-
-  eva__ctx_enter (ctx);
-  /* What was connected in time counts, though the loop may tell of the deadline first.  */
-  if (is_late && client->dial_fd >= 0) decided (client, 0);
-  if (is_late && is_dialling (client)) err = eva__ctx_error (ctx, GPG_ERR_TIMEOUT);
-  if (!err && is_dialling (client) && now_ns >= client->dial_again_ns) err = dial (client);
-  if (err)
-    fail (client, err);
-  else if (is_dialling (client))
-    eva__call_expire (client, now_ns);
-  if (is_dialling (client)) eva__dial_set_timer (client);
-  eva__ctx_leave (ctx);
-}
-
-/* --- Dialling --------------------------------------------------------------------------------- */
-
-/* Starts the program of COMMAND, or if that is NULL of the configuration.  The caller of eva_connect
-   acts on a program that is not there.  */
-static gpg_error_t
-start_program (struct eva__client *client, const char *command) {
-  assuan_context_t ctx = client->driven.at.drive.ctx;
-  const struct eva__io_program_start start = {
-    .command = command,
-    .argv = command ? NULL : client->config.argv,
-    .socketpair = client->config.flags & EVA_CONNECT_FDPASSING,
-    .keeps_stderr = client->config.flags & EVA_CONNECT_STDERR,
-  };
-  int in_fd, out_fd;
-  gpg_error_t err;
-  pid_t pid;
-
-  if (eva__io_program_start (&start, &in_fd, &out_fd, &pid))
-    return errno == EINVAL ? eva__ctx_error (ctx, GPG_ERR_INV_ARG) : eva__ctx_syserror (ctx);
-  client->child = ctx->pid = pid;
-  client->child_of = eva__io_this_process ();
-  client->reaper = client->home;
-  err = connected (client, in_fd, out_fd);
-  if (!err) return 0;
-  close (in_fd);
-  if (out_fd != in_fd) close (out_fd);
-  return err;
-}
-
-/* Waits in the loop until FD is connected.  */
-static gpg_error_t
-await (struct eva__client *client, int fd) {
-  client->dial_fd = fd;
-  client->dial_source = eva_loop_add_fd (client->home, fd, EVA_WRITABLE, decided, client);
-  return client->dial_source ? 0 : eva__ctx_syserror (client->driven.at.drive.ctx);
-}
-
-/* Returns true if the words of a program stand in for what the address lacks.  */
-static bool
-has_words (const struct eva__client *client) {
-  return client->config.argv && !strcmp (client->address, "exec:");
-}
-
-/* Begins to connect, or begins anew: a server that is starting up may have another socket by then, so
-   the address is looked at each time.  */
-static gpg_error_t
-dial (struct eva__client *client) {
-  assuan_context_t ctx = client->driven.at.drive.ctx;
-  struct eva__io_endpoint endpoint;
-  gpg_error_t err;
-  int fd, rc;
-
-  client->dial_again_ns = EVA_NO_DEADLINE;
-  if (has_words (client)) {
-    client->is_local = true;
-    return start_program (client, NULL);
-  }
-  if (eva__io_endpoint_parse (client->address, &endpoint)) return dial_error (ctx);
-  client->is_local = endpoint.kind != EVA__IO_ENDPOINT_INTERNET;
-  if (endpoint.kind == EVA__IO_ENDPOINT_EXEC) return start_program (client, endpoint.name);
-  rc = eva__io_dial (&endpoint, &fd);
-  switch (rc) {
-  case EVA__IO_DIAL_CONNECTED:
-    err = connected (client, fd, fd);
-    if (err && endpoint.kind != EVA__IO_ENDPOINT_FD) close (fd);
-    return err;
-  case EVA__IO_DIAL_PENDING:
-    return await (client, fd);
-  case EVA__IO_DIAL_BUSY:
-    client->dial_again_ns = eva_now () + RETRY_NS;
-    return 0;
-  default:
-    return dial_error (ctx);
-  }
-}
-
-/* --- The interface ---------------------------------------------------------------------------- */
 
 /* Fills what zeros of the configuration stand for.  */
 static void
@@ -272,7 +41,6 @@ make (eva_loop *loop, const char *address, const struct eva_connect_config *conf
   ctx->drive = &client->driven.at.drive;
   ctx->drive->ctx = ctx;
   configure (client, config);
-  client->dial_timer.cb = on_dial_timer;
   client->address = strdup (address);
   if (client->address && !eva__loop_reserve_timers (loop, 1)) client->home = loop;
   if (client->home) return client;
@@ -292,7 +60,7 @@ eva_connect (eva_loop *loop, const char *address, const struct eva_connect_confi
   client = make (loop, address, config, &err);
   if (!client) return err;
   ctx = client->driven.at.drive.ctx;
-  err = dial (client);
+  err = eva__dial (client);
   if (err) {
     assuan_release (ctx); /* nobody knows of it: nothing is told */
     return err;

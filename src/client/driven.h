@@ -16,6 +16,9 @@ struct eva__driven {
   uint64_t turned_ns; /* by hand: when the last turn was */
 };
 
+/* Of servers of assuan.h.  */
+extern const struct eva__drive_ops eva__driven_server_ops;
+
 /* Makes DRIVEN, which is zero, one that OPS are told of.  */
 void eva__driven_init (struct eva__driven *driven, const struct eva__drive_ops *ops);
 
@@ -27,8 +30,5 @@ gpg_error_t eva__driven_set_limits (struct eva__drive *drive, const struct eva_l
 
 /* eva__drive_ops.get_loop of those that eva_connect did not make.  */
 eva_loop *eva__driven_get_loop (const struct eva__drive *drive);
-
-/* Returns what CTX is, or NULL if it is none of these.  */
-struct eva__driven *eva__driven_of (assuan_context_t ctx);
 
 #endif /* EVA__CLIENT_DRIVEN_H */

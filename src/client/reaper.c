@@ -3,7 +3,8 @@
    the loop reaps them then: nobody waits for a server that takes its time, nor does the loop go on for
    it.  */
 
-#include "client/client.h"
+#include "client/reaper.h"
+
 #include "io/child.h"
 #include "io/process.h"
 #include "loop/loop.h"

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* calls.h - the calls of a client.  */
+
+#ifndef EVA__CLIENT_CALLS_H
+#define EVA__CLIENT_CALLS_H
+
+#include "client/client.h"
+
+/* Puts CALL behind the others.  */
+void eva__call_append (struct eva__client *client, struct eva_pending_call *call);
+
+/* Sends what may be sent now.  */
+void eva__call_send_all (struct eva__client *client);
+
+/* Ends CALL with ERR and TEXT, once, and if a reply to it is still to come, sees that it is dropped.
+   CALL may be gone behind it.  */
+void eva__call_end (struct eva_pending_call *call, gpg_error_t err, const char *text);
+
+/* Ends all calls with ERR.  */
+void eva__call_end_all (struct eva__client *client, gpg_error_t err);
+
+/* Ends those whose time is over.  */
+void eva__call_expire (struct eva__client *client, uint64_t now_ns);
+
+/* The first call's reply, if nobody wants it any more, is dropped as it comes.  */
+void eva__call_drain (struct eva__client *client);
+
+/* When the connection is closed: forgets calls whose reply will never come.  */
+void eva__call_forget_all (struct eva__client *client);
+
+#endif /* EVA__CLIENT_CALLS_H */
