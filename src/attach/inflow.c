@@ -5,10 +5,10 @@
    them, no further line is handled and nothing is read: what waits is at most what one read
    brought.  */
 
-#include "attach/pump.h"
-
 #include "assuan/error.h"
 #include "assuan/inquire.h"
+#include "attach/flow.h"
+#include "attach/wait.h"
 
 #include <errno.h>
 #include <string.h>

@@ -5,12 +5,12 @@
    one write for many lines.  Above the high-water mark nothing is read; the drive tells when that is
    over.  */
 
-#include "attach/pump.h"
-
 #include "assuan/connection.h"
 #include "assuan/error.h"
 #include "assuan/memory.h"
 #include "assuan/say.h"
+#include "attach/flow.h"
+#include "attach/wait.h"
 #include "wire/wipe.h"
 
 #include <errno.h>

@@ -5,7 +5,7 @@
 
    It is the form that GnuPG's clients know; `?` is where it has a character for the kind of work.  */
 
-#include "attach/pump.h"
+#include "attach/progress.h"
 
 #include "assuan/connection.h"
 #include "assuan/lifetime.h"

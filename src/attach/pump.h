@@ -68,62 +68,17 @@ struct eva__pump {
   char what[];
 };
 
-/* --- The pump (pump.c) ------------------------------------------------------------------------ */
-
-/* Ends PUMP because of ERR, while its command goes on.  PUMP is gone behind it, and the context may
-   have been released.  */
-void eva__pump_finish (struct eva__pump *pump, gpg_error_t err);
-
-/* The same because of what is in errno.  */
-void eva__pump_finish_errno (struct eva__pump *pump);
-
 /* Returns true if more waits to be sent than should.  */
-bool eva__pump_is_above_water (const struct eva__pump *pump);
+static inline bool
+eva__pump_is_above_water (const struct eva__pump *pump) {
+  const struct eva__drive *drive = pump->ctx->drive;
 
-/* Returns how many octets to read next, at most LEN: not more than are allowed.  When all of them
-   came it is one, to see whether there are more; eva__pump_is_over tells of that one.  */
-size_t eva__pump_limit (const struct eva__pump *pump, size_t len);
-bool eva__pump_is_over (const struct eva__pump *pump, size_t n);
+  return eva_conn_output_len (pump->ctx->conn) > drive->class->limits->high_water_len;
+}
 
-/* Gives PUMP a buffer of SIZE octets, which count as held.  Returns false if there is none.  */
-bool eva__pump_take_buffer (struct eva__pump *pump, size_t size);
-
-/* Wipes the buffer and gives it back, if there is one.  */
-void eva__pump_give_buffer (struct eva__pump *pump);
-
-/* Writes what is in the buffer, as far as possible, and gives it back when it is empty.  Returns 0,
-   or -1 with errno: EAGAIN if there is a rest.  */
-int eva__pump_pour (struct eva__pump *pump);
-
-/* --- Waiting (wait.c) ------------------------------------------------------------------------- */
-
-/* Lets END be waited for, and nothing else: step is called as long as it is ready.  Returns 0, or
-   -1 with errno: EAGAIN for one that cannot be waited for.  */
-int eva__pump_wait_for (struct eva__pump *pump, struct eva__pump_end *end);
-
-/* Waits for nothing.  */
-void eva__pump_rest (struct eva__pump *pump);
-
-/* Lets step be called soon; or when all others that are ready had their turn.  */
-void eva__pump_go_on (struct eva__pump *pump);
-void eva__pump_go_on_later (struct eva__pump *pump);
-
-/* --- Directions (outflow.c, inflow.c, transfer.c) --------------------------------------------- */
-
+/* Make PUMP go in its direction: outflow.c, inflow.c, transfer.c.  */
 void eva__pump_init_outflow (struct eva__pump *pump);
 gpg_error_t eva__pump_init_inflow (struct eva__pump *pump, const char *inquiry);
 void eva__pump_init_transfer (struct eva__pump *pump);
-
-/* --- Progress (progress.c) -------------------------------------------------------------------- */
-
-/* Returns true if WHAT can stand in a line of progress.  */
-bool eva__pump_is_what (const char *what);
-
-/* Begins and ends telling of progress, if PUMP has to.  Returns 0, or -1 with errno ENOMEM.  */
-int eva__pump_start_progress (struct eva__pump *pump);
-void eva__pump_stop_progress (struct eva__pump *pump);
-
-/* Tells of it now.  */
-void eva__pump_tell_progress (struct eva__pump *pump);
 
 #endif /* EVA__ATTACH_PUMP_H */

@@ -5,9 +5,9 @@
    or if it says that it cannot with these two, they go through a buffer that is there as long as
    there are octets in it.  */
 
-#include "attach/pump.h"
-
 #include "assuan/error.h"
+#include "attach/flow.h"
+#include "attach/wait.h"
 #include "io/sys.h"
 
 #include <errno.h>

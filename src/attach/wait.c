@@ -2,7 +2,7 @@
 /* wait.c - when a pump goes on: as soon as the end is ready that it waits for, or, where none needs
    to be waited for, when all others had their turn.  */
 
-#include "attach/pump.h"
+#include "attach/wait.h"
 
 #include "assuan/lifetime.h"
 
