@@ -253,8 +253,7 @@ socket_named_in_the_environment (void **state) {
   peer_expect (socks[0], "OK closing connection\n");
   assuan_release (ctx);
   close (socks[0]);
-  close (pipes[0]);
-  close (pipes[1]);
+  fds_close_pair (pipes);
 }
 
 static void

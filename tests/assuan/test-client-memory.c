@@ -179,8 +179,7 @@ check_failures (unsigned int flags) {
     if (!failed) assert_err (rc, LAST_WORDS);
     assuan_release (ctx);
     /* It stayed ours if the context could not be made ready for it.  */
-    close (fds[0]);
-    close (fds[1]);
+    fds_close_pair (fds);
     assert_int_equal (n_live, 0);
     assert_int_equal (n_secrets, 0);
   }

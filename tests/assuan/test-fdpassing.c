@@ -182,8 +182,7 @@ test_receive (void **state) {
   expect_fd (c.ctx, fds[1]);
   expect_no_fd (c.ctx);
   client_close (&c);
-  close (fds[0]);
-  close (fds[1]);
+  fds_close_pair (fds);
 }
 
 /* In the middle of a reply, with the comment line that assuan_transact does not show.  */

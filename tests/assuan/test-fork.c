@@ -186,8 +186,7 @@ server_used_by_a_child (void **state) {
   expect_hi (sock[1]);
   peer_expect (sock[1], "OK child\nOK closing connection\n");
   assuan_release (ctx);
-  close (sock[0]);
-  close (sock[1]);
+  fds_close_pair (sock);
 }
 
 static int

@@ -319,8 +319,7 @@ test_nothing_read_behind_failed_write (void **state) {
     peer_read_line (fd, line, sizeof line);
     assert_string_equal (line, "DONE b");
     close (fd);
-    close (other[0]);
-    close (other[1]);
+    fds_close_pair (other);
     conn_free (&c);
   }
 }

@@ -243,8 +243,7 @@ test_gone_before_accept (void **state) {
       assert_string_equal (line, "DONE b");
       close (fd);
     }
-    close (other[0]);
-    close (other[1]);
+    fds_close_pair (other);
     conn_free (&c);
   }
 }

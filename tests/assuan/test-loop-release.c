@@ -328,8 +328,7 @@ test_number_taken_over (void **state) {
     conn_release (&c);
     assert_int_not_equal (fcntl (strangers[0], F_GETFD), -1);
     assert_int_not_equal (fcntl (strangers[1], F_GETFD), -1);
-    close (strangers[0]);
-    close (strangers[1]);
+    fds_close_pair (strangers);
     conn_free (&c);
   }
 }

@@ -80,8 +80,7 @@ test_errors (void **state) {
   refuse (fds[0], "w32_error", EINVAL);
   refuse (fds[0], "Linger", EINVAL);
   refuse (fds[0], "", EINVAL);
-  close (fds[0]);
-  close (fds[1]);
+  fds_close_pair (fds);
 }
 
 int

@@ -161,8 +161,7 @@ status_leaves_at_once (void **state) {
     peer_expect (s.in, "OK\n");
     server_stop (&s);
   }
-  close (go_on[0]);
-  close (go_on[1]);
+  fds_close_pair (go_on);
 }
 
 /* Outside of a command a server may say something as well.  */

@@ -167,6 +167,13 @@ peer_hears_hello (struct peer *p) {
 }
 
 void
+kit_exchange (struct peer *p, const char *hears, const char *says, const char *told) {
+  if (hears) peer_hears (p, hears);
+  peer_say (p, says);
+  kit_await (told);
+}
+
+void
 peer_hears_end (struct peer *p) {
   for (unsigned int tries = 0; !p->is_at_end;) {
     peer_take (p);

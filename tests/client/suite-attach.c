@@ -79,9 +79,7 @@ test_client (void **state) {
   attach (ctx, kit_loop.loop, "c");
   rec = kit_call (ctx, "a", "ONE");
   kit_call (ctx, "b", "TWO");
-  peer_hears (&p, "ONE\n");
-  peer_say (&p, "D x\nINQUIRE y\n");
-  kit_await ("a.data x\na.inquire y\n");
+  kit_exchange (&p, "ONE\n", "D x\nINQUIRE y\n", "a.data x\na.inquire y\n");
   eva_call_cancel (rec->call);
   peer_hears (&p, "CAN\n");
   peer_say (&p, "OK\n");
@@ -100,14 +98,12 @@ test_over (void **state) {
 
   (void) state;
   ctx = serve (&p);
-  peer_say (&p, "LATER x\n");
-  kit_await ("LATER x\n");
+  kit_exchange (&p, NULL, "LATER x\n", "LATER x\n");
   peer_close (&p);
   kit_await ("cancel EPIPE\nover s EPIPE\n");
   end (ctx, &p);
   ctx = serve (&p);
-  peer_say (&p, "BYE\n");
-  kit_await ("over s EOF\n");
+  kit_exchange (&p, NULL, "BYE\n", "over s EOF\n");
   end (ctx, &p);
   ctx = serve (&p);
   eva_close (ctx);
@@ -116,14 +112,12 @@ test_over (void **state) {
   eva_close (ctx);
   end (ctx, &p);
   ctx = serve (&p);
-  peer_say (&p, "LATER x\n");
-  kit_await ("LATER x\n");
+  kit_exchange (&p, NULL, "LATER x\n", "LATER x\n");
   peer_close (&p);
   assuan_release (ctx);
   kit_await ("cancel CANCELED\n");
   serve (&p);
-  peer_say (&p, "RELEASE\nECHO x\n");
-  kit_await ("RELEASE\n");
+  kit_exchange (&p, NULL, "RELEASE\nECHO x\n", "RELEASE\n");
   peer_hears_end (&p);
   peer_close (&p);
 }
@@ -226,8 +220,7 @@ test_moving_server (void **state) {
   }
   peer_hears (&p, "D hello\nOK\nINQUIRE K\nD x\nOK\nOK\nS N 0\nS N 1\nOK\n");
   kit_expect ("ECHO hello\nASK K\nanswer 0 x\nSAY 2\n");
-  peer_say (&p, "LATER\n");
-  kit_await ("LATER \n");
+  kit_exchange (&p, NULL, "LATER\n", "LATER \n");
   for (int i = 0; i < 5; i++)
     move_on (ctx);
   assert_error (assuan_process_done (ctx, 0), "0");
@@ -310,10 +303,9 @@ test_moving_in_callbacks (void **state) {
     peer_say (&p, "S x\nD y\nEND\n");
     if (i % 2) peer_say (&p, "S x\n");
     peer_say (&p, "OK\n");
-    peer_hears (&p, "B\n");
-    peer_say (&p, "OK\n");
-    kit_await (kit_format ("a.status x\na.data y\na.end\n%sa.done 0\nb.done 0\n",
-                           i % 2 ? "a.status x\n" : ""));
+    kit_exchange (&p, "B\n", "OK\n",
+                  kit_format ("a.status x\na.data y\na.end\n%sa.done 0\nb.done 0\n",
+                              i % 2 ? "a.status x\n" : ""));
   }
   end (ctx, &p);
   end_moving ();
@@ -334,8 +326,7 @@ test_sendfd (void **state) {
   ctx = hand_new_server (&p, ASSUAN_SOCKET_SERVER_FDPASSING);
   attach (ctx, kit_loop.loop, "s");
   peer_hears_hello (&p);
-  peer_say (&p, "LATER\n");
-  kit_await ("LATER \n");
+  kit_exchange (&p, NULL, "LATER\n", "LATER \n");
   for (int i = 0; i < 1000; i++)
     assert_error (assuan_write_status (ctx, "FILLER", kit_format ("%0900d", i)), "0");
   kit_settle ();
@@ -376,8 +367,7 @@ test_misuse (void **state) {
   eva_detach (ctx);
   eva_detach (ctx);
   attach (ctx, kit_loop.loop, "s");
-  peer_say (&p, "BYE\n");
-  kit_await ("over s EOF\n");
+  kit_exchange (&p, NULL, "BYE\n", "over s EOF\n");
   assert_error (eva_attach (ctx, kit_loop.loop, NULL, NULL), "ASS_INV_VALUE");
   eva_detach (ctx);
   end (ctx, &p);
@@ -395,9 +385,7 @@ test_not_ours (void **state) {
   eva_detach (ctx);
   assert_error (eva_process (ctx, EVA_READABLE, eva_now ()), "NOT_SUPPORTED");
   kit_call (ctx, "a", "A");
-  peer_hears (&p, "A\n");
-  peer_say (&p, "OK\n");
-  kit_await ("a.done 0\n");
+  kit_exchange (&p, "A\n", "OK\n", "a.done 0\n");
   kit_close (ctx, &p);
 }
 

@@ -25,9 +25,8 @@ test_order (void **state) {
   peer_say (&p, "OK one\n");
   peer_hears (&p, "TWO 2\n");
   peer_say (&p, kit_format ("ERR %d two\n", GPG_ERR_USER_2));
-  peer_hears (&p, "THREE 3\n");
-  peer_say (&p, "OK three\n");
-  kit_await ("a.status X y\na.done 0 one\nb.done USER_2 two\nc.done 0 three\n");
+  kit_exchange (&p, "THREE 3\n", "OK three\n",
+                "a.status X y\na.done 0 one\nb.done USER_2 two\nc.done 0 three\n");
   kit_close (ctx, &p);
 }
 
@@ -53,9 +52,8 @@ test_ahead (void **state) {
   peer_say (&p, "D x\nOK\n");
   peer_hears_nothing (&p);
   peer_say (&p, "OK\n");
-  peer_hears (&p, "D\nE\n");
-  peer_say (&p, "OK\nD y\nOK\n");
-  kit_await ("a.done 0\nb.data x\nb.done 0\nc.done 0\nd.done 0\ne.data y\ne.done 0\n");
+  kit_exchange (&p, "D\nE\n", "OK\nD y\nOK\n",
+                "a.done 0\nb.data x\nb.done 0\nc.done 0\nd.done 0\ne.data y\ne.done 0\n");
   kit_close (ctx, &p);
 }
 
@@ -71,9 +69,7 @@ test_ahead_alone (void **state) {
   kit_call_like (ctx, &a, "A");
   peer_hears (&p, "A\n");
   kit_call_like (ctx, &a, "B");
-  peer_hears (&p, "B\n");
-  peer_say (&p, "OK\nOK\n");
-  kit_await ("a.done 0\na.done 0\n");
+  kit_exchange (&p, "B\n", "OK\nOK\n", "a.done 0\na.done 0\n");
   kit_close (ctx, &p);
 }
 
@@ -137,8 +133,7 @@ answer_like (const struct rec *like, const char *reply, const char *heard, const
   peer_say (&p, reply);
   peer_hears (&p, kit_format ("%sNEXT\n", heard));
   kit_expect (expected);
-  peer_say (&p, "D next\nOK z\n");
-  kit_await ("z.data next\nz.done 0 z\n");
+  kit_exchange (&p, NULL, "D next\nOK z\n", "z.data next\nz.done 0 z\n");
   kit_close (ctx, &p);
 }
 
@@ -181,9 +176,8 @@ test_comments (void **state) {
   ctx = kit_open (&p);
   assuan_set_flag (ctx, ASSUAN_CONVEY_COMMENTS, 1);
   kit_call (ctx, "a", "ASK");
-  peer_hears (&p, "ASK\n");
-  peer_say (&p, "# a comment\nS X\n\nOK\n");
-  kit_await ("a.status # a comment\na.status X\na.done 0\n");
+  kit_exchange (&p, "ASK\n", "# a comment\nS X\n\nOK\n",
+                "a.status # a comment\na.status X\na.done 0\n");
   kit_close (ctx, &p);
 }
 
@@ -206,14 +200,11 @@ test_comment_callback (void **state) {
   for (unsigned int conveys = 0; conveys < 2; conveys++) {
     assuan_set_flag (ctx, ASSUAN_CONVEY_COMMENTS, (int) conveys);
     kit_call_like (ctx, &like, "ASK");
-    peer_hears (&p, "ASK\n");
-    peer_say (&p, "# a comment\nS X\n#\n\n#no blank\nOK\n");
-    kit_await ("comment # a comment\na.status X\ncomment #\ncomment #no blank\na.done 0\n");
+    kit_exchange (&p, "ASK\n", "# a comment\nS X\n#\n\n#no blank\nOK\n",
+                  "comment # a comment\na.status X\ncomment #\ncomment #no blank\na.done 0\n");
   }
   kit_call_like (ctx, &like, "ASK");
-  peer_hears (&p, "ASK\n");
-  peer_say (&p, "# stop\n# more\nS X\nOK\n");
-  kit_await ("comment # stop\na.done USER_1\n");
+  kit_exchange (&p, "ASK\n", "# stop\n# more\nS X\nOK\n", "comment # stop\na.done USER_1\n");
   kit_close (ctx, &p);
 }
 
@@ -305,9 +296,7 @@ test_null_callbacks (void **state) {
   peer_say (&p, "OK\n");
   peer_hears (&p, "TWO\n");
   peer_say (&p, "ERR 1\n");
-  peer_hears (&p, "THREE\n");
-  peer_say (&p, "OK\n");
-  kit_await ("z.done 0\n");
+  kit_exchange (&p, "THREE\n", "OK\n", "z.done 0\n");
   kit_close (ctx, &p);
 }
 
@@ -351,9 +340,7 @@ test_rest_comes_late (void **state) {
   ctx = kit_open (&p);
   kit_call_like (ctx, &like, "ASK");
   kit_call (ctx, "b", "NEXT");
-  peer_hears (&p, "ASK\n");
-  peer_say (&p, "S X\n");
-  kit_await ("a.status X\na.done USER_1\n");
+  kit_exchange (&p, "ASK\n", "S X\n", "a.status X\na.done USER_1\n");
   peer_hears_nothing (&p);
   peer_say (&p, "D x");
   peer_say (&p, "y\nINQUIRE Z\n");
@@ -361,9 +348,7 @@ test_rest_comes_late (void **state) {
   peer_say (&p, "OK a");
   peer_hears_nothing (&p);
   peer_say (&p, "\n");
-  peer_hears (&p, "NEXT\n");
-  peer_say (&p, "OK b\n");
-  kit_await ("b.done 0 b\n");
+  kit_exchange (&p, "NEXT\n", "OK b\n", "b.done 0 b\n");
   kit_close (ctx, &p);
 }
 
@@ -426,9 +411,7 @@ test_wrong_commands (void **state) {
   peer_hears_nothing (&p);
   line[1000] = 0;
   kit_call (ctx, "a", line);
-  peer_hears (&p, kit_format ("%s\n", line));
-  peer_say (&p, "OK\n");
-  kit_await ("a.done 0\n");
+  kit_exchange (&p, kit_format ("%s\n", line), "OK\n", "a.done 0\n");
   kit_close (ctx, &p);
 }
 
@@ -454,13 +437,9 @@ test_between_replies (void **state) {
   peer_say (&p, "S EARLY\n# x\n\n");
   kit_settle ();
   kit_call (ctx, "a", "ASK");
-  peer_hears (&p, "ASK\n");
-  peer_say (&p, "OK\nS LATE\n# y\n\n");
-  kit_await ("a.done 0\n");
+  kit_exchange (&p, "ASK\n", "OK\nS LATE\n# y\n\n", "a.done 0\n");
   kit_call (ctx, "a", "ASK");
-  peer_hears (&p, "ASK\n");
-  peer_say (&p, "OK\n");
-  kit_await ("a.done 0\n");
+  kit_exchange (&p, "ASK\n", "OK\n", "a.done 0\n");
   kit_close (ctx, &p);
 }
 

@@ -11,9 +11,7 @@
 static void
 go_on (assuan_context_t ctx, struct peer *p) {
   kit_call (ctx, "z", "NEXT");
-  peer_hears (p, "NEXT\n");
-  peer_say (p, "D next\nOK z\n");
-  kit_await ("z.data next\nz.done 0 z\n");
+  kit_exchange (p, "NEXT\n", "D next\nOK z\n", "z.data next\nz.done 0 z\n");
   kit_close (ctx, p);
 }
 
@@ -42,9 +40,7 @@ test_unsent (void **state) {
   cancel (d);
   kit_expect ("b.done CANCELED\nd.done CANCELED\n");
   peer_say (&p, "OK\n");
-  peer_hears (&p, "C\n");
-  peer_say (&p, "OK\n");
-  kit_await ("a.done 0\nc.done 0\n");
+  kit_exchange (&p, "C\n", "OK\n", "a.done 0\nc.done 0\n");
   assert_int_equal (c->n_done, 1);
   go_on (ctx, &p);
 }
@@ -94,9 +90,7 @@ cancel_between (const char *before, const char *told, const char *behind, const 
 
   ctx = kit_open (&p);
   rec = kit_call (ctx, "a", "A");
-  peer_hears (&p, "A\n");
-  peer_say (&p, before);
-  kit_await (told);
+  kit_exchange (&p, "A\n", before, told);
   cancel (rec);
   kit_expect ("a.done CANCELED\n");
   peer_say (&p, behind);
@@ -137,9 +131,7 @@ test_next_waits (void **state) {
   (void) state;
   ctx = kit_open (&p);
   rec = kit_call (ctx, "a", "A");
-  peer_hears (&p, "A\n");
-  peer_say (&p, "INQUIRE X\n");
-  kit_await ("a.inquire X\n");
+  kit_exchange (&p, "A\n", "INQUIRE X\n", "a.inquire X\n");
   kit_call_like (ctx, &ahead, "B");
   peer_hears_nothing (&p);
   assert_error (eva_answer_data (rec->call, NULL, 5), "ASS_INV_VALUE");
@@ -150,9 +142,7 @@ test_next_waits (void **state) {
   peer_say (&p, "S x\n");
   peer_hears_nothing (&p);
   peer_say (&p, "ERR 9\n");
-  peer_hears (&p, "B\n");
-  peer_say (&p, "OK\n");
-  kit_await ("b.done 0\n");
+  kit_exchange (&p, "B\n", "OK\n", "b.done 0\n");
   go_on (ctx, &p);
 }
 
@@ -166,9 +156,7 @@ test_answered (void **state) {
   (void) state;
   ctx = kit_open (&p);
   rec = kit_call (ctx, "a", "A");
-  peer_hears (&p, "A\n");
-  peer_say (&p, "INQUIRE X\n");
-  kit_await ("a.inquire X\n");
+  kit_exchange (&p, "A\n", "INQUIRE X\n", "a.inquire X\n");
   assert_error (eva_answer_end (rec->call), "0");
   cancel (rec);
   kit_expect ("a.done CANCELED\n");
@@ -206,14 +194,13 @@ cancel_set (unsigned int set, bool early) {
   for (int i = 0; i < N_AHEAD; i++) {
     bool is_cancelled = set >> i & 1;
     const char *name = names[i];
-    peer_say (&p, kit_format ("S %d\nD %d\nINQUIRE %d\n", i, i, i));
-    kit_await (is_cancelled ? ""
-                            : kit_format ("%s.status %d\n%s.data %d\n%s.inquire %d\n", name, i,
-                                          name, i, name, i));
+    kit_exchange (&p, NULL, kit_format ("S %d\nD %d\nINQUIRE %d\n", i, i, i),
+                  is_cancelled ? ""
+                               : kit_format ("%s.status %d\n%s.data %d\n%s.inquire %d\n", name, i,
+                                             name, i, name, i));
     if (!is_cancelled) assert_error (eva_answer_end (recs[i]->call), "0");
-    peer_hears (&p, is_cancelled ? "CAN\n" : "END\n");
-    peer_say (&p, kit_format ("OK %d\n", i));
-    kit_await (is_cancelled ? "" : kit_format ("%s.done 0 %d\n", name, i));
+    kit_exchange (&p, is_cancelled ? "CAN\n" : "END\n", kit_format ("OK %d\n", i),
+                  is_cancelled ? "" : kit_format ("%s.done 0 %d\n", name, i));
   }
   go_on (ctx, &p);
 }
@@ -280,9 +267,7 @@ test_ahead_of_given_up (void **state) {
   peer_say (&p, "INQUIRE x\n");
   peer_hears (&p, "CAN\n");
   peer_say (&p, "ERR 9\n");
-  peer_hears (&p, "C\n");
-  peer_say (&p, "OK\n");
-  kit_await ("a.done 0\nb.done 0\n");
+  kit_exchange (&p, "C\n", "OK\n", "a.done 0\nb.done 0\n");
   go_on (ctx, &p);
 }
 
@@ -315,9 +300,8 @@ cancel_in (const char *what, const char *reply, const char *hears, const char *t
     kit_call (ctx, "b", "B");
     peer_hears (&p, "A\n");
     peer_say (&p, reply);
-    peer_hears (&p, kit_format ("%sB\n", hears));
-    peer_say (&p, "OK b\n");
-    kit_await (kit_format ("%sa.done CANCELED\nb.done 0 b\n", told));
+    kit_exchange (&p, kit_format ("%sB\n", hears), "OK b\n",
+                  kit_format ("%sa.done CANCELED\nb.done 0 b\n", told));
     go_on (ctx, &p);
   }
 }
@@ -430,15 +414,11 @@ test_call_again (void **state) {
   (void) state;
   ctx = kit_open (&p);
   rec = kit_call_like (ctx, &like, "A");
-  peer_hears (&p, "A\n");
-  peer_say (&p, "INQUIRE X\n");
-  kit_await ("a.inquire X\n");
+  kit_exchange (&p, "A\n", "INQUIRE X\n", "a.inquire X\n");
   cancel (rec);
   peer_hears (&p, "CAN\n");
   peer_say (&p, "ERR 9\n");
-  peer_hears (&p, "NEW\n");
-  peer_say (&p, "OK new\n");
-  kit_await ("a.done CANCELED\nn.done 0 new\n");
+  kit_exchange (&p, "NEW\n", "OK new\n", "a.done CANCELED\nn.done 0 new\n");
   go_on (ctx, &p);
 }
 

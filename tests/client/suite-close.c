@@ -73,9 +73,7 @@ test_close_in_reply (void **state) {
   ctx = kit_open (&p);
   kit_call (ctx, "a", "A");
   kit_call (ctx, "b", "B");
-  peer_hears (&p, "A\n");
-  peer_say (&p, "S x\nD half");
-  kit_await ("a.status x\n");
+  kit_exchange (&p, "A\n", "S x\nD half", "a.status x\n");
   close_and_check (ctx, &p, "BYE\n", "a.done CANCELED\nb.done CANCELED\nclosed CANCELED\n");
 }
 
@@ -88,9 +86,7 @@ test_close_in_inquiry (void **state) {
   (void) state;
   ctx = kit_open (&p);
   rec = kit_call (ctx, "a", "A");
-  peer_hears (&p, "A\n");
-  peer_say (&p, "INQUIRE x\n");
-  kit_await ("a.inquire x\n");
+  kit_exchange (&p, "A\n", "INQUIRE x\n", "a.inquire x\n");
   assert_error (eva_answer_data (rec->call, "begun", 5), "0");
   close_and_check (ctx, &p, "D begun\nCAN\nBYE\n", "a.done CANCELED\nclosed CANCELED\n");
 }
@@ -109,9 +105,7 @@ test_close_with_output (void **state) {
     kit_config.limits.close_timeout_ms = reads ? EVA_NO_LIMIT : 20;
     ctx = kit_open (&p);
     rec = kit_call (ctx, "a", "A");
-    peer_hears (&p, "A\n");
-    peer_say (&p, "INQUIRE x\n");
-    kit_await ("a.inquire x\n");
+    kit_exchange (&p, "A\n", "INQUIRE x\n", "a.inquire x\n");
     assert_error (eva_answer_data (rec->call, big, 1 << 20), "0");
     eva_close (ctx);
     for (unsigned int tries = 0; reads; peer_take (&p)) {
@@ -181,10 +175,9 @@ end_in_callback (const char *what, const char *reply, const char *told) {
     kit_call_like (ctx, &like, "A");
     kit_call_like (ctx, &ahead, "B");
     kit_call (ctx, "c", "C");
-    peer_hears (&p, "A\nB\n");
-    peer_say (&p, reply);
-    kit_await (kit_format ("%sb.done CANCELED\nc.done CANCELED\n%s", told,
-                           releases ? "" : "closed CANCELED\n"));
+    kit_exchange (&p, "A\nB\n", reply,
+                  kit_format ("%sb.done CANCELED\nc.done CANCELED\n%s", told,
+                              releases ? "" : "closed CANCELED\n"));
     if (!releases) assuan_release (ctx);
     peer_hears_end (&p);
     peer_close (&p);
@@ -212,15 +205,13 @@ test_in_ready (void **state) {
   kit_on_ready = assuan_release;
   ctx = kit_dial_peer (&p);
   kit_call (ctx, "a", "A");
-  peer_say (&p, "OK\nS x\n");
-  kit_await ("ready\na.done CANCELED\n");
+  kit_exchange (&p, NULL, "OK\nS x\n", "ready\na.done CANCELED\n");
   peer_hears_end (&p);
   peer_close (&p);
   kit_on_ready = eva_close;
   ctx = kit_dial_peer (&p);
   kit_call (ctx, "a", "A");
-  peer_say (&p, "OK\nS x\n");
-  kit_await ("ready\na.done CANCELED\nclosed CANCELED\n");
+  kit_exchange (&p, NULL, "OK\nS x\n", "ready\na.done CANCELED\nclosed CANCELED\n");
   peer_hears (&p, "BYE\n");
   kit_close (ctx, &p);
 }
@@ -505,12 +496,9 @@ test_deaf (void **state) {
   (void) state;
   ctx = kit_open (&p);
   kit_call (ctx, "a", "A");
-  peer_hears (&p, "A\n");
-  peer_say (&p, "S x\n");
-  kit_await ("a.status x\n");
+  kit_exchange (&p, "A\n", "S x\n", "a.status x\n");
   shutdown (p.fd, SHUT_RD);
-  peer_say (&p, "OK\n");
-  kit_await ("a.done 0\n");
+  kit_exchange (&p, NULL, "OK\n", "a.done 0\n");
   kit_call (ctx, "b", "B");
   kit_await ("b.done EPIPE\nclosed EPIPE\n");
   kit_close (ctx, &p);

@@ -15,9 +15,7 @@ static void
 converse (assuan_context_t ctx, struct peer *p) {
   struct rec *rec = kit_call (ctx, "a", "HELLO world");
 
-  peer_hears (p, "HELLO world\n");
-  peer_say (p, "OK hello\n");
-  kit_await ("a.done 0 hello\n");
+  kit_exchange (p, "HELLO world\n", "OK hello\n", "a.done 0 hello\n");
   assert_int_equal (rec->n_done, 1);
   assuan_release (ctx);
   peer_hears (p, "BYE\n");
@@ -44,8 +42,7 @@ test_greeting_text (void **state) {
     struct peer p;
     assuan_context_t ctx = kit_dial_peer (&p);
     assert_null (eva_get_greeting (ctx));
-    peer_say (&p, greetings[i][0]);
-    kit_await (kit_format ("ready\ngreeting %s\n", greetings[i][1]));
+    kit_exchange (&p, NULL, greetings[i][0], kit_format ("ready\ngreeting %s\n", greetings[i][1]));
     assert_null (eva_get_greeting (ctx));
     kit_close (ctx, &p);
   }
@@ -61,8 +58,7 @@ reach (const char *address, int listener) {
   kit_expect ("");
   assert_ptr_equal (eva_get_loop (ctx), kit_loop.loop); /* before there is a connection */
   peer_accept (&p, listener);
-  peer_say (&p, "OK hi\n");
-  kit_await ("ready\n");
+  kit_exchange (&p, NULL, "OK hi\n", "ready\n");
   converse (ctx, &p);
   peer_close (&p);
 }
@@ -289,9 +285,7 @@ test_queue_full (void **state) {
   peer_say (&p, "OK\n");
   peer_hears (&p, "FIRST\n");
   peer_say (&p, "OK\n");
-  peer_hears (&p, "SECOND\n");
-  peer_say (&p, "OK\n");
-  kit_await ("ready\na.done 0\nb.done 0\n");
+  kit_exchange (&p, "SECOND\n", "OK\n", "ready\na.done 0\nb.done 0\n");
   kit_close (ctx, &p);
   close (listener);
 }
@@ -473,8 +467,7 @@ test_long_greeting (void **state) {
   peer_say (&p, "# Welcome\n\n#\nO");
   kit_settle ();
   kit_expect ("");
-  peer_say (&p, "K\r\n");
-  kit_await ("ready\n");
+  kit_exchange (&p, NULL, "K\r\n", "ready\n");
   converse (ctx, &p);
   peer_close (&p);
 }
@@ -501,9 +494,7 @@ test_calls_before_greeting (void **state) {
   peer_say (&p, "OK 1\n");
   peer_hears (&p, "TWO\n");
   peer_say (&p, "OK 2\n");
-  peer_hears (&p, "THREE\n");
-  peer_say (&p, "OK 3\n");
-  kit_await ("ready\na.done 0 1\nb.done 0 2\nc.done 0 3\n");
+  kit_exchange (&p, "THREE\n", "OK 3\n", "ready\na.done 0 1\nb.done 0 2\nc.done 0 3\n");
   kit_close (ctx, &p);
 }
 

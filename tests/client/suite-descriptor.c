@@ -51,8 +51,7 @@ test_one (void **state) {
   assert_int_equal (p.n_fds, 1);
   assert_int_equal (p.fd_at[0], 0);
   assert_true (is_pipe_of (p.fds[0], fd[1]));
-  peer_say (&p, "OK\n");
-  kit_await ("a.done 0\n");
+  kit_exchange (&p, NULL, "OK\n", "a.done 0\n");
   close (fd[1]);
   kit_close (ctx, &p);
 }
@@ -79,12 +78,10 @@ test_ahead (void **state) {
   assert_int_equal (p.fd_at[1], 16);
   assert_true (is_pipe_of (p.fds[0], first[1]));
   assert_true (is_pipe_of (p.fds[1], second[1]));
-  peer_say (&p, "OK\nOK\nOK\nOK\nOK\n");
-  kit_await ("a.done 0\nb.done 0\nc.done 0\nd.done 0\ne.done 0\n");
-  close (first[0]);
-  close (first[1]);
-  close (second[0]);
-  close (second[1]);
+  kit_exchange (&p, NULL, "OK\nOK\nOK\nOK\nOK\n",
+                "a.done 0\nb.done 0\nc.done 0\nd.done 0\ne.done 0\n");
+  fds_close_pair (first);
+  fds_close_pair (second);
   kit_close (ctx, &p);
 }
 
@@ -119,8 +116,7 @@ test_many (void **state) {
   peer_hears (&p, "NEXT\n");
   peer_say (&p, "OK\n");
   kit_await_end ("z.done 0\n");
-  close (fd[0]);
-  close (fd[1]);
+  fds_close_pair (fd);
   kit_close (ctx, &p);
 }
 
@@ -146,8 +142,7 @@ test_no_copy (void **state) {
   close (p.fds[--p.n_fds]);
   while (read (fd[0], &c, 1) != 0)
     kit_turn (&tries);
-  peer_say (&p, "OK\n");
-  kit_await ("a.done 0\n");
+  kit_exchange (&p, NULL, "OK\n", "a.done 0\n");
   close (fd[0]);
   kit_close (ctx, &p);
 }
@@ -182,8 +177,7 @@ test_cancelled (void **state) {
   kit_call (ctx, "c", "SECOND");
   peer_hears (&p, "SECOND\n");
   assert_int_equal (p.n_fds, 0);
-  peer_say (&p, "OK\n");
-  kit_await ("a.done 0\nc.done 0\n");
+  kit_exchange (&p, NULL, "OK\n", "a.done 0\nc.done 0\n");
   close (fd[0]);
   kit_close (ctx, &p);
 }
@@ -213,8 +207,7 @@ test_cancelled_late (void **state) {
   close (fd[1]);
   peer_hears (&p, "FIRST\nb\n");
   assert_int_equal (p.n_fds, 1);
-  peer_say (&p, "OK\nOK\n");
-  kit_await ("a.done 0\nb.done CANCELED\n");
+  kit_exchange (&p, NULL, "OK\nOK\n", "a.done 0\nb.done CANCELED\n");
   close (p.fds[--p.n_fds]);
   assert_true (is_at_end (fd[0]));
   close (fd[0]);
@@ -286,8 +279,7 @@ test_not_asked_for (void **state) {
   (void) state;
   ctx = kit_dial_peer (&p);
   refuse (ctx, 0, "NOT_SUPPORTED");
-  peer_say (&p, "OK\n");
-  kit_await ("ready\n");
+  kit_exchange (&p, NULL, "OK\n", "ready\n");
   refuse (ctx, 0, "NOT_SUPPORTED");
   peer_hears_nothing (&p);
   kit_close (ctx, &p);
@@ -319,13 +311,10 @@ test_tcp (void **state) {
   ctx = kit_dial (kit_format ("tcp:127.0.0.1:%u", port));
   refuse (ctx, 0, "NOT_SUPPORTED");
   peer_accept (&p, listener);
-  peer_say (&p, "OK\n");
-  kit_await ("ready\n");
+  kit_exchange (&p, NULL, "OK\n", "ready\n");
   refuse (ctx, 0, "NOT_SUPPORTED");
   kit_call (ctx, "a", "A");
-  peer_hears (&p, "A\n");
-  peer_say (&p, "OK\n");
-  kit_await ("a.done 0\n");
+  kit_exchange (&p, "A\n", "OK\n", "a.done 0\n");
   kit_close (ctx, &p);
   close (listener);
 }

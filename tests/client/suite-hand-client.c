@@ -25,8 +25,7 @@ test_client (void **state) {
   assert_int_equal (eva_get_deadline (ctx), 0);
   peer_hears (&p, "ONE\nTWO\n");
   assert_true (eva_get_deadline (ctx) == EVA_NO_DEADLINE);
-  peer_say (&p, "S x\nINQUIRE y\n");
-  kit_await ("a.status x\na.inquire y\n");
+  kit_exchange (&p, NULL, "S x\nINQUIRE y\n", "a.status x\na.inquire y\n");
   assert_error (eva_answer_data (rec->call, "answer", 6), "0");
   assert_error (eva_answer_end (rec->call), "0");
   peer_hears (&p, "D answer\nEND\n");
@@ -86,9 +85,7 @@ test_client_timeouts (void **state) {
   assert_true (eva_get_deadline (ctx) == EVA_NO_DEADLINE);
   peer_hears (&p, "A\n");
   peer_say (&p, "OK\n");
-  peer_hears (&p, "B\n");
-  peer_say (&p, "OK\n");
-  kit_await ("b.done 0\n");
+  kit_exchange (&p, "B\n", "OK\n", "b.done 0\n");
   hand_end (ctx, &p);
 }
 
@@ -108,9 +105,7 @@ release_client_in (const char *what, const char *reply, const char *noted) {
   like.arg = (void *) (uintptr_t) what;
   ctx = hand_connect (&h, &p);
   kit_call_like (ctx, &like, "A");
-  peer_hears (&p, "A\n");
-  peer_say (&p, reply);
-  kit_await (noted);
+  kit_exchange (&p, "A\n", reply, noted);
   assert_error (h.err, "EOF");
   hand_forget_all ();
   peer_close (&p);

@@ -230,9 +230,7 @@ test_what_waits (void **state) {
   assert_error (assuan_read_line (ctx, &line, &len), "NOT_SUPPORTED");
   peer_hears_nothing (&p);
   kit_call (ctx, "a", "A");
-  peer_hears (&p, "A\n");
-  peer_say (&p, "OK\n");
-  kit_await ("a.done 0\n");
+  kit_exchange (&p, "A\n", "OK\n", "a.done 0\n");
   hand_end (ctx, &p);
 }
 

@@ -78,8 +78,7 @@ test_server_inquires (void **state) {
   peer_say (&p, "END\n");
   peer_hears (&p, "D one%25two\nOK\n");
   kit_expect ("ASK KEY\nanswer 0 one%two\n");
-  peer_say (&p, "ASK KEY\nCAN\n");
-  kit_await ("ASK KEY\nanswer 277 (IPC call has been cancelled) \n");
+  kit_exchange (&p, NULL, "ASK KEY\nCAN\n", "ASK KEY\nanswer 277 (IPC call has been cancelled) \n");
   kit_settle ();
   peer_take (&p);
   text_free (&p.in);
@@ -231,8 +230,7 @@ work_on_pipes (struct hand *h, struct peer *in, struct peer *out) {
   hand_register (ctx);
   assert_error (eva_set_nonblocking (ctx), "0");
   hand_drive (h, ctx);
-  peer_say (in, "LATER\n");
-  kit_await ("LATER \n");
+  kit_exchange (in, NULL, "LATER\n", "LATER \n");
   return ctx;
 }
 
@@ -305,8 +303,7 @@ test_server_much_ahead (void **state) {
   for (size_t i = 0; i < sizeof nops; i += 4)
     memcpy (nops + i, "NOP\n", 4);
   ctx = hand_serve (&h, &p);
-  peer_say (&p, "LATER\n");
-  kit_await ("LATER \n");
+  kit_exchange (&p, NULL, "LATER\n", "LATER \n");
   for (ssize_t k = 1; k > 0; n += k > 0 ? (size_t) k : 0) {
     k = send (p.fd, nops + n, sizeof nops - n, MSG_DONTWAIT | MSG_NOSIGNAL);
     hand_settle (&h);
@@ -336,8 +333,7 @@ test_server_ends_itself (void **state) {
 
   (void) state;
   ctx = hand_serve (&h, &p);
-  peer_say (&p, "SAY 1\nCLOSE\nSAY 1\n");
-  kit_await ("SAY 1\nCLOSE\n");
+  kit_exchange (&p, NULL, "SAY 1\nCLOSE\nSAY 1\n", "SAY 1\nCLOSE\n");
   assert_error (h.err, "CANCELED");
   hand_end (ctx, &p);
   hand_serve (&h, &p);

@@ -55,9 +55,8 @@ reply_wrongly (const char *reply, const char *told, const char *error) {
   ctx = kit_open (&p);
   kit_call (ctx, "a", "A");
   kit_call (ctx, "b", "B");
-  peer_hears (&p, "A\n");
-  peer_say (&p, reply);
-  kit_await (kit_format ("%sa.done %s\nb.done %s\nclosed %s\n", told, error, error, error));
+  kit_exchange (&p, "A\n", reply,
+                kit_format ("%sa.done %s\nb.done %s\nclosed %s\n", told, error, error, error));
   innocent_call (&in);
   kit_await_end ("i.done 0\n");
   kit_close (ctx, &p);
@@ -128,9 +127,7 @@ test_long_line_in_rest (void **state) {
   kit_settle ();
   kit_expect ("a.done CANCELED\n");
   peer_say (&p, "\nOK\n");
-  peer_hears (&p, "B\n");
-  peer_say (&p, "OK\n");
-  kit_await ("b.done 0\n");
+  kit_exchange (&p, "B\n", "OK\n", "b.done 0\n");
   kit_close (ctx, &p);
 }
 
@@ -144,14 +141,12 @@ test_answers_to_nothing (void **state) {
     assuan_context_t ctx;
     struct peer p;
     ctx = kit_open (&p);
-    peer_say (&p, answers[i]);
-    kit_await ("closed ASS_INV_RESPONSE\n");
+    kit_exchange (&p, NULL, answers[i], "closed ASS_INV_RESPONSE\n");
     kit_close (ctx, &p);
     ctx = kit_open (&p);
     kit_call (ctx, "a", "A");
-    peer_hears (&p, "A\n");
-    peer_say (&p, kit_format ("OK\n%s", answers[i]));
-    kit_await ("a.done 0\nclosed ASS_INV_RESPONSE\n");
+    kit_exchange (&p, "A\n", kit_format ("OK\n%s", answers[i]),
+                  "a.done 0\nclosed ASS_INV_RESPONSE\n");
     kit_close (ctx, &p);
   }
 }

@@ -12,9 +12,7 @@ inquire (struct peer *p, const struct rec *like, struct rec **ret_rec) {
   struct rec *rec = kit_call_like (ctx, like, "ASK");
 
   kit_call (ctx, "z", "NEXT");
-  peer_hears (p, "ASK\n");
-  peer_say (p, "INQUIRE KEY x\n");
-  kit_await ("a.inquire KEY x\n");
+  kit_exchange (p, "ASK\n", "INQUIRE KEY x\n", "a.inquire KEY x\n");
   if (ret_rec) *ret_rec = rec;
   return ctx;
 }
@@ -22,9 +20,7 @@ inquire (struct peer *p, const struct rec *like, struct rec **ret_rec) {
 /* The connection is usable: the next call gets its own answer.  */
 static void
 go_on (assuan_context_t ctx, struct peer *p) {
-  peer_hears (p, "NEXT\n");
-  peer_say (p, "OK z\n");
-  kit_await ("z.done 0 z\n");
+  kit_exchange (p, "NEXT\n", "OK z\n", "z.done 0 z\n");
   kit_close (ctx, p);
 }
 
@@ -51,8 +47,7 @@ test_answer_later (void **state) {
   assert_int_equal (p.in.len, strlen ("D  wor%25%0D%0Ald_\nEND\n"));
   assert_memory_equal (p.in.data, "D  wor%25%0D%0Ald\0\nEND\n", p.in.len);
   text_free (&p.in);
-  peer_say (&p, "S seen\nOK a\n");
-  kit_await ("a.status seen\na.done 0 a\n");
+  kit_exchange (&p, NULL, "S seen\nOK a\n", "a.status seen\na.done 0 a\n");
   go_on (ctx, &p);
 }
 
@@ -77,9 +72,7 @@ test_answer_at_once (void **state) {
   ctx = inquire (&p, &like, NULL);
   peer_hears (&p, "D at once\nEND\n");
   peer_say (&p, "INQUIRE AGAIN\n");
-  peer_hears (&p, "D at once\nEND\n");
-  peer_say (&p, "OK\n");
-  kit_await ("a.inquire AGAIN\na.done 0\n");
+  kit_exchange (&p, "D at once\nEND\n", "OK\n", "a.inquire AGAIN\na.done 0\n");
   go_on (ctx, &p);
 }
 
@@ -92,9 +85,7 @@ test_empty_answer (void **state) {
   (void) state;
   ctx = inquire (&p, &plain, &rec);
   assert_error (eva_answer_end (rec->call), "0");
-  peer_hears (&p, "END\n");
-  peer_say (&p, "OK\n");
-  kit_await ("a.done 0\n");
+  kit_exchange (&p, "END\n", "OK\n", "a.done 0\n");
   go_on (ctx, &p);
 }
 
@@ -110,13 +101,9 @@ test_refuse (void **state) {
   assert_error (eva_answer_data (rec->call, "begun", 5), "0");
   assert_error (eva_answer_cancel (rec->call), "0");
   assert_error (eva_answer_end (rec->call), "ASS_GENERAL");
-  peer_hears (&p, "D begun\nCAN\n");
-  peer_say (&p, "INQUIRE SURE\n");
-  kit_await ("a.inquire SURE\n");
+  kit_exchange (&p, "D begun\nCAN\n", "INQUIRE SURE\n", "a.inquire SURE\n");
   assert_error (eva_answer_cancel (rec->call), "0");
-  peer_hears (&p, "CAN\n");
-  peer_say (&p, kit_format ("ERR %d no\n", GPG_ERR_USER_1));
-  kit_await ("a.done USER_1 no\n");
+  kit_exchange (&p, "CAN\n", kit_format ("ERR %d no\n", GPG_ERR_USER_1), "a.done USER_1 no\n");
   go_on (ctx, &p);
 }
 
@@ -136,14 +123,11 @@ test_not_asked (void **state) {
   assert_error (eva_answer_data (rec->call, "x", 1), "ASS_GENERAL");
   assert_error (eva_answer_end (rec->call), "ASS_GENERAL");
   assert_error (eva_answer_cancel (rec->call), "ASS_GENERAL");
-  peer_say (&p, "S X\nINQUIRE KEY\n");
-  kit_await ("a.status X\na.inquire KEY\n");
+  kit_exchange (&p, NULL, "S X\nINQUIRE KEY\n", "a.status X\na.inquire KEY\n");
   assert_error (eva_answer_end (other->call), "ASS_GENERAL");
   peer_hears_nothing (&p);
   assert_error (eva_answer_end (rec->call), "0");
-  peer_hears (&p, "END\n");
-  peer_say (&p, "OK\n");
-  kit_await ("a.done 0\n");
+  kit_exchange (&p, "END\n", "OK\n", "a.done 0\n");
   go_on (ctx, &p);
 }
 
@@ -156,8 +140,8 @@ test_impatient (void **state) {
 
   (void) state;
   ctx = inquire (&p, &plain, &rec);
-  peer_say (&p, kit_format ("S tired\nERR %d enough\n", GPG_ERR_USER_1));
-  kit_await ("a.status tired\na.done USER_1 enough\n");
+  kit_exchange (&p, NULL, kit_format ("S tired\nERR %d enough\n", GPG_ERR_USER_1),
+                "a.status tired\na.done USER_1 enough\n");
   assert_null (rec->call);
   go_on (ctx, &p);
 }
@@ -180,9 +164,7 @@ test_asked_again (void **state) {
   assert_error (eva_answer_end (rec->call), "0");
   kit_await ("a.inquire AGAIN\na.status soon\n");
   assert_error (eva_answer_end (rec->call), "0");
-  peer_hears (&p, "END\nEND\n");
-  peer_say (&p, "OK\n");
-  kit_await ("a.done 0\n");
+  kit_exchange (&p, "END\nEND\n", "OK\n", "a.done 0\n");
   go_on (ctx, &p);
 }
 
@@ -198,9 +180,7 @@ test_asked_again_and_cancelled (void **state) {
   kit_settle ();
   eva_call_cancel (rec->call);
   kit_await ("a.done CANCELED\n");
-  peer_hears (&p, "CAN\nCAN\nNEXT\n");
-  peer_say (&p, "OK z\n");
-  kit_await ("z.done 0 z\n");
+  kit_exchange (&p, "CAN\nCAN\nNEXT\n", "OK z\n", "z.done 0 z\n");
   kit_close (ctx, &p);
 }
 
@@ -227,13 +207,10 @@ test_status_in_inquiry (void **state) {
   (void) state;
   ctx = inquire (&p, &plain, &rec);
   assert_error (eva_answer_data (rec->call, "one", 3), "0");
-  peer_say (&p, "S WAITING\n# still\n");
-  kit_await ("a.status WAITING\n");
+  kit_exchange (&p, NULL, "S WAITING\n# still\n", "a.status WAITING\n");
   assert_error (eva_answer_data (rec->call, "two", 3), "0");
   assert_error (eva_answer_end (rec->call), "0");
-  peer_hears (&p, "D one\nD two\nEND\n");
-  peer_say (&p, "OK\n");
-  kit_await ("a.done 0\n");
+  kit_exchange (&p, "D one\nD two\nEND\n", "OK\n", "a.done 0\n");
   go_on (ctx, &p);
 }
 
@@ -296,9 +273,7 @@ test_answer_behind_the_end (void **state) {
   ctx = kit_open (&p);
   rec = kit_call_like (ctx, &like, "ASK");
   rec->arg = kit_call (ctx, "b", "NEXT");
-  peer_hears (&p, "ASK\n");
-  peer_say (&p, "INQUIRE X\n");
-  kit_await ("a.inquire X\n");
+  kit_exchange (&p, "ASK\n", "INQUIRE X\n", "a.inquire X\n");
   peer_close (&p);
   kit_await ("a.done EOF\nb.done EOF\nclosed EOF\n");
   kit_close (ctx, &p);
@@ -354,15 +329,10 @@ test_writable_in_callbacks (void **state) {
   (void) state;
   ctx = kit_open (&p);
   rec = kit_call_like (ctx, &like, "ASK");
-  peer_hears (&p, "ASK\n");
-  peer_say (&p, "D x\n");
-  kit_await ("a.data x\nroom data\n");
-  peer_say (&p, "INQUIRE x\n");
-  kit_await ("a.inquire x\nroom inquire\n");
+  kit_exchange (&p, "ASK\n", "D x\n", "a.data x\nroom data\n");
+  kit_exchange (&p, NULL, "INQUIRE x\n", "a.inquire x\nroom inquire\n");
   assert_error (eva_answer_end (rec->call), "0");
-  peer_hears (&p, "END\n");
-  peer_say (&p, "OK\n");
-  kit_await ("a.done 0\nroom done\n");
+  kit_exchange (&p, "END\n", "OK\n", "a.done 0\nroom done\n");
   kit_close (ctx, &p);
 }
 

@@ -82,9 +82,8 @@ test_call (void **state) {
   peer_say (&p, "D one\nOK\n");
   peer_hears (&p, "PASS secret\n");
   peer_say (&p, "D secret\nOK secret\n");
-  peer_hears (&p, "LAST\n");
-  peer_say (&p, "OK\n");
-  kit_await ("a.data one\na.done 0\nb.data secret\nb.done 0 secret\nc.done 0\n");
+  kit_exchange (&p, "LAST\n", "OK\n",
+                "a.data one\na.done 0\nb.data secret\nb.done 0 secret\nc.done 0\n");
   expect_logged ("-> FIRST\n<- D one\n<- OK\n-> " HIDDEN "\n<- " HIDDEN "\n<- " HIDDEN
                  "\n-> LAST\n<- OK\n");
   kit_close (ctx, &p);
@@ -99,17 +98,13 @@ test_answer (void **state) {
   (void) state;
   ctx = open_logged (&p);
   rec = kit_call (ctx, "a", "ASK");
-  peer_hears (&p, "ASK\n");
-  peer_say (&p, "INQUIRE PIN\n");
-  kit_await ("a.inquire PIN\n");
+  kit_exchange (&p, "ASK\n", "INQUIRE PIN\n", "a.inquire PIN\n");
   assuan_begin_confidential (ctx);
   assert_error (eva_answer_data (rec->call, "secret", 6), "0");
   assuan_end_confidential (ctx);
   assert_error (eva_answer_data (rec->call, " end", 4), "0");
   assert_error (eva_answer_end (rec->call), "0");
-  peer_hears (&p, "D secret end\nEND\n");
-  peer_say (&p, "OK\n");
-  kit_await ("a.done 0\n");
+  kit_exchange (&p, "D secret end\nEND\n", "OK\n", "a.done 0\n");
   expect_logged ("-> ASK\n<- INQUIRE PIN\n-> " HIDDEN "\n-> END\n<- OK\n");
   kit_close (ctx, &p);
 }
@@ -124,14 +119,10 @@ test_answer_to_call (void **state) {
   (void) state;
   ctx = open_logged (&p);
   rec = call_secretly (ctx, "a", "ASK");
-  peer_hears (&p, "ASK\n");
-  peer_say (&p, "INQUIRE PIN\n");
-  kit_await ("a.inquire PIN\n");
+  kit_exchange (&p, "ASK\n", "INQUIRE PIN\n", "a.inquire PIN\n");
   assert_error (eva_answer_data (rec->call, "secret", 6), "0");
   assert_error (eva_answer_end (rec->call), "0");
-  peer_hears (&p, "D secret\nEND\n");
-  peer_say (&p, "OK\n");
-  kit_await ("a.done 0\n");
+  kit_exchange (&p, "D secret\nEND\n", "OK\n", "a.done 0\n");
   expect_logged ("-> " HIDDEN "\n<- " HIDDEN "\n-> " HIDDEN "\n-> " HIDDEN "\n<- " HIDDEN "\n");
   kit_close (ctx, &p);
 }
@@ -150,9 +141,7 @@ test_cancel (void **state) {
   eva_call_cancel (rec->call);
   kit_call (ctx, "b", "NEXT");
   peer_say (&p, "D secret\nOK secret\n");
-  peer_hears (&p, "NEXT\n");
-  peer_say (&p, "OK\n");
-  kit_await ("a.done CANCELED\nb.done 0\n");
+  kit_exchange (&p, "NEXT\n", "OK\n", "a.done CANCELED\nb.done 0\n");
   expect_logged ("-> " HIDDEN "\n<- " HIDDEN "\n<- " HIDDEN "\n-> NEXT\n<- OK\n");
   kit_close (ctx, &p);
 }

@@ -17,9 +17,7 @@ inquire (struct peer *p, struct rec **ret_rec) {
   assuan_context_t ctx = kit_open (p);
 
   *ret_rec = kit_call_like (ctx, &plain, "ASK");
-  peer_hears (p, "ASK\n");
-  peer_say (p, "INQUIRE MUCH\n");
-  kit_await ("a.inquire MUCH\n");
+  kit_exchange (p, "ASK\n", "INQUIRE MUCH\n", "a.inquire MUCH\n");
   return ctx;
 }
 
@@ -106,8 +104,7 @@ read_and_check (assuan_context_t ctx, struct peer *p) {
   assert_int_equal (check_answer (&p->in), BIG_LEN);
   text_free (&p->in);
   assert_int_equal (eva_get_queued_len (ctx), 0);
-  peer_say (p, "OK\n");
-  kit_await ("a.done 0\n");
+  kit_exchange (p, NULL, "OK\n", "a.done 0\n");
   kit_close (ctx, p);
 }
 
@@ -186,9 +183,7 @@ test_cancel_in_answer (void **state) {
   }
   text_free (&p.in);
   peer_say (&p, "S x\nERR 1\n");
-  peer_hears (&p, "NEXT\n");
-  peer_say (&p, "OK\n");
-  kit_await ("z.done 0\n");
+  kit_exchange (&p, "NEXT\n", "OK\n", "z.done 0\n");
   kit_close (ctx, &p);
 }
 

@@ -257,8 +257,7 @@ pump (assuan_context_t ctx, struct peer *p) {
   if (!w.is_released) peer_say (p, "END\n");
   kit_settle ();
   assert_int_equal (n_pumped, 1);
-  close (fd[0]);
-  close (fd[1]);
+  fds_close_pair (fd);
 }
 
 static void

@@ -12,9 +12,7 @@
 static void
 go_on (assuan_context_t ctx, struct peer *p) {
   kit_call (ctx, "z", "NEXT");
-  peer_hears (p, "NEXT\n");
-  peer_say (p, "OK z\n");
-  kit_await ("z.done 0 z\n");
+  kit_exchange (p, "NEXT\n", "OK z\n", "z.done 0 z\n");
   kit_close (ctx, p);
 }
 
@@ -38,9 +36,7 @@ test_unsent (void **state) {
   peer_hears (&p, "a\n");
   kit_await ("b.done TIMEOUT\n");
   peer_say (&p, "OK\n");
-  peer_hears (&p, "c\n");
-  peer_say (&p, "OK\n");
-  kit_await ("a.done 0\nc.done 0\n");
+  kit_exchange (&p, "c\n", "OK\n", "a.done 0\nc.done 0\n");
   go_on (ctx, &p);
 }
 
@@ -86,8 +82,7 @@ test_connected_in_time (void **state) {
   ctx = kit_dial (kit_format ("tcp:127.0.0.1:%u", port));
   nanosleep (&delay, NULL);
   peer_accept (&p, listener);
-  peer_say (&p, "OK\n");
-  kit_await ("ready\n");
+  kit_exchange (&p, NULL, "OK\n", "ready\n");
   kit_close (ctx, &p);
   close (listener);
 }
@@ -103,9 +98,7 @@ test_before_greeting (void **state) {
   call_for (ctx, "b", 0);
   kit_await ("a.done TIMEOUT\n");
   peer_say (&p, "OK\n");
-  peer_hears (&p, "b\n");
-  peer_say (&p, "OK\n");
-  kit_await ("ready\nb.done 0\n");
+  kit_exchange (&p, "b\n", "OK\n", "ready\nb.done 0\n");
   go_on (ctx, &p);
 }
 
@@ -123,9 +116,7 @@ test_while_dialling (void **state) {
   peer_accept (&p, listener);
   peer_accept (&q, listener);
   peer_say (&q, "OK\n");
-  peer_hears (&q, "b\n");
-  peer_say (&q, "OK\n");
-  kit_await ("ready\nb.done 0\n");
+  kit_exchange (&q, "b\n", "OK\n", "ready\nb.done 0\n");
   go_on (ctx, &q);
   kit_close (first, &p);
   close (listener);
@@ -143,9 +134,7 @@ time_out (const char *reply, const char *hears) {
   kit_await ("a.done TIMEOUT\n");
   peer_hears (&p, "a\n");
   peer_say (&p, reply);
-  peer_hears (&p, kit_format ("%sb\n", hears));
-  peer_say (&p, "OK b\n");
-  kit_await ("b.done 0 b\n");
+  kit_exchange (&p, kit_format ("%sb\n", hears), "OK b\n", "b.done 0 b\n");
   go_on (ctx, &p);
 }
 
@@ -292,8 +281,7 @@ test_try_again (void **state) {
     kit_turn (&tries);
   kit_await_end ("a.done TIMEOUT\n");
   peer_hears_nothing (&p);
-  peer_say (&p, "OK\n");
-  kit_await ("b.done 0\n");
+  kit_exchange (&p, NULL, "OK\n", "b.done 0\n");
   go_on (ctx, &p);
 }
 

@@ -158,8 +158,7 @@ check_interrupted (assuan_system_hooks_t sys) {
   assert_true (done);
   fault_disarm ();
   assuan_release (ctx);
-  close (peer[0]);
-  close (peer[1]);
+  fds_close_pair (peer);
 }
 
 static void

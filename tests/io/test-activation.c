@@ -216,8 +216,7 @@ test_started (void **state) {
   assert_int_equal (access (path, F_OK), 0); /* the manager's, not ours */
   close (out[0]);
   close (client);
-  close (sockets[0]);
-  close (sockets[1]);
+  fds_close_pair (sockets);
 }
 
 /* The same with systemd's own tool, which starts the service when a client comes.  */

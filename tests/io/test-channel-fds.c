@@ -84,8 +84,7 @@ test_one (void **state) {
     assert_int_equal (say_with (&link.a, "none", NULL, 0), 4);
     assert_int_equal (eva__io_channel_read (&link.b, buf, sizeof buf, wait, &fds), 4);
     assert_int_equal (fds.n, 0);
-    close (fd[0]);
-    close (fd[1]);
+    fds_close_pair (fd);
     link_down (&link);
   }
 }
@@ -115,8 +114,7 @@ test_full_message (void **state) {
     assert_int_equal (fcntl (fds.fd[i], F_GETFL) & O_ACCMODE, i & 1 ? O_WRONLY : O_RDONLY);
   }
   close_all (&fds);
-  close (fd[0]);
-  close (fd[1]);
+  fds_close_pair (fd);
   link_down (&link);
 }
 
@@ -140,8 +138,7 @@ test_two_messages (void **state) {
   assert_memory_equal (buf, "two ", 4);
   assert_int_equal (fds.n, 2);
   close_all (&fds);
-  close (fd[0]);
-  close (fd[1]);
+  fds_close_pair (fd);
   link_down (&link);
 }
 
@@ -313,8 +310,7 @@ test_unwanted (void **state) {
     assert_memory_equal (buf, "take", 4);
     assert_int_equal (fds_count (), n);
   }
-  close (fd[0]);
-  close (fd[1]);
+  fds_close_pair (fd);
   link_down (&link);
 }
 
@@ -333,8 +329,7 @@ test_cannot_pass (void **state) {
   assert_fails (say_with (&plain, "take", fd, 1), EOPNOTSUPP);
   /* A descriptor needs an octet to ride on; without one it would get lost.  */
   assert_fails (say_with (&link.a, "", fd, 1), EINVAL);
-  close (fd[0]);
-  close (fd[1]);
+  fds_close_pair (fd);
   link_down (&link);
 }
 
@@ -366,8 +361,7 @@ test_more_than_wanted (void **state) {
   /* There were numbers enough: so it did not try to open them all.  */
   assert_false (eva__io_fds_ran_out (&fds));
   close_all (&fds);
-  close (fd[0]);
-  close (fd[1]);
+  fds_close_pair (fd);
   link_down (&link);
 }
 
@@ -388,8 +382,7 @@ test_with_credentials (void **state) {
   assert_int_equal (fds.n, 2);
   assert_false (fds.truncated);
   close_all (&fds);
-  close (fd[0]);
-  close (fd[1]);
+  fds_close_pair (fd);
   link_down (&link);
 }
 
@@ -423,8 +416,7 @@ test_out_of_numbers (void **state) {
   assert_true (eva__io_fds_ran_out (&fds));
   assert_in_range (fds.n, 1, 7);
   close_all (&fds);
-  close (fd[0]);
-  close (fd[1]);
+  fds_close_pair (fd);
   link_down (&link);
 }
 

@@ -333,8 +333,7 @@ test_fd (void **state) {
   assert_int_equal (fd, pair[0]);
   assert_true (is_cloexec (fd));
   assert_false (is_nonblocking (fd)); /* that would reach into other processes */
-  close (pair[0]);
-  close (pair[1]);
+  fds_close_pair (pair);
 }
 
 static void
@@ -351,12 +350,10 @@ test_bad_fd (void **state) {
   fds_pipe (pair, 0);
   assert_fails (dial_fd (pair[0], &fd), ENOTSOCK);
   assert_true (fds_is_open (pair[0]));
-  close (pair[0]);
-  close (pair[1]);
+  fds_close_pair (pair);
   assert_int_equal (socketpair (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair), 0);
   assert_fails (dial_fd (pair[0], &fd), EPROTOTYPE);
-  close (pair[0]);
-  close (pair[1]);
+  fds_close_pair (pair);
   assert_int_equal (fd, 77);
 }
 

@@ -311,12 +311,10 @@ test_format (void **state) {
   fds_socketpair (pair, 0);
   assert_int_equal (eva__io_endpoint_format (pair[0], buf), 0);
   assert_string_equal (buf, "unix:");
-  close (pair[0]);
-  close (pair[1]);
+  fds_close_pair (pair);
   fds_pipe (pair, 0);
   assert_fails (eva__io_endpoint_format (pair[0], buf), ENOTSOCK);
-  close (pair[0]);
-  close (pair[1]);
+  fds_close_pair (pair);
   assert_fails (eva__io_endpoint_format (pair[0], buf), EBADF);
 }
 

@@ -272,16 +272,13 @@ test_bad_take (void **state) {
   assert_fails (listen_on_fd (fd, &listener), EBADF);
   fds_socketpair (pair, 0);
   assert_fails (listen_on_fd (pair[0], &listener), EINVAL);
-  close (pair[0]);
-  close (pair[1]);
+  fds_close_pair (pair);
   fds_pipe (pair, 0);
   assert_fails (listen_on_fd (pair[0], &listener), ENOTSOCK);
-  close (pair[0]);
-  close (pair[1]);
+  fds_close_pair (pair);
   assert_int_equal (socketpair (AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
   assert_fails (listen_on_fd (pair[0], &listener), EPROTOTYPE);
-  close (pair[0]);
-  close (pair[1]);
+  fds_close_pair (pair);
   assert_int_equal (listener.fd, -1);
 }
 

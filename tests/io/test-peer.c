@@ -23,8 +23,7 @@ test_own_socketpair (void **state) {
   assert_int_equal (cred.pid, getpid ());
   assert_int_equal (cred.uid, geteuid ());
   assert_int_equal (cred.gid, getegid ());
-  close (fd[0]);
-  close (fd[1]);
+  fds_close_pair (fd);
 }
 
 /* Connects to the listening socket and leaves at once.  */
@@ -76,8 +75,7 @@ test_none (void **state) {
   assert_int_equal (cred.gid, 79);
   close (tcp);
   close (alone);
-  close (fd[0]);
-  close (fd[1]);
+  fds_close_pair (fd);
 }
 
 int

@@ -281,8 +281,7 @@ test_listed_standard_descriptors (void **state) {
   assert_line (&r, "%s", expected);
   dup2 (saved, 0);
   close (saved);
-  close (fd[0]);
-  close (fd[1]);
+  fds_close_pair (fd);
 }
 
 /* --- No standard descriptors ------------------------------------------------------------------ */

@@ -155,8 +155,7 @@ test_wait_with_naps (void **state) {
   assert_int_equal (given_us[1], 2000);
   assert_int_equal (given_us[2], 4000);
   assert_ptr_equal (given_ctx, fd);
-  close (fd[0]);
-  close (fd[1]);
+  fds_close_pair (fd);
 }
 
 static void
@@ -175,8 +174,7 @@ test_wait_for (void **state) {
   /* 1 2 4 8 16 20 make 51 ms, so there is one more.  */
   assert_int_equal (n_naps, 7);
   assert_true (eva__io_sys_wait_for (&sys, fd[1], POLLOUT, 70));
-  close (fd[0]);
-  close (fd[1]);
+  fds_close_pair (fd);
 }
 
 /* --- The functions ---------------------------------------------------------------------------- */
@@ -205,8 +203,7 @@ test_sockets (void **state) {
   close (one);
   assert_int_equal (__assuan_socketpair (NULL, AF_UNIX, SOCK_STREAM, 0, fd), 0);
   assert_true (is_cloexec (fd[0]) && is_cloexec (fd[1]));
-  close (fd[0]);
-  close (fd[1]);
+  fds_close_pair (fd);
   assert_fails (__assuan_socket (NULL, AF_UNIX, 999, 0), EINVAL);
 }
 
@@ -255,8 +252,7 @@ test_messages (void **state) {
   assert_true (is_cloexec (got));
   close (got);
   assert_fails (__assuan_recvmsg (NULL, fd[1], &msg, MSG_DONTWAIT), EAGAIN);
-  close (fd[0]);
-  close (fd[1]);
+  fds_close_pair (fd);
 }
 
 static void

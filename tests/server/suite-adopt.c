@@ -71,8 +71,7 @@ test_bad_descriptors (void **state) {
   assert_ptr_equal (ctx, &kit);
   assert_true (fcntl (file, F_GETFD) >= 0);
   close (file);
-  close (fds[0]);
-  close (fds[1]);
+  fds_close_pair (fds);
 }
 
 /* An address of this machine that is not loopback.  Returns false if it has none.  */

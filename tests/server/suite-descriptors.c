@@ -86,10 +86,8 @@ test_two_at_once (void **state) {
   peer_send_fds (p, "INPUT FD\nOUTPUT FD\nRUN\n", both, 2);
   peer_expect (p, "OK\nOK\nOK\n");
   assert_int_equal (read (out[0], buf, sizeof buf), 4);
-  for (int i = 0; i < 2; i++) {
-    close (in[i]);
-    close (out[i]);
-  }
+  fds_close_pair (in);
+  fds_close_pair (out);
 }
 
 /* Cut anywhere, a descriptor comes with its line: here behind an open command.  */

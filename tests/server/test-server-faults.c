@@ -187,8 +187,7 @@ play_descriptors (void) {
   fds[0] = open ("/dev/null", O_RDONLY | O_CLOEXEC);
   fds[1] = open ("/dev/null", O_WRONLY | O_CLOEXEC);
   peer_send_fds (p, "INPUT FD\nOUTPUT FD\n", fds, 2);
-  close (fds[0]);
-  close (fds[1]);
+  fds_close_pair (fds);
   if (hear (p, "OK") && hear (p, "OK")) ask (p, "RESET\n", "OK");
 }
 
