@@ -46,7 +46,7 @@ path() {
   plain=$build/../build-path
   command -v valgrind >/dev/null || die "counting needs valgrind; 'apt-get install valgrind' has it"
   [ -f "$plain/build.ninja" ] \
-    || meson setup "$plain" -Dbuildtype=debug -Dbench=true -Dtests=false -Dexamples=false >/dev/null
+    || meson setup "$plain" -Dbuildtype=debug -Dbench=true -Dtests=false -Dexamples=false -Dtools=false >/dev/null
   ninja -C "$plain" >/dev/null
   exec python3 "$here/path.py" "$build/bench/servers/load" \
     "$plain/bench/servers/server-embedded" "$build/bench/servers/server-embedded"

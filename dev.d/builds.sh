@@ -2,8 +2,8 @@
 # shellcheck shell=sh disable=SC2154,SC2086,SC2046
 # builds.sh - build directories: what they have, how they get more.  Read by `./dev`.
 #
-# A build directory has parts, which are Meson's options of these names: examples, tests, bench,
-# fuzz.  A command asks for those that it uses, and no other is configured, so that none wants
+# A build directory has parts, which are Meson's options of these names: examples, tools, tests,
+# bench, fuzz.  A command asks for those that it uses, and no other is configured, so that none wants
 # packages that the command does not.  What a directory has it keeps: commands may come in any order.
 
 # parts DIR: those that a build directory has.
@@ -36,7 +36,7 @@ configure() {
     log=$({ meson configure "$dir" --clearcache && meson configure "$dir" "$@" \
       && meson setup --reconfigure "$dir"; } 2>&1)
   else
-    log=$(meson setup "$dir" -Dtests=false -Dexamples=false "$@" 2>&1)
+    log=$(meson setup "$dir" -Dtests=false -Dexamples=false -Dtools=false "$@" 2>&1)
   fi || { printf '%s\n' "$log" >&2; exit 1; }
   printf '%s\n' "$now" >"$dir/packages"
 }

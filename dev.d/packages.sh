@@ -11,6 +11,7 @@ releases='bookworm trixie'
 library_packages='gcc libc6-dev meson ninja-build pkg-config libgpg-error-dev'
 loop_packages='libuv1-dev libevent-dev libglib2.0-dev libsystemd-dev libev-dev'
 examples_packages="libgcrypt20-dev $loop_packages"
+tools_packages='libjson-c-dev'
 demo_packages='gnupg gpg gpg-agent gpgconf bsdutils'
 tests_packages="$examples_packages libcmocka-dev libassuan-dev libnpth0-dev libgpgme-dev g++"
 programs_packages="$demo_packages openssl binutils dirmngr scdaemon gpgsm pinentry-tty
@@ -26,6 +27,7 @@ packages_of() {
   echo "$library_packages"
   for part; do
     case $part in
+      tools)    echo "$tools_packages" ;;
       examples) echo "$examples_packages" ;;
       tests)    echo "$tests_packages" ;;
       bench)    echo "$loop_packages libassuan-dev" ;;
@@ -38,7 +40,7 @@ packages_of() {
 installed() {
   # shellcheck disable=SC2046
   dpkg-query -W -f '${db:Status-Status} ${Package} ${Version}\n' \
-    $(packages_of examples tests) 2>/dev/null | grep '^installed ' || true
+    $(packages_of examples tools tests) 2>/dev/null | grep '^installed ' || true
 }
 
 # missing PACKAGE...: those that are not installed.

@@ -15,7 +15,7 @@ complain() { printf '%s\n' "lint: $*" >&2; bad=1; }
 
 for cc in gcc clang; do
   dir=build-lint-$cc
-  (export CC=$cc; configure "$dir" 'examples tests bench' -Dwerror=true) || exit 1
+  (export CC=$cc; configure "$dir" 'examples tools tests bench' -Dwerror=true) || exit 1
   ninja -C "$dir" >"$dir/compile.log" 2>&1 \
     || { grep -A 8 -E 'error|warning' "$dir/compile.log" >&2; complain "$cc warns"; }
 done
@@ -32,20 +32,20 @@ for file in $(git ls-files | grep -vE '^(LICENSE|tests/fuzz/corpus/|.*\.md$|NEWS
     || complain "$file: no SPDX line"
 done
 
-for file in $(git ls-files 'src/*.[ch]' 'include/*.h'); do
+for file in $(git ls-files 'src/*.[ch]' 'tools/*.[ch]' 'include/*.h'); do
   lines=$(grep -cv '^[[:space:]]*$' "$file")
   case $file in include/*) max=1200 ;; *) max=600 ;; esac
   [ "$lines" -le "$max" ] || complain "$file: $lines lines"
 done
 
 # shellcheck disable=SC2046
-ctags -x --c-kinds=f --fields=+ne --_xformat='%{end} %n %F %N' $(git ls-files 'src/*.c' 'examples/*.c') \
+ctags -x --c-kinds=f --fields=+ne --_xformat='%{end} %n %F %N' $(git ls-files 'src/*.c' 'tools/*.c' 'examples/*.c') \
   | awk '{ n = $1 - $2 + 1; if (n > 90) { print "lint: " $3 ": " $4 ": " n " lines" > "/dev/stderr"; bad = 1 } }
          END { exit bad }' || bad=1
 
 # unix.Malloc does not understand lists that link their elements: AddressSanitizer does.  From the
 # member to its structure the way is through void *, and arrays of pointers are moved as memory.
-git ls-files 'src/*.c' | xargs -P 2 -n 8 clang-tidy --quiet -p build-lint-clang \
+git ls-files 'src/*.c' 'tools/*.c' | xargs -P 2 -n 8 clang-tidy --quiet -p build-lint-clang \
   --checks='-*,bugprone-*,clang-analyzer-*,-bugprone-easily-swappable-parameters,-bugprone-assignment-in-if-condition,-bugprone-reserved-identifier,-bugprone-narrowing-conversions,-bugprone-suspicious-string-compare,-bugprone-not-null-terminated-result,-bugprone-casting-through-void,-bugprone-multi-level-implicit-pointer-conversion,-clang-analyzer-unix.Malloc,-clang-analyzer-valist.Uninitialized,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling' \
   --warnings-as-errors='*' >build-lint-clang/tidy.log 2>&1 \
   || { grep -E 'error:|warning:' build-lint-clang/tidy.log >&2; complain "clang-tidy"; }

@@ -106,7 +106,7 @@ def try_program(flags, library, compiler=None, options=(), version="3.0.2"):
 def staged():
     """what is installed below DESTDIR is complete, and ninja uninstall removes it"""
     run([MESON, "setup", build, source, f"--prefix={prefix}", "--libdir=lib",
-         "--buildtype=debugoptimized", "-Dtests=false", "-Dexamples=false", "-Dbench=false"])
+         "--buildtype=debugoptimized", "-Dtests=false", "-Dexamples=false", "-Dtools=false", "-Dbench=false"])
     run([NINJA, "-C", build, "-j2"])
     run([MESON, "install", "-C", build, "--no-rebuild", "--destdir", stage])
     top = stage / prefix.relative_to("/")

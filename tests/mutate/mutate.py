@@ -133,7 +133,7 @@ class Run:
         self.restore()
         if not (self.build / 'build.ninja').exists():
             compiler = 'ccache gcc' if shutil.which('ccache') else 'gcc'
-            must('meson', 'setup', self.build, self.tree, '-Dtests=true', '-Dexamples=false',
+            must('meson', 'setup', self.build, self.tree, '-Dtests=true', '-Dexamples=false', '-Dtools=false',
                  '-Ddebug=false', '-Doptimization=1', env={**os.environ, 'CC': compiler})
         self.tests = Tests(self.build)
 

@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the tests of assuanctl need: running it, servers that say what a test wants, and TAP.
+
+Everything is watched from outside, as a user or a script could: stdout, stderr, the exit status, and
+what comes to a server.  A test is a function of one argument, a Place: a new directory with a short
+path, in which GnuPG's programs have a home of their own.  What it starts is ended with it, by pid.
+
+    suite = Suite()
+
+    @suite.test("a version comes to stdout, and nothing else")
+    def _(place):
+        with Mock(place, {"GETINFO version": "D 1.0\\nOK\\n"}) as mock:
+            place.ctl("call", mock.address, "GETINFO", "version").gives("1.0")
+
+    suite.main()
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+TIMEOUT = 60    # seconds; only a hang takes that long
+TOOL = os.environ.get("EVA_TOOL", "assuanctl")
+
+
+class Failure(Exception):
+    """Something is not as a user would want it."""
+
+
+class Skip(Exception):
+    """This cannot be tried here."""
+
+
+def expect(condition, *what):
+    """Fail, telling WHAT, unless CONDITION holds."""
+    if not condition:
+        raise Failure(" ".join(str(x) for x in what))
+
+
+def expect_equal(got, wanted, *what):
+    """Fail unless GOT is WANTED."""
+    expect(got == wanted, *what, "got:", repr(got)[:3000], "wanted:", repr(wanted)[:3000])
+
+
+def eventually(what, condition):
+    """Wait until CONDITION() is true; returns what it returned."""
+    deadline = time.monotonic() + TIMEOUT
+    while True:
+        value = condition()
+        if value:
+            return value
+        expect(time.monotonic() < deadline, "never:", what)
+        time.sleep(0.01)
+
+
+def need(*programs):
+    """Skip unless all PROGRAMS are there."""
+    for name in programs:
+        if not shutil.which(name):
+            raise Skip("not installed: " + name)
+
+
+class Result:
+    """What a run of the tool left."""
+
+    def __init__(self, argv, code, out, err):
+        self.argv, self.code, self.out, self.err = argv, code, out, err.decode("utf-8", "replace")
+        expect("AddressSanitizer" not in self.err and "runtime error" not in self.err, self)
+
+    def __str__(self):
+        return "$ %s\n-> %s\n%s\n--\n%s" % (self.argv, self.code, self.out[-3000:], self.err[-3000:])
+
+    def gives(self, out, err=None):
+        """The exit status is 0, and stdout is OUT; stderr is ERR if that is told.  Returns self."""
+        out = out.encode() if isinstance(out, str) else out
+        expect(self.code == 0, "exit status", self.code, self)
+        expect_equal(self.out, out, "stdout of", self.argv, self.err)
+        if err is not None:
+            expect_equal(self.err, err, "stderr of", self.argv)
+        return self
+
+    def fails(self, code, *texts):
+        """The exit status is CODE; stderr has all TEXTS, on lines that begin well.  Returns self."""
+        expect(self.code == code, "not", code, self)
+        for text in texts:
+            expect(text in self.err, "missing:", repr(text), self)
+        return self
+
+    def json(self):
+        """The objects of stdout."""
+        return [json.loads(line) for line in self.out.decode().splitlines()]
+
+
+class Place:
+    """A directory, and what runs there."""
+
+    def __init__(self):
+        # A socket's path has at most 107 octets, so not below a long TMPDIR.
+        self.dir = tempfile.mkdtemp(prefix="evt-", dir="/tmp")
+        self.home = self.path("h")
+        os.mkdir(self.home, 0o700)
+        self.write("h/gpg-agent.conf", "disable-scdaemon\ns2k-count 65536\n")
+        self.children = []
+        self.uses_gnupg = False
+        self.env = {"PATH": os.environ["PATH"], "HOME": self.dir, "GNUPGHOME": self.home,
+                    "LC_ALL": "C.UTF-8", "TERM": "xterm", "XDG_STATE_HOME": self.path("state")}
+        for name in "ASAN_OPTIONS", "UBSAN_OPTIONS", "LD_LIBRARY_PATH", "MALLOC_PERTURB_":
+            if name in os.environ:
+                self.env[name] = os.environ[name]
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def write(self, name, content, mode=0o600):
+        """Write the file NAME and return its path."""
+        path = self.path(name)
+        with open(path, "wb") as f:
+            f.write(content if isinstance(content, bytes) else content.encode())
+        os.chmod(path, mode)
+        return path
+
+    def read(self, name):
+        with open(self.path(name), "rb") as f:
+            return f.read()
+
+    def spawn(self, argv, env=None, **kwargs):
+        """Start a program; it is ended with this place at the latest."""
+        for stream in ("stdin", "stdout", "stderr"):
+            kwargs.setdefault(stream, subprocess.PIPE)
+        kwargs.setdefault("cwd", self.dir)
+        child = subprocess.Popen(argv, env={**self.env, **(env or {})}, **kwargs)
+        self.children.append(child)
+        return child
+
+    def run(self, *argv, data=b"", env=None, **kwargs):
+        """Run a program to its end."""
+        child = self.spawn(argv, env, **kwargs)
+        try:
+            out, err = child.communicate(data.encode() if isinstance(data, str) else data, TIMEOUT)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            out, err = child.communicate()
+            raise Failure("hangs: %s %r %r" % (argv, out, err)) from None
+        self.children.remove(child)
+        return Result(argv, child.returncode, out or b"", err or b"")
+
+    def ctl(self, *args, **kwargs):
+        """Run the tool to its end."""
+        return self.run(TOOL, *args, **kwargs)
+
+    def start(self, *args, **kwargs):
+        """Start the tool."""
+        return self.spawn([TOOL, *args], **kwargs)
+
+    def start_agent(self):
+        """Start gpg-agent in this home."""
+        need("gpg-agent", "gpgconf", "gpg-connect-agent")
+        self.uses_gnupg = True
+        with open(self.path("agent.log"), "wb") as log:     # not a pipe: the daemon keeps it
+            expect(self.run("gpg-agent", "--daemon", stdout=log, stderr=log).code == 0, "no agent")
+        return self.home + "/S.gpg-agent"
+
+    def close(self):
+        """End all that runs here, and remove the directory."""
+        if self.uses_gnupg:
+            self.run("gpgconf", "--kill", "all")
+        for child in self.children:
+            if child.poll() is None:
+                child.send_signal(signal.SIGCONT)
+                child.kill()
+            child.wait()
+            for pipe in (child.stdin, child.stdout, child.stderr):
+                if pipe:
+                    pipe.close()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Mock:
+    """A server on a socket that answers lines with what a test says, and keeps what it hears.
+
+    ANSWERS: line -> octets (or text) that are sent as they are; None closes; or a function of the
+    connection and the line.  A line that is not there is answered with OK.
+    """
+
+    def __init__(self, place, answers=None, greeting="OK mock\n", name="S"):
+        self.answers = {**(answers or {})}
+        self.greeting = greeting
+        self.path = place.path(name)
+        self.address = "unix:" + self.path
+        self.heard = []
+        self.connections = []
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+
+    def __enter__(self):
+        self.listener.bind(self.path)
+        self.listener.listen(64)
+        threading.Thread(target=self.accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+        for sock in self.connections:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            sock.close()
+        try:
+            os.unlink(self.path)
+        except FileNotFoundError:
+            pass
+
+    def accept(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections.append(sock)
+            threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
+
+    def serve(self, sock):
+        """One client."""
+        try:
+            self.say(sock, self.greeting)
+            for line in sock.makefile("rb"):
+                line = line.rstrip(b"\n").decode("utf-8", "surrogateescape")
+                self.heard.append(line)
+                if line == "BYE":
+                    self.say(sock, "OK\n")
+                    break
+                answer = self.answers.get(line, "OK\n")
+                if callable(answer):
+                    answer = answer(sock, line)
+                if line and line[0] != "#" and not line.startswith(("D ", "END", "CAN")):
+                    if answer is None:
+                        break
+                    self.say(sock, answer)
+                elif line in self.answers:
+                    self.say(sock, answer)
+        except OSError:
+            pass
+        finally:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    @staticmethod
+    def say(sock, what):
+        if what:
+            sock.sendall(what if isinstance(what, bytes)
+                         else what.encode("utf-8", "surrogateescape"))
+
+
+class Suite:
+    """Tests, each with a place of its own."""
+
+    def __init__(self):
+        self.tests = []
+
+    def test(self, name):
+        def add(function):
+            self.tests.append((name, function))
+            return function
+        return add
+
+    @staticmethod
+    def one(function):
+        place = Place()
+        try:
+            function(place)
+        finally:
+            place.close()
+
+    def main(self):
+        """Run all, or those whose name has the word on the command line, and print TAP."""
+        wanted = [t for t in self.tests if len(sys.argv) < 2 or sys.argv[1] in t[0]]
+        bad = 0
+        print("1..%d" % len(wanted))
+        for number, (name, function) in enumerate(wanted, 1):
+            try:
+                self.one(function)
+            except Skip as why:
+                print("ok %d - %s # SKIP %s" % (number, name, why))
+            except Exception as error:      # whatever it is, the next test is still wanted
+                bad += 1
+                text = traceback.format_exc() if not isinstance(error, Failure) else "".join(
+                    traceback.format_tb(error.__traceback__)[1:2]) + str(error)
+                print("".join("# %s\n" % x for x in text.splitlines()), end="")
+                print("not ok %d - %s" % (number, name))
+            else:
+                print("ok %d - %s" % (number, name))
+            sys.stdout.flush()
+        sys.exit(1 if bad else 0)

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* main.c - assuanctl: call, serve, watch and check Assuan servers.
+
+   Each subcommand is a file of its own, which defines a struct subcommand (options.h): its name, its
+   synopsis, a table of options, a function that is told of each option, and one that runs it.  To add
+   one:
+
+   1. Write NAME.c with `const struct subcommand NAME_subcommand`, declare that below, and put it into
+      the table.  The file stands on the nouns beside it: address.h (what ADDRESS is), connection.h (a
+      client's connection), wait.h (the loop, --timeout and Ctrl-C), output.h and json.h (what goes to
+      stdout), message.h (what goes wrong), secret.h (what is shown of a line), text.h.
+   2. Name it in meson.build, document it in man/assuanctl.1.
+   3. Write tests/tool/test-NAME.py, whose kit is tests/tool/kit.py.
+
+   Results go to stdout, everything else to stderr; run returns one of status.h.  */
+
+#include "help.h"
+#include "message.h"
+#include "options.h"
+#include "output.h"
+#include "settings.h"
+#include "terminal.h"
+#include "wait.h"
+
+#include <locale.h>
+#include <signal.h>
+#include <stdlib.h>
+
+extern const struct subcommand call_subcommand;
+
+const struct subcommand *const subcommands[] = {
+  &call_subcommand,
+  NULL,
+};
+
+struct settings settings;
+
+/* Scripts tell from how a process ended whether Ctrl-C was meant for them, too.  */
+static _Noreturn void
+die_of_interrupt (void) {
+  signal (SIGINT, SIG_DFL);
+  raise (SIGINT);
+  _Exit (STATUS_INTERRUPTED);
+}
+
+static enum status
+run (const struct subcommand *subcommand, int argc, char **argv) {
+  struct arguments arguments = { 0 };
+  bool is_done = false;
+  enum status status = options_parse (subcommand, argc, argv, &arguments, &is_done), output_status;
+
+  if (!status && !is_done) {
+    if (settings.shows_secrets) message_note ("secrets are shown");
+    status = wait_init ();
+    if (!status) status = subcommand->run (&arguments);
+    output_status = output_finish ();
+    if (!status) status = output_status;
+    wait_deinit ();
+  }
+  free (arguments.words);
+  return status;
+}
+
+static enum status
+find_and_run (int argc, char **argv) {
+  const struct subcommand *subcommand;
+  bool is_done = false;
+  int at = 1;
+  enum status status = options_parse_global (argc, argv, &at, &is_done);
+
+  if (status || is_done) return status;
+  if (at == argc) return message_fail (STATUS_USAGE, "which subcommand? try: assuanctl --help");
+  subcommand = options_find (argv[at]);
+  if (!subcommand)
+    return message_fail (STATUS_USAGE, "there is no subcommand '%s'; try: assuanctl --help",
+                         argv[at]);
+  return run (subcommand, argc - at, argv + at);
+}
+
+int
+main (int argc, char **argv) {
+  enum status status;
+
+  setlocale (LC_ALL, "");
+  setlocale (LC_MESSAGES, "C");
+  setlocale (LC_NUMERIC, "C");
+  signal (SIGPIPE, SIG_DFL);
+  status = find_and_run (argc, argv);
+  terminal_end ();
+  if (status == STATUS_INTERRUPTED) die_of_interrupt ();
+  return (int) status;
+}

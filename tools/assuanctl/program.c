@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* program.c - running other programs.  */
+
+#include "program.h"
+#include "text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* SIGINT and SIGPIPE are handled here, and maybe ignored by who started us.  */
+static void
+init_attributes (posix_spawnattr_t *attributes) {
+  sigset_t all, none;
+
+  sigfillset (&all);
+  sigemptyset (&none);
+  posix_spawnattr_init (attributes);
+  posix_spawnattr_setsigdefault (attributes, &all);
+  posix_spawnattr_setsigmask (attributes, &none);
+  posix_spawnattr_setflags (attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+}
+
+/* posix_spawn does not change the strings, whatever its prototype says.  */
+static pid_t
+spawn (const char *const *argv, const posix_spawn_file_actions_t *actions, char **env) {
+  posix_spawnattr_t attributes;
+  pid_t pid;
+  int error;
+
+  init_attributes (&attributes);
+  error = posix_spawnp (&pid, argv[0], actions, &attributes, (char *const *) (uintptr_t) argv, env);
+  posix_spawnattr_destroy (&attributes);
+  if (!error) return pid;
+  errno = error;
+  return -1;
+}
+
+/* Returns the environment and VARIABLE, to be freed.  */
+static char **
+extend_environment (char *variable) {
+  size_t n = 0;
+  char **env;
+
+  while (environ[n])
+    n++;
+  env = text_alloc ((n + 2) * sizeof *env);
+  env[0] = variable; /* the first one of a name counts */
+  memcpy (env + 1, environ, n * sizeof *env);
+  return env;
+}
+
+pid_t
+program_start (const char *const *argv, int out_fd, const char *name, const char *value) {
+  char *variable = name ? text_format ("%s=%s", name, value) : NULL;
+  char **env = name ? extend_environment (variable) : NULL;
+  posix_spawn_file_actions_t actions;
+  pid_t pid;
+
+  posix_spawn_file_actions_init (&actions);
+  posix_spawn_file_actions_adddup2 (&actions, out_fd, STDOUT_FILENO);
+  pid = spawn (argv, &actions, env ? env : environ);
+  posix_spawn_file_actions_destroy (&actions);
+  free (env);
+  free (variable);
+  return pid;
+}
+
+static pid_t
+start_quiet (const char *const *argv, int out_fd) {
+  posix_spawn_file_actions_t actions;
+  pid_t pid;
+
+  posix_spawn_file_actions_init (&actions);
+  posix_spawn_file_actions_addopen (&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2 (&actions, out_fd, STDOUT_FILENO);
+  posix_spawn_file_actions_addopen (&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  pid = spawn (argv, &actions, environ);
+  posix_spawn_file_actions_destroy (&actions);
+  return pid;
+}
+
+/* Returns all that comes from FD, as a string.  */
+static char *
+read_all (int fd) {
+  size_t size = 4096, len = 0;
+  char *text = text_alloc (size);
+
+  for (;;) {
+    ssize_t n = read (fd, text + len, size - len - 1);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    len += (size_t) n;
+    if (size - len > 1) continue;
+    text = realloc (text, size *= 2);
+    if (!text) abort ();
+  }
+  text[len] = 0;
+  return text;
+}
+
+int
+program_read (const char *const *argv, char **ret_output) {
+  char *output;
+  int fd[2], status;
+  pid_t pid;
+
+  if (pipe2 (fd, O_CLOEXEC)) return -1;
+  pid = start_quiet (argv, fd[1]);
+  close (fd[1]);
+  output = pid < 0 ? NULL : read_all (fd[0]);
+  close (fd[0]);
+  if (pid < 0) return -1;
+  while (waitpid (pid, &status, 0) < 0)
+    if (errno != EINTR) status = -1;
+  if (!WIFEXITED (status) || WEXITSTATUS (status)) {
+    free (output);
+    return -1;
+  }
+  *ret_output = output;
+  return 0;
+}
+
+const char **
+program_split (const char *command) {
+  size_t size = strlen (command) + 1;
+  /* So many words at most, and the text behind them.  */
+  const char **argv = text_alloc ((size / 2 + 2) * sizeof *argv + size);
+  char *text = (char *) (argv + size / 2 + 2);
+  size_t n = 0;
+
+  memcpy (text, command, size);
+  while (*(text += strspn (text, " \t"))) {
+    argv[n++] = text;
+    text += strcspn (text, " \t");
+    if (*text) *text++ = 0;
+  }
+  return argv;
+}

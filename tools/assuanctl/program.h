@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* program.h - running other programs.  They begin without blocked or ignored signals.  */
+
+#ifndef ASSUANCTL_PROGRAM_H
+#define ASSUANCTL_PROGRAM_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* Runs ARGV, found by PATH, to its end, and stores what it prints, to be freed, at RET_OUTPUT.  Its
+   stdin is /dev/null, and its stderr too.  Returns 0, or -1 if it could not be run or failed.  */
+int program_read (const char *const *argv, char **ret_output);
+
+/* Starts ARGV, with OUT_FD as its stdout, and NAME=VALUE in its environment unless NAME is NULL.
+   Returns its pid, or -1 with errno.  */
+pid_t program_start (const char *const *argv, int out_fd, const char *name, const char *value);
+
+/* Cuts COMMAND at blanks into words, an array that NULL ends, to be freed in one piece.  */
+const char **program_split (const char *command);
+
+#endif /* ASSUANCTL_PROGRAM_H */
