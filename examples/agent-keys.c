@@ -52,8 +52,8 @@ input_came (void *call, unsigned int revents) {
 static gpg_error_t
 inquired (void *arg, struct eva_pending_call *call, const char *text) {
   (void) arg;
-  if (!strncmp (text, "PINENTRY_LAUNCHED", 17)) return eva_answer_end (call);
-  if (strncmp (text, "PASSPHRASE", 10)) return eva_answer_cancel (call);
+  if (eva_word_is (text, "PINENTRY_LAUNCHED")) return eva_answer_end (call);
+  if (!eva_word_is (text, "PASSPHRASE")) return eva_answer_cancel (call);
   input = eva_loop_add_fd (loop, STDIN_FILENO, EVA_READABLE, input_came, call);
   if (!input) input_came (call, EVA_READABLE);
   return 0;
@@ -85,12 +85,15 @@ was_ok (void *arg, gpg_error_t err, const char *text) {
 /* `KEYINFO KEYGRIP TYPE SERIALNO IDSTR CACHED PROTECTION ...`  */
 static gpg_error_t
 key_came (void *arg, const char *text) {
-  char grip[41], type, protection;
+  const char *word = text, *words[7];
+  char grip[41];
 
   (void) arg;
-  if (sscanf (text, "KEYINFO %40s %c %*s %*s %*s %c", grip, &type, &protection) != 3) return 0;
-  printf ("%s  %s%s\n", grip, type == 'T' ? "on a card" : "on disk",
-          protection == 'P' ? ", with a passphrase" : "");
+  for (int i = 0; i < 7; i++, word = eva_word_next (word))
+    words[i] = word;
+  if (!eva_word_is (text, "KEYINFO") || eva_word_copy (words[1], grip, sizeof grip)) return 0;
+  printf ("%s  %s%s\n", grip, eva_word_is (words[2], "T") ? "on a card" : "on disk",
+          eva_word_is (words[6], "P") ? ", with a passphrase" : "");
   if (!*keygrip) memcpy (keygrip, grip, sizeof grip);
   return 0;
 }

@@ -5,6 +5,7 @@
    says how far it is, again and again, and ends the command with assuan_process_done.  If it does
    not come to that, because the client leaves, the cancel function frees what the command has.  */
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,7 +16,7 @@
 struct count {
   assuan_context_t ctx;
   eva_source *timer;
-  unsigned long i, n;
+  uint64_t i, n;
 };
 
 static void
@@ -40,7 +41,7 @@ tick (void *arg) {
   gpg_error_t err;
   char text[64];
 
-  snprintf (text, sizeof text, "COUNT ? %lu %lu", ++count->i, count->n);
+  snprintf (text, sizeof text, "COUNT ? %" PRIu64 " %" PRIu64, ++count->i, count->n);
   err = assuan_write_status (ctx, "PROGRESS", text);
   if (!err && count->i < count->n) {
     eva_source_set_delay (count->timer, TICK_MS);
@@ -53,7 +54,7 @@ tick (void *arg) {
 gpg_error_t
 cmd_count (assuan_context_t ctx, char *line) {
   struct count *count;
-  unsigned long n;
+  uint64_t n;
   gpg_error_t err = service_parse_number (ctx, line, &n);
 
   if (err || !n) return err;

@@ -6,6 +6,7 @@
    and asks to be called again when the client has taken most of it (eva_set_writable).  A client
    that does not read costs no more than that piece.  */
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,7 +15,7 @@
 #define PIECE_LINES 64
 
 struct list {
-  unsigned long i, n;
+  uint64_t i, n;
 };
 
 static void
@@ -27,9 +28,9 @@ cancelled (assuan_context_t ctx, void *arg, gpg_error_t reason) {
 /* Says one line.  Without the second call the library would fill each data line up to 1000
    octets.  */
 static gpg_error_t
-say (assuan_context_t ctx, unsigned long number) {
+say (assuan_context_t ctx, uint64_t number) {
   char text[32];
-  int len = snprintf (text, sizeof text, "%lu\n", number);
+  int len = snprintf (text, sizeof text, "%" PRIu64 "\n", number);
   gpg_error_t err = assuan_send_data (ctx, text, (size_t) len);
 
   return err ? err : assuan_send_data (ctx, NULL, 0);
@@ -53,7 +54,7 @@ say_piece (assuan_context_t ctx, void *arg) {
 gpg_error_t
 cmd_list (assuan_context_t ctx, char *line) {
   struct list *list;
-  unsigned long n;
+  uint64_t n;
   gpg_error_t err = service_parse_number (ctx, line, &n);
 
   if (err || !n) return err;

@@ -4,10 +4,8 @@
    What a handler returns ends its command, here as in every Assuan server.  Those that have more to
    do put the end off: see count.c.  */
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "service.h" /* before gcrypt.h, for GPG_ERR_SOURCE_DEFAULT */
@@ -15,16 +13,9 @@
 #include <gcrypt.h>
 
 gpg_error_t
-service_parse_number (assuan_context_t ctx, const char *line, unsigned long *ret_number) {
-  unsigned long number;
-  char *end;
-
-  errno = 0;
-  number = strtoul (line, &end, 10);
-  /* strtoul would take blanks and signs, too.  */
-  if (!isdigit ((unsigned char) *line) || errno || end[strspn (end, " \t")])
+service_parse_number (assuan_context_t ctx, const char *line, uint64_t *ret_number) {
+  if (eva_word_number (line, 0, UINT64_MAX, ret_number) || eva_word_next (line))
     return assuan_set_error (ctx, gpg_error (GPG_ERR_ASS_PARAMETER), "one number is needed");
-  *ret_number = number;
   return 0;
 }
 
@@ -35,13 +26,11 @@ cmd_echo (assuan_context_t ctx, char *line) {
 
 static gpg_error_t
 cmd_fail (assuan_context_t ctx, char *line) {
-  size_t n_digits = strspn (line, "0123456789");
-  unsigned long code = n_digits && n_digits < 6 ? strtoul (line, NULL, 10) : 0;
-  const char *text = line + n_digits + strspn (line + n_digits, " \t");
+  uint64_t code;
 
-  if (code < 1 || code >= GPG_ERR_CODE_DIM || (*text && text == line + n_digits))
+  if (eva_word_number (line, 1, GPG_ERR_CODE_DIM - 1, &code))
     return assuan_set_error (ctx, gpg_error (GPG_ERR_ASS_PARAMETER), "the code must be 1 to 65535");
-  return assuan_set_error (ctx, gpg_error ((gpg_err_code_t) code), *text ? text : NULL);
+  return assuan_set_error (ctx, gpg_error ((gpg_err_code_t) code), eva_word_next (line));
 }
 
 /* A connection has ended.  Only the unusual is worth a message.  */

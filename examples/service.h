@@ -24,8 +24,7 @@ extern const struct eva_service service;
 int service_init (void);
 
 /* Reads the only argument of a command, a number.  */
-gpg_error_t service_parse_number (assuan_context_t ctx, const char *line,
-                                  unsigned long *ret_number);
+gpg_error_t service_parse_number (assuan_context_t ctx, const char *line, uint64_t *ret_number);
 
 /* The commands that have files of their own.  */
 gpg_error_t cmd_count (assuan_context_t ctx, char *line);

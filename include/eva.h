@@ -74,6 +74,7 @@
 
 #include <assuan.h>
 #include <eva-loop.h>
+#include <eva-words.h>
 
 #include <limits.h>
 #include <sys/types.h>

@@ -19,6 +19,7 @@
 #endif
 
 #include "eva-conn.h"
+#include "octet.h"
 #include "wipe.h"
 
 static bool
@@ -26,35 +27,24 @@ needs_escape (char c) {
   return c == '%' || c == '\r' || c == '\n';
 }
 
-/* Writes the escape of C, three octets.  */
-static void
-put_escape (char *dst, char c) {
-  static const char digits[] = "0123456789ABCDEF";
+void
+eva__wire_put_escape (char *dst, char c) {
   unsigned int value = (unsigned char) c;
 
   dst[0] = '%';
-  dst[1] = digits[value >> 4];
-  dst[2] = digits[value & 15];
+  dst[1] = eva__wire_hex_digit (value >> 4);
+  dst[2] = eva__wire_hex_digit (value);
 }
 
 /* Writes C, escaped if need be, and returns the octets that it took.  */
 static size_t
 put_octet (char *dst, char c) {
   if (needs_escape (c)) {
-    put_escape (dst, c);
+    eva__wire_put_escape (dst, c);
     return 3;
   }
   *dst = c;
   return 1;
-}
-
-/* Returns the value of a hex digit, or -1.  No isxdigit: that asks the locale.  */
-static int
-hex_value (char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
 }
 
 /* Returns the octet that the escape at BUF stands for, or -1 if the LEN octets at BUF do not
@@ -63,16 +53,16 @@ static int
 escape_value (const char *buf, size_t len) {
   if (len < 3) return -1;
 
-  int high = hex_value (buf[1]);
-  int low = hex_value (buf[2]);
+  int high = eva__wire_hex_value (buf[1]);
+  int low = eva__wire_hex_value (buf[2]);
   if (high < 0 || low < 0) return -1;
   return high * 16 + low;
 }
 
 /* Takes what stands at READ, an escape or an octet, of LEN octets that are left, stores the
    octet that it means at WRITE and returns how many octets were taken. WRITE may be READ.  */
-static size_t
-take_octet (char *write, const char *read, size_t len) {
+size_t
+eva__wire_take_octet (char *write, const char *read, size_t len) {
   int value = *read == '%' ? escape_value (read, len) : -1;
 
   if (value < 0) {
@@ -83,9 +73,8 @@ take_octet (char *write, const char *read, size_t len) {
   return 3;
 }
 
-/* Returns whether there is a `%` among the LEN octets at BUF that is no escape.  */
-static bool
-has_malformed (const char *buf, size_t len) {
+bool
+eva__wire_has_malformed (const char *buf, size_t len) {
   const char *end = buf + len;
 
   while (buf < end && (buf = memchr (buf, '%', (size_t) (end - buf)))) {
@@ -119,11 +108,11 @@ eva__wire_escape_plain (char *dst, size_t fill, const char *src, size_t src_len,
 
 int
 eva__wire_unescape_plain (char *buf, size_t len, bool strict, size_t *ret_len) {
-  if (strict && has_malformed (buf, len)) return EVA_E_ESCAPE;
+  if (strict && eva__wire_has_malformed (buf, len)) return EVA_E_ESCAPE;
 
   size_t n_written = 0;
   for (size_t n_read = 0; n_read < len; n_written++)
-    n_read += take_octet (buf + n_written, buf + n_read, len - n_read);
+    n_read += eva__wire_take_octet (buf + n_written, buf + n_read, len - n_read);
 
   return finish_unescape (buf, len, n_written, ret_len);
 }
@@ -187,7 +176,7 @@ eva__wire_escape (char *dst, size_t fill, const char *src, size_t src_len, size_
       continue;
     }
     size_t n_clean = (size_t) __builtin_ctz (specials);
-    put_escape (dst + n_written + n_clean, src[n_used + n_clean]);
+    eva__wire_put_escape (dst + n_written + n_clean, src[n_used + n_clean]);
     n_written += n_clean + 3;
     n_used += n_clean + 1;
   }
@@ -202,7 +191,7 @@ eva__wire_escape (char *dst, size_t fill, const char *src, size_t src_len, size_
    only if all of it was taken, the octets before a `%` one by one.  */
 int
 eva__wire_unescape (char *buf, size_t len, bool strict, size_t *ret_len) {
-  if (strict && has_malformed (buf, len)) return EVA_E_ESCAPE;
+  if (strict && eva__wire_has_malformed (buf, len)) return EVA_E_ESCAPE;
 
   size_t n_written = 0;
   size_t n_read = 0;
@@ -220,10 +209,10 @@ eva__wire_unescape (char *buf, size_t len, bool strict, size_t *ret_len) {
        with many escapes that takes longer than to go on octet by octet.  */
     size_t end = n_read + (is_dense (percents) ? STEP : (size_t) __builtin_ctz (percents) + 1);
     while (n_read < end)
-      n_read += take_octet (buf + n_written++, buf + n_read, len - n_read);
+      n_read += eva__wire_take_octet (buf + n_written++, buf + n_read, len - n_read);
   }
   while (n_read < len)
-    n_read += take_octet (buf + n_written++, buf + n_read, len - n_read);
+    n_read += eva__wire_take_octet (buf + n_written++, buf + n_read, len - n_read);
 
   return finish_unescape (buf, len, n_written, ret_len);
 }

@@ -12,18 +12,15 @@
 
 #include "message.h"
 
+#include "octet.h"
+
 #include <stdbool.h>
 #include <string.h>
 
-/* No strncasecmp and isspace: they ask the locale, which must not change what a peer said.  */
+/* No strncasecmp: it asks the locale, which must not change what a peer said.  */
 static char
 to_upper (char c) {
   return c >= 'a' && c <= 'z' ? (char) (c - 'a' + 'A') : c;
-}
-
-static bool
-is_wsp (char c) {
-  return c == ' ' || c == '\t';
 }
 
 /* Returns whether LINE starts with PREFIX, which is in upper case, in any case.  The NUL at the
@@ -55,7 +52,7 @@ static char *
 set_word (struct eva__wire_message *ret, char *word, const char *end) {
   char *p = word;
 
-  while (p < end && *p && !is_wsp (*p))
+  while (p < end && *p && !eva__wire_is_wsp (*p))
     p++;
   ret->word = word;
   ret->word_len = (size_t) (p - word);
@@ -80,10 +77,10 @@ eva__wire_parse_request (char *line, size_t len, struct eva__wire_message *ret) 
     ret->kind = EVA__WIRE_NOTHING;
     return;
   }
-  if (is_wsp (*line) || !*line) return;
+  if (eva__wire_is_wsp (*line) || !*line) return;
 
   char *p = set_word (ret, line, end);
-  while (p < end && is_wsp (*p))
+  while (p < end && eva__wire_is_wsp (*p))
     p++;
   ret->kind = EVA__WIRE_COMMAND;
   ret->text = p;
@@ -130,13 +127,13 @@ parse_code (struct eva__wire_message *ret, char *text, char *end) {
   uint64_t code = 0;
   char *p = text;
 
-  while (p < end && is_wsp (*p))
+  while (p < end && eva__wire_is_wsp (*p))
     p++;
   bool negative = p < end && *p == '-';
   if (negative) p++;
-  if (p == end || *p < '0' || *p > '9') return false;
+  if (p == end || !eva__wire_is_digit (*p)) return false;
 
-  for (; p < end && *p >= '0' && *p <= '9'; p++) {
+  for (; p < end && eva__wire_is_digit (*p); p++) {
     code = code * 10 + (uint64_t) (*p - '0');
     if (code > UINT32_MAX) return false;
   }

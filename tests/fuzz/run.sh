@@ -21,7 +21,7 @@ seconds=$2
 shift 2
 corpora=$(dirname "$0")/corpus
 dictionaries=$(dirname "$0")/dict
-[ $# -gt 0 ] || set -- world conn-server conn-client unescape redirect socks endpoint server client
+[ $# -gt 0 ] || set -- world conn-server conn-client unescape words redirect socks endpoint server client
 
 for name in "$@"; do
   [ "$name" != world ] || continue

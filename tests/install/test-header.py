@@ -25,7 +25,7 @@ from tap import Skip, expect, expect_same, main, run
 ours_dir, compat2_dir = map(pathlib.Path, sys.argv[1:])
 CC = shlex.split(os.environ.get("CC", "cc"))
 CXX = shlex.split(os.environ.get("CXX", "c++"))
-OWN = ("eva-conn.h", "eva-loop.h", "eva.h")
+OWN = ("eva-conn.h", "eva-loop.h", "eva-words.h", "eva.h")
 # The adapters, and what pkg-config calls their loop; libev has no such file.
 ADAPTERS = {"eva/uv.h": "libuv", "eva/event.h": "libevent_core", "eva/glib.h": "glib-2.0",
             "eva/sd-event.h": "libsystemd", "eva/ev.h": None}

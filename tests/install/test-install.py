@@ -40,6 +40,7 @@ WANTED = {
     "include/evassuan/assuan.h",
     "include/evassuan/eva-conn.h",
     "include/evassuan/eva-loop.h",
+    "include/evassuan/eva-words.h",
     "include/evassuan/eva.h",
     "include/evassuan/eva/ev.h",
     "include/evassuan/eva/event.h",
