@@ -109,6 +109,17 @@ hear_answer (const struct line *line, int rc, const struct eva_event *ev) {
   end_inquiry (false);
 }
 
+/* What is no answer ends the inquiry, and nothing more of it is waited for.  */
+static void
+hear_stray (const struct line *line, int rc, const struct eva_event *ev) {
+  char text[TEXT_MAX];
+
+  check_event (rc, ev, EVA_EVENT_UNEXPECTED);
+  CHECK (ev->text_len == world_text (line, text) && !memcmp (ev->text, text, ev->text_len));
+  CHECK (w.inquiry == line->id);
+  end_inquiry (false);
+}
+
 /* A request that crossed an inquiry outside of a command comes again.  */
 static bool
 has_crossed (const struct line *line, int rc, const struct eva_event *ev) {
@@ -164,6 +175,8 @@ server_hears (void) {
     hear_request (&line, rc, &ev);
   else if (line.kind == COMMENT || line.kind == EMPTY)
     check_event (rc, &ev, EVA_EVENT_SKIPPED);
+  else if (line.kind == STRAY)
+    hear_stray (&line, rc, &ev);
   else
     hear_answer (&line, rc, &ev);
   return heard (c);

@@ -168,6 +168,20 @@ answer_long (int kind) {
   return true;
 }
 
+/* Says what is no answer, as no eva_conn does.  The answer is over by that.  */
+static bool
+answer_stray (int unused) {
+  struct line line = { .kind = STRAY };
+  char text[TEXT_MAX];
+
+  (void) unused;
+  if (!rules->has_stray || !may_answer ()) return false;
+  line.id = w.answering;
+  CHECK (eva_conn_line (touch (&w.client), text, world_text (&line, text)) == 0);
+  eva__conn_set_state (w.client.conn, EVA_STATE_PENDING);
+  return end_answer (line);
+}
+
 static bool
 give_up_reply (int unused) {
   uint8_t inquiry = w.answering;
@@ -224,6 +238,7 @@ reply (int kind) {
   eva_conn *c = w.server.conn;
 
   if (!id || (w.refusing && kind == OK) || !has_room (&w.server)) return false;
+  if (rules->has_stray && w.inquiry) return false;
   snprintf (text, sizeof text, "%d", id);
   touch (&w.server);
   CHECK ((kind == OK ? eva_conn_ok (c, text) : eva_conn_err (c, 1, text)) == 0);
@@ -259,7 +274,7 @@ give_up_answer (int unused) {
   bool is_aside = w.is_aside;
 
   (void) unused;
-  if (!w.inquiry) return false;
+  if (!w.inquiry || rules->has_stray) return false;
   CHECK (eva_conn_drain (touch (&w.server)) == 0);
   end_inquiry (true);
   if (is_aside) w.has_crossed = true; /* perhaps */
@@ -439,6 +454,8 @@ static const struct {
   { "client asks ASK", ask_short, WORD_ASK },
   { "client asks CANDY", ask_short, WORD_CANDY },
   { "client asks END", ask_short, WORD_END },
+  { "client asks CANCELS", ask_short, WORD_CANCELS },
+  { "client asks ENDING", ask_short, WORD_ENDING },
   { "client asks NOP, too long", ask_long, WORD_NOP },
   { "client asks CANDY, too long", ask_long, WORD_CANDY },
   { "client answers D", answer_data, 0 },
@@ -447,6 +464,7 @@ static const struct {
   { "client answers D, too long", answer_long, DATA },
   { "client answers END, too long", answer_long, END },
   { "client answers CAN, too long", answer_long, CAN },
+  { "client answers something else", answer_stray, 0 },
   { "client ends a data line", flush, EVA_ROLE_CLIENT },
   { "client gives up", give_up_reply, 0 },
   { "client comments", comment, EVA_ROLE_CLIENT },

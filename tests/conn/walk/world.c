@@ -128,10 +128,11 @@ world_restore (const uint8_t *copy, size_t len) {
 
 size_t
 world_text (const struct line *line, char buf[TEXT_MAX]) {
-  static const char *const words[] = { "NOP", "ASK", "CANDY", "END" };
+  static const char *const words[] = { "NOP", "ASK", "CANDY", "END", "CANCELS", "ENDING" };
   static const char *const heads[] = {
-    [REQUEST] = "",   [DATA] = "D ",   [END] = "END",          [CAN] = "CAN",     [OK] = "OK ",
-    [ERR] = "ERR 1 ", [STATUS] = "S ", [INQUIRE] = "INQUIRE ", [COMMENT] = "# c", [EMPTY] = ""
+    [REQUEST] = "",    [DATA] = "D ",    [END] = "END",   [CAN] = "CAN",
+    [OK] = "OK ",      [ERR] = "ERR 1 ", [STATUS] = "S ", [INQUIRE] = "INQUIRE ",
+    [COMMENT] = "# c", [EMPTY] = "",     [STRAY] = "NO "
   };
   bool has_id = line->kind == REQUEST || line->kind == DATA || line->kind >= OK;
   int len =

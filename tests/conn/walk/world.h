@@ -29,6 +29,7 @@ struct rules {
   unsigned int words;   /* a bit for each of enum word that requests may begin with */
   size_t max_input_len; /* of both */
   bool has_long;        /* lines that are too long */
+  bool has_stray;       /* lines that are no answer in answers, none of which is given up */
   unsigned int talk;    /* a bit for each of enum kind that may be said on top of the dialogue */
   bool has_monitors;    /* lines are looked at before they leave, and comments discarded */
   bool has_limit;       /* inquiries for at most one octet, too */
@@ -36,10 +37,10 @@ struct rules {
   bool is_aside;        /* the server also inquires outside of commands */
 };
 
-enum kind { REQUEST, DATA, END, CAN, OK, ERR, STATUS, INQUIRE, COMMENT, EMPTY };
+enum kind { REQUEST, DATA, END, CAN, OK, ERR, STATUS, INQUIRE, COMMENT, EMPTY, STRAY };
 
 /* The words of requests.  An inquiry can come only in those with ASK.  */
-enum word { WORD_NOP, WORD_ASK, WORD_CANDY, WORD_END, N_WORDS };
+enum word { WORD_NOP, WORD_ASK, WORD_CANDY, WORD_END, WORD_CANCELS, WORD_ENDING, N_WORDS };
 
 /* A line that was said and not handed out yet.  */
 struct line {
