@@ -49,6 +49,9 @@ void client_note (struct client *c, const char *tag, const void *buf, size_t len
 /* Compare the notes and forget them.  */
 #define client_expect_notes(c, text) client_assert_notes ((c), (text), __FILE__, __LINE__)
 void client_assert_notes (struct client *c, const char *text, const char *file, int line);
+/* client_try, its result and what the callbacks were given.  */
+#define client_check(c, command, reply, rc, text)                                                  \
+  (assert_err (client_try ((c), (command), (reply)), (rc)), client_expect_notes ((c), (text)))
 /* Nothing is there to be read by the server.  */
 #define expect_silence(fd) client_assert_silence ((fd), __FILE__, __LINE__)
 void client_assert_silence (int fd, const char *file, int line);

@@ -109,9 +109,9 @@ size_t conn_pour (const struct conn *c, const char *buf, size_t len);
 void conn_finish (struct conn *c, gpg_error_t rc);
 /* conn_next as long as a whole line is buffered and no asynchronous command is pending.  */
 void conn_resume (struct conn *c);
-/* Say, let the loop work, expect.  */
-#define conn_ask(c, text, answer)                                                                  \
-  (peer_say ((c)->out, (text)), conn_turns (c), peer_expect ((c)->in, (answer)))
+/* Say, let the loop work; and expect.  */
+#define conn_say(c, text)         (peer_say ((c)->out, (text)), conn_turns (c))
+#define conn_ask(c, text, answer) (conn_say ((c), (text)), peer_expect ((c)->in, (answer)))
 /* Nothing was sent.  */
 #define conn_expect_silence(c) conn_assert_silence ((c), __FILE__, __LINE__)
 void conn_assert_silence (const struct conn *c, const char *file, int line);

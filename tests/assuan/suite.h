@@ -154,6 +154,9 @@ void server_make (struct server *s, enum server_kind kind);
 void server_expect_greeting (struct server *s);
 /* Close our side, then wait for the thread to end and release the context.  */
 void server_stop (struct server *s);
+/* The same, and what handlers noted must be TEXT.  */
+#define server_stop_noting(s, notes, expected)                                                     \
+  (server_stop (s), assert_string_equal ((notes)->text, (expected)))
 /* The parts of it: shut our writing side (the server sees the end of file, we still read), wait for
  * the thread, release.  */
 void server_shut (struct server *s);

@@ -95,8 +95,7 @@ cancel_runs_its_notify (void **state) {
   server_start (&s, SERVER_SOCKET, prepare, &notes);
   server_ask_err (&s, "CANCEL\n", GPG_ERR_NOT_IMPLEMENTED, NULL);
   server_ask_err (&s, "CANCEL  why not \n", GPG_ERR_NOT_IMPLEMENTED, NULL);
-  server_stop (&s);
-  assert_string_equal (notes.text, "cancel CANCEL []\ncancel CANCEL [why not ]\n");
+  server_stop_noting (&s, &notes, "cancel CANCEL []\ncancel CANCEL [why not ]\n");
 }
 
 static void
@@ -109,8 +108,7 @@ reset_runs_its_notify (void **state) {
   server_ask (&s, "RESET\n", "OK\n");
   server_ask_err (&s, "RESET  foo \n", GPG_ERR_EBUSY, NULL);
   server_ask (&s, "NOP\n", "OK\n");
-  server_stop (&s);
-  assert_string_equal (notes.text, "reset RESET []\nreset RESET [foo ]\n");
+  server_stop_noting (&s, &notes, "reset RESET []\nreset RESET [foo ]\n");
 }
 
 /* What its notify function returns does not keep the connection open.  */
@@ -153,8 +151,7 @@ end_of_file_runs_no_notify (void **state) {
 
   (void) state;
   server_start (&s, SERVER_SOCKET, prepare, &notes);
-  server_stop (&s);
-  assert_string_equal (notes.text, "");
+  server_stop_noting (&s, &notes, "");
 }
 
 int

@@ -329,8 +329,7 @@ test_rest_of_answer (void **state) {
   if (on_oracle ()) skip (); /* it runs the rest as commands */
   open_loop (&c);
   conn_ask (&c, "ASK\n", "INQUIRE PIN\n");
-  peer_say (c.out, "D secret, and more than may come\n");
-  conn_turns (&c);
+  conn_say (&c, "D secret, and more than may come\n");
   peer_expect_err (c.in, ERR (GPG_ERR_ASS_TOO_MUCH_DATA), NULL);
   conn_ask (&c, "D secret\nEND\nDONE\n", "OK\n");
   assert_int_equal (count (logged.text, "secret"), 0);

@@ -216,8 +216,7 @@ pieces_are_joined_until_flushed (void **state) {
   peer_expect_err (s.in, ERR (GPG_ERR_GENERAL), NULL);
   /* Nothing of one command is left for the next one.  */
   server_ask (&s, "NOTHING\n", "OK\n");
-  server_stop (&s);
-  assert_string_equal (notes.text, "0\n0\n0\n0\n0\n0\n");
+  server_stop_noting (&s, &notes, "0\n0\n0\n0\n0\n0\n");
 }
 
 static gpg_error_t
@@ -321,8 +320,7 @@ stream_is_the_same_for_all_commands (void **state) {
   peer_expect (s.in, "D partial\n");
   peer_expect_err (s.in, ERR (GPG_ERR_GENERAL), NULL);
   server_ask (&s, "STREAM\n", "D printed 42%25%0A\nOK\n");
-  server_stop (&s);
-  assert_string_equal (notes.text, "same\nsame\nsame\n");
+  server_stop_noting (&s, &notes, "same\nsame\nsame\n");
 }
 
 static gpg_error_t

@@ -154,8 +154,7 @@ handler_may_change_its_line (void **state) {
   (void) state;
   server_start (&s, SERVER_SOCKET, prepare, &notes);
   server_ask (&s, "SPOIL abcdef\nECHO x\n", "OK\nOK\n");
-  server_stop (&s);
-  assert_string_equal (notes.text, "XXXXXX\n[x]\n");
+  server_stop_noting (&s, &notes, "XXXXXX\n[x]\n");
 }
 
 static void
@@ -169,8 +168,7 @@ lines_in_one_go_are_answered_in_order (void **state) {
   peer_expect (s.in, "OK\n");
   peer_expect_err (s.in, ERR (GPG_ERR_ASS_UNKNOWN_CMD), NULL);
   peer_expect (s.in, "OK\nOK\n");
-  server_stop (&s);
-  assert_string_equal (notes.text, "[1]\n[2]\n");
+  server_stop_noting (&s, &notes, "[1]\n[2]\n");
 }
 
 /* Whatever the pieces in which a line comes.  */
@@ -185,8 +183,7 @@ line_octet_by_octet (void **state) {
   for (size_t i = 0; text[i]; i++)
     peer_send (s.out, text + i, 1);
   peer_expect (s.in, "OK\n");
-  server_stop (&s);
-  assert_string_equal (notes.text, "[some text]\n");
+  server_stop_noting (&s, &notes, "[some text]\n");
 }
 
 /* Send "COUNT " and as many octets as make LEN, and END.  In one go: a server that finds the line
@@ -219,8 +216,7 @@ longest_lines_are_accepted (void **state) {
   /* 1002 octets are counted with the line end: without the CR one more octet fits.  */
   send_long_line (&s, 1001, "\n");
   peer_expect (s.in, "OK\n");
-  server_stop (&s);
-  assert_string_equal (notes.text, "993\n994\n994\n995\n");
+  server_stop_noting (&s, &notes, "993\n994\n994\n995\n");
 }
 
 static void

@@ -320,8 +320,7 @@ numbers_from_a_socket_peer (void **state) {
     server_stop (&s);
   } else {
     assert_memory_equal (line, "ERR ", 4);
-    server_stop (&s);
-    assert_string_equal (notes.text, "show [] in=0 out=0\n");
+    server_stop_noting (&s, &notes, "show [] in=0 out=0\n");
   }
   assert_int_equal (close (fds[0]), 0);
   close (fds[1]);

@@ -465,8 +465,7 @@ one_inquiry_after_the_other (void **state) {
   server_ask (&s, "D two\nEND\n", "OK\n");
   /* A client may also answer before it is asked.  */
   server_ask (&s, "TWO b\nD 1\nEND\nD 2\nEND\nNOP\n", "INQUIRE FIRST\nINQUIRE SECOND\nOK\nOK\n");
-  server_stop (&s);
-  assert_string_equal (notes.text, "arg one\narg two\nb 1\nb 2\n");
+  server_stop_noting (&s, &notes, "arg one\narg two\nb 1\nb 2\n");
 }
 
 /* Ask for nothing, whatever the client says; then for data.  */
@@ -596,8 +595,7 @@ inquiry_behind_a_command (void **state) {
   server_ask (&s, "NOP\n", "OK\nINQUIRE MORE\n");
   peer_say (s.out, "CAN\n");
   server_ask (&s, "NOP\n", "OK\nINQUIRE MORE\n");
-  server_stop (&s);
-  assert_string_equal (notes.text, "one\n277/33\n16383/33\n");
+  server_stop_noting (&s, &notes, "one\n277/33\n16383/33\n");
 }
 
 static unsigned int
@@ -712,8 +710,7 @@ inquiries_do_not_nest (void **state) {
   server_start (&s, SERVER_SOCKET, prepare_nested, &notes);
   peer_say (s.out, "NESTED\n");
   peer_expect (s.in, "INQUIRE A\n");
-  server_stop (&s);
-  assert_string_equal (notes.text, "0\n264/33\n");
+  server_stop_noting (&s, &notes, "0\n264/33\n");
 }
 
 static void

@@ -49,8 +49,7 @@ begin (struct conn *c, enum conn_kind kind) {
   conn_nonblock (c);
   n_requests = 0;
   assert_err (assuan_register_command (c->ctx, "NEXT", cmd_next, NULL), 0);
-  peer_say (c->out, "ASYNC\n");
-  conn_turns (c);
+  conn_say (c, "ASYNC\n");
   assert_true (c->pending);
 }
 
@@ -163,8 +162,7 @@ test_goes_on (void **state) {
     assert_int_equal (count_ok (&c), n_requests + 1);
     n_requests = 0;
     conn_ask (&c, "NOP\n", "OK\n");
-    peer_say (c.out, "ASYNC\n");
-    conn_turns (&c);
+    conn_say (&c, "ASYNC\n");
   }
   conn_free (&c);
   free (text);

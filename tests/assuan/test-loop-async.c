@@ -40,12 +40,10 @@ test_error_source (void **state) {
 
   (void) state;
   conn_open (&c, CONN_SOCKET);
-  peer_say (c.out, "ASYNC\n");
-  conn_turns (&c);
+  conn_say (&c, "ASYNC\n");
   conn_finish (&c, err);
   peer_expect_err (c.in, err, NULL);
-  peer_say (c.out, "ASYNC\n");
-  conn_turns (&c);
+  conn_say (&c, "ASYNC\n");
   conn_finish (&c, gpg_error (GPG_ERR_TIMEOUT));
   peer_expect_err (c.in, gpg_error (GPG_ERR_TIMEOUT), NULL);
   conn_free (&c);
@@ -106,8 +104,7 @@ test_lines_are_kept (void **state) {
 
   (void) state;
   conn_open (&c, CONN_SOCKET);
-  peer_say (c.out, "ASYNC 1\nDONE 2\nASYNC 3\nBOGUS\nDONE 4\n");
-  conn_turns (&c);
+  conn_say (&c, "ASYNC 1\nDONE 2\nASYNC 3\nBOGUS\nDONE 4\n");
   conn_expect_notes (&c, "ASYNC(1)");
   conn_expect_silence (&c);
   conn_finish (&c, 0);
@@ -148,12 +145,9 @@ test_later_lines_are_kept (void **state) {
   /* deviation: lines that arrive while a command is pending are discarded.  */
   if (on_oracle ()) skip ();
   conn_open (&c, CONN_SOCKET);
-  peer_say (c.out, "ASYNC 1\n");
-  conn_turns (&c);
-  peer_say (c.out, "DONE 2\nDO");
-  conn_turns (&c);
-  peer_say (c.out, "NE 3\nASYNC 4\nDON");
-  conn_turns (&c);
+  conn_say (&c, "ASYNC 1\n");
+  conn_say (&c, "DONE 2\nDO");
+  conn_say (&c, "NE 3\nASYNC 4\nDON");
   conn_expect_notes (&c, "ASYNC(1)");
   conn_expect_silence (&c);
   conn_finish (&c, 0);
@@ -200,8 +194,7 @@ test_bye_is_kept (void **state) {
   /* deviation: lines that arrive while a command is pending are discarded.  */
   if (on_oracle ()) skip ();
   conn_open (&c, CONN_SOCKET);
-  peer_say (c.out, "ASYNC 1\nRESET\nBYE\n");
-  conn_turns (&c);
+  conn_say (&c, "ASYNC 1\nRESET\nBYE\n");
   assert_false (c.done);
   conn_expect_silence (&c);
   conn_finish (&c, 0);
@@ -226,8 +219,7 @@ test_nothing_to_finish (void **state) {
   conn_expect_silence (&c);
   conn_ask (&c, "DONE\n", "OK\n");
   assert_err (assuan_process_done (c.ctx, 0), ERR (GPG_ERR_ASS_GENERAL));
-  peer_say (c.out, "ASYNC\n");
-  conn_turns (&c);
+  conn_say (&c, "ASYNC\n");
   conn_finish (&c, 0);
   assert_err (assuan_process_done (c.ctx, 0), ERR (GPG_ERR_ASS_GENERAL));
   peer_expect (c.in, "OK\n");
@@ -285,8 +277,7 @@ test_notifiers (void **state) {
   (void) state;
   conn_open (&c, CONN_SOCKET);
   conn_note_commands (&c);
-  peer_say (c.out, "ASYNC a\n");
-  conn_turns (&c);
+  conn_say (&c, "ASYNC a\n");
   conn_expect_notes (&c, "PRE(ASYNC) ASYNC(a)");
   assert_null (assuan_get_command_name (c.ctx));
   conn_finish (&c, ERR (GPG_ERR_CANCELED));
@@ -302,8 +293,7 @@ test_progress (void **state) {
 
   (void) state;
   conn_open (&c, CONN_SOCKET);
-  peer_say (c.out, "ASYNC\n");
-  conn_turns (&c);
+  conn_say (&c, "ASYNC\n");
   assert_err (assuan_write_status (c.ctx, "PROGRESS", "1"), 0);
   peer_expect (c.in, "S PROGRESS 1\n");
   assert_err (assuan_write_status (c.ctx, "PROGRESS", NULL), 0);
@@ -352,8 +342,7 @@ test_data_before_error (void **state) {
 
   (void) state;
   conn_open (&c, CONN_SOCKET);
-  peer_say (c.out, "ASYNC\n");
-  conn_turns (&c);
+  conn_say (&c, "ASYNC\n");
   assert_err (assuan_send_data (c.ctx, "part", 4), 0);
   conn_finish (&c, ERR (GPG_ERR_EIO));
   peer_expect (c.in, "D part\n");
@@ -371,8 +360,7 @@ test_data_stream (void **state) {
 
   (void) state;
   conn_open (&c, CONN_SOCKET);
-  peer_say (c.out, "ASYNC\n");
-  conn_turns (&c);
+  conn_say (&c, "ASYNC\n");
   stream = assuan_get_data_fp (c.ctx);
   assert_non_null (stream);
   fputs ("hello", stream);
@@ -396,8 +384,7 @@ test_okay_line (void **state) {
 
   (void) state;
   conn_open (&c, CONN_SOCKET);
-  peer_say (c.out, "ASYNC\n");
-  conn_turns (&c);
+  conn_say (&c, "ASYNC\n");
   assert_err (assuan_set_okay_line (c.ctx, "very well"), 0);
   conn_finish (&c, 0);
   peer_expect (c.in, "OK very well\n");
@@ -413,15 +400,13 @@ test_error_text (void **state) {
 
   (void) state;
   conn_open (&c, CONN_SOCKET);
-  peer_say (c.out, "ASYNC\n");
-  conn_turns (&c);
+  conn_say (&c, "ASYNC\n");
   assert_err (assuan_set_error (c.ctx, ERR (GPG_ERR_BAD_CERT), text), ERR (GPG_ERR_BAD_CERT));
   memset (text, '!', sizeof text - 1);
   conn_finish (&c, ERR (GPG_ERR_BAD_CERT));
   /* deviation: error text pointer kept beyond its life.  */
   peer_expect_err (c.in, ERR (GPG_ERR_BAD_CERT), on_oracle () ? "!!!!!!!!!!" : "on a stack");
-  peer_say (c.out, "ASYNC\n");
-  conn_turns (&c);
+  conn_say (&c, "ASYNC\n");
   conn_finish (&c, ERR (GPG_ERR_BAD_CERT));
   peer_expect_err (c.in, ERR (GPG_ERR_BAD_CERT), on_oracle () ? "!!!!!!!!!!" : NULL);
   conn_free (&c);
@@ -434,8 +419,7 @@ test_error_text_of_other_error (void **state) {
 
   (void) state;
   conn_open (&c, CONN_SOCKET);
-  peer_say (c.out, "ASYNC\n");
-  conn_turns (&c);
+  conn_say (&c, "ASYNC\n");
   assuan_set_error (c.ctx, ERR (GPG_ERR_BAD_CERT), "of another one");
   conn_finish (&c, ERR (GPG_ERR_TIMEOUT));
   peer_expect_err (c.in, ERR (GPG_ERR_TIMEOUT), NULL);
@@ -452,8 +436,7 @@ test_force_close (void **state) {
     gpg_error_t err = i ? ERR (GPG_ERR_FORBIDDEN) : 0;
 
     conn_open (&c, CONN_SOCKET);
-    peer_say (c.out, "ASYNC\n");
-    conn_turns (&c);
+    conn_say (&c, "ASYNC\n");
     assuan_set_flag (c.ctx, ASSUAN_FORCE_CLOSE, 1);
     conn_finish (&c, err);
     if (err)
@@ -476,8 +459,7 @@ test_vanished (void **state) {
 
     conn_open (&c, (enum conn_kind) kind);
     conn_note_commands (&c);
-    peer_say (c.out, "ASYNC a\n");
-    conn_turns (&c);
+    conn_say (&c, "ASYNC a\n");
     conn_hang_up (&c);
     assert_code (assuan_write_status (c.ctx, "PROGRESS", "1"), GPG_ERR_EPIPE);
     assert_code (assuan_write_status (c.ctx, "PROGRESS", "2"), GPG_ERR_EPIPE);
@@ -501,8 +483,7 @@ test_vanished_with_data (void **state) {
   (void) state;
   if (!on_oracle ()) signal (SIGPIPE, SIG_DFL);
   conn_open (&c, CONN_SOCKET);
-  peer_say (c.out, "ASYNC a\n");
-  conn_turns (&c);
+  conn_say (&c, "ASYNC a\n");
   conn_hang_up (&c);
   for (int i = 0; i < 1000 && !rc; i++)
     rc = assuan_send_data (c.ctx, "0123456789", 10);

@@ -118,8 +118,7 @@ test_kept_descriptors (void **state) {
   if (on_oracle ()) skip ();
   conn_open (&c, CONN_FDPASSING);
   assert_err (assuan_register_command (c.ctx, "TAKE", cmd_take, NULL), 0);
-  peer_say (c.out, "ASYNC\n");
-  conn_turns (&c);
+  conn_say (&c, "ASYNC\n");
   for (int i = 0; i < 3; i++) {
     int fds[2];
 
@@ -153,8 +152,7 @@ test_descriptors_left (void **state) {
   (void) state;
   fds_pipe (fds, 0);
   conn_open (&c, CONN_FDPASSING);
-  peer_say (c.out, "ASYNC\n");
-  conn_turns (&c);
+  conn_say (&c, "ASYNC\n");
   peer_send_fd (c.out, "NOP\n", fds[1]);
   close (fds[1]);
   conn_turns (&c);

@@ -86,8 +86,7 @@ test_eof_while_pending (void **state) {
     struct conn c;
 
     conn_open (&c, (enum conn_kind) kind);
-    peer_say (c.out, "ASYNC a\n");
-    conn_turns (&c);
+    conn_say (&c, "ASYNC a\n");
     conn_half_close (&c);
     for (int i = 0; i < 2; i++) {
       assert_err (conn_next (&c), 0);
@@ -172,8 +171,7 @@ test_asked_behind_eof (void **state) {
     int n_calls = 0;
 
     conn_open (&c, (enum conn_kind) kind);
-    peer_say (c.out, "ASYNC\n");
-    conn_turns (&c);
+    conn_say (&c, "ASYNC\n");
     conn_half_close (&c);
     conn_turns (&c);
     assert_true (c.done);
@@ -241,8 +239,7 @@ test_gone_while_pending (void **state) {
     struct conn c;
 
     conn_open (&c, (enum conn_kind) kind);
-    peer_say (c.out, "ASYNC a\n");
-    conn_turns (&c);
+    conn_say (&c, "ASYNC a\n");
     conn_hang_up (&c);
     conn_turns (&c);
     assert_err (c.rc, 0);
@@ -267,8 +264,7 @@ test_gone_unseen (void **state) {
       struct conn c;
 
       conn_open (&c, (enum conn_kind) kind);
-      peer_say (c.out, "ASYNC a\n");
-      conn_turns (&c);
+      conn_say (&c, "ASYNC a\n");
       /* What the client did not read makes its leaving a reset.  */
       if (has_unread) assert_err (assuan_write_status (c.ctx, "PROGRESS", "1"), 0);
       conn_hang_up (&c);
@@ -300,8 +296,7 @@ test_nothing_read_behind_failed_write (void **state) {
     struct conn c;
 
     conn_open (&c, (enum conn_kind) kind);
-    peer_say (c.out, "ASYNC a\n");
-    conn_turns (&c);
+    conn_say (&c, "ASYNC a\n");
     conn_hang_up (&c);
     assert_err (assuan_process_done (c.ctx, 0), 0);
     fd = c.fd;
@@ -350,8 +345,7 @@ test_asked_whom_nobody_writes_to (void **state) {
       struct conn c;
 
       conn_open (&c, (enum conn_kind) kind);
-      peer_say (c.out, "ASYNC\n");
-      conn_turns (&c);
+      conn_say (&c, "ASYNC\n");
       assert_err (assuan_inquire_ext (c.ctx, "KEYDATA", 0, give_up, &c), 0);
       c.pending = !releases;
       peer_say (c.out, "D abc\nEND\n");
@@ -454,8 +448,7 @@ test_reset (void **state) {
 
   (void) state;
   conn_open (&c, CONN_SOCKET);
-  peer_say (c.out, "DONE a\n");
-  conn_turns (&c);
+  conn_say (&c, "DONE a\n");
   /* The OK was not read.  */
   conn_hang_up (&c);
   conn_next (&c);

@@ -95,8 +95,7 @@ check_answer (size_t i) {
   struct conn c;
 
   start (&c, CONN_SOCKET, 100);
-  peer_say (c.out, answers[i].say);
-  conn_turns (&c);
+  conn_say (&c, answers[i].say);
   assert_err (c.rc, 0);
   assert_false (c.done);
   if (answers[i].len >= 0) {
@@ -176,12 +175,10 @@ check_too_much (const char *first, const char *rest) {
   struct conn c;
 
   start (&c, CONN_SOCKET, 5);
-  peer_say (c.out, first);
-  conn_turns (&c);
+  conn_say (&c, first);
   assert_inquiry_failed (&c, ERR (GPG_ERR_ASS_TOO_MUCH_DATA));
   peer_expect_err (c.in, ERR (GPG_ERR_ASS_TOO_MUCH_DATA), NULL);
-  peer_say (c.out, rest);
-  conn_turns (&c);
+  conn_say (&c, rest);
   assert_err (c.rc, 0);
   conn_expect_silence (&c);
   conn_expect_notes (&c, "");
@@ -209,8 +206,7 @@ test_too_much_on_oracle (void **state) {
   if (!on_oracle ()) skip ();
   /* deviation: too much data in inquire_ext reports a stray errno, and the rest is run.  */
   start (&c, CONN_SOCKET, 5);
-  peer_say (c.out, "D 123456\nEND\n");
-  conn_turns (&c);
+  conn_say (&c, "D 123456\nEND\n");
   assert_int_equal (c.inquiry.n_calls, 1);
   assert_int_not_equal (c.inquiry.rc, 0);
   peer_expect_err (c.in, c.inquiry.rc, NULL);
@@ -297,8 +293,7 @@ test_can_is_a_word (void **state) {
   conn_finish (&c, 0);
   c.pending = false;
   peer_expect (c.in, "OK\n");
-  peer_say (c.out, "CANCELJOB 5\n");
-  conn_turns (&c);
+  conn_say (&c, "CANCELJOB 5\n");
   peer_expect_err (c.in, ERR (GPG_ERR_ASS_UNKNOWN_CMD), NULL);
   conn_ask (&c, "DONE a\n", "OK\n");
   conn_free (&c);
@@ -385,8 +380,7 @@ test_finished_before_answer (void **state) {
   conn_finish (&c, ERR (GPG_ERR_TIMEOUT));
   c.pending = false;
   peer_expect_err (c.in, ERR (GPG_ERR_TIMEOUT), NULL);
-  peer_say (c.out, "D def\nEND\n");
-  conn_turns (&c);
+  conn_say (&c, "D def\nEND\n");
   assert_err (c.rc, 0);
   /* deviation: inquire_ext's callback may never run; the rest is run as commands.  */
   if (on_oracle ()) {
@@ -547,8 +541,7 @@ test_started_later (void **state) {
   (void) state;
   conn_open (&c, CONN_SOCKET);
   assert_err (assuan_register_command (c.ctx, "MIRROR", cmd_mirror, NULL), 0);
-  peer_say (c.out, "ASYNC\n");
-  conn_turns (&c);
+  conn_say (&c, "ASYNC\n");
   assert_err (assuan_inquire_ext (c.ctx, "BACK", 10, talkative, c.ctx), 0);
   peer_expect (c.in, "INQUIRE BACK\n");
   conn_ask (&c, "D ab\nEND\n", "S GOT data\nD ab\nOK\n");

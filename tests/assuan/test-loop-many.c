@@ -210,8 +210,7 @@ test_flood (void **state) {
   if (on_oracle ()) skip ();
   flood_make (&f, n);
   conn_open (&c, CONN_SOCKET);
-  peer_say (c.out, "ASYNC\n");
-  conn_turns (&c);
+  conn_say (&c, "ASYNC\n");
   flood_fill (&f, &c);
   assert_err (c.rc, 0);
   conn_expect_silence (&c);
@@ -236,8 +235,7 @@ test_flood_is_bounded (void **state) {
   if (on_oracle ()) skip ();
   flood_make (&f, n);
   conn_open (&c, CONN_SOCKET);
-  peer_say (c.out, "ASYNC\n");
-  conn_turns (&c);
+  conn_say (&c, "ASYNC\n");
   before = mallinfo2 ().uordblks + mallinfo2 ().hblkhd;
   flood_fill (&f, &c);
   after = mallinfo2 ().uordblks + mallinfo2 ().hblkhd;

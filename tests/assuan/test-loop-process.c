@@ -286,16 +286,13 @@ test_notifiers (void **state) {
   (void) state;
   conn_open (&c, CONN_SOCKET);
   conn_note_commands (&c);
-  peer_say (c.out, "DONE a\nNOP\n");
-  conn_turns (&c);
+  conn_say (&c, "DONE a\nNOP\n");
   conn_expect_notes (&c, "PRE(DONE) DONE(a) POST(0,DONE) PRE(NOP) POST(0,NOP)");
   assert_null (assuan_get_command_name (c.ctx));
   /* What is refused before dispatching ends, too.  */
-  peer_say (c.out, "BOGUS\nD x\n DONE\n");
-  conn_turns (&c);
+  conn_say (&c, "BOGUS\nD x\n DONE\n");
   conn_expect_notes (&c, "POST(0,-) POST(0,-) POST(0,-)");
-  peer_say (c.out, "fail x\n");
-  conn_turns (&c);
+  conn_say (&c, "fail x\n");
   conn_expect_notes (&c, "PRE(FAIL) FAIL(x) POST(0,FAIL)");
   conn_free (&c);
 }
@@ -437,8 +434,7 @@ test_too_long_answer (void **state) {
   conn_open (&c, CONN_SOCKET);
   conn_ask (&c, "INQ\n", "INQUIRE KEYDATA\n");
   peer_send (c.out, line, sizeof line);
-  peer_say (c.out, "D more\nEND\nDONE a\n");
-  conn_turns (&c);
+  conn_say (&c, "D more\nEND\nDONE a\n");
   assert_err (c.rc, 0);
   assert_int_equal (c.inquiry.n_calls, 1);
   assert_err (c.inquiry.rc, ERR (GPG_ERR_ASS_LINE_TOO_LONG));

@@ -243,8 +243,7 @@ test_in_post_cmd_notify_later (void **state) {
   last_words = SAY_NOTHING;
   conn_open (&c, CONN_SOCKET);
   assert_err (assuan_register_post_cmd_notify (c.ctx, leave_after), 0);
-  peer_say (c.out, "ASYNC\nDONE\n");
-  conn_turns (&c);
+  conn_say (&c, "ASYNC\nDONE\n");
   assuan_process_done (c.ctx, 0);
   assert_null (c.ctx);
   peer_expect (c.in, "OK\n");
@@ -288,8 +287,7 @@ test_while_pending (void **state) {
     struct conn c;
 
     conn_open (&c, CONN_SOCKET);
-    peer_say (c.out, lines[i]);
-    conn_turns (&c);
+    conn_say (&c, lines[i]);
     if (c.pending && i < 3) assuan_send_data (c.ctx, "never ended", 11);
     if (c.pending && i == 0) assert_non_null (assuan_get_data_fp (c.ctx));
     conn_free (&c);

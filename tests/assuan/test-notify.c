@@ -52,11 +52,11 @@ before_and_after_each_command (void **state) {
   server_ask (&s, "OPTION x\n", "OK\n");
   /* The error that the command failed with is not what the post function is told.  */
   server_ask_err (&s, "RUN x\n", GPG_ERR_GENERAL, NULL);
-  server_stop (&s);
-  assert_string_equal (notes.text, "pre RUN -\nrun RUN []\npost 0 -\n"
-                                   "pre NOP -\npost 0 -\n"
-                                   "pre OPTION -\npost 0 -\n"
-                                   "pre RUN -\nrun RUN [x]\npost 0 -\n");
+  server_stop_noting (&s, &notes,
+                      "pre RUN -\nrun RUN []\npost 0 -\n"
+                      "pre NOP -\npost 0 -\n"
+                      "pre OPTION -\npost 0 -\n"
+                      "pre RUN -\nrun RUN [x]\npost 0 -\n");
 }
 
 static void
@@ -69,8 +69,7 @@ after_lines_that_are_no_command (void **state) {
   server_ask_err (&s, "FOO\n", GPG_ERR_ASS_UNKNOWN_CMD, NULL);
   server_ask_err (&s, " RUN\n", GPG_ERR_ASS_SYNTAX, "leading white-space");
   server_ask (&s, "\n# RUN\nNOP\n", "OK\n");
-  server_stop (&s);
-  assert_string_equal (notes.text, "post 0 -\npost 0 -\npre NOP -\npost 0 -\n");
+  server_stop_noting (&s, &notes, "post 0 -\npost 0 -\npre NOP -\npost 0 -\n");
 }
 
 static void
@@ -141,8 +140,7 @@ post_function_after_bye (void **state) {
   server_start (&s, SERVER_SOCKET, prepare, &notes);
   server_ask (&s, "BYE\n", "OK closing connection\n");
   peer_expect_eof (s.in);
-  server_stop (&s);
-  assert_string_equal (notes.text, "pre BYE -\npost 0 -\n");
+  server_stop_noting (&s, &notes, "pre BYE -\npost 0 -\n");
 }
 
 /* The post function learns that the reply did not arrive.  */

@@ -67,8 +67,7 @@ names_and_values_are_separated (void **state) {
 
     server_start (&s, SERVER_SOCKET, prepare, &notes);
     server_ask (&s, accepted[i].line, "OK\n");
-    server_stop (&s);
-    assert_string_equal (notes.text, accepted[i].seen);
+    server_stop_noting (&s, &notes, accepted[i].seen);
   }
 }
 
@@ -117,8 +116,7 @@ syntax_is_checked (void **state) {
   server_start (&s, SERVER_SOCKET, prepare, &notes);
   for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
     server_ask_err (&s, refused[i].line, GPG_ERR_ASS_SYNTAX, refused[i].text);
-  server_stop (&s);
-  assert_string_equal (notes.text, "");
+  server_stop_noting (&s, &notes, "");
 }
 
 /* A server without options accepts all of them, if they are written well.  */
@@ -146,8 +144,7 @@ handler_decides (void **state) {
   server_ask_err (&s, "OPTION worse=1\n", GPG_ERR_INV_VALUE, "not this one");
   server_ask (&s, "OPTION fine\n", "OK noted\n");
   server_ask (&s, "OPTION good\n", "OK\n");
-  server_stop (&s);
-  assert_string_equal (notes.text, "bad|\nworse|1\nfine|\ngood|\n");
+  server_stop_noting (&s, &notes, "bad|\nworse|1\nfine|\ngood|\n");
 }
 
 static void

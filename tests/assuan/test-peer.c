@@ -55,8 +55,7 @@ handlers_ask_for_the_peer (void **state) {
   (void) state;
   server_start (&s, SERVER_FDPASSING, prepare_who, &notes);
   server_ask (&s, "WHO\n", "OK\n");
-  server_stop (&s);
-  assert_string_equal (notes.text, "0 1\n1\n");
+  server_stop_noting (&s, &notes, "0 1\n1\n");
 }
 
 static void

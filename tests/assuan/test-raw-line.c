@@ -70,9 +70,9 @@ lines_come_raw (void **state) {
   server_ask (&s, "READ\nD a%41%0A\n", "OK\n");
   server_ask (&s, "READ\nNOP\n", "OK\n");
   server_ask (&s, "NOP\n", "OK\n");
-  server_stop (&s);
-  assert_string_equal (notes.text, "11 [some  text ] 10\n4 [text] 10\n0 [] 10\n"
-                                   "9 [# comment] 10\n9 [D a%41%0A] 10\n3 [NOP] 10\n");
+  server_stop_noting (&s, &notes,
+                      "11 [some  text ] 10\n4 [text] 10\n0 [] 10\n"
+                      "9 [# comment] 10\n9 [D a%41%0A] 10\n3 [NOP] 10\n");
 }
 
 static void
@@ -84,8 +84,7 @@ length_counts_nul_octets (void **state) {
   server_start (&s, SERVER_SOCKET, prepare, &notes);
   peer_send (s.out, "READ\nD a\0b\n", 11);
   peer_expect (s.in, "OK\n");
-  server_stop (&s);
-  assert_string_equal (notes.text, "5 [D a] 00\n");
+  server_stop_noting (&s, &notes, "5 [D a] 00\n");
 }
 
 /* Lines that came together: the handler's and the next command.  */
@@ -97,8 +96,7 @@ lines_in_one_go (void **state) {
   (void) state;
   server_start (&s, SERVER_PIPE, prepare, &notes);
   server_ask (&s, "READ\none\nREAD\ntwo\nNOP\n", "OK\nOK\nOK\n");
-  server_stop (&s);
-  assert_string_equal (notes.text, "3 [one] 11\n3 [two] 11\n");
+  server_stop_noting (&s, &notes, "3 [one] 11\n3 [two] 11\n");
 }
 
 static void
@@ -113,8 +111,7 @@ line_in_pieces (void **state) {
   peer_say (s.out, "\r");
   peer_say (s.out, "\n");
   peer_expect (s.in, "OK\n");
-  server_stop (&s);
-  assert_string_equal (notes.text, "3 [abc] 10\n");
+  server_stop_noting (&s, &notes, "3 [abc] 10\n");
 }
 
 static void
@@ -149,8 +146,7 @@ too_long_a_line (void **state) {
   /* deviation: the rest of an over-long line is run as a command */
   if (on_oracle ()) peer_expect_err (s.in, ERR (GPG_ERR_ASS_UNKNOWN_CMD), NULL);
   server_ask (&s, "NOP\n", "OK\n");
-  server_stop (&s);
-  assert_string_equal (notes.text, "263/33\n");
+  server_stop_noting (&s, &notes, "263/33\n");
 }
 
 static void
@@ -165,8 +161,7 @@ inquiry_by_hand (void **state) {
   server_ask (&s, "QUALITY\n", "INQUIRE QUALITY 123%25\n");
   server_ask_err (&s, "CAN\n", GPG_ERR_ASS_CANCELED, NULL);
   server_ask (&s, "NOP\n", "OK\n");
-  server_stop (&s);
-  assert_string_equal (notes.text, "[D 40]\n[END]\n[CAN]\n");
+  server_stop_noting (&s, &notes, "[D 40]\n[END]\n[CAN]\n");
 }
 
 /* A program that has no dispatcher at all.  */

@@ -82,8 +82,7 @@ exact_names_win (void **state) {
   server_start (&s, SERVER_SOCKET, register_two_cases, &notes);
   server_ask (&s, "word\n", "OK\n");
   server_ask (&s, "WORD\n", "OK\n");
-  server_stop (&s);
-  assert_string_equal (notes.text, "one word []\ntwo WORD []\n");
+  server_stop_noting (&s, &notes, "one word []\ntwo WORD []\n");
 }
 
 static void
@@ -106,8 +105,7 @@ known_name_gets_the_new_handler (void **state) {
   server_ask (&s, "HELP\n",
               "# NOP\n# CANCEL\n# OPTION\n# BYE\n# AUTH\n# RESET\n# END\n# HELP\n"
               "# TWICE\n# OTHER\nOK\n");
-  server_stop (&s);
-  assert_string_equal (notes.text, "two TWICE []\none OTHER []\n");
+  server_stop_noting (&s, &notes, "two TWICE []\none OTHER []\n");
 }
 
 static void
@@ -141,8 +139,7 @@ builtin_commands_can_be_replaced (void **state) {
   /* One's own BYE does not close.  */
   server_ask (&s, "BYE\n", "OK\n");
   server_ask (&s, "NOP y\n", "OK\n");
-  server_stop (&s);
-  assert_string_equal (notes.text, "one NOP [x]\none END []\none BYE []\none NOP [y]\n");
+  server_stop_noting (&s, &notes, "one NOP [x]\none END []\none BYE []\none NOP [y]\n");
 }
 
 static void
@@ -160,8 +157,7 @@ null_handler_restores_the_builtin (void **state) {
   (void) state;
   server_start (&s, SERVER_SOCKET, restore_nop, &notes);
   server_ask (&s, "NOP\n", "OK\n");
-  server_stop (&s);
-  assert_string_equal (notes.text, "");
+  server_stop_noting (&s, &notes, "");
 }
 
 /* A handler may register: for instance commands for those who authenticated themselves.  */
@@ -187,8 +183,7 @@ handlers_may_register (void **state) {
   server_ask_err (&s, "EXTRA\n", GPG_ERR_ASS_UNKNOWN_CMD, NULL);
   server_ask (&s, "UNLOCK\n", "OK\n");
   server_ask (&s, "EXTRA\n", "OK\n");
-  server_stop (&s);
-  assert_string_equal (notes.text, "one EXTRA []\n");
+  server_stop_noting (&s, &notes, "one EXTRA []\n");
 }
 
 static struct notes many_notes;

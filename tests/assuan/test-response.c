@@ -217,8 +217,7 @@ test_dialogue (void **state) {
   assert_int_equal (response, ASSUAN_RESPONSE_OK);
   assert_string_equal (line + off, "done");
   /* assuan_transact goes on where this ended.  */
-  assert_err (client_try (&c, "A", "S a\nOK\n"), 0);
-  client_expect_notes (&c, "S[a]");
+  client_check (&c, "A", "S a\nOK\n", 0, "S[a]");
   peer_expect (c.peer, "A\n");
   client_close (&c);
 }

@@ -85,8 +85,7 @@ test_answers (void **state) {
 
     client_open (&c, 0);
     c.answer = answers[i].answer;
-    assert_err (client_try (&c, "A", "S a\nINQUIRE KEY\nD b\nOK\n"), 0);
-    client_expect_notes (&c, "S[a] I[KEY] D[b]");
+    client_check (&c, "A", "S a\nINQUIRE KEY\nD b\nOK\n", 0, "S[a] I[KEY] D[b]");
     peer_expect (c.peer, "A\n");
     peer_expect_octets (c.peer, answers[i].octets, answers[i].len);
     client_close (&c);
@@ -135,8 +134,7 @@ test_inquiry_text (void **state) {
     struct client c;
 
     client_open (&c, 0);
-    assert_err (client_try (&c, "A", rows[i][0]), 0);
-    client_expect_notes (&c, rows[i][1]);
+    client_check (&c, "A", rows[i][0], 0, rows[i][1]);
     client_drop (&c);
   }
 }
@@ -149,11 +147,9 @@ check_refused (void (*answer) (struct client *c), gpg_error_t rc, const char *oc
   client_open (&c, 0);
   c.answer = answer;
   c.inquire_rc = rc;
-  assert_err (client_try (&c, "A", "INQUIRE KEY\nERR 83886357 IPC call has been cancelled\n"), rc);
-  client_expect_notes (&c, "I[KEY]");
+  client_check (&c, "A", "INQUIRE KEY\nERR 83886357 IPC call has been cancelled\n", rc, "I[KEY]");
   peer_expect (c.peer, octets);
-  assert_err (client_try (&c, "B", "S b\nOK\n"), 0);
-  client_expect_notes (&c, "S[b]");
+  client_check (&c, "B", "S b\nOK\n", 0, "S[b]");
   peer_expect (c.peer, "B\n");
   client_close (&c);
 }
@@ -176,8 +172,7 @@ test_callback_fails_long_rest (void **state) {
   (void) state;
   client_open (&c, 0);
   c.inquire_rc = ERR (GPG_ERR_NOT_FOUND);
-  assert_err (client_try (&c, "A", "INQUIRE KEY\nS a\nD b\nERR 99\n"), ERR (GPG_ERR_NOT_FOUND));
-  client_expect_notes (&c, "I[KEY]");
+  client_check (&c, "A", "INQUIRE KEY\nS a\nD b\nERR 99\n", ERR (GPG_ERR_NOT_FOUND), "I[KEY]");
   peer_expect (c.peer, "A\nCAN\n");
   if (on_oracle ()) {
     assert_err (client_ask (&c, "B"), GPG_ERR_CANCELED);
@@ -185,8 +180,7 @@ test_callback_fails_long_rest (void **state) {
     client_drop (&c);
     return;
   }
-  assert_err (client_try (&c, "B", "OK\n"), 0);
-  client_expect_notes (&c, "");
+  client_check (&c, "B", "OK\n", 0, "");
   peer_expect (c.peer, "B\n");
   client_close (&c);
 }
@@ -205,8 +199,7 @@ test_no_callback (void **state) {
     assert_err (client_ask_bare (&c, "A"), ERR (GPG_ERR_ASS_NO_INQUIRE_CB));
     peer_expect (c.peer, "A\n");
     peer_expect (c.peer, "END\n");
-    assert_err (client_try (&c, "B", "S b\nOK\n"), 0);
-    client_expect_notes (&c, "S[b]");
+    client_check (&c, "B", "S b\nOK\n", 0, "S[b]");
     peer_expect (c.peer, "B\n");
     client_close (&c);
   }
@@ -297,8 +290,7 @@ static void
 relay_inquiry (struct client *c) {
   struct client *other = c->arg;
 
-  assert_err (client_try (other, "GET", "D relayed\nOK\n"), 0);
-  client_expect_notes (other, "D[relayed]");
+  client_check (other, "GET", "D relayed\nOK\n", 0, "D[relayed]");
   peer_expect (other->peer, "GET\n");
   send_abc (c);
 }
@@ -312,8 +304,7 @@ test_nested (void **state) {
   client_open (&other, 0);
   c.answer = relay_inquiry;
   c.arg = &other;
-  assert_err (client_try (&c, "A", "INQUIRE KEY\nD a\nOK\n"), 0);
-  client_expect_notes (&c, "I[KEY] D[a]");
+  client_check (&c, "A", "INQUIRE KEY\nD a\nOK\n", 0, "I[KEY] D[a]");
   peer_expect (c.peer, "A\nD abc\nEND\n");
   client_close (&other);
   client_close (&c);
@@ -333,8 +324,7 @@ test_commands (void **state) {
     struct client c;
 
     client_open (&c, 0);
-    assert_err (client_try (&c, rows[i][0], "S a\nOK\n"), 0);
-    client_expect_notes (&c, "S[a]");
+    client_check (&c, rows[i][0], "S a\nOK\n", 0, "S[a]");
     peer_expect (c.peer, rows[i][1]);
     client_close (&c);
   }

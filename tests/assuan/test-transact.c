@@ -22,11 +22,9 @@ check_replies (const struct reply *replies, size_t n) {
     struct client c;
 
     client_open (&c, 0);
-    assert_err (client_try (&c, "FIRST arg", replies[i].text), replies[i].rc);
-    client_expect_notes (&c, replies[i].notes);
+    client_check (&c, "FIRST arg", replies[i].text, replies[i].rc, replies[i].notes);
     peer_expect (c.peer, "FIRST arg\n");
-    assert_err (client_try (&c, "SECOND", "S second\nOK\n"), 0);
-    client_expect_notes (&c, "S[second]");
+    client_check (&c, "SECOND", "S second\nOK\n", 0, "S[second]");
     peer_expect (c.peer, "SECOND\n");
     client_close (&c);
   }
@@ -186,13 +184,12 @@ test_comments_conveyed (void **state) {
   (void) state;
   client_open (&c, 0);
   assuan_set_flag (c.ctx, ASSUAN_CONVEY_COMMENTS, 1);
-  assert_err (client_try (&c, "A", "# comment\n#x\n#\n# \nS foo\n\nOK\n"), 0);
-  client_expect_notes (&c, "S[# comment] S[#x] S[#] S[# ] S[foo]");
+  client_check (&c, "A", "# comment\n#x\n#\n# \nS foo\n\nOK\n", 0,
+                "S[# comment] S[#x] S[#] S[# ] S[foo]");
   peer_say (c.peer, "# c\nOK\n");
   assert_err (client_ask_bare (&c, "B"), 0);
   assuan_set_flag (c.ctx, ASSUAN_CONVEY_COMMENTS, 0);
-  assert_err (client_try (&c, "C", "# comment\nOK\n"), 0);
-  client_expect_notes (&c, "");
+  client_check (&c, "C", "# comment\nOK\n", 0, "");
   peer_expect (c.peer, "A\nB\nC\n");
   client_close (&c);
 }
@@ -212,8 +209,7 @@ test_unknown_lines (void **state) {
     struct client c;
 
     client_open (&c, 0);
-    assert_err (client_try (&c, "A", lines[i]), ERR (GPG_ERR_ASS_INV_RESPONSE));
-    client_expect_notes (&c, "");
+    client_check (&c, "A", lines[i], ERR (GPG_ERR_ASS_INV_RESPONSE), "");
     peer_expect (c.peer, "A\n");
     client_close (&c);
   }
@@ -233,8 +229,7 @@ test_rest_of_unknown_line (void **state) {
 
     client_open (&c, 0);
     peer_say (c.peer, "loading the module\n");
-    assert_err (client_try (&c, "A", rests[i]), ERR (GPG_ERR_ASS_INV_RESPONSE));
-    client_expect_notes (&c, "");
+    client_check (&c, "A", rests[i], ERR (GPG_ERR_ASS_INV_RESPONSE), "");
     peer_expect (c.peer, "A\n");
     for (int n = 0; n < 2; n++)
       if (!on_oracle ()) assert_err (client_try (&c, "B", "ERR 98 second\n"), ERR (GPG_ERR_EPIPE));
@@ -327,8 +322,7 @@ check_rest (struct client *c, gpg_error_t rc, const char *rest_notes) {
     client_drop (c);
     return;
   }
-  assert_err (client_try (c, "B", "S b\nOK\n"), 0);
-  client_expect_notes (c, "S[b]");
+  client_check (c, "B", "S b\nOK\n", 0, "S[b]");
   peer_expect (c->peer, "B\n");
   client_close (c);
 }
@@ -362,8 +356,7 @@ test_data_callback_fails (void **state) {
     /* Callbacks may return whatever they like; it comes out as it is.  */
     c.data_rc = GPG_ERR_FALSE;
     peer_say (c.peer, first[i]);
-    assert_err (client_try (&c, "A", "D b\nS c\nERR 99\n"), GPG_ERR_FALSE);
-    client_expect_notes (&c, notes[i]);
+    client_check (&c, "A", "D b\nS c\nERR 99\n", GPG_ERR_FALSE, notes[i]);
     check_rest (&c, GPG_ERR_CANCELED, "D[b] S[c]");
   }
 }
@@ -375,14 +368,12 @@ test_status_callback_fails (void **state) {
   (void) state;
   client_open (&c, 0);
   c.status_rc = ERR (GPG_ERR_FALSE);
-  assert_err (client_try (&c, "A", "S a\nD b\nS c\nOK\n"), ERR (GPG_ERR_FALSE));
-  client_expect_notes (&c, "S[a]");
+  client_check (&c, "A", "S a\nD b\nS c\nOK\n", ERR (GPG_ERR_FALSE), "S[a]");
   check_rest (&c, 0, "D[b] S[c]");
   client_open (&c, 0);
   assuan_set_flag (c.ctx, ASSUAN_CONVEY_COMMENTS, 1);
   c.status_rc = ERR (GPG_ERR_FALSE);
-  assert_err (client_try (&c, "A", "# a\nS c\nOK\n"), ERR (GPG_ERR_FALSE));
-  client_expect_notes (&c, "S[# a]");
+  client_check (&c, "A", "# a\nS c\nOK\n", ERR (GPG_ERR_FALSE), "S[# a]");
   check_rest (&c, 0, "S[c]");
 }
 
@@ -397,11 +388,9 @@ test_rest_with_inquiry (void **state) {
   if (on_oracle ()) skip ();
   client_open (&c, 0);
   c.data_rc = ERR (GPG_ERR_FALSE);
-  assert_err (client_try (&c, "A", "D a\nINQUIRE X\nD b\nERR 99\n"), ERR (GPG_ERR_FALSE));
-  client_expect_notes (&c, "D[a]");
+  client_check (&c, "A", "D a\nINQUIRE X\nD b\nERR 99\n", ERR (GPG_ERR_FALSE), "D[a]");
   c.data_rc = 0;
-  assert_err (client_try (&c, "B", "OK\n"), 0);
-  client_expect_notes (&c, "");
+  client_check (&c, "B", "OK\n", 0, "");
   peer_expect (c.peer, "A\nCAN\nB\n");
   client_close (&c);
 }
@@ -530,8 +519,7 @@ test_line_too_long (void **state) {
   (void) state;
   client_open (&c, 0);
   say_long (&c, 1200, "\n");
-  assert_err (client_try (&c, "A", "OK\n"), ERR (GPG_ERR_ASS_LINE_TOO_LONG));
-  client_expect_notes (&c, "");
+  client_check (&c, "A", "OK\n", ERR (GPG_ERR_ASS_LINE_TOO_LONG), "");
   peer_expect (c.peer, "A\n");
   if (on_oracle ()) {
     /* What is left of the line begins in the middle of it.  */
@@ -539,8 +527,7 @@ test_line_too_long (void **state) {
     client_drop (&c);
     return;
   }
-  assert_err (client_try (&c, "B", "S b\nOK\n"), 0);
-  client_expect_notes (&c, "S[b]");
+  client_check (&c, "B", "S b\nOK\n", 0, "S[b]");
   peer_expect (c.peer, "B\n");
   client_close (&c);
 }

@@ -122,6 +122,9 @@ void peer_hears_hello (struct peer *p);
 void peer_hears (struct peer *p, const char *expected);
 void peer_hears_nothing (struct peer *p);
 
+/* peer_hears, peer_say.  */
+void peer_answers (struct peer *p, const char *hears, const char *says);
+
 /* Turns until the peer heard HEARS, says SAYS, and turns until the record has what is TOLD of it:
    peer_hears, peer_say, kit_await.  HEARS may be NULL, for nothing that is looked at.  */
 void kit_exchange (struct peer *p, const char *hears, const char *says, const char *told);

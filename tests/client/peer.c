@@ -167,6 +167,12 @@ peer_hears_hello (struct peer *p) {
 }
 
 void
+peer_answers (struct peer *p, const char *hears, const char *says) {
+  peer_hears (p, hears);
+  peer_say (p, says);
+}
+
+void
 kit_exchange (struct peer *p, const char *hears, const char *says, const char *told) {
   if (hears) peer_hears (p, hears);
   peer_say (p, says);

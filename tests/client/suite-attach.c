@@ -58,8 +58,7 @@ test_server (void **state) {
   (void) state;
   ctx = serve (&p);
   peer_say (&p, "ECHO hello\nASK K\n");
-  peer_hears (&p, "D hello\nOK\nINQUIRE K\n");
-  peer_say (&p, "D x\nEND\nLATER 1\nECHO behind\n");
+  peer_answers (&p, "D hello\nOK\nINQUIRE K\n", "D x\nEND\nLATER 1\nECHO behind\n");
   peer_hears (&p, "D x\nOK\n");
   kit_expect ("ECHO hello\nASK K\nanswer 0 x\nLATER 1\n");
   assert_error (assuan_process_done (ctx, 0), "0");
@@ -81,8 +80,7 @@ test_client (void **state) {
   kit_call (ctx, "b", "TWO");
   kit_exchange (&p, "ONE\n", "D x\nINQUIRE y\n", "a.data x\na.inquire y\n");
   eva_call_cancel (rec->call);
-  peer_hears (&p, "CAN\n");
-  peer_say (&p, "OK\n");
+  peer_answers (&p, "CAN\n", "OK\n");
   peer_hears (&p, "TWO\n");
   peer_close (&p);
   kit_await ("a.done CANCELED\nb.done EOF\nover c EOF\n");
@@ -299,8 +297,7 @@ test_moving_in_callbacks (void **state) {
   for (int i = 0; i < 6; i++) {
     kit_call_like (ctx, &like, "A");
     kit_call (ctx, "b", "B");
-    peer_hears (&p, "A\n");
-    peer_say (&p, "S x\nD y\nEND\n");
+    peer_answers (&p, "A\n", "S x\nD y\nEND\n");
     if (i % 2) peer_say (&p, "S x\n");
     peer_say (&p, "OK\n");
     kit_exchange (&p, "B\n", "OK\n",

@@ -19,12 +19,10 @@ test_order (void **state) {
   kit_call (ctx, "a", "ONE 1");
   kit_call (ctx, "b", "TWO 2");
   kit_call (ctx, "c", "THREE 3");
-  peer_hears (&p, "ONE 1\n");
-  peer_say (&p, "S X y\n");
+  peer_answers (&p, "ONE 1\n", "S X y\n");
   peer_hears_nothing (&p);
   peer_say (&p, "OK one\n");
-  peer_hears (&p, "TWO 2\n");
-  peer_say (&p, kit_format ("ERR %d two\n", GPG_ERR_USER_2));
+  peer_answers (&p, "TWO 2\n", kit_format ("ERR %d two\n", GPG_ERR_USER_2));
   kit_exchange (&p, "THREE 3\n", "OK three\n",
                 "a.status X y\na.done 0 one\nb.done USER_2 two\nc.done 0 three\n");
   kit_close (ctx, &p);
@@ -46,8 +44,7 @@ test_ahead (void **state) {
   kit_call_like (ctx, &c, "C");
   kit_call (ctx, "d", "D");
   kit_call_like (ctx, &e, "E");
-  peer_hears (&p, "A\nB\nC\n");
-  peer_say (&p, "OK\n");
+  peer_answers (&p, "A\nB\nC\n", "OK\n");
   peer_hears_nothing (&p);
   peer_say (&p, "D x\nOK\n");
   peer_hears_nothing (&p);
@@ -129,8 +126,7 @@ answer_like (const struct rec *like, const char *reply, const char *heard, const
   ctx = kit_open (&p);
   kit_call_like (ctx, like, "ASK");
   kit_call (ctx, "z", "NEXT");
-  peer_hears (&p, "ASK\n");
-  peer_say (&p, reply);
+  peer_answers (&p, "ASK\n", reply);
   peer_hears (&p, kit_format ("%sNEXT\n", heard));
   kit_expect (expected);
   kit_exchange (&p, NULL, "D next\nOK z\n", "z.data next\nz.done 0 z\n");
@@ -252,8 +248,7 @@ test_error_source (void **state) {
   (void) state;
   ctx = kit_open (&p);
   rec = kit_call (ctx, "a", "ASK");
-  peer_hears (&p, "ASK\n");
-  peer_say (&p, kit_format ("ERR %u none\n", err));
+  peer_answers (&p, "ASK\n", kit_format ("ERR %u none\n", err));
   kit_await_end ("none\n");
   assert_int_equal (rec->err, err);
   kit_close (ctx, &p);
@@ -290,12 +285,9 @@ test_null_callbacks (void **state) {
   assert_error (eva_call (ctx, "TWO", &none, NULL, &call), "0");
   assert_ptr_equal (eva_call_get_context (call), ctx);
   kit_call (ctx, "z", "THREE");
-  peer_hears (&p, "ONE\n");
-  peer_say (&p, "S X\nD data\nINQUIRE X\n");
-  peer_hears (&p, "CAN\n");
-  peer_say (&p, "OK\n");
-  peer_hears (&p, "TWO\n");
-  peer_say (&p, "ERR 1\n");
+  peer_answers (&p, "ONE\n", "S X\nD data\nINQUIRE X\n");
+  peer_answers (&p, "CAN\n", "OK\n");
+  peer_answers (&p, "TWO\n", "ERR 1\n");
   kit_exchange (&p, "THREE\n", "OK\n", "z.done 0\n");
   kit_close (ctx, &p);
 }
@@ -344,8 +336,7 @@ test_rest_comes_late (void **state) {
   peer_hears_nothing (&p);
   peer_say (&p, "D x");
   peer_say (&p, "y\nINQUIRE Z\n");
-  peer_hears (&p, "CAN\n");
-  peer_say (&p, "OK a");
+  peer_answers (&p, "CAN\n", "OK a");
   peer_hears_nothing (&p);
   peer_say (&p, "\n");
   kit_exchange (&p, "NEXT\n", "OK b\n", "b.done 0 b\n");
@@ -369,12 +360,10 @@ test_call_in_callbacks (void **state) {
   (void) state;
   ctx = kit_open (&p);
   kit_call_like (ctx, &a, "ASK");
-  peer_hears (&p, "ASK\n");
-  peer_say (&p, "D x\nEND\nS y\nOK\n");
+  peer_answers (&p, "ASK\n", "D x\nEND\nS y\nOK\n");
   for (int i = 0; i < 4; i++) {
     static const char *const what[] = { "data", "end", "status", "done" };
-    peer_hears (&p, kit_format ("IN %s\n", what[i]));
-    peer_say (&p, kit_format ("OK %d\n", i));
+    peer_answers (&p, kit_format ("IN %s\n", what[i]), kit_format ("OK %d\n", i));
   }
   kit_await (
       "a.data x\na.end\na.status y\na.done 0\nn.done 0 0\nn.done 0 1\nn.done 0 2\nn.done 0 3\n");

@@ -138,8 +138,7 @@ test_next_waits (void **state) {
   assert_error (eva_answer_data (rec->call, "begun", 5), "0");
   cancel (rec);
   kit_expect ("a.done CANCELED\n");
-  peer_hears (&p, "D begun\nCAN\n");
-  peer_say (&p, "S x\n");
+  peer_answers (&p, "D begun\nCAN\n", "S x\n");
   peer_hears_nothing (&p);
   peer_say (&p, "ERR 9\n");
   kit_exchange (&p, "B\n", "OK\n", "b.done 0\n");
@@ -160,8 +159,7 @@ test_answered (void **state) {
   assert_error (eva_answer_end (rec->call), "0");
   cancel (rec);
   kit_expect ("a.done CANCELED\n");
-  peer_hears (&p, "END\n");
-  peer_say (&p, "D x\nOK\n");
+  peer_answers (&p, "END\n", "D x\nOK\n");
   go_on (ctx, &p);
 }
 
@@ -265,8 +263,7 @@ test_ahead_of_given_up (void **state) {
   peer_say (&p, "OK\n");
   peer_hears_nothing (&p);
   peer_say (&p, "INQUIRE x\n");
-  peer_hears (&p, "CAN\n");
-  peer_say (&p, "ERR 9\n");
+  peer_answers (&p, "CAN\n", "ERR 9\n");
   kit_exchange (&p, "C\n", "OK\n", "a.done 0\nb.done 0\n");
   go_on (ctx, &p);
 }
@@ -298,8 +295,7 @@ cancel_in (const char *what, const char *reply, const char *hears, const char *t
     ctx = kit_open (&p);
     kit_call_like (ctx, &like, "A");
     kit_call (ctx, "b", "B");
-    peer_hears (&p, "A\n");
-    peer_say (&p, reply);
+    peer_answers (&p, "A\n", reply);
     kit_exchange (&p, kit_format ("%sB\n", hears), "OK b\n",
                   kit_format ("%sa.done CANCELED\nb.done 0 b\n", told));
     go_on (ctx, &p);
@@ -342,8 +338,7 @@ cancel_others_in (const char *reply, const char *hears, const char *told) {
   others[0] = kit_call_like (ctx, &ahead, "B"); /* sent */
   others[1] = kit_call (ctx, "c", "C");
   others[2] = kit_call (ctx, "d", "D");
-  peer_hears (&p, "A\nB\n");
-  peer_say (&p, reply);
+  peer_answers (&p, "A\nB\n", reply);
   peer_hears (&p, hears);
   kit_expect (told);
   peer_say (&p, "D b\nOK b\n");
@@ -416,8 +411,7 @@ test_call_again (void **state) {
   rec = kit_call_like (ctx, &like, "A");
   kit_exchange (&p, "A\n", "INQUIRE X\n", "a.inquire X\n");
   cancel (rec);
-  peer_hears (&p, "CAN\n");
-  peer_say (&p, "ERR 9\n");
+  peer_answers (&p, "CAN\n", "ERR 9\n");
   kit_exchange (&p, "NEW\n", "OK new\n", "a.done CANCELED\nn.done 0 new\n");
   go_on (ctx, &p);
 }

@@ -398,8 +398,7 @@ leave (const char *reply, const char *told) {
   kit_call (ctx, "a", "A");
   kit_call_like (ctx, &ahead, "B");
   kit_call (ctx, "c", "C");
-  peer_hears (&p, "A\nB\n");
-  peer_say (&p, reply);
+  peer_answers (&p, "A\nB\n", reply);
   peer_close (&p);
   kit_await (told);
   assert_error (eva_call (ctx, "NOP", NULL, NULL, NULL), "EPIPE");
@@ -442,8 +441,7 @@ test_last_answer (void **state) {
   (void) state;
   ctx = kit_open (&p);
   kit_call (ctx, "a", "A");
-  peer_hears (&p, "A\n");
-  peer_say (&p, "D x\nOK y\n");
+  peer_answers (&p, "A\n", "D x\nOK y\n");
   peer_close (&p);
   kit_call_like (ctx, &ahead, "B");
   kit_await ("a.data x\na.done 0 y\nb.done EOF\nclosed EOF\n");
@@ -480,8 +478,7 @@ test_half_close (void **state) {
   (void) state;
   ctx = kit_open (&p);
   kit_call (ctx, "a", "A");
-  peer_hears (&p, "A\n");
-  peer_say (&p, "OK\n");
+  peer_answers (&p, "A\n", "OK\n");
   shutdown (p.fd, SHUT_WR);
   kit_await ("a.done 0\nclosed EOF\n");
   kit_close (ctx, &p);
@@ -536,8 +533,7 @@ test_bye (void **state) {
   (void) state;
   ctx = kit_open (&p);
   kit_call (ctx, "a", "BYE");
-  peer_hears (&p, "BYE\n");
-  peer_say (&p, "OK closing connection\n");
+  peer_answers (&p, "BYE\n", "OK closing connection\n");
   peer_close (&p);
   kit_await ("a.done 0 closing connection\nclosed EOF\n");
   kit_close (ctx, &p);

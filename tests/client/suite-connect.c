@@ -283,8 +283,7 @@ test_queue_full (void **state) {
   peer_accept (&p, listener);
   peer_hears_nothing (&p);
   peer_say (&p, "OK\n");
-  peer_hears (&p, "FIRST\n");
-  peer_say (&p, "OK\n");
+  peer_answers (&p, "FIRST\n", "OK\n");
   kit_exchange (&p, "SECOND\n", "OK\n", "ready\na.done 0\nb.done 0\n");
   kit_close (ctx, &p);
   close (listener);
@@ -490,10 +489,8 @@ test_calls_before_greeting (void **state) {
   kit_call (ctx, "b", "TWO");
   peer_hears_nothing (&p);
   peer_say (&p, "OK\n");
-  peer_hears (&p, "ONE\n");
-  peer_say (&p, "OK 1\n");
-  peer_hears (&p, "TWO\n");
-  peer_say (&p, "OK 2\n");
+  peer_answers (&p, "ONE\n", "OK 1\n");
+  peer_answers (&p, "TWO\n", "OK 2\n");
   kit_exchange (&p, "THREE\n", "OK 3\n", "ready\na.done 0 1\nb.done 0 2\nc.done 0 3\n");
   kit_close (ctx, &p);
 }

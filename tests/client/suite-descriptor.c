@@ -113,8 +113,7 @@ test_many (void **state) {
   kit_settle ();
   kit_call (ctx, "z", "NEXT");
   text_free (&p.in);
-  peer_hears (&p, "NEXT\n");
-  peer_say (&p, "OK\n");
+  peer_answers (&p, "NEXT\n", "OK\n");
   kit_await_end ("z.done 0\n");
   fds_close_pair (fd);
   kit_close (ctx, &p);

@@ -28,8 +28,7 @@ test_client (void **state) {
   kit_exchange (&p, NULL, "S x\nINQUIRE y\n", "a.status x\na.inquire y\n");
   assert_error (eva_answer_data (rec->call, "answer", 6), "0");
   assert_error (eva_answer_end (rec->call), "0");
-  peer_hears (&p, "D answer\nEND\n");
-  peer_say (&p, "OK\nD z\nOK\n");
+  peer_answers (&p, "D answer\nEND\n", "OK\nD z\nOK\n");
   peer_hears (&p, "THREE\n");
   kit_expect ("a.done 0\nb.data z\nb.done 0\n");
   peer_close (&p);
@@ -83,8 +82,7 @@ test_client_timeouts (void **state) {
   hand_settle (&h);
   kit_expect ("a.done TIMEOUT\n");
   assert_true (eva_get_deadline (ctx) == EVA_NO_DEADLINE);
-  peer_hears (&p, "A\n");
-  peer_say (&p, "OK\n");
+  peer_answers (&p, "A\n", "OK\n");
   kit_exchange (&p, "B\n", "OK\n", "b.done 0\n");
   hand_end (ctx, &p);
 }

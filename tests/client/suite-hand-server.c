@@ -72,8 +72,7 @@ test_server_inquires (void **state) {
   (void) state;
   ctx = hand_serve (&h, &p);
   peer_say (&p, "ASK KEY\n");
-  peer_hears (&p, "INQUIRE KEY\n");
-  peer_say (&p, "D one\nD %25two\n");
+  peer_answers (&p, "INQUIRE KEY\n", "D one\nD %25two\n");
   peer_hears_nothing (&p);
   peer_say (&p, "END\n");
   peer_hears (&p, "D one%25two\nOK\n");

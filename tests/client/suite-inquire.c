@@ -70,8 +70,7 @@ test_answer_at_once (void **state) {
 
   (void) state;
   ctx = inquire (&p, &like, NULL);
-  peer_hears (&p, "D at once\nEND\n");
-  peer_say (&p, "INQUIRE AGAIN\n");
+  peer_answers (&p, "D at once\nEND\n", "INQUIRE AGAIN\n");
   kit_exchange (&p, "D at once\nEND\n", "OK\n", "a.inquire AGAIN\na.done 0\n");
   go_on (ctx, &p);
 }

@@ -78,10 +78,8 @@ test_call (void **state) {
   kit_call (ctx, "a", "FIRST");
   call_secretly (ctx, "b", "PASS secret");
   kit_call (ctx, "c", "LAST");
-  peer_hears (&p, "FIRST\n");
-  peer_say (&p, "D one\nOK\n");
-  peer_hears (&p, "PASS secret\n");
-  peer_say (&p, "D secret\nOK secret\n");
+  peer_answers (&p, "FIRST\n", "D one\nOK\n");
+  peer_answers (&p, "PASS secret\n", "D secret\nOK secret\n");
   kit_exchange (&p, "LAST\n", "OK\n",
                 "a.data one\na.done 0\nb.data secret\nb.done 0 secret\nc.done 0\n");
   expect_logged ("-> FIRST\n<- D one\n<- OK\n-> " HIDDEN "\n<- " HIDDEN "\n<- " HIDDEN

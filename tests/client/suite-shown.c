@@ -353,8 +353,7 @@ open_asked (struct peer *p) {
   answers_at_once = false;
   assert_error (eva_attach (ctx, kit_loop.loop, NULL, NULL), "0");
   call (ctx, 0);
-  peer_hears (p, "A\n");
-  peer_say (p, "INQUIRE z\n");
+  peer_answers (p, "A\n", "INQUIRE z\n");
   kit_settle ();
   assert_non_null (asking);
   return ctx;

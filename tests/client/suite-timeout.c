@@ -48,8 +48,7 @@ answer_in_time (bool leaves) {
   assuan_context_t ctx = kit_open (&p);
 
   call_for (ctx, "a", 20);
-  peer_hears (&p, "a\n");
-  peer_say (&p, "OK\n");
+  peer_answers (&p, "a\n", "OK\n");
   if (leaves) peer_close (&p);
   nanosleep (&delay, NULL);
   kit_await (leaves ? "a.done 0\nclosed EOF\n" : "a.done 0\n");
@@ -132,8 +131,7 @@ time_out (const char *reply, const char *hears) {
   call_for (ctx, "a", 30);
   call_for (ctx, "b", 0);
   kit_await ("a.done TIMEOUT\n");
-  peer_hears (&p, "a\n");
-  peer_say (&p, reply);
+  peer_answers (&p, "a\n", reply);
   kit_exchange (&p, kit_format ("%sb\n", hears), "OK b\n", "b.done 0 b\n");
   go_on (ctx, &p);
 }
@@ -160,10 +158,8 @@ test_in_inquiry (void **state) {
   peer_say (&p, "INQUIRE X\n");
   kit_await_end ("a.done TIMEOUT\n");
   assert_int_equal (rec->n_done, 1);
-  peer_hears (&p, "a\nCAN\n");
-  peer_say (&p, "INQUIRE Y\n");
-  peer_hears (&p, "CAN\n");
-  peer_say (&p, "ERR 9\n");
+  peer_answers (&p, "a\nCAN\n", "INQUIRE Y\n");
+  peer_answers (&p, "CAN\n", "ERR 9\n");
   go_on (ctx, &p);
 }
 
@@ -250,8 +246,7 @@ test_cancel_in_callback (void **state) {
   for (int i = 0; i < 4; i++)
     n_timeouts += gpg_err_code (all[i]->err) == GPG_ERR_TIMEOUT;
   assert_int_equal (n_timeouts, 1);
-  peer_hears (&p, "A\n");
-  peer_say (&p, "OK\n");
+  peer_answers (&p, "A\n", "OK\n");
   go_on (ctx, &p);
 }
 

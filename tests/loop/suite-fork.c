@@ -49,6 +49,8 @@ clean_up (eva_source *timer) {
   close_pair (pair_b);
 }
 
+static eva_source *prepared;
+
 /* The loop sees its descriptors, new ones, and the time.  */
 static void
 check_loop (void) {
@@ -72,9 +74,20 @@ check_loop (void) {
   eva_source_free (timer);
 }
 
-/* --- Children that only clean up -------------------------------------------------------------- */
+/* Runs children one after the other, each of which is a BODY or NULL, on a loop that is prepared
+   before; neither they nor the parent behind them find anything amiss.  */
+static void
+run_children (int (*one) (void), int (*other) (void)) {
+  prepared = prepare ();
+  suite_in_child (one);
+  if (other) suite_in_child (other);
+  suite_settle ();
+  assert_true (first.n == 0 && second.n == 0);
+  check_loop ();
+  clean_up (prepared);
+}
 
-static eva_source *prepared;
+/* --- Children that only clean up -------------------------------------------------------------- */
 
 static int
 free_all (void) {
@@ -93,11 +106,7 @@ free_loop (void) {
 static void
 test_free_alone (void **state) {
   (void) state;
-  prepared = prepare ();
-  suite_in_child (free_all);
-  suite_in_child (free_loop);
-  check_loop ();
-  clean_up (prepared);
+  run_children (free_all, free_loop);
 }
 
 /* As an exit handler does whose process ends where it was forked.  */
@@ -154,10 +163,7 @@ close_and_free (void) {
 static void
 test_free_closed (void **state) {
   (void) state;
-  prepared = prepare ();
-  suite_in_child (close_and_free);
-  check_loop ();
-  clean_up (prepared);
+  run_children (close_and_free, NULL);
 }
 
 /* No number is left for what it takes to hide a descriptor.  */
@@ -178,10 +184,7 @@ free_without_numbers (void) {
 static void
 test_free_without_numbers (void **state) {
   (void) state;
-  prepared = prepare ();
-  suite_in_child (free_without_numbers);
-  check_loop ();
-  clean_up (prepared);
+  run_children (free_without_numbers, NULL);
 }
 
 /* --- Children that go on ---------------------------------------------------------------------- */
@@ -219,13 +222,7 @@ go_on (void) {
 static void
 test_go_on (void **state) {
   (void) state;
-  prepared = prepare ();
-  suite_in_child (go_on);
-  suite_in_child (go_on);
-  suite_settle ();
-  assert_true (first.n == 0 && second.n == 0);
-  check_loop ();
-  clean_up (prepared);
+  run_children (go_on, go_on);
 }
 
 static int
@@ -244,10 +241,7 @@ go_on_in_child (void) {
 static void
 test_child_of_child (void **state) {
   (void) state;
-  prepared = prepare ();
-  suite_in_child (go_on_in_child);
-  check_loop ();
-  clean_up (prepared);
+  run_children (go_on_in_child, NULL);
 }
 
 /* Nothing but the time is waited for.  */
@@ -319,11 +313,7 @@ set_in_child (void) {
 static void
 test_whose (void **state) {
   (void) state;
-  prepared = prepare ();
-  suite_in_child (watch_in_child);
-  suite_in_child (set_in_child);
-  check_loop ();
-  clean_up (prepared);
+  run_children (watch_in_child, set_in_child);
 }
 
 /* The kernel tells of a signal through the epoll of the process that gets it.  */
@@ -400,11 +390,7 @@ free_and_go_on (void) {
 static void
 test_free_and_go_on (void **state) {
   (void) state;
-  prepared = prepare ();
-  suite_in_child (free_and_go_on);
-  assert_true (first.n == 0 && second.n == 0);
-  check_loop ();
-  clean_up (prepared);
+  run_children (free_and_go_on, NULL);
 }
 
 /* Whatever the embedded loop lives in, it finds it where it was.  */
