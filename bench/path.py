@@ -5,8 +5,9 @@ machine does.
 usage: path.py LOAD SERVER [OPTIMIZED_SERVER]
 
 SERVER is built without optimization, so that every call of the source is one: its calls, functions
-and files are counted.  Instructions are those of OPTIMIZED_SERVER, if there is one.  Each server runs
-twice, with few NOPs and with many; what it counts besides the NOPs is the same and drops out.
+and files are counted, but for functions that are inline in headers.  Instructions are those of
+OPTIMIZED_SERVER, if there is one.  Each server runs twice, with few NOPs and with many; what it
+counts besides the NOPs is the same and drops out.
 """
 
 import collections
@@ -88,7 +89,7 @@ def main():
     load, server, *optimized = sys.argv[1:]
     instructions, calls = per_nop(load, server)
     ours = {function: (n, file) for function, (n, file) in calls.items()
-            if re.search(r"(^|/)(src|include)/", file or "")}
+            if re.search(r"(^|/)(src|include)/.*\.c$", file or "")}
     if optimized:
         instructions, _ = per_nop(load, optimized[0])
     print(f"instructions  {instructions:.0f}")

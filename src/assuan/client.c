@@ -121,7 +121,7 @@ static gpg_error_t
 drain (assuan_context_t ctx) {
   /* A server that waits for a CAN which cannot be sent would never answer.  */
   if (ctx->write_error) return ctx->write_error;
-  while (eva__ctx_is_connected (ctx) && eva_conn_get_state (ctx->conn) == EVA_STATE_DRAINING) {
+  while (eva__ctx_is_connected (ctx) && eva__conn_get_state (ctx->conn) == EVA_STATE_DRAINING) {
     struct eva_event ev;
     gpg_error_t err = eva__ctx_wait_event (ctx, &ev);
     if (err) return err;
@@ -165,10 +165,10 @@ on_error (assuan_context_t ctx, const struct eva_event *ev) {
 /* One read that does not wait.  Returns true if something came, be it the end.  */
 static bool
 read_what_came (assuan_context_t ctx) {
-  size_t before = eva_conn_input_len (ctx->conn);
+  size_t before = eva__conn_input_len (ctx->conn);
 
-  if (eva_conn_at_eof (ctx->conn) || eva__ctx_read (ctx, false)) return false;
-  return eva_conn_at_eof (ctx->conn) || eva_conn_input_len (ctx->conn) > before;
+  if (eva__conn_at_eof (ctx->conn) || eva__ctx_read (ctx, false)) return false;
+  return eva__conn_at_eof (ctx->conn) || eva__conn_input_len (ctx->conn) > before;
 }
 
 /* Nothing can be said to the server any more: ERR tells why.  It may have said ERR before it left,
@@ -276,7 +276,7 @@ send_command (assuan_context_t ctx, const char *command, bool *ret_silent) {
   if (!err) err = eva__ctx_may_say (ctx);
   if (err) return err;
   *ret_silent = !*command || *command == '#';
-  if (eva_conn_get_state (ctx->conn) == EVA_STATE_ANSWERING)
+  if (eva__conn_get_state (ctx->conn) == EVA_STATE_ANSWERING)
     return eva__ctx_error (ctx, GPG_ERR_ASS_NESTED_COMMANDS);
   buf[0] = 0;
   rc = eva_conn_command (ctx->conn, eva__ctx_cut (ctx, command, 0, buf));

@@ -150,7 +150,7 @@ eva__ctx_disconnect (assuan_context_t ctx) {
 bool
 eva__ctx_is_connected (assuan_context_t ctx) {
   return ctx->conn && ctx->channel.in_fd != ASSUAN_INVALID_FD && !ctx->ends_quietly
-         && eva_conn_get_state (ctx->conn) != EVA_STATE_CLOSED;
+         && eva__conn_get_state (ctx->conn) != EVA_STATE_CLOSED;
 }
 
 /* Also where no write failed a driven connection may be over: nothing would ever send what is said.
@@ -234,10 +234,10 @@ eva__ctx_read (assuan_context_t ctx, bool wait) {
 
   if (!eva__ctx_is_connected (ctx)) return eva__ctx_error (ctx, GPG_ERR_EOF);
   /* Who waits must have said everything.  A peer that is gone shows in what is read.  */
-  if (wait && eva_conn_output_len (ctx->conn)) eva__ctx_flush (ctx);
+  if (wait && eva__conn_output_len (ctx->conn)) eva__ctx_flush (ctx);
   buf = eva_conn_inbuf (ctx->conn, &room);
   if (!buf && room) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
-  if (!buf) return eva_conn_at_eof (ctx->conn) ? 0 : look_beyond (ctx);
+  if (!buf) return eva__conn_at_eof (ctx->conn) ? 0 : look_beyond (ctx);
   if (ctx->channel.passes_fds) max_fds = fd_room (ctx);
   /* One more, to see that there are too many.  */
   fds.max = max_fds < EVA__IO_MAX_FDS ? max_fds + 1 : EVA__IO_MAX_FDS;
@@ -256,7 +256,7 @@ eva__ctx_read (assuan_context_t ctx, bool wait) {
 static bool
 is_input_secret (assuan_context_t ctx, const char *line) {
   if (ctx->flags.confidential) return true;
-  switch (eva_conn_get_state (ctx->conn)) {
+  switch (eva__conn_get_state (ctx->conn)) {
   case EVA_STATE_INQUIRY:
   case EVA_STATE_OVERFLOW:
     return ctx->answer_secret;
@@ -289,8 +289,8 @@ static void
 log_end (assuan_context_t ctx, int rc) {
   bool invalid = rc == EVA_E_TRUNCATED || rc == EVA_E_LINE_TOO_LONG;
 
-  if (ctx->end_logged || (!invalid && !eva_conn_at_eof (ctx->conn))) return;
-  ctx->end_logged = eva_conn_at_eof (ctx->conn);
+  if (ctx->end_logged || (!invalid && !eva__conn_at_eof (ctx->conn))) return;
+  ctx->end_logged = eva__conn_at_eof (ctx->conn);
   eva__ctx_log (ctx, ASSUAN_LOG_CONTROL, "chan_%d <- [%s]", (int) ctx->channel.in_fd,
                 invalid ? "invalid line" : "eof");
 }
@@ -322,12 +322,12 @@ eva__ctx_next (assuan_context_t ctx, struct eva_event *ret) {
     *ret = (struct eva_event) { .type = EVA_EVENT_SKIPPED };
     return take_ignored (ctx, &ret->text, &ret->text_len);
   }
-  before = eva_conn_input_len (ctx->conn);
+  before = eva__conn_input_len (ctx->conn);
   rc = eva_conn_next (ctx->conn, ret);
-  if (eva_conn_input_len (ctx->conn) < before) ctx->line_seen = false; /* some lines come again */
+  if (eva__conn_input_len (ctx->conn) < before) ctx->line_seen = false; /* some lines come again */
   if (rc < 0 || (rc && ret->type == EVA_EVENT_EOF)) log_end (ctx, rc);
   /* A client that gave up a reply may owe a CAN to an inquiry in it.  */
-  if (eva_conn_output_len (ctx->conn) && eva_conn_get_state (ctx->conn) == EVA_STATE_DRAINING) {
+  if (eva__conn_output_len (ctx->conn) && eva__conn_get_state (ctx->conn) == EVA_STATE_DRAINING) {
     eva__ctx_show_output (ctx);
     eva__ctx_flush (ctx);
   }
@@ -337,7 +337,7 @@ eva__ctx_next (assuan_context_t ctx, struct eva_event *ret) {
 /* Nothing whole is there: reads, or tells that no more will come.  */
 static gpg_error_t
 wait_for_octets (assuan_context_t ctx) {
-  if (!eva_conn_at_eof (ctx->conn)) return eva__ctx_read (ctx, true);
+  if (!eva__conn_at_eof (ctx->conn)) return eva__ctx_read (ctx, true);
   log_end (ctx, 0);
   return eva__ctx_error (ctx, GPG_ERR_EOF);
 }
@@ -438,7 +438,7 @@ write_some (assuan_context_t ctx, bool *ret_done) {
   n = eva__io_channel_write (&ctx->channel, iov, n_iov, fds, n_fds, !ctx->drive);
   if (n < 0) return eva__ctx_syserror (ctx);
   eva_conn_sent (ctx->conn, (size_t) n);
-  *ret_done = !eva_conn_output_len (ctx->conn);
+  *ret_done = !eva__conn_output_len (ctx->conn);
   if (n && ctx->drive) eva__outgoing_fd_sent (ctx, fds, n_fds);
   return 0;
 }

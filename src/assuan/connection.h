@@ -41,7 +41,7 @@ bool eva__ctx_is_connected (assuan_context_t ctx);
 gpg_error_t eva__ctx_may_say (assuan_context_t ctx);
 
 /* One read from the peer.  If WAIT, it waits for octets; if not, it never blocks.  That
-   nothing came is no error, nor is the end of file, which eva_conn_at_eof tells.  TOO_LARGE if more
+   nothing came is no error, nor is the end of file, which eva__conn_at_eof tells.  TOO_LARGE if more
    came than may wait for a command; from then on the input counts as ended.  */
 gpg_error_t eva__ctx_read (assuan_context_t ctx, bool wait);
 

@@ -27,12 +27,12 @@ check (assuan_context_t ctx, const char *keyword) {
   if (!keyword) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   if (ctx->kind != EVA__CTX_SERVER || !ctx->conn)
     return eva__ctx_error (ctx, GPG_ERR_ASS_NOT_A_SERVER);
-  state = eva_conn_get_state (ctx->conn);
+  state = eva__conn_get_state (ctx->conn);
   if (ctx->inquiry || state == EVA_STATE_INQUIRY || state == EVA_STATE_OVERFLOW)
     return eva__ctx_error (ctx, GPG_ERR_ASS_NESTED_COMMANDS);
   /* Nobody would ever tell that there is no answer: the end is told once.  */
-  if ((ctx->drive || ctx->is_external) && eva_conn_at_eof (ctx->conn)
-      && !eva_conn_input_len (ctx->conn))
+  if ((ctx->drive || ctx->is_external) && eva__conn_at_eof (ctx->conn)
+      && !eva__conn_input_len (ctx->conn))
     return eva__ctx_error (ctx, GPG_ERR_EOF);
   return eva__ctx_may_say (ctx);
 }

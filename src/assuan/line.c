@@ -19,7 +19,7 @@ assuan_pending_line (assuan_context_t ctx) {
   /* A loop that goes on while lines are there must not spin on those that a command holds back
      until the program finishes it, or that nobody runs any more.  */
   if (!ctx->depth && ctx->is_external
-      && (ctx->write_error || eva_conn_get_state (ctx->conn) == EVA_STATE_COMMAND))
+      && (ctx->write_error || eva__conn_get_state (ctx->conn) == EVA_STATE_COMMAND))
     return 0;
   return eva_conn_has_line (ctx->conn);
 }

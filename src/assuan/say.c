@@ -120,7 +120,7 @@ eva__ctx_queue_comment (assuan_context_t ctx, const char *text, size_t len) {
 static bool
 may_wait (assuan_context_t ctx) {
   return ctx->in_turn && eva_conn_has_line (ctx->conn)
-         && eva_conn_output_len (ctx->conn) < BATCH_LEN;
+         && eva__conn_output_len (ctx->conn) < BATCH_LEN;
 }
 
 gpg_error_t
@@ -133,12 +133,12 @@ eva__ctx_not_said (assuan_context_t ctx, int rc) {
 
 bool
 eva__ctx_made_room (assuan_context_t ctx, int rc) {
-  size_t before = eva_conn_output_len (ctx->conn);
+  size_t before = eva__conn_output_len (ctx->conn);
 
   if (rc != EVA_E_LIMIT || !ctx->drive) return false;
   eva__ctx_show_output (ctx);
   eva__ctx_flush (ctx);
-  return eva_conn_output_len (ctx->conn) < before;
+  return eva__conn_output_len (ctx->conn) < before;
 }
 
 /* In an event loop what is said leaves when the turn ends, or, said outside of one, in a turn of its
@@ -146,7 +146,7 @@ eva__ctx_made_room (assuan_context_t ctx, int rc) {
 static gpg_error_t
 said_in_loop (assuan_context_t ctx) {
   eva__drive_wake (ctx->drive);
-  return eva_conn_output_len (ctx->conn) > BATCH_LEN ? eva__ctx_flush (ctx) : 0;
+  return eva__conn_output_len (ctx->conn) > BATCH_LEN ? eva__ctx_flush (ctx) : 0;
 }
 
 gpg_error_t

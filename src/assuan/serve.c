@@ -207,7 +207,7 @@ handle_lines (assuan_context_t ctx) {
 /* Returns true if the client is done: it closed, or said BYE, or was told to leave.  */
 static bool
 is_over (assuan_context_t ctx) {
-  return ctx->released || !eva__ctx_is_connected (ctx) || eva_conn_at_eof (ctx->conn);
+  return ctx->released || !eva__ctx_is_connected (ctx) || eva__conn_at_eof (ctx->conn);
 }
 
 /* Returns the error of a call to a context that serves nobody.  */
@@ -225,7 +225,7 @@ check_server (assuan_context_t ctx) {
    is one that is too long.  */
 static bool
 has_work (assuan_context_t ctx) {
-  if (eva_conn_get_state (ctx->conn) == EVA_STATE_COMMAND) return false;
+  if (eva__conn_get_state (ctx->conn) == EVA_STATE_COMMAND) return false;
   return assuan_pending_line (ctx) || !eva_conn_wants_input (ctx->conn);
 }
 
@@ -301,7 +301,7 @@ assuan_process (assuan_context_t ctx) {
     err = handle_lines (ctx);
     if (err || is_over (ctx)) break;
     /* Left open by a turn, or by a handler around us: what comes would pile up behind it.  */
-    if (eva_conn_get_state (ctx->conn) == EVA_STATE_COMMAND)
+    if (eva__conn_get_state (ctx->conn) == EVA_STATE_COMMAND)
       err = eva__ctx_error (ctx, GPG_ERR_ASS_NESTED_COMMANDS);
     else
       err = eva__ctx_read (ctx, true);

@@ -23,7 +23,7 @@
 
 static enum eva_conn_state
 get_state (const struct eva__drive *drive) {
-  return eva_conn_get_state (drive->ctx->conn);
+  return eva__conn_get_state (drive->ctx->conn);
 }
 
 static uint64_t
@@ -69,12 +69,12 @@ eva__drive_cancel (struct eva__drive *drive, gpg_error_t reason) {
 /* Octets that can be sent.  */
 static bool
 has_output (const struct eva__drive *drive) {
-  return eva_conn_output_len (drive->ctx->conn) > 0;
+  return eva__conn_output_len (drive->ctx->conn) > 0;
 }
 
 static bool
 is_above_water (const struct eva__drive *drive) {
-  return eva_conn_output_len (drive->ctx->conn) > drive->class->limits->high_water_len;
+  return eva__conn_output_len (drive->ctx->conn) > drive->class->limits->high_water_len;
 }
 
 /* Returns true if lines of the peer have to wait until it took its answers.  A client's lines
@@ -116,7 +116,7 @@ awaits_answer (const struct eva__drive *drive) {
    comes.  */
 static bool
 is_in_line (const struct eva__drive *drive) {
-  return eva_conn_input_len (drive->ctx->conn) || eva__conn_is_skipping (drive->ctx->conn);
+  return eva__conn_input_len (drive->ctx->conn) || eva__conn_is_skipping (drive->ctx->conn);
 }
 
 /* A command whose output the peer does not take is held up by the peer.  What a peer might say is held
@@ -209,13 +209,13 @@ begin_command (struct eva__drive *drive, uint64_t now_ns) {
 /* Sends what waits, as far as the peer takes it, a data line that is not full included.  */
 static void
 send_output (struct eva__drive *drive) {
-  size_t before = eva_conn_output_len (drive->ctx->conn);
+  size_t before = eva__conn_output_len (drive->ctx->conn);
 
   if (!before) return;
   eva_conn_flush (drive->ctx->conn);
   eva__ctx_show_output (drive->ctx);
   eva__ctx_flush (drive->ctx);
-  if (eva_conn_output_len (drive->ctx->conn) < before) drive->moved = true;
+  if (eva__conn_output_len (drive->ctx->conn) < before) drive->moved = true;
 }
 
 /* Returns true if there is room to say more.  */
@@ -337,7 +337,7 @@ handle_lines (struct eva__drive *drive, uint64_t now_ns) {
 static bool
 has_more_lines (const struct eva__drive *drive) {
   if (drive->drained || drive->closing || holds_lines (drive)) return false;
-  return eva_conn_input_len (drive->ctx->conn) || eva_conn_at_eof (drive->ctx->conn);
+  return eva__conn_input_len (drive->ctx->conn) || eva__conn_at_eof (drive->ctx->conn);
 }
 
 /* Returns true if the peer will read nothing any more.  The end of a pipe that we read from says
@@ -355,7 +355,7 @@ is_gone (struct eva__drive *drive, unsigned int revents) {
    deadline takes effect there is a look at the input.  */
 static void
 take_input (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
-  bool has_lines = !drive->drained && eva_conn_input_len (drive->ctx->conn);
+  bool has_lines = !drive->drained && eva__conn_input_len (drive->ctx->conn);
   bool may_read =
       drive->backlog || (revents & (EVA_READABLE | EVA_HANGUP)) || first_deadline (drive) <= now_ns;
 
@@ -422,7 +422,7 @@ may_hear_more (const struct eva__drive *drive) {
   assuan_context_t ctx = drive->ctx;
 
   if (ctx->kind == EVA__CTX_SERVER || drive->closing) return false;
-  return !drive->drained || eva_conn_at_eof (ctx->conn)
+  return !drive->drained || eva__conn_at_eof (ctx->conn)
          || eva__io_sys_is_ready (ctx->channel.in_fd, POLLIN);
 }
 
@@ -435,7 +435,7 @@ close_if_done (struct eva__drive *drive, bool is_working) {
   if (get_state (drive) == EVA_STATE_CLOSED && !drive->closing) /* after the last reply */
     eva__drive_close (
         drive, eva__ctx_error (ctx, ctx->flags.force_close ? GPG_ERR_CANCELED : GPG_ERR_EOF));
-  else if (eva_conn_at_eof (ctx->conn) && drive->drained && !is_working)
+  else if (eva__conn_at_eof (ctx->conn) && drive->drained && !is_working)
     eva__drive_close (drive, eva__ctx_error (ctx, GPG_ERR_EOF));
   else if (drive->leaves && !eva__ctx_is_busy (ctx))
     eva__drive_close (drive, eva__ctx_error (ctx, GPG_ERR_CANCELED));

@@ -24,7 +24,7 @@ eva_get_loop (assuan_context_t ctx) {
 
 size_t
 eva_get_queued_len (assuan_context_t ctx) {
-  return ctx && ctx->conn ? eva_conn_output_len (ctx->conn) : 0;
+  return ctx && ctx->conn ? eva__conn_output_len (ctx->conn) : 0;
 }
 
 void

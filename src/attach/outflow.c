@@ -37,7 +37,7 @@ at_most (size_t len, size_t max) {
 static size_t
 find_room (const struct eva__pump *pump) {
   size_t max = pump->ctx->drive->class->limits->max_queued_len;
-  size_t queued = eva_conn_output_len (pump->ctx->conn);
+  size_t queued = eva__conn_output_len (pump->ctx->conn);
   size_t n_lines = queued < max ? (max - queued) / EVA_LINE_SIZE : 0;
 
   /* The first of them may stand on a line that was begun already.  */
@@ -51,7 +51,7 @@ find_room (const struct eva__pump *pump) {
 static size_t
 slice_len (const struct eva__pump *pump) {
   size_t mark = pump->ctx->drive->class->limits->high_water_len;
-  size_t queued = eva_conn_output_len (pump->ctx->conn);
+  size_t queued = eva__conn_output_len (pump->ctx->conn);
   size_t room = find_room (pump);
   size_t len = EVA__PUMP_SLICE_LEN;
 

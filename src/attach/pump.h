@@ -73,7 +73,7 @@ static inline bool
 eva__pump_is_above_water (const struct eva__pump *pump) {
   const struct eva__drive *drive = pump->ctx->drive;
 
-  return eva_conn_output_len (pump->ctx->conn) > drive->class->limits->high_water_len;
+  return eva__conn_output_len (pump->ctx->conn) > drive->class->limits->high_water_len;
 }
 
 /* Make PUMP go in its direction: outflow.c, inflow.c, transfer.c.  */

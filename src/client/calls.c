@@ -102,8 +102,8 @@ may_send (const struct eva__client *client, const struct eva_pending_call *call)
   if (client->stage != EVA__CLIENT_READY || drive->closing || drive->over) return false;
   if (call != client->calls && (client->n_given_up || !(call->cb.flags & EVA_CALL_AHEAD)))
     return false;
-  if (eva_conn_output_len (drive->ctx->conn) > client->driven.limits.high_water_len) return false;
-  state = eva_conn_get_state (drive->ctx->conn);
+  if (eva__conn_output_len (drive->ctx->conn) > client->driven.limits.high_water_len) return false;
+  state = eva__conn_get_state (drive->ctx->conn);
   return state == EVA_STATE_IDLE || state == EVA_STATE_PENDING;
 }
 

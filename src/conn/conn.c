@@ -82,47 +82,14 @@ eva_conn_free (eva_conn *c) {
   eva__conn_release (&owner, c, size);
 }
 
-size_t
-eva__conn_count_fds (const eva_conn *c) {
-  return c->in_fds.n;
-}
-
-size_t
-eva__conn_fd_room (const eva_conn *c) {
-  size_t max = c->owner.config->max_fds;
-
-  return c->in_fds.n < max ? max - c->in_fds.n : 0;
-}
-
 void
 eva__conn_set_confidential (eva_conn *c, bool is_confidential) {
   c->out.is_secret = is_confidential;
 }
 
-bool
-eva__conn_shows_confidential (const eva_conn *c) {
-  return c->out.shown_secret;
-}
-
-bool
-eva__conn_is_skipping (const eva_conn *c) {
-  return c->in.skipping;
-}
-
-bool
-eva__conn_in_command (const eva_conn *c) {
-  if (c->state == EVA_STATE_COMMAND) return true;
-  return (c->state == EVA_STATE_INQUIRY || c->state == EVA_STATE_OVERFLOW) && !c->is_aside;
-}
-
-bool
-eva__conn_is_owed (const eva_conn *c) {
-  return c->n_owed > 0;
-}
-
 enum eva_conn_state
 eva_conn_get_state (const eva_conn *c) {
-  return c->state;
+  return eva__conn_get_state (c);
 }
 
 void

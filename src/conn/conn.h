@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* conn.h - what the rooms above use of an eva_conn besides eva-conn.h.  */
+/* conn.h - what the rooms above use of an eva_conn besides eva-conn.h.
+
+   Everything that a turn asks is one expression here, inline: a turn asks often.  The members of an
+   eva_conn are this room's; the rooms above use these functions.  */
 
 #ifndef EVA__CONN_CONN_H
 #define EVA__CONN_CONN_H
 
-#include "eva-conn.h"
-
-#include <stdbool.h>
+#include "conn/state.h"
 
 /* As eva_conn_new, with a CONFIG that is not copied and stays as long as the eva_conn.  ARG is used in
    place of its arg.  */
@@ -24,25 +25,70 @@ void eva__conn_end_loan (eva_conn *c);
 /* Returns true if eva_conn_next would leave the next line where it is, whole as it may be.  */
 bool eva__conn_holds_line (eva_conn *c);
 
-/* Returns how many descriptors came and were not taken; and how many more may come before some
-   are.  */
-size_t eva__conn_count_fds (const eva_conn *c);
-size_t eva__conn_fd_room (const eva_conn *c);
-
 /* What is queued from now on is confidential, or no longer.  A line that holds any of it is, the open
    data line too.  */
 void eva__conn_set_confidential (eva_conn *c, bool is_confidential);
 
+/* Returns how many descriptors came and were not taken.  */
+static inline size_t
+eva__conn_count_fds (const eva_conn *c) {
+  return c->in_fds.n;
+}
+
+/* Returns how many more descriptors may come before some are taken.  */
+static inline size_t
+eva__conn_fd_room (const eva_conn *c) {
+  size_t max = c->owner.config->max_fds;
+
+  return c->in_fds.n < max ? max - c->in_fds.n : 0;
+}
+
+/* As eva_conn_get_state, eva_conn_output_len, eva_conn_input_len, eva_conn_at_eof.  */
+static inline enum eva_conn_state
+eva__conn_get_state (const eva_conn *c) {
+  return c->state;
+}
+
+static inline size_t
+eva__conn_output_len (const eva_conn *c) {
+  return c->out.len + c->out.open_len;
+}
+
+static inline size_t
+eva__conn_input_len (const eva_conn *c) {
+  size_t lent_len = c->lent ? c->in.scan + 1 - c->in.head : 0;
+
+  return eva__wire_lines_waiting (&c->in) - lent_len;
+}
+
+static inline bool
+eva__conn_at_eof (const eva_conn *c) {
+  return c->eof;
+}
+
 /* Returns true if the line that eva_conn_inspect showed last is confidential.  */
-bool eva__conn_shows_confidential (const eva_conn *c);
+static inline bool
+eva__conn_shows_confidential (const eva_conn *c) {
+  return c->out.shown_secret;
+}
 
 /* Returns true if C drops the rest of a line that was too long.  */
-bool eva__conn_is_skipping (const eva_conn *c);
+static inline bool
+eva__conn_is_skipping (const eva_conn *c) {
+  return c->in.skipping;
+}
 
 /* Returns true if C is a server whose command has no OK or ERR yet.  */
-bool eva__conn_in_command (const eva_conn *c);
+static inline bool
+eva__conn_in_command (const eva_conn *c) {
+  if (c->state == EVA_STATE_COMMAND) return true;
+  return (c->state == EVA_STATE_INQUIRY || c->state == EVA_STATE_OVERFLOW) && !c->is_aside;
+}
 
 /* Returns true if C is a server whose client owes it the END or CAN of an answer that was given up.  */
-bool eva__conn_is_owed (const eva_conn *c);
+static inline bool
+eva__conn_is_owed (const eva_conn *c) {
+  return c->n_owed > 0;
+}
 
 #endif /* EVA__CONN_CONN_H */

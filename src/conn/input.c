@@ -111,15 +111,13 @@ eva_conn_wants_input (const eva_conn *c) {
   const struct eva__wire_lines *l = &c->in;
 
   if (c->state == EVA_STATE_CLOSED || c->eof) return 0;
-  if (may_grow (c)) return eva_conn_input_len (c) < c->owner.config->max_input_len;
+  if (may_grow (c)) return eva__conn_input_len (c) < c->owner.config->max_input_len;
   return !l->base || c->lent || l->head || l->tail < l->size;
 }
 
 size_t
 eva_conn_input_len (const eva_conn *c) {
-  size_t lent_len = c->lent ? c->in.scan + 1 - c->in.head : 0;
-
-  return c->in.base ? eva__wire_lines_waiting (&c->in) - lent_len : 0;
+  return eva__conn_input_len (c);
 }
 
 /* A count that the owner got wrong would let us read what was never written there: it is
@@ -146,7 +144,7 @@ eva_conn_fed_fd (eva_conn *c, int fd) {
 
 int
 eva_conn_at_eof (const eva_conn *c) {
-  return c->eof;
+  return eva__conn_at_eof (c);
 }
 
 int

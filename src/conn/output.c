@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* output.c - lending the lines that were said, with the descriptors that belong to them.  */
 
-#include "conn/state.h"
+#include "conn/conn.h"
 
 /* The descriptor's octet is the first one behind what is queued, so an open data line has to
    end here.  */
@@ -52,7 +52,7 @@ eva_conn_take_output_fd (eva_conn *c, int *ret_fd) {
 
 size_t
 eva_conn_output_len (const eva_conn *c) {
-  return c->out.len + c->out.open_len;
+  return eva__conn_output_len (c);
 }
 
 int

@@ -9,27 +9,24 @@
 #include "io/process.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 static _Atomic unsigned char plain_mark;
-static _Atomic unsigned char *mark = &plain_mark;
-static _Atomic unsigned int number;
+_Atomic unsigned char *eva__io_process_mark = &plain_mark;
+_Atomic unsigned int eva__io_process_number;
 
-unsigned int
-eva__io_this_process (void) {
-  if (!atomic_load_explicit (mark, memory_order_relaxed) && !atomic_exchange (mark, 1))
-    atomic_fetch_add (&number, 1);
-  return atomic_load_explicit (&number, memory_order_relaxed);
+void
+eva__io_count_process (void) {
+  if (!atomic_exchange (eva__io_process_mark, 1)) atomic_fetch_add (&eva__io_process_number, 1);
 }
 
 /* At once, for there is one thread only.  */
 static void
 forked (void) {
-  atomic_store (mark, 0);
-  (void) eva__io_this_process ();
+  atomic_store (eva__io_process_mark, 0);
+  eva__io_count_process ();
 }
 
 /* Returns a page that children find zeroed, or NULL.  */
@@ -51,10 +48,10 @@ static void __attribute__ ((constructor))
 begin (void) {
   _Atomic unsigned char *page = map_page ();
 
-  (void) eva__io_this_process ();
+  eva__io_count_process ();
   if (page) {
     atomic_store (page, 1);
-    mark = page;
+    eva__io_process_mark = page;
   }
   pthread_atfork (NULL, NULL, forked);
 }

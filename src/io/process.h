@@ -5,8 +5,23 @@
 #ifndef EVA__IO_PROCESS_H
 #define EVA__IO_PROCESS_H
 
+#include <stdatomic.h>
+
+/* The mark, 0 in a child that did not ask yet, and the number of this process; for the function
+   below alone.  */
+extern _Atomic unsigned char *eva__io_process_mark;
+extern _Atomic unsigned int eva__io_process_number;
+
+/* Gives this process the next number, if it is a child that has none yet.  */
+void eva__io_count_process (void);
+
 /* Returns the number of this process: all that it has inherited was made by processes of smaller
-   ones.  No system call: it is asked for in every turn of a loop.  From every thread.  */
-unsigned int eva__io_this_process (void);
+   ones.  No system call, and two loads: it is asked for in every turn of a loop.  From every
+   thread.  */
+static inline unsigned int
+eva__io_this_process (void) {
+  if (!atomic_load_explicit (eva__io_process_mark, memory_order_relaxed)) eva__io_count_process ();
+  return atomic_load_explicit (&eva__io_process_number, memory_order_relaxed);
+}
 
 #endif /* EVA__IO_PROCESS_H */

@@ -136,8 +136,3 @@ eva__wire_lines_move (struct eva__wire_lines *l, char *base, uint32_t size) {
   l->head = 0;
   l->tail = n_waiting;
 }
-
-size_t
-eva__wire_lines_waiting (const struct eva__wire_lines *l) {
-  return l->tail - l->head;
-}

@@ -49,6 +49,9 @@ size_t eva__wire_lines_room (struct eva__wire_lines *l);
 void eva__wire_lines_move (struct eva__wire_lines *l, char *base, uint32_t size);
 
 /* Returns the octets that wait, those of a line that was seen included.  */
-size_t eva__wire_lines_waiting (const struct eva__wire_lines *l);
+static inline size_t
+eva__wire_lines_waiting (const struct eva__wire_lines *l) {
+  return l->tail - l->head;
+}
 
 #endif /* EVA__WIRE_LINES_H */
