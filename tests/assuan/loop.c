@@ -451,6 +451,39 @@ is_watched (const struct conn *c) {
   return c->ctx && !c->done && !c->rc;
 }
 
+/* Inquiries.  */
+
+void
+conn_inquire (struct conn *c, enum conn_kind kind, size_t maxlen) {
+  conn_open (c, kind);
+  c->inquiry.maxlen = maxlen;
+  conn_ask (c, "INQ KEYDATA for you\n", "INQUIRE KEYDATA for you\n");
+  assert_err (c->inquiry.ext_rc, 0);
+  assert_err (c->rc, 0);
+  assert_int_equal (c->inquiry.n_calls, 0);
+}
+
+void
+conn_assert_answer (const struct conn *c, gpg_error_t rc, const char *data, size_t len,
+                    const char *file, int line) {
+  const struct conn_inquiry *q = &c->inquiry;
+
+  if (q->n_calls == 1 && q->rc == rc && q->has_buf && q->has_nul && q->len == len
+      && !memcmp (q->data, data, len))
+    return;
+  print_error ("callback: %d calls, error %u (%s), %s buffer, %zu octets\n", q->n_calls, q->rc,
+               gpg_strerror (q->rc), q->has_buf ? "a" : "no", q->len);
+  _fail (file, line);
+}
+
+void
+conn_assert_failure (const struct conn *c, gpg_error_t rc, const char *file, int line) {
+  if (c->inquiry.n_calls == 1 && c->inquiry.rc == rc) return;
+  print_error ("callback: %d calls, error %u (%s)\n", c->inquiry.n_calls, c->inquiry.rc,
+               gpg_strerror (c->inquiry.rc));
+  _fail (file, line);
+}
+
 void
 loop_run (struct conn *conns, size_t n_conns) {
   struct pollfd *pfds = calloc (n_conns, sizeof *pfds);

@@ -118,6 +118,18 @@ void conn_assert_silence (const struct conn *c, const char *file, int line);
 /* All that was sent so far, as a string (less than SIZE octets); never waits.  */
 size_t conn_take (const struct conn *c, char *buf, size_t size);
 
+/* A connection with an inquiry of at most MAXLEN octets under way.  */
+void conn_inquire (struct conn *c, enum conn_kind kind, size_t maxlen);
+/* The callback ran once, with RC, and with the LEN octets at DATA, a NUL behind them.  */
+#define conn_expect_answer(c, rc, data, len)                                                       \
+  conn_assert_answer ((c), (rc), (data), (len), SUITE_HERE)
+void conn_assert_answer (const struct conn *c, gpg_error_t rc, const char *data, size_t len,
+                         const char *file, int line);
+/* The callback ran once and was told of a failure; whether there is a part of the data does not
+ * matter.  */
+#define conn_expect_failure(c, rc) conn_assert_failure ((c), (rc), SUITE_HERE)
+void conn_assert_failure (const struct conn *c, gpg_error_t rc, const char *file, int line);
+
 /* Append to the notes; compare and forget them.  */
 void conn_note (struct conn *c, const char *format, ...) __attribute__ ((format (printf, 2, 3)));
 #define conn_expect_notes(c, text) conn_assert_notes ((c), (text), __FILE__, __LINE__)

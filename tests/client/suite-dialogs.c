@@ -75,15 +75,27 @@ expect_rest (void) {
   assert_in_range (idle (WHILE_MS), 0, FEW);
 }
 
+/* A call of NAME, which is answered with REPLY, and what is TOLD of that.  */
+static void
+ask (assuan_context_t ctx, const char *name, const char *reply, const char *told) {
+  call_for (ctx, name, 0);
+  kit_exchange (&dialog.peer, kit_format ("%s\n", name), reply, told);
+}
+
+/* A call `a`, whose callback opens the dialog because of REPLY; until that is closed.  */
+static void
+open_by (assuan_context_t ctx, unsigned int timeout_ms, const char *reply) {
+  call_for (ctx, "a", timeout_ms);
+  peer_answers (&dialog.peer, "a\n", reply);
+  until_closed ();
+}
+
 /* --- In done: other calls go on --------------------------------------------------------------- */
 
 static void
 call_another (assuan_context_t ctx) {
   kit_expect ("a.done 0 text\n");
-  call_for (ctx, "b", 0);
-  peer_hears (&dialog.peer, "b\n");
-  peer_say (&dialog.peer, "S STATUS\nD data\nOK b\n");
-  kit_await ("b.status STATUS\nb.data data\nb.done 0 b\n");
+  ask (ctx, "b", "S STATUS\nD data\nOK b\n", "b.status STATUS\nb.data data\nb.done 0 b\n");
   expect_rest ();
   call_for (ctx, "c", SHORT_MS);
   peer_hears (&dialog.peer, "c\n");
@@ -96,15 +108,9 @@ test_call_in_done (void **state) {
   assuan_context_t ctx = begin (call_another, "done");
 
   (void) state;
-  call_for (ctx, "a", 0);
-  peer_hears (&dialog.peer, "a\n");
-  peer_say (&dialog.peer, "OK text\n");
-  until_closed ();
+  open_by (ctx, 0, "OK text\n");
   peer_say (&dialog.peer, "OK late\n");
-  call_for (ctx, "d", 0);
-  peer_hears (&dialog.peer, "d\n");
-  peer_say (&dialog.peer, "OK d\n");
-  kit_await ("d.done 0 d\n");
+  ask (ctx, "d", "OK d\n", "d.done 0 d\n");
   kit_close (ctx, &dialog.peer);
 }
 
@@ -112,10 +118,7 @@ test_call_in_done (void **state) {
 static void
 call_behind_given_up (assuan_context_t ctx) {
   kit_expect ("a.done 0 text\n");
-  call_for (ctx, "b", 0);
-  peer_hears (&dialog.peer, "b\n");
-  peer_say (&dialog.peer, "OK b\n");
-  kit_await ("b.done 0 b\n");
+  ask (ctx, "b", "OK b\n", "b.done 0 b\n");
   expect_rest ();
 }
 
@@ -176,10 +179,7 @@ static void
 call_while_cancelled (assuan_context_t ctx) {
   kit_expect ("a.done CANCELED\n");
   peer_say (&dialog.peer, "OK a\n");
-  call_for (ctx, "b", 0);
-  peer_hears (&dialog.peer, "b\n");
-  peer_say (&dialog.peer, "OK b\n");
-  kit_await ("b.done 0 b\n");
+  ask (ctx, "b", "OK b\n", "b.done 0 b\n");
   expect_rest ();
 }
 
@@ -213,10 +213,7 @@ check_text (void *arg, gpg_error_t err, const char *text) {
   assert_error (err, "0");
   assert_string_equal (text, LONG_TEXT);
   for (int i = 0; i < 3; i++) {
-    call_for (ctx, "b", 0);
-    peer_hears (&dialog.peer, "b\n");
-    peer_say (&dialog.peer, "S STATUS\nOK another one\n");
-    kit_await ("b.status STATUS\nb.done 0 another one\n");
+    ask (ctx, "b", "S STATUS\nOK another one\n", "b.status STATUS\nb.done 0 another one\n");
   }
   assert_string_equal (text, LONG_TEXT);
   n_checked++;
@@ -241,10 +238,7 @@ static void
 on_ready (assuan_context_t ctx) {
   if (dialog.n_open++) return;
   kit_expect ("ready\n");
-  call_for (ctx, "a", 0);
-  peer_hears (&dialog.peer, "a\n");
-  peer_say (&dialog.peer, "OK a\n");
-  kit_await ("a.done 0 a\n");
+  ask (ctx, "a", "OK a\n", "a.done 0 a\n");
   expect_rest ();
   dialog.n_closed++;
 }
@@ -284,10 +278,7 @@ test_left (void **state) {
   assuan_context_t ctx = begin (be_left, "done");
 
   (void) state;
-  call_for (ctx, "a", 0);
-  peer_hears (&dialog.peer, "a\n");
-  peer_say (&dialog.peer, "OK\n");
-  until_closed ();
+  open_by (ctx, 0, "OK\n");
   kit_await ("closed EOF\n");
   assuan_release (ctx);
 }
@@ -379,10 +370,7 @@ test_released (void **state) {
   assuan_context_t ctx = begin (be_released, "done");
 
   (void) state;
-  call_for (ctx, "a", 0);
-  peer_hears (&dialog.peer, "a\n");
-  peer_say (&dialog.peer, "OK\n");
-  until_closed ();
+  open_by (ctx, 0, "OK\n");
   peer_hears (&dialog.peer, "BYE\n");
   peer_hears_end (&dialog.peer);
   peer_close (&dialog.peer);
@@ -393,10 +381,7 @@ test_closed (void **state) {
   assuan_context_t ctx = begin (be_closed, "done");
 
   (void) state;
-  call_for (ctx, "a", 0);
-  peer_hears (&dialog.peer, "a\n");
-  peer_say (&dialog.peer, "OK\n");
-  until_closed ();
+  open_by (ctx, 0, "OK\n");
   kit_await ("closed CANCELED\n");
   assuan_release (ctx);
   peer_hears (&dialog.peer, "BYE\n");
@@ -440,15 +425,9 @@ static void
 hold_line (const char *when, const char *line) {
   assuan_context_t ctx = begin (hold_data, when);
 
-  call_for (ctx, "a", SHORT_MS);
-  peer_hears (&dialog.peer, "a\n");
-  peer_say (&dialog.peer, line);
-  until_closed ();
+  open_by (ctx, SHORT_MS, line);
   kit_await ("a.status STATUS\na.data second\na.done 0 a\n");
-  call_for (ctx, "c", 0);
-  peer_hears (&dialog.peer, "c\n");
-  peer_say (&dialog.peer, "OK\n");
-  kit_await ("c.done 0\n");
+  ask (ctx, "c", "OK\n", "c.done 0\n");
   kit_close (ctx, &dialog.peer);
 }
 
@@ -472,10 +451,7 @@ test_own_deadline (void **state) {
   assuan_context_t ctx = begin (stay_open, "status");
 
   (void) state;
-  call_for (ctx, "a", SHORT_MS);
-  peer_hears (&dialog.peer, "a\n");
-  peer_say (&dialog.peer, "S STATUS\n");
-  until_closed ();
+  open_by (ctx, SHORT_MS, "S STATUS\n");
   kit_await ("a.done TIMEOUT\n");
   kit_close (ctx, &dialog.peer);
 }
@@ -552,10 +528,7 @@ test_left_in_line (void **state) {
   assuan_context_t ctx = begin (be_left_in_line, "status");
 
   (void) state;
-  call_for (ctx, "a", 0);
-  peer_hears (&dialog.peer, "a\n");
-  peer_say (&dialog.peer, "S STATUS\n");
-  until_closed ();
+  open_by (ctx, 0, "S STATUS\n");
   kit_await ("a.data data\na.done EOF\nb.done EOF\nclosed EOF\n");
   assuan_release (ctx);
 }
@@ -578,10 +551,7 @@ test_ended_in_line (void **state) {
   for (int i = 0; i < 2; i++) {
     assuan_context_t ctx = begin (end_in_line, "status");
     to_end = i ? ctx : NULL;
-    call_for (ctx, "a", 0);
-    peer_hears (&dialog.peer, "a\n");
-    peer_say (&dialog.peer, "S STATUS\n");
-    until_closed ();
+    open_by (ctx, 0, "S STATUS\n");
     kit_await (i ? "" : "closed CANCELED\n");
     if (!i) assuan_release (ctx);
     peer_hears (&dialog.peer, "BYE\n");
@@ -598,10 +568,7 @@ on_writable (assuan_context_t ctx, void *arg) {
   (void) arg;
   if (n == 3) return;
   assert_error (eva_set_writable (ctx, on_writable, NULL), "0");
-  call_for (ctx, "a", 0);
-  peer_hears (&dialog.peer, "a\n");
-  peer_say (&dialog.peer, "OK\n");
-  kit_await ("a.done 0\n");
+  ask (ctx, "a", "OK\n", "a.done 0\n");
   expect_rest ();
   assert_int_equal (n_writable, n);
 }
