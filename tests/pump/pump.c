@@ -106,6 +106,11 @@ pump_set_cancel (assuan_context_t ctx) {
   assert_int_equal (eva_set_cancel (ctx, on_cancel, NULL), 0);
 }
 
+void
+pump_say_done (struct pump *pump) {
+  assert_int_equal (assuan_write_status (pump->ctx, "DONE", NULL), 0);
+}
+
 struct peer *
 pump_run (int from_fd, int to_fd) {
   struct peer *p = peer_new ();
@@ -183,6 +188,13 @@ pump_is_nonblocking (int fd) {
 
   assert_true (flags >= 0);
   return flags & O_NONBLOCK;
+}
+
+void
+pump_expect_untouched (int from_fd, int to_fd) {
+  assert_true (pump_is_open (from_fd) && pump_is_open (to_fd));
+  assert_false (pump_is_nonblocking (from_fd));
+  assert_false (pump_is_nonblocking (to_fd));
 }
 
 void

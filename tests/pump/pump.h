@@ -58,6 +58,9 @@ bool pump_has_ended (void);
 /* For before: a function for cancelling, which must run behind done.  */
 void pump_set_cancel (assuan_context_t ctx);
 
+/* For at_end: says that it has ended, and leaves the command open.  */
+void pump_say_done (struct pump *pump);
+
 /* A new client, which has said RUN: the pump is under way.  */
 struct peer *pump_run (int from_fd, int to_fd);
 
@@ -78,6 +81,9 @@ int pump_keep (int fd);
 void pump_forget (int fd);
 
 void pump_close (int fd);
+
+/* The two ends of a pump are as they were: open, and in blocking mode.  */
+void pump_expect_untouched (int from_fd, int to_fd);
 
 bool pump_is_open (int fd);
 bool pump_is_nonblocking (int fd);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* suite-ends.c - how pumps begin, and all the ways in which they end: once, whatever happens.  */
+/* suite-ends.c - all the ways in which pumps end: once, whatever happens.  */
 
 #include "pump.h"
 
@@ -8,8 +8,7 @@
 
 #define KIB ((size_t) 1024)
 
-/* --- Pumps that wait
-   ------------------------------------------------------------------------------  */
+/* --- Pumps that wait -------------------------------------------------------------------------- */
 
 /* What a pump waits for: octets to read, a client that takes them, an answer, somebody who
    takes that, octets to move, somebody who takes those.  */
@@ -44,16 +43,7 @@ wait_for (enum wait what) {
   return p;
 }
 
-/* Its descriptors are as they were.  */
-static void
-check_descriptors (void) {
-  assert_true (pump_is_open (from[0]) && pump_is_open (to[1]));
-  assert_false (pump_is_nonblocking (from[0]));
-  assert_false (pump_is_nonblocking (to[1]));
-}
-
-/* --- Cancelled
-   ------------------------------------------------------------------------------------  */
+/* --- Cancelled -------------------------------------------------------------------------------- */
 
 static void
 close_pair (int fds[2]) {
@@ -104,7 +94,7 @@ end_all (void (*what) (struct peer *p), gpg_err_code_t code, gpg_err_code_t code
     p = wait_for (wait);
     what (p);
     pump_await_end (wait == FOR_ANSWER ? code_of_answer : code);
-    check_descriptors ();
+    pump_expect_untouched (from[0], to[1]);
     if (i % 2) kit_until (pumping.n_cancels >= n_cancels);
     kit_settle ();
     assert_int_equal (pumping.n_cancels, i % 2 ? n_cancels : 0);
@@ -219,7 +209,7 @@ test_command_takes_too_long (void **state) {
     pumping.at_end = leave_open;
     p = wait_for (waits[i]);
     pump_await_end (GPG_ERR_TIMEOUT);
-    check_descriptors ();
+    pump_expect_untouched (from[0], to[1]);
     kit_until (haul_take (&haul, p, 1000));
     assert_int_equal (strncmp (haul.end, "ERR ", 4), 0);
     assert_int_equal (pumping.n_cancels, i + 1);
@@ -244,8 +234,7 @@ test_half_close (void **state) {
   pump_await_end (0);
 }
 
-/* --- Within done
-   ----------------------------------------------------------------------------------  */
+/* --- Within done ------------------------------------------------------------------------------ */
 
 static void
 release_at_end (struct pump *pump) {
@@ -288,7 +277,7 @@ test_done_ends_all (void **state) {
         }
         kit_until ((wait == FOR_CLIENT && p->in_fd >= 0 ? peer_take (p, 1 << 20) : (void) 0,
                     pump_has_ended ()));
-        check_descriptors ();
+        pump_expect_untouched (from[0], to[1]);
         kit_settle ();
         renew_server ();
         close_pair (from);
@@ -323,18 +312,13 @@ test_next_pump (void **state) {
   peer_ask (p, "NOP\n", "OK\n");
 }
 
-static void
-say_done (struct pump *pump) {
-  assert_int_equal (assuan_write_status (pump->ctx, "DONE", NULL), 0);
-}
-
 /* Done need not finish the command.  */
 static void
 test_command_goes_on (void **state) {
   struct peer *p;
 
   (void) state;
-  pumping.at_end = say_done;
+  pumping.at_end = pump_say_done;
   p = wait_for (FOR_FROM);
   pump_close (from[1]);
   peer_expect (p, "S DONE\n");
@@ -344,205 +328,7 @@ test_command_goes_on (void **state) {
   peer_expect (p, "OK\nOK\n");
 }
 
-/* --- The handler
-   ----------------------------------------------------------------------------------  */
-
-static gpg_error_t
-fail_after (struct pump *pump) {
-  assert_int_equal (pump->begun, 0);
-  return ERR (GPG_ERR_BAD_DATA);
-}
-
-static gpg_error_t
-finish_after (struct pump *pump) {
-  return assuan_process_done (pump->ctx, 0);
-}
-
-static gpg_error_t
-release_after (struct pump *pump) {
-  assuan_release (pump->ctx);
-  return 0;
-}
-
-/* A handler that thinks better of it.  */
-static void
-test_handler_fails (void **state) {
-  struct peer *p;
-
-  (void) state;
-  pump_pipe (from);
-  pumping.after = fail_after;
-  p = pump_run (from[0], EVA_PUMP_CONNECTION);
-  peer_expect_err (p, GPG_ERR_BAD_DATA, NULL);
-  pump_await_end (GPG_ERR_CANCELED);
-  pumping.after = finish_after;
-  p = pump_run (from[0], EVA_PUMP_CONNECTION);
-  peer_expect (p, "OK\n");
-  pump_await_end (GPG_ERR_CANCELED);
-  pumping.after = release_after;
-  p = pump_run (from[0], EVA_PUMP_CONNECTION);
-  peer_expect_end (p);
-  pump_await_end (GPG_ERR_CANCELED);
-}
-
-/* A pump may begin when the handler has long returned.  */
-static void
-test_begin_later (void **state) {
-  struct peer *p = peer_new ();
-
-  (void) state;
-  pump_pipe (from);
-  peer_say (p, "WAIT\n");
-  kit_until (service.jobs);
-  assert_int_equal (eva_set_cancel (p->guest->ctx, NULL, NULL), 0);
-  service.jobs->n_finished = 1; /* by the pump */
-  pumping.config.from_fd = from[0];
-  assert_int_equal (pump_begin (p->guest->ctx), 0);
-  assert_int_equal (write (from[1], "data", 4), 4);
-  peer_expect (p, "D data\n");
-  pump_close (from[1]);
-  peer_expect (p, "OK\n");
-}
-
-/* --- What is refused
-   ------------------------------------------------------------------------------  */
-
-static void
-expect_refusal (gpg_err_code_t code) {
-  struct peer *p = peer_new ();
-
-  peer_say (p, "RUN\n");
-  peer_expect_err (p, code, NULL);
-  assert_code (pumping.pumps->begun, code);
-  peer_ask (p, "NOP\n", "OK\n");
-}
-
-static void
-test_senseless (void **state) {
-  char inquiry[1001];
-
-  (void) state;
-  pump_pipe (from);
-  pump_pipe (to);
-  expect_refusal (GPG_ERR_ASS_INV_VALUE); /* the connection at both ends */
-  pumping.config.to_fd = to[1];
-  expect_refusal (GPG_ERR_ASS_INV_VALUE); /* no inquiry */
-  pumping.config.inquiry = "";
-  expect_refusal (GPG_ERR_ASS_INV_VALUE);
-  pumping.config.inquiry = "TWO\nLINES";
-  expect_refusal (GPG_ERR_ASS_INV_VALUE);
-  memset (inquiry, 'x', 1000);
-  inquiry[1000] = 0;
-  pumping.config.inquiry = inquiry;
-  expect_refusal (GPG_ERR_ASS_INV_VALUE); /* too long */
-  pumping.config.inquiry = "BULK";
-  pumping.config.flags = EVA_PUMP_CLOSE_FROM;
-  expect_refusal (GPG_ERR_ASS_INV_VALUE);
-  pumping.config.flags = 0;
-  pumping.config.from_fd = from[0];
-  expect_refusal (GPG_ERR_ASS_INV_VALUE); /* nobody to ask */
-  pumping.config.inquiry = NULL;
-  pumping.config.flags = 4;
-  expect_refusal (GPG_ERR_ASS_INV_VALUE);
-  pumping.config.flags = EVA_PUMP_CLOSE_TO;
-  pumping.config.to_fd = EVA_PUMP_CONNECTION;
-  expect_refusal (GPG_ERR_ASS_INV_VALUE);
-  check_descriptors ();
-}
-
-static void
-take_own_fd (assuan_context_t ctx) {
-  assert_int_equal (assuan_get_active_fds (ctx, 0, &pumping.config.from_fd, 2), 1);
-}
-
-static void
-test_own_descriptor (void **state) {
-  (void) state;
-  pumping.before = take_own_fd;
-  expect_refusal (GPG_ERR_ASS_INV_VALUE);
-}
-
-/* Closed, or not open in this direction.  Nothing is closed or changed then.  */
-static void
-test_bad_descriptors (void **state) {
-  (void) state;
-  pump_pipe (from);
-  pump_pipe (to);
-  pumping.config.flags = EVA_PUMP_CLOSE_FROM;
-  pumping.config.from_fd = 999999;
-  expect_refusal (GPG_ERR_EBADF);
-  pumping.config.from_fd = from[1];
-  expect_refusal (GPG_ERR_EBADF);
-  pumping.config.from_fd = from[0];
-  pumping.config.to_fd = to[0];
-  expect_refusal (GPG_ERR_EBADF);
-  check_descriptors ();
-  assert_true (pump_is_open (from[1]) && pump_is_open (to[0]));
-}
-
-/* What a call that failed returned, or assuan_get_input_fd of a command without INPUT, is not the
-   connection: a program that forgot to look must not stream from it or to it.  */
-static void
-test_no_descriptor (void **state) {
-  static const int none[] = { ASSUAN_INVALID_FD, -3, INT_MIN };
-
-  (void) state;
-  pump_pipe (from);
-  pump_pipe (to);
-  for (size_t i = 0; i < N_ELEMENTS (none); i++) {
-    pumping.config = (struct eva_pump_config) { .from_fd = from[0], .to_fd = none[i] };
-    expect_refusal (GPG_ERR_EBADF);
-    pumping.config = (struct eva_pump_config) { .from_fd = none[i], .to_fd = to[1] };
-    expect_refusal (GPG_ERR_EBADF);
-    pumping.config.inquiry = "BULK";
-    expect_refusal (GPG_ERR_EBADF);
-    pumping.config = (struct eva_pump_config) { .from_fd = none[i],
-                                                .to_fd = EVA_PUMP_CONNECTION,
-                                                .flags = EVA_PUMP_CLOSE_FROM };
-    expect_refusal (GPG_ERR_EBADF);
-    pumping.config = (struct eva_pump_config) { .from_fd = EVA_PUMP_CONNECTION,
-                                                .to_fd = none[i],
-                                                .inquiry = "BULK" };
-    expect_refusal (GPG_ERR_EBADF);
-  }
-  check_descriptors ();
-}
-
-static gpg_error_t
-begin_another (struct pump *pump) {
-  assert_code (eva_pump (pump->ctx, &pumping.config), GPG_ERR_ASS_NESTED_COMMANDS);
-  assert_code (service_ask (pump->ctx, 0), GPG_ERR_ASS_NESTED_COMMANDS);
-  return pump->begun;
-}
-
-static void
-inquire_before (assuan_context_t ctx) {
-  assert_int_equal (service_ask (ctx, 0), 0);
-}
-
-static void
-test_nested (void **state) {
-  struct peer *p;
-
-  (void) state;
-  pump_pipe (from);
-  pump_pipe (to);
-  pumping.after = begin_another;
-  p = pump_run (EVA_PUMP_CONNECTION, to[1]);
-  peer_ask (p, "END\n", "INQUIRE BULK\nOK\n");
-  pumping.after = NULL;
-  pumping.before = inquire_before;
-  pumping.config.inquiry = NULL;
-  p = pump_run (from[0], EVA_PUMP_CONNECTION);
-  peer_expect (p, "INQUIRE ASKED\n");
-  peer_expect_err (p, GPG_ERR_ASS_NESTED_COMMANDS, NULL);
-  assert_code (eva_pump (p->guest->ctx, &pumping.config), GPG_ERR_ASS_GENERAL);
-  assert_code (eva_pump (NULL, &pumping.config), GPG_ERR_ASS_INV_VALUE);
-  assert_code (eva_pump (p->guest->ctx, NULL), GPG_ERR_ASS_INV_VALUE);
-}
-
-/* --- Descriptors that are given away
-   --------------------------------------------------------------  */
+/* --- Descriptors that are given away ---------------------------------------------------------- */
 
 static void
 check_closed (struct pump *pump) {
@@ -623,91 +409,6 @@ test_input_and_output (void **state) {
   }
 }
 
-/* --- Contexts of the program
-   ----------------------------------------------------------------------  */
-
-static gpg_error_t
-begin (assuan_context_t ctx, char *line) {
-  (void) line;
-  return pump_begin (ctx);
-}
-
-/* A server of assuan.h's own.  */
-static assuan_context_t
-make_server (struct peer **ret_peer) {
-  assuan_context_t ctx;
-  int fds[2];
-
-  fds_socketpair (fds, O_NONBLOCK);
-  *ret_peer = peer_on (fds[0], fds[0]);
-  assert_int_equal (assuan_new (&ctx), 0);
-  assert_int_equal (assuan_init_socket_server (ctx, fds[1], ASSUAN_SOCKET_SERVER_ACCEPTED), 0);
-  assert_int_equal (assuan_register_command (ctx, "RUN", begin, NULL), 0);
-  return ctx;
-}
-
-/* Without a loop there is nobody to watch descriptors.  */
-static void
-test_driven_by_hand (void **state) {
-  assuan_context_t ctx;
-  struct peer *p;
-
-  (void) state;
-  pump_pipe (from);
-  pumping.config.from_fd = from[0];
-  ctx = make_server (&p);
-  assert_int_equal (eva_set_nonblocking (ctx), 0);
-  peer_say (p, "RUN\n");
-  assert_int_equal (eva_process (ctx, EVA_READABLE, eva_now ()), 0);
-  peer_expect_greeting (p);
-  peer_expect_err (p, GPG_ERR_NOT_SUPPORTED, NULL);
-  assuan_release (ctx);
-}
-
-static void
-test_attached (void **state) {
-  assuan_context_t ctx;
-  struct peer *p;
-
-  (void) state;
-  pump_pipe (from);
-  pumping.config.from_fd = from[0];
-  ctx = make_server (&p);
-  assert_int_equal (eva_attach (ctx, kit.loop.loop, NULL, NULL), 0);
-  peer_expect_greeting (p);
-  peer_say (p, "RUN\n");
-  kit_until (pumping.pumps);
-  assert_int_equal (write (from[1], "data", 4), 4);
-  peer_expect (p, "D data\n");
-  pump_close (from[1]);
-  peer_expect (p, "OK\n");
-  assuan_release (ctx);
-}
-
-/* A loop that is left does not serve the pump any more; the command goes on by hand.  */
-static void
-test_detached (void **state) {
-  assuan_context_t ctx;
-  struct peer *p;
-
-  (void) state;
-  pump_pipe (from);
-  pumping.config.from_fd = from[0];
-  pumping.at_end = say_done;
-  ctx = make_server (&p);
-  assert_int_equal (eva_attach (ctx, kit.loop.loop, NULL, NULL), 0);
-  peer_expect_greeting (p);
-  peer_say (p, "RUN\n");
-  kit_until (pumping.pumps);
-  kit_settle ();
-  eva_detach (ctx);
-  pump_await_end (GPG_ERR_CANCELED);
-  assert_int_equal (assuan_process_done (ctx, 0), 0);
-  assert_int_equal (eva_process (ctx, 0, eva_now ()), 0);
-  peer_expect (p, "S DONE\nOK\n");
-  assuan_release (ctx);
-}
-
 static const struct CMUnitTest tests[] = {
   pump_test (test_client_leaves),
   pump_test (test_server_is_freed),
@@ -722,19 +423,9 @@ static const struct CMUnitTest tests[] = {
   pump_test (test_done_ends_all),
   pump_test (test_next_pump),
   pump_test (test_command_goes_on),
-  pump_test (test_handler_fails),
-  pump_test (test_begin_later),
-  pump_test (test_senseless),
-  pump_test (test_own_descriptor),
-  pump_test (test_bad_descriptors),
-  pump_test (test_no_descriptor),
-  pump_test (test_nested),
   pump_test (test_close),
   pump_test (test_close_one),
   pump_test (test_input_and_output),
-  pump_test (test_driven_by_hand),
-  pump_test (test_attached),
-  pump_test (test_detached),
 };
 
 const struct suite suite_ends = { "ends", tests, N_ELEMENTS (tests) };

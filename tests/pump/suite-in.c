@@ -7,8 +7,7 @@
 
 #define KIB ((size_t) 1024)
 
-/* --- Wherever can be written
-   ----------------------------------------------------------------------  */
+/* --- Wherever can be written ------------------------------------------------------------------ */
 
 static void
 test_pipe (void **state) {
@@ -141,8 +140,7 @@ test_terminal (void **state) {
   haul_free (&haul);
 }
 
-/* --- Somebody who does not read
-   -------------------------------------------------------------------  */
+/* --- Somebody who does not read --------------------------------------------------------------- */
 
 /* Sends until nothing more is taken.  Returns the octets of data.  */
 static size_t
@@ -248,8 +246,7 @@ test_full_disk (void **state) {
   peer_ask (p, "D more\nEND\nNOP\n", "OK\n");
 }
 
-/* --- Answers that are none
-   ------------------------------------------------------------------------  */
+/* --- Answers that are none -------------------------------------------------------------------- */
 
 static void
 expect_failure (const char *answer, gpg_err_code_t code, const char *rest) {
@@ -360,8 +357,7 @@ test_end_of_file_behind_answer (void **state) {
   haul_free (&haul);
 }
 
-/* --- Time
-   -----------------------------------------------------------------------------------------  */
+/* --- Time ------------------------------------------------------------------------------------- */
 
 /* The command goes on, and decides for itself.  */
 static void

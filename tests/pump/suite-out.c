@@ -9,8 +9,7 @@
 
 #define KIB ((size_t) 1024)
 
-/* --- Whatever can be read
-   -----------------------------------------------------------------------  */
+/* --- Whatever can be read --------------------------------------------------------------------- */
 
 /* Octets that come now and then leave at once; the end of them is the end of the command.  */
 static void
@@ -166,8 +165,7 @@ test_endless_device (void **state) {
   assert_int_equal (pump_await_end (GPG_ERR_TOO_LARGE)->n_pumped, 3000 * KIB);
 }
 
-/* --- A client that does not read
-   ----------------------------------------------------------------  */
+/* --- A client that does not read -------------------------------------------------------------- */
 
 /* Turns until the server has nothing to do any more.  */
 static void
@@ -368,8 +366,7 @@ test_silent (void **state) {
   peer_expect_err (p, GPG_ERR_EISDIR, NULL);
 }
 
-/* --- O_NONBLOCK
-   ---------------------------------------------------------------------------------  */
+/* --- O_NONBLOCK ------------------------------------------------------------------------------- */
 
 static void
 test_flags_are_put_back (void **state) {
@@ -416,8 +413,7 @@ test_somebody_takes_the_flag_away (void **state) {
   assert_false (pump_is_nonblocking (fds[0]));
 }
 
-/* --- The same descriptor twice
-   ------------------------------------------------------------------  */
+/* --- The same descriptor twice ---------------------------------------------------------------- */
 
 static void
 count (void *arg, unsigned int revents) {

@@ -203,8 +203,7 @@ test_files_take_turns (void **state) {
   assert_false (pump_has_ended ());
 }
 
-/* --- Somebody who does not read
-   -------------------------------------------------------------------  */
+/* --- Somebody who does not read --------------------------------------------------------------- */
 
 /* What waits is one buffer at the most, and the server is at rest.  */
 static void
@@ -273,8 +272,7 @@ test_reader_leaves (void **state) {
       }
 }
 
-/* --- Limits and errors
-   ----------------------------------------------------------------------------  */
+/* --- Limits and errors ------------------------------------------------------------------------ */
 
 static void
 test_limit (void **state) {
@@ -335,8 +333,7 @@ test_directory (void **state) {
   pump_await_end (GPG_ERR_EISDIR);
 }
 
-/* --- The same at both ends
-   ------------------------------------------------------------------------  */
+/* --- The same at both ends -------------------------------------------------------------------- */
 
 /* A socket whose other end gets back what it says; by one descriptor, and by two.  */
 static void

@@ -7,10 +7,12 @@
 
 #include <signal.h>
 
-extern const struct suite suite_out, suite_in, suite_through, suite_progress, suite_ends, suite_log;
+extern const struct suite suite_out, suite_in, suite_through, suite_progress, suite_begin,
+    suite_ends, suite_log;
 
-static const struct suite *const suites[] = { &suite_out,      &suite_in,   &suite_through,
-                                              &suite_progress, &suite_ends, &suite_log };
+static const struct suite *const suites[] = { &suite_out,      &suite_in,    &suite_through,
+                                              &suite_progress, &suite_begin, &suite_ends,
+                                              &suite_log };
 
 /* The default disposition of SIGPIPE stays: a signal from the library would end the program.  */
 int

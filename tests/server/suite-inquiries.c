@@ -282,8 +282,7 @@ test_finished_in_inquiry (void **state) {
   peer_ask (p, "D late\nEND\nECHO next\n", "OK\nD next\nOK\n");
 }
 
-/* --- A command that can be cancelled, and asks
-   --------------------------------------------------  */
+/* --- A command that can be cancelled, and asks ------------------------------------------------ */
 
 static unsigned int n_cancels;
 static gpg_err_code_t cancel_code;
@@ -361,8 +360,7 @@ test_end_while_asking_and_deferring (void **state) {
   end_while_asking (stay_open, 1);
 }
 
-/* --- A command that was deferred, and lost its client or its time
-   -------------------------------  */
+/* --- A command that was deferred, and lost its client or its time ----------------------------- */
 
 /* The answer broke off; the program takes its time to say so.  The client still listens.  */
 static void
