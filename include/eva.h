@@ -60,7 +60,9 @@
    * in a client, while data, status or inquire runs, all lines that follow and the end of the
      connection, and done of this call, also if its time is over; and in any case closed.
 
-   A context that is driven by hand takes no turn within its own callbacks (eva_process).
+   A context that is driven by hand takes no turn within its own callbacks (eva_process).  A program
+   that runs its loop there does not watch the context meanwhile: neither its descriptors nor its
+   deadline, which would come again and again.
 
    So the function of eva_set_cancel may run within the handler of its command: what the two share
    has to outlive both.  A log handler, an I/O monitor and a hook for memory do not run the loop.
