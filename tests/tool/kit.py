@@ -27,7 +27,7 @@ import threading
 import time
 import traceback
 
-TIMEOUT = 60    # seconds; only a hang takes that long
+TIMEOUT = 10
 TOOL = os.environ.get("EVA_TOOL", "assuanctl")
 
 

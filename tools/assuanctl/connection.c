@@ -3,7 +3,9 @@
 
 #include "connection.h"
 #include "message.h"
+#include "secret.h"
 #include "session.h"
+#include "settings.h"
 #include "text.h"
 #include "wait.h"
 
@@ -33,6 +35,35 @@ on_closed (assuan_context_t ctx, void *arg, gpg_error_t err) {
   (void) ctx;
   c->is_decided = c->is_over = true;
   c->over = err;
+}
+
+/* --- The wire, with --verbose ----------------------------------------------------------------- */
+
+static unsigned int
+show_line (assuan_context_t ctx, void *hook, int inout, const char *line, size_t len) {
+  bool is_from_server = inout == ASSUAN_IO_FROM_PEER;
+  struct connection *c = hook;
+  enum secret_class class;
+  size_t shown_len;
+  char *shown = secret_watch_line (c->watch, is_from_server, line, len, &shown_len, &class);
+
+  (void) ctx;
+  fputs (is_from_server ? "< " : "> ", stderr);
+  text_print (stderr, shown, shown_len, false);
+  putc ('\n', stderr);
+  free (shown);
+  return 0;
+}
+
+static void
+watch (struct connection *c) {
+  static struct secret_rules rules;
+
+  if (!settings.is_verbose) return;
+  rules.shows_secrets = settings.shows_secrets;
+  secret_watch_free (c->watch);
+  c->watch = secret_watch_new (&rules);
+  assuan_set_io_monitor (c->ctx, show_line, c);
 }
 
 /* --- Failing ---------------------------------------------------------------------------------- */
@@ -70,11 +101,10 @@ fail_connect (struct connection *c, gpg_error_t err, unsigned int flags) {
                        gpg_strerror (err), advice_for (c, code));
 }
 
-enum status
-connection_fail_over (struct connection *c, const char *command) {
-  const char *name = c->address->text, *colon = command ? ": " : "";
+static enum status
+fail_over (struct connection *c, const char *colon, const char *command) {
+  const char *name = c->address->text;
 
-  if (!command) command = "";
   switch (gpg_err_code (c->over)) {
   case GPG_ERR_EOF:
   case GPG_ERR_EPIPE:
@@ -90,6 +120,15 @@ connection_fail_over (struct connection *c, const char *command) {
     return message_fail (STATUS_CONNECTION, "%s%s%s: the connection is over: %s", name, colon,
                          command, gpg_strerror (c->over));
   }
+}
+
+enum status
+connection_fail_over (struct connection *c, const char *command) {
+  char *shown = secret_show_command (command ? command : "");
+  enum status status = fail_over (c, command ? ": " : "", shown);
+
+  free (shown);
+  return status;
 }
 
 /* --- Connecting ------------------------------------------------------------------------------- */
@@ -108,12 +147,14 @@ try_connect (struct connection *c, enum status *ret_status) {
   gpg_error_t err;
 
   /* Most programs speak through 0 and 1 alone.  */
-  if (c->address->kind == ADDRESS_EXEC) config.flags &= ~EVA_CONNECT_FDPASSING;
+  if (c->address->kind == ADDRESS_EXEC && !(c->flags & CONNECTION_FDS))
+    config.flags &= ~EVA_CONNECT_FDPASSING;
   assuan_release (c->ctx);
   c->ctx = NULL;
   c->is_decided = c->is_over = false;
   err = eva_connect (wait_loop (), c->address->eva, &config, &c->ctx);
   if (err) return err;
+  watch (c);
   *ret_status = wait_until (&c->is_decided);
   return c->is_over ? c->over : 0;
 }
@@ -139,7 +180,7 @@ connection_open (struct connection *c, struct address *address, unsigned int fla
   enum status status = STATUS_OK;
   gpg_error_t err;
 
-  *c = (struct connection) { .address = address };
+  *c = (struct connection) { .address = address, .flags = flags };
   err = try_connect (c, &status);
   if (gpg_err_code (err) == GPG_ERR_ASS_CONNECT_FAILED && !status && address->server
       && !(flags & CONNECTION_NO_START))
@@ -154,6 +195,8 @@ connection_open (struct connection *c, struct address *address, unsigned int fla
 void
 connection_close (struct connection *c) {
   assuan_release (c->ctx);
+  secret_watch_free (c->watch);
+  c->watch = NULL;
   free (c->greeting);
   c->ctx = NULL;
   c->greeting = NULL;
@@ -168,7 +211,7 @@ connection_call (struct connection *c, const char *command, const struct eva_cal
   char *line = text_format ("%s%s", prefix, command);
   gpg_error_t err = eva_call (c->ctx, line, callbacks, arg, ret_call);
 
-  free (line);
+  secret_free (line);
   switch (gpg_err_code (err)) {
   case GPG_ERR_NO_ERROR:
     return STATUS_OK;
@@ -176,13 +219,13 @@ connection_call (struct connection *c, const char *command, const struct eva_cal
     return message_fail (STATUS_USAGE, "a command has at most %d octets", ASSUAN_LINELENGTH - 2);
   case GPG_ERR_ASS_INV_VALUE:
     return message_fail (STATUS_USAGE,
-                         "'%s' is no command: it is empty, a comment, or has a line feed", command);
+                         "this is no command: it is empty, a comment, or has a line feed");
   case GPG_ERR_NOT_SUPPORTED:
     return message_fail (STATUS_USAGE, "%s: no descriptor can be passed there", c->address->text);
   case GPG_ERR_EPIPE:
     return connection_fail_over (c, command);
   default:
-    return message_fail (STATUS_LOCAL, "%s: %s: %s", c->address->text, command, gpg_strerror (err));
+    return message_fail (STATUS_LOCAL, "%s: %s", c->address->text, gpg_strerror (err));
   }
 }
 

@@ -14,9 +14,14 @@
 #define CONNECTION_NO_START   1u /* do not start a server that is not there */
 #define CONNECTION_NO_SESSION 2u /* do not tell the agent terminal and display */
 #define CONNECTION_SILENT     4u /* no message if there is no connection */
+#define CONNECTION_FDS        8u /* descriptors will be passed, also to a program of `exec:` */
+
+struct secret_watch;
 
 struct connection {
   struct address *address; /* the caller's */
+  unsigned int flags;
+  struct secret_watch *watch; /* with --verbose */
   assuan_context_t ctx;
   char *greeting;  /* behind OK; NULL: nothing */
   bool is_decided; /* it greeted, or is over */

@@ -4,6 +4,7 @@
 #include "wait.h"
 #include "message.h"
 #include "settings.h"
+#include "tty.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -28,6 +29,7 @@ on_interrupt (int sig) {
   int saved = errno;
 
   if (n_interrupts++) {
+    tty_restore ();
     signal (sig, SIG_DFL);
     raise (sig);
   }
