@@ -8,6 +8,7 @@
 #include "assuan/defaults.h"
 #include "assuan/generation.h"
 #include "io/address.h"
+#include "io/fail.h"
 #include "io/redirect.h"
 #include "io/socks.h"
 
@@ -74,13 +75,6 @@ proxy_of_flag (const char *name) {
   return 0;
 }
 
-/* The wrappers fail as the calls that they wrap.  */
-static int
-fail (int error) {
-  errno = error;
-  return -1;
-}
-
 /* Options of the kernel's, of any socket.  */
 
 static int
@@ -127,9 +121,9 @@ assuan_sock_set_flag (assuan_fd_t sockfd, const char *name, int value) {
   if (!strcmp (name, "cygwin")) return 0;
   if (!strcmp (name, "linger")) return set_linger (sockfd, value);
   if (!strcmp (name, "reuseaddr")) return set_reuse (sockfd, value);
-  if (!port) return fail (EINVAL);
-  if (sockfd != ASSUAN_INVALID_FD) return now ? 0 : fail (EINVAL);
-  if (!value) return now ? fail (EPERM) : 0;
+  if (!port) return eva__io_fail (EINVAL);
+  if (sockfd != ASSUAN_INVALID_FD) return now ? 0 : eva__io_fail (EINVAL);
+  if (!value) return now ? eva__io_fail (EPERM) : 0;
   eva__io_address_set_proxy (port);
   return 0;
 }
@@ -140,7 +134,7 @@ assuan_sock_get_flag (assuan_fd_t sockfd, const char *name, int *r_value) {
 
   if (!strcmp (name, "linger")) return get_linger (sockfd, r_value);
   if (!strcmp (name, "reuseaddr")) return get_reuse (sockfd, r_value);
-  if (!port && strcmp (name, "cygwin") != 0) return fail (EINVAL);
+  if (!port && strcmp (name, "cygwin") != 0) return eva__io_fail (EINVAL);
   *r_value = port && port == eva__io_address_get_proxy ();
   return 0;
 }
@@ -149,7 +143,7 @@ int
 assuan_sock_connect (assuan_fd_t sockfd, struct sockaddr *addr, socklen_t addrlen) {
   struct eva__io_sys local;
 
-  if (addrlen > INT_MAX) return fail (EINVAL); /* it was signed once */
+  if (addrlen > INT_MAX) return eva__io_fail (EINVAL); /* it was signed once */
   return eva__io_address_connect_fd (get_sys (&local), sockfd, addr, addrlen);
 }
 

@@ -5,6 +5,8 @@
    mean us or a parent, whose descriptors 3 and so on are not ours.  */
 
 #include "io/activation.h"
+
+#include "io/fail.h"
 #include "io/number.h"
 
 #include <errno.h>
@@ -20,12 +22,6 @@
 /* What sd_listen_fds(3) calls descriptors without a name.  */
 #define NO_NAME "unknown"
 
-static int
-fail (int error) {
-  errno = error;
-  return -1;
-}
-
 /* Returns how many descriptors were passed to this process, 0 if the variables are not there or
    mean another one, or -1 with errno EINVAL.  */
 static int
@@ -35,10 +31,10 @@ count_fds (void) {
 
   if (!pid_text || !n_text) return 0;
   pid = eva__io_number_parse (pid_text, INT_MAX);
-  if (pid <= 0) return fail (EINVAL);
+  if (pid <= 0) return eva__io_fail (EINVAL);
   if (pid != getpid ()) return 0;
   n = eva__io_number_parse (n_text, INT_MAX - FIRST_FD);
-  return n < 0 ? fail (EINVAL) : n;
+  return n < 0 ? eva__io_fail (EINVAL) : n;
 }
 
 /* Returns the name with number INDEX of the list NAMES, and its length at RET_LEN; NULL if the list
@@ -75,7 +71,7 @@ eva__io_activation_next (const char *name, int fd) {
   if (n < 0) return -1;
   while (index < n && name && !is_called (name, names, index, n))
     index++;
-  if (index >= n) return fail (ENOENT);
+  if (index >= n) return eva__io_fail (ENOENT);
   fd = FIRST_FD + index;
   flags = fcntl (fd, F_GETFD);
   if (flags < 0 || fcntl (fd, F_SETFD, flags | FD_CLOEXEC) < 0) return -1;

@@ -2,19 +2,15 @@
 /* dial.c - connecting without waiting.  */
 
 #include "io/dial.h"
+
 #include "io/address.h"
+#include "io/fail.h"
 #include "io/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
-
-static int
-fail (int error) {
-  errno = error;
-  return -1;
-}
 
 /* A descriptor that the program was given.  It is not made non-blocking: that belongs to the
    socket, which other processes may share, and we read and write without waiting anyway.  */
@@ -52,11 +48,11 @@ eva__io_dial_finish (int fd) {
   int error = 0;
 
   if (getsockopt (fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0) return -1;
-  if (error) return fail (error);
+  if (error) return eva__io_fail (error);
   /* Loops may wake up for nothing, and "no error" is also what a pending socket says.  */
   if (getpeername (fd, &peer.any, &peer_len) < 0)
     return errno == ENOTCONN ? EVA__IO_DIAL_PENDING : -1;
-  return is_own_peer (fd) ? fail (ECONNREFUSED) : EVA__IO_DIAL_CONNECTED;
+  return is_own_peer (fd) ? eva__io_fail (ECONNREFUSED) : EVA__IO_DIAL_CONNECTED;
 }
 
 /* Returns what the connect of FD, which gave errno, means.  An interrupted one goes on in the
@@ -97,14 +93,14 @@ eva__io_dial (const struct eva__io_endpoint *endpoint, int *ret_fd) {
     return take_fd (endpoint->fd, ret_fd);
   case EVA__IO_ENDPOINT_INTERNET:
     /* The port is at the same place in both families.  */
-    if (!addr.in.sin_port) return fail (EINVAL);
+    if (!addr.in.sin_port) return eva__io_fail (EINVAL);
     /* Talking to the proxy waits for its answers.  A connection that was meant to go through it must
        not go out openly instead.  */
-    if (eva__io_address_get_proxy () && !endpoint->is_loopback) return fail (ENOTSUP);
+    if (eva__io_address_get_proxy () && !endpoint->is_loopback) return eva__io_fail (ENOTSUP);
     return connect_to (&addr, endpoint->addr_len, ret_fd);
   case EVA__IO_ENDPOINT_UNIX:
     return connect_to (&addr, endpoint->addr_len, ret_fd);
   default:
-    return fail (EINVAL);
+    return eva__io_fail (EINVAL);
   }
 }

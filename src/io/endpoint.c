@@ -6,6 +6,8 @@
    file again when it ends, wherever it may have changed to meanwhile.  */
 
 #include "io/endpoint.h"
+
+#include "io/fail.h"
 #include "io/number.h"
 #include "io/redirect.h"
 
@@ -15,12 +17,6 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-
-static int
-fail (int error) {
-  errno = error;
-  return -1;
-}
 
 /* --- Parts ------------------------------------------------------------------------------------ */
 
@@ -55,16 +51,17 @@ parse_internet (const char *text, int min_port, struct eva__io_endpoint *ep) {
   char host[INET6_ADDRSTRLEN];
   int port;
 
-  if (!end || end[is_v6] != ':' || !copy_host (host, text + is_v6, end)) return fail (EINVAL);
+  if (!end || end[is_v6] != ':' || !copy_host (host, text + is_v6, end))
+    return eva__io_fail (EINVAL);
   port = eva__io_number_parse (end + is_v6 + 1, 65535);
-  if (port < min_port) return fail (EINVAL);
+  if (port < min_port) return eva__io_fail (EINVAL);
   memset (addr, 0, sizeof *addr);
   addr->any.sa_family = is_v6 ? AF_INET6 : AF_INET;
   if (is_v6)
     addr->in6.sin6_port = htons ((unsigned short) port);
   else
     addr->in.sin_port = htons ((unsigned short) port);
-  if (inet_pton (addr->any.sa_family, host, ip) != 1) return fail (EINVAL);
+  if (inet_pton (addr->any.sa_family, host, ip) != 1) return eva__io_fail (EINVAL);
   ep->kind = EVA__IO_ENDPOINT_INTERNET;
   ep->addr_len = is_v6 ? sizeof addr->in6 : sizeof addr->in;
   ep->is_loopback = eva__io_endpoint_is_loopback (addr);
@@ -93,14 +90,14 @@ parse_classic (const char *text, struct eva__io_endpoint *ep) {
   if (is_path_or_abstract (text)) return parse_unix (text, true, ep);
   if ((rest = skip_prefix (text, "file://")) && *rest) return parse_unix (rest, false, ep);
   if ((rest = skip_prefix (text, "assuan://"))) return parse_internet (rest, 1, ep);
-  return fail (EINVAL);
+  return eva__io_fail (EINVAL);
 }
 
 static int
 parse_fd (const char *text, struct eva__io_endpoint *ep) {
   ep->kind = EVA__IO_ENDPOINT_FD;
   ep->fd = eva__io_number_parse (text, INT_MAX);
-  return ep->fd < 0 ? fail (EINVAL) : 0;
+  return ep->fd < 0 ? eva__io_fail (EINVAL) : 0;
 }
 
 /* A colon stands between names and is in none.  */
@@ -108,14 +105,14 @@ static int
 parse_systemd (const char *text, struct eva__io_endpoint *ep) {
   ep->kind = EVA__IO_ENDPOINT_SYSTEMD;
   ep->name = *text ? text : NULL;
-  return strchr (text, ':') ? fail (EINVAL) : 0;
+  return strchr (text, ':') ? eva__io_fail (EINVAL) : 0;
 }
 
 static int
 parse_exec (const char *text, struct eva__io_endpoint *ep) {
   ep->kind = EVA__IO_ENDPOINT_EXEC;
   ep->name = text;
-  return text[strspn (text, " \t")] ? 0 : fail (EINVAL);
+  return text[strspn (text, " \t")] ? 0 : eva__io_fail (EINVAL);
 }
 
 static int
@@ -123,7 +120,7 @@ parse (const char *text, struct eva__io_endpoint *ep) {
   const char *rest;
 
   if ((rest = skip_prefix (text, "unix:")))
-    return is_path_or_abstract (rest) ? parse_unix (rest, true, ep) : fail (EINVAL);
+    return is_path_or_abstract (rest) ? parse_unix (rest, true, ep) : eva__io_fail (EINVAL);
   if ((rest = skip_prefix (text, "tcp:"))) return parse_internet (rest, 0, ep);
   if ((rest = skip_prefix (text, "fd:"))) return parse_fd (rest, ep);
   if ((rest = skip_prefix (text, "systemd:"))) return parse_systemd (rest, ep);
@@ -169,7 +166,7 @@ print_unix (const struct sockaddr_un *addr, size_t len, char buf[EVA__IO_ENDPOIN
 
   len -= offsetof (struct sockaddr_un, sun_path);
   is_abstract = len && !*name;
-  if (is_abstract && (len == 1 || memchr (name + 1, 0, len - 1))) return fail (EINVAL);
+  if (is_abstract && (len == 1 || memchr (name + 1, 0, len - 1))) return eva__io_fail (EINVAL);
   snprintf (buf, EVA__IO_ENDPOINT_SIZE, "unix:%s%.*s", is_abstract ? "@" : "",
             (int) len - is_abstract, name + is_abstract);
   return 0;
@@ -192,7 +189,7 @@ eva__io_endpoint_print (const union eva__io_sockaddr *addr, socklen_t addr_len,
     snprintf (buf, EVA__IO_ENDPOINT_SIZE, "tcp:[%s]:%u", host, ntohs (addr->in6.sin6_port));
     return 0;
   default:
-    return fail (EAFNOSUPPORT);
+    return eva__io_fail (EAFNOSUPPORT);
   }
 }
 

@@ -10,6 +10,8 @@
    keep a server from starting.  */
 
 #include "io/listener.h"
+
+#include "io/fail.h"
 #include "io/process.h"
 #include "io/socket.h"
 
@@ -30,12 +32,6 @@
 /* How many clients that left before they were accepted are skipped in one go: a loop has others to
    serve.  */
 #define ACCEPT_TRIES 8
-
-static int
-fail (int error) {
-  errno = error;
-  return -1;
-}
 
 /* --- The lock --------------------------------------------------------------------------------- */
 
@@ -101,12 +97,12 @@ clear_path (const union eva__io_sockaddr *addr, socklen_t addr_len) {
   /* A symbolic link is not followed: whoever made it could have us remove the socket of another
      server, or listen where clients do not expect us.  */
   if (lstat (path, &st) < 0) return errno == ENOENT ? 0 : -1;
-  if (!S_ISSOCK (st.st_mode)) return fail (EADDRINUSE);
+  if (!S_ISSOCK (st.st_mode)) return eva__io_fail (EADDRINUSE);
   probe = eva__io_socket_new (AF_UNIX);
   if (probe < 0) return -1;
   stale = is_stale (addr, addr_len, probe);
   close (probe);
-  if (!stale) return fail (EADDRINUSE);
+  if (!stale) return eva__io_fail (EADDRINUSE);
   return unlink (path) < 0 && errno != ENOENT ? -1 : 0;
 }
 
@@ -205,7 +201,7 @@ eva__io_listener_open (const struct eva__io_endpoint *endpoint, struct eva__io_l
   if (endpoint->kind == EVA__IO_ENDPOINT_FD) return eva__io_listener_take (endpoint->fd, ret);
   if (endpoint->is_for_clients
       || (endpoint->kind != EVA__IO_ENDPOINT_UNIX && endpoint->kind != EVA__IO_ENDPOINT_INTERNET))
-    return fail (EINVAL);
+    return eva__io_fail (EINVAL);
   listener.fd = eva__io_socket_new (endpoint->addr.any.sa_family);
   if (listener.fd < 0) return -1;
   if (listen_on (&listener, endpoint) < 0) {
@@ -226,7 +222,7 @@ check_listening (int fd) {
 
   if (eva__io_socket_check (fd) < 0) return -1;
   if (getsockopt (fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) < 0) return -1;
-  return listens ? 0 : fail (EINVAL);
+  return listens ? 0 : eva__io_fail (EINVAL);
 }
 
 static int
@@ -247,7 +243,7 @@ eva__io_listener_take (int fd, struct eva__io_listener *ret) {
   listener.is_unix = addr.any.sa_family == AF_UNIX;
   listener.is_loopback = eva__io_endpoint_is_loopback (&addr);
   if (!listener.is_unix && addr.any.sa_family != AF_INET && addr.any.sa_family != AF_INET6)
-    return fail (EAFNOSUPPORT);
+    return eva__io_fail (EAFNOSUPPORT);
   if (set_nonblocking (fd) < 0) return -1;
   listener.fd = fcntl (fd, F_DUPFD_CLOEXEC, 0);
   if (listener.fd < 0) return -1;
@@ -325,5 +321,5 @@ eva__io_listener_accept (const struct eva__io_listener *listener) {
     if (errno == EWOULDBLOCK) errno = EAGAIN;
     if (!is_about_client (errno)) return -1;
   }
-  return fail (EAGAIN);
+  return eva__io_fail (EAGAIN);
 }

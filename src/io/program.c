@@ -6,6 +6,8 @@
    async-signal-safe calls are allowed, has nothing left to do but to execute.  */
 
 #include "io/program.h"
+
+#include "io/fail.h"
 #include "io/spawn.h"
 
 #include <errno.h>
@@ -20,12 +22,6 @@
 
 /* Where execvp looks without a PATH.  */
 #define DEFAULT_PATH "/bin:/usr/bin"
-
-static int
-fail (int error) {
-  errno = error;
-  return -1;
-}
 
 static size_t
 count_words (const char *text) {
@@ -55,7 +51,7 @@ check_executable (const char *fname) {
   struct stat st;
 
   if (stat (fname, &st) < 0) return -1;
-  if (!S_ISREG (st.st_mode)) return fail (EACCES);
+  if (!S_ISREG (st.st_mode)) return eva__io_fail (EACCES);
   return faccessat (AT_FDCWD, fname, X_OK, AT_EACCESS);
 }
 
@@ -76,7 +72,7 @@ search (const char *name, const char *path, char *buf) {
     if (!check_executable (buf)) return 0;
     denied |= errno == EACCES;
     path += len;
-    if (!*path) return fail (denied ? EACCES : ENOENT);
+    if (!*path) return eva__io_fail (denied ? EACCES : ENOENT);
   }
 }
 
@@ -96,7 +92,7 @@ eva__io_program_new (const char *command, struct eva__io_program **ret_program) 
   struct eva__io_program *program;
   char *text;
 
-  if (!n_words) return fail (EINVAL);
+  if (!n_words) return eva__io_fail (EINVAL);
   if (!path) path = DEFAULT_PATH;
   argv_size = (n_words + 1) * sizeof *program->argv;
   path_size = strlen (path) + 1 + command_len + 1;
@@ -108,7 +104,7 @@ eva__io_program_new (const char *command, struct eva__io_program **ret_program) 
   if (find (program, path, text + command_len + 1) < 0) {
     int error = errno;
     free (program);
-    return fail (error);
+    return eva__io_fail (error);
   }
   *ret_program = program;
   return 0;
@@ -122,7 +118,7 @@ eva__io_program_new_words (const char *const *argv, struct eva__io_program **ret
 
   while (argv[n_words])
     n_words++;
-  if (!n_words || !*argv[0]) return fail (EINVAL);
+  if (!n_words || !*argv[0]) return eva__io_fail (EINVAL);
   if (!path) path = DEFAULT_PATH;
   argv_size = (n_words + 1) * sizeof *program->argv;
   program = malloc (sizeof *program + argv_size + strlen (path) + 1 + strlen (argv[0]) + 1);
@@ -131,7 +127,7 @@ eva__io_program_new_words (const char *const *argv, struct eva__io_program **ret
   if (find (program, path, (char *) program + sizeof *program + argv_size) < 0) {
     int error = errno;
     free (program);
-    return fail (error);
+    return eva__io_fail (error);
   }
   *ret_program = program;
   return 0;

@@ -12,7 +12,9 @@
    follow.  */
 
 #include "io/socks.h"
+
 #include "io/channel.h"
+#include "io/fail.h"
 #include "wire/wipe.h"
 
 #include <errno.h>
@@ -38,12 +40,6 @@ struct packet {
 
 /* --- Packets ---------------------------------------------------------------------------------- */
 
-static int
-fail (int error) {
-  errno = error;
-  return -1;
-}
-
 /* The caller knows that there is room.  */
 static void
 add (struct packet *p, const void *octets, size_t len) {
@@ -65,10 +61,11 @@ add_credentials (struct packet *p, const char *credentials) {
   const char *colon = strchr (credentials, ':');
   size_t user_len, password_len;
 
-  if (!colon) return fail (EINVAL);
+  if (!colon) return eva__io_fail (EINVAL);
   user_len = (size_t) (colon - credentials);
   password_len = strlen (colon + 1);
-  if (!user_len || user_len > 255 || !password_len || password_len > 255) return fail (EINVAL);
+  if (!user_len || user_len > 255 || !password_len || password_len > 255)
+    return eva__io_fail (EINVAL);
   add_octet (p, AUTH_VERSION);
   add_octet (p, user_len);
   add (p, credentials, user_len);
@@ -82,8 +79,8 @@ add_host (struct packet *p, const struct eva__io_socks_target *target) {
   size_t len = strlen (target->host);
   unsigned short port = htons (target->port);
 
-  if (!len) return fail (EINVAL);
-  if (len > 255) return fail (ENAMETOOLONG);
+  if (!len) return eva__io_fail (EINVAL);
+  if (len > 255) return eva__io_fail (ENAMETOOLONG);
   add_octet (p, ATYP_HOST);
   add_octet (p, len);
   add (p, target->host, len);
@@ -108,7 +105,7 @@ add_address (struct packet *p, const struct sockaddr *addr) {
     add (p, &in6.sin6_addr, sizeof in6.sin6_addr);
     add (p, &in6.sin6_port, sizeof in6.sin6_port);
   } else {
-    return fail (EAFNOSUPPORT);
+    return eva__io_fail (EAFNOSUPPORT);
   }
   return 0;
 }
@@ -133,9 +130,9 @@ reply_error (unsigned char code) {
 
 int
 eva__io_socks_parse_reply (const unsigned char *buf, size_t len) {
-  if (len >= 1 && buf[0] != VERSION) return fail (EPROTONOSUPPORT);
-  if (len >= 2 && buf[1]) return fail (reply_error (buf[1]));
-  if (len >= 3 && buf[2]) return fail (EPROTONOSUPPORT);
+  if (len >= 1 && buf[0] != VERSION) return eva__io_fail (EPROTONOSUPPORT);
+  if (len >= 2 && buf[1]) return eva__io_fail (reply_error (buf[1]));
+  if (len >= 3 && buf[2]) return eva__io_fail (EPROTONOSUPPORT);
   if (len < 5) return 0;
   switch (buf[3]) {
   case ATYP_IPV4:
@@ -145,7 +142,7 @@ eva__io_socks_parse_reply (const unsigned char *buf, size_t len) {
   case ATYP_HOST:
     return 4 + 1 + buf[4] + 2;
   default:
-    return fail (EPROTONOSUPPORT);
+    return eva__io_fail (EPROTONOSUPPORT);
   }
 }
 
@@ -171,7 +168,7 @@ await (const struct eva__io_channel *ch, short events, int64_t deadline_ms) {
   if (left_ms > INT_MAX) left_ms = INT_MAX;
   if (left_ms > 0 && eva__io_sys_wait_for (ch->sys, ch->in_fd, events, (unsigned int) left_ms))
     return 0;
-  return eva__io_sys_is_ready (ch->in_fd, events) ? 0 : fail (ETIMEDOUT);
+  return eva__io_sys_is_ready (ch->in_fd, events) ? 0 : eva__io_fail (ETIMEDOUT);
 }
 
 /* --- The dialogue ----------------------------------------------------------------------------- */
@@ -199,7 +196,7 @@ hear (struct eva__io_channel *ch, unsigned char *buf, size_t len, int64_t deadli
     if (await (ch, POLLIN, deadline_ms) < 0) return -1;
     n = eva__io_channel_read (ch, buf, len, true, NULL);
     if (n < 0) return -1;
-    if (!n) return fail (EIO);
+    if (!n) return eva__io_fail (EIO);
     buf += n;
     len -= (size_t) n;
   }
@@ -218,7 +215,7 @@ negotiate (struct eva__io_channel *ch, bool with_password, int64_t deadline_ms) 
   if (say (ch, &p) < 0) return -1;
   if (await (ch, POLLIN, limit_ms < deadline_ms ? limit_ms : deadline_ms) < 0) return -1;
   if (hear (ch, answer, sizeof answer, deadline_ms) < 0) return -1;
-  if (answer[0] != VERSION || answer[1] != method) return fail (ENOTSUP);
+  if (answer[0] != VERSION || answer[1] != method) return eva__io_fail (ENOTSUP);
   return 0;
 }
 
@@ -230,8 +227,8 @@ authenticate (struct eva__io_channel *ch, const char *credentials, int64_t deadl
   if (add_credentials (&p, credentials) < 0 || say (ch, &p) < 0
       || hear (ch, answer, sizeof answer, deadline_ms) < 0)
     return -1;
-  if (answer[0] != AUTH_VERSION) return fail (EPROTONOSUPPORT);
-  if (answer[1]) return fail (EACCES);
+  if (answer[0] != AUTH_VERSION) return eva__io_fail (EPROTONOSUPPORT);
+  if (answer[1]) return eva__io_fail (EACCES);
   return 0;
 }
 
@@ -295,7 +292,7 @@ connect_and_wait (const struct eva__io_channel *ch, struct sockaddr *addr, sockl
   else if (await (ch, POLLOUT, deadline_ms) < 0)
     return -1;
   if (getsockopt (fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0) return -1;
-  return error ? fail (error) : 0;
+  return error ? eva__io_fail (error) : 0;
 }
 
 /* Connects CH's socket to PORT of 127.0.0.1.  An IPv6 socket takes no IPv4 address but in its mapped
