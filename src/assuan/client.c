@@ -18,6 +18,7 @@
 #include "assuan/log.h"
 #include "assuan/say.h"
 #include "wire/escape.h"
+#include "wire/message.h"
 #include "wire/wipe.h"
 
 #include <string.h>
@@ -63,34 +64,28 @@ assuan_client_read_response (assuan_context_t ctx, char **line_r, int *linelen_r
   return eva__ctx_leave_with (ctx, read_response (ctx, line_r, linelen_r));
 }
 
-/* The keywords of responses.  */
-static const struct {
-  const char *word;
-  int word_len;
-  assuan_response_t response;
-} keywords[] = {
-  { "OK", 2, ASSUAN_RESPONSE_OK },           { "ERR", 3, ASSUAN_RESPONSE_ERROR },
-  { "S", 1, ASSUAN_RESPONSE_STATUS },        { "END", 3, ASSUAN_RESPONSE_END },
-  { "INQUIRE", 7, ASSUAN_RESPONSE_INQUIRE },
-};
-
-/* Finds the keyword at LINE that ends with the line or before a blank.  Returns its index, or
-   -1.  */
-static int
-find_keyword (const char *line, int linelen) {
-  for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++) {
-    int len = keywords[i].word_len;
-    if (linelen >= len && !memcmp (line, keywords[i].word, (size_t) len)
-        && (linelen == len || line[len] == ' '))
-      return (int) i;
+/* Returns what a keyword means to programs.  */
+static assuan_response_t
+response_of (enum eva__wire_kind kind) {
+  switch (kind) {
+  case EVA__WIRE_OK:
+    return ASSUAN_RESPONSE_OK;
+  case EVA__WIRE_STATUS:
+    return ASSUAN_RESPONSE_STATUS;
+  case EVA__WIRE_END:
+    return ASSUAN_RESPONSE_END;
+  case EVA__WIRE_INQUIRE:
+    return ASSUAN_RESPONSE_INQUIRE;
+  default:
+    return ASSUAN_RESPONSE_ERROR;
   }
-  return -1;
 }
 
 gpg_error_t
 assuan_client_parse_response (assuan_context_t ctx, char *line, int linelen,
                               assuan_response_t *response, int *off) {
-  int i;
+  enum eva__wire_kind kind;
+  size_t word_len;
 
   *response = ASSUAN_RESPONSE_ERROR;
   *off = 0;
@@ -104,10 +99,11 @@ assuan_client_parse_response (assuan_context_t ctx, char *line, int linelen,
     *off = 2; /* further blanks are data */
     return 0;
   }
-  i = find_keyword (line, linelen);
-  if (i < 0) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_RESPONSE);
-  *response = keywords[i].response;
-  *off = keywords[i].word_len;
+  if (linelen < 0) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_RESPONSE);
+  kind = eva__wire_find_keyword (line, (size_t) linelen, &word_len);
+  if (kind == EVA__WIRE_INVALID) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_RESPONSE);
+  *response = response_of (kind);
+  *off = (int) word_len;
   if (*response == ASSUAN_RESPONSE_END) return 0;
   while (*off < linelen && line[*off] == ' ')
     ++*off;

@@ -145,29 +145,44 @@ parse_code (struct eva__wire_message *ret, char *text, char *end) {
 /* A response that begins with a keyword, an entry of the table below.  */
 struct keyword {
   const char *name;
+  size_t len;
   enum eva__wire_kind kind;
 };
 
 static const struct keyword keywords[] = {
-  { "S", EVA__WIRE_STATUS }, { "OK", EVA__WIRE_OK },           { "END", EVA__WIRE_END },
-  { "ERR", EVA__WIRE_ERR },  { "INQUIRE", EVA__WIRE_INQUIRE },
+  { "S", 1, EVA__WIRE_STATUS }, { "OK", 2, EVA__WIRE_OK },           { "END", 3, EVA__WIRE_END },
+  { "ERR", 3, EVA__WIRE_ERR },  { "INQUIRE", 7, EVA__WIRE_INQUIRE },
 };
 
-/* Returns the keyword that LINE begins with, or NULL.  */
-static const struct keyword *
-find_keyword (const char *line) {
+enum eva__wire_kind
+eva__wire_find_keyword (const char *line, size_t len, size_t *ret_len) {
   for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++) {
     const struct keyword *k = &keywords[i];
 
-    if (starts_with (line, k->name) && ends_word (line + strlen (k->name))) return k;
+    if (len < k->len || memcmp (line, k->name, k->len)) continue;
+    if (len > k->len && !ends_word (line + k->len)) continue;
+    *ret_len = k->len;
+    return k->kind;
   }
-  return NULL;
+  return EVA__WIRE_INVALID;
+}
+
+/* RET is of the keyword KIND; REST is what follows it.  */
+static void
+parse_rest (struct eva__wire_message *ret, enum eva__wire_kind kind, char *rest, char *end) {
+  if (kind == EVA__WIRE_ERR) {
+    if (parse_code (ret, rest, end)) ret->kind = EVA__WIRE_ERR;
+    return;
+  }
+  ret->kind = kind;
+  set_text (ret, rest, end);
+  if (kind == EVA__WIRE_STATUS || kind == EVA__WIRE_INQUIRE) set_word (ret, ret->text, end);
 }
 
 void
 eva__wire_parse_response (char *line, size_t len, struct eva__wire_message *ret) {
-  char *end = line + len;
-  const struct keyword *k;
+  enum eva__wire_kind kind;
+  size_t word_len;
 
   set_whole (ret, EVA__WIRE_INVALID, line, len);
   if (!len) {
@@ -178,15 +193,8 @@ eva__wire_parse_response (char *line, size_t len, struct eva__wire_message *ret)
     ret->kind = EVA__WIRE_DATA;
     ret->text = line + 2; /* exactly one blank: the next one is data */
     ret->text_len = len - 2;
-  } else if ((k = find_keyword (line))) {
-    char *rest = line + strlen (k->name);
-
-    if (k->kind == EVA__WIRE_ERR) {
-      if (parse_code (ret, rest, end)) ret->kind = EVA__WIRE_ERR;
-      return;
-    }
-    ret->kind = k->kind;
-    set_text (ret, rest, end);
-    if (k->kind == EVA__WIRE_STATUS || k->kind == EVA__WIRE_INQUIRE) set_word (ret, ret->text, end);
+  } else {
+    kind = eva__wire_find_keyword (line, len, &word_len);
+    if (kind != EVA__WIRE_INVALID) parse_rest (ret, kind, line + word_len, line + len);
   }
 }

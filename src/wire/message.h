@@ -51,4 +51,9 @@ void eva__wire_parse_answer (char *line, size_t len, struct eva__wire_message *r
    STATUS or INQUIRE with nothing behind it has an empty word.  */
 void eva__wire_parse_response (char *line, size_t len, struct eva__wire_message *ret);
 
+/* Finds the keyword that the LEN octets at LINE begin with: S, OK, END, ERR or INQUIRE, with the end
+   of the line, a blank or a NUL behind it.  Returns its kind and stores its length at RET_LEN;
+   INVALID if there is none.  */
+enum eva__wire_kind eva__wire_find_keyword (const char *line, size_t len, size_t *ret_len);
+
 #endif /* EVA__WIRE_MESSAGE_H */

@@ -96,6 +96,20 @@ test_parse_data_length (void **state) {
   check_parse (NULL, line, 5, ASSUAN_RESPONSE_DATA, 2);
 }
 
+/* A NUL ends a keyword as a blank does, but none is skipped.  */
+static void
+test_parse_keyword_and_nul (void **state) {
+  char ok[] = "OK\0a", status[] = "S\0a", error[] = "ERR\0 1", end[] = "END\0a",
+       inquire[] = "INQUIRE\0a";
+
+  (void) state;
+  check_parse (NULL, ok, sizeof ok - 1, ASSUAN_RESPONSE_OK, 2);
+  check_parse (NULL, status, sizeof status - 1, ASSUAN_RESPONSE_STATUS, 1);
+  check_parse (NULL, error, sizeof error - 1, ASSUAN_RESPONSE_ERROR, 3);
+  check_parse (NULL, end, sizeof end - 1, ASSUAN_RESPONSE_END, 3);
+  check_parse (NULL, inquire, sizeof inquire - 1, ASSUAN_RESPONSE_INQUIRE, 7);
+}
+
 static void
 test_parse_unknown (void **state) {
   static const char *const lines[] = { "",     "X",   "OKX",  "ok",   " OK",      "ERRX",
@@ -225,10 +239,15 @@ test_dialogue (void **state) {
 int
 main (void) {
   const struct CMUnitTest tests[] = {
-    suite_test (test_read_and_parse),    suite_test (test_parse),
-    suite_test (test_parse_data_length), suite_test (test_parse_unknown),
-    suite_test (test_read_comments),     suite_test (test_read_data_with_nul),
-    suite_test (test_read_bad_escape),   suite_test (test_read_eof),
+    suite_test (test_read_and_parse),
+    suite_test (test_parse),
+    suite_test (test_parse_data_length),
+    suite_test (test_parse_unknown),
+    suite_test (test_parse_keyword_and_nul),
+    suite_test (test_read_comments),
+    suite_test (test_read_data_with_nul),
+    suite_test (test_read_bad_escape),
+    suite_test (test_read_eof),
     suite_test (test_dialogue),
   };
 
