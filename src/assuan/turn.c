@@ -14,6 +14,7 @@
 #include "assuan/reply.h"
 #include "assuan/serve.h"
 #include "conn/conn.h"
+#include "io/duration.h"
 
 #include <poll.h>
 
@@ -161,7 +162,7 @@ phase_deadline (const struct eva__drive *drive) {
 
   if (timeout_ms == EVA_NO_LIMIT || !drive->since_ns) return EVA_NO_DEADLINE;
   if (drive->late && drive->held) return EVA_NO_DEADLINE;
-  return drive->since_ns + (uint64_t) timeout_ms * 1000000u;
+  return drive->since_ns + eva__io_ns_of_ms (timeout_ms);
 }
 
 /* That of the phase, or of calls.  */

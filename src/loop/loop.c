@@ -9,16 +9,15 @@
    In an embedded loop a turn is a call of eva_loop_dispatch.  In a foreign one it is every call of
    eva_loop_ready (one descriptor and soon tasks) and of eva_loop_timeout (all the rest).  */
 
+#include "io/duration.h"
 #include "io/process.h"
 #include "loop/backend.h"
-#include "loop/time.h"
 #include "loop/source.h"
 #include "loop/task.h"
+#include "loop/time.h"
 
 #include <errno.h>
 #include <limits.h>
-
-#define NS_PER_MS 1000000u
 
 void
 eva__loop_init (eva_loop *loop, const struct eva__loop_backend *backend) {
@@ -116,7 +115,7 @@ wait_time (eva_loop *loop, int timeout_ms) {
   now_ns = eva_now ();
   if (timer->due_ns <= now_ns) return 0;
   loop->look = false;
-  ms = (timer->due_ns - now_ns - 1) / NS_PER_MS + 1;
+  ms = (timer->due_ns - now_ns - 1) / EVA__NS_PER_MS + 1;
   if (timeout_ms >= 0 && ms > (uint64_t) timeout_ms) return timeout_ms;
   return ms > INT_MAX ? INT_MAX : (int) ms;
 }

@@ -3,12 +3,11 @@
 
 #include "loop/source.h"
 
+#include "io/duration.h"
 #include "loop/time.h"
 
 #include <errno.h>
 #include <stdlib.h>
-
-#define NS_PER_MS 1000000u
 
 struct timer_source {
   struct eva_source source;
@@ -177,7 +176,7 @@ eva_loop_add_timer (eva_loop *loop, unsigned int delay_ms, void (*cb) (void *arg
 /* From now, not from the time of the turn: a callback may have worked for long before this.  */
 void
 eva_source_set_delay (eva_source *source, unsigned int delay_ms) {
-  uint64_t due_ns = eva_now () + (uint64_t) delay_ms * NS_PER_MS;
+  uint64_t due_ns = eva_now () + eva__io_ns_of_ms (delay_ms);
 
   (void) eva__loop_take_over (source->loop); /* if that fails, the next turn tries it again */
   eva__loop_set_timer (source->loop, &((struct timer_source *) source)->timer, due_ns);
