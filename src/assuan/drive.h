@@ -170,6 +170,12 @@ void eva__drive_complete_limits (struct eva_limits *limits);
 /* Puts those of LIMITS that an eva_conn looks after into CONFIG.  */
 void eva__drive_configure (struct eva_conn_config *config, const struct eva_limits *limits);
 
+/* Returns true if more waits to be sent than should.  */
+static inline bool
+eva__drive_is_above_water (const struct eva__drive *drive) {
+  return eva__conn_output_len (drive->ctx->conn) > drive->class->limits->high_water_len;
+}
+
 /* A turn is due: something was said or changed.  Within a turn that one sees to it, or, if a callback
    runs the loop, one within it.  */
 void eva__drive_wake (struct eva__drive *drive);

@@ -79,11 +79,6 @@ destroy (assuan_context_t ctx) {
 }
 
 void
-eva__ctx_enter (assuan_context_t ctx) {
-  ctx->depth++;
-}
-
-void
 eva__ctx_leave (assuan_context_t ctx) {
   if (ctx->depth == 1 && ctx->ends_quietly) eva__ctx_hang_up (ctx);
   if (--ctx->depth) return;

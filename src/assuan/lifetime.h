@@ -11,7 +11,11 @@
 #include "assuan/context.h"
 
 /* Between these CTX stays, whatever callbacks do.  Behind eva__ctx_leave it must not be touched. */
-void eva__ctx_enter (assuan_context_t ctx);
+static inline void
+eva__ctx_enter (assuan_context_t ctx) {
+  ctx->depth++;
+}
+
 void eva__ctx_leave (assuan_context_t ctx);
 
 /* The latter, for a function that ends with it.  Returns ERR.  */

@@ -73,18 +73,13 @@ has_output (const struct eva__drive *drive) {
   return eva__conn_output_len (drive->ctx->conn) > 0;
 }
 
-static bool
-is_above_water (const struct eva__drive *drive) {
-  return eva__conn_output_len (drive->ctx->conn) > drive->class->limits->high_water_len;
-}
-
 /* Returns true if lines of the peer have to wait until it took its answers.  A client's lines
    never do: what it says comes from its program, and two that only read when they were read
    would wait for each other.  */
 static bool
 holds_lines (const struct eva__drive *drive) {
   if (drive->stream && drive->stream->is_full) return true;
-  return drive->ctx->kind == EVA__CTX_SERVER && is_above_water (drive);
+  return drive->ctx->kind == EVA__CTX_SERVER && eva__drive_is_above_water (drive);
 }
 
 /* Returns true if more of the peer may be read.  */
@@ -125,7 +120,7 @@ is_in_line (const struct eva__drive *drive) {
 static enum eva__phase
 find_phase (const struct eva__drive *drive) {
   if (drive->closing) return EVA__PHASE_ENDING;
-  if (is_above_water (drive)) return EVA__PHASE_STUCK;
+  if (eva__drive_is_above_water (drive)) return EVA__PHASE_STUCK;
   if (drive->stream && drive->stream->is_full)
     return EVA__PHASE_COMMAND; /* we are held up by ours */
   if (awaits_answer (drive)) return drive->held ? EVA__PHASE_NONE : EVA__PHASE_INQUIRY;
@@ -222,7 +217,7 @@ send_output (struct eva__drive *drive) {
 /* Returns true if there is room to say more.  */
 static bool
 has_room (const struct eva__drive *drive) {
-  return !drive->closing && !is_above_water (drive);
+  return !drive->closing && !eva__drive_is_above_water (drive);
 }
 
 /* Returns true if somebody waits for room that there is.  */

@@ -142,7 +142,7 @@ on_writable (struct eva__stream *stream) {
 static void
 step (struct eva__pump *pump) {
   pump->stream.wants_out = true;
-  if (eva__pump_is_above_water (pump))
+  if (eva__drive_is_above_water (pump->ctx->drive))
     eva__pump_rest (pump);
   else
     eva__drive_wake (pump->ctx->drive);

@@ -61,7 +61,7 @@ on_timer (struct eva__timer *timer) {
 
   set_timer (pump);
   eva__ctx_enter (ctx);
-  if (!eva__pump_is_above_water (pump)) eva__pump_tell_progress (pump);
+  if (!eva__drive_is_above_water (pump->ctx->drive)) eva__pump_tell_progress (pump);
   eva__ctx_leave (ctx);
 }
 

@@ -10,11 +10,10 @@
 #include "attach/flow.h"
 #include "attach/progress.h"
 #include "attach/wait.h"
+#include "io/duration.h"
 
 #include <fcntl.h>
 #include <string.h>
-
-#define NS_PER_MS 1000000u
 
 /* Takes FD for an end that is read or written, as MODE says.  */
 static gpg_error_t
@@ -89,8 +88,7 @@ new_pump (assuan_context_t ctx, const struct eva_pump_config *config) {
     .is_secret = ctx->flags.confidential,
     .done = config->done,
     .arg = config->arg,
-    .interval_ns =
-        (uint64_t) (interval_ms ? interval_ms : EVA_DEFAULT_PROGRESS_INTERVAL_MS) * NS_PER_MS,
+    .interval_ns = eva__io_ns_of_ms (interval_ms ? interval_ms : EVA_DEFAULT_PROGRESS_INTERVAL_MS),
     .total = config->progress_total,
   };
   memcpy (pump->what, what, strlen (what) + 1);

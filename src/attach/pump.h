@@ -68,14 +68,6 @@ struct eva__pump {
   char what[];
 };
 
-/* Returns true if more waits to be sent than should.  */
-static inline bool
-eva__pump_is_above_water (const struct eva__pump *pump) {
-  const struct eva__drive *drive = pump->ctx->drive;
-
-  return eva__conn_output_len (pump->ctx->conn) > drive->class->limits->high_water_len;
-}
-
 /* Make PUMP go in its direction: outflow.c, inflow.c, transfer.c.  */
 void eva__pump_init_outflow (struct eva__pump *pump);
 gpg_error_t eva__pump_init_inflow (struct eva__pump *pump, const char *inquiry);

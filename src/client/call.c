@@ -7,6 +7,7 @@
 #include "assuan/say.h"
 #include "client/calls.h"
 #include "client/dial.h"
+#include "io/duration.h"
 #include "wire/wipe.h"
 
 #include <fcntl.h>
@@ -33,7 +34,7 @@ fill (struct eva__client *client, struct eva_pending_call *call, const struct ev
   call->deadline_ns = EVA_NO_DEADLINE;
   if (!cb) return 0;
   call->cb = *cb;
-  if (cb->timeout_ms) call->deadline_ns = eva_now () + (uint64_t) cb->timeout_ms * 1000000u;
+  if (cb->timeout_ms) call->deadline_ns = eva_now () + eva__io_ns_of_ms (cb->timeout_ms);
   if (!cb->has_fd) return 0;
   if (!eva__client_passes_fds (client))
     return eva__ctx_error (eva__client_context (client), GPG_ERR_NOT_SUPPORTED);

@@ -3,11 +3,10 @@
 
 #include "assuan/error.h"
 #include "client/dial.h"
+#include "io/duration.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define NS_PER_MS 1000000u
 
 /* Fills what zeros of the configuration stand for.  */
 static void
@@ -21,7 +20,7 @@ configure (struct eva__client *client, const struct eva_connect_config *config) 
   eva__drive_complete_limits (&client->driven.limits);
   client->driven.over = c->closed;
   client->driven.over_arg = c->arg;
-  client->dial_deadline_ns = eva_now () + (uint64_t) c->connect_timeout_ms * NS_PER_MS;
+  client->dial_deadline_ns = eva_now () + eva__io_ns_of_ms (c->connect_timeout_ms);
 }
 
 /* Makes the client and its context, which is what goes away from here on.  */

@@ -12,6 +12,7 @@
 #include "assuan/lifetime.h"
 #include "client/calls.h"
 #include "io/dial.h"
+#include "io/duration.h"
 #include "io/process.h"
 #include "io/program.h"
 
@@ -21,8 +22,6 @@
 
 /* A Unix socket whose queue is full is tried again after this time: nobody tells when it is not.  */
 #define RETRY_NS 10000000u
-
-#define NS_PER_MS 1000000u
 
 /* While dialling nobody knows yet; what the address says will do then.  */
 bool
@@ -103,8 +102,7 @@ connected (struct eva__client *client, int in_fd, int out_fd) {
     return err;
   }
   client->stage = EVA__CLIENT_GREETING;
-  client->greeting_deadline_ns =
-      eva_now () + (uint64_t) client->config.greeting_timeout_ms * NS_PER_MS;
+  client->greeting_deadline_ns = eva_now () + eva__io_ns_of_ms (client->config.greeting_timeout_ms);
   return 0;
 }
 

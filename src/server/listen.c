@@ -14,15 +14,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static gpg_error_t
-error (const eva_server *server, gpg_err_code_t code) {
-  return gpg_err_make (server ? server->pattern->err_source : assuan_get_gpg_err_source (), code);
-}
-
 /* The system's reason.  */
 static gpg_error_t
 syserror (const eva_server *server) {
-  return error (server, gpg_err_code_from_syserror ());
+  return eva__server_error (server, gpg_err_code_from_syserror ());
 }
 
 /* --- Listening -------------------------------------------------------------------------------- */
@@ -40,7 +35,7 @@ is_allowed (const eva_server *server, const struct eva__io_listener *listener, u
 /* Makes LISTENER an acceptor, or closes it.  */
 static gpg_error_t
 add_listener (eva_server *server, struct eva__io_listener *listener, unsigned int flags) {
-  gpg_error_t err = error (server, GPG_ERR_EACCES);
+  gpg_error_t err = eva__server_error (server, GPG_ERR_EACCES);
 
   if (is_allowed (server, listener, flags)) err = eva__acceptor_new (server, listener, flags);
   if (err) eva__io_listener_close (listener);
@@ -87,7 +82,7 @@ listen_on_socket (eva_server *server, const struct eva__io_endpoint *endpoint, u
   struct eva__io_listener listener = { .is_unix = endpoint->kind == EVA__IO_ENDPOINT_UNIX,
                                        .is_loopback = endpoint->is_loopback };
 
-  if (!is_allowed (server, &listener, flags)) return error (server, GPG_ERR_EACCES);
+  if (!is_allowed (server, &listener, flags)) return eva__server_error (server, GPG_ERR_EACCES);
   if (eva__io_listener_open (endpoint, &listener)) return syserror (server);
   return add_listener (server, &listener, flags);
 }
@@ -96,19 +91,19 @@ gpg_error_t
 eva_server_listen (eva_server *server, const char *address, unsigned int flags) {
   struct eva__io_endpoint endpoint;
 
-  if (!server || !address) return error (server, GPG_ERR_ASS_INV_VALUE);
-  if (server->is_draining) return error (server, GPG_ERR_ASS_GENERAL);
+  if (!server || !address) return eva__server_error (server, GPG_ERR_ASS_INV_VALUE);
+  if (server->is_draining) return eva__server_error (server, GPG_ERR_ASS_GENERAL);
   if (eva__io_endpoint_parse (address, &endpoint))
-    return errno == EINVAL ? error (server, GPG_ERR_INV_ARG) : syserror (server);
+    return errno == EINVAL ? eva__server_error (server, GPG_ERR_INV_ARG) : syserror (server);
   switch (endpoint.kind) {
   case EVA__IO_ENDPOINT_FD:
     return listen_on_fd (server, endpoint.fd, flags);
   case EVA__IO_ENDPOINT_SYSTEMD:
     return listen_on_activated (server, endpoint.name, flags);
   case EVA__IO_ENDPOINT_EXEC:
-    return error (server, GPG_ERR_INV_ARG);
+    return eva__server_error (server, GPG_ERR_INV_ARG);
   default:
-    if (endpoint.is_for_clients) return error (server, GPG_ERR_INV_ARG);
+    if (endpoint.is_for_clients) return eva__server_error (server, GPG_ERR_INV_ARG);
     return listen_on_socket (server, &endpoint, flags);
   }
 }
@@ -127,7 +122,7 @@ eva_server_get_address (eva_server *server, size_t index) {
 static gpg_error_t
 refuse (eva_server *server, gpg_err_code_t code) {
   server->stats.n_refused++;
-  return error (server, code);
+  return eva__server_error (server, code);
 }
 
 static gpg_error_t
@@ -158,7 +153,7 @@ gpg_error_t
 eva_server_adopt (eva_server *server, int fd, unsigned int flags, assuan_context_t *ret_ctx) {
   struct eva__incoming incoming = { .in_fd = fd, .out_fd = fd, .flags = flags };
 
-  if (!server) return error (NULL, GPG_ERR_ASS_INV_VALUE);
+  if (!server) return eva__server_error (NULL, GPG_ERR_ASS_INV_VALUE);
   if (!examine (fd, &incoming.is_unix)) return syserror (server);
   if (incoming.is_unix)
     incoming.is_known = !eva__io_peer_credentials (fd, &incoming.peer);
@@ -174,7 +169,7 @@ eva_server_adopt_pipe (eva_server *server, int in_fd, int out_fd, assuan_context
   struct eva__incoming incoming = { .in_fd = in_fd, .out_fd = out_fd, .is_pipe = true };
   assuan_fd_t fd = eva__ctx_inherited_socket (&incoming.peer.pid);
 
-  if (!server) return error (NULL, GPG_ERR_ASS_INV_VALUE);
+  if (!server) return eva__server_error (NULL, GPG_ERR_ASS_INV_VALUE);
   if (fd != ASSUAN_INVALID_FD) {
     incoming.in_fd = incoming.out_fd = fd;
     incoming.flags = EVA_LISTEN_FDPASSING;

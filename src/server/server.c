@@ -11,16 +11,12 @@
 #include "assuan/connection.h"
 #include "assuan/error.h"
 #include "assuan/lifetime.h"
+#include "io/duration.h"
 #include "server/acceptor.h"
 #include "server/end.h"
 #include "server/session.h"
 
 #include <stdlib.h>
-
-static gpg_error_t
-error (const eva_server *server, gpg_err_code_t code) {
-  return gpg_err_make (server ? server->pattern->err_source : assuan_get_gpg_err_source (), code);
-}
 
 /* --- Making ----------------------------------------------------------------------------------- */
 
@@ -73,13 +69,13 @@ eva_server_new (eva_loop *loop, const struct eva_service *service, void *userdat
   eva_server *server;
   gpg_error_t err;
 
-  if (!loop || !service || !ret_server) return error (NULL, GPG_ERR_ASS_INV_VALUE);
+  if (!loop || !service || !ret_server) return eva__server_error (NULL, GPG_ERR_ASS_INV_VALUE);
   server = calloc (1, sizeof *server);
-  if (!server) return error (NULL, GPG_ERR_ENOMEM);
+  if (!server) return eva__server_error (NULL, GPG_ERR_ENOMEM);
   /* For pauses in accepting, and the end of a drain.  */
   if (eva__loop_reserve_timers (loop, 2)) {
     free (server);
-    return error (NULL, GPG_ERR_ENOMEM);
+    return eva__server_error (NULL, GPG_ERR_ENOMEM);
   }
   server->loop = loop;
   server->service = service;
@@ -157,8 +153,8 @@ time_is_over (struct eva__timer *timer) {
 gpg_error_t
 eva_server_drain (eva_server *server, unsigned int timeout_ms,
                   void (*done) (eva_server *server, void *arg), void *arg) {
-  if (!server) return error (NULL, GPG_ERR_ASS_INV_VALUE);
-  if (server->is_draining) return error (server, GPG_ERR_ASS_GENERAL);
+  if (!server) return eva__server_error (NULL, GPG_ERR_ASS_INV_VALUE);
+  if (server->is_draining) return eva__server_error (server, GPG_ERR_ASS_GENERAL);
   (void) eva__loop_take_over (server->loop);
   server->is_draining = true;
   server->drained = done;
@@ -168,7 +164,7 @@ eva_server_drain (eva_server *server, unsigned int timeout_ms,
   if (timeout_ms != EVA_NO_LIMIT) {
     server->drain_timer.cb = time_is_over;
     eva__loop_set_timer (server->loop, &server->drain_timer,
-                         eva_now () + (uint64_t) timeout_ms * 1000000u);
+                         eva_now () + eva__io_ns_of_ms (timeout_ms));
   }
   eva__server_was_left (server);
   return 0;
@@ -181,12 +177,12 @@ eva_server_set_limits (eva_server *server, const struct eva_server_limits *limit
   struct eva__drive_class class = { .ops = &eva__session_ops };
   struct eva__session_limits *shared;
 
-  if (!server || !limits) return error (server, GPG_ERR_ASS_INV_VALUE);
+  if (!server || !limits) return eva__server_error (server, GPG_ERR_ASS_INV_VALUE);
   /* Whoever is there keeps the limits under which it came in, so the old ones are not changed.  */
   class.stats = &server->stats;
   shared =
       eva__session_limits_new (&class, &server->pattern->shared->conn_config, &limits->connection);
-  if (!shared) return error (server, GPG_ERR_ENOMEM);
+  if (!shared) return eva__server_error (server, GPG_ERR_ENOMEM);
   eva__session_limits_unref (server->session_limits);
   server->session_limits = shared;
   server->asked = *limits;
@@ -196,8 +192,8 @@ eva_server_set_limits (eva_server *server, const struct eva_server_limits *limit
 
 gpg_error_t
 eva_server_allow_uid (eva_server *server, uid_t uid) {
-  if (!server) return error (NULL, GPG_ERR_ASS_INV_VALUE);
-  return eva__users_allow (&server->users, uid) ? error (server, GPG_ERR_ENOMEM) : 0;
+  if (!server) return eva__server_error (NULL, GPG_ERR_ASS_INV_VALUE);
+  return eva__users_allow (&server->users, uid) ? eva__server_error (server, GPG_ERR_ENOMEM) : 0;
 }
 
 void

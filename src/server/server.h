@@ -46,4 +46,10 @@ struct eva_server {
   void *drained_arg;
 };
 
+/* CODE with the error source of SERVER, or, if that is NULL, of new contexts.  */
+static inline gpg_error_t
+eva__server_error (const eva_server *server, gpg_err_code_t code) {
+  return gpg_err_make (server ? server->pattern->err_source : assuan_get_gpg_err_source (), code);
+}
+
 #endif /* EVA__SERVER_SERVER_H */
