@@ -263,30 +263,50 @@ close_all (int *fds, size_t n) {
     close (fds[--n]);
 }
 
+/* A listener that is busy, and a client that waits before it.  */
+struct busy {
+  int listener;
+  int fds[20];
+  size_t n;
+  assuan_context_t ctx;
+};
+
+static void
+busy_begin (struct busy *b) {
+  const char *address = kit_format ("unix:%s", tmpdir_path ("s"));
+
+  b->listener = peer_listen (address, 0, NULL);
+  b->n = fill_listener (b->listener, b->fds, N_ELEMENTS (b->fds));
+  b->ctx = kit_dial (address);
+}
+
+static void
+busy_end (struct busy *b) {
+  close_all (b->fds, b->n);
+  if (b->listener >= 0) close (b->listener);
+}
+
 /* The server is busy: the client comes in when it accepts again.  Calls wait.  */
 static void
 test_queue_full (void **state) {
-  const char *address = kit_format ("unix:%s", tmpdir_path ("s"));
-  int listener = peer_listen (address, 0, NULL), fds[20];
-  size_t n = fill_listener (listener, fds, N_ELEMENTS (fds));
-  assuan_context_t ctx = kit_dial (address);
+  struct busy b;
   struct peer p;
 
   (void) state;
-  kit_call (ctx, "a", "FIRST");
-  kit_call (ctx, "b", "SECOND");
+  busy_begin (&b);
+  kit_call (b.ctx, "a", "FIRST");
+  kit_call (b.ctx, "b", "SECOND");
   kit_settle ();
   kit_expect ("");
-  for (size_t i = 0; i < n; i++)
-    close (accept (listener, NULL, NULL));
-  close_all (fds, n);
-  peer_accept (&p, listener);
+  for (size_t i = 0; i < b.n; i++)
+    close (accept (b.listener, NULL, NULL));
+  peer_accept (&p, b.listener);
   peer_hears_nothing (&p);
   peer_say (&p, "OK\n");
   peer_answers (&p, "FIRST\n", "OK\n");
   kit_exchange (&p, "SECOND\n", "OK\n", "ready\na.done 0\nb.done 0\n");
-  kit_close (ctx, &p);
-  close (listener);
+  kit_close (b.ctx, &p);
+  busy_end (&b);
 }
 
 /* Nobody accepts in time.  */
@@ -322,79 +342,70 @@ test_connect_timeout (void **state) {
 /* The listener goes away while a client waits before it.  */
 static void
 test_listener_leaves (void **state) {
-  const char *address = kit_format ("unix:%s", tmpdir_path ("s"));
-  int listener = peer_listen (address, 0, NULL), fds[20];
-  size_t n = fill_listener (listener, fds, N_ELEMENTS (fds));
-  assuan_context_t ctx = kit_dial (address);
+  struct busy b;
 
   (void) state;
+  busy_begin (&b);
   kit_settle ();
-  close (listener);
+  close (b.listener);
+  b.listener = -1;
   kit_await ("closed ASS_CONNECT_FAILED\n");
-  assuan_release (ctx);
-  close_all (fds, n);
+  assuan_release (b.ctx);
+  busy_end (&b);
 }
 
 /* Given up while dialling: nothing is told, nothing is left.  */
 static void
 test_release_while_dialling (void **state) {
-  const char *address = kit_format ("unix:%s", tmpdir_path ("s"));
-  int listener = peer_listen (address, 0, NULL), fds[20];
-  size_t n = fill_listener (listener, fds, N_ELEMENTS (fds));
-  assuan_context_t ctx = kit_dial (address);
+  struct busy b;
 
   (void) state;
-  kit_call (ctx, "a", "NOP");
+  busy_begin (&b);
+  kit_call (b.ctx, "a", "NOP");
   kit_settle ();
   kit_expect ("");
-  assuan_release (ctx);
+  assuan_release (b.ctx);
   kit_expect ("a.done CANCELED\n");
   kit_settle ();
-  close_all (fds, n);
-  close (listener);
+  busy_end (&b);
 }
 
 static void
 test_close_while_dialling (void **state) {
-  const char *address = kit_format ("unix:%s", tmpdir_path ("s"));
-  int listener = peer_listen (address, 0, NULL), fds[20];
-  size_t n = fill_listener (listener, fds, N_ELEMENTS (fds));
-  assuan_context_t ctx = kit_dial (address);
+  struct busy b;
 
   (void) state;
-  kit_call (ctx, "a", "NOP");
-  eva_close (ctx);
-  eva_close (ctx);
-  assert_error (eva_call (ctx, "NOP", NULL, NULL, NULL), "EPIPE");
+  busy_begin (&b);
+  kit_call (b.ctx, "a", "NOP");
+  eva_close (b.ctx);
+  eva_close (b.ctx);
+  assert_error (eva_call (b.ctx, "NOP", NULL, NULL, NULL), "EPIPE");
   kit_await ("a.done CANCELED\nclosed CANCELED\n");
-  assuan_release (ctx);
-  close_all (fds, n);
-  close (listener);
+  assuan_release (b.ctx);
+  busy_end (&b);
 }
 
 /* What is asked of a context that has no connection yet has an answer.  */
 static void
 test_questions_while_dialling (void **state) {
-  const char *address = kit_format ("unix:%s", tmpdir_path ("s"));
-  int listener = peer_listen (address, 0, NULL), fds[20];
-  size_t n = fill_listener (listener, fds, N_ELEMENTS (fds));
-  assuan_context_t ctx = kit_dial (address);
+  struct busy b;
   struct eva_limits limits = { .high_water_len = 1000 };
 
   (void) state;
-  assert_int_equal (eva_get_queued_len (ctx), 0);
-  assert_int_equal (eva_get_fd (ctx, EVA_READABLE), ASSUAN_INVALID_FD);
-  assert_int_equal (eva_get_events (ctx), 0);
-  assert_error (eva_set_limits (ctx, &limits), "0");
-  assert_error (eva_process (ctx, 0, eva_now ()), "NOT_SUPPORTED");
-  assert_error (eva_attach (ctx, kit_loop.loop, NULL, NULL), "ASS_INV_VALUE");
-  eva_detach (ctx);
-  assert_error (assuan_transact (ctx, "NOP", NULL, NULL, NULL, NULL, NULL, NULL), "NOT_SUPPORTED");
+  busy_begin (&b);
+  assert_int_equal (eva_get_queued_len (b.ctx), 0);
+  assert_int_equal (eva_get_fd (b.ctx, EVA_READABLE), ASSUAN_INVALID_FD);
+  assert_int_equal (eva_get_events (b.ctx), 0);
+  assert_error (eva_set_limits (b.ctx, &limits), "0");
+  assert_error (eva_process (b.ctx, 0, eva_now ()), "NOT_SUPPORTED");
+  assert_error (eva_attach (b.ctx, kit_loop.loop, NULL, NULL), "ASS_INV_VALUE");
+  eva_detach (b.ctx);
+  assert_error (assuan_transact (b.ctx, "NOP", NULL, NULL, NULL, NULL, NULL, NULL),
+                "NOT_SUPPORTED");
   kit_settle ();
   kit_expect ("");
-  assuan_release (ctx);
-  close_all (fds, n);
-  close (listener);
+  assuan_release (b.ctx);
+  busy_end (&b);
 }
 
 /* --- The greeting ----------------------------------------------------------------------------- */

@@ -2,24 +2,21 @@
 /* suite-log.c - what is said or asked for while a client is confidential is not logged, though it
    leaves, or is answered, later.  */
 
+#include "capture.h"
 #include "kit.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define HIDDEN "[[Confidential data not shown]]"
 
 static FILE *stream;
-static char *logged;
-static size_t logged_len;
 
 static int
 setup (void **state) {
   int rc = kit_setup (state);
 
-  stream = open_memstream (&logged, &logged_len);
-  return stream ? rc : -1;
+  stream = capture_open ();
+  return rc;
 }
 
 static int
@@ -27,8 +24,7 @@ teardown (void **state) {
   int rc = kit_teardown (state);
 
   assuan_set_assuan_log_stream (NULL);
-  fclose (stream);
-  free (logged);
+  capture_close ();
   return rc;
 }
 
@@ -45,10 +41,9 @@ open_logged (struct peer *p) {
 /* The log, without its channel, is TEXT.  */
 static void
 expect_logged (const char *text) {
-  const char *expected = text, *line;
+  const char *logged = capture_get (), *expected = text;
 
-  fflush (stream);
-  for (line = logged; *line; line = strchr (line, '\n') + 1) {
+  for (const char *line = logged; *line; line = strchr (line, '\n') + 1) {
     const char *arrow = strpbrk (line, "<-[");
     size_t len = strcspn (arrow, "\n") + 1;
     if (strncmp (arrow, expected, len)) fail_msg ("logged: %s", logged);

@@ -71,6 +71,16 @@ typedef void (*linker_t) (struct link *);
 static const linker_t linkers[] = { link_by_pipes, link_by_socket, link_by_known_socket };
 #define N_LINKERS 3
 
+/* Goes on to the next link, twice to each: I is -1 before the first one, and odd at the second
+   time.  Returns false behind the last one.  */
+static bool
+next_link (struct link *link, int *i) {
+  if (*i >= 0) unlink_all (link);
+  if (++*i == 2 * N_LINKERS) return false;
+  linkers[*i / 2](link);
+  return true;
+}
+
 static ssize_t
 say (struct link *link, const char *text, bool wait) {
   struct iovec iov = { .iov_base = (char *) (uintptr_t) text, .iov_len = strlen (text) };
@@ -144,42 +154,36 @@ test_close_twice (void **state) {
 
 static void
 test_there_and_back (void **state) {
+  struct link link;
   char buf[64];
 
   (void) state;
-  for (size_t i = 0; i < N_LINKERS; i++) {
-    for (int wait = 0; wait < 2; wait++) {
-      struct link link;
-      linkers[i](&link);
-      assert_int_equal (say (&link, "hello\n", wait), 6);
-      read_all (link.in, buf, 6);
-      assert_memory_equal (buf, "hello\n", 6);
-      write_all (link.out, "a\0b", 3);
-      assert_int_equal (eva__io_channel_read (&link.ch, buf, sizeof buf, wait, NULL), 3);
-      assert_memory_equal (buf, "a\0b", 3);
-      unlink_all (&link);
-    }
+  for (int i = -1; next_link (&link, &i);) {
+    bool wait = i % 2;
+    assert_int_equal (say (&link, "hello\n", wait), 6);
+    read_all (link.in, buf, 6);
+    assert_memory_equal (buf, "hello\n", 6);
+    write_all (link.out, "a\0b", 3);
+    assert_int_equal (eva__io_channel_read (&link.ch, buf, sizeof buf, wait, NULL), 3);
+    assert_memory_equal (buf, "a\0b", 3);
   }
 }
 
 /* All elements leave in one call, the empty ones do no harm.  */
 static void
 test_gathers (void **state) {
+  struct link link;
   struct iovec iov[] = { PIECE (""), PIECE ("one "), PIECE (""), PIECE ("two "), PIECE ("three") };
   char buf[64];
 
   (void) state;
-  for (size_t i = 0; i < N_LINKERS; i++) {
-    for (int wait = 0; wait < 2; wait++) {
-      struct link link;
-      linkers[i](&link);
-      assert_int_equal (eva__io_channel_write (&link.ch, iov, 5, NULL, 0, wait), 13);
-      read_all (link.in, buf, 13);
-      assert_memory_equal (buf, "one two three", 13);
-      assert_int_equal (eva__io_channel_write (&link.ch, iov, 1, NULL, 0, wait), 0);
-      assert_int_equal (eva__io_channel_write (&link.ch, iov, 0, NULL, 0, wait), 0);
-      unlink_all (&link);
-    }
+  for (int i = -1; next_link (&link, &i);) {
+    bool wait = i % 2;
+    assert_int_equal (eva__io_channel_write (&link.ch, iov, 5, NULL, 0, wait), 13);
+    read_all (link.in, buf, 13);
+    assert_memory_equal (buf, "one two three", 13);
+    assert_int_equal (eva__io_channel_write (&link.ch, iov, 1, NULL, 0, wait), 0);
+    assert_int_equal (eva__io_channel_write (&link.ch, iov, 0, NULL, 0, wait), 0);
   }
 }
 
@@ -230,59 +234,53 @@ test_end_of_file (void **state) {
 /* Neither on blocking nor on non-blocking descriptors; a call that waited would hang the test.  */
 static void
 test_reading_does_not_wait (void **state) {
+  struct link link;
   char buf[8];
 
   (void) state;
-  for (size_t i = 0; i < N_LINKERS; i++) {
-    for (int nonblocking = 0; nonblocking < 2; nonblocking++) {
-      struct link link;
-      linkers[i](&link);
-      if (nonblocking) set_nonblocking (link.ch.in_fd);
-      assert_fails (eva__io_channel_read (&link.ch, buf, sizeof buf, false, NULL), EAGAIN);
-      write_all (link.out, "now", 3);
-      assert_int_equal (eva__io_channel_read (&link.ch, buf, sizeof buf, false, NULL), 3);
-      assert_fails (eva__io_channel_read (&link.ch, buf, sizeof buf, false, NULL), EAGAIN);
-      unlink_all (&link);
-    }
+  for (int i = -1; next_link (&link, &i);) {
+    bool nonblocking = i % 2;
+    if (nonblocking) set_nonblocking (link.ch.in_fd);
+    assert_fails (eva__io_channel_read (&link.ch, buf, sizeof buf, false, NULL), EAGAIN);
+    write_all (link.out, "now", 3);
+    assert_int_equal (eva__io_channel_read (&link.ch, buf, sizeof buf, false, NULL), 3);
+    assert_fails (eva__io_channel_read (&link.ch, buf, sizeof buf, false, NULL), EAGAIN);
   }
 }
 
 /* A peer that does not read: the octets that were taken are told, then EAGAIN; nothing is lost.  */
 static void
 test_writing_does_not_wait (void **state) {
+  struct link link;
   static char block[100000];
   struct iovec iov[2] = { { block, 3 }, { block + 3, sizeof block - 3 } };
 
   (void) state;
   for (size_t i = 0; i < sizeof block; i++)
     block[i] = (char) i;
-  for (size_t i = 0; i < N_LINKERS; i++) {
-    for (int nonblocking = 0; nonblocking < 2; nonblocking++) {
-      struct link link;
-      size_t sent = 0, n_calls = 0;
-      ssize_t n, first = -1;
-      char octet;
-      linkers[i](&link);
-      if (nonblocking) set_nonblocking (link.ch.out_fd);
-      while ((n = eva__io_channel_write (&link.ch, iov, 2, NULL, 0, false)) >= 0) {
-        assert_true (n > 0);
-        if (first < 0) first = n;
-        sent += (size_t) n;
-        n_calls++;
-      }
-      assert_int_equal (errno, EAGAIN);
-      assert_true (sent >= PIPE_BUF);
-      assert_true (n_calls < 10000);
-      assert_true (first >= PIPE_BUF);
-      for (size_t at = 0; at < (size_t) first; at++) {
-        read_all (link.in, &octet, 1);
-        assert_int_equal (octet, block[at]);
-      }
-      for (size_t at = (size_t) first; at < sent; at++)
-        read_all (link.in, &octet, 1);
-      assert_true (eva__io_channel_write (&link.ch, iov, 2, NULL, 0, false) > 0);
-      unlink_all (&link);
+  for (int i = -1; next_link (&link, &i);) {
+    bool nonblocking = i % 2;
+    size_t sent = 0, n_calls = 0;
+    ssize_t n, first = -1;
+    char octet;
+    if (nonblocking) set_nonblocking (link.ch.out_fd);
+    while ((n = eva__io_channel_write (&link.ch, iov, 2, NULL, 0, false)) >= 0) {
+      assert_true (n > 0);
+      if (first < 0) first = n;
+      sent += (size_t) n;
+      n_calls++;
     }
+    assert_int_equal (errno, EAGAIN);
+    assert_true (sent >= PIPE_BUF);
+    assert_true (n_calls < 10000);
+    assert_true (first >= PIPE_BUF);
+    for (size_t at = 0; at < (size_t) first; at++) {
+      read_all (link.in, &octet, 1);
+      assert_int_equal (octet, block[at]);
+    }
+    for (size_t at = (size_t) first; at < sent; at++)
+      read_all (link.in, &octet, 1);
+    assert_true (eva__io_channel_write (&link.ch, iov, 2, NULL, 0, false) > 0);
   }
 }
 
@@ -317,48 +315,42 @@ read_slowly (void *arg) {
 
 static void
 test_reading_waits (void **state) {
+  struct link link;
   char buf[8];
 
   (void) state;
-  for (size_t i = 0; i < N_LINKERS; i++) {
-    for (int nonblocking = 0; nonblocking < 2; nonblocking++) {
-      struct link link;
-      struct partner partner = { .link = &link };
-      pthread_t thread;
-      linkers[i](&link);
-      if (nonblocking) set_nonblocking (link.ch.in_fd);
-      assert_int_equal (pthread_create (&thread, NULL, write_late, &partner), 0);
-      assert_int_equal (eva__io_channel_read (&link.ch, buf, sizeof buf, true, NULL), 4);
-      pthread_join (thread, NULL);
-      unlink_all (&link);
-    }
+  for (int i = -1; next_link (&link, &i);) {
+    bool nonblocking = i % 2;
+    struct partner partner = { .link = &link };
+    pthread_t thread;
+    if (nonblocking) set_nonblocking (link.ch.in_fd);
+    assert_int_equal (pthread_create (&thread, NULL, write_late, &partner), 0);
+    assert_int_equal (eva__io_channel_read (&link.ch, buf, sizeof buf, true, NULL), 4);
+    pthread_join (thread, NULL);
   }
 }
 
 /* Far more than any buffer takes: only waiting for the reader gets it through.  */
 static void
 test_writing_waits (void **state) {
+  struct link link;
   static char block[1000000];
 
   (void) state;
-  for (size_t i = 0; i < N_LINKERS; i++) {
-    for (int nonblocking = 0; nonblocking < 2; nonblocking++) {
-      struct link link;
-      struct partner partner = { .link = &link, .len = sizeof block };
-      size_t sent = 0;
-      pthread_t thread;
-      linkers[i](&link);
-      if (nonblocking) set_nonblocking (link.ch.out_fd);
-      assert_int_equal (pthread_create (&thread, NULL, read_slowly, &partner), 0);
-      while (sent < sizeof block) {
-        struct iovec iov = { block + sent, sizeof block - sent };
-        ssize_t n = eva__io_channel_write (&link.ch, &iov, 1, NULL, 0, true);
-        assert_true (n > 0);
-        sent += (size_t) n;
-      }
-      pthread_join (thread, NULL);
-      unlink_all (&link);
+  for (int i = -1; next_link (&link, &i);) {
+    bool nonblocking = i % 2;
+    struct partner partner = { .link = &link, .len = sizeof block };
+    size_t sent = 0;
+    pthread_t thread;
+    if (nonblocking) set_nonblocking (link.ch.out_fd);
+    assert_int_equal (pthread_create (&thread, NULL, read_slowly, &partner), 0);
+    while (sent < sizeof block) {
+      struct iovec iov = { block + sent, sizeof block - sent };
+      ssize_t n = eva__io_channel_write (&link.ch, &iov, 1, NULL, 0, true);
+      assert_true (n > 0);
+      sent += (size_t) n;
     }
+    pthread_join (thread, NULL);
   }
 }
 

@@ -1,27 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* loop-ev.c - libev.  See loops.h.  */
 
-#include "loops.h"
+#include "kind.h"
 
 #include <eva/ev.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 const char *const test_loop_name = "ev";
 
-static void
-check (bool ok, const char *what) {
-  if (ok) return;
-  fprintf (stderr, "%s failed\n", what);
-  exit (1);
-}
-
 void
 test_loop_init (struct test_loop *t) {
   *t = (struct test_loop) { .foreign = ev_loop_new (EVFLAG_AUTO) };
-  check (t->foreign, "ev_loop_new");
+  loop_check (t->foreign, "ev_loop_new");
   t->loop = eva_loop_from_ev (t->foreign);
-  check (t->loop, "eva_loop_from_ev");
+  loop_check (t->loop, "eva_loop_from_ev");
 }
 
 /* Within a callback there may be others to call, of the turn around this one.  libev calls them, and
@@ -46,27 +38,20 @@ test_loop_forked (struct test_loop *t) {
   return true;
 }
 
-/* What test_loop_watch was given.  */
-static struct {
-  void (*cb) (void *arg);
-  void *arg;
-} own;
-
 static void
 own_ready (struct ev_loop *ev, struct ev_io *io, int revents) {
   (void) ev;
   (void) io;
   (void) revents;
-  own.cb (own.arg);
+  loop_call_watcher ();
 }
 
 void *
 test_loop_watch (struct test_loop *t, int fd, void (*cb) (void *arg), void *arg) {
   struct ev_io *io = calloc (1, sizeof *io);
 
-  check (io, "calloc");
-  own.cb = cb;
-  own.arg = arg;
+  loop_check (io, "calloc");
+  loop_set_watcher (cb, arg);
   ev_io_init (io, own_ready, fd, EV_READ);
   ev_io_start (t->foreign, io);
   return io;

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* loop-glib.c - GLib.  See loops.h.  */
 
-#include "loops.h"
+#include "kind.h"
 
 #include <eva/glib.h>
 #include <glib-unix.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 const char *const test_loop_name = "glib";
 
@@ -14,9 +12,7 @@ void
 test_loop_init (struct test_loop *t) {
   *t = (struct test_loop) { .foreign = g_main_context_new () };
   t->loop = eva_loop_from_glib (t->foreign);
-  if (t->loop) return;
-  perror ("eva_loop_from_glib");
-  exit (1);
+  loop_check (t->loop, "eva_loop_from_glib");
 }
 
 void
@@ -36,18 +32,12 @@ test_loop_forked (struct test_loop *t) {
   return true;
 }
 
-/* What test_loop_watch was given.  */
-static struct {
-  void (*cb) (void *arg);
-  void *arg;
-} own;
-
 static gboolean
 own_ready (gint fd, GIOCondition condition, gpointer arg) {
   (void) fd;
   (void) condition;
   (void) arg;
-  own.cb (own.arg);
+  loop_call_watcher ();
   return G_SOURCE_CONTINUE;
 }
 
@@ -55,8 +45,7 @@ void *
 test_loop_watch (struct test_loop *t, int fd, void (*cb) (void *arg), void *arg) {
   GSource *source = g_unix_fd_source_new (fd, G_IO_IN);
 
-  own.cb = cb;
-  own.arg = arg;
+  loop_set_watcher (cb, arg);
   g_source_set_callback (source, G_SOURCE_FUNC (own_ready), NULL, NULL);
   g_source_attach (source, t->foreign);
   return source;

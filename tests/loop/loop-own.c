@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* loop-own.c - the embedded loop, on epoll, or, with LOOP_ON_POLL, on poll.  See loops.h.  */
 
-#include "loops.h"
-
-#include <stdio.h>
-#include <stdlib.h>
+#include "kind.h"
 
 #ifdef LOOP_ON_POLL
 #  include "loop/backend.h"
@@ -20,17 +17,12 @@ test_loop_init (struct test_loop *t) {
 #else
   *t = (struct test_loop) { .loop = eva_loop_new () };
 #endif
-  if (!t->loop) {
-    perror ("eva_loop_new");
-    exit (1);
-  }
+  loop_check (t->loop, "eva_loop_new");
 }
 
 void
 test_loop_turn (struct test_loop *t, bool wait) {
-  if (!eva_loop_dispatch (t->loop, wait ? -1 : 0)) return;
-  perror ("eva_loop_dispatch");
-  exit (1);
+  loop_check (!eva_loop_dispatch (t->loop, wait ? -1 : 0), "eva_loop_dispatch");
 }
 
 bool
@@ -45,23 +37,16 @@ test_loop_forked (struct test_loop *t) {
   return true;
 }
 
-/* What test_loop_watch was given.  */
-static struct {
-  void (*cb) (void *arg);
-  void *arg;
-} own;
-
 static void
 own_ready (void *arg, unsigned int revents) {
   (void) arg;
   (void) revents;
-  own.cb (own.arg);
+  loop_call_watcher ();
 }
 
 void *
 test_loop_watch (struct test_loop *t, int fd, void (*cb) (void *arg), void *arg) {
-  own.cb = cb;
-  own.arg = arg;
+  loop_set_watcher (cb, arg);
   return eva_loop_add_fd (t->loop, fd, EVA_READABLE, own_ready, NULL);
 }
 

@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* loop-uv.c - libuv.  See loops.h.  */
 
-#include "loops.h"
+#include "kind.h"
 
 #include <eva/uv.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 const char *const test_loop_name = "uv";
-
-static void
-check (bool ok, const char *what) {
-  if (ok) return;
-  fprintf (stderr, "%s failed\n", what);
-  exit (1);
-}
 
 /* A loop, and what keeps it from waiting for ever.  */
 struct waker {
@@ -27,11 +19,11 @@ test_loop_init (struct test_loop *t) {
   struct waker *waker = calloc (1, sizeof *waker);
 
   *t = (struct test_loop) { .foreign = waker };
-  check (waker && !uv_loop_init (t->foreign), "uv_loop_init");
+  loop_check (waker && !uv_loop_init (t->foreign), "uv_loop_init");
   uv_timer_init (t->foreign, &waker->timer);
   uv_unref ((uv_handle_t *) &waker->timer);
   t->loop = eva_loop_from_uv (t->foreign);
-  check (t->loop, "eva_loop_from_uv");
+  loop_check (t->loop, "eva_loop_from_uv");
 }
 
 static void
@@ -58,32 +50,25 @@ test_loop_run_out (struct test_loop *t) {
 
 bool
 test_loop_forked (struct test_loop *t) {
-  check (!uv_loop_fork (t->foreign), "uv_loop_fork");
+  loop_check (!uv_loop_fork (t->foreign), "uv_loop_fork");
   return true;
 }
-
-/* What test_loop_watch was given.  */
-static struct {
-  void (*cb) (void *arg);
-  void *arg;
-} own;
 
 static void
 own_ready (uv_poll_t *poll, int status, int events) {
   (void) poll;
   (void) status;
   (void) events;
-  own.cb (own.arg);
+  loop_call_watcher ();
 }
 
 void *
 test_loop_watch (struct test_loop *t, int fd, void (*cb) (void *arg), void *arg) {
   uv_poll_t *poll = calloc (1, sizeof *poll);
 
-  own.cb = cb;
-  own.arg = arg;
-  check (poll && !uv_poll_init (t->foreign, poll, fd), "uv_poll_init");
-  check (!uv_poll_start (poll, UV_READABLE, own_ready), "uv_poll_start");
+  loop_set_watcher (cb, arg);
+  loop_check (poll && !uv_poll_init (t->foreign, poll, fd), "uv_poll_init");
+  loop_check (!uv_poll_start (poll, UV_READABLE, own_ready), "uv_poll_start");
   return poll;
 }
 
@@ -104,6 +89,6 @@ test_loop_deinit (struct test_loop *t) {
   eva_loop_free (t->loop);
   uv_close ((uv_handle_t *) &((struct waker *) t->foreign)->timer, NULL);
   uv_run (t->foreign, UV_RUN_NOWAIT);
-  check (!uv_loop_close (t->foreign), "uv_loop_close");
+  loop_check (!uv_loop_close (t->foreign), "uv_loop_close");
   free (t->foreign);
 }

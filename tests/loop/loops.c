@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* loops.c - what all kinds of loop have in common.  See loops.h.  */
 
-#include "loops.h"
+#include "kind.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -29,6 +30,33 @@ test_loop_run (struct test_loop *t, const bool *done) {
   while (!*(const volatile bool *) done)
     test_loop_turn (t, true);
 }
+
+/* --- For each kind ---------------------------------------------------------------------------- */
+
+void
+loop_check (bool ok, const char *what) {
+  if (ok) return;
+  fprintf (stderr, "%s failed: %s\n", what, strerror (errno));
+  exit (1);
+}
+
+static struct {
+  void (*cb) (void *arg);
+  void *arg;
+} watcher;
+
+void
+loop_set_watcher (void (*cb) (void *arg), void *arg) {
+  watcher.cb = cb;
+  watcher.arg = arg;
+}
+
+void
+loop_call_watcher (void) {
+  watcher.cb (watcher.arg);
+}
+
+/* --- Children --------------------------------------------------------------------------------- */
 
 /* Of LeakSanitizer, where it is there.  */
 extern int __lsan_do_recoverable_leak_check (void) __attribute__ ((weak));

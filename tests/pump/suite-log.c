@@ -2,20 +2,19 @@
 /* suite-log.c - pumps that were begun while their connection was confidential: nothing of theirs is
    logged, though the program has said long ago that the rest may be.  */
 
+#include "capture.h"
 #include "pump.h"
 
 #define HIDDEN "[[Confidential data not shown]]"
 
 static FILE *stream;
-static char *logged;
-static size_t logged_len;
 
 static int
 setup (void **state) {
   int rc = pump_setup (state);
 
-  stream = open_memstream (&logged, &logged_len);
-  return stream ? rc : -1;
+  stream = capture_open ();
+  return rc;
 }
 
 static int
@@ -23,23 +22,11 @@ teardown (void **state) {
   int rc = pump_teardown (state);
 
   assuan_set_assuan_log_stream (NULL);
-  fclose (stream);
-  free (logged);
+  capture_close ();
   return rc;
 }
 
 #define log_test(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
-
-/* How often PART was logged.  */
-static unsigned int
-count_logged (const char *part) {
-  unsigned int n = 0;
-
-  fflush (stream);
-  for (const char *p = logged; (p = strstr (p, part)); p += strlen (part))
-    n++;
-  return n;
-}
 
 static void
 begin_secretly (assuan_context_t ctx) {
@@ -64,10 +51,10 @@ run_secretly (int from_fd, int to_fd) {
 static void
 check_log (struct peer *p, unsigned int n_hidden) {
   peer_ask (p, "NOP\n", "OK\n");
-  assert_int_equal (count_logged ("secret"), 0);
-  assert_int_equal (count_logged (HIDDEN), n_hidden);
-  assert_int_equal (count_logged ("<- NOP\n"), 1);
-  assert_int_equal (count_logged ("-> OK\n"), 2);
+  assert_int_equal (capture_count ("secret"), 0);
+  assert_int_equal (capture_count (HIDDEN), n_hidden);
+  assert_int_equal (capture_count ("<- NOP\n"), 1);
+  assert_int_equal (capture_count ("-> OK\n"), 2);
 }
 
 static void
