@@ -19,8 +19,9 @@ set -eu
 cd "$(dirname "$0")/.."
 . dev.d/packages.sh
 
-say() { printf '%s\n' "== $*"; }
-cannot() { echo "dev: fresh: $*" >&2; exit 77; }
+command_name=fresh
+cache=build-fresh
+. dev.d/roots.sh
 
 # --- What is asked for ----------------------------------------------------------------------------
 
@@ -39,81 +40,16 @@ for command; do
   esac
 done
 
-[ ! -e /.dev-fresh ] || cannot "this is a bare root already"
-[ "$(id -u)" = 0 ] || cannot "only root can make a root"
 # shellcheck disable=SC2086
-(need $fresh_packages) || cannot "it needs: $fresh_packages"
-for tool in debootstrap unshare git flock; do
-  command -v $tool >/dev/null || cannot "there is no $tool"
-done
-unshare --mount --pid --fork true 2>/dev/null || cannot "root may not mount anything here"
-cache=build-fresh
+need_tools $fresh_packages
+command -v git >/dev/null || cannot "there is no git"
 mkdir -p "$cache/$release"
 # The tree may belong to another user than root.
 export GIT_CONFIG_GLOBAL="$PWD/$cache/gitconfig"
 printf '[safe]\n\tdirectory = *\n[advice]\n\tdetachedHead = false\n' >"$GIT_CONFIG_GLOBAL"
 git rev-parse -q --verify HEAD >/dev/null 2>&1 || cannot "the tree is no clone by git"
-
-# --- Cleaning up ----------------------------------------------------------------------------------
-
-root=
-child=
-exec 3>&2
-
-# What was mounted was never to be seen from here, so only files are removed.  Processes that were
-# killed may take a moment to be gone.
-cleanup() {
-  trap '' EXIT INT TERM HUP
-  [ -z "$child" ] || kill -KILL "$child" 2>/dev/null || true
-  tries=100
-  until [ -z "$root" ] || rm -rf "$root" "$root.tar" 2>/dev/null; do
-    tries=$((tries - 1))
-    [ $tries -gt 0 ] || { echo "dev: fresh: cannot remove $root" >&2; break; }
-    sleep 0.1
-  done
-}
-trap cleanup EXIT
-trap 'echo "dev: fresh: interrupted" >&3; exit 130' INT
-trap 'exit 143' TERM
-trap 'exit 129' HUP
-
-# apart COMMAND...: runs it in namespaces of its own; all of it ends with the child.  A shell hears
-# signals only while it waits, and lets background jobs ignore Ctrl-C, which those here must not.
-apart() {
-  env --default-signal=INT,QUIT unshare --mount --pid --fork --kill-child "$@" 3>&- &
-  child=$!
-  status=0
-  wait "$child" || status=$?
-  child=
-  return $status
-}
-
-# The lock is held as long as anything runs in the root, so what is left here was left by the dead.
-exec 9>"$cache/$release.lock"
-flock -n 9 || { say "waiting for another root of $release"; flock 9; }
-rm -rf "$cache/root.$release."*
-root=$(mktemp -d "$PWD/$cache/root.$release.XXXXXX")
-
-# --- This machine's way to Debian's packages ------------------------------------------------------
-
-# mirror SUITE...: where this machine gets the first of these suites from that it knows.
-mirror() {
-  for suite; do
-    printf '%s\n' "$indices" | sed -n "s|^'\(.*\)/dists/$suite/InRelease'.*|\1|p"
-  done | head -n 1
-}
-
-debian=
-security=
-if grep -qx 'ID=debian' /etc/os-release; then
-  indices=$(apt-get --print-uris update 2>/dev/null || true)
-  codename=$(. /etc/os-release; echo "${VERSION_CODENAME:-}")
-  debian=$(mirror "$codename" stable oldstable testing)
-  security=$(mirror "$codename-security" stable-security oldstable-security testing-security)
-fi
-: "${debian:=http://deb.debian.org/debian}" "${security:=http://deb.debian.org/debian-security}"
-proxy=
-eval "$(apt-config shell proxy Acquire::http::Proxy)"
+new_root "$release"
+find_mirror
 
 # --- The root -------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@
 # are killed.  PACKAGES is the directory that keeps downloaded packages.
 
 set -eu
+. dev.d/mounts.sh
 root=$1
 packages=$2
 shift 2
@@ -17,21 +18,7 @@ exec 9>&-
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-mount -t proc proc "$root/proc"
-mount --rbind /sys "$root/sys"
-mount -t tmpfs -o mode=755 tmpfs "$root/dev"
-for device in null zero full random urandom tty; do
-  : >"$root/dev/$device"
-  mount --bind "/dev/$device" "$root/dev/$device"
-done
-mkdir "$root/dev/pts" "$root/dev/shm"
-mount -t devpts -o newinstance,gid=5,mode=620,ptmxmode=666 devpts "$root/dev/pts"
-mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
-ln -s pts/ptmx "$root/dev/ptmx"
-ln -s /proc/self/fd "$root/dev/fd"
-ln -s fd/0 "$root/dev/stdin"
-ln -s fd/1 "$root/dev/stdout"
-ln -s fd/2 "$root/dev/stderr"
+mount_system "$root"
 mount --bind "$packages" "$root/var/cache/apt/archives"
 
 # What a newcomer types.

@@ -20,6 +20,8 @@ fuzz_packages='clang libclang-rt-dev'
 # Both releases have this version.  Other versions lay some lines out in another way.
 formatter=clang-format-19
 lint_packages="clang clang-tidy $formatter universal-ctags git shellcheck"
+# In a root for another architecture, where nothing is compiled.
+port_packages="libc6-dev libgpg-error-dev libcmocka-dev libassuan-dev libnpth0-dev $loop_packages"
 fresh_packages='debootstrap debian-archive-keyring git util-linux'
 
 # packages_of PART...: what a build of these parts looks for.

@@ -22,6 +22,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Files may be larger than 2 GiB, and younger than 2038; meson.build sees to it.  */
+_Static_assert (sizeof (off_t) >= 8 && sizeof (time_t) >= 8, "64 bits wide");
+
 #define FIRST_PAUSE_US   1000u
 #define LONGEST_PAUSE_US 20000u
 

@@ -6,10 +6,12 @@
 
 #include "loop/backend.h"
 
+#include <stddef.h>
+
 /* A descriptor or a timer.  There are as many as connections, so it is small; behind it in the same
    memory stand the backend's own octets, or the timer.  */
 struct eva_source {
-  eva_loop *loop;
+  _Alignas (max_align_t) eva_loop *loop; /* as is the size, for what stands behind it */
   union {
     void (*fd) (void *arg, unsigned int revents);
     void (*timer) (void *arg);
@@ -29,8 +31,6 @@ struct eva_source {
 };
 
 _Static_assert (sizeof (struct eva_source) <= 48, "a source is small");
-_Static_assert (sizeof (struct eva_source) % _Alignof (max_align_t) == 0,
-                "what follows is aligned");
 
 /* The backend's octets of SOURCE.  */
 static inline void *

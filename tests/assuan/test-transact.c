@@ -75,7 +75,8 @@ test_err_without_number (void **state) {
     client_open (&c, 0);
     rc = client_try (&c, "A", replies[i]);
     if (on_oracle ()) {
-      assert_err (rc, 0);
+      /* Where a long has 32 bits the number is cut to its largest value.  */
+      if (i < 3 || sizeof (long) > 4) assert_err (rc, 0);
     } else {
       assert_int_not_equal (gpg_err_code (rc), 0);
       assert_int_equal (gpg_err_source (rc), SUITE_SOURCE);

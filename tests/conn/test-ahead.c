@@ -232,12 +232,12 @@ run (uint64_t seed) {
   struct owner o;
 
   owner_init (&o, MAX_LEN);
-  o.fails_at = seed % 3 ? 0 : 2 + seed % 12;
+  o.fails_at = seed % 3 ? 0 : (size_t) (2 + seed % 12);
   for (int i = 0; i < 400; i++) {
     static const size_t lens[] = { 1, 10, 500, 5000, 60000 };
     size_t n = random_below (&random, 4) ? 0 : random_below (&random, 2000);
 
-    feed (&o, 1 + random_below (&random, lens[random_below (&random, 5)]));
+    feed (&o, (size_t) (1 + random_below (&random, lens[random_below (&random, 5)])));
     while (n-- && take (&o))
       if (n) finish (&o);
     if (eva_conn_get_state (o.conn) == EVA_STATE_COMMAND && !random_below (&random, 3)) finish (&o);

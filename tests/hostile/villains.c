@@ -229,7 +229,8 @@ come (struct band *band, struct villain *v) {
   if (v->fd < 0) return errno == EAGAIN ? 0 : -1;
   band->n_away--;
   band->report->n_connected++;
-  v->n_sent = v->n_ok = v->line_len = 0;
+  v->n_ok = 0;
+  v->n_sent = v->line_len = 0;
   if (kind->first) (void) !send (v->fd, kind->first, strlen (kind->first), MSG_NOSIGNAL);
   if (!kind->is_deaf) event.events |= EPOLLIN;
   if (kind->text && !kind->drips) event.events |= EPOLLOUT;

@@ -11,6 +11,15 @@
 #include "io/sys.h"
 #include "tmpdir.h"
 
+/* cmocka's own skip () reports "not ok - SKIP", which meson takes for a failure: say it in a comment
+   line and leave the test, which holds nothing.  */
+#undef skip
+#define skip()                                                                                     \
+  do {                                                                                             \
+    print_message ("# skipped: %s\n", __func__);                                                   \
+    return;                                                                                        \
+  } while (0)
+
 /* A test between fixture_setup and fixture_teardown, which compare the open descriptors, SIGPIPE
    and the children, and remove the directory of tmpdir_path.  */
 #define fixture_test(name) cmocka_unit_test_setup_teardown (name, fixture_setup, fixture_teardown)

@@ -499,7 +499,7 @@ static void
 test_malformed (void **state) {
   static const long lies[] = { -17, -16, -5, 5, 100, 100000, -1000 };
   struct eva__io_fds fds = { .max = EVA__IO_MAX_FDS };
-  int fd = 0;
+  int fd = 0, half[2] = { 0 };
 
   (void) state;
   for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
@@ -514,8 +514,8 @@ test_malformed (void **state) {
     assert_int_equal (read_forged (&fds), 0);
   }
   /* A whole one and half a number.  */
-  fd = dup (0);
-  forge (SOL_SOCKET, SCM_RIGHTS, &fd, sizeof fd, 2);
+  half[0] = dup (0);
+  forge (SOL_SOCKET, SCM_RIGHTS, half, sizeof fd + 2, 0);
   assert_int_equal (read_forged (&fds), 1);
   close_all (&fds);
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/net.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -332,12 +333,25 @@ test_accept_exhausted (void **state) {
   eva__io_listener_close (&listener);
 }
 
+/* The kernel, or what stands for it, does not filter.  */
+#define NO_FILTER 77
+
+/* Where the lower half of a number of 64 bits at OFFSET is.  */
+#define LOW_WORD(offset) ((offset) + (__BYTE_ORDER == __BIG_ENDIAN ? 4 : 0))
+
 /* Lets accept4 fail with ERROR from now on.  */
 static void
 break_accept (int error) {
   struct sock_filter code[] = {
     BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
+#ifdef SYS_socketcall /* older processors have one call for all of sockets, by number */
+    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_accept4, 3, 0),
+    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_socketcall, 0, 3),
+    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, LOW_WORD (offsetof (struct seccomp_data, args))),
+    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_ACCEPT4, 0, 1),
+#else
     BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_accept4, 0, 1),
+#endif
     BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned int) error),
     BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
@@ -345,22 +359,19 @@ break_accept (int error) {
 
   if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0
       || prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) < 0)
-    _exit (77);
+    _exit (NO_FILTER);
 }
 
-/* Returns what accepting gives where the kernel only ever says ERROR.  */
+/* Returns what accepting gives where the kernel only ever says ERROR, or NO_FILTER.  */
 static int
 accept_with (const struct eva__io_listener *listener, int error) {
   pid_t pid = fork ();
-  int code;
 
   if (!pid) {
     break_accept (error);
     _exit (eva__io_listener_accept (listener) < 0 ? errno : 0);
   }
-  code = child_exit_code (pid);
-  if (code == 77) skip ();
-  return code;
+  return child_exit_code (pid);
 }
 
 /* Those who leave before they are accepted keep nobody busy for ever.  */
@@ -372,6 +383,10 @@ test_accept_errors (void **state) {
 
   (void) state;
   assert_int_equal (listen_on ("tcp:127.0.0.1:0", &listener), 0);
+  if (accept_with (&listener, EINTR) == NO_FILTER) {
+    eva__io_listener_close (&listener);
+    skip ();
+  }
   for (size_t i = 0; i < sizeof transient / sizeof *transient; i++)
     assert_int_equal (accept_with (&listener, transient[i]), EAGAIN);
   for (size_t i = 0; i < sizeof told / sizeof *told; i++)

@@ -144,6 +144,18 @@ test_path (void **state) {
   assert_not_found (there, "prog", ENOENT);
 }
 
+/* A file may be younger than a time_t of 32 bits can tell.  */
+static void
+test_young (void **state) {
+  const struct timespec times[2] = { { .tv_sec = 2208988800 }, { .tv_sec = 2208988800 } };
+  char there[400];
+
+  (void) state;
+  snprintf (there, sizeof there, "%s", make_file ("prog", 0700));
+  assert_int_equal (utimensat (AT_FDCWD, there, times, 0), 0);
+  assert_string_equal (find_in ("/nonexistent", there), there);
+}
+
 static void
 test_default_path (void **state) {
   (void) state;
@@ -451,6 +463,7 @@ main (int argc, char **argv) {
     fixture_test (test_words),
     fixture_test (test_no_words),
     fixture_test (test_path),
+    fixture_test (test_young),
     fixture_test (test_default_path),
     fixture_test (test_current_directory),
     fixture_test (test_not_executable),

@@ -3,8 +3,8 @@
 
 #include "residue.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -78,7 +78,9 @@ secret_search (void) {
   while (maps && fgets (line, sizeof line, maps)) {
     char mode[5], name[200] = "";
     uintptr_t start, end;
-    if (sscanf (line, "%lx-%lx %4s %*s %*s %*s %199s", &start, &end, mode, name) < 3) continue;
+    if (sscanf (line, "%" SCNxPTR "-%" SCNxPTR " %4s %*s %*s %*s %199s", &start, &end, mode, name)
+        < 3)
+      continue;
     if (mode[0] != 'r' || mode[1] != 'w' || end - start > MAP_MAX) continue;
     n_found += search ((const unsigned char *) start, (const unsigned char *) end, name);
   }

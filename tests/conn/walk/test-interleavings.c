@@ -99,7 +99,7 @@ hash_world (void) {
 
 static void
 put_hash (struct hash h) {
-  size_t at = h.a & (table_size - 1);
+  size_t at = (size_t) h.a & (table_size - 1);
 
   while (table[at].b)
     at = (at + 1) & (table_size - 1);
@@ -125,7 +125,7 @@ is_new (struct hash h) {
   size_t at;
 
   if (4 * n_known >= 3 * table_size) grow_table ();
-  for (at = h.a & (table_size - 1); table[at].b; at = (at + 1) & (table_size - 1))
+  for (at = (size_t) h.a & (table_size - 1); table[at].b; at = (at + 1) & (table_size - 1))
     if (table[at].a == h.a && table[at].b == h.b) return false;
   table[at] = h;
   n_known++;
