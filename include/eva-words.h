@@ -23,6 +23,7 @@
 
 #include <gpg-error.h>
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -100,8 +101,8 @@ gpg_error_t eva_hex (const void *src, size_t len, char *dst, size_t size);
 #define EVA_ESCAPE_LENIENT 4u /* unescape: a `%` that two hex digits do not follow is one */
 
 /* Escapes the LEN octets at SRC, NULs included, to DST, which has SIZE octets, and puts a NUL behind
-   them.  Without flags that makes a text for the rest of a line: `%`, control characters and DEL are
-   escaped.  EVA_ESCAPE_WORD makes a word that reads the same whether `+` counts as a blank or not:
+   them.  Without flags that makes a text for the rest of a line: `%`, control characters, DEL, and a
+   blank in front, which would be skipped, are escaped.  EVA_ESCAPE_WORD makes a word that reads the same whether `+` counts as a blank or not:
    blanks, `+`, and a dash in front, which would begin an option, are escaped, too.  Nothing makes a
    word of no octets.  SRC and DST must not overlap.
    Returns the octets of the result, without the NUL.  If that is SIZE or more it does not fit, and DST
@@ -128,6 +129,30 @@ gpg_error_t eva_unescape_to (const char *text, unsigned int flags, char *dst, si
    empty.  */
 gpg_error_t eva_word_unescape (const char *word, unsigned int flags, char *dst, size_t size,
                                size_t *ret_len);
+
+/* --- Lines ------------------------------------------------------------------------------------ */
+
+/* Puts a line together as FORMAT says, at DST, which has SIZE octets, with a NUL behind it.  FORMAT is
+   one of printf's, and compilers check its arguments, but strings are escaped, so that none can end the
+   line or pass for more of it than the caller means:
+
+       %s            a text, as for the rest of a line: eva_escape without flags
+       %-s           a word, or the value of an option: EVA_ESCAPE_WORD
+       %.Ns  %.*s    and with the dash: at most so many octets of a string that may have no NUL
+       %c            an octet, escaped if need be
+       %d  %i  %u  %x  %X, also with l, ll or z    a number
+       %%            a percent sign
+
+   `"PUT --ttl=%u %-s %s", ttl, key, text` makes three arguments, whatever key and text are, if
+   neither is empty.  There are no other conversions, no widths, and no other flags.
+   Returns 0; GPG_ERR_BUFFER_TOO_SHORT if the line and its NUL do not fit; GPG_ERR_ASS_INV_VALUE for a
+   conversion that is not listed, or a string that is NULL.  On failure DST is wiped and holds an empty
+   string.  */
+gpg_error_t eva_format (char *dst, size_t size, const char *format, ...) GPGRT_ATTR_PRINTF (3, 4);
+
+/* The same with its arguments in AP, which is the caller's to end, and is not used up.  */
+gpg_error_t eva_vformat (char *dst, size_t size, const char *format, va_list ap)
+    GPGRT_ATTR_PRINTF (3, 0);
 
 #pragma GCC visibility pop
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* text.c - percent escapes in the arguments of commands and in status lines, as GnuPG writes them.
 
-     text = *(octet / escape)            octet: any but "%", control characters, DEL
+     text = *(octet / escape)            octet: any but "%", control characters, DEL; no blank first
      word = 1*(octet / escape / "+")     octet: nor blanks and "+"; "+" is a blank where it counts
 
    The escapes of data lines are escape.c's.  */
@@ -24,7 +24,7 @@ fail (gpg_err_code_t code) {
 static bool
 needs_escape (char c, bool is_first, unsigned int flags) {
   if (c == '%' || eva__wire_is_control (c)) return true;
-  if (!(flags & (EVA_ESCAPE_WORD | EVA_ESCAPE_PLUS))) return false;
+  if (!(flags & (EVA_ESCAPE_WORD | EVA_ESCAPE_PLUS))) return c == ' ' && is_first;
   return c == ' ' || c == '+' || (c == '-' && is_first);
 }
 

@@ -30,6 +30,7 @@ static const struct {
   ESCAPE ("100%\r\nsure", 0, "100%25%0D%0Asure"),
   ESCAPE ("a\0b\x1f\x7f\t", 0, "a%00b%1F%7F%09"),
   ESCAPE ("-a+b = c", 0, "-a+b = c"),
+  ESCAPE ("  a ", 0, "%20 a "),
   ESCAPE ("gr\xc3\xbc\xc3\x9f \xff", 0, "gr\xc3\xbc\xc3\x9f \xff"),
   ESCAPE ("-a+b -c\n", EVA_ESCAPE_WORD, "%2Da%2Bb%20-c%0A"),
   ESCAPE ("--x", EVA_ESCAPE_WORD, "%2D-x"),
