@@ -103,13 +103,11 @@ static void
 keys_came (void *arg, gpg_error_t err, const char *text) {
   struct eva_callbacks ok = { .done = was_ok };
   struct eva_callbacks pksign = { .data = signature_came, .inquire = inquired, .done = was_signed };
-  char command[64];
 
   (void) arg, (void) text;
   fflush (stdout);
   if (!err && !*keygrip) err = gpg_error (GPG_ERR_NO_SECKEY);
-  snprintf (command, sizeof command, "SIGKEY %s", keygrip);
-  if (!err) err = eva_call (ctx, command, &ok, NULL, NULL);
+  if (!err) err = eva_callf (ctx, &ok, NULL, NULL, "SIGKEY %s", keygrip);
   if (!err) err = eva_call (ctx, "SETHASH --hash=sha256 " HASH, &ok, NULL, NULL);
   if (!err) err = eva_call (ctx, "PKSIGN", &pksign, NULL, NULL);
   if (err) quit (err);
@@ -127,7 +125,6 @@ main (int argc, char **argv) {
   struct eva_callbacks ok = { .done = was_ok };
   struct eva_connect_config config = { .closed = was_closed };
   const char *tty = ttyname (STDIN_FILENO);
-  char option[300] = "OPTION pinentry-mode=loopback";
   gpg_error_t err;
 
   if (argc < 2 || argc > 3 || argv[1][0] == '-' || (argc > 2 && strlen (argv[2]) != 40)) {
@@ -136,10 +133,10 @@ main (int argc, char **argv) {
     return 2;
   }
   if (argc > 2) strcpy (keygrip, argv[2]);
-  if (tty) snprintf (option, sizeof option, "OPTION ttyname=%s", tty);
   loop = eva_loop_new ();
   err = loop ? eva_connect (loop, argv[1], &config, &ctx) : gpg_error_from_syserror ();
-  if (!err) err = eva_call (ctx, option, &ok, NULL, NULL);
+  if (!err && tty) err = eva_callf (ctx, &ok, NULL, NULL, "OPTION ttyname=%s", tty);
+  if (!err && !tty) err = eva_call (ctx, "OPTION pinentry-mode=loopback", &ok, NULL, NULL);
   if (!err) err = eva_call (ctx, "KEYINFO --list", &list, NULL, NULL);
   if (!err)
     eva_loop_run (loop);

@@ -79,6 +79,33 @@ eva_call (assuan_context_t ctx, const char *command, const struct eva_callbacks 
   return 0;
 }
 
+/* The line may be secret, and what is left of it on the stack is wiped.  */
+gpg_error_t
+eva_vcallf (assuan_context_t ctx, const struct eva_callbacks *callbacks, void *arg,
+            struct eva_pending_call **ret_call, const char *format, va_list ap) {
+  char line[EVA_LINE_MAX + 1];
+  gpg_error_t err = eva_vformat (line, sizeof line, format, ap);
+
+  if (gpg_err_code (err) == GPG_ERR_BUFFER_TOO_SHORT)
+    return eva__ctx_error (ctx, GPG_ERR_ASS_LINE_TOO_LONG);
+  if (err) return eva__ctx_error (ctx, gpg_err_code (err));
+  err = eva_call (ctx, line, callbacks, arg, ret_call);
+  eva__wire_wipe (line, sizeof line);
+  return err;
+}
+
+gpg_error_t
+eva_callf (assuan_context_t ctx, const struct eva_callbacks *callbacks, void *arg,
+           struct eva_pending_call **ret_call, const char *format, ...) {
+  gpg_error_t err;
+  va_list ap;
+
+  va_start (ap, format);
+  err = eva_vcallf (ctx, callbacks, arg, ret_call, format, ap);
+  va_end (ap);
+  return err;
+}
+
 void
 eva_call_cancel (struct eva_pending_call *call) {
   if (!call) return;

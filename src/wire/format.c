@@ -187,7 +187,9 @@ eva_vformat (char *dst, size_t size, const char *format, va_list ap) {
 
     err = put (&room, format, len);
     format += len;
-    if (!err && *format++) err = put_conversion (&room, &format, &args);
+    if (err || !*format) break;
+    format++;
+    err = put_conversion (&room, &format, &args);
   }
   va_end (args.ap);
   if (!err)

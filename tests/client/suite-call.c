@@ -404,6 +404,34 @@ test_wrong_commands (void **state) {
   kit_close (ctx, &p);
 }
 
+/* The line is what the format says, escaped, and an octet too many is an error.  */
+static void
+test_format (void **state) {
+  struct rec rec = { .name = "a" };
+  assuan_context_t ctx;
+  char text[1001];
+  struct peer p;
+
+  (void) state;
+  ctx = kit_open (&p);
+  assert_error (eva_callf (ctx, NULL, NULL, NULL, "SETDESC %s", "100 %\nsure"), "0");
+  peer_answers (&p, "SETDESC 100 %25%0Asure\n", "OK\n");
+  assert_error (eva_callf (ctx, NULL, NULL, NULL, "PUT --ttl=%u %-s %s", 5u, "a b", "c d"), "0");
+  peer_answers (&p, "PUT --ttl=5 a%20b c d\n", "OK\n");
+  memset (text, 'x', 1000);
+  text[1000] = 0;
+  assert_error (eva_callf (ctx, NULL, NULL, &rec.call, "A%s", text), "ASS_LINE_TOO_LONG");
+  assert_error (eva_callf (ctx, NULL, NULL, &rec.call, "A%s", text + 1), "0");
+  assert_ptr_equal (eva_call_get_context (rec.call), ctx);
+  peer_answers (&p, kit_format ("A%s\n", text + 1), "OK\n");
+  assert_error (eva_callf (ctx, NULL, NULL, NULL, "A %s", (char *) NULL), "ASS_INV_VALUE");
+  assert_error (eva_callf (ctx, NULL, NULL, NULL, "%s", ""), "ASS_INV_VALUE");
+  assert_error (eva_callf (ctx, NULL, NULL, NULL, "A\n%d", 1), "ASS_INV_VALUE");
+  assert_error (eva_callf (NULL, NULL, NULL, NULL, "A"), "NOT_SUPPORTED");
+  peer_hears_nothing (&p);
+  kit_close (ctx, &p);
+}
+
 static void
 test_wrong_contexts (void **state) {
   assuan_context_t ctx;
@@ -452,6 +480,7 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_rest_comes_late),
   kit_test (test_call_in_callbacks),
   kit_test (test_wrong_commands),
+  kit_test (test_format),
   kit_test (test_wrong_contexts),
   kit_test (test_between_replies),
 };

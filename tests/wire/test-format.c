@@ -47,6 +47,8 @@ test_strings (void **state) {
   FORMATS ("PUT a%20b%2B c d+", "PUT %-s %s", "a b+", "c d+");
   FORMATS ("--x=%2D-y", "--x=%-s", "--y");
   FORMATS ("", "%s", "");
+  FORMATS ("NOP", "NOP");
+  FORMATS ("a b c", "a %s c", "b");
   FORMATS ("ab|ab|a%20|a b|", "%.2s|%.*s|%-.2s|%.*s|%.s", "abc", 2, "abc", "a b", -1, "a b", "abc");
   FORMATS ("a%00%0Ab", "%c%c%c%c", 'a', 0, '\n', 'b');
 }
@@ -83,6 +85,9 @@ test_no_room (void **state) {
 }
 
 /* Formats that compilers would complain about.  */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+
 static void
 check_bad (const char *format, ...) {
   char dst[32];
@@ -93,6 +98,8 @@ check_bad (const char *format, ...) {
   check (eva_vformat (dst, sizeof dst, format, ap), dst, sizeof dst, GPG_ERR_ASS_INV_VALUE, NULL);
   va_end (ap);
 }
+
+#pragma GCC diagnostic pop
 
 static void
 test_bad_formats (void **state) {
@@ -110,7 +117,7 @@ test_bad_formats (void **state) {
 
 /* The arguments are still the caller's.  */
 static void
-check_twice (const char *format, ...) {
+GPGRT_ATTR_PRINTF (1, 2) check_twice (const char *format, ...) {
   char dst[32];
   va_list ap;
 
