@@ -29,6 +29,28 @@ test_readable (void **state) {
   close_pair (fd);
 }
 
+/* Descriptor 0 is one like any other: a daemon without standard input has a socket there.  */
+static void
+test_descriptor_zero (void **state) {
+  int fd[2], before = dup (STDIN_FILENO);
+  struct probe p;
+
+  (void) state;
+  make_pipe (fd);
+  assert_int_equal (dup2 (fd[0], STDIN_FILENO), STDIN_FILENO);
+  probe_init (&p, STDIN_FILENO, EVA_READABLE, probe_read);
+  put_octet (fd[1]);
+  suite_until (&p.n, 1);
+  probe_free (&p);
+  suite_settle (); /* a foreign loop may look at it for a while */
+  close (STDIN_FILENO);
+  if (before >= 0) {
+    assert_int_equal (dup2 (before, STDIN_FILENO), STDIN_FILENO);
+    close (before);
+  }
+  close_pair (fd);
+}
+
 static void
 test_writable (void **state) {
   struct probe p;
@@ -329,11 +351,14 @@ test_closed (void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-  suite_test (test_readable),     suite_test (test_writable),      suite_test (test_level),
-  suite_test (test_both),         suite_test (test_end_of_pipe),   suite_test (test_half_close),
-  suite_test (test_close),        suite_test (test_hangup_alone),  suite_test (test_hangup_later),
-  suite_test (test_many_hangups), suite_test (test_broken_pipe),   suite_test (test_reset),
-  suite_test (test_file),         suite_test (test_no_descriptor), suite_test (test_closed),
+  suite_test (test_readable),     suite_test (test_writable),
+  suite_test (test_level),        suite_test (test_both),
+  suite_test (test_end_of_pipe),  suite_test (test_half_close),
+  suite_test (test_close),        suite_test (test_hangup_alone),
+  suite_test (test_hangup_later), suite_test (test_many_hangups),
+  suite_test (test_broken_pipe),  suite_test (test_reset),
+  suite_test (test_file),         suite_test (test_no_descriptor),
+  suite_test (test_closed),       suite_test (test_descriptor_zero),
 };
 
 const struct suite event_suite = { "event", tests, N_ELEMENTS (tests) };
