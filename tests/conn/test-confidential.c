@@ -78,6 +78,25 @@ test_parts_of_lines (void **state) {
   eva_conn_free (c);
 }
 
+/* Lines that are said whole are like those of data.  */
+static void
+test_whole_lines (void **state) {
+  eva_conn *c = new_conn ();
+
+  (void) state;
+  assert_int_equal (eva_conn_status (c, "KEY", "open"), 0);
+  eva__conn_set_confidential (c, true);
+  assert_int_equal (eva_conn_status (c, "KEY", "secret"), 0);
+  assert_int_equal (eva_conn_line (c, "any", 3), 0);
+  eva__conn_set_confidential (c, false);
+  assert_int_equal (eva_conn_comment (c, "open"), 0);
+  expect_line (c, "S KEY open", false);
+  expect_line (c, "S KEY secret", true);
+  expect_line (c, "any", true);
+  expect_line (c, "# open", false);
+  eva_conn_free (c);
+}
+
 /* An open line that got something confidential stays it.  */
 static void
 test_open_line (void **state) {
@@ -199,9 +218,9 @@ test_any_order (void **state) {
 int
 main (void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test (test_parts_of_lines), cmocka_unit_test (test_open_line),
-    cmocka_unit_test (test_partly_sent),    cmocka_unit_test (test_removed),
-    cmocka_unit_test (test_any_order),
+    cmocka_unit_test (test_parts_of_lines), cmocka_unit_test (test_whole_lines),
+    cmocka_unit_test (test_open_line),      cmocka_unit_test (test_partly_sent),
+    cmocka_unit_test (test_removed),        cmocka_unit_test (test_any_order),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);
