@@ -14,10 +14,10 @@
 #define EVA__LOOK_INTERVAL_NS UINT64_C (1000000000)
 
 struct eva__attached {
-  struct eva__drive drive; /* the first member */
-  eva_loop *loop;          /* NULL: driven by hand, or not any more */
-  eva_source *in;          /* of a socket: both directions */
-  eva_source *out;         /* of pipes */
+  struct eva__drive drive;
+  eva_loop *loop;  /* NULL: driven by hand, or not any more */
+  eva_source *in;  /* of a socket: both directions */
+  eva_source *out; /* of pipes */
   struct eva__timer timer;
   struct eva__task task;
   unsigned char in_events, out_events; /* what the sources watch for; or that there are none */
@@ -45,7 +45,7 @@ bool eva__attached_is_ours (const struct eva__drive *drive);
 
 static inline struct eva__attached *
 eva__attached_of (struct eva__drive *drive) {
-  return (struct eva__attached *) drive;
+  return EVA__CONTAINER (struct eva__attached, drive, drive);
 }
 
 #endif /* EVA__ATTACH_ATTACHED_H */

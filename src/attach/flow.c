@@ -154,7 +154,7 @@ eva__pump_finish_errno (struct eva__pump *pump) {
 
 void
 eva__pump_failed (struct eva__stream *stream, gpg_error_t err) {
-  struct eva__pump *pump = (struct eva__pump *) stream;
+  struct eva__pump *pump = EVA__CONTAINER (struct eva__pump, stream, stream);
 
   pump->ctx->drive->stream = stream; /* once more, for eva__pump_finish */
   eva__pump_finish (pump, err);
@@ -162,5 +162,5 @@ eva__pump_failed (struct eva__stream *stream, gpg_error_t err) {
 
 void
 eva__pump_cancelled (struct eva__stream *stream, gpg_error_t reason) {
-  end ((struct eva__pump *) stream, reason, true);
+  end (EVA__CONTAINER (struct eva__pump, stream, stream), reason, true);
 }

@@ -45,7 +45,7 @@ on_data (struct eva__pump *pump, const struct eva_event *ev) {
 
 static void
 on_answered (struct eva__stream *stream, int rc, const struct eva_event *ev) {
-  struct eva__pump *pump = (struct eva__pump *) stream;
+  struct eva__pump *pump = EVA__CONTAINER (struct eva__pump, stream, stream);
 
   if (rc == EVA_E_TRUNCATED) return; /* the end of file is told next */
   if (rc < 0) {
@@ -63,7 +63,7 @@ on_answered (struct eva__stream *stream, int rc, const struct eva_event *ev) {
 
 static void
 on_rested (struct eva__stream *stream) {
-  struct eva__pump *pump = (struct eva__pump *) stream;
+  struct eva__pump *pump = EVA__CONTAINER (struct eva__pump, stream, stream);
 
   if (pump->buf && !stream->is_full) settle (pump);
 }

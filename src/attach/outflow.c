@@ -121,7 +121,7 @@ read_slice (struct eva__pump *pump, struct slice *slice) {
 /* A turn of the context with room for more.  */
 static void
 on_writable (struct eva__stream *stream) {
-  struct eva__pump *pump = (struct eva__pump *) stream;
+  struct eva__pump *pump = EVA__CONTAINER (struct eva__pump, stream, stream);
   struct slice slice = { .len = slice_len (pump) };
   gpg_error_t err;
 

@@ -38,7 +38,7 @@ struct eva__pump_end {
 };
 
 struct eva__pump {
-  struct eva__stream stream; /* the first member */
+  struct eva__stream stream;
   assuan_context_t ctx;
   eva_loop *loop;
   struct eva__task task; /* for ends that need not be waited for */

@@ -15,7 +15,7 @@ struct eva__driven *
 eva__driven_of (assuan_context_t ctx) {
   if (!ctx || !ctx->drive) return NULL;
   if (ctx->drive->class->ops != &eva__driven_server_ops && !eva__client_of (ctx)) return NULL;
-  return (struct eva__driven *) ctx->drive;
+  return EVA__CONTAINER (struct eva__driven, at.drive, ctx->drive);
 }
 
 static struct eva__driven *

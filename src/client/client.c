@@ -22,7 +22,7 @@
 struct eva__client *
 eva__client_of (assuan_context_t ctx) {
   if (!ctx || !ctx->drive || ctx->drive->class->ops != &eva__client_ops) return NULL;
-  return (struct eva__client *) ctx->drive;
+  return EVA__CONTAINER (struct eva__client, driven.at.drive, ctx->drive);
 }
 
 const char *
@@ -54,7 +54,8 @@ eva__client_new (void) {
 
 static bool
 hears_secret (const struct eva__drive *drive) {
-  const struct eva_pending_call *call = ((const struct eva__client *) drive)->calls;
+  const struct eva_pending_call *call =
+      EVA__CONTAINER (const struct eva__client, driven.at.drive, drive)->calls;
 
   return call && call->is_sent && call->is_secret;
 }
@@ -185,7 +186,7 @@ on_reply (struct eva_pending_call *call, const struct eva_event *ev) {
 
 static void
 on_event (struct eva__drive *drive, int rc, const struct eva_event *ev) {
-  struct eva__client *client = (struct eva__client *) drive;
+  struct eva__client *client = EVA__CONTAINER (struct eva__client, driven.at.drive, drive);
   assuan_context_t ctx = drive->ctx;
   struct eva_pending_call *call = client->calls;
 
@@ -214,7 +215,7 @@ on_event (struct eva__drive *drive, int rc, const struct eva_event *ev) {
 /* The earliest of all calls is kept by calls.c.  */
 static uint64_t
 get_deadline (struct eva__drive *drive) {
-  struct eva__client *client = (struct eva__client *) drive;
+  struct eva__client *client = EVA__CONTAINER (struct eva__client, driven.at.drive, drive);
   uint64_t greeting_ns = client->greeting_deadline_ns;
 
   return client->deadline_ns < greeting_ns ? client->deadline_ns : greeting_ns;
@@ -222,7 +223,7 @@ get_deadline (struct eva__drive *drive) {
 
 static void
 at_deadline (struct eva__drive *drive, uint64_t now_ns) {
-  struct eva__client *client = (struct eva__client *) drive;
+  struct eva__client *client = EVA__CONTAINER (struct eva__client, driven.at.drive, drive);
 
   if (now_ns >= client->greeting_deadline_ns)
     eva__drive_fail (drive, eva__ctx_error (drive->ctx, GPG_ERR_TIMEOUT));
@@ -245,7 +246,7 @@ drop_output (assuan_context_t ctx) {
 /* The connection is over.  */
 static void
 lost (struct eva__drive *drive) {
-  struct eva__client *client = (struct eva__client *) drive;
+  struct eva__client *client = EVA__CONTAINER (struct eva__client, driven.at.drive, drive);
 
   client->stage = EVA__CLIENT_OVER;
   drop_output (drive->ctx);
@@ -278,7 +279,7 @@ take_child (struct eva__client *client) {
    answered, as they may own memory.  */
 static void
 release (struct eva__drive *drive) {
-  struct eva__client *client = (struct eva__client *) drive;
+  struct eva__client *client = EVA__CONTAINER (struct eva__client, driven.at.drive, drive);
 
   eva__dial_stop (client);
   take_child (client);
@@ -290,7 +291,7 @@ release (struct eva__drive *drive) {
 /* By now the connection is closed: the child has seen its end.  */
 static void
 free_client (struct eva__drive *drive) {
-  struct eva__client *client = (struct eva__client *) drive;
+  struct eva__client *client = EVA__CONTAINER (struct eva__client, driven.at.drive, drive);
 
   eva__call_forget_all (client);
   if (client->child != ASSUAN_INVALID_PID && client->child_of == eva__io_this_process ())
@@ -317,7 +318,7 @@ hang_up (struct eva__client *client, gpg_error_t reason) {
 
 static void
 close_client (struct eva__drive *drive) {
-  struct eva__client *client = (struct eva__client *) drive;
+  struct eva__client *client = EVA__CONTAINER (struct eva__client, driven.at.drive, drive);
   assuan_context_t ctx = drive->ctx;
   gpg_error_t reason = eva__ctx_error (ctx, GPG_ERR_CANCELED);
 
@@ -334,7 +335,8 @@ close_client (struct eva__drive *drive) {
 /* Also while there is no connection.  */
 static eva_loop *
 get_loop (const struct eva__drive *drive) {
-  const struct eva__client *client = (const struct eva__client *) drive;
+  const struct eva__client *client =
+      EVA__CONTAINER (const struct eva__client, driven.at.drive, drive);
 
   return client->home ? client->home : eva__driven_get_loop (drive);
 }

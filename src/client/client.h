@@ -31,7 +31,7 @@ enum eva__client_stage {
 };
 
 struct eva__client {
-  struct eva__driven driven; /* the first member */
+  struct eva__driven driven;
   enum eva__client_stage stage;
   struct eva_pending_call *calls;  /* the oldest first */
   struct eva_pending_call **last;  /* where the next one is linked */

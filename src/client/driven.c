@@ -23,7 +23,7 @@ release (struct eva__drive *drive) {
 
 static void
 free_driven (struct eva__drive *drive) {
-  free (drive);
+  free (EVA__CONTAINER (struct eva__driven, at.drive, drive));
 }
 
 static void
@@ -53,14 +53,14 @@ const struct eva__drive_ops eva__driven_server_ops = {
 
 void
 eva__driven_over (struct eva__drive *drive) {
-  struct eva__driven *driven = (struct eva__driven *) drive;
+  struct eva__driven *driven = EVA__CONTAINER (struct eva__driven, at.drive, drive);
 
   if (driven->over) driven->over (drive->ctx, driven->over_arg, drive->over);
 }
 
 eva_loop *
 eva__driven_get_loop (const struct eva__drive *drive) {
-  return ((const struct eva__driven *) drive)->at.loop;
+  return EVA__CONTAINER (const struct eva__driven, at.drive, drive)->at.loop;
 }
 
 void
@@ -71,7 +71,7 @@ eva__driven_init (struct eva__driven *driven, const struct eva__drive_ops *ops) 
 
 gpg_error_t
 eva__driven_set_limits (struct eva__drive *drive, const struct eva_limits *limits) {
-  struct eva__driven *driven = (struct eva__driven *) drive;
+  struct eva__driven *driven = EVA__CONTAINER (struct eva__driven, at.drive, drive);
 
   driven->limits = *limits;
   eva__drive_complete_limits (&driven->limits);

@@ -8,7 +8,7 @@
 #include "attach/attached.h"
 
 struct eva__driven {
-  struct eva__attached at; /* the first member */
+  struct eva__attached at;
   struct eva__drive_class class;
   struct eva_limits limits;
   void (*over) (assuan_context_t ctx, void *arg, gpg_error_t err); /* or NULL */

@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-/* The struct of TYPE whose MEMBER, a timer or a task, POINTER points to.  */
+/* The struct of TYPE whose MEMBER POINTER points to.  */
 #define EVA__CONTAINER(type, member, pointer)                                                      \
   ((type *) (void *) ((char *) (pointer) - offsetof (type, member)))
 

@@ -6,10 +6,11 @@
 #define EVA__SERVER_SESSION_LIMITS_H
 
 #include "assuan/drive.h"
+#include "loop/timers.h"
 
 struct eva__session_limits {
-  struct eva__drive_class class; /* the first member */
-  struct eva_limits limits;      /* without zeros */
+  struct eva__drive_class class;
+  struct eva_limits limits; /* without zeros */
   struct eva_conn_config conn_config;
   unsigned int n_refs;
 };
@@ -31,7 +32,7 @@ void eva__session_limits_unref (struct eva__session_limits *shared);
 /* Returns the limits of DRIVE, which has some.  */
 static inline struct eva__session_limits *
 eva__session_limits_of (struct eva__drive *drive) {
-  return (struct eva__session_limits *) drive->class;
+  return EVA__CONTAINER (struct eva__session_limits, class, drive->class);
 }
 
 #endif /* EVA__SERVER_SESSION_LIMITS_H */

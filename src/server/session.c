@@ -34,7 +34,7 @@ tell_closed (struct eva__session *session, gpg_error_t reason) {
 /* The connection is over.  */
 static void
 over (struct eva__drive *drive) {
-  tell_closed ((struct eva__session *) drive, drive->over);
+  tell_closed (EVA__CONTAINER (struct eva__session, at.drive, drive), drive->over);
   assuan_release (drive->ctx);
 }
 
@@ -63,7 +63,7 @@ abandon_fds (assuan_context_t ctx) {
 /* The context is released: by us, or by the program.  */
 static void
 release (struct eva__drive *drive) {
-  struct eva__session *session = (struct eva__session *) drive;
+  struct eva__session *session = EVA__CONTAINER (struct eva__session, at.drive, drive);
   eva_server *server = session->server;
   gpg_error_t reason = eva__ctx_error (drive->ctx, GPG_ERR_CANCELED);
 
@@ -77,7 +77,7 @@ release (struct eva__drive *drive) {
 
 static void
 free_session (struct eva__drive *drive) {
-  struct eva__session *session = (struct eva__session *) drive;
+  struct eva__session *session = EVA__CONTAINER (struct eva__session, at.drive, drive);
   eva_server *server = session->server;
 
   eva__users_leave (&server->users, session->user);
@@ -88,12 +88,12 @@ free_session (struct eva__drive *drive) {
 
 static void
 close_session (struct eva__drive *drive) {
-  eva__session_close ((struct eva__session *) drive);
+  eva__session_close (EVA__CONTAINER (struct eva__session, at.drive, drive));
 }
 
 static gpg_error_t
 set_limits (struct eva__drive *drive, const struct eva_limits *limits) {
-  eva_server *server = ((struct eva__session *) drive)->server;
+  eva_server *server = EVA__CONTAINER (struct eva__session, at.drive, drive)->server;
   struct eva__session_limits *shared =
       eva__session_limits_new (drive->class, &server->pattern->shared->conn_config, limits);
 
@@ -106,7 +106,7 @@ set_limits (struct eva__drive *drive, const struct eva_limits *limits) {
 /* Also while the service opens or closes the connection, when it is not in the loop.  */
 static eva_loop *
 get_loop (const struct eva__drive *drive) {
-  return ((const struct eva__session *) drive)->server->loop;
+  return EVA__CONTAINER (const struct eva__session, at.drive, drive)->server->loop;
 }
 
 const struct eva__drive_ops eva__session_ops = {
@@ -124,7 +124,7 @@ const struct eva__drive_ops eva__session_ops = {
 struct eva__session *
 eva__session_of (assuan_context_t ctx) {
   if (!ctx || !ctx->drive || ctx->drive->class->ops != &eva__session_ops) return NULL;
-  return (struct eva__session *) ctx->drive;
+  return EVA__CONTAINER (struct eva__session, at.drive, ctx->drive);
 }
 
 /* The command under way is answered before the end: its client learns that it was not carried out,

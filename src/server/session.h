@@ -9,7 +9,7 @@
 
 /* A client's connection.  */
 struct eva__session {
-  struct eva__attached at; /* the first member */
+  struct eva__attached at;
   eva_server *server;
   struct eva__user *user;
   struct eva__session *next, *prev;
