@@ -2,9 +2,9 @@
 /* assuan.h - the programming interface of libassuan, as evassuan implements it.
  *
  * Source and ABI compatible with libassuan 3.0.2, and with 2.5.5 where ASSUAN_VERSION says so: a
- * program compiled with either header runs on either library.  "Assuan manual" below is the manual of libassuan ("info assuan"); "the protocol"
- * is its chapter "Implementation".  Where evassuan does better than libassuan on purpose, the
- * comment begins that sentence with "Here:".
+ * program compiled with either header runs on either library.  "Assuan manual" below means the
+ * manual of libassuan ("info assuan"); "the protocol" means its chapter "Implementation".  Where
+ * evassuan does better than libassuan on purpose, the comment begins that sentence with "Here:".
  *
  * Rules that hold for everything below
  *
@@ -15,19 +15,20 @@
  * NULL contexts.  Here: they give ASS_INV_VALUE with the source GPG_ERR_SOURCE_ASSUAN; a function
  *   that returns no error does nothing and returns its value for "none".  The comments do not
  *   repeat that.
- * Connection errors.  Whatever reads or writes can return any system error of the descriptor or of
- *   a hook, ENOMEM, and once the peer is known to be gone, or on a context that is not connected,
- *   EPIPE (writing) or EOF (reading).
- * Ownership.  Strings that go in are copied, so they may be freed when the call has returned,
- *   except those of assuan_register_command.  What comes back borrowed says how long it is valid.
+ * Connection errors.  A function that reads or writes can return any system error of the
+ *   descriptor or of a hook, and ENOMEM.  Once the peer is known to be gone, or on a context that
+ *   is not connected, it returns EPIPE (writing) or EOF (reading).
+ * Ownership.  The library copies strings that go in, so the caller may free them when the call has
+ *   returned, except those of assuan_register_command.  For what the caller gets borrowed, the
+ *   comment says how long it is valid.
  * Threads.  A context belongs to one thread at a time.  The functions that set defaults are meant
  *   for the start of a program, before its second thread.
- * Callbacks.  Each comment says from where a function may be called.  "From: outside" means not out
- *   of a callback of the same context; "handlers" are command handlers and notifications,
+ * Callbacks.  Each comment says from where a function may be called.  "From: outside" means not
+ *   within a callback of the same context; "handlers" are command handlers and notifications,
  *   "continuations" the callbacks of assuan_inquire_ext, "hooks" a program's own system hooks.
- *   "From: anywhere" is outside and all of these and the client's callbacks; log callbacks, I/O
- *   monitors and system hooks of a context may call only that context's getters, and the former two
- *   assuan_release.  Calls on another context are always allowed.
+ *   "From: anywhere" means outside, all of these, and the client's callbacks.  But log callbacks,
+ *   I/O monitors and system hooks of a context may call only that context's getters, and the
+ *   former two assuan_release.  Calls on another context are always allowed.
  */
 
 #ifndef ASSUAN_H
@@ -92,8 +93,8 @@ typedef int _assuan_addrlen_t;
 /* A pointer to what recvmsg and sendmsg take. */
 typedef struct msghdr *assuan_msghdr_t;
 
-/* What a server on an emulated Unix domain socket would ask of its clients.  Without content on
-   POSIX systems, whose sockets are real; see assuan_sock_get_nonce. */
+/* What a server on an emulated Unix domain socket would ask of its clients.  It is empty on POSIX
+   systems, whose sockets are real; see assuan_sock_get_nonce. */
 struct assuan_sock_nonce_s {
   size_t length; /* always 0 here */
 };
@@ -107,8 +108,9 @@ typedef struct assuan_sock_nonce_s assuan_sock_nonce_t;
  * Contexts and defaults
  * ------------------------------------------------------------------------------------------ */
 
-/* The allocator of a context.  All three members are needed and behave as their namesakes of libc;
-   a failing one sets errno.  They are called only in the thread that uses the context. */
+/* The allocator of a context.  All three members are needed and behave like the functions of libc
+   with their names; one that fails sets errno.  The library calls them only in the thread that uses
+   the context. */
 struct assuan_malloc_hooks {
   void *(*malloc) (size_t cnt);
   void *(*realloc) (void *ptr, size_t cnt);
@@ -118,13 +120,14 @@ typedef struct assuan_malloc_hooks *assuan_malloc_hooks_t;
 
 /* Receives log messages, see "Logging and the I/O monitor".  CTX is the context concerned, or NULL;
    HOOK is the log_cb_data given with the callback; CAT is one of ASSUAN_LOG_*.  MSG is a whole line
-   with its LF, valid during the call; if it is NULL, the callback is asked whether it wants
-   messages of the category CAT: it returns nonzero for yes.  Otherwise its result is ignored. */
+   with its LF, valid during the call.  If it is NULL, the library asks whether the callback wants
+   messages of the category CAT, and the callback returns nonzero for yes.  Otherwise its result is
+   ignored. */
 typedef int (*assuan_log_cb_t) (assuan_context_t ctx, void *hook, unsigned int cat,
                                 const char *msg);
 
 /* Compare versions.  REQ_VERSION: the least libassuan version that the caller needs, as
-   "MAJOR.MINOR.MICRO" with anything behind it, or NULL to ask only.  Returns the version that the
+   "MAJOR.MINOR.MICRO" and anything after it, or NULL to ask only.  Returns the version that the
    library implements, a string that is valid forever, or NULL if that is older than REQ_VERSION or
    if REQ_VERSION cannot be read.  From: anywhere. */
 const char *assuan_check_version (const char *req_version);
@@ -183,17 +186,17 @@ gpg_error_t assuan_new (assuan_context_t *ctx);
 
 /* Free CTX and what it owns.  A connected client says BYE first, without waiting for an answer, and
    a pipe client then waits for the process that it started, unless ASSUAN_NO_WAITPID is set.  The
-   connection's descriptors, received ones that nobody took and those of INPUT and OUTPUT are
-   closed, buffers are wiped.  An inquiry's outstanding continuation is run once, with CANCELED.
-   CTX may be NULL.  From: anywhere.
-   Here: also from the callbacks of CTX itself, log callbacks and I/O monitors included; the memory
-   then goes when the outermost call returns, but the callback must not use CTX any more.  What was
-   said before is still sent.  That call returns CANCELED where it would have connected CTX or made
-   it a server, EOF where it reads, and what it returns otherwise where it only writes;
-   assuan_accept returns its -1, and assuan_process and assuan_process_next 0.
+   call closes the connection's descriptors, received descriptors that were not taken and those of
+   INPUT and OUTPUT, and wipes the buffers.  It runs an inquiry's outstanding continuation once, with
+   CANCELED.  CTX may be NULL.  From: anywhere.
+   Here: also from the callbacks of CTX itself, log callbacks and I/O monitors included.  The callback
+   must not use CTX any more; the memory goes when the outermost call returns.  What was said before
+   is still sent.  That outermost call returns CANCELED where it would have connected CTX or made it a
+   server, EOF where it reads, and what it returns otherwise where it only writes; assuan_accept
+   returns its -1, and assuan_process and assuan_process_next return 0.
    CTX belongs to the process that read or wrote on it last, or made it.  In another one, a child of
-   fork, descriptors are closed and memory is freed, but nothing is said, nobody is waited for, and
-   no callback runs. */
+   fork, the call closes descriptors and frees memory, but it says nothing, waits for no process, and
+   runs no callback. */
 void assuan_release (assuan_context_t ctx);
 
 /* Free PTR, which the library allocated for the caller with CTX's allocator (the result of
@@ -217,9 +220,9 @@ void *assuan_get_pointer (assuan_context_t ctx);
    From: anywhere; only useful in a command (Assuan manual, "Utilities"). */
 gpg_error_t assuan_set_error (assuan_context_t ctx, gpg_error_t err, const char *text);
 
-/* The peer's process id: of a pipe server's client as told in the environment, of a pipe client's
-   child as spawned, of a socket server's client on a Unix domain socket as the kernel tells.
-   ASSUAN_INVALID_PID if it is not known.  From: anywhere. */
+/* The peer's process id.  A pipe server has that of its client from the environment, a pipe client
+   that of its child from spawn, and a server on a Unix domain socket that of its client from the
+   kernel.  ASSUAN_INVALID_PID if it is not known.  From: anywhere. */
 pid_t assuan_get_pid (assuan_context_t ctx);
 
 /* Who the peer is. */
@@ -242,19 +245,19 @@ gpg_error_t assuan_get_peercred (assuan_context_t ctx, assuan_peercred_t *peercr
 
 typedef unsigned int assuan_flag_t;
 
-/* assuan_release does not wait for the child of a pipe client; reaping it is the caller's. */
+/* assuan_release does not wait for the child of a pipe client; the caller reaps it. */
 #define ASSUAN_NO_WAITPID 1
 
 /* Lines are not shown in the log: "[[Confidential data not shown]]" stands for them.  A server
    drops the flag after every command (after post_cmd_notify).
-   Here: also not what was said, set or asked for while the flag was set and comes later: the rest of
-   a data line, the texts of assuan_set_okay_line, assuan_set_error and assuan_set_hello_line, the
-   answer to an inquiry, the rest of a reply that was given up.  A line that holds some of it is not
-   shown at all.  I/O monitors see every line. */
+   Here: the log does not show, either, what was said, set or asked for while the flag was set and
+   comes later: the rest of a data line, the texts of assuan_set_okay_line, assuan_set_error and
+   assuan_set_hello_line, the answer to an inquiry, the rest of a reply that was given up.  It does
+   not show any part of a line that holds some of it.  I/O monitors see every line. */
 #define ASSUAN_CONFIDENTIAL 2
 
-/* Leave the handling of SIGPIPE alone.  Here: of no effect, for the library never touches the
-   disposition of a signal: writing to a dead peer does not raise SIGPIPE. */
+/* Leave the handling of SIGPIPE alone.  Here: without effect.  The library never touches the
+   disposition of a signal, and writing to a dead peer does not raise SIGPIPE. */
 #define ASSUAN_NO_FIXSIGNALS 3
 
 /* assuan_transact hands comment lines to the status callback, with their '#'. */
@@ -271,7 +274,7 @@ typedef unsigned int assuan_flag_t;
    whatever VALUE is.  An unknown FLAG is ignored.  From: anywhere. */
 void assuan_set_flag (assuan_context_t ctx, assuan_flag_t flag, int value);
 
-/* The value of the flag FLAG of CTX: 0 or 1; 0 for an unknown one.  Here: really the flag's value;
+/* The value of the flag FLAG of CTX: 0 or 1; 0 for an unknown one.  Here: this is the flag's value;
    libassuan 2.5.5 returns 0 whatever was set.  From: anywhere, also from log callbacks, monitors
    and hooks. */
 int assuan_get_flag (assuan_context_t ctx, assuan_flag_t flag);
@@ -324,10 +327,10 @@ void assuan_set_log_stream (assuan_context_t ctx, FILE *fp);
 #define ASSUAN_IO_MONITOR_NOLOG  1 /* do not log this line */
 #define ASSUAN_IO_MONITOR_IGNORE 2 /* act as if this line did not exist */
 
-/* Is shown every line of CTX, the greeting included, once: a received one before it is acted on,
-   one to be sent before it goes.  HOOK is the hook_data given with it, INOUT the direction
-   (ASSUAN_IO_*), LINE the line without its LF, LINELEN its octets; LINE is valid during the call,
-   may hold NUL, and must not be changed.  Returns ASSUAN_IO_MONITOR_* bits. */
+/* The library calls it once for every line of CTX, the greeting included: for a received line before
+   it acts on the line, for a line to be sent before the line leaves.  HOOK is the hook_data given with
+   it, INOUT the direction (ASSUAN_IO_*), LINE the line without its LF, LINELEN its octets; LINE is
+   valid during the call, may hold NUL, and must not be changed.  Returns ASSUAN_IO_MONITOR_* bits. */
 typedef unsigned int (*assuan_io_monitor_t) (assuan_context_t ctx, void *hook, int inout,
                                              const char *line, size_t linelen);
 
@@ -346,11 +349,11 @@ void assuan_set_io_monitor (assuan_context_t ctx, assuan_io_monitor_t io_monitor
 #define ASSUAN_SYSTEM_HOOKS_VERSION 2   /* the version of the structure below */
 #define ASSUAN_SPAWN_DETACHED       128 /* flag of spawn: run as a background process */
 
-/* Results and errno are as of the system function of the same name.  CTX is the context on whose
-   behalf the function is called; the hooks of the socket wrappers get one of the library's own. */
+/* Results and errno are those of the system function of the same name.  CTX is the context for which
+   the library calls the function; the hooks of the socket wrappers get one of the library's own. */
 struct assuan_system_hooks {
-  /* Set to ASSUAN_SYSTEM_HOOKS_VERSION.  A structure of version 1 ends behind socketpair; then the
-     library's own socket and connect are used. */
+  /* Set to ASSUAN_SYSTEM_HOOKS_VERSION.  A structure of version 1 ends after socketpair; then the
+     library uses its own socket and connect. */
   int version;
 
   /* Sleep for USEC microseconds. */
@@ -437,13 +440,13 @@ int __assuan_sendmsg (assuan_context_t ctx, assuan_fd_t fd, const assuan_msghdr_
 /* The default spawn hook: start the program NAME with the NULL-terminated ARGV (NULL: only the last
    part of NAME as argv[0]), FD_IN as its standard input, FD_OUT as its standard output, /dev/null
    for either that is ASSUAN_INVALID_FD.  It inherits only those and the descriptors in
-   FD_CHILD_LIST (NULL, or ended by ASSUAN_INVALID_FD), and standard error if 2 is listed, otherwise
-   /dev/null.  In the child, before descriptors are closed, ATFORK (ATFORKVALUE, 0) is called if it
-   is not NULL: only async-signal-safe calls there if the program has threads.
+   FD_CHILD_LIST (NULL, or ended by ASSUAN_INVALID_FD).  Its standard error is the caller's if 2 is
+   listed, otherwise /dev/null.  The child calls ATFORK (ATFORKVALUE, 0), if ATFORK is not NULL, before
+   it closes descriptors: if the program has threads, ATFORK makes only async-signal-safe calls.
    NAME NULL: fork without exec; ARGV[0] becomes "client" in the parent and "server" in the child,
    which continues to run.  FLAGS: 0 or ASSUAN_SPAWN_DETACHED, without effect on POSIX.  Stores the
-   child's id at R_PID.  Returns 0, or -1 and errno; that the program could not be run shows later,
-   as an ERR line from the child.  From: hooks. */
+   child's id at R_PID.  Returns 0, or -1 and errno.  A program that cannot be run shows later, as an
+   ERR line from the child.  From: hooks. */
 int __assuan_spawn (assuan_context_t ctx, pid_t *r_pid, const char *name, const char **argv,
                     assuan_fd_t fd_in, assuan_fd_t fd_out, assuan_fd_t *fd_child_list,
                     void (*atfork) (void *opaque, int reserved), void *atforkvalue,
@@ -471,15 +474,15 @@ int __assuan_connect (assuan_context_t ctx, int sock, struct sockaddr *addr, soc
  * Servers
  * ------------------------------------------------------------------------------------------ */
 
-/* Handles a command, or is told of an event.  LINE is the argument string: what follows the
-   command's name and the blanks behind it, NUL-terminated, still percent-escaped.  The handler may
-   change it in place; it stays valid until the handler returns.
-   Here: also when the handler inquires, reads another line, or releases the context.
+/* Handles a command, or an event.  LINE is the argument string: what follows the command's name and
+   the blanks after it, NUL-terminated, still percent-escaped.  The handler may change it in place; it
+   stays valid until the handler returns.
+   Here: it also stays valid when the handler inquires, reads another line, or releases the context.
    Returns 0 for OK or an error for ERR, which goes to the client when the handler returns; under
    assuan_process_next see assuan_process_done. */
 typedef gpg_error_t (*assuan_handler_t) (assuan_context_t, char *);
 
-/* Register the command CMD_STRING.  HANDLER runs it; NULL selects the built-in handler (NOP,
+/* Register the command CMD_STRING.  HANDLER runs it.  NULL selects the built-in handler (NOP,
    CANCEL, OPTION, BYE, AUTH, RESET, END, HELP, INPUT, OUTPUT), or for another name one that answers
    ASS_SERVER_FAULT.  HELP_STRING, or NULL, is what HELP shows: a usage line, an empty line, a
    description.  Both strings stay the caller's and must live as long as CTX.  Names match exactly
@@ -490,29 +493,29 @@ typedef gpg_error_t (*assuan_handler_t) (assuan_context_t, char *);
 gpg_error_t assuan_register_command (assuan_context_t ctx, const char *cmd_string,
                                      assuan_handler_t handler, const char *help_string);
 
-/* Have FNC called before each command with its name; NULL for none.  If FNC returns an error, the
+/* Have the library call FNC before each command with its name; NULL for none.  If FNC returns an error, the
    command is not run and that error is the reply.  Returns 0.  From: anywhere. */
 gpg_error_t assuan_register_pre_cmd_notify (assuan_context_t ctx,
                                             gpg_error_t (*fnc) (assuan_context_t, const char *cmd));
 
-/* Have FNC called after the reply to each command, an unknown one too, with the result of writing
+/* Have the library call FNC after the reply to each command, an unknown one too, with the result of writing
    that reply (not the command's result); NULL for none.  Returns 0.  From: anywhere. */
 gpg_error_t assuan_register_post_cmd_notify (assuan_context_t ctx,
                                              void (*fnc) (assuan_context_t, gpg_error_t));
 
-/* Have HANDLER called when BYE came, before the answer, with BYE's argument string; NULL for none.
+/* Have the library call HANDLER when BYE came, before the answer, with BYE's argument string; NULL for none.
    Its result is ignored.  Returns 0.  From: anywhere. */
 gpg_error_t assuan_register_bye_notify (assuan_context_t ctx, assuan_handler_t handler);
 
-/* Have HANDLER called when RESET came, before the descriptors of INPUT and OUTPUT and those
+/* Have the library call HANDLER when RESET came, before the descriptors of INPUT and OUTPUT and those
    received but not taken are closed; NULL for none.  If it returns an error, the reset does not
    take place and that error is the reply.  Returns 0.  From: anywhere. */
 gpg_error_t assuan_register_reset_notify (assuan_context_t ctx, assuan_handler_t handler);
 
-/* Have HANDLER called when the command CANCEL came; NULL for none.  Returns 0.  From: anywhere. */
+/* Have the library call HANDLER when the command CANCEL came; NULL for none.  Returns 0.  From: anywhere. */
 gpg_error_t assuan_register_cancel_notify (assuan_context_t ctx, assuan_handler_t handler);
 
-/* Have HANDLER called when the built-in INPUT has accepted a descriptor, with the command's
+/* Have the library call HANDLER when the built-in INPUT has accepted a descriptor, with the command's
    argument string in which the digits of "FD=N" are blanked; NULL for none.  In it
    assuan_get_input_fd already gives the new descriptor; an error restores the old one and is the
    reply.
@@ -522,7 +525,7 @@ gpg_error_t assuan_register_input_notify (assuan_context_t ctx, assuan_handler_t
 /* The same for OUTPUT and assuan_get_output_fd.  Returns 0.  From: anywhere. */
 gpg_error_t assuan_register_output_notify (assuan_context_t ctx, assuan_handler_t handler);
 
-/* Have FNC called for "OPTION NAME [[=] VALUE]" with name and value, both stripped of blanks around
+/* Have the library call FNC for "OPTION NAME [[=] VALUE]" with name and value, both stripped of blanks around
    them and the name of its two dashes; "" if there is no value.  The strings are valid during the
    call.  Its error is the reply.  NULL for none: every option then answers OK.
    Returns 0.  From: anywhere (Assuan manual, "Server code"). */

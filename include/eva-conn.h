@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* eva-conn.h - one Assuan dialogue as a state machine without I/O.
 
-   An eva_conn is one end of one connection, server or client.  It is fed the octets that came and
-   asked for the events in them; it is told what to say and lends the octets to send.  It makes no
-   system call, reads no clock, keeps no global state and calls nobody back but for memory, so there
-   is no re-entrancy to think about: every function may be called from everywhere but the
-   allocator.  Whoever owns it brings the transport:
+   An eva_conn is one end of one connection, server or client.  The owner feeds it the octets that
+   came and asks it for the events in them; the owner tells it what to say, and it lends the octets
+   to send.  It makes no system call, reads no clock, keeps no global state and calls nothing back
+   but its allocator.  So there is no re-entrancy to think about: every function may be called from
+   everywhere but the allocator.  The owner brings the transport:
 
        buf = eva_conn_inbuf (c, &room);              n = read (fd, buf, room);
        eva_conn_fed (c, n);
@@ -13,9 +13,10 @@
        n_iov = eva_conn_output (c, iov, 8);          n = writev (fd, iov, n_iov);
        eva_conn_sent (c, n);
 
-   How the input is split into reads never matters: any split gives the same events.  Memory is held
-   only while there are octets: a connection at rest owns nothing but the eva_conn itself, and every
-   buffer is wiped before it is given back, because Assuan carries passphrases.
+   How the input is split into reads never matters: any split gives the same events.  An eva_conn
+   holds memory only while there are octets: a connection at rest has nothing but the eva_conn
+   itself.  It wipes every buffer before it gives the buffer back, because Assuan carries
+   passphrases.
 
    An eva_conn belongs to one thread at a time.  Different ones share nothing.
 
@@ -47,10 +48,10 @@ extern "C" {
 /* Octets of an output buffer, of which there are as many as the queued lines need.  */
 #define EVA_OUTPUT_SIZE 16384
 
-/* Octets of the first output buffer, and of every buffer where the allocator has no more: some
-   programs hand in one with few kilobytes of locked memory.  Queues of descriptors aside, and with
-   max_input_len left alone, these lengths are all that an eva_conn asks its allocator for while it
-   works: an owner can keep a pool.  */
+/* Octets of the first output buffer, and of every buffer when the allocator has no more: some
+   programs hand in an allocator with a few kilobytes of locked memory.  Apart from queues of
+   descriptors, and unless max_input_len is set, an eva_conn asks its allocator for no other lengths
+   while it works: an owner can keep a pool.  */
 #define EVA_SMALL_SIZE 2048
 
 /* Default of eva_conn_config.max_output_len: the octets that may wait to be sent.  */
@@ -62,7 +63,7 @@ extern "C" {
 /* Default of eva_conn_config.max_fds: the descriptors that may wait in either direction.  */
 #define EVA_DEFAULT_MAX_FDS 64
 
-/* What can go wrong.  Every function that returns an int returns one of these when below zero.  */
+/* What can go wrong.  A function that returns an int below zero returns one of these.  */
 enum eva_conn_error {
   EVA_E_NOMEM = -1, /* the allocator gave nothing; nothing was lost, the call may be repeated */
   EVA_E_STATE = -2, /* not allowed in the present state; nothing was done */
@@ -78,13 +79,14 @@ enum eva_conn_error {
 /* The end of the connection that an eva_conn plays.  */
 enum eva_role { EVA_ROLE_SERVER, EVA_ROLE_CLIENT };
 
-/* The states.  A server goes GREETING, IDLE, then COMMAND and back for each command, from
-   COMMAND to INQUIRY and back for each inquiry.  A client goes GREETING, IDLE, then PENDING
-   and back, with ANSWERING while the server waits for inquired data.
+/* The states.  A server goes from GREETING to IDLE, then to COMMAND and back for each command, and
+   from COMMAND to INQUIRY and back for each inquiry.  A client goes from GREETING to IDLE, then to
+   PENDING and back, and to ANSWERING while the server waits for inquired data.
 
-   A state tells what the owner waits for.  What the client still owes a server is another thing:
-   answers that the server gave up, by eva_conn_drain or by finishing the command, are skipped to
-   their END or CAN in every state, and before the lines of a later inquiry's answer.  */
+   A state says what the owner waits for.  What the client still owes a server is another matter:
+   the eva_conn skips answers that the server gave up, by eva_conn_drain or by finishing the
+   command, up to their END or CAN, in every state and before the lines of the answer to a later
+   inquiry.  */
 enum eva_conn_state {
   EVA_STATE_GREETING,  /* server: greeting not yet said.  client: not yet heard */
   EVA_STATE_IDLE,      /* no command under way */
@@ -118,8 +120,8 @@ enum eva_event_type {
 
 /* An event.  word and text point into the input buffer: writable, valid until the next call
    that reads from the same eva_conn (eva_conn_next, _next_line, _peek, _inbuf, _close, _free).
-   SKIPPED are empty lines, comments to a server, and the rest of answers and replies that
-   nobody wants any more; with an empty text also over-long lines in such a rest.  */
+   SKIPPED stands for empty lines, for comments to a server, and for the rest of answers and replies
+   that the owner gave up; with an empty text also for over-long lines in such a rest.  */
 struct eva_event {
   enum eva_event_type type;
   char *word; /* not NULL for COMMAND, STATUS, INQUIRE; NUL-terminated for COMMAND alone */
@@ -129,14 +131,15 @@ struct eva_event {
   uint32_t code; /* of ERR; 0 if its number could not be read, which is still a failure */
 };
 
-/* Refuse lines with a malformed escape (EVA_E_ESCAPE).  Without it, a `%` that two hex digits
-   do not follow stands for itself.  */
+/* Refuse lines with a malformed escape (EVA_E_ESCAPE).  Without this flag, a `%` that two hex
+   digits do not follow stands for itself.  */
 #define EVA_CONN_STRICT 1u
 
-/* Let status lines, data, END and CAN be said in every state but CLOSED, for an owner that may
-   keep parts of the dialogue itself with eva_conn_line and eva_conn_next_line; and let a server
-   inquire in IDLE and STRAGGLER, which is not of the protocol.  A request in place of that answer
-   gives UNEXPECTED with an empty text, and then comes as a COMMAND: it has crossed the inquiry.  */
+/* Allow status lines, data, END and CAN in every state but CLOSED, for an owner that may keep parts
+   of the dialogue itself with eva_conn_line and eva_conn_next_line.  Also allow a server to inquire
+   in IDLE and STRAGGLER, which the protocol does not know.  If a request comes in place of that
+   answer, it has crossed the inquiry: it gives UNEXPECTED with an empty text, and then comes as a
+   COMMAND.  */
 #define EVA_CONN_RAW 2u
 
 /* How an eva_conn is made.  Zero is a good value for all but role, alloc and release.  */
@@ -150,7 +153,7 @@ struct eva_conn_config {
   size_t max_fds;        /* 0: EVA_DEFAULT_MAX_FDS */
 
   /* Octets that may wait to be handed out.  At EVA_INPUT_SIZE, which is the least and stands for 0,
-     one buffer holds them.  Above, a server that is read from while its command is under way gets
+     one buffer holds them.  Above that, a server that is fed while its command is under way takes
      larger buffers as lines pile up: of 2, 4, ... times the length of the first one, up to twice
      this limit.  At most EVA_MOST_INPUT.  */
   size_t max_input_len;
@@ -160,73 +163,78 @@ typedef struct eva_conn eva_conn;
 
 /* --- Life ------------------------------------------------------------------------------------- */
 
-/* Makes an eva_conn after CONFIG, which is copied, and stores it at RET_CONN.  A server is in
-   state GREETING until it said OK or ERR, a client until it heard one.
-   Returns 0; EVA_E_NOMEM; EVA_E_STATE if the role is none or the allocator is missing.  On
-   failure RET_CONN is untouched.  */
+/* Makes an eva_conn from CONFIG, which is copied, and stores it at RET_CONN.  The caller frees it
+   with eva_conn_free.  A server is in state GREETING until it said OK or ERR, a client until it
+   heard one.
+   Returns 0; EVA_E_NOMEM; EVA_E_STATE if the role is none or the allocator is missing.  On failure
+   RET_CONN is untouched.  */
 int eva_conn_new (const struct eva_conn_config *config, eva_conn **ret_conn);
 
-/* Wipes and releases C and its buffers.  NULL is allowed.  Descriptors still queued are not closed,
-   as this library makes no system call: take them first with eva_conn_take_any_fd and
-   eva_conn_take_output_fd.  */
+/* Wipes and releases C and its buffers.  NULL is allowed.  It does not close descriptors that are
+   still queued, because this library makes no system call: take them first with
+   eva_conn_take_any_fd and eva_conn_take_output_fd.  */
 void eva_conn_free (eva_conn *c);
 
 /* Returns the state of C.  */
 enum eva_conn_state eva_conn_get_state (const eva_conn *c);
 
-/* Ends the dialogue: the state becomes CLOSED, input is dropped and wiped, output that is
-   queued can still be sent.  Allowed in every state.  */
+/* Ends the dialogue: the state becomes CLOSED, input is dropped and wiped, and queued output can
+   still be sent.  Allowed in every state.  */
 void eva_conn_close (eva_conn *c);
 
 /* --- Input ------------------------------------------------------------------------------------ */
 
-/* Lends the place where the next octets from the peer go, and stores its length at RET_LEN.  It is
-   valid until the next call with C.  Length 0: do not read now, because lines that cannot be used
-   yet reach max_input_len (backpressure), or the dialogue is CLOSED, or the end of file was fed.
+/* Lends the place where the next octets from the peer go, and stores its length at RET_LEN.  The
+   place is valid until the next call with C.  Length 0 means: do not read now, because lines that C
+   cannot hand out yet reach max_input_len (backpressure), the dialogue is CLOSED, or the end of
+   file was fed.
    Returns NULL with length 0 in those cases, and NULL with a length above 0 if memory is short.  */
 void *eva_conn_inbuf (eva_conn *c, size_t *ret_len);
 
-/* Returns 1 if eva_conn_inbuf would lend room, 0 if not: whether to watch for input, asked without
-   taking a buffer.  */
+/* Returns 1 if eva_conn_inbuf would lend room, 0 if not.  It tells whether to watch for input,
+   without taking a buffer.  */
 int eva_conn_wants_input (const eva_conn *c);
 
-/* Returns the octets that came and were not handed out: whole lines that wait, and the beginning of
-   one that has not ended.  */
+/* Returns how many octets came and were not handed out: those of whole lines that wait, and of the
+   beginning of a line that has not ended.  */
 size_t eva_conn_input_len (const eva_conn *c);
 
-/* Tells that N octets were put where eva_conn_inbuf said; 0 means end of file.
+/* Tells C that the owner put N octets where eva_conn_inbuf said; 0 means end of file.
    Returns 0; EVA_E_LIMIT if N is over the length that was lent (nothing is taken).  */
 int eva_conn_fed (eva_conn *c, size_t n);
 
-/* Tells that descriptor FD came along with the octets that eva_conn_fed is told of next (call
-   this one first).  It can be taken as soon as a line is handed out that ends behind the first
-   of them.  So that must be the first octet of the message that brought FD, or one of the same line.
-   A recvmsg of Linux ends behind such a message, but may begin with octets of earlier ones: where
-   recvmsg with MSG_PEEK and no room for control messages reports MSG_CTRUNC, read a line at a time.
-   Returns 0, and C keeps the number, without closing it ever; EVA_E_LIMIT or EVA_E_NOMEM, and FD
-   stays the caller's.  */
+/* Tells C that descriptor FD came with the octets of the next eva_conn_fed; call this one first.
+   FD can be taken as soon as C hands out a line that ends after the first of these octets.  So that
+   octet must be the first one of the message that brought FD, or one of the same line.  A recvmsg
+   of Linux ends after such a message, but may begin with octets of earlier ones: where recvmsg with
+   MSG_PEEK and no room for control messages reports MSG_CTRUNC, read a line at a time.
+   Returns 0, and C keeps the number and never closes it; EVA_E_LIMIT or EVA_E_NOMEM, and FD stays
+   the caller's.  */
 int eva_conn_fed_fd (eva_conn *c, int fd);
 
-/* Gets the next event into RET.  Whole lines are turned into events as the state allows: while a
+/* Stores the next event at RET.  C turns whole lines into events as the state allows: while a
    server's command is under way, the next request stays where it is; while a client answers an
    inquiry, so does the next inquiry.
-   Returns 1 with an event, 0 if there is none now; EVA_E_LINE_TOO_LONG once for an over-long
-   line, which is skipped up to its LF; EVA_E_SYNTAX for a line that is none of the protocol (for
-   a server: a request that begins with a blank), which is used up; EVA_E_STATE likewise for a
-   line of a reply, or of none, to a client that asked nothing or was not greeted; EVA_E_ESCAPE
-   likewise; EVA_E_TRUNCATED once for half a line before the end of file; EVA_E_NOMEM and
-   EVA_E_LIMIT if the CAN that a DRAINING client owes could not be queued: send output and call
-   again.
+   Returns 1 with an event, 0 if there is none now, or an error:
+   EVA_E_LINE_TOO_LONG once for an over-long line, which C skips up to its LF;
+   EVA_E_SYNTAX for a line that is none of the protocol (for a server: a request that begins with a
+   blank), which is used up;
+   EVA_E_STATE for a line of a reply, or of none, to a client that asked nothing or was not greeted;
+   that line is used up, too;
+   EVA_E_ESCAPE likewise;
+   EVA_E_TRUNCATED once for half a line before the end of file;
+   EVA_E_NOMEM and EVA_E_LIMIT if the CAN that a DRAINING client owes could not be queued: send
+   output and call again.
    After an error the dialogue goes on.  A server without a command may answer a bad line with
-   eva_conn_err.  Where it was a line of inquired data that was too long or had a bad escape, the
-   state is OVERFLOW.  An over-long line means what it begins with: OK and ERR end a reply, END, CAN
-   and a request an answer, INQUIRE makes a client ANSWERING.  */
+   eva_conn_err.  If the bad line was inquired data, too long or with a bad escape, the state is
+   OVERFLOW.  An over-long line means what it begins with: OK and ERR end a reply; END, CAN and a
+   request end an answer; INQUIRE makes a client ANSWERING.  */
 int eva_conn_next (eva_conn *c, struct eva_event *ret);
 
-/* Gets the next whole line as it stands, without looking at the state or changing it: for
-   programs that speak for themselves in the middle of a command.  RET_LINE is NUL-terminated,
-   writable, without line end, valid as in struct eva_event.
-   Returns 1, 0 if no whole line is there, EVA_E_LINE_TOO_LONG, EVA_E_TRUNCATED as for
+/* Gets the next whole line as it stands.  It does not look at the state and does not change it: it
+   is for programs that speak for themselves in the middle of a command.  RET_LINE is
+   NUL-terminated, writable, without line end, valid as in struct eva_event.
+   Returns 1; 0 if no whole line is there; EVA_E_LINE_TOO_LONG, EVA_E_TRUNCATED as for
    eva_conn_next.  */
 int eva_conn_next_line (eva_conn *c, char **ret_line, size_t *ret_len);
 
@@ -234,28 +242,28 @@ int eva_conn_next_line (eva_conn *c, char **ret_line, size_t *ret_len);
    Returns 1, or 0 if no whole line is there.  */
 int eva_conn_peek (eva_conn *c, char **ret_line, size_t *ret_len);
 
-/* Returns 1 if a whole line waits behind the one that was handed out last, which stays valid;
+/* Returns 1 if a whole line waits after the one that was handed out last, which stays valid;
    else 0.  */
 int eva_conn_has_line (const eva_conn *c);
 
-/* Returns 1 if the peer's end of file was fed, else 0; lines before it may still be waiting.  */
+/* Returns 1 if the peer's end of file was fed, else 0; lines before it may still wait.  */
 int eva_conn_at_eof (const eva_conn *c);
 
-/* Takes the oldest descriptor that came in.  The caller owns and closes it.
+/* Takes the oldest descriptor that came in.  The caller then owns it and closes it.
    Returns 1 and the descriptor at RET_FD, 0 if none may be taken now.  */
 int eva_conn_take_fd (eva_conn *c, int *ret_fd);
 
-/* Like eva_conn_take_fd, but without regard to the octet that the descriptor came with: for whoever
-   releases a connection.  */
+/* Like eva_conn_take_fd, but whatever octet the descriptor came with: for an owner that releases a
+   connection.  */
 int eva_conn_take_any_fd (eva_conn *c, int *ret_fd);
 
 /* --- Output ----------------------------------------------------------------------------------- */
 
 /* All of these but eva_conn_data end an open data line first, so that the order on the wire is the
-   order of the calls; all copy what they are given, and return 0 or an error: EVA_E_STATE if the
-   state forbids the line, EVA_E_LINE_TOO_LONG, EVA_E_TEXT, EVA_E_LIMIT above max_output_len,
-   EVA_E_NOMEM, EVA_E_CLOSED.  After an error nothing was queued.  TEXT may be NULL: then no
-   blank is written either.  */
+   order of the calls.  All of them copy what they are given, and return 0 or an error: EVA_E_STATE
+   if the state forbids the line, EVA_E_LINE_TOO_LONG, EVA_E_TEXT, EVA_E_LIMIT above max_output_len,
+   EVA_E_NOMEM, EVA_E_CLOSED.  After an error nothing was queued.  TEXT may be NULL: then no blank
+   is written either.  */
 
 /* Server: `OK TEXT`: the greeting, or success of the command.  Next state: IDLE, or STRAGGLER while
    the client owes answers.  */
@@ -272,15 +280,15 @@ int eva_conn_status (eva_conn *c, const char *keyword, const char *text);
 /* `# TEXT`.  Allowed in every state but CLOSED.  */
 int eva_conn_comment (eva_conn *c, const char *text);
 
-/* Server: `INQUIRE KEYWORD`, which may have parameters behind a blank.  Next state: INQUIRY.
-   The data may have MAX_LEN octets (0: no limit); above that EVA_EVENT_OVERFLOW is given once
-   and the rest is swallowed.  */
+/* Server: `INQUIRE KEYWORD`, which may have parameters after a blank.  Next state: INQUIRY.
+   The data may have MAX_LEN octets (0: no limit); above that C gives EVA_EVENT_OVERFLOW once and
+   swallows the rest.  */
 int eva_conn_inquire (eva_conn *c, const char *keyword, size_t max_len);
 
 /* Client: a request, COMMAND with its arguments.  Next state: PENDING.  Allowed in PENDING
-   too: replies come in the order of the requests.  Send nothing behind a request that inquires: it
-   would be taken for the answer.  An empty line and one that starts with # get no reply, and leave
-   the state alone.
+   too: replies come in the order of the requests.  Send nothing after a request that inquires: the
+   server would take it for the answer.  An empty line and one that starts with # get no reply, and
+   leave the state alone.
    EVA_E_STATE also if the last reply came before the answer to an inquiry was ended, and COMMAND is
    D with a blank, END, CAN or CANCEL: the server would take it for the rest of that answer.  */
 int eva_conn_command (eva_conn *c, const char *command);
@@ -289,7 +297,7 @@ int eva_conn_command (eva_conn *c, const char *command);
    Lines are filled to 998 octets or more; the last one stays open for more data until
    eva_conn_flush or any other line.
    Stores at RET_TAKEN how many octets were queued: all, or fewer if EVA_E_LIMIT or EVA_E_NOMEM
-   is returned; the caller sends some output and goes on with the rest.  */
+   is returned.  The caller then sends some output and goes on with the rest.  */
 int eva_conn_data (eva_conn *c, const void *buf, size_t len, size_t *ret_taken);
 
 /* Ends an open data line, so that eva_conn_output lends it.  Returns 0 (it cannot fail).  */
@@ -305,20 +313,19 @@ int eva_conn_can (eva_conn *c);
    CLOSED; the state does not change.  EVA_E_TEXT if there is a LF among them.  */
 int eva_conn_line (eva_conn *c, const char *line, size_t len);
 
-/* Client: gives up the reply under way: what is left of it is dropped when it comes, inquiries
-   in it are answered with CAN.  State DRAINING until its OK or ERR, then IDLE.  Allowed in
-   PENDING and ANSWERING (an inquiry that is open gets CAN at once); else EVA_E_STATE.
-   Server: gives up the answer to its inquiry: what is left of it is dropped when it comes.  Next
-   state: COMMAND, in which it may inquire again or finish the command.  Allowed in INQUIRY and
-   OVERFLOW; else EVA_E_STATE.  */
+/* Client: gives up the reply under way.  C drops the rest of it when it comes, and answers
+   inquiries in it with CAN.  State DRAINING until its OK or ERR, then IDLE.  Allowed in PENDING and
+   ANSWERING (an inquiry that is open gets CAN at once); else EVA_E_STATE.
+   Server: gives up the answer to its inquiry.  C drops the rest of it when it comes.  Next state:
+   COMMAND, in which it may inquire again or finish the command.  Allowed in INQUIRY and OVERFLOW;
+   else EVA_E_STATE.  */
 int eva_conn_drain (eva_conn *c);
 
-/* Client: takes whatever was asked as answered, though no OK or ERR came: state IDLE, except
-   for GREETING and CLOSED, which stay.  For an owner that goes on after a peer broke the
-   protocol.  */
+/* Client: treats every request as answered, though no OK or ERR came: state IDLE, except for
+   GREETING and CLOSED, which stay.  For an owner that goes on after a peer broke the protocol.  */
 void eva_conn_forget (eva_conn *c);
 
-/* Queues descriptor FD to leave along with the next octet that is queued.
+/* Queues descriptor FD, which leaves with the next octet that is queued.
    Returns 0, and FD must stay open until eva_conn_take_output_fd or eva_conn_output_fds gave it
    back; EVA_E_LIMIT, EVA_E_NOMEM.  */
 int eva_conn_send_fd (eva_conn *c, int fd);
@@ -329,28 +336,28 @@ int eva_conn_send_fd (eva_conn *c, int fd);
 size_t eva_conn_output (eva_conn *c, struct iovec *iov, size_t n);
 
 /* Stores in FDS up to N descriptors that have to leave with the first octet that
-   eva_conn_output lends, and returns their number.  They stay queued until eva_conn_sent is
-   told of at least one octet.  */
+   eva_conn_output lends, and returns their number.  They stay queued until eva_conn_sent reports at
+   least one octet.  */
 size_t eva_conn_output_fds (const eva_conn *c, int *fds, size_t n);
 
-/* Tells that the first N lent octets, and with N > 0 the descriptors of eva_conn_output_fds,
-   were sent: they are wiped and forgotten.  N over what was lent counts as all of it.  */
+/* Tells C that the first N lent octets, and with N > 0 the descriptors of eva_conn_output_fds,
+   were sent: it wipes and forgets them.  N over what was lent counts as all of it.  */
 void eva_conn_sent (eva_conn *c, size_t n);
 
 /* Takes back the oldest descriptor that waits to be sent.  Returns 1 and stores it at RET_FD,
    or 0.  */
 int eva_conn_take_output_fd (eva_conn *c, int *ret_fd);
 
-/* Returns the octets that wait to be sent, an open data line included.  */
+/* Returns how many octets wait to be sent, an open data line included.  */
 size_t eva_conn_output_len (const eva_conn *c);
 
 /* Shows the oldest queued line that this function has not shown before: for logs and monitors.
    RET_LINE is not NUL-terminated and without its LF, valid until the next call with C.
-   Returns 1, or 0 if all were shown (an open data line is not shown before it ends, and one of
-   which octets were sent already is not shown at all).  */
+   Returns 1, or 0 if all were shown.  It does not show an open data line before that line ends, nor
+   a line of which octets were sent already.  */
 int eva_conn_inspect (eva_conn *c, const char **ret_line, size_t *ret_len);
 
-/* Removes the line that eva_conn_inspect showed last from the queue, unless octets of it were sent
+/* Removes from the queue the line that eva_conn_inspect showed last, unless octets of it were sent
    since.  */
 void eva_conn_discard (eva_conn *c);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* eva/ev.h - an eva_loop out of libev's, of version 4.  Link with -lev.
+/* eva/ev.h - an eva_loop on a loop of libev, of version 4.  Link with -lev.
 
    A child of fork that goes on with the loop calls ev_loop_fork first.
 
-   eva_loop_free comes before ev_loop_destroy.  Servers and clients keep ev_run going as long as
-   there are any; a child that only has to be reaped does not.  Callbacks may call ev_run again, as
-   modal dialogs do.  libev does not tell of a peer that leaves while nothing is watched for.  */
+   eva_loop_free comes before ev_loop_destroy.  Servers and clients keep ev_run going while there
+   are any; a child that only has to be reaped does not.  Callbacks may call ev_run again, as modal
+   dialogs do.  libev does not report a peer that leaves while the eva_loop watches for nothing.  */
 
 #ifndef EVA_EV_H
 #define EVA_EV_H
@@ -43,7 +43,7 @@ eva_ev_prepare_cb (struct ev_loop *ev, struct ev_prepare *prepare, int revents) 
   eva_loop_prepare (((struct eva_ev *) prepare->data)->loop);
 }
 
-/* What is told of each turn does not keep ev_run going.  */
+/* The watcher that hears of each turn does not keep ev_run going.  */
 static inline int
 eva_ev_init (void *data, void *foreign, eva_loop *loop) {
   struct eva_ev *self = (struct eva_ev *) data;
@@ -69,8 +69,8 @@ eva_ev_deinit (void *data) {
   return true;
 }
 
-/* Descriptors in error come as ready for everything.  A closed one comes with EV_ERROR, and libev
-   watches it no more.  */
+/* libev reports a descriptor in error as ready for everything.  It reports a closed one with
+   EV_ERROR, and watches it no more.  */
 static inline void
 eva_ev_io_cb (struct ev_loop *ev, struct ev_io *io, int revents) {
   (void) ev;
@@ -79,8 +79,8 @@ eva_ev_io_cb (struct ev_loop *ev, struct ev_io *io, int revents) {
                                 | (revents & EV_ERROR ? EVA_HANGUP : 0));
 }
 
-/* What is active keeps ev_run going, unless that was taken back: then it is given back before
-   libev takes it.  */
+/* An active watcher keeps ev_run going, unless ev_unref took its reference back.  Then this function
+   gives the reference back before libev takes it.  */
 static inline void
 eva_ev_stop (struct ev_loop *ev, struct eva_ev_watch *watch) {
   if (watch->is_unref && ev_is_active (&watch->io)) ev_ref (ev);
@@ -93,7 +93,7 @@ eva_ev_start (struct ev_loop *ev, struct eva_ev_watch *watch) {
   if (watch->is_unref) ev_unref (ev);
 }
 
-/* What watches for nothing is not started.  */
+/* A watcher that watches for nothing is not started.  */
 static inline int
 eva_ev_change (void *self, void *data, int fd, unsigned int events) {
   struct eva_ev_watch *watch = (struct eva_ev_watch *) data;
@@ -130,7 +130,7 @@ eva_ev_unref (void *self, void *data) {
   watch->is_unref = true;
 }
 
-/* The loop's own idea of now is older than now, and what it is set to counts from there.  */
+/* The loop's own time is older than now, and a timer of libev counts from there.  */
 static inline void
 eva_ev_set_timer (void *data, uint64_t delay_ns) {
   struct eva_ev *self = (struct eva_ev *) data;
@@ -146,7 +146,8 @@ eva_ev_cancel_timer (void *self) {
   ev_timer_stop (((struct eva_ev *) self)->ev, &((struct eva_ev *) self)->timer);
 }
 
-/* Makes an eva_loop that lives in LOOP.  Returns as eva_loop_new_foreign.  */
+/* Makes an eva_loop that lives in LOOP.  The caller frees it with eva_loop_free.  Returns as
+   eva_loop_new_foreign.  */
 static inline eva_loop *
 eva_loop_from_ev (struct ev_loop *loop) {
   static const struct eva_loop_ops ops = { EVA_LOOP_OPS_VERSION,

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* eva/event.h - an eva_loop out of libevent's, of version 2.  Link with libevent_core (pkg-config
-   libevent_core).
+/* eva/event.h - an eva_loop on an event base of libevent, of version 2.  Link with libevent_core
+   (pkg-config libevent_core).
 
    A child of fork that goes on with the base calls event_reinit first, and then eva_loop_prepare,
-   because libevent does not tell that it is run.  If the child needs the base, but not what lives in
-   it, it frees that before.
+   because libevent does not tell that it runs.  A child that needs the base, but not what lives in
+   it, frees that before these calls.
 
    eva_loop_free comes before event_base_free.  Servers and clients keep event_base_dispatch going
-   as long as there are any; a child that only has to be reaped does not.  libevent does not tell
-   of a peer that leaves while nothing is watched for: EV_CLOSED also means one that has only
-   finished sending.  */
+   while there are any; a child that only has to be reaped does not.  libevent does not report a
+   peer that leaves while the eva_loop watches for nothing: EV_CLOSED also means a peer that has
+   only finished sending.  */
 
 #ifndef EVA_LIBEVENT_H
 #define EVA_LIBEVENT_H
@@ -57,7 +57,7 @@ eva_libevent_deinit (void *self) {
   return true;
 }
 
-/* Descriptors in error come as ready for everything.  */
+/* libevent reports a descriptor in error as ready for everything.  */
 static inline void
 eva_libevent_io_cb (evutil_socket_t fd, short what, void *watch) {
   (void) fd;
@@ -138,7 +138,8 @@ eva_libevent_cancel_timer (void *self) {
   event_del (&((struct eva_libevent *) self)->timer);
 }
 
-/* Makes an eva_loop that lives in BASE.  Returns as eva_loop_new_foreign.  */
+/* Makes an eva_loop that lives in BASE.  The caller frees it with eva_loop_free.  Returns as
+   eva_loop_new_foreign.  */
 static inline eva_loop *
 eva_loop_from_event (struct event_base *base) {
   static const struct eva_loop_ops ops = { EVA_LOOP_OPS_VERSION,

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* eva/glib.h - an eva_loop out of GLib's.  Link with GLib (pkg-config glib-2.0).
+/* eva/glib.h - an eva_loop on a main context of GLib.  Link with GLib (pkg-config glib-2.0).
 
-   The eva_loop keeps a reference to its GMainContext, so the two may go in any order.  Callbacks may
-   run the GMainContext again, as modal dialogs do.  GLib tells of a peer that leaves even while
-   nothing is watched for.
+   The eva_loop keeps a reference to its GMainContext, so the two may be freed in any order.
+   Callbacks may run the GMainContext again, as modal dialogs do.  GLib reports a peer that leaves
+   even while the eva_loop watches for nothing.
 
-   GLib calls nothing as long as something of a higher priority is ready, and clients that send
-   without end are always ready.  So the sources of an eva_loop have the priority of GTK's redraws
-   (GDK_PRIORITY_REDRAW), which take turns with them then; what the user types comes first.  */
+   GLib calls no source while one of a higher priority is ready, and a client that sends without end
+   is always ready.  So the sources of an eva_loop have the priority of GTK's redraws
+   (GDK_PRIORITY_REDRAW), and the two take turns; what the user types comes first.  */
 
 #ifndef EVA_GLIB_H
 #define EVA_GLIB_H
@@ -33,15 +33,15 @@ struct eva_glib {
   GSource *timer;
 };
 
-/* A deadline that is looked at in every turn: g_source_set_ready_time would wake up the loop for
-   each change.  */
+/* A deadline that the source checks in every turn: g_source_set_ready_time would wake up the loop
+   for each change.  */
 struct eva_glib_timer {
   GSource source;
   eva_loop *loop;
   uint64_t due_ns; /* UINT64_MAX: not set */
 };
 
-/* A descriptor has a source of its own, so that looking for what is ready is GLib's work.  */
+/* A descriptor has a source of its own, so that GLib finds what is ready.  */
 struct eva_glib_io {
   GSource source;
   void *watch;
@@ -183,7 +183,7 @@ eva_glib_cancel_timer (void *self) {
 }
 
 /* Makes an eva_loop that lives in CONTEXT, or in the default one if that is NULL, with sources of
-   PRIORITY.  Returns as eva_loop_new_foreign.  */
+   PRIORITY.  The caller frees it with eva_loop_free.  Returns as eva_loop_new_foreign.  */
 static inline eva_loop *
 eva_loop_from_glib_with_priority (GMainContext *context, gint priority) {
   static const struct eva_loop_ops ops = { EVA_LOOP_OPS_VERSION,

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* eva/sd-event.h - an eva_loop out of systemd's.  Link with libsystemd (pkg-config libsystemd).
+/* eva/sd-event.h - an eva_loop on a loop of systemd.  Link with libsystemd (pkg-config libsystemd).
 
-   The eva_loop keeps a reference to its sd_event, so the two may go in any order.  sd-event tells
-   of a peer that leaves even while nothing is watched for.
+   The eva_loop keeps a reference to its sd_event, so the two may be freed in any order.  sd-event
+   reports a peer that leaves even while the eva_loop watches for nothing.
 
-   Of what is ready sd-event calls what has the highest priority, and of that what has waited longest.
-   So whatever has the priority of the eva_loop takes turns with clients that send without end, and
-   what has a lower one has to wait for them.
+   Of the sources that are ready, sd-event calls one of the highest priority, and among those the
+   one that has waited longest.  So a source with the priority of the eva_loop takes turns with
+   clients that send without end, and a source with a lower one has to wait for them.
 
-   sd-event does nothing in a child of fork: one that goes on makes both anew.  */
+   sd-event does nothing in a child of fork: a child that goes on makes both anew.  */
 
 #ifndef EVA_SD_EVENT_H
 #define EVA_SD_EVENT_H
@@ -146,7 +146,8 @@ eva_sd_event_cancel_timer (void *data) {
   self->defer = NULL;
 }
 
-/* A source that is called in the next turn.  One without its priority is still better than none.  */
+/* Makes a source that is called in the next turn.  One without its priority is still better than
+   none.  */
 static inline int
 eva_sd_event_add_defer (struct eva_sd_event *self) {
   int rc = sd_event_add_defer (self->event, &self->defer, eva_sd_event_defer_cb, self);
@@ -155,8 +156,8 @@ eva_sd_event_add_defer (struct eva_sd_event *self) {
   return rc;
 }
 
-/* Who waits longest is called first, and a deferred source waits since it was made: one that is
-   kept would always be the first.  */
+/* sd-event calls first what has waited longest, and a deferred source has waited since it was made.
+   A source that is kept would always be the first.  */
 static inline void
 eva_sd_event_set_timer (void *data, uint64_t delay_ns) {
   struct eva_sd_event *self = (struct eva_sd_event *) data;
@@ -167,8 +168,8 @@ eva_sd_event_set_timer (void *data, uint64_t delay_ns) {
   sd_event_source_set_enabled (self->timer, SD_EVENT_ONESHOT);
 }
 
-/* Makes an eva_loop that lives in EVENT, with sources of PRIORITY.  Returns as
-   eva_loop_new_foreign.  */
+/* Makes an eva_loop that lives in EVENT, with sources of PRIORITY.  The caller frees it with
+   eva_loop_free.  Returns as eva_loop_new_foreign.  */
 static inline eva_loop *
 eva_loop_from_sd_event_with_priority (sd_event *event, int64_t priority) {
   static const struct eva_loop_ops ops = { EVA_LOOP_OPS_VERSION,

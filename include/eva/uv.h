@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* eva/uv.h - an eva_loop out of libuv's.  Link with libuv (pkg-config libuv).
+/* eva/uv.h - an eva_loop on a loop of libuv.  Link with libuv (pkg-config libuv).
 
-   eva_loop_free only begins to close what it has in the loop, as everything in libuv: let the loop
-   run once more before uv_loop_close, so that the rest goes away.
+   eva_loop_free only begins to close what the eva_loop has in the loop, as everything in libuv
+   does.  Let the loop run once more before uv_loop_close, so that the rest goes away.
 
-   A child of fork that goes on with the loop calls uv_loop_fork first.  eva_loop_free does not need
-   that, running the loop does.
+   A child of fork that goes on with the loop calls uv_loop_fork first.  It needs that to run the
+   loop; eva_loop_free does not need it.
 
-   Servers and clients keep uv_run going as long as there are any; a child that only has to be
-   reaped does not.  libuv sets descriptors that it watches to O_NONBLOCK.  It does not tell of a
-   peer that leaves while nothing is watched for: UV_DISCONNECT also means one that has only
+   Servers and clients keep uv_run going while there are any; a child that only has to be reaped
+   does not.  libuv sets the descriptors that it watches to O_NONBLOCK.  It does not report a peer
+   that leaves while the eva_loop watches for nothing: UV_DISCONNECT also means a peer that has only
    finished sending.  */
 
 #ifndef EVA_UV_H
@@ -92,7 +92,8 @@ eva_uv_start (struct eva_uv_watch *watch) {
   return -uv_poll_start (&watch->poll, watch->events, eva_uv_poll_cb);
 }
 
-/* libuv stops what is in error.  It is started again, because we say so as long as it holds.  */
+/* libuv stops a handle that is in error.  It is started again, because the library reports an error
+   as long as it holds.  */
 static inline void
 eva_uv_poll_cb (uv_poll_t *poll, int status, int events) {
   unsigned int revents = 0;
@@ -152,7 +153,7 @@ eva_uv_cancel_timer (void *self) {
   uv_idle_stop (&((struct eva_uv *) self)->idle);
 }
 
-/* The loop's own idea of now is older than now, so we count from the clock.  */
+/* The loop's own time is older than now, so this counts from the clock.  */
 static inline void
 eva_uv_set_timer (void *self, uint64_t delay_ns) {
   struct eva_uv *uv = (struct eva_uv *) self;
@@ -166,7 +167,8 @@ eva_uv_set_timer (void *self, uint64_t delay_ns) {
     uv_timer_start (&uv->timer, eva_uv_timer_cb, due_ms > now_ms ? due_ms - now_ms : 1, 0);
 }
 
-/* Makes an eva_loop that lives in LOOP.  Returns as eva_loop_new_foreign.  */
+/* Makes an eva_loop that lives in LOOP.  The caller frees it with eva_loop_free.  Returns as
+   eva_loop_new_foreign.  */
 static inline eva_loop *
 eva_loop_from_uv (uv_loop_t *loop) {
   static const struct eva_loop_ops ops = { EVA_LOOP_OPS_VERSION,
