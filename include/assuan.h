@@ -187,16 +187,16 @@ gpg_error_t assuan_new (assuan_context_t *ctx);
 /* Free CTX and what it owns.  A connected client says BYE first, without waiting for an answer, and
    a pipe client then waits for the process that it started, unless ASSUAN_NO_WAITPID is set.  The
    call closes the connection's descriptors, received descriptors that were not taken and those of
-   INPUT and OUTPUT, and wipes the buffers.  It runs an inquiry's outstanding continuation once, with
-   CANCELED.  CTX may be NULL.  From: anywhere.
-   Here: also from the callbacks of CTX itself, log callbacks and I/O monitors included.  The callback
-   must not use CTX any more; the memory goes when the outermost call returns.  What was said before
-   is still sent.  That outermost call returns CANCELED where it would have connected CTX or made it a
-   server, EOF where it reads, and what it returns otherwise where it only writes; assuan_accept
-   returns its -1, and assuan_process and assuan_process_next return 0.
+   INPUT and OUTPUT, and wipes the buffers.  It runs an inquiry's outstanding continuation once,
+   with CANCELED.  CTX may be NULL.  From: anywhere.
+   Here: also from the callbacks of CTX itself, log callbacks and I/O monitors included.  The
+   callback must not use CTX any more; the memory goes when the outermost call returns.  What was
+   said before is still sent.  That outermost call returns CANCELED where it would have connected
+   CTX or made it a server, EOF where it reads, and what it returns otherwise where it only writes;
+   assuan_accept returns its -1, and assuan_process and assuan_process_next return 0.
    CTX belongs to the process that read or wrote on it last, or made it.  In another one, a child of
-   fork, the call closes descriptors and frees memory, but it says nothing, waits for no process, and
-   runs no callback. */
+   fork, the call closes descriptors and frees memory, but it says nothing, waits for no process,
+   and runs no callback. */
 void assuan_release (assuan_context_t ctx);
 
 /* Free PTR, which the library allocated for the caller with CTX's allocator (the result of
@@ -327,10 +327,11 @@ void assuan_set_log_stream (assuan_context_t ctx, FILE *fp);
 #define ASSUAN_IO_MONITOR_NOLOG  1 /* do not log this line */
 #define ASSUAN_IO_MONITOR_IGNORE 2 /* act as if this line did not exist */
 
-/* The library calls it once for every line of CTX, the greeting included: for a received line before
-   it acts on the line, for a line to be sent before the line leaves.  HOOK is the hook_data given with
-   it, INOUT the direction (ASSUAN_IO_*), LINE the line without its LF, LINELEN its octets; LINE is
-   valid during the call, may hold NUL, and must not be changed.  Returns ASSUAN_IO_MONITOR_* bits. */
+/* The library calls it once for every line of CTX, the greeting included: for a received line
+   before it acts on the line, for a line to be sent before the line leaves.  HOOK is the hook_data
+   given with it, INOUT the direction (ASSUAN_IO_*), LINE the line without its LF, LINELEN its
+   octets; LINE is valid during the call, may hold NUL, and must not be changed.  Returns
+   ASSUAN_IO_MONITOR_* bits. */
 typedef unsigned int (*assuan_io_monitor_t) (assuan_context_t ctx, void *hook, int inout,
                                              const char *line, size_t linelen);
 
@@ -349,8 +350,9 @@ void assuan_set_io_monitor (assuan_context_t ctx, assuan_io_monitor_t io_monitor
 #define ASSUAN_SYSTEM_HOOKS_VERSION 2   /* the version of the structure below */
 #define ASSUAN_SPAWN_DETACHED       128 /* flag of spawn: run as a background process */
 
-/* Results and errno are those of the system function of the same name.  CTX is the context for which
-   the library calls the function; the hooks of the socket wrappers get one of the library's own. */
+/* Results and errno are those of the system function of the same name.  CTX is the context for
+   which the library calls the function; the hooks of the socket wrappers get one of the library's
+   own. */
 struct assuan_system_hooks {
   /* Set to ASSUAN_SYSTEM_HOOKS_VERSION.  A structure of version 1 ends after socketpair; then the
      library uses its own socket and connect. */
@@ -441,12 +443,13 @@ int __assuan_sendmsg (assuan_context_t ctx, assuan_fd_t fd, const assuan_msghdr_
    part of NAME as argv[0]), FD_IN as its standard input, FD_OUT as its standard output, /dev/null
    for either that is ASSUAN_INVALID_FD.  It inherits only those and the descriptors in
    FD_CHILD_LIST (NULL, or ended by ASSUAN_INVALID_FD).  Its standard error is the caller's if 2 is
-   listed, otherwise /dev/null.  The child calls ATFORK (ATFORKVALUE, 0), if ATFORK is not NULL, before
-   it closes descriptors: if the program has threads, ATFORK makes only async-signal-safe calls.
+   listed, otherwise /dev/null.  The child calls ATFORK (ATFORKVALUE, 0), if ATFORK is not NULL,
+   before it closes descriptors: if the program has threads, ATFORK makes only async-signal-safe
+   calls.
    NAME NULL: fork without exec; ARGV[0] becomes "client" in the parent and "server" in the child,
    which continues to run.  FLAGS: 0 or ASSUAN_SPAWN_DETACHED, without effect on POSIX.  Stores the
-   child's id at R_PID.  Returns 0, or -1 and errno.  A program that cannot be run shows later, as an
-   ERR line from the child.  From: hooks. */
+   child's id at R_PID.  Returns 0, or -1 and errno.  A program that cannot be run shows later, as
+   an ERR line from the child.  From: hooks. */
 int __assuan_spawn (assuan_context_t ctx, pid_t *r_pid, const char *name, const char **argv,
                     assuan_fd_t fd_in, assuan_fd_t fd_out, assuan_fd_t *fd_child_list,
                     void (*atfork) (void *opaque, int reserved), void *atforkvalue,
@@ -475,8 +478,8 @@ int __assuan_connect (assuan_context_t ctx, int sock, struct sockaddr *addr, soc
  * ------------------------------------------------------------------------------------------ */
 
 /* Handles a command, or an event.  LINE is the argument string: what follows the command's name and
-   the blanks after it, NUL-terminated, still percent-escaped.  The handler may change it in place; it
-   stays valid until the handler returns.
+   the blanks after it, NUL-terminated, still percent-escaped.  The handler may change it in place;
+   it stays valid until the handler returns.
    Here: it also stays valid when the handler inquires, reads another line, or releases the context.
    Returns 0 for OK or an error for ERR, which goes to the client when the handler returns; under
    assuan_process_next see assuan_process_done. */
@@ -493,30 +496,32 @@ typedef gpg_error_t (*assuan_handler_t) (assuan_context_t, char *);
 gpg_error_t assuan_register_command (assuan_context_t ctx, const char *cmd_string,
                                      assuan_handler_t handler, const char *help_string);
 
-/* Have the library call FNC before each command with its name; NULL for none.  If FNC returns an error, the
-   command is not run and that error is the reply.  Returns 0.  From: anywhere. */
+/* Let the library call FNC before each command with its name; NULL for none.  If FNC returns an
+   error, the command is not run and that error is the reply.  Returns 0.  From: anywhere. */
 gpg_error_t assuan_register_pre_cmd_notify (assuan_context_t ctx,
                                             gpg_error_t (*fnc) (assuan_context_t, const char *cmd));
 
-/* Have the library call FNC after the reply to each command, an unknown one too, with the result of writing
-   that reply (not the command's result); NULL for none.  Returns 0.  From: anywhere. */
+/* Let the library call FNC after the reply to each command, an unknown one too, with the result of
+   writing that reply (not the command's result); NULL for none.  Returns 0.  From: anywhere. */
 gpg_error_t assuan_register_post_cmd_notify (assuan_context_t ctx,
                                              void (*fnc) (assuan_context_t, gpg_error_t));
 
-/* Have the library call HANDLER when BYE came, before the answer, with BYE's argument string; NULL for none.
+/* Let the library call HANDLER when BYE came, before the answer, with BYE's argument string; NULL
+   for none.
    Its result is ignored.  Returns 0.  From: anywhere. */
 gpg_error_t assuan_register_bye_notify (assuan_context_t ctx, assuan_handler_t handler);
 
-/* Have the library call HANDLER when RESET came, before the descriptors of INPUT and OUTPUT and those
-   received but not taken are closed; NULL for none.  If it returns an error, the reset does not
-   take place and that error is the reply.  Returns 0.  From: anywhere. */
+/* Let the library call HANDLER when RESET came, before the descriptors of INPUT and OUTPUT and
+   those received but not taken are closed; NULL for none.  If it returns an error, the reset does
+   not take place and that error is the reply.  Returns 0.  From: anywhere. */
 gpg_error_t assuan_register_reset_notify (assuan_context_t ctx, assuan_handler_t handler);
 
-/* Have the library call HANDLER when the command CANCEL came; NULL for none.  Returns 0.  From: anywhere. */
+/* Let the library call HANDLER when the command CANCEL came; NULL for none.  Returns 0.  From:
+   anywhere. */
 gpg_error_t assuan_register_cancel_notify (assuan_context_t ctx, assuan_handler_t handler);
 
-/* Have the library call HANDLER when the built-in INPUT has accepted a descriptor, with the command's
-   argument string in which the digits of "FD=N" are blanked; NULL for none.  In it
+/* Let the library call HANDLER when the built-in INPUT has accepted a descriptor, with the
+   command's argument string in which the digits of "FD=N" are blanked; NULL for none.  In it
    assuan_get_input_fd already gives the new descriptor; an error restores the old one and is the
    reply.
    Returns 0.  From: anywhere. */
@@ -525,9 +530,9 @@ gpg_error_t assuan_register_input_notify (assuan_context_t ctx, assuan_handler_t
 /* The same for OUTPUT and assuan_get_output_fd.  Returns 0.  From: anywhere. */
 gpg_error_t assuan_register_output_notify (assuan_context_t ctx, assuan_handler_t handler);
 
-/* Have the library call FNC for "OPTION NAME [[=] VALUE]" with name and value, both stripped of blanks around
-   them and the name of its two dashes; "" if there is no value.  The strings are valid during the
-   call.  Its error is the reply.  NULL for none: every option then answers OK.
+/* Let the library call FNC for "OPTION NAME [[=] VALUE]" with name and value, both stripped of
+   blanks around them and the name of its two dashes; "" if there is no value.  The strings are
+   valid during the call.  Its error is the reply.  NULL for none: every option then answers OK.
    Returns 0.  From: anywhere (Assuan manual, "Server code"). */
 gpg_error_t assuan_register_option_handler (assuan_context_t ctx,
                                             gpg_error_t (*fnc) (assuan_context_t, const char *,
@@ -538,11 +543,11 @@ gpg_error_t assuan_register_option_handler (assuan_context_t ctx,
    ENOMEM.  From: anywhere, before the connection is opened. */
 gpg_error_t assuan_set_hello_line (assuan_context_t ctx, const char *line);
 
-/* Make CTX a server on two descriptors: FILEDES[0] is read, FILEDES[1] written; CTX owns and closes
-   them from then on.  If the environment variable _assuan_connection_fd names a socket, that is
-   used for both instead, with descriptor passing, and FILEDES may be NULL; _assuan_pipe_connect_pid
-   there tells the client's process id.  Returns 0; ASS_SERVER_START if there is neither; ENOMEM.
-   From: outside. */
+/* Make CTX a server on two descriptors: it reads FILEDES[0] and writes FILEDES[1], and owns and
+   closes them from then on.  If the environment variable _assuan_connection_fd names a socket, CTX
+   uses that for both instead, with descriptor passing, and FILEDES may be NULL.  The environment
+   variable _assuan_pipe_connect_pid holds the client's process id.  Returns 0; ASS_SERVER_START if
+   there is neither; ENOMEM.  From: outside. */
 gpg_error_t assuan_init_pipe_server (assuan_context_t ctx, assuan_fd_t filedes[2]);
 
 /* Flags of assuan_init_socket_server. */
@@ -550,18 +555,19 @@ gpg_error_t assuan_init_pipe_server (assuan_context_t ctx, assuan_fd_t filedes[2
 #define ASSUAN_SOCKET_SERVER_ACCEPTED  2 /* the descriptor is a connection, it does not listen */
 
 /* Make CTX a server on the socket LISTEN_FD; FLAGS are ASSUAN_SOCKET_SERVER_* bits.  With ACCEPTED,
-   LISTEN_FD is one connection, which CTX owns and closes from its opening on; until then it stays
-   the caller's.  Without, LISTEN_FD is a listening socket, which stays the caller's, and
-   assuan_accept waits there for each client.
+   LISTEN_FD is one connection: CTX owns it, and closes it, from the moment the connection is
+   opened; until then it stays the caller's.  Without ACCEPTED, LISTEN_FD is a listening socket,
+   which stays the caller's, and assuan_accept waits there for each client.
    Returns 0; ENOMEM, and then LISTEN_FD stays the caller's.  From: outside. */
 gpg_error_t assuan_init_socket_server (assuan_context_t ctx, assuan_fd_t listen_fd,
                                        unsigned int flags);
 
-/* Keep a copy of *NONCE in CTX.  On POSIX systems of no consequence.  From: outside. */
+/* Keep a copy of *NONCE in CTX.  On POSIX systems this has no effect.  From: outside. */
 void assuan_set_sock_nonce (assuan_context_t ctx, assuan_sock_nonce_t *nonce);
 
-/* Open the connection: a listening server closes the previous one and waits for a client, others
-   have theirs already and do not wait; then credentials are taken and the greeting is written.
+/* Open the connection.  A listening server closes the previous one and waits for a client; other
+   servers have theirs already and do not wait.  Then the call takes the client's credentials and
+   writes the greeting.
    Returns 0; the bare integer -1 (not a gpg_error_t) if a server of a single connection has had it,
    which ends the usual loop of assuan_accept and assuan_process; connection errors.
    Here: if assuan_get_active_fds or assuan_process_next has opened the connection before, the first
@@ -569,10 +575,10 @@ void assuan_set_sock_nonce (assuan_context_t ctx, assuan_sock_nonce_t *nonce);
 gpg_error_t assuan_accept (assuan_context_t ctx);
 
 /* Serve the connection: read commands, run handlers and write replies until the client says BYE or
-   closes, or ASSUAN_FORCE_CLOSE is set.  Waits for input and for room as needed, never sleeps
-   otherwise.  Returns 0 then; ASS_INCOMPLETE_LINE if the client closed in the middle of a line;
-   ASS_LINE_TOO_LONG; ASS_NOT_A_SERVER; a connection error if the connection broke.  Errors of
-   handlers go to the client and are not seen here.  From: outside. */
+   closes, or ASSUAN_FORCE_CLOSE is set.  It waits for input and for room as needed, and never
+   sleeps otherwise.  Returns 0 at the end; ASS_INCOMPLETE_LINE if the client closed in the middle
+   of a line; ASS_LINE_TOO_LONG; ASS_NOT_A_SERVER; a connection error if the connection broke.
+   Errors of handlers go to the client and are not seen here.  From: outside. */
 gpg_error_t assuan_process (assuan_context_t ctx);
 
 /* The name of the command whose handler is running, as it was registered; NULL elsewhere, also
@@ -581,7 +587,7 @@ gpg_error_t assuan_process (assuan_context_t ctx);
 const char *assuan_get_command_name (assuan_context_t ctx);
 
 /* Set the text of the next OK line to LINE, copied; NULL for none.  It serves for one reply only:
-   the running command's.  Of a text that does not fit a line the rest is left out, as
+   the running command's.  The part of a text that does not fit a line is left out, as
    assuan_write_line does.  Returns 0; ENOMEM.  From: handlers. */
 gpg_error_t assuan_set_okay_line (assuan_context_t ctx, const char *line);
 
@@ -598,24 +604,24 @@ gpg_error_t assuan_write_status (assuan_context_t ctx, const char *keyword, cons
    Here: stdio does not buffer it, so that the order of data and other lines is that of the calls.
    What fprintf and its like print passes through memory of the C library, where it stays; what
    fputs, fwrite and putc write does not, nor do data of assuan_send_data.
-   If a log callback or monitor releases CTX while the program, outside of CTX's callbacks, writes to
-   the stream, that becomes the program's, who closes it; writing to it gives EPIPE.
+   If a log callback or monitor releases CTX while the program, outside of CTX's callbacks, writes
+   to the stream, the stream becomes the program's, which closes it; writing to it gives EPIPE.
    From: handlers. */
 FILE *assuan_get_data_fp (assuan_context_t ctx);
 
-/* Ask the client for data: send "INQUIRE KEYWORD" (KEYWORD may have arguments behind a blank) and
-   wait for its D lines and END.  R_BUFFER: where to store the data, with a NUL behind its length,
-   to be freed by the caller with assuan_free; R_LENGTH: where to store its length in octets;
-   MAXLEN: most octets wanted, 0 for any.  With R_BUFFER and R_LENGTH NULL and MAXLEN 0 no data is
-   expected.
+/* Ask the client for data: send "INQUIRE KEYWORD" (KEYWORD may have arguments after a blank) and
+   wait for its D lines and END.  R_BUFFER: where to store the data, with a NUL behind its length;
+   the caller frees it with assuan_free.  R_LENGTH: where to store its length in octets.  MAXLEN:
+   the most octets wanted, 0 for any.  With R_BUFFER and R_LENGTH NULL and MAXLEN 0 the caller
+   expects no data.
    Returns 0; ASS_TOO_MUCH_DATA, after reading on to END; ASS_CANCELED if the client sent CAN;
    ASS_UNEXPECTED_CMD for any other line; ASS_NESTED_COMMANDS while another inquiry is open;
    ASS_NOT_A_SERVER on a client context; ASS_INV_VALUE; ENOMEM; connection errors.  Waits for the
    client, so in an event loop use assuan_inquire_ext.
    From: handlers, post_cmd_notify, and outside of a command, once the server has greeted.
-   Here: after a failure CTX may inquire again: what is still to come of the first answer is skipped.
+   Here: after a failure CTX may inquire again: it skips what is still to come of the first answer.
    "CAN" and "CANCEL" are whole words.  Outside of a command a line that is no answer also ends the
-   inquiry, but is run as the command that it is. */
+   inquiry, and CTX then runs it as the command that it is. */
 gpg_error_t assuan_inquire (assuan_context_t ctx, const char *keyword, unsigned char **r_buffer,
                             size_t *r_length, size_t maxlen);
 
@@ -649,17 +655,18 @@ gpg_error_t assuan_close_output_fd (assuan_context_t ctx);
  * 1. Accept the connection yourself, make a context, assuan_init_socket_server (ctx, fd,
  *    ASSUAN_SOCKET_SERVER_ACCEPTED), or assuan_init_pipe_server.
  * 2. Watch assuan_get_active_fds (ctx, 0, ...)[0]; whenever it is readable, assuan_process_next.
- * 3. Handlers do not block.  Whoever finishes a command calls assuan_process_done, in the handler
- *    or later.  Data from the client: assuan_inquire_ext.
+ * 3. Handlers do not block.  The program finishes a command with assuan_process_done, in the
+ *    handler or later.  It gets data from the client with assuan_inquire_ext.
  * 4. When done is set or an error returned, stop watching and assuan_release.
  *
- * The connection is opened, with its greeting, by whichever comes first of assuan_accept,
- * assuan_get_active_fds (ctx, 0, ...) and assuan_process_next.  So register before that, and set the
- * hello line.  While the program has registered nothing (commands, notifications, an option handler)
- * and set no hello line, assuan_get_active_fds opens the connection, too, but leaves the greeting to
- * the other two: a program that fetches its descriptors first has to accept.
+ * Three functions open the connection and greet the client: assuan_accept, assuan_get_active_fds
+ * (ctx, 0, ...) and assuan_process_next.  The first call of any of them does it.  So register
+ * before that, and set the hello line.  While the program has registered nothing (commands,
+ * notifications, an option handler) and set no hello line, assuan_get_active_fds opens the
+ * connection, too, but leaves the greeting to the other two: a program that fetches its descriptors
+ * first has to accept.
  *
- * That the client left is no error there: assuan_process_done returns 0, and assuan_process_next
+ * It is no error there that the client left: assuan_process_done returns 0, and assuan_process_next
  * returns 0 with DONE set.  What a program writes on its own fails with EPIPE.
  * ------------------------------------------------------------------------------------------ */
 
@@ -668,55 +675,55 @@ gpg_error_t assuan_close_output_fd (assuan_context_t ctx);
    belong to CTX; the caller may watch, dup and shutdown them.
    Returns how many were stored: 0 if CTX is not connected or the connection has ended; -1 if WHAT
    is another, FDARRAY is NULL, or FDARRAYSIZE is below 2.  With WHAT 0 it opens the connection of a
-   server (see above); that the greeting could not be written assuan_process_next tells.
+   server (see above); if the greeting cannot be written, assuan_process_next reports it.
    From: anywhere. */
 int assuan_get_active_fds (assuan_context_t ctx, int what, assuan_fd_t *fdarray, int fdarraysize);
 
-/* Make progress on the server's connection, without ever blocking for input: does at most one read,
-   and none at all if a complete line is held that can be run; then runs every complete line that
-   has come.  While a command is pending, further commands stay held, in order, and start out of a
-   later call, never out of assuan_process_done.
-   Here: that is 1 MiB of them (eva_set_max_ahead_len of eva.h).  More makes the call return
-   TOO_LARGE, once, with DONE set; no more is read then.
+/* Make progress on the server's connection, without ever blocking for input.  The call does at most
+   one read, and none at all if CTX holds a complete line that can be run; then it runs every
+   complete line that has come.  While a command is pending, CTX holds further commands, in order;
+   they start in a later call, never in assuan_process_done.
+   Here: it holds 1 MiB of them (eva_set_max_ahead_len of eva.h).  More makes the call return
+   TOO_LARGE, once, with DONE set; CTX reads no more then.
    DONE: where to store whether the connection has ended: nonzero as soon as the end of file has
    been read, the client is known to have left otherwise, or BYE or ASSUAN_FORCE_CLOSE has taken
    effect; may be NULL.  After BYE and FORCE_CLOSE the descriptors have been closed already, so that
    the client sees its end at once: forget their numbers.  After the end of file they stay open, for
    pending replies, until assuan_release.  Once something could not be written (the greeting, a
-   reply, a status line), nothing is read or run any more: the continuation of an open inquiry runs
-   with EOF, and DONE is set.
+   reply, a status line), CTX reads and runs nothing any more: the continuation of an open inquiry
+   runs with EOF, and DONE is set.
    Returns 0, also if no progress is possible now, and if the client left; what a handler or a
-   continuation returned, unchanged, and lines behind its own wait for the next call; ASS_LINE_TOO_LONG
-   for a line that was skipped, after the lines behind it were run; ASS_NOT_A_SERVER; a connection
-   error: release the context then.
-   When assuan_process_done was called outside of assuan_process_next, held lines do not make the
-   descriptor readable: call assuan_process_next while assuan_pending_line is true.  From: outside,
-   that is, not out of a callback of CTX. */
+   continuation returned, unchanged, and the lines after its own wait for the next call;
+   ASS_LINE_TOO_LONG for a line that was skipped, after the lines that follow it were run;
+   ASS_NOT_A_SERVER; a connection error: release the context then.
+   If the program called assuan_process_done outside of assuan_process_next, held lines do not make
+   the descriptor readable: call assuan_process_next while assuan_pending_line is true.  From:
+   outside, that is, not within a callback of CTX. */
 gpg_error_t assuan_process_next (assuan_context_t ctx, int *done);
 
 /* Finish the pending command: flush its data, write OK for RC 0 or ERR for an RC, run
    post_cmd_notify.  Usual form at the end of a handler: return assuan_process_done (ctx, rc).
    Returns 0 if the reply was written; ASS_GENERAL, harmless, if no command is pending; connection
    errors.
-   Here: 0, too, under assuan_process_next, if the client is gone, which the next assuan_process_next
-   tells; never runs the next command; the continuation of an inquiry that is still open runs, with
-   ASS_CANCELED.  From: handlers, continuations, outside. */
+   Here: under assuan_process_next it returns 0, too, if the client is gone, which the next
+   assuan_process_next reports.  It never runs the next command.  The continuation of an inquiry
+   that is still open runs, with ASS_CANCELED.  From: handlers, continuations, outside. */
 gpg_error_t assuan_process_done (assuan_context_t ctx, gpg_error_t rc);
 
 /* Ask the client for data and return at once: send "INQUIRE KEYWORD" as assuan_inquire does.  The
-   handler then returns 0, the command stays pending, and CB (CB_DATA, rc, buf, buf_len) runs out of
+   handler then returns 0, the command stays pending, and CB (CB_DATA, rc, buf, buf_len) runs within
    a later assuan_process_next.  RC: 0; ASS_TOO_MUCH_DATA for more than MAXLEN octets (0: any);
    ASS_CANCELED for CAN; ASS_UNEXPECTED_CMD for another line; EOF if the client left; CANCELED if
-   CTX is released.  BUF: the data, with a NUL behind its BUF_LEN octets, the callback's to free
-   with assuan_free, or with free if the allocator is libc's; NULL here if RC is not 0, but
-   libassuan may hand over what came so far.  What CB returns is returned by assuan_process_next.
+   CTX is released.  BUF: the data, with a NUL behind its BUF_LEN octets; the callback frees it
+   with assuan_free, or with free if the allocator is libc's.  BUF is NULL here if RC is not 0, but
+   libassuan may hand over what came so far.  assuan_process_next returns what CB returns.
    CB may finish the command or send the next inquiry, whatever RC is.  Under assuan_process what CB
    returns ends the command.
    Returns 0, and then CB runs exactly once; ASS_NOT_A_SERVER; ASS_NESTED_COMMANDS while another
    inquiry is open; ASS_GENERAL outside of a command; ASS_INV_VALUE; connection errors, and then CB
    does not run.
-   Here: CB really runs in all of these cases; the client's data beyond MAXLEN is skipped up to END
-   or CAN.  From: handlers, continuations, and outside while a command is pending. */
+   Here: CB runs in all of these cases; CTX skips the client's data beyond MAXLEN up to END or
+   CAN.  From: handlers, continuations, and outside while a command is pending. */
 gpg_error_t assuan_inquire_ext (assuan_context_t ctx, const char *keyword, size_t maxlen,
                                 gpg_error_t (*cb) (void *cb_data, gpg_error_t rc,
                                                    unsigned char *buf, size_t buf_len),
@@ -732,34 +739,36 @@ gpg_error_t assuan_inquire_ext (assuan_context_t ctx, const char *keyword, size_
 /* Start the server program NAME with the NULL-terminated argument list ARGV, connect to it by two
    pipes, or with ASSUAN_PIPE_CONNECT_FDPASSING in FLAGS by a socket pair, and wait for its
    greeting.  The child inherits the descriptors in FD_CHILD_LIST (NULL, or ended by
-   ASSUAN_INVALID_FD); its standard error is /dev/null unless 2 is listed.  ATFORK (ATFORKVALUE, 0),
-   if not NULL, is called in the child before descriptors are closed.  Signals that the caller
-   blocks or ignores stay so, unless ATFORK changes that.  The child's environment tells
+   ASSUAN_INVALID_FD); its standard error is /dev/null unless 2 is listed.  The child calls ATFORK
+   (ATFORKVALUE, 0), if ATFORK is not NULL, before it closes descriptors.  Signals that the caller
+   blocks or ignores stay so, unless ATFORK changes that.  The child's environment holds
    _assuan_pipe_connect_pid (the caller's process id) and with FDPASSING _assuan_connection_fd.
-   NAME NULL: fork only; whatever ARGV[0] was, it becomes "client" or "server", and the server goes on
-   as a copy of the caller with assuan_init_pipe_server.  All that was open in the caller is closed
-   there, so the server must not release what it has inherited: it ends by _exit if exit handlers do.
+   NAME NULL: fork only; whatever ARGV[0] was, it becomes "client" or "server", and the server goes
+   on as a copy of the caller with assuan_init_pipe_server.  Everything that was open in the caller
+   is closed there, so the server must not release what it has inherited: it ends by _exit if exit
+   handlers would release something.
    Returns 0; ASS_INV_VALUE without an ARGV, with NAME without an ARGV[0], or without NAME and
-   FDPASSING; ASS_CONNECT_FAILED if
-   the greeting is an ERR, which is also how it shows that the program cannot be run; EOF if the
-   child ended without a greeting; ENOMEM; system errors of making the pipes and the process.  CTX
-   can then be used for another attempt.  From: outside. */
+   FDPASSING; ASS_CONNECT_FAILED if the greeting is an ERR, which also happens if the program cannot
+   be run; EOF if the child ended without a greeting; ENOMEM; system errors of making the pipes and
+   the process.  CTX can then be used for another attempt.  From: outside. */
 gpg_error_t assuan_pipe_connect (assuan_context_t ctx, const char *name, const char *argv[],
                                  assuan_fd_t *fd_child_list, void (*atfork) (void *, int),
                                  void *atforkvalue, unsigned int flags);
 
 #if ASSUAN_VERSION_NUMBER >= 0x030000
-/* Wait until the server that assuan_pipe_connect started with pipes has ended.  It is not told to
-   end: one that lives for its input lives on.  NO_HANG: only see whether it has.  STATUS, which may
-   be NULL, gets its status as waitpid tells it.  assuan_release does not wait for it any more.
+/* Wait until the server that assuan_pipe_connect started with pipes has ended.  The call does not
+   tell it to end: a server that lives for its input lives on.  NO_HANG: only see whether it has.
+   STATUS, which may be NULL, gets its status as waitpid tells it.  assuan_release does not wait for
+   it any more.
    Returns 0; TIMEOUT if it lives and NO_HANG is set; EINTR if a signal came, and the call can be
    made again; ECHILD if it was waited for already; NO_SERVICE if CTX has started none, or with
    ASSUAN_PIPE_CONNECT_FDPASSING.  STATUS is untouched on failure.  From: outside. */
 gpg_error_t assuan_pipe_wait_server_termination (assuan_context_t ctx, int *status, int no_hang);
 
-/* Send SIGINT to the server that assuan_pipe_connect started with pipes; nothing else is done.
+/* Send SIGINT to the server that assuan_pipe_connect started with pipes, and do nothing else.
    Returns 0, also if there is none.
-   Here: a server that was waited for gets none, as its number may be another process by then.
+   Here: a server that was waited for gets no signal, because its number may be another process by
+   then.
    From: anywhere. */
 gpg_error_t assuan_pipe_kill_server (assuan_context_t ctx);
 #endif
@@ -770,8 +779,8 @@ gpg_error_t assuan_pipe_kill_server (assuan_context_t ctx);
    107 octets, "file://PATH", "assuan://IP:PORT" or "assuan://[IP6]:PORT"; a file may be a
    redirection, see assuan_sock_set_sockaddr_un.  SERVER_PID: ignored; ASSUAN_INVALID_PID by custom.
    FLAGS: 0 or ASSUAN_SOCKET_CONNECT_FDPASSING.
-   Returns 0; ASS_INV_VALUE for a NAME of another form; BAD_URI for a bad address behind
-   "assuan://"; ENAMETOOLONG; ASS_CONNECT_FAILED if nobody listens or the greeting is an ERR;
+   Returns 0; ASS_INV_VALUE for a NAME of another form; BAD_URI for a bad address after
+   "assuan://"; ENAMETOOLONG; ASS_CONNECT_FAILED if no server listens or the greeting is an ERR;
    ASS_INV_RESPONSE for a greeting that is no line of the protocol; EOF if there is none; ENOMEM.
    Here: "@NAME" is an abstract socket.  From: outside. */
 gpg_error_t assuan_socket_connect (assuan_context_t ctx, const char *name, pid_t server_pid,
@@ -794,12 +803,13 @@ gpg_error_t assuan_socket_connect_fd (assuan_context_t ctx, assuan_fd_t fd, unsi
      lines too, with their '#'.
    Returns 0; the number of the server's ERR; what a callback returned; ASS_NO_DATA_CB or
    ASS_NO_INQUIRE_CB if one came that has no callback; ASS_INV_RESPONSE for a line that is none, and
-   for an ERR without a number; ASS_LINE_TOO_LONG; ASS_NESTED_COMMANDS out of CTX's own inquiry
+   for an ERR without a number; ASS_LINE_TOO_LONG; ASS_NESTED_COMMANDS within CTX's own inquiry
    callback; connection errors.
-   Here: after a callback's error the rest of the reply is read and dropped, so that the next
-   command gets its own reply.  After a line that is none it is unknown where the reply ends: further
-   commands give EPIPE, and nothing is sent.  If writing the command or the answer to an inquiry
-   fails, what came before counts: if it holds the server's ERR, the number of that is returned.
+   Here: after a callback's error CTX reads and drops the rest of the reply, so that the next
+   command gets its own reply.  After a line that is none, CTX cannot know where the reply ends:
+   further commands give EPIPE, and nothing is sent.  If writing the command or the answer to an
+   inquiry fails, what came before counts: if it holds the server's ERR, the call returns the number
+   of that.
    From: anywhere but CTX's callbacks. */
 gpg_error_t assuan_transact (assuan_context_t ctx, const char *command,
                              gpg_error_t (*data_cb) (void *, const void *, size_t),
@@ -825,7 +835,7 @@ typedef int assuan_response_t;
 gpg_error_t assuan_client_read_response (assuan_context_t ctx, char **line, int *linelen);
 
 /* Tell what LINE of LINELEN octets is: stores the kind, ASSUAN_RESPONSE_*, at RESPONSE and at OFF
-   where in LINE the text behind the keyword and its blanks begins (data: behind "D "; END: 3;
+   where in LINE the text after the keyword and its blanks begins (data: after "D "; END: 3;
    comments: 1).  Returns 0; ASS_INV_RESPONSE if it is none of these, with ASSUAN_RESPONSE_ERROR and
    0 stored.  From: anywhere. */
 gpg_error_t assuan_client_parse_response (assuan_context_t ctx, char *line, int linelen,
@@ -849,10 +859,10 @@ gpg_error_t assuan_read_line (assuan_context_t ctx, char **line, size_t *linelen
    could run it: 1 or 0.  From: anywhere. */
 int assuan_pending_line (assuan_context_t ctx);
 
-/* Write LINE, a line of the protocol without its LF, after data written before.  In one write where
-   the kernel takes it; waits for room.  It ends at its first LF, and a line of more than 1000
-   octets at 999; the log tells when that left out something.  Returns 0; connection errors.
-   From: anywhere but log callbacks, monitors and hooks. */
+/* Write LINE, a line of the protocol without its LF, after data written before.  It leaves in one
+   write where the kernel takes it; the call waits for room.  LINE ends at its first LF, and a line
+   of more than 1000 octets at 999; the log tells when that left out something.  Returns 0;
+   connection errors.  From: anywhere but log callbacks, monitors and hooks. */
 gpg_error_t assuan_write_line (assuan_context_t ctx, const char *line);
 
 /* Write LENGTH octets of BUFFER as data lines, escaped; what does not fill a line stays until more
@@ -866,21 +876,21 @@ gpg_error_t assuan_send_data (assuan_context_t ctx, const void *buffer, size_t l
  * Passing descriptors over Unix domain sockets
  * ------------------------------------------------------------------------------------------ */
 
-/* Send the descriptor FD to the peer; it stays the caller's, who may close it afterwards.  Send it
-   before the line that speaks of it ("INPUT FD").  (NULL, ASSUAN_INVALID_FD) asks whether passing
-   exists here: 0 if so.  Returns 0; NOT_IMPLEMENTED if CTX was not made with FDPASSING; EBADF;
-   connection errors.  From: anywhere but log callbacks, monitors and hooks. */
+/* Send the descriptor FD to the peer; it stays the caller's, which may close it afterwards.  Send
+   it before the line that speaks of it ("INPUT FD").  (NULL, ASSUAN_INVALID_FD) asks whether
+   passing exists here: 0 if so.  Returns 0; NOT_IMPLEMENTED if CTX was not made with FDPASSING;
+   EBADF; connection errors.  From: anywhere but log callbacks, monitors and hooks. */
 gpg_error_t assuan_sendfd (assuan_context_t ctx, assuan_fd_t fd);
 
-/* Take the oldest descriptor that was received and not yet taken; stores it at FD, where it is the
-   caller's to close.  It must have come already: the line that speaks of it has been read.  Returns
+/* Take the oldest descriptor that was received and not yet taken, and store it at FD; the caller
+   closes it.  It must have come already: the line that speaks of it has been read.  Returns
    0; ASS_GENERAL if there is none; NOT_IMPLEMENTED if CTX was not made with FDPASSING.
    Here: all descriptors of a message count, up to a limit; close-on-exec.  From: anywhere. */
 gpg_error_t assuan_receivefd (assuan_context_t ctx, assuan_fd_t *fd);
 
-/* A descriptor for the library from the POSIX descriptor FD: a duplicate, the caller's or of the
-   context it is given to.  Returns ASSUAN_INVALID_FD with errno on failure.  Here: close-on-exec.
-   From: anywhere. */
+/* A descriptor for the library from the POSIX descriptor FD: a duplicate, which is the caller's, or
+   belongs to the context that the caller gives it to.  Returns ASSUAN_INVALID_FD with errno on
+   failure.  Here: close-on-exec.  From: anywhere. */
 assuan_fd_t assuan_fdopen (int fd);
 
 /* --------------------------------------------------------------------------------------------
@@ -923,16 +933,16 @@ int assuan_sock_set_flag (assuan_fd_t sockfd, const char *name, int value);
    ENOTSOCK.  From: anywhere. */
 int assuan_sock_get_flag (assuan_fd_t sockfd, const char *name, int *r_value);
 
-/* Connect SOCKFD to ADDR of ADDRLEN octets.  If the address is a file that is a redirection, to the
-   socket that it names; if a proxy is set (assuan_sock_set_flag), through that.  Waits.
+/* Connect SOCKFD to ADDR of ADDRLEN octets: if the address is a file that is a redirection, to the
+   socket that it names; if a proxy is set (assuan_sock_set_flag), through the proxy.  Waits.
    Returns 0, or -1 and errno.  Here: with a proxy set, an internet address of any ADDRLEN goes
    through it, or fails with EINVAL if it is cut off.  From: anywhere. */
 int assuan_sock_connect (assuan_fd_t sockfd, struct sockaddr *addr, _assuan_addrlen_t addrlen);
 
 #if ASSUAN_VERSION_NUMBER >= 0x030000
-/* Accept a connection of SOCKFD, as accept does; the clamp applies, whatever hooks are set.  ADDR and
-   P_ADDRLEN may both be NULL.  Returns a descriptor, which blocks and is inherited by children, or
-   ASSUAN_INVALID_FD and errno.  Waits.  From: anywhere. */
+/* Accept a connection of SOCKFD, as accept does.  The clamp applies, whatever hooks are set.  ADDR
+   and P_ADDRLEN may both be NULL.  Returns a descriptor, which blocks and is inherited by children,
+   or ASSUAN_INVALID_FD and errno.  Waits.  From: anywhere. */
 assuan_fd_t assuan_sock_accept (assuan_fd_t sockfd, struct sockaddr *addr, socklen_t *p_addrlen);
 #endif
 
@@ -984,8 +994,8 @@ assuan_fd_from_posix_fd (int fd) {
  * assuan_set_system_hooks (ASSUAN_SYSTEM_NPTH); likewise PTH with <pth.h>.
  * ------------------------------------------------------------------------------------------ */
 
-/* Programs that ask for the interface of libassuan 3 let the clamp do what the hooks did: then there
-   are none. */
+/* Programs that ask for the interface of libassuan 3 let the clamp do what the hooks did, so they
+   get no hooks. */
 #if defined LIBASSUAN_API_REQUESTED && LIBASSUAN_API_REQUESTED >= 3
 #  undef ASSUAN_NO_NPTH_SYSTEM_HOOKS_ANY_MORE
 #  define ASSUAN_NO_NPTH_SYSTEM_HOOKS_ANY_MORE 1
@@ -999,8 +1009,8 @@ assuan_fd_from_posix_fd (int fd) {
 
 #else
 
-/* The default hook NAME, run outside of nPth's lock so that other threads run meanwhile.  errno is
-   what the caller looks at, so taking the lock again must not disturb it. */
+/* The default hook NAME, run outside of nPth's lock so that other threads run meanwhile.  The
+   caller looks at errno, so taking the lock again must not change it. */
 #  define _ASSUAN_NPTH_WRAP(type, name, params, args)                                              \
     static type _assuan_npth_##name params {                                                       \
       type _assuan_ret;                                                                            \
