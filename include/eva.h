@@ -610,8 +610,8 @@ struct eva_connect_config {
 
   void *arg; /* of both */
 
-  /* With the address `exec:` alone: the program and its arguments, ended by NULL, as they are.  So a
-     word may have blanks.  Only eva_connect itself reads it, and it may go after that.  */
+  /* With the address `exec:` alone: the program and its arguments, ended by NULL, as they are.  So
+     a word may have blanks.  Only eva_connect itself reads it, and it may go after that.  */
   const char *const *argv;
 };
 
@@ -649,7 +649,8 @@ gpg_error_t eva_connect (eva_loop *loop, const char *address,
                          const struct eva_connect_config *config, assuan_context_t *ret_ctx);
 
 /* Returns what stood after OK in the greeting of CTX's server, or NULL if there was nothing.  It
-   works within ready alone, and the text is valid until ready returns; elsewhere it returns NULL.  */
+   works within ready alone, and the text is valid until ready returns; elsewhere it returns
+   NULL.  */
 const char *eva_get_greeting (assuan_context_t ctx);
 
 /* Flags of struct eva_callbacks.  */
