@@ -4,10 +4,10 @@
      data   = *(octet / escape)        octet: any but "%", CR, LF
      escape = "%" 2HEXDIG
 
-   Bulk data spend most of their time here, and hardly ever need an escape: so 16 octets at a
-   time are looked at and copied where SSE2 exists, which is part of every x86-64.  All else goes
-   octet by octet.  Both ways give the same result in every case, and a test and a fuzz target
-   hold them against each other.  */
+   Bulk data spend most of their time here, and hardly ever need an escape.  So this looks at 16
+   octets at a time and copies them where SSE2 exists, which is part of every x86-64.  Everything
+   else goes octet by octet.  Both ways give the same result in every case; a test and a fuzz target
+   compare them.  */
 
 #include "escape.h"
 
@@ -36,7 +36,7 @@ eva__wire_put_escape (char *dst, char c) {
   dst[2] = eva__wire_hex_digit (value);
 }
 
-/* Writes C, escaped if need be, and returns the octets that it took.  */
+/* Writes C, escaped if it has to be, and returns how many octets that took.  */
 static size_t
 put_octet (char *dst, char c) {
   if (needs_escape (c)) {
@@ -59,8 +59,8 @@ escape_value (const char *buf, size_t len) {
   return high * 16 + low;
 }
 
-/* Takes what stands at READ, an escape or an octet, of LEN octets that are left, stores the
-   octet that it means at WRITE and returns how many octets were taken. WRITE may be READ.  */
+/* Takes the escape or octet at READ, of LEN octets that are left, stores the octet that it means at
+   WRITE and returns how many octets it took.  WRITE may be READ.  */
 size_t
 eva__wire_take_octet (char *write, const char *read, size_t len) {
   int value = *read == '%' ? escape_value (read, len) : -1;
@@ -84,7 +84,8 @@ eva__wire_has_malformed (const char *buf, size_t len) {
   return false;
 }
 
-/* Ends an unescape: what is left over of the encoded form may be a piece of a passphrase.  */
+/* Ends an unescape, and wipes what is left of the encoded form, which may be a piece of a
+   passphrase.  */
 static int
 finish_unescape (char *buf, size_t len, size_t new_len, size_t *ret_len) {
   eva__wire_wipe (buf + new_len, len - new_len);
@@ -152,9 +153,9 @@ is_dense (unsigned int mask) {
   return mask & (mask - 1);
 }
 
-/* All 16 octets are stored even if only those before a special one count: that spares a loop,
-   and what was stored too much is overwritten by the octets that follow, as there are 16 of them
-   and room for as many below FILL.  */
+/* Stores all 16 octets even if only those before a special one count: that saves a loop.  The
+   octets that follow overwrite what was stored too much, because there are 16 of them, and room for
+   as many below FILL.  */
 size_t
 eva__wire_escape (char *dst, size_t fill, const char *src, size_t src_len, size_t *ret_used) {
   size_t n_written = 0;
@@ -187,8 +188,8 @@ eva__wire_escape (char *dst, size_t fill, const char *src, size_t src_len, size_
   return n_written;
 }
 
-/* In place, so a store must not reach octets that are yet to be read: a whole vector is stored
-   only if all of it was taken, the octets before a `%` one by one.  */
+/* Works in place, so a store must not reach octets that are not read yet: it stores a whole vector
+   only if it took all of it, and the octets before a `%` one by one.  */
 int
 eva__wire_unescape (char *buf, size_t len, bool strict, size_t *ret_len) {
   if (strict && eva__wire_has_malformed (buf, len)) return EVA_E_ESCAPE;
@@ -205,8 +206,8 @@ eva__wire_unescape (char *buf, size_t len, bool strict, size_t *ret_len) {
       n_read += STEP;
       continue;
     }
-    /* A vector that is loaded right behind single octets that were stored there waits for them:
-       with many escapes that takes longer than to go on octet by octet.  */
+    /* A vector that is loaded right behind single octets that were stored there waits for them.
+       With many escapes that takes longer than going octet by octet.  */
     size_t end = n_read + (is_dense (percents) ? STEP : (size_t) __builtin_ctz (percents) + 1);
     while (n_read < end)
       n_read += eva__wire_take_octet (buf + n_written++, buf + n_read, len - n_read);

@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A data line with its "D " is filled until this many octets or more stand on it: an escape that
-   begins at octet 997 ends at 1000, the longest line that there may be.  */
+/* A data line, its "D " included, is filled until this many octets or more stand on it: an escape
+   that begins at octet 997 ends at 1000, the longest line that there may be.  */
 #define EVA__WIRE_DATA_FILL (EVA_LINE_MAX - 2)
 
 /* Escapes octets of SRC to DST while fewer than FILL octets stand there and SRC lasts.  DST has
@@ -26,10 +26,9 @@ size_t eva__wire_escape (char *dst, size_t fill, const char *src, size_t src_len
 size_t eva__wire_escape_plain (char *dst, size_t fill, const char *src, size_t src_len,
                                size_t *ret_used);
 
-/* Undoes the escapes in the LEN octets at BUF in place and stores the new length at RET_LEN;
-   what is left over behind it is wiped.  A `%` that two hex digits do not follow stands for
-   itself, or if STRICT, is an error: EVA_E_ESCAPE, with BUF and RET_LEN untouched.  Returns 0 on
-   success.  */
+/* Undoes the escapes in the LEN octets at BUF in place, stores the new length at RET_LEN, and wipes
+   what is left behind the result.  A `%` that two hex digits do not follow stands for itself; if
+   STRICT, it is an error: EVA_E_ESCAPE, with BUF and RET_LEN untouched.  Returns 0 on success.  */
 int eva__wire_unescape (char *buf, size_t len, bool strict, size_t *ret_len);
 
 /* The same, octet by octet.  */

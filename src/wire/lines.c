@@ -8,10 +8,10 @@
      base          head            scan         tail          size
       |   (wiped)   | looked at     | not yet    |   (room)     |
 
-   Only EVA_LINE_SIZE octets are ever looked at for one line: if there is no LF among them, the
-   line is over-long, and how many octets came behind them does not matter.  So the verdict is
-   the same however the input was split, and an endless line is dropped piece by piece instead of
-   being collected.  */
+   The scan looks at EVA_LINE_SIZE octets at most for one line: if there is no LF among them, the
+   line is over-long, and it does not matter how many octets came behind them.  So the verdict is
+   the same however the input was split, and an endless line is dropped piece by piece and never
+   collected.  */
 
 #include "lines.h"
 
@@ -55,7 +55,7 @@ skip (struct eva__wire_lines *l) {
   }
 }
 
-/* Looks at what was not looked at yet, and sets found or too_long if that decides it.  */
+/* Scans the octets that were not scanned yet, and sets found or too_long if that decides it.  */
 static void
 scan_line (struct eva__wire_lines *l) {
   uint32_t end = min_size (l->tail, l->head + EVA_LINE_SIZE);
@@ -108,8 +108,8 @@ size_t
 eva__wire_lines_room (struct eva__wire_lines *l) {
   uint32_t n_waiting = l->tail - l->head;
 
-  /* Never more is moved than was consumed, unless nothing else makes room: a peer that sends
-     thousands of short lines must not make us move all of them for each one.  */
+  /* Moves no more than was consumed, unless nothing else makes room: a peer that sends thousands of
+     short lines must not make the library move all of them for each one.  */
   if (l->head && (n_waiting <= l->head || l->tail == l->size)) {
     uint32_t shift = l->head;
 

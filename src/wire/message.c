@@ -6,9 +6,9 @@
      response = "" / "#" text / "D " data / "END" [" " text] / "OK" [" " text]
               / "ERR" 1*WSP ["-"] 1*DIGIT text / "S" [" " text] / "INQUIRE" [" " text]
 
-   Requests and answers may be in either case, but responses must be as they stand here.  `S` or
-   `INQUIRE` may come without a word: peers that are in use do that.  A NUL ends a word, wherever
-   one may end: handlers get strings, so nobody can tell the word from one that ends there.  */
+   Requests and answers may be in either case, but responses must be in upper case.  `S` or
+   `INQUIRE` may come without a word: peers that are in use do that.  A NUL ends a word, wherever a
+   word may end: handlers get strings, in which the two look the same.  */
 
 #include "message.h"
 
@@ -120,8 +120,9 @@ eva__wire_parse_answer (char *line, size_t len, struct eva__wire_message *ret) {
   }
 }
 
-/* Reads the number of an ERR from TEXT into RET.  A number that does not fit is not cut down to
-   32 bits: 2^32 would become 0, which means success. Returns whether that went well.  */
+/* Reads the number of an ERR from TEXT into RET.  It does not cut a number that is too large down
+   to 32 bits: 2^32 would become 0, which means success.  Returns whether there is a number that
+   fits.  */
 static bool
 parse_code (struct eva__wire_message *ret, char *text, char *end) {
   uint64_t code = 0;

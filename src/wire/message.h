@@ -33,26 +33,26 @@ struct eva__wire_message {
   uint32_t code; /* for ERR */
 };
 
-/* A server's view of LINE (LEN octets, NUL-terminated) outside of an inquiry: NOTHING for an
-   empty line or a comment; INVALID if it begins with a blank, a tab or a NUL; else COMMAND: the
-   word goes up to the first of these, the text begins behind all the blanks and tabs that follow
-   it.  Of NOTHING and INVALID, here and below, the text is the whole line.  */
+/* A server's view of LINE (LEN octets, NUL-terminated) outside of an inquiry.  NOTHING is an empty
+   line or a comment; INVALID is a line that begins with a blank, a tab or a NUL; anything else is
+   COMMAND: the word goes up to the first of these, the text begins after all the blanks and tabs
+   that follow it.  The text of NOTHING and INVALID, here and below, is the whole line.  */
 void eva__wire_parse_request (char *line, size_t len, struct eva__wire_message *ret);
 
-/* A server's view of a line within an inquiry: NOTHING as above; DATA for `D `, exactly one
-   blank, and anything; END for `END`, CANCEL for `CAN` or `CANCEL`, each alone or with a blank and
-   text behind it; all in any case; else INVALID.  */
+/* A server's view of a line within an inquiry: NOTHING as above; DATA for `D `, exactly one blank,
+   and anything; END for `END`, CANCEL for `CAN` or `CANCEL`, each alone or followed by a blank and
+   text; all in any case; else INVALID.  */
 void eva__wire_parse_answer (char *line, size_t len, struct eva__wire_message *ret);
 
 /* A client's view of a line: DATA for `D ` and anything; OK, END, STATUS for `S`, INQUIRE, each
-   alone or with a blank and text behind it; ERR with a decimal number of at most 32 bits, which
-   may be negative, as some peers print a gpg_error_t that way; COMMENT; NOTHING for an empty
-   line; else INVALID.  Blanks in front of the text do not count.  All must be in upper case.  A
-   STATUS or INQUIRE with nothing behind it has an empty word.  */
+   alone or followed by a blank and text; ERR with a decimal number of at most 32 bits, which may be
+   negative, as some peers print a gpg_error_t that way; COMMENT; NOTHING for an empty line; else
+   INVALID.  Blanks in front of the text do not count.  All must be in upper case.  A STATUS or
+   INQUIRE that nothing follows has an empty word.  */
 void eva__wire_parse_response (char *line, size_t len, struct eva__wire_message *ret);
 
-/* Finds the keyword that the LEN octets at LINE begin with: S, OK, END, ERR or INQUIRE, with the end
-   of the line, a blank or a NUL behind it.  Returns its kind and stores its length at RET_LEN;
+/* Finds the keyword that the LEN octets at LINE begin with: S, OK, END, ERR or INQUIRE, with the
+   end of the line, a blank or a NUL behind it.  Returns its kind and stores its length at RET_LEN;
    INVALID if there is none.  */
 enum eva__wire_kind eva__wire_find_keyword (const char *line, size_t len, size_t *ret_len);
 

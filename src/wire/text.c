@@ -43,8 +43,8 @@ put (char *dst, char c, bool is_first, unsigned int flags) {
   return 1;
 }
 
-/* What does not fit leaves nothing behind: neither half a text that could pass for a whole one, nor a
-   piece of a secret.  */
+/* What does not fit leaves nothing behind: neither half a text that could pass for a whole one, nor
+   a piece of a secret.  */
 size_t
 eva_escape (const void *src, size_t len, unsigned int flags, char *dst, size_t size) {
   const char *octets = src;

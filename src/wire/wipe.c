@@ -10,8 +10,8 @@ eva__wire_wipe (void *ptr, size_t len) {
   if (!len) return;
   memset (ptr, 0, len);
 
-  /* A compiler may drop a memset before free, as nobody reads the result.  This empty statement
-     claims to read all memory through PTR, which no optimizer may doubt, link-time ones
-     included. explicit_bzero would do as well, but it is not everywhere.  */
+  /* A compiler may drop a memset before free, because nothing reads the result.  This empty
+     statement claims to read all memory through PTR.  No optimizer may doubt that, not at link time
+     either.  explicit_bzero would do as well, but not every system has it.  */
   __asm__ volatile ("" : : "r"(ptr) : "memory");
 }

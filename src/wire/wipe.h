@@ -6,8 +6,8 @@
 
 #include <stddef.h>
 
-/* Overwrites the LEN octets at PTR with zeros, also where the compiler could prove that nobody
-   reads them. PTR may be NULL if LEN is 0.  */
+/* Overwrites the LEN octets at PTR with zeros, even where the compiler could prove that nothing
+   reads them.  PTR may be NULL if LEN is 0.  */
 void eva__wire_wipe (void *ptr, size_t len);
 
 #endif /* EVA__WIRE_WIPE_H */

@@ -6,7 +6,8 @@
      option = "--" name ["=" value]
 
    A word is a pointer into the line, and ends at the next blank, tab or NUL.  Nothing is cut or
-   copied, so a constant line can be taken apart as well, and a word is also the rest of its line.  */
+   copied, so a constant line can be taken apart as well, and a word is also the rest of its
+   line.  */
 
 #include "eva-words.h"
 
