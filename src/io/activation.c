@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* activation.c - descriptors that the service manager opened for this process.
 
-   The variables are inherited by whatever this process starts: only LISTEN_PID tells whether they
-   mean us or a parent, whose descriptors 3 and so on are not ours.  */
+   Every process that this one starts inherits the variables.  Only LISTEN_PID tells whether they
+   mean this process or a parent, whose descriptors 3 and so on are not ours.  */
 
 #include "io/activation.h"
 
@@ -37,8 +37,8 @@ count_fds (void) {
   return n < 0 ? eva__io_fail (EINVAL) : n;
 }
 
-/* Returns the name with number INDEX of the list NAMES, and its length at RET_LEN; NULL if the list
-   is shorter.  */
+/* Returns the name number INDEX of the list NAMES, and its length at RET_LEN; NULL if the list is
+   shorter.  */
 static const char *
 find_name (const char *names, int index, size_t *ret_len) {
   for (; index; index--) {
@@ -50,8 +50,8 @@ find_name (const char *names, int index, size_t *ret_len) {
   return names;
 }
 
-/* Returns true if descriptor INDEX of N is called NAME.  A list with fewer or more names than there
-   are descriptors says nothing about any of them.  */
+/* Returns true if descriptor INDEX of N is called NAME.  A list whose names are fewer or more than
+   the descriptors says nothing about any of them.  */
 static bool
 is_called (const char *name, const char *names, int index, int n) {
   size_t len;

@@ -53,9 +53,9 @@ least_len (sa_family_t family) {
 }
 
 /* Connects FD to ADDR, of whose ADDR_LEN octets COPY has as many as it holds, through the proxy,
-   unless it is near or not of the internet.  The family alone decides that: the kernel takes lengths
-   that no structure has, and what it would take must not pass by the proxy.  Returns 1 if the proxy is
-   not for ADDR.  */
+   unless ADDR is near or not of the internet.  The family alone decides that: the kernel accepts
+   lengths that no structure has, and an address that it would accept must not bypass the proxy.
+   Returns 1 if the proxy is not for ADDR.  */
 static int
 connect_by_proxy (const struct eva__io_sys *sys, assuan_fd_t fd, const union eva__io_sockaddr *copy,
                   socklen_t addr_len) {
@@ -71,7 +71,8 @@ connect_by_proxy (const struct eva__io_sys *sys, assuan_fd_t fd, const union eva
   return eva__io_socks_connect (sys, fd, proxy_port, &target);
 }
 
-/* An address that is longer than any that we know is the kernel's to judge, but for the proxy.  */
+/* The kernel judges an address that is longer than any that this file knows, unless the proxy
+   applies.  */
 int
 eva__io_address_connect_fd (const struct eva__io_sys *sys, assuan_fd_t fd,
                             const struct sockaddr *addr, socklen_t addr_len) {
@@ -100,7 +101,7 @@ eva__io_address_connect (const struct eva__io_sys *sys, const char *name, bool *
   if (eva__io_endpoint_parse_classic (name, &ep) < 0) return -1;
   fd = sys->hooks.socket (sys->ctx, ep.addr.any.sa_family, SOCK_STREAM, 0);
   if (fd == ASSUAN_INVALID_FD) return -1;
-  /* The hook of a program may not have done it.  */
+  /* The hook of a program may not have set it.  */
   fcntl (fd, F_SETFD, FD_CLOEXEC);
   if (eva__io_address_connect_fd (sys, fd, &ep.addr.any, ep.addr_len) < 0) {
     eva__io_sys_close (sys, fd);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* address.h - connecting to servers by name, as assuan_socket_connect does, through redirections and
-   proxies.  The forms of names are in endpoint.h.  */
+/* address.h - connecting to servers by name, as assuan_socket_connect does, through redirections
+   and proxies.  The forms of names are in endpoint.h.  */
 
 #ifndef EVA__IO_ADDRESS_H
 #define EVA__IO_ADDRESS_H
@@ -16,16 +16,16 @@
 int eva__io_address_connect (const struct eva__io_sys *sys, const char *name, bool *ret_is_local,
                              assuan_fd_t *ret_fd);
 
-/* connect with redirection files and, for internet addresses of whatever length, through the proxy of
-   eva__io_address_set_proxy, as assuan_sock_connect.  Loopback addresses are connected directly.
-   Returns 0, or -1 with errno: EINVAL and ENAMETOOLONG also for a bad redirection; with a proxy set,
-   EINVAL for an internet address that is cut off.  */
+/* connect with redirection files and, for internet addresses of any length, through the proxy of
+   eva__io_address_set_proxy, as assuan_sock_connect.  It connects to loopback addresses directly.
+   Returns 0, or -1 with errno: EINVAL and ENAMETOOLONG also for a bad redirection; with a proxy
+   set, EINVAL for an internet address that is cut off.  */
 int eva__io_address_connect_fd (const struct eva__io_sys *sys, assuan_fd_t fd,
                                 const struct sockaddr *addr, socklen_t addr_len);
 
-/* Puts in place of ADDR of *ADDR_LEN octets, a Unix socket's, the one that it is redirected to, if
-   it is.  A path may fill sun_path up to the end without a NUL.  Returns 0, or -1 with errno: EINVAL
-   and ENAMETOOLONG for a bad redirection.  */
+/* Replaces ADDR of *ADDR_LEN octets, a Unix socket's, by the address that it is redirected to, if
+   it is.  A path may fill sun_path up to the end without a NUL.  Returns 0, or -1 with errno:
+   EINVAL and ENAMETOOLONG for a bad redirection.  */
 int eva__io_address_follow (union eva__io_sockaddr *addr, socklen_t *addr_len);
 
 /* The port of the SOCKS proxy that new internet connections of this process go through, 0 if

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* channel.c - the octets of a connection, and the descriptors that come with them.
 
-   With the default functions a socket is read and written with the kernel's own flags for "do not
-   wait" and "no signal", everything that is queued in one call.  Everything else, pipes and all
-   that goes through foreign hooks, knows no such flags: whether a call would wait is asked with a
-   poll that does not, and on a blocking descriptor a write is cut to what the kernel takes
-   without waiting once poll says that there is room.  */
+   With the default functions the channel reads and writes a socket with the kernel's own flags for
+   "do not wait" and "no signal", and everything that is queued in one call.  Pipes, and all that
+   goes through foreign hooks, have no such flags.  There a poll that does not wait asks whether the
+   call would; and on a blocking descriptor a write is cut to what the kernel takes without waiting
+   once poll says that there is room.  */
 
 #include "io/channel.h"
 #include "io/process.h"
@@ -115,9 +115,8 @@ eva__io_channel_close (struct eva__io_channel *ch) {
   ch->in_fd = ch->out_fd = ASSUAN_INVALID_FD;
 }
 
-/* Waits until a call with FD is worth a new try.  Behind foreign hooks it is not ours to say
-   when: a thread package may know better than poll, so there is a pause and then simply the new
-   try.  */
+/* Waits until a call with FD is worth another try.  With foreign hooks the library cannot say when:
+   a thread package may know better than poll.  So there is a pause and then simply another try.  */
 static void
 await (struct eva__io_channel *ch, assuan_fd_t fd, short events, unsigned int *step_us) {
   if (eva__io_sys_is_own (ch->sys))
@@ -149,8 +148,8 @@ keep_fds (struct eva__io_channel *ch, const unsigned char *data, size_t n,
 }
 
 /* Takes the descriptors out of MSG.  The kernel writes well-formed messages, a foreign hook may
-   not: lengths are checked against the LEN octets of our buffer before they are believed, and
-   other kinds of messages are skipped.  */
+   not: this checks lengths against the LEN octets of our buffer before it believes them, and skips
+   other kinds of messages.  */
 static void
 take_fds (struct eva__io_channel *ch, const struct msghdr *msg, const union control *control,
           struct eva__io_fds *fds) {
@@ -171,11 +170,11 @@ take_fds (struct eva__io_channel *ch, const struct msghdr *msg, const union cont
 }
 
 /* Finds out how much of what waits may be read at once, so that descriptors come with the line that
-   they belong to.  The kernel ends a read behind a message that has some, but hands out the octets of
-   earlier messages along with it, and does not tell where it begins.  So there is a look first,
-   without room for descriptors: if there are some ahead, MSG_CTRUNC says so, though not where, and
-   what is read is a line.  IOV becomes as short.
-   Returns the octets that were looked at, which stand in the buffer; 0 at end of file; -1 with
+   they belong to.  The kernel ends a read after a message that has some, but hands out the octets
+   of earlier messages together with it, and does not tell where it begins.  So there is a look
+   first, without room for descriptors: if there are some ahead, MSG_CTRUNC says so, though not
+   where, and then this reads one line.  IOV becomes as short.
+   Returns how many octets it looked at, which stand in the buffer; 0 at end of file; -1 with
    errno.  */
 static ssize_t
 look_ahead (struct eva__io_channel *ch, struct iovec *iov, int flags, bool *ret_has_fds) {
@@ -190,8 +189,9 @@ look_ahead (struct eva__io_channel *ch, struct iovec *iov, int flags, bool *ret_
   return n;
 }
 
-/* One recvmsg.  Without room for control messages the kernel drops descriptors itself.  It opens all
-   that there is room for: what is too much must not take numbers away from others meanwhile.  */
+/* One recvmsg.  Without room for control messages the kernel drops descriptors itself.  It opens as
+   many as there is room for: those that are too many must not take numbers away from others
+   meanwhile.  */
 static ssize_t
 read_message (struct eva__io_channel *ch, struct iovec *iov, int flags, struct eva__io_fds *fds) {
   union control control;
@@ -221,9 +221,9 @@ read_own_socket (struct eva__io_channel *ch, struct iovec *iov, int flags) {
   return n;
 }
 
-/* A read that may bring descriptors.  Foreign hooks, which may know nothing of looking, only read: the
-   look is ours, and does not wait.  Where nothing has come yet they wait for a single octet, with which
-   nothing can be glued.  */
+/* A read that may bring descriptors.  Foreign hooks may know nothing of looking, so they only read:
+   the library looks, and does not wait.  Where nothing has come yet the hook waits for a single
+   octet, to which no earlier message can be glued.  */
 static ssize_t
 read_line_by_line (struct eva__io_channel *ch, const struct iovec *iov, int flags,
                    struct eva__io_fds *fds) {
@@ -326,7 +326,7 @@ write_plain (struct eva__io_channel *ch, const struct output *out) {
   return n;
 }
 
-/* Makes OUT fit for a descriptor that would wait for room: its elements are copied to CUT up to
+/* Makes OUT fit for a descriptor that would wait for room: copies its elements to CUT up to
    PIPE_BUF octets, which a pipe or a socket takes at once if poll reports room at all.  Returns
    false with EAGAIN if it does not.  */
 static bool
@@ -349,7 +349,8 @@ cut_to_room (struct eva__io_channel *ch, struct output *out, struct iovec cut[MA
   return true;
 }
 
-/* With the default functions most writes are one piece, which the kernel takes with less ado.  */
+/* With the default functions most writes are one piece, and write costs the kernel less than
+   writev.  */
 static ssize_t
 write_own_socket (struct eva__io_channel *ch, const struct output *out) {
   int flags = out->wait ? 0 : MSG_DONTWAIT;

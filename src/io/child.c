@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* child.c - a child process: fork, its descriptors, its environment, exec.
 
-   The order in the child matters: the program's callback sees the descriptors of the parent; the
-   pipe ends are moved out of the way before 0, 1 and 2 are overwritten, because in a
-   parent without standard descriptors they may have those very numbers; and everything
-   else is closed last.  */
+   The order in the child matters.  The program's callback sees the descriptors of the parent.  Then
+   the child moves the pipe ends out of the way before it overwrites 0, 1 and 2, because in a parent
+   without standard descriptors they may have those very numbers.  It closes everything else
+   last.  */
 
 #include "io/child.h"
 
@@ -23,7 +23,7 @@
 /* What libassuan's children exit with if they could not execute the program.  */
 #define EXIT_NO_EXEC 4
 
-/* How often is looked whether a child has ended, where nothing tells of that.  */
+/* How often the library looks whether a child has ended, where the system does not tell.  */
 #define LOOK_INTERVAL_NS 100000000
 
 /* Numbers from 0 to 2 are the standard descriptors.  */
@@ -48,7 +48,7 @@ eva__io_child_environment (const struct eva__io_variables *variables) {
 
   while (environ && environ[n])
     n++;
-  /* malloc could wait for ever for a lock that a thread of the parent held.  */
+  /* malloc could wait forever for a lock that a thread of the parent held.  */
   copy = mmap (NULL, (n + 3) * sizeof *copy, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
                -1, 0);
   if (copy == MAP_FAILED) return NULL;
@@ -91,7 +91,7 @@ next_listed (const assuan_fd_t *list, int fd) {
 /* Closes what /proc says is open from FIRST to LAST.  Returns false if it does not say.  */
 static bool
 close_span_by_proc (unsigned int first, unsigned int last) {
-  /* struct linux_dirent64 of getdents64(2), which opendir would need memory for.  */
+  /* struct linux_dirent64 of getdents64(2).  opendir would need memory.  */
   enum { RECLEN_AT = 16, NAME_AT = 19 };
   char buf[4096];
   unsigned short reclen;
@@ -114,8 +114,8 @@ close_span_by_proc (unsigned int first, unsigned int last) {
   return n == 0;
 }
 
-/* Closes all descriptors from FIRST to LAST.  close_range is not there before Linux 5.9, and
-   sandboxes refuse it.  */
+/* Closes all descriptors from FIRST to LAST.  Linux has close_range since 5.9, and sandboxes refuse
+   it.  */
 static void
 close_span (unsigned int first, unsigned int last) {
   struct rlimit limit;
@@ -131,7 +131,7 @@ close_span (unsigned int first, unsigned int last) {
     close ((int) fd);
 }
 
-/* Closes all descriptors behind the standard ones that are not in LIST.  */
+/* Closes all descriptors above the standard ones that are not in LIST.  */
 static void
 close_all_but (const assuan_fd_t *list) {
   int at = FIRST_FREE_FD, keep;
@@ -143,13 +143,13 @@ close_all_but (const assuan_fd_t *list) {
   close_span ((unsigned int) at, ~0u);
 }
 
-/* Returns FD, or if that is a standard descriptor, a copy that is none; -1 with errno.  */
+/* Returns FD, or if that is a standard descriptor, a copy that is not; -1 with errno.  */
 static int
 raise_fd (int fd) {
   return fd >= 0 && fd < FIRST_FREE_FD ? fcntl (fd, F_DUPFD_CLOEXEC, FIRST_FREE_FD) : fd;
 }
 
-/* Makes FD the standard descriptor STD; where there is none, leaves a listed one alone, else puts
+/* Makes FD the standard descriptor STD.  Without an FD, leaves a listed one alone, else puts
    /dev/null there.  */
 static bool
 set_standard (const struct eva__io_child *child, int fd, int std) {
@@ -191,7 +191,7 @@ struct line {
   size_t len;
 };
 
-/* Adds at most MAX octets of TEXT, without such as would end the line.  */
+/* Adds at most MAX octets of TEXT, without those that would end the line.  */
 static void
 add_text (struct line *line, const char *text, size_t max) {
   for (; *text && max-- && line->len < sizeof line->text; text++) {
@@ -314,11 +314,11 @@ eva__io_child_watch (pid_t pid) {
 
 bool
 eva__io_child_reap (pid_t pid) {
-  /* What is no pid means a group of children to waitpid.  */
+  /* waitpid takes a number that is not a pid for a group of children.  */
   return pid <= 0 || waitpid (pid, NULL, WNOHANG);
 }
 
-/* The default spawn function.  ASSUAN_SPAWN_DETACHED is about consoles, which there are none of
+/* The default spawn function.  ASSUAN_SPAWN_DETACHED is about consoles, which do not exist
    here.  */
 int
 __assuan_spawn (assuan_context_t ctx, pid_t *r_pid, const char *name, const char **argv,

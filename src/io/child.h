@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* child.h - a child process: fork, its descriptors, its environment, exec.
 
-   Between fork and exec only async-signal-safe calls are made: another thread may have held any
-   lock when the fork copied it.  The callback of the program is its own affair.  */
+   Between fork and exec the child makes only async-signal-safe calls: another thread may have held
+   any lock when the fork copied it.  The program answers for its own callback.  */
 
 #ifndef EVA__IO_CHILD_H
 #define EVA__IO_CHILD_H
@@ -32,26 +32,27 @@ struct eva__io_child {
   const struct eva__io_variables *variables; /* NULL: the environment stays */
 };
 
-/* Forks.  The child runs atfork (atfork_value, 0), then gives itself descriptors: 0 and 1 as
-   above; 2 stays if it is in the list, else it is /dev/null; those in the list stay, with
-   close-on-exec cleared; all others are closed.  Then it executes NAME.  If that fails it writes
-   an ERR line to 1, or if it has no out_fd, to the first socket of the list, and exits with 4.
+/* Forks.  The child runs atfork (atfork_value, 0), then gives itself descriptors: 0 and 1 as above;
+   2 stays if it is in the list, else it is /dev/null; those in the list stay, with close-on-exec
+   cleared; it closes all others.  Then it executes NAME.  If that fails it writes an ERR line to 1,
+   or if it has no out_fd, to the first socket of the list, and exits with 4.
    Returns 0 in the parent, with the pid at RET_PID; 1 in the child if NAME is NULL; -1 with
    errno.  */
 int eva__io_child_start (const struct eva__io_child *child, pid_t *ret_pid);
 
-/* Returns a descriptor, close-on-exec, that is readable when child PID has ended, also if it has
-   already.  Before Linux 5.3, and in some sandboxes, where nothing tells of that, it is readable now
-   and then, until it is read.  Returns -1 with errno: EINVAL for a pid that is none, EMFILE.  */
+/* Returns a descriptor, close-on-exec, that becomes readable when child PID has ended, also if it
+   has ended already.  Before Linux 5.3, and in some sandboxes, the system does not tell: there the
+   descriptor becomes readable now and then, and stays so until it is read.  Returns -1 with errno:
+   EINVAL for a number that is not a pid, EMFILE.  */
 int eva__io_child_watch (pid_t pid);
 
-/* Reaps child PID if it has ended, without waiting.  Returns true if it is gone, also if somebody
-   else has reaped it.  */
+/* Reaps child PID if it has ended, without waiting.  Returns true if it is gone, also if another
+   part of the process has reaped it.  */
 bool eva__io_child_reap (pid_t pid);
 
-/* Returns a copy of the environment with VARIABLES put in, in memory that is mapped for it, or
-   NULL with errno.  Strings are shared.  Async-signal-safe, for it has to be called in the child,
-   behind the program's callback, which may change the environment too.  */
+/* Returns a copy of the environment with VARIABLES put in, in memory that is mapped for it, or NULL
+   with errno.  It shares the strings.  It is async-signal-safe, because the child calls it after
+   the program's callback, which may change the environment too.  */
 char **eva__io_child_environment (const struct eva__io_variables *variables);
 
 #endif /* EVA__IO_CHILD_H */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* clamp.c - the program's pair of functions around system calls that may wait.
 
-   Threads may come here together for the first time.  Each then asks for the pair and stores the
-   same one, so the flag need only be seen after the pair is.  */
+   Several threads may come here for the first time together.  Each then asks for the pair and
+   stores the same one, so a thread only has to see the flag after it sees the pair.  */
 
 #include "io/clamp.h"
 

@@ -12,11 +12,13 @@ struct eva__io_clamp {
   void (*post) (void); /* or NULL */
 };
 
-/* Before the system call: calls the first function of the pair, if there is one.  The first call in
-   the process asks libgpg-error for the pair; later settings are not seen.  */
+/* Call it before the system call.  It calls the first function of the pair, if there is one.  The
+   first call in the process asks libgpg-error for the pair; the library does not see later
+   settings.  */
 void eva__io_clamp_begin (struct eva__io_clamp *clamp);
 
-/* After it: calls the second function of the pair that began.  errno is kept.  */
+/* Call it after the system call.  It calls the second function of the pair that began, and keeps
+   errno.  */
 void eva__io_clamp_end (struct eva__io_clamp *clamp);
 
 /* The next eva__io_clamp_begin asks again.  */

@@ -12,8 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A descriptor that the program was given.  It is not made non-blocking: that belongs to the
-   socket, which other processes may share, and we read and write without waiting anyway.  */
+/* A descriptor that the program has given.  It does not become non-blocking: that belongs to the
+   socket, which other processes may share, and the library reads and writes without waiting
+   anyway.  */
 static int
 take_fd (int fd, int *ret_fd) {
   union eva__io_sockaddr peer = { .any = { .sa_family = AF_UNSPEC } };
@@ -26,9 +27,9 @@ take_fd (int fd, int *ret_fd) {
   return EVA__IO_DIAL_CONNECTED;
 }
 
-/* Returns true if FD is connected to itself.  TCP does that to those who dial a port that nobody
-   listens on and that the kernel has just chosen for the caller's own end; such a client would hear
-   its own commands.  */
+/* Returns true if FD is connected to itself.  TCP does that to a client that connects to a port on
+   which no process listens and that the kernel has just chosen for the client's own end; such a
+   client would hear its own commands.  */
 static bool
 is_own_peer (int fd) {
   union eva__io_sockaddr own, peer;
@@ -55,8 +56,8 @@ eva__io_dial_finish (int fd) {
   return is_own_peer (fd) ? eva__io_fail (ECONNREFUSED) : EVA__IO_DIAL_CONNECTED;
 }
 
-/* Returns what the connect of FD, which gave errno, means.  An interrupted one goes on in the
-   kernel if it is of the internet; of a Unix socket it gave up.  */
+/* Returns what the result of connect on FD, which gave errno, means.  An interrupted connect goes
+   on in the kernel if it is of the internet; on a Unix socket it gave up.  */
 static int
 judge (const union eva__io_sockaddr *addr) {
   bool is_unix = addr->any.sa_family == AF_UNIX;
@@ -94,8 +95,8 @@ eva__io_dial (const struct eva__io_endpoint *endpoint, int *ret_fd) {
   case EVA__IO_ENDPOINT_INTERNET:
     /* The port is at the same place in both families.  */
     if (!addr.in.sin_port) return eva__io_fail (EINVAL);
-    /* Talking to the proxy waits for its answers.  A connection that was meant to go through it must
-       not go out openly instead.  */
+    /* The dialogue with the proxy waits for its answers.  A connection that has to go through it
+       must not go out openly instead.  */
     if (eva__io_address_get_proxy () && !endpoint->is_loopback) return eva__io_fail (ENOTSUP);
     return connect_to (&addr, endpoint->addr_len, ret_fd);
   case EVA__IO_ENDPOINT_UNIX:

@@ -14,14 +14,15 @@ enum eva__io_dial_result {
 };
 
 /* Connects to ENDPOINT, of kind UNIX, INTERNET or FD, and stores the socket at RET_FD if it is
-   connected or pending: non-blocking, close-on-exec, without Nagle's delay.  Of kind FD it is
-   that descriptor itself, a connected stream socket, which is only made close-on-exec; it stays the
-   caller's on failure.  Files that redirect are followed as in assuan_socket_connect.
-   EVA__IO_DIAL_BUSY is a Unix socket whose queue is full: the kernel tells nobody when it is not.
-   Returns one of the above, or -1 with errno: EINVAL for an endpoint that is none to connect to,
+   connected or pending: non-blocking, close-on-exec, without Nagle's delay.  For kind FD it is that
+   descriptor itself, a connected stream socket, which only becomes close-on-exec; it stays the
+   caller's on failure.  It follows files that redirect, as assuan_socket_connect does.
+   EVA__IO_DIAL_BUSY means a Unix socket whose queue is full: the kernel does not tell when it has
+   room.
+   Returns one of the above, or -1 with errno: EINVAL for an endpoint that cannot be connected to,
    also with port 0; ENOTSUP for one that is not on this host while a proxy is set
    (eva__io_address_set_proxy); EBADF, ENOTSOCK, EPROTOTYPE, ENOTCONN for a descriptor that is no
-   such socket; ENOENT and ECONNREFUSED if nobody listens; or what else the system gives.  */
+   such socket; ENOENT and ECONNREFUSED if no server listens; or what else the system gives.  */
 int eva__io_dial (const struct eva__io_endpoint *endpoint, int *ret_fd);
 
 /* Asks what became of FD, a pending socket, which stays the caller's.  Returns

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* duration.h - milliseconds, in which programs give timeouts, and nanoseconds, which clocks count.  */
+/* duration.h - milliseconds, in which programs give timeouts, and nanoseconds, which clocks
+   count.  */
 
 #ifndef EVA__IO_DURATION_H
 #define EVA__IO_DURATION_H

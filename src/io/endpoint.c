@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* endpoint.c - where servers listen and clients connect, in words.
 
-   Every form is taken literally or not at all: numbers are decimal digits and nothing else, IP
-   addresses are numeric, paths behind `unix:` are absolute, for a server must find its socket's
-   file again when it ends, wherever it may have changed to meanwhile.  */
+   Every form is taken literally or not at all.  Numbers are decimal digits and nothing else, IP
+   addresses are numeric.  Paths after `unix:` are absolute: when it ends, a server has to find the
+   file of its socket again, even if it has changed its directory meanwhile.  */
 
 #include "io/endpoint.h"
 
@@ -40,8 +40,8 @@ copy_host (char host[INET6_ADDRSTRLEN], const char *start, const char *end) {
   return true;
 }
 
-/* Parses `IP:PORT` or `[IP6]:PORT`.  Names of hosts are not resolved: that would wait for a network
-   behind the back of the program's loop or hooks.  */
+/* Parses `IP:PORT` or `[IP6]:PORT`.  It does not resolve names of hosts: that would wait for a
+   network without the program's loop or hooks.  */
 static int
 parse_internet (const char *text, int min_port, struct eva__io_endpoint *ep) {
   bool is_v6 = *text == '[';
@@ -68,7 +68,7 @@ parse_internet (const char *text, int min_port, struct eva__io_endpoint *ep) {
   return 0;
 }
 
-/* Redirection is left to those who connect.  */
+/* The functions that connect follow redirections.  */
 static int
 parse_unix (const char *name, bool allow_abstract, struct eva__io_endpoint *ep) {
   ep->kind = EVA__IO_ENDPOINT_UNIX;
@@ -193,7 +193,8 @@ eva__io_endpoint_print (const union eva__io_sockaddr *addr, socklen_t addr_len,
   }
 }
 
-/* The address that socket FD is bound to.  Of a longer one there is no more than we have room for.  */
+/* Finds the address that socket FD is bound to.  Of a longer one it stores as much as there is room
+   for.  */
 static int
 find_own_address (int fd, union eva__io_sockaddr *ret_addr, socklen_t *ret_len) {
   *ret_len = sizeof *ret_addr;

@@ -22,7 +22,7 @@
 /* Room for each address in words and its NUL: the longest is a path without a NUL.  */
 #define EVA__IO_ENDPOINT_SIZE 128
 
-/* An address of any of the families that we know.  */
+/* An address of any of the families that the library knows.  */
 union eva__io_sockaddr {
   struct sockaddr any;
   struct sockaddr_un un;
@@ -61,8 +61,8 @@ int eva__io_endpoint_parse_classic (const char *text, struct eva__io_endpoint *r
    and ::1.  */
 bool eva__io_endpoint_is_loopback (const union eva__io_sockaddr *addr);
 
-/* Writes ADDR of ADDR_LEN octets, as the kernel gives them, to BUF in the form `unix:` or `tcp:`.  A
-   Unix socket without a name is `unix:`.
+/* Writes ADDR of ADDR_LEN octets, as the kernel gives them, to BUF in the form `unix:` or `tcp:`.
+   A Unix socket without a name is `unix:`.
    Returns 0, or -1 with errno: EINVAL for an abstract name with a NUL, which has no such form,
    EAFNOSUPPORT for another family.  */
 int eva__io_endpoint_print (const union eva__io_sockaddr *addr, socklen_t addr_len,
@@ -72,8 +72,8 @@ int eva__io_endpoint_print (const union eva__io_sockaddr *addr, socklen_t addr_l
    gives.  */
 int eva__io_endpoint_format (int fd, char buf[EVA__IO_ENDPOINT_SIZE]);
 
-/* Returns true if the address that socket FD is bound to is a Unix socket's or a loopback address, so
-   that who is at the other end is on this host.  */
+/* Returns true if the address that socket FD is bound to is a Unix socket's or a loopback address,
+   so that the other end is on this host.  */
 bool eva__io_endpoint_is_near (int fd);
 
 #endif /* EVA__IO_ENDPOINT_H */

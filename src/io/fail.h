@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fail.h - how functions of this room fail, and those of assuan.h that wrap calls of the system.  */
+/* fail.h - how functions of this room fail, and those of assuan.h that wrap calls of the
+   system.  */
 
 #ifndef EVA__IO_FAIL_H
 #define EVA__IO_FAIL_H

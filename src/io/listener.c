@@ -2,12 +2,12 @@
 /* listener.c - a socket that servers accept their clients from.
 
    A Unix socket leaves its file behind when its server ends without closing it, and bind refuses a
-   name that is taken, so a stale file has to be removed first.  Stale is one that connect is refused
-   at.  Between that look and the new socket's listen another server may do the same, and the later
-   one would remove the file of the earlier; so all of it is done with a lock on the directory.
-   That is no file of its own, which nobody would ever remove.  But whoever can read a directory can
-   lock it: the lock is tried for a moment, and then done without, because otherwise any user could
-   keep a server from starting.  */
+   name that is taken, so a stale file has to be removed first.  A socket is stale if connect is
+   refused there.  Between that look and listen on the new socket another server may do the same,
+   and the later one would remove the file of the earlier.  So all of it is done with a lock on the
+   directory; a file for the lock would stay behind for good.  But every process that can read a
+   directory can lock it.  So the server tries the lock for a moment only, and then goes on without
+   it: otherwise any user could keep a server from starting.  */
 
 #include "io/listener.h"
 
@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 /* How often the lock is tried, and how long the first pause is; each next one is as much longer.
-   Together 190 ms: it is held for a few system calls.  */
+   Together 190 ms: servers hold it for a few system calls.  */
 #define LOCK_TRIES    20
 #define LOCK_PAUSE_MS 1
 
@@ -41,7 +41,7 @@ open_directory (const char *path) {
   char dir[sizeof ((struct eva__io_listener *) 0)->path];
   size_t len = (size_t) (strrchr (path, '/') - path);
 
-  /* What stands in the root has the slash alone in front.  */
+  /* A path in the root has nothing but the slash in front.  */
   memcpy (dir, path, len + 1);
   dir[len ? len : 1] = 0;
   return open (dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -65,13 +65,13 @@ lock_directory (const char *path) {
   return fd;
 }
 
-/* errno is kept.  */
+/* Keeps errno.  */
 static void
 unlock (int lock) {
   int saved = errno;
 
   if (lock < 0) return;
-  /* A child that another thread forked meanwhile has the lock too, until it executes.  */
+  /* A child that another thread forked meanwhile has the lock too, until it executes a program.  */
   flock (lock, LOCK_UN);
   close (lock);
   errno = saved;
@@ -79,8 +79,9 @@ unlock (int lock) {
 
 /* --- Files ------------------------------------------------------------------------------------ */
 
-/* Returns true if nobody listens at ADDR any more.  Only a refusal says so: a server whose queue is
-   full (EAGAIN), that we may not talk to, or whose socket is of another type is alive.  */
+/* Returns true if no process listens at ADDR any more.  Only a refusal says so: a server is alive
+   if its queue is full (EAGAIN), if this process may not talk to it, or if its socket is of another
+   type.  */
 static bool
 is_stale (const union eva__io_sockaddr *addr, socklen_t addr_len, int probe) {
   return connect (probe, &addr->any, addr_len) < 0 && (errno == ECONNREFUSED || errno == ENOENT);
@@ -94,8 +95,8 @@ clear_path (const union eva__io_sockaddr *addr, socklen_t addr_len) {
   bool stale;
   int probe;
 
-  /* A symbolic link is not followed: whoever made it could have us remove the socket of another
-     server, or listen where clients do not expect us.  */
+  /* A symbolic link is not followed: its owner could make this server remove the socket of another
+     one, or listen where clients do not expect it.  */
   if (lstat (path, &st) < 0) return errno == ENOENT ? 0 : -1;
   if (!S_ISSOCK (st.st_mode)) return eva__io_fail (EADDRINUSE);
   probe = eva__io_socket_new (AF_UNIX);
@@ -114,9 +115,9 @@ is_own_file (const struct eva__io_listener *listener) {
          && st.st_ino == listener->ino;
 }
 
-/* Notes which file was just made at PATH, and sees to its mode.  An umask can have taken away bits
-   of the owner's: nobody but the owner could have replaced the file by now, unless the directory
-   is everybody's, where nothing is safe.  */
+/* Notes which file was just made at PATH, and sets its mode.  An umask can have taken away bits of
+   the owner's.  Only the owner could have replaced the file by now, unless the directory is open to
+   all users, where nothing is safe.  */
 static int
 note_file (struct eva__io_listener *listener, const char *path) {
   struct stat st;
@@ -131,9 +132,9 @@ note_file (struct eva__io_listener *listener, const char *path) {
 
 /* --- Listening -------------------------------------------------------------------------------- */
 
-/* The mode of the socket is that of the file that bind makes, less the umask: so there is no moment
-   in which others could connect.  Where a system does not know that, there still is none, for
-   connect is refused before listen.  */
+/* The mode of the socket is that of the file that bind makes, less the umask, so there is no moment
+   in which other users could connect.  A system that does not do that has no such moment either,
+   because connect is refused before listen.  */
 static int
 bind_file (struct eva__io_listener *listener, const struct eva__io_endpoint *endpoint) {
   const union eva__io_sockaddr *addr = &endpoint->addr;
@@ -162,10 +163,10 @@ switch_on (int fd, int level, int option) {
   return setsockopt (fd, level, option, &on, sizeof on);
 }
 
-/* A port on which connections from before are not quite forgotten may be used at once; which its
-   new connections must allow in turn, however the port was found.  But while the kernel looks for a
-   free one it must not think that we would share.  An address is that and no other: who wants
-   IPv4 and IPv6 listens twice.  */
+/* A port on which earlier connections are not quite forgotten may be used at once; its new
+   connections must allow that in turn, however the port was found.  But while the kernel looks for
+   a free port, it must not think that this socket would share one.  An address means itself alone:
+   a server that wants IPv4 and IPv6 listens twice.  */
 static int
 listen_internet (int fd, const union eva__io_sockaddr *addr, socklen_t addr_len) {
   bool is_free_port = !addr->in.sin_port; /* at the same place in both families */
@@ -254,7 +255,7 @@ eva__io_listener_take (int fd, struct eva__io_listener *ret) {
 
 /* --- Closing and accepting -------------------------------------------------------------------- */
 
-/* Removes the file of LISTENER, which is closed, as a server that comes would.  */
+/* Removes the file of LISTENER, which is closed, as the next server would.  */
 static void
 remove_stale (const struct eva__io_listener *listener) {
   union eva__io_sockaddr addr;
@@ -276,9 +277,10 @@ eva__io_listener_drop (struct eva__io_listener *listener) {
   errno = saved;
 }
 
-/* As long as we listen no server takes our file for a stale one, and its inode's number is given to
-   no other file: so it is removed first, which needs no lock, and closed last.  In a child that has
-   to be the other way round: whether others listen shows when we do not.  */
+/* While this socket listens, no server takes its file for a stale one, and the kernel gives the
+   number of its inode to no other file.  So this removes the file first, which needs no lock, and
+   closes last.  In a child the order is the other way round: only after the close it shows whether
+   others listen.  */
 void
 eva__io_listener_close (struct eva__io_listener *listener) {
   struct eva__io_listener copy = *listener;
@@ -292,8 +294,8 @@ eva__io_listener_close (struct eva__io_listener *listener) {
   errno = saved;
 }
 
-/* Returns true if the failing accept was about one client, who is off the queue then: Linux hands
-   over what already went wrong with the new connection.  */
+/* Returns true if the failing accept was about one client, which is off the queue then: Linux
+   reports there what already went wrong with the new connection.  */
 static bool
 is_about_client (int error) {
   switch (error) {

@@ -14,7 +14,7 @@ struct eva__io_listener {
   bool is_unix;     /* else of the internet */
   bool is_loopback; /* of the internet, and reached from this host only */
 
-  /* The file that goes along, as it was after bind; empty: none.  */
+  /* The file of the socket, as it was after bind; empty: none.  */
   char path[sizeof ((struct sockaddr_un *) 0)->sun_path];
   dev_t dev;
   ino_t ino;
@@ -25,30 +25,32 @@ struct eva__io_listener {
 #define EVA__IO_LISTENER_NONE { .fd = -1 }
 
 /* Listens on ENDPOINT, of kind UNIX, INTERNET, or FD as eva__io_listener_take.  The socket is
-   non-blocking and close-on-exec.  A stale socket's file is replaced: of several that try that at
-   the same time one wins.
-   Returns 0 and RET, or -1 with errno: EINVAL for an endpoint that is none to listen on; EADDRINUSE
-   if somebody listens there, or something stands there that is no socket, symbolic links included;
-   ENOENT for a directory that is not there; what eva__io_listener_take or the system gives.  */
+   non-blocking and close-on-exec.  It replaces the file of a stale socket: if several servers try
+   that at the same time, one wins.
+   Returns 0 and RET, or -1 with errno: EINVAL for an endpoint that cannot be listened on;
+   EADDRINUSE if a server listens there, or something stands there that is no socket, symbolic links
+   included; ENOENT for a directory that is not there; what eva__io_listener_take or the system
+   gives.  */
 int eva__io_listener_open (const struct eva__io_endpoint *endpoint, struct eva__io_listener *ret);
 
-/* Listens on a copy of FD, a listening stream socket, which stays the caller's.  Non-blocking, the
-   copy and FD alike: that belongs to the socket.  Its file, if it has one, is left alone.
+/* Listens on a copy of FD, a listening stream socket, which stays the caller's.  The copy becomes
+   non-blocking and FD with it, because that belongs to the socket.  The file of the socket, if it
+   has one, is left alone.
    Returns 0 and RET, or -1 with errno: EBADF; ENOTSOCK; EPROTOTYPE for another type of socket;
    EAFNOSUPPORT for another family than Unix and internet; EINVAL if FD is a stream socket, but does
    not listen: it may be a connection; EMFILE.  */
 int eva__io_listener_take (int fd, struct eva__io_listener *ret);
 
 /* Removes the file of LISTENER if it is still the one that was made, and closes.  In a child of the
-   process that made it, removes it only if nobody else listens there any more: that process, or
-   another child of it, may.  Does nothing the second time; errno is kept.  */
+   process that made it, removes it only if no process listens there any more: the parent, or
+   another child of it, may.  Does nothing the second time.  Keeps errno.  */
 void eva__io_listener_close (struct eva__io_listener *listener);
 
-/* Only closes: another process goes on with it.  */
+/* Only closes: another process goes on with the socket.  */
 void eva__io_listener_drop (struct eva__io_listener *listener);
 
 /* Accepts a client: a connected socket, non-blocking, close-on-exec, without Nagle's delay.
-   Returns it, or -1 with errno: EAGAIN if nobody is there, or those who were have left; EMFILE,
+   Returns it, or -1 with errno: EAGAIN if no client waits, or those that waited have left; EMFILE,
    ENFILE, ENOBUFS, ENOMEM if the client is there and the system has no room for it; or what else
    the system gives.  */
 int eva__io_listener_accept (const struct eva__io_listener *listener);

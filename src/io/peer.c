@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* peer.c - who is at the other end of a socket.  */
+/* peer.c - the process at the other end of a socket.  */
 
 #include "io/peer.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* peer.h - who is at the other end of a socket.  */
+/* peer.h - the process at the other end of a socket.  */
 
 #ifndef EVA__IO_PEER_H
 #define EVA__IO_PEER_H

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* pipe.c - a descriptor that bulk data flow through.  See pipe.h.
 
-   O_NONBLOCK belongs to the open file description, not to the descriptor: whoever else has it, the
-   shell behind a terminal, another connection that was given the same pipe, may take the flag away at
-   any time, and a call that waits would stop the whole loop.  So it is looked at before each call;
-   next to a slice of bulk data that costs nothing.  */
+   O_NONBLOCK belongs to the open file description, not to the descriptor.  Another process or
+   connection that has it too, the shell of a terminal for instance, may take the flag away at any
+   time, and a call that waits would stop the whole loop.  So this looks at the flag before each
+   call; compared with a slice of bulk data that costs nothing.  */
 
 #include "io/pipe.h"
 
@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Sees to it that calls with PIPE do not wait.  */
+/* Makes sure that calls with PIPE do not wait.  */
 static void
 set_nonblocking (struct eva__io_pipe *pipe) {
   int flags;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* pipe.h - a descriptor that bulk data flow through: of a file, a pipe, a socket, a terminal.
 
-   Nothing here waits, but for the disks behind files.  A write to a reader that is gone fails with
-   EPIPE and raises no signal.  */
+   Nothing here waits, except for the disks behind files.  A write to a reader that is gone fails
+   with EPIPE and raises no signal.  */
 
 #ifndef EVA__IO_PIPE_H
 #define EVA__IO_PIPE_H
@@ -23,10 +23,10 @@ struct eva__io_pipe {
    Returns 0, or -1 with errno: EBADF, also for a descriptor that is not open for that.  */
 int eva__io_pipe_open (struct eva__io_pipe *pipe, int fd, int mode);
 
-/* Puts the flags of the descriptor back, if they were changed.  */
+/* Restores the flags of the descriptor, if they were changed.  */
 void eva__io_pipe_close (struct eva__io_pipe *pipe);
 
-/* As read and write, but interrupted calls are repeated.  LEN is not 0.  */
+/* As read and write, but repeats interrupted calls.  LEN is not 0.  */
 ssize_t eva__io_pipe_read (struct eva__io_pipe *pipe, void *buf, size_t len);
 ssize_t eva__io_pipe_write (struct eva__io_pipe *pipe, const void *buf, size_t len);
 

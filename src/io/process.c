@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* process.c - which process this is.
 
-   A process id would cost a system call, and another process may get it later.  So there is a mark
-   that is gone in a child, which then takes the next number.  The kernel clears it in children of
-   every kind (MADV_WIPEONFORK).  Not all kernels and emulators do, so a handler of pthread_atfork
-   does it as well, in those that fork made.  */
+   To ask for the process id would cost a system call, and another process may get the same one
+   later.  So there is a mark that is gone in a child, which then takes the next number.  The kernel
+   clears the mark in children of every kind (MADV_WIPEONFORK).  Not all kernels and emulators do,
+   so a handler of pthread_atfork clears it as well, in children that fork made.  */
 
 #include "io/process.h"
 
@@ -22,7 +22,7 @@ eva__io_count_process (void) {
   if (!atomic_exchange (eva__io_process_mark, 1)) atomic_fetch_add (&eva__io_process_number, 1);
 }
 
-/* At once, for there is one thread only.  */
+/* Does it at once, because there is one thread only.  */
 static void
 forked (void) {
   atomic_store (eva__io_process_mark, 0);
@@ -43,7 +43,7 @@ map_page (void) {
   return NULL;
 }
 
-/* Before main, or before dlopen returns, when no thread can ask yet.  */
+/* Runs before main, or before dlopen returns, when no thread can ask yet.  */
 static void __attribute__ ((constructor))
 begin (void) {
   _Atomic unsigned char *page = map_page ();

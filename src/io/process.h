@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* process.h - which process this is, so that what a child of fork has copies of can tell that it is
-   the parent's.  */
+/* process.h - which process this is, so that an object that a child of fork has a copy of can tell
+   that it is the parent's.  */
 
 #ifndef EVA__IO_PROCESS_H
 #define EVA__IO_PROCESS_H
@@ -15,9 +15,9 @@ extern _Atomic unsigned int eva__io_process_number;
 /* Gives this process the next number, if it is a child that has none yet.  */
 void eva__io_count_process (void);
 
-/* Returns the number of this process: all that it has inherited was made by processes of smaller
-   ones.  No system call, and two loads: it is asked for in every turn of a loop.  From every
-   thread.  */
+/* Returns the number of this process: processes with smaller numbers made everything that it has
+   inherited.  It makes no system call and costs two loads, because every turn of a loop asks.  May
+   be called from every thread.  */
 static inline unsigned int
 eva__io_this_process (void) {
   if (!atomic_load_explicit (eva__io_process_mark, memory_order_relaxed)) eva__io_count_process ();

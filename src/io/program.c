@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* program.c - a server that is started by its command line.
 
-   PATH is searched here, before the fork: that a program is not there is then an error of the
-   caller, who can act on it, not a child's last words; and the child, in which only
-   async-signal-safe calls are allowed, has nothing left to do but to execute.  */
+   It searches PATH here, before the fork.  A program that is not there is then an error for the
+   caller, which can act on it, and not an ERR line of a child.  And the child, which may make only
+   async-signal-safe calls, has nothing left to do but to execute.  */
 
 #include "io/program.h"
 
@@ -34,7 +34,7 @@ count_words (const char *text) {
   return n;
 }
 
-/* Cuts TEXT into words, which are stored at ARGV with a NULL behind them.  */
+/* Cuts TEXT into words, which it stores at ARGV, ended by NULL.  */
 static void
 split (char *text, const char **argv) {
   while (*(text += strspn (text, BLANKS))) {
@@ -55,8 +55,8 @@ check_executable (const char *fname) {
   return faccessat (AT_FDCWD, fname, X_OK, AT_EACCESS);
 }
 
-/* Looks for NAME in the directories of PATH; BUF, which has room for any of them and NAME, gets
-   what was found.  Returns 0, or -1 with errno.  */
+/* Looks for NAME in the directories of PATH, and stores what it found at BUF, which has room for
+   any of them and NAME.  Returns 0, or -1 with errno.  */
 static int
 search (const char *name, const char *path, char *buf) {
   size_t name_len = strlen (name);
@@ -133,9 +133,9 @@ eva__io_program_new_words (const char *const *argv, struct eva__io_program **ret
   return 0;
 }
 
-/* Runs in the child.  A program with an event loop takes its signals from a descriptor and has them
-   blocked, or ignores some: a server that it starts would not hear of them either.  Handlers go
-   before the mask does, for they are the program's, and a signal may come at any time.  */
+/* Runs in the child.  A program with an event loop takes its signals from a descriptor and blocks
+   them, or ignores some: a server that it starts would not hear of them either.  The handlers go
+   before the mask does, because they are the program's, and a signal may come at any time.  */
 static void
 reset_signals (void *opaque, int reserved) {
   sigset_t none;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* program.h - a server that is started by its command line, `PROGRAM ARGUMENTS`.
 
-   Words are separated by blanks and tabs.  There are no quotes and no shell.  */
+   Blanks and tabs separate words.  There are no quotes and no shell.  */
 
 #ifndef EVA__IO_PROGRAM_H
 #define EVA__IO_PROGRAM_H
@@ -15,13 +15,16 @@ struct eva__io_program {
 };
 
 /* Splits COMMAND and finds its program: a word with a slash is a path, else it is looked for in
-   PATH, as execvp does it.  Stores the result, one piece of memory for free, at RET_PROGRAM.
+   PATH, as execvp does.  Stores the result, one piece of memory to be freed with free, at
+   RET_PROGRAM.
    Returns 0, or -1 with errno: EINVAL without a word, ENOENT (or what else the system says of a
-   path) if there is no program, EACCES if there are only such as cannot be executed, ENOMEM.  */
+   path) if there is no program, EACCES if there are only programs that cannot be executed,
+   ENOMEM.  */
 int eva__io_program_new (const char *command, struct eva__io_program **ret_program);
 
-/* The same for a program whose words are known: those of ARGV, which ends with NULL, as they are.  They
-   are not copied.  Returns as above; EINVAL without a word, or if the first one is empty.  */
+/* The same for a program whose words are known: those of ARGV, which ends with NULL, as they are.
+   It does not copy them.  Returns as above; EINVAL without a word, or if the first one is
+   empty.  */
 int eva__io_program_new_words (const char *const *argv, struct eva__io_program **ret_program);
 
 /* What is to be started.  */
@@ -32,11 +35,13 @@ struct eva__io_program_start {
   bool keeps_stderr;
 };
 
-/* Starts what START tells with the default system functions.  It talks through 0 and 1, or if
-   socketpair is set through the one in _assuan_connection_fd; stderr is ours or /dev/null, and no
-   signal is blocked or ignored.  Stores our ends at RET_IN_FD and RET_OUT_FD (the same one of a socket pair),
-   close-on-exec and blocking, and the child's pid at RET_PID. Returns 0, or -1 with errno: as
-   above, or what the system gives.  What goes wrong in the child is told by an ERR line.  */
+/* Starts the program of START with the default system functions.  The program talks through 0 and
+   1, or if socketpair is set through the socket of _assuan_connection_fd; its stderr is ours or
+   /dev/null, and no signal is blocked or ignored in it.  Stores our ends at RET_IN_FD and
+   RET_OUT_FD (the same one of a socket pair), close-on-exec and blocking, and the child's pid at
+   RET_PID.
+   Returns 0, or -1 with errno: as above, or what the system gives.  If something goes wrong in the
+   child, the child says so with an ERR line.  */
 int eva__io_program_start (const struct eva__io_program_start *start, int *ret_in_fd,
                            int *ret_out_fd, pid_t *ret_pid);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* redirect.c - files that stand where a socket should be and name the real one.
 
-   A file that does not look like one in every octet is no redirection, and the path is used as it
-   is; only what is one and cannot be followed is an error.  The file may be anybody's: its length
-   and everything that variables put in are checked against the room that there is.  */
+   A file that does not look like a redirection in every octet is none, and the path is used as it
+   is; only a redirection that cannot be followed is an error.  Any user may have written the file:
+   its length, and everything that variables put in, are checked against the room that there is.  */
 
 #include "io/redirect.h"
 
@@ -94,9 +94,9 @@ eva__io_redirect_parse (const char *text, size_t len, char *(*lookup) (const cha
   return 1;
 }
 
-/* Reads the file FNAME into BUF of SIZE octets.  Returns the octets, or -1 if it is no regular
-   file or cannot be read.  The check comes before the open, which can do harm to a device, and
-   again behind it, because the file may be another one by then.  */
+/* Reads the file FNAME into BUF of SIZE octets.  Returns the octets, or -1 if it is no regular file
+   or cannot be read.  The check comes before the open, which can do harm to a device, and again
+   after it, because the file may be another one by then.  */
 static ssize_t
 read_file (const char *fname, char *buf, size_t size) {
   struct stat st;

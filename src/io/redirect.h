@@ -26,9 +26,9 @@ int eva__io_redirect_parse (const char *text, size_t len, char *(*lookup) (const
                             char *ret_name, size_t size);
 
 /* Fills ADDR for the Unix socket FNAME.  If RET_REDIRECTED is not NULL and FNAME is a redirection
-   file, ADDR gets the socket that it names and *RET_REDIRECTED is 1, else 0; it is 1 also for a
-   bad one.  A redirection is followed once.  A name that starts with @ is an abstract one only if
-   ALLOW_ABSTRACT.  Stores ADDR's length at RET_LEN.  Returns 0, or -1 with errno: ENAMETOOLONG
+   file, ADDR gets the socket that it names and *RET_REDIRECTED is 1, else 0; it is 1 also for a bad
+   one.  A redirection is followed once.  A name that starts with @ is an abstract one only if
+   ALLOW_ABSTRACT.  Stores the length of ADDR at RET_LEN.  Returns 0, or -1 with errno: ENAMETOOLONG
    over 107 octets, or what eva__io_redirect_parse gives.  */
 int eva__io_redirect_address (const char *fname, bool allow_abstract, struct sockaddr_un *addr,
                               socklen_t *ret_len, int *ret_redirected);

@@ -15,7 +15,7 @@ eva__io_sigpipe_block (struct eva__io_sigpipe *guard) {
   pthread_sigmask (SIG_BLOCK, &set, &guard->old_mask);
   guard->was_blocked = sigismember (&guard->old_mask, SIGPIPE) > 0;
   guard->was_pending = false;
-  /* Only a signal that was blocked can have been pending: this spares a system call.  */
+  /* Only a signal that was blocked can have been pending: this saves a system call.  */
   if (guard->was_blocked && !sigpending (&set))
     guard->was_pending = sigismember (&set, SIGPIPE) > 0;
 }

@@ -17,7 +17,7 @@ eva__io_socket_new (int family) {
   return fd;
 }
 
-/* That other sockets do not know the option is no error.  */
+/* Other sockets do not know the option, which is no error.  */
 void
 eva__io_socket_set_nodelay (int fd) {
   int saved = errno, on = 1;

@@ -11,13 +11,14 @@
 int eva__io_socket_new (int family);
 
 /* Switches Nagle's delay off if FD is a TCP socket: a reply that waits for the acknowledgement of
-   the one before would come 40 ms late.  Of a listening socket all accepted ones inherit it.  */
+   the one before would come 40 ms late.  Sockets that are accepted on a listening one inherit
+   it.  */
 void eva__io_socket_set_nodelay (int fd);
 
 /* Returns 0 if FD is a stream socket, or -1 with errno: EBADF, ENOTSOCK, EPROTOTYPE.  */
 int eva__io_socket_check (int fd);
 
-/* Closes FD; errno is kept.  */
+/* Closes FD, and keeps errno.  */
 void eva__io_socket_close (int fd);
 
 #endif /* EVA__IO_SOCKET_H */

@@ -6,9 +6,9 @@
        we: 01 ULEN USER PLEN PASSWORD              method 02 only
        it: 01 00
        we: 05 01 00 ATYP ADDRESS PORT              CONNECT
-       it: 05 CODE 00 ATYP ADDRESS PORT            its own address, which nobody needs
+       it: 05 CODE 00 ATYP ADDRESS PORT            its own address, which is not used
 
-   Exactly the octets of an answer are read and none behind them: the server's greeting may
+   It reads exactly the octets of an answer and none after them: the server's greeting may
    follow.  */
 
 #include "io/socks.h"
@@ -30,7 +30,7 @@ enum { VERSION = 5, AUTH_VERSION = 1, CONNECT = 1 };
 enum { METHOD_NONE = 0, METHOD_PASSWORD = 2 };
 enum { ATYP_IPV4 = 1, ATYP_HOST = 3, ATYP_IPV6 = 4 };
 
-/* The longest that is said: the credentials.  */
+/* The longest message of ours: the credentials.  */
 #define PACKET_MAX (1 + 1 + 255 + 1 + 255)
 
 struct packet {
@@ -93,7 +93,7 @@ add_address (struct packet *p, const struct sockaddr *addr) {
   struct sockaddr_in in;
   struct sockaddr_in6 in6;
 
-  /* Copies, because a struct sockaddr need not be aligned for either.  */
+  /* Copies, because a struct sockaddr may not be aligned for either.  */
   if (addr->sa_family == AF_INET) {
     memcpy (&in, addr, sizeof in);
     add_octet (p, ATYP_IPV4);
@@ -173,7 +173,7 @@ await (const struct eva__io_channel *ch, short events, int64_t deadline_ms) {
 
 /* --- The dialogue ----------------------------------------------------------------------------- */
 
-/* Says P, and wipes it.  */
+/* Sends P, and wipes it.  */
 static int
 say (struct eva__io_channel *ch, struct packet *p) {
   size_t at = 0;
@@ -203,8 +203,8 @@ hear (struct eva__io_channel *ch, unsigned char *buf, size_t len, int64_t deadli
   return 0;
 }
 
-/* Agrees on a method.  With credentials only that one is offered, so that they are not
-   left out silently.  */
+/* Agrees on a method.  With credentials it offers only that one, so that the proxy cannot silently
+   leave them out.  */
 static int
 negotiate (struct eva__io_channel *ch, bool with_password, int64_t deadline_ms) {
   unsigned char method = with_password ? METHOD_PASSWORD : METHOD_NONE, answer[2];
@@ -238,8 +238,8 @@ hear_reply (struct eva__io_channel *ch, int64_t deadline_ms) {
   size_t len = 2, whole;
   int rc;
 
-  /* The first two octets tell a refusal, behind which a proxy need not send more; the next
-     three, how long an acceptance is.  */
+  /* The first two octets tell a refusal, after which a proxy may send nothing more; the next three
+     tell how long an acceptance is.  */
   if (hear (ch, reply, len, deadline_ms) < 0 || eva__io_socks_parse_reply (reply, len) < 0)
     return -1;
   if (hear (ch, reply + len, 3, deadline_ms) < 0) return -1;
@@ -264,7 +264,7 @@ converse (struct eva__io_channel *ch, const struct eva__io_socks_target *target,
 
 /* --- Connecting ------------------------------------------------------------------------------- */
 
-/* Returns 0 if TARGET can be said at all, so that a bad one does not bother the proxy.  */
+/* Returns 0 if TARGET can be written in the protocol at all, before the proxy is asked.  */
 static int
 check (const struct eva__io_socks_target *target) {
   struct packet p = { .len = 0 };
@@ -295,8 +295,8 @@ connect_and_wait (const struct eva__io_channel *ch, struct sockaddr *addr, sockl
   return error ? eva__io_fail (error) : 0;
 }
 
-/* Connects CH's socket to PORT of 127.0.0.1.  An IPv6 socket takes no IPv4 address but in its mapped
-   form.  */
+/* Connects CH's socket to PORT of 127.0.0.1.  An IPv6 socket takes no IPv4 address but in its
+   mapped form.  */
 static int
 connect_proxy (const struct eva__io_channel *ch, unsigned short port, int64_t deadline_ms) {
   struct sockaddr_in in = { .sin_family = AF_INET,

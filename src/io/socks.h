@@ -14,8 +14,8 @@
 /* Where the Tor browser's own Tor listens: tried if there is none at EVA__IO_SOCKS_TOR_PORT.  */
 #define EVA__IO_SOCKS_TOR_PORT2 9150
 
-/* How long the proxy may think about how to authenticate, which needs no network.  CONNECT may
-   take minutes in Tor and has no limit but the proxy's own.  */
+/* How long the proxy may take to authenticate, which needs no network.  CONNECT may take minutes in
+   Tor and has no limit but the proxy's own.  */
 #define EVA__IO_SOCKS_TIMEOUT_MS 10000u
 
 /* The longest reply to CONNECT: 4 octets, a host name and its length, a port.  */
@@ -41,13 +41,13 @@ struct eva__io_socks_target {
    EHOSTUNREACH, ...).  */
 int eva__io_socks_parse_reply (const unsigned char *buf, size_t len);
 
-/* Leads FD, a TCP socket that is not yet connected, through the proxy on PROXY_PORT of the
+/* Connects FD, a TCP socket that is not yet connected, through the proxy on PROXY_PORT of the
    loopback address to TARGET.  Waits for the proxy's answers.
-   Returns 0, or -1 with errno: what the connection to the proxy gives; ETIMEDOUT if it does not
-   answer at all, or not in the time of TARGET; EIO if it closes; EINVAL for bad credentials or an empty host, ENAMETOOLONG for
-   a long one, EAFNOSUPPORT for another kind of address; ENOTSUP if the proxy wants another way to
-   authenticate, EACCES if it refuses the credentials; EPROTONOSUPPORT if it speaks something
-   else; or what its reply says.  */
+   Returns 0, or -1 with errno: what the connection to the proxy gives; ETIMEDOUT if the proxy does
+   not answer at all, or not in the time of TARGET; EIO if it closes; EINVAL for bad credentials or
+   an empty host, ENAMETOOLONG for a long one, EAFNOSUPPORT for another kind of address; ENOTSUP if
+   the proxy wants another way to authenticate, EACCES if it refuses the credentials;
+   EPROTONOSUPPORT if it speaks something else; or what its reply says.  */
 int eva__io_socks_connect (const struct eva__io_sys *sys, assuan_fd_t fd, unsigned short proxy_port,
                            const struct eva__io_socks_target *target);
 

@@ -2,9 +2,9 @@
 /* spawn.c - starting a server as a child process.
 
    With the default spawn function all descriptors are close-on-exec from birth and only the child
-   clears that, and the child's environment is made in the child: nothing of it shows in the
-   parent.  A spawn hook of a program gets inheritable ends, as the hook's contract says, and a
-   callback that sets the environment before the hook executes the program.  */
+   clears that, and the child makes its own environment: nothing of it shows in the parent.  A spawn
+   hook of a program gets inheritable ends, as the hook's contract says, and a callback that sets
+   the environment before the hook executes the program.  */
 
 #include "io/spawn.h"
 #include "io/child.h"
@@ -38,7 +38,7 @@ enum pair_kind { PIPE_CHILD_READS = 0, PIPE_CHILD_WRITES = 1, SOCKETS = 2 };
 
 static int
 make_one_pair (const struct eva__io_sys *sys, enum pair_kind kind, assuan_fd_t fd[2]) {
-  /* An index that there is not keeps our own pipe function from making an end inheritable.  */
+  /* An index that does not exist keeps our own pipe function from making an end inheritable.  */
   int index = spawns_itself (sys) && sys->hooks.pipe == __assuan_pipe ? -1 : (int) kind;
 
   if (kind != SOCKETS) return sys->hooks.pipe (sys->ctx, fd, index);
@@ -46,9 +46,8 @@ make_one_pair (const struct eva__io_sys *sys, enum pair_kind kind, assuan_fd_t f
 }
 
 /* Makes a pair of which neither end is a standard descriptor.  In a process that runs with those
-   closed, the connection would otherwise become what printf writes to, and the child's /dev/null
-   would overwrite it.  Pairs with low numbers are kept until there is a good one, so that at most
-   four are made.  */
+   closed, printf would otherwise write to the connection, and the child's /dev/null would overwrite
+   it.  Pairs with low numbers are kept until there is a good one, so this makes at most four.  */
 static int
 make_pair (const struct eva__io_sys *sys, enum pair_kind kind, assuan_fd_t ret_fd[2]) {
   assuan_fd_t low[4][2];
@@ -67,8 +66,8 @@ make_pair (const struct eva__io_sys *sys, enum pair_kind kind, assuan_fd_t ret_f
   return rc < 0 ? -1 : 0;
 }
 
-/* Says which of two ends is whose: ours is never inherited, the child's only by the hands of a
-   program's hook.  */
+/* Settles which of two ends is whose: no child inherits ours; a child inherits its own only through
+   a program's hook.  */
 static void
 settle_pair (const struct eva__io_sys *sys, assuan_fd_t ours, assuan_fd_t childs) {
   fcntl (ours, F_SETFD, FD_CLOEXEC);
@@ -113,7 +112,7 @@ close_two (const struct eva__io_sys *sys, assuan_fd_t a, assuan_fd_t b) {
 
 /* --- The spawn hook of a program -------------------------------------------------------------- */
 
-/* What the callback that we give to the hook works with.  */
+/* What the callback that the hook gets works with.  */
 struct hooked {
   const struct eva__io_spawn *how;
   const struct eva__io_variables *variables;
@@ -122,14 +121,14 @@ struct hooked {
   char **new_environ;
 };
 
-/* Runs the program's callback, then sets the environment that the hook's exec will hand over.  Only
-   async-signal-safe steps of our own, as in any child.  */
+/* Runs the program's callback, then sets the environment that the hook's exec will hand over.  It
+   adds only async-signal-safe steps, as in any child.  */
 static void
 hooked_atfork (void *opaque, int reserved) {
   struct hooked *hooked = opaque;
 
   if (hooked->how->atfork) hooked->how->atfork (hooked->how->atfork_value, reserved);
-  /* A fork without exec returns to us in the child, where there is a better time.  */
+  /* A fork without exec returns here in the child, where there is a better time.  */
   if (reserved || !hooked->how->name || getpid () == hooked->parent) return;
   hooked->new_environ = eva__io_child_environment (hooked->variables);
   if (hooked->new_environ) environ = hooked->new_environ;
@@ -163,8 +162,8 @@ list_len (const assuan_fd_t *list) {
   return n;
 }
 
-/* Returns a new list of the child's descriptors, FIRST in front if it is one; NULL if there is no
-   memory.  A copy, because the hook may change it.  */
+/* Returns a new list of the child's descriptors, with FIRST in front if it is a descriptor; NULL if
+   there is no memory.  It is a copy, because the hook may change it.  */
 static assuan_fd_t *
 make_list (assuan_fd_t first, const assuan_fd_t *list) {
   size_t n = list_len (list), at = first != ASSUAN_INVALID_FD;
@@ -177,9 +176,9 @@ make_list (assuan_fd_t first, const assuan_fd_t *list) {
   return copy;
 }
 
-/* Says in VARIABLES who starts the child and, of a socket pair, which end is the child's.
-   Without one the other variable is removed: it would be our own, of the server that started
-   us.  */
+/* Stores in VARIABLES which process starts the child and, for a socket pair, which end is the
+   child's.  Without a socket pair the other variable is removed: it would be that of the server
+   which started this process.  */
 static void
 describe (const struct eva__io_spawn *how, const struct ends *ends,
           struct eva__io_variables *variables) {
@@ -190,14 +189,14 @@ describe (const struct eva__io_spawn *how, const struct ends *ends,
     snprintf (variables->fd, sizeof variables->fd, "%s=%d", EVA__IO_FD_VARIABLE, ends->child_in_fd);
 }
 
-/* In the child of a fork without exec, which goes on as any program does.  */
+/* Runs in the child of a fork without exec, which goes on like any other program.  */
 static void
 adopt_environment (const struct eva__io_variables *variables) {
   setenv (EVA__IO_PID_VARIABLE, strchr (variables->pid, '=') + 1, 1);
   setenv (EVA__IO_FD_VARIABLE, strchr (variables->fd, '=') + 1, 1);
 }
 
-/* Forks with ENDS, by whichever function.  Returns as eva__io_spawn.  */
+/* Forks with ENDS, by our own function or a hook.  Returns as eva__io_spawn.  */
 static int
 start (const struct eva__io_sys *sys, const struct eva__io_spawn *how, const struct ends *ends,
        pid_t *ret_pid) {

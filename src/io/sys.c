@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* sys.c - the default system functions, and the table of them that a context works with.
 
-   The __assuan_* functions are exported: the hook tables of nPth and of other programs are made of
-   wrappers around them, so each keeps the bare semantics of the call that it is named after.  What
-   differs is what no caller can do afterwards without a race: descriptors are close-on-exec from
-   birth, so that a fork in another thread does not carry a connection into a stranger, and writing
-   to a peer that left raises no SIGPIPE.  */
+   The __assuan_* functions are exported: the hook tables of nPth and of other programs are wrappers
+   around them, so each keeps the bare semantics of the call that it is named after.  Two things
+   differ, because no caller can do them afterwards without a race: descriptors are close-on-exec
+   from birth, so that a fork in another thread does not carry a connection into a stranger; and
+   writing to a peer that left raises no SIGPIPE.  */
 
 #include "io/sys.h"
 #include "io/sigpipe.h"
@@ -40,7 +40,7 @@ __assuan_usleep (assuan_context_t ctx, unsigned int usec) {
 }
 
 /* The end INHERIT_IDX is inheritable because spawn functions of programs may hand it to the child
-   as it is.  Our own does not need that and asks with an index that there is not.  */
+   as it is.  Our own does not need that and asks with an index that does not exist.  */
 int
 __assuan_pipe (assuan_context_t ctx, assuan_fd_t fd[2], int inherit_idx) {
   (void) ctx;
@@ -49,7 +49,7 @@ __assuan_pipe (assuan_context_t ctx, assuan_fd_t fd[2], int inherit_idx) {
   return 0;
 }
 
-/* Not repeated on EINTR: the number is free then (Linux), and could be another thread's
+/* It does not repeat on EINTR: the number is free then (Linux), and may be another thread's
    already.  */
 int
 __assuan_close (assuan_context_t ctx, assuan_fd_t fd) {
@@ -97,7 +97,8 @@ __assuan_sendmsg (assuan_context_t ctx, assuan_fd_t fd, const assuan_msghdr_t ms
   return (int) n;
 }
 
-/* NOWAIT means that somebody else will wait for the process; here nothing has to be released.  */
+/* NOWAIT means that another part of the program waits for the process; here there is nothing to
+   release.  */
 pid_t
 __assuan_waitpid (assuan_context_t ctx, pid_t pid, int nowait, int *status, int options) {
   (void) ctx;
@@ -142,7 +143,7 @@ __assuan_connect (assuan_context_t ctx, int sock, struct sockaddr *addr, socklen
 
 /* --- The same between the program's functions ------------------------------------------------- */
 
-/* The exported functions are never clamped themselves: nPth's macros call them where the lock is
+/* The exported functions are never clamped themselves: nPth's macros call them while the lock is
    already open.  */
 #define CLAMPED(type, name, params, args)                                                          \
   static type clamped_##name params {                                                              \
@@ -213,7 +214,7 @@ static const struct assuan_system_hooks clamped_hooks = {
   .connect = clamped_connect,
 };
 
-/* A table of version 1 is shorter: what lies behind it must not even be read.  */
+/* A table of version 1 is shorter: this must not even read what lies behind it.  */
 static void
 copy_hooks (struct assuan_system_hooks *to, const struct assuan_system_hooks *from) {
   memset (to, 0, sizeof *to);
@@ -293,8 +294,8 @@ eva__io_sys_is_ready (int fd, short events) {
   struct pollfd p = { .fd = fd, .events = events, .revents = 0 };
   int n;
 
-  /* A failing poll counts as ready, so that the caller's own call names the error.  A negative
-     number, which poll would skip, can only be a foreign hook's idea of a descriptor.  */
+  /* A failing poll counts as ready, so that the caller's own call reports the error.  A negative
+     number, which poll would skip, can only come from a foreign hook.  */
   if (fd < 0) return true;
   do
     n = poll (&p, 1, 0);
@@ -302,7 +303,8 @@ eva__io_sys_is_ready (int fd, short events) {
   return n != 0;
 }
 
-/* A signal lets the time start anew: limits are there for peers that are stuck, not for accuracy.  */
+/* After a signal the time starts again: limits are there for peers that are stuck, not for
+   accuracy.  */
 static bool
 poll_for (const struct eva__io_sys *sys, int fd, short events, unsigned int timeout_ms) {
   struct pollfd p = { .fd = fd, .events = events, .revents = 0 };
@@ -342,7 +344,8 @@ unsigned int
 eva__io_sys_max_fds (void) {
   struct rlimit limit;
 
-  /* It fails for nobody but those who forbid it to themselves; they get what most systems give.  */
+  /* It fails only in a process that forbids it to itself; that process gets what most systems
+     give.  */
   if (getrlimit (RLIMIT_NOFILE, &limit) < 0) return 1024;
   return limit.rlim_cur > INT_MAX ? INT_MAX : (unsigned int) limit.rlim_cur;
 }

@@ -3,8 +3,8 @@
 
    Every system call that concerns a connection goes through this table, because programs bring
    their own: nPth's wrappers let other threads run meanwhile, GPGME's keep a table of descriptors.
-   The default functions, which assuan.h's macros call by name, are __assuan_read and its like,
-   in sys.c, and __assuan_spawn in child.c.  */
+   The default functions are __assuan_read and its like, in sys.c, and __assuan_spawn in child.c;
+   the macros of assuan.h call them by name.  */
 
 #ifndef EVA__IO_SYS_H
 #define EVA__IO_SYS_H
@@ -26,27 +26,28 @@ struct eva__io_sys {
 void eva__io_sys_init (struct eva__io_sys *sys, assuan_context_t ctx,
                        const struct assuan_system_hooks *hooks);
 
-/* Makes SYS work with the default functions on behalf of CTX, each system call that may wait between
-   the functions of clamp.h.  */
+/* Makes SYS work with the default functions on behalf of CTX, each system call that may wait
+   between the functions of clamp.h.  */
 void eva__io_sys_init_clamped (struct eva__io_sys *sys, assuan_context_t ctx);
 
-/* Around a system call of ours that may wait, where SYS is clamped; else they do nothing.  */
+/* Call them around a system call of the library that may wait.  If SYS is not clamped they do
+   nothing.  */
 void eva__io_sys_begin_call (const struct eva__io_sys *sys, struct eva__io_clamp *clamp);
 void eva__io_sys_end_call (const struct eva__io_sys *sys, struct eva__io_clamp *clamp);
 
 /* Returns the table of the default functions.  */
 const struct assuan_system_hooks *eva__io_sys_default (void);
 
-/* Returns true if SYS reads, writes and sleeps with the default functions, so that the kernel's own
-   ways to wait and to send may be used.  Behind foreign ones a wait must go through their
-   usleep: a poll of ours would stop all of nPth's threads.  */
+/* Returns true if SYS reads, writes and sleeps with the default functions, so that the library may
+   use the kernel's own ways to wait and to send.  With foreign hooks a wait must go through their
+   usleep: a poll in the library would stop all of nPth's threads.  */
 bool eva__io_sys_is_own (const struct eva__io_sys *sys);
 
-/* Closes FD through SYS, unless it is ASSUAN_INVALID_FD.  errno is kept.  */
+/* Closes FD through SYS, unless it is ASSUAN_INVALID_FD, and keeps errno.  */
 void eva__io_sys_close (const struct eva__io_sys *sys, assuan_fd_t fd);
 
 /* Returns true if FD is ready for EVENTS (poll's POLLIN, POLLOUT), or in error, which the next call
-   with it will tell.  Never waits.  */
+   with it will report.  Never waits.  */
 bool eva__io_sys_is_ready (int fd, short events);
 
 /* Waits until FD is ready for EVENTS or in error; without end.  */
@@ -60,9 +61,9 @@ bool eva__io_sys_wait_for (const struct eva__io_sys *sys, int fd, short events,
 /* Returns how many descriptors this process may have now.  */
 unsigned int eva__io_sys_max_fds (void);
 
-/* Sleeps through the usleep hook: 1 ms if *STEP_US is 0, else twice as long as it says, 20 ms at
-   the most, and stores there how long it was.  For loops that cannot poll: short waits stay
-   short, long ones stay cheap.  */
+/* Sleeps through the usleep hook: 1 ms if *STEP_US is 0, else twice as long as it says, at most 20
+   ms, and stores there how long it was.  For loops that cannot poll: short waits stay short, long
+   ones stay cheap.  */
 void eva__io_sys_pause (const struct eva__io_sys *sys, unsigned int *step_us);
 
 #endif /* EVA__IO_SYS_H */
