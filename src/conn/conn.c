@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* conn.c - the life of an eva_conn, and what is asked of it.  */
+/* conn.c - the life of an eva_conn, and questions to it.  */
 
 #include "conn/conn.h"
 
@@ -19,8 +19,8 @@ eva__conn_complete_config (struct eva_conn_config *config) {
   if (config->max_input_len > EVA_MOST_INPUT) config->max_input_len = EVA_MOST_INPUT;
 }
 
-/* There is no default allocator: the core knows no libc, and an owner that keeps a pool must not be
-   surprised by memory from elsewhere.  */
+/* There is no default allocator: the core does not use libc's, and an owner that keeps a pool must
+   not get memory from elsewhere.  */
 static bool
 is_good (const struct eva_conn_config *config) {
   if (config->role != EVA_ROLE_SERVER && config->role != EVA_ROLE_CLIENT) return false;
@@ -58,13 +58,13 @@ eva__conn_set_config (eva_conn *c, const struct eva_conn_config *config) {
   c->owner.config = config;
 }
 
-/* Returns true if nobody else has the configuration of C.  */
+/* Returns true if C alone has its configuration.  */
 static bool
 is_owned (const eva_conn *c) {
   return c->owner.config == &((const struct owned *) c)->config;
 }
 
-/* The configuration is copied first: the allocator is needed until the very last.  */
+/* Copies the configuration first: it needs the allocator until the very end.  */
 void
 eva_conn_free (eva_conn *c) {
   struct eva__conn_owner owner;

@@ -9,27 +9,29 @@
 
 #include "conn/state.h"
 
-/* As eva_conn_new, with a CONFIG that is not copied and stays as long as the eva_conn.  ARG is used in
-   place of its arg.  */
+/* As eva_conn_new, with a CONFIG that is not copied and stays as long as the eva_conn.  ARG
+   replaces its arg.  */
 int eva__conn_new_shared (const struct eva_conn_config *config, void *arg, eva_conn **ret_conn);
 
-/* Lets C, which was made by eva__conn_new_shared, have CONFIG instead, under the same terms.  */
+/* Gives C, which eva__conn_new_shared made, the configuration CONFIG instead, under the same
+   terms.  */
 void eva__conn_set_config (eva_conn *c, const struct eva_conn_config *config);
 
 /* Fills the zeros of CONFIG with the defaults.  */
 void eva__conn_complete_config (struct eva_conn_config *config);
 
-/* The line that was handed out last is not needed any more: it is overwritten.  */
+/* Ends the loan of the line that was handed out last, and wipes it.  */
 void eva__conn_end_loan (eva_conn *c);
 
-/* Returns true if eva_conn_next would leave the next line where it is, whole as it may be.  */
+/* Returns true if eva_conn_next would leave the next line where it is, even if it is whole.  */
 bool eva__conn_holds_line (eva_conn *c);
 
-/* What is queued from now on is confidential, or no longer.  A line that holds any of it is, the open
-   data line too.  */
+/* Makes what is queued from now on confidential, or not.  A line that holds any of it is
+   confidential, the open data line too.  */
 void eva__conn_set_confidential (eva_conn *c, bool is_confidential);
 
-/* Returns how many descriptors came and were not taken.  */
+/* Returns how many descriptors came and were not taken; and how many more may come before some are
+   taken.  */
 static inline size_t
 eva__conn_count_fds (const eva_conn *c) {
   return c->in_fds.n;
@@ -85,7 +87,8 @@ eva__conn_in_command (const eva_conn *c) {
   return (c->state == EVA_STATE_INQUIRY || c->state == EVA_STATE_OVERFLOW) && !c->is_aside;
 }
 
-/* Returns true if C is a server whose client owes it the END or CAN of an answer that was given up.  */
+/* Returns true if C is a server whose client owes it the END or CAN of an answer that was given
+   up.  */
 static inline bool
 eva__conn_is_owed (const eva_conn *c) {
   return c->n_owed > 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* dialogue.c - from lines to events: what comes goes to the role that hears it.  */
+/* dialogue.c - from lines to events: hands each line to the role that hears it.  */
 
 #include "conn/conn.h"
 #include "conn/input.h"
@@ -19,8 +19,8 @@ on_line (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
                                                   : eva__conn_on_response (c, line, len, ret);
 }
 
-/* The same with the start of an over-long line.  What has come of it is gone at once, unless it
-   stays.  */
+/* The same with the start of an over-long line.  The octets that have come of it are used up at
+   once, unless the line has to stay.  */
 static int
 on_long_line (eva_conn *c, char *line, struct eva_event *ret) {
   int rc = c->owner.config->role == EVA_ROLE_SERVER ? eva__conn_on_long_request (c, line, ret)
@@ -31,7 +31,7 @@ on_long_line (eva_conn *c, char *line, struct eva_event *ret) {
   return rc;
 }
 
-/* Looks at the next line, as eva__wire_lines_peek does; of one that is over-long, at its start.  */
+/* Looks at the next line, as eva__wire_lines_peek does; at the start of one that is over-long.  */
 static int
 peek (eva_conn *c, char **ret_line, size_t *ret_len) {
   int rc = eva__wire_lines_peek (&c->in, ret_line, ret_len);
@@ -52,7 +52,7 @@ eva__conn_holds_line (eva_conn *c) {
   return peek (c, &line, &len) && holds (c, line, len);
 }
 
-/* Nothing is left to hand out but, once, the end of file.  */
+/* Hands out the end of file, once; nothing else is left.  */
 static int
 next_eof (eva_conn *c, struct eva_event *ret) {
   if (!c->eof || c->eof_told || c->state == EVA_STATE_CLOSED) return 0;

@@ -8,8 +8,8 @@
 #include "wire/message.h"
 
 /* Make RET an event and return 1: of TYPE with what M says; of the data of M, which are unescaped
-   (or return EVA_E_ESCAPE); SKIPPED, which is told all the same, so that whoever keeps a log sees
-   every line.  */
+   (or return EVA_E_ESCAPE); SKIPPED, which is handed out all the same, so that a program with a log
+   sees every line.  */
 int eva__conn_event (struct eva_event *ret, enum eva_event_type type,
                      const struct eva__wire_message *m);
 int eva__conn_event_data (const eva_conn *c, struct eva_event *ret, struct eva__wire_message *m);

@@ -7,7 +7,7 @@
 
 #define FIRST_SIZE 4
 
-/* Doubles the room.  Allocators here have no realloc: what is left behind must be wiped.  */
+/* Doubles the room.  Allocators here have no realloc: the old memory must be wiped.  */
 static int
 grow (struct eva__conn_fds *q, const struct eva__conn_owner *owner) {
   uint32_t size = q->size ? 2 * q->size : FIRST_SIZE;

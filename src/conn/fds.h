@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* fds.h - descriptors that wait at the octet they belong to.
 
-   They are mere numbers here: whoever owns the dialogue makes and closes them.  */
+   They are mere numbers here: the owner of the dialogue makes and closes them.  */
 
 #ifndef EVA__CONN_FDS_H
 #define EVA__CONN_FDS_H
@@ -20,7 +20,7 @@ struct eva__conn_fds {
   uint32_t size;
 };
 
-/* Adds FD at position AT, which is not before the last one's.  Returns 0, EVA_E_LIMIT above
+/* Adds FD at position AT, which is not before that of the last one.  Returns 0, EVA_E_LIMIT above
    OWNER's max_fds, or EVA_E_NOMEM.  */
 int eva__conn_fds_push (struct eva__conn_fds *q, const struct eva__conn_owner *owner, uint64_t at,
                         int fd);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* input.c - from octets to lines.
 
-   Lines stay where they were read.  The line of an event is lent to the caller; the next call
-   that reads ends the loan, and only then the octets are wiped and the buffer, once empty,
-   goes back to the owner.  */
+   Lines stay where they were read.  The line of an event is lent to the caller.  The next call that
+   reads ends the loan; only then the octets are wiped, and the buffer, once it is empty, goes back
+   to the owner.  */
 
 #include "conn/input.h"
 
@@ -20,12 +20,12 @@ eva__conn_drop_input (eva_conn *c) {
   if (!base) return;
   eva__wire_lines_clear (&c->in);
   c->in = (struct eva__wire_lines) { 0 };
-  /* Every octet was wiped when it was used: no need to go over the whole buffer.  */
+  /* Every octet was wiped when it was used, so this does not have to go over the whole buffer.  */
   c->owner.config->release (c->owner.arg, base, size);
 }
 
-/* A connection at rest owns no buffer.  A line that is being skipped is a fact to remember,
-   not an octet.  */
+/* A connection at rest owns no buffer.  That a line is being skipped is a flag, and keeps no
+   octet.  */
 static void
 rest (eva_conn *c) {
   bool skipping = c->in.skipping;
@@ -54,15 +54,16 @@ may_grow (const eva_conn *c) {
   return c->owner.config->max_input_len > EVA_INPUT_SIZE;
 }
 
-/* Returns true if the buffer is full, and that less of it was used up than waits: moving what waits to
-   the start would cost more than it gives.  Where lines need not wait this is never so.  */
+/* Returns true if the buffer is full, and fewer octets of it were used up than wait: moving those
+   that wait to the start would cost more than it gives.  Where lines do not have to wait this is
+   never so.  */
 static bool
 is_cramped (const struct eva__wire_lines *l) {
   return l->tail == l->size && l->head < l->tail - l->head;
 }
 
-/* Exchanges the buffer for one of twice the length, at most twice what may wait: in that one, moving
-   always pays.  */
+/* Exchanges the buffer for one of twice the length, at most twice what may wait: in that one,
+   moving always pays.  */
 static bool
 grow (eva_conn *c) {
   size_t size = 2 * (size_t) c->in.size, most = 2 * c->owner.config->max_input_len;
@@ -77,7 +78,7 @@ grow (eva_conn *c) {
   return true;
 }
 
-/* Returns the room behind what waits.  That is counted where it may be much; otherwise the buffer is
+/* Returns the room behind what waits.  A limit counts where much may wait; otherwise the buffer is
    the limit.  */
 static size_t
 find_room (const eva_conn *c) {
@@ -120,8 +121,7 @@ eva_conn_input_len (const eva_conn *c) {
   return eva__conn_input_len (c);
 }
 
-/* A count that the owner got wrong would let us read what was never written there: it is
-   checked.  */
+/* Checks the count: a wrong one would make the library read what was never written there.  */
 int
 eva_conn_fed (eva_conn *c, size_t n) {
   if (c->state == EVA_STATE_CLOSED) return 0;
@@ -135,8 +135,8 @@ eva_conn_fed (eva_conn *c, size_t n) {
   return 0;
 }
 
-/* The descriptor may be taken with the first line that ends behind the octets of its message.
-   Which of them it was sent with the kernel does not tell, so the first one counts.  */
+/* The descriptor may be taken with the first line that ends behind the octets of its message.  The
+   kernel does not tell with which of them it was sent, so the first one counts.  */
 int
 eva_conn_fed_fd (eva_conn *c, int fd) {
   return eva__conn_fds_push (&c->in_fds, &c->owner, c->n_fed, fd);
@@ -192,7 +192,7 @@ eva_conn_has_line (const eva_conn *c) {
   return memchr (p, '\n', (size_t) (end - p)) != NULL;
 }
 
-/* Nothing but the end of file is left: half a line before it is an error, told first.  */
+/* Only the end of file is left: half a line before it is an error, which is reported first.  */
 int
 eva__conn_finish_input (eva_conn *c) {
   if (!c->eof || !eva__wire_lines_waiting (&c->in)) {
@@ -203,7 +203,8 @@ eva__conn_finish_input (eva_conn *c) {
   return EVA_E_TRUNCATED;
 }
 
-/* The state neither matters nor changes here, but for CLOSED: nothing is read behind the end.  */
+/* Does not depend on the state and does not change it, except that CLOSED ends everything: nothing
+   is read after the end.  */
 int
 eva_conn_next_line (eva_conn *c, char **ret_line, size_t *ret_len) {
   int rc;

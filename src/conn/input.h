@@ -12,8 +12,8 @@
 /* Wipes what came in and was not used, and gives the buffer back.  */
 void eva__conn_drop_input (eva_conn *c);
 
-/* Nothing is left but the end of file, if it was fed.  Returns 0, or EVA_E_TRUNCATED if half a line
-   stands before it, which is dropped.  */
+/* Ends the input when only the end of file is left, if it was fed.  Returns 0, or EVA_E_TRUNCATED
+   if half a line stands before it, which is dropped.  */
 int eva__conn_finish_input (eva_conn *c);
 
 /* Ends the loan of the last event's line.  */

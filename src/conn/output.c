@@ -3,8 +3,8 @@
 
 #include "conn/conn.h"
 
-/* The descriptor's octet is the first one behind what is queued, so an open data line has to
-   end here.  */
+/* The descriptor's octet is the first one behind what is queued, so an open data line has to end
+   here.  */
 int
 eva_conn_send_fd (eva_conn *c, int fd) {
   eva__conn_queue_close_line (&c->out);
@@ -22,8 +22,8 @@ eva_conn_output_fds (const eva_conn *c, int *fds, size_t n) {
   return used;
 }
 
-/* One message carries its descriptors with its first octet.  So a message ends where the next ones
-   begin, or they would arrive before the line that they belong to.  */
+/* One message carries its descriptors with its first octet.  So a message ends where the next
+   descriptors belong, or they would arrive before their line.  */
 size_t
 eva_conn_output (eva_conn *c, struct iovec *iov, size_t n) {
   uint64_t limit = UINT64_MAX;
@@ -65,8 +65,8 @@ eva_conn_discard (eva_conn *c) {
   uint64_t at = 0;
   size_t len = eva__conn_queue_discard (&c->out, &c->owner, &at);
 
-  /* Descriptors behind the line move with their octets; one that belongs to the line itself
-     leaves with the next.  */
+  /* Descriptors behind the line move with their octets; one that belongs to the line itself leaves
+     with the next line.  */
   for (size_t i = 0; i < c->out_fds.n; i++)
     if (c->out_fds.items[i].at >= at) c->out_fds.items[i].at -= len;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* owner.c - whose an eva_conn is: its memory.  See owner.h.  */
+/* owner.c - the owner of an eva_conn, and its memory.  See owner.h.  */
 
 #include "conn/owner.h"
 

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* Takes the first chunk, of which everything was sent, off the list.  */
+/* Takes the first chunk off the list when all of it was sent.  */
 static void
 drop_head (struct eva__conn_queue *q, const struct eva__conn_owner *owner) {
   struct eva__conn_chunk *chunk = q->head;
@@ -32,8 +32,8 @@ drop_empty (struct eva__conn_queue *q, const struct eva__conn_owner *owner) {
     drop_head (q, owner);
 }
 
-/* Adds a chunk to the list.  Most replies fit in a small one; who says more gets large ones,
-   if there is memory.  */
+/* Adds a chunk to the list.  Most replies fit in a small one; a longer reply gets large ones, if
+   there is memory.  */
 static struct eva__conn_chunk *
 add_chunk (struct eva__conn_queue *q, const struct eva__conn_owner *owner) {
   size_t size = q->tail ? EVA_OUTPUT_SIZE : EVA_SMALL_SIZE;
@@ -64,8 +64,8 @@ eva__conn_queue_reserve (struct eva__conn_queue *q, const struct eva__conn_owner
   return 0;
 }
 
-/* Marks the line that is put together behind the last whole one of CHUNK, and has LEN octets by now,
-   as confidential.  A chunk has one range of such lines: those between two of them count as
+/* Marks as confidential the line that is being put together behind the last whole one of CHUNK, and
+   has LEN octets by now.  A chunk has one range of such lines: those between two of them count as
    confidential, too.  */
 static void
 mark_line (struct eva__conn_chunk *chunk, size_t len) {
@@ -99,8 +99,8 @@ eva__conn_queue_close_line (struct eva__conn_queue *q) {
   eva__conn_queue_commit (q, len);
 }
 
-/* Chunks in the middle of the list may be empty, if a monitor discarded all of their lines:
-   they are passed over here and given back when they come to the head.  */
+/* Chunks in the middle of the list may be empty, if a monitor discarded all of their lines: this
+   skips them, and they are given back when they come to the head.  */
 size_t
 eva__conn_queue_lend (const struct eva__conn_queue *q, uint64_t limit, struct iovec *iov,
                       size_t n) {
@@ -118,8 +118,8 @@ eva__conn_queue_lend (const struct eva__conn_queue *q, uint64_t limit, struct io
   return used;
 }
 
-/* What was sent is wiped at once and not when its chunk goes back: a peer that reads slowly
-   must not decide how long a passphrase stays in memory.  */
+/* Wipes what was sent at once, before its chunk goes back: a peer that reads slowly must not decide
+   how long a passphrase stays in memory.  */
 void
 eva__conn_queue_retire (struct eva__conn_queue *q, const struct eva__conn_owner *owner, size_t n) {
   if (n > q->len) n = q->len;
@@ -147,8 +147,8 @@ is_shown_secret (const struct eva__conn_queue *q) {
   return chunk->secret_from < q->shown && q->shown - q->shown_len < chunk->secret_to;
 }
 
-/* Returns the offset of the first whole line of CHUNK that is not before AT.  The rest of one whose
-   first octets were sent is no line: it can be shown no more, and not be taken back.  */
+/* Returns the offset of the first whole line of CHUNK that is not before AT.  The rest of a line
+   whose first octets were sent is no line: it cannot be shown any more, nor taken back.  */
 static size_t
 find_line (const struct eva__conn_queue *q, const struct eva__conn_chunk *chunk, size_t at) {
   const char *start = chunk->data + chunk->start;
@@ -182,7 +182,7 @@ eva__conn_queue_show (struct eva__conn_queue *q, const char **ret_line, size_t *
   return 1;
 }
 
-/* The stream position of offset AT in CHUNK.  */
+/* Returns the stream position of offset AT in CHUNK.  */
 static uint64_t
 position (const struct eva__conn_queue *q, const struct eva__conn_chunk *chunk, size_t at) {
   uint64_t pos = q->n_sent;
@@ -192,15 +192,15 @@ position (const struct eva__conn_queue *q, const struct eva__conn_chunk *chunk, 
   return pos + (at - chunk->start);
 }
 
-/* Where offset AT is behind the removal of the LEN octets in front of END.  */
+/* Returns where offset AT is after the LEN octets in front of END are removed.  */
 static uint32_t
 move_up (uint32_t at, uint32_t end, uint32_t len) {
   if (at >= end) return at - len;
   return at > end - len ? end - len : at;
 }
 
-/* The octets behind the line move up.  That costs little: the line that was shown last is
-   nearly always the last one that was queued.  */
+/* Moves up the octets behind the line.  That costs little: the line that was shown last is nearly
+   always the last one that was queued.  */
 size_t
 eva__conn_queue_discard (struct eva__conn_queue *q, const struct eva__conn_owner *owner,
                          uint64_t *ret_at) {

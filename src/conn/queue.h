@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* queue.h - octets on their way out.
 
-   Lines are put together where they will be sent from: a list of chunks, none of which splits
-   a line.  Behind the last whole line an open data line may stand, which is not lent before it
-   ends.  What was sent is wiped.  */
+   Lines are put together where they will be sent from: a list of chunks, none of which splits a
+   line.  Behind the last whole line an open data line may stand, which is not lent before it ends.
+   Octets that were sent are wiped.  */
 
 #ifndef EVA__CONN_QUEUE_H
 #define EVA__CONN_QUEUE_H
@@ -57,7 +57,7 @@ int eva__conn_queue_reserve (struct eva__conn_queue *q, const struct eva__conn_o
 /* Makes the LEN octets written where eva__conn_queue_reserve said, and their LF, a line.  */
 void eva__conn_queue_commit (struct eva__conn_queue *q, size_t len);
 
-/* The open data line has grown to LEN octets.  */
+/* Notes that the open data line has grown to LEN octets.  */
 void eva__conn_queue_grow_line (struct eva__conn_queue *q, size_t len);
 
 /* Ends the open data line, if there is one.  */

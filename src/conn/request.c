@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* request.c - what a server hears: requests, and answers to its inquiries.
 
-   What the program waits for and what the client owes are two things.  An answer that was given up
-   is skipped to its END or CAN, whatever the program does meanwhile.  */
+   What the program waits for and what the client owes are two things.  The server skips an answer
+   that was given up to its END or CAN, whatever the program does meanwhile.  */
 
 #include "conn/request.h"
 
@@ -48,8 +48,8 @@ skip_owed (eva_conn *c, const struct eva__wire_message *m, char *line, size_t le
   return eva__conn_event_skipped (ret, line, len);
 }
 
-/* A client that says something else answers nothing any more, but where that crossed an inquiry
-   which it could not expect.  */
+/* Forgives the client the answers that it owes: a client that says something else answers no more.
+   The exception is a line that crossed an inquiry which the client could not expect.  */
 static void
 forgive (eva_conn *c) {
   if (!c->has_crossed) c->n_owed = 0;
@@ -57,8 +57,8 @@ forgive (eva_conn *c) {
   if (c->state == EVA_STATE_STRAGGLER) eva__conn_set_state (c, eva__conn_rest_state (c));
 }
 
-/* A server that inquires gets something else.  In a command that is used up.  Else it is a request,
-   which stays where it is, and is run.  */
+/* A server that inquires gets something else.  In a command that line is used up.  Outside of one
+   it is a request, which stays where it is, and is run.  */
 static int
 on_unexpected (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
   *ret = (struct eva_event) { .type = EVA_EVENT_UNEXPECTED, .text = line, .text_len = len };
@@ -90,9 +90,9 @@ on_answer (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
   return eva__conn_event (ret, m.kind == EVA__WIRE_END ? EVA_EVENT_END : EVA_EVENT_CANCEL, &m);
 }
 
-/* A server gets a line while the client owes answers, and nobody waits for one.  Behind the command
-   it may also be the request of a client that saw the reply and sent no more; within one such a line
-   is held.  */
+/* A server gets a line while the client owes answers, and no inquiry waits for one.  After the
+   command the line may also be the request of a client that saw the reply and sent no more; within
+   a command such a line is held.  */
 static int
 on_late_answer (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
   struct eva__wire_message m;

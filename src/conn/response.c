@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* A client's request was answered, well or not.  */
+/* Ends a reply: a client's request was answered, well or not.  */
 static void
 end_reply (eva_conn *c) {
   if (c->state == EVA_STATE_ANSWERING) c->owes_answer = true;
@@ -29,8 +29,8 @@ on_final (eva_conn *c, enum eva_event_type type, struct eva_event *ret,
   return eva__conn_event (ret, type, m);
 }
 
-/* Parses a response.  An ERR whose number cannot be read is still the end of a reply, and no
-   success: its code is 0, which no ERR can have.  */
+/* Parses a response.  An ERR whose number cannot be read still ends a reply, and is no success: its
+   code is 0, which no ERR can have.  */
 static void
 parse_response (char *line, size_t len, struct eva__wire_message *ret) {
   eva__wire_parse_response (line, len, ret);

@@ -145,8 +145,9 @@ is_like_answer (const char *command) {
   return m.kind != EVA__WIRE_INVALID;
 }
 
-/* Requests may be sent ahead: replies come in their order, so counting them is enough.  To a server
-   that replied without waiting for the answer, a request looks like one unless it could be none.  */
+/* A client may send requests ahead: replies come in their order, so counting them is enough.  If
+   the server replied without waiting for an answer, it takes a request that reads like an answer
+   for one.  */
 int
 eva_conn_command (eva_conn *c, const char *command) {
   bool silent = !*command || *command == '#';
@@ -162,7 +163,7 @@ eva_conn_command (eva_conn *c, const char *command) {
   return 0;
 }
 
-/* Begins a data line if none is open.  Room for the longest line is reserved with it.  */
+/* Begins a data line if none is open, and reserves room for the longest line.  */
 static int
 open_data_line (eva_conn *c) {
   char *dst;
@@ -176,8 +177,8 @@ open_data_line (eva_conn *c) {
   return 0;
 }
 
-/* Each line is begun only when there is room for the longest one, so a line that is open can
-   always be filled and ended, whatever the limits say by then.  */
+/* Begins each line only when there is room for the longest one, so an open line can always be
+   filled and ended, whatever the limits say by then.  */
 int
 eva_conn_data (eva_conn *c, const void *buf, size_t len, size_t *ret_taken) {
   const char *src = buf;
@@ -251,8 +252,8 @@ eva_conn_line (eva_conn *c, const char *line, size_t len) {
   return 0;
 }
 
-/* The inquiry itself is not taken back: its answer is waited for, unseen, while the command goes
-   on.  */
+/* The inquiry itself is not taken back: its answer still comes, and is skipped, while the command
+   goes on.  */
 static int
 drain_answer (eva_conn *c) {
   if (!is_inquiring (c)) return EVA_E_STATE;
@@ -262,7 +263,8 @@ drain_answer (eva_conn *c) {
   return 0;
 }
 
-/* Nor is a command: the protocol has no way to.  The server may go on working for nobody.  */
+/* A command is not taken back either: the protocol has no way to.  The server may go on working on
+   a reply that is dropped.  */
 static int
 drain_reply (eva_conn *c) {
   if (c->state != EVA_STATE_PENDING && c->state != EVA_STATE_ANSWERING) return EVA_E_STATE;

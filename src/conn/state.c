@@ -90,7 +90,7 @@ eva__conn_end_inquiry (eva_conn *c) {
   eva__conn_set_state (c, to);
 }
 
-/* Returns true if VERB may be said by who keeps parts of the dialogue to himself.  */
+/* Returns true if an owner that keeps parts of the dialogue itself may say VERB.  */
 static bool
 may_say_raw (const eva_conn *c, enum eva__conn_verb verb) {
   if (!(c->owner.config->flags & EVA_CONN_RAW)) return false;
@@ -98,7 +98,7 @@ may_say_raw (const eva_conn *c, enum eva__conn_verb verb) {
   return (raw_verbs >> verb) & 1;
 }
 
-/* Only who keeps the whole dialogue in the eva_conn gets the whole check.  */
+/* Only an owner that keeps the whole dialogue in the eva_conn gets the whole check.  */
 int
 eva__conn_may_say (const eva_conn *c, enum eva__conn_verb verb) {
   bool is_reply = verb == EVA__SAY_OK || verb == EVA__SAY_ERR;

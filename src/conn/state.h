@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* state.h - what an eva_conn is made of, for the files of this room alone, and its states.  */
+/* state.h - the parts of an eva_conn, for the files of this room alone, and its states.  */
 
 #ifndef EVA__CONN_STATE_H
 #define EVA__CONN_STATE_H
@@ -39,7 +39,7 @@ struct eva_conn {
   struct eva__conn_fds out_fds; /* positions in octets queued since the beginning */
 };
 
-/* What is said, for the table of what may be said when.  */
+/* The things to say, for the table of what may be said when.  */
 enum eva__conn_verb {
   EVA__SAY_OK,
   EVA__SAY_ERR,
@@ -68,7 +68,7 @@ int eva__conn_may_say (const eva_conn *c, enum eva__conn_verb verb);
    IDLE.  */
 enum eva_conn_state eva__conn_rest_state (const eva_conn *c);
 
-/* The server's inquiry is over: the command goes on, if it is of one.  */
+/* Ends the server's inquiry: its command goes on, if it belongs to one.  */
 void eva__conn_end_inquiry (eva_conn *c);
 
 #endif /* EVA__CONN_STATE_H */
