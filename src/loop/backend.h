@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* backend.h - what the files of this room share: the loop, and the table of functions by which
-   descriptors are watched and waited for.  */
+/* backend.h - what the files of this room share: the loop, and the table of functions that watch
+   descriptors and wait for them.  */
 
 #ifndef EVA__LOOP_BACKEND_H
 #define EVA__LOOP_BACKEND_H
@@ -22,18 +22,18 @@ struct eva__loop_backend {
   /* Stops watching.  Returns true if the memory of SOURCE is no longer needed.  */
   bool (*remove) (eva_loop *loop, eva_source *source);
 
-  /* Stops watching SOURCE for a while, and goes on with it; unmute returns 0 or an errno
-     value.  NULL: no callback may run a loop of this kind.  */
+  /* Stops watching SOURCE for a while, and goes on with it; unmute returns 0 or an errno value.
+     NULL: no callback may run a loop of this kind.  */
   void (*mute) (eva_loop *loop, eva_source *source);
   int (*unmute) (eva_loop *loop, eva_source *source);
 
   /* Waits for at most TIMEOUT_MS and calls what is ready.  Returns the number of events, or -1 with
-     errno.  NULL: somebody else waits.  */
+     errno.  NULL: the program's own loop waits.  */
   int (*wait) (eva_loop *loop, int timeout_ms);
 
-  /* Sees to it that LOOP gets a turn at DUE_NS: 0 is at once, EVA__LOOP_NEVER takes the last
-     setting back.  Returns what is set then, which may be earlier, or EVA__LOOP_NEVER if it could
-     not be set.  NULL: wait has to be told.  */
+  /* Makes sure that LOOP gets a turn at DUE_NS: 0 is at once, EVA__LOOP_NEVER cancels the last
+     setting.  Returns what is set then, which may be earlier, or EVA__LOOP_NEVER if it could not be
+     set.  NULL: the loop tells wait how long to wait.  */
   uint64_t (*arm) (eva_loop *loop, uint64_t due_ns);
 
   /* As eva_loop_get_fd.  NULL: there is none.  */
@@ -45,9 +45,9 @@ struct eva__loop_backend {
   /* As eva__loop_set_background.  NULL: the loop does not end by itself.  */
   void (*set_background) (eva_loop *loop, eva_source *source);
 
-  /* In a child, where what the kernel has of LOOP is the parent's, too: gives it its own, with all
-     that is watched.  Returns 0 or an errno value, and then nothing has changed.  NULL: there is
-     nothing of that kind.  */
+  /* In a child, which shares with the parent what the kernel has of LOOP: gives LOOP its own, with
+     everything that is watched.  Returns 0 or an errno value, and then nothing has changed.  NULL:
+     there is nothing of that kind.  */
   int (*renew) (eva_loop *loop);
 
   /* Frees LOOP, which has no sources any more.  */
@@ -60,17 +60,17 @@ struct eva_loop {
   size_t watch_size;    /* the backend's octets of a source */
   unsigned int process; /* that it belongs to: the last one that used it */
   bool tells_hangup;
-  bool nested;   /* somebody else waits, and has to be told of tasks */
+  bool nested;   /* the program's loop waits, and has to hear of tasks */
   bool recurses; /* callbacks may wait, too */
   bool outside;  /* one of them did: time has passed, and others may change things */
   bool stopped;
-  bool look;           /* timers may be due */
-  int n_events;        /* in the last batch, of those who were there and had their turn with it */
-  unsigned int depth;  /* turns under way; more than one where a foreign loop allows that */
+  bool look;          /* timers may be due */
+  int n_events;       /* in the last batch, of sources that were there and had their turn with it */
+  unsigned int depth; /* turns under way; more than one where a foreign loop allows that */
   uint64_t turn_begin; /* timers set since have to wait for the next turn */
   uint64_t now_ns;     /* of this turn; 0: not asked yet */
   uint64_t passed_ns;  /* when the timers were looked at last */
-  uint64_t armed_ns;   /* when the backend wakes us up */
+  uint64_t armed_ns;   /* when the backend wakes the loop up */
   struct eva__timers timers;
   struct eva__task soon, pass, coming, leaving, later; /* heads of rings */
   bool coming_next;                                    /* of coming and leaving */
@@ -114,7 +114,7 @@ void eva__loop_leave (eva_loop *loop);
 /* As eva_loop_dispatch, also for a loop that is nested in a foreign one.  */
 int eva__loop_dispatch (eva_loop *loop, int timeout_ms);
 
-/* LOOP is about to be waited for within a callback.  */
+/* Call it when LOOP is about to wait within a callback.  */
 void eva__loop_rerun (eva_loop *loop);
 
 /* The loops on epoll, and on poll.  Return it, or NULL with errno.  */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* epoll.c - the embedded loop on Linux.
 
-   The kernel holds the pointers to the sources.  A turn is one epoll_wait, and epoll_ctl is called
-   when an interest really changes.  Deadlines are a member, too, a timerfd: it is set only if an
-   earlier one comes up, so most turns neither ask for the time nor set anything.  And so the
-   descriptor of the epoll is readable whenever there is something to do.  */
+   The kernel holds the pointers to the sources.  A turn is one epoll_wait, and the loop calls
+   epoll_ctl only when an interest really changes.  The epoll also watches a timerfd for deadlines:
+   the loop sets it only for an earlier deadline, so most turns neither ask for the time nor set
+   anything.  And so the descriptor of the epoll is readable whenever there is something to do.  */
 
 #ifdef __linux__
 
@@ -50,7 +50,7 @@ add (eva_loop *loop, eva_source *source) {
   return control (loop, EPOLL_CTL_ADD, source, source->events);
 }
 
-/* The kernel changes no exclusive interest: it has to go and come again.  */
+/* The kernel does not change an exclusive interest: this removes it and adds it again.  */
 static int
 change_exclusive (eva_loop *loop, eva_source *source, unsigned int events) {
   int rc;
@@ -61,7 +61,7 @@ change_exclusive (eva_loop *loop, eva_source *source, unsigned int events) {
   return rc;
 }
 
-/* One that could not come back is added again.  */
+/* A source that could not come back is added again.  */
 static int
 change (eva_loop *loop, eva_source *source, unsigned int events) {
   int rc;
@@ -74,7 +74,7 @@ change (eva_loop *loop, eva_source *source, unsigned int events) {
   return rc;
 }
 
-/* Stops watching SOURCE, but not for the parent.  */
+/* Stops watching SOURCE, but only in this process.  */
 static void
 stop_watching (eva_loop *loop, eva_source *source) {
   if (eva__loop_is_ours (loop)) (void) control (loop, EPOLL_CTL_DEL, source, 0);
@@ -98,14 +98,15 @@ mute (eva_loop *loop, eva_source *source) {
   stop_watching (loop, source);
 }
 
-/* What takes over takes SOURCE along.  */
+/* A child that takes the loop over takes SOURCE, too.  */
 static int
 unmute (eva_loop *loop, eva_source *source) {
   if (!eva__loop_is_ours (loop)) return eva__loop_take_over (loop);
   return control (loop, EPOLL_CTL_ADD, source, source->events);
 }
 
-/* Another turn may come within this one, and must not free what is still to be called here.  */
+/* Another turn may come within this one, and must not free the sources that this one still has to
+   call.  */
 static void
 hold_all (const struct epoll_event *events, int n) {
   for (int i = 0; i < n; i++)
@@ -128,7 +129,7 @@ wait_for_events (eva_loop *loop, int timeout_ms) {
 
 /* --- Deadlines -------------------------------------------------------------------------------- */
 
-/* Reading takes the readiness away.  */
+/* A read ends the readiness.  */
 static void
 timer_fired (void *arg, unsigned int revents) {
   struct epoll_loop *self = arg;
@@ -156,8 +157,8 @@ make_timer (struct epoll_loop *self) {
   return -1;
 }
 
-/* There is no system call for a deadline that is gone: the turn that it causes costs less.  Without
-   a timerfd the loop itself looks at the clock.  */
+/* A deadline that is gone costs no system call: the turn that it causes costs less.  Without a
+   timerfd the loop itself looks at the clock.  */
 static uint64_t
 arm (eva_loop *loop, uint64_t due_ns) {
   struct epoll_loop *self = (struct epoll_loop *) loop;
@@ -189,8 +190,8 @@ get_fd (eva_loop *loop) {
 
 /* --- Processes -------------------------------------------------------------------------------- */
 
-/* Watches SOURCE, which was watched by the parent.  What was closed since is not watched any more,
-   as in the parent.  Returns 0 or an errno value.  */
+/* Watches SOURCE, which the parent watched.  A descriptor that was closed since is not watched any
+   more, as in the parent.  Returns 0 or an errno value.  */
 static int
 add_again (eva_loop *loop, eva_source *source) {
   int rc;
@@ -213,7 +214,7 @@ fill (struct epoll_loop *self, bool has_timer) {
   return rc;
 }
 
-/* The new one gets the number of the old one, which somebody else may watch.  */
+/* The new epoll gets the number of the old one, which another loop may watch.  */
 static int
 renew (eva_loop *loop) {
   struct epoll_loop *self = (struct epoll_loop *) loop;

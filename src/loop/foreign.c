@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* foreign.c - a loop of the program's, seen through a table of functions.
 
-   Such a loop knows of nothing but descriptors and one timer, or where each descriptor would
-   be dear to it, of one descriptor: that of an epoll loop that has all the others.  What is
-   freed stays until the table says that the loop does not use it any more.  */
+   Such a loop knows only descriptors and one timer.  If each descriptor would cost it much, it
+   knows one descriptor: that of an epoll loop that has all the others.  What is freed stays in
+   memory until the table says that the loop does not use it any more.  */
 
 #include "loop/backend.h"
 #include "loop/time.h"
@@ -67,8 +67,9 @@ stop_watching (eva_loop *loop, eva_source *source) {
 }
 
 /* In a child the foreign loop may still share with the parent what the kernel has of it, and would
-   take the descriptor out of there, too.  The kernel looks for what is open at that number: so
-   meanwhile it is something else.  If there is no descriptor for that, nothing is taken out.  */
+   take the descriptor out of there, too.  The kernel looks up the file that is open at that number,
+   so meanwhile another file is open there.  If there is no descriptor for that, nothing is taken
+   out.  */
 static bool
 stop_watching_in_child (eva_loop *loop, eva_source *source) {
   int flags = fcntl (source->fd, F_GETFD), fd = source->fd;
@@ -99,7 +100,7 @@ set_background (eva_loop *loop, eva_source *source) {
   if (ops_of (loop)->unref) ops_of (loop)->unref (self_of (loop), eva__source_watch (source));
 }
 
-/* Foreign loops have clocks of their own, so they are told how far away it is, not when.  */
+/* Foreign loops have clocks of their own, so they get a delay and no time.  */
 static uint64_t
 arm (eva_loop *loop, uint64_t due_ns) {
   uint64_t now_ns = due_ns && due_ns != EVA__LOOP_NEVER ? eva_now () : 0;
@@ -169,7 +170,7 @@ gather (eva_loop *outer) {
     inner->outer = outer;
     foreign_of (outer)->inner = inner;
     inner->recurses = outer->recurses;
-    /* The outer one goes on telling of the inner one, within callbacks, too.  */
+    /* The outer loop goes on reporting the inner one, within callbacks, too.  */
     outer->recurses = false;
     return inner;
   }

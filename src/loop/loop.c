@@ -4,7 +4,7 @@
        wait for descriptors, timers; then
        call those that are ready, in one batch;
        run the timers that are due;
-       run the tasks: soon ones, some of who comes and leaves, one later one.
+       run the tasks: soon ones, some that let clients in or see them off, one later one.
 
    In an embedded loop a turn is a call of eva_loop_dispatch.  In a foreign one it is every call of
    eva_loop_ready (one descriptor and soon tasks) and of eva_loop_timeout (all the rest).  */
@@ -90,8 +90,8 @@ eva__loop_pop_frame (eva_loop *loop) {
   loop->frames = loop->frames->outer;
 }
 
-/* Within a turn nobody is told of what changes: here it is made up for.  So a callback that runs no
-   loop costs nothing.  */
+/* Within a turn the loop does not hear of what changes: here it hears of all of it.  So a callback
+   that runs no loop costs nothing.  */
 void
 eva__loop_rerun (eva_loop *loop) {
   loop->outside = true;
@@ -100,9 +100,9 @@ eva__loop_rerun (eva_loop *loop) {
   eva__loop_arm (loop);
 }
 
-/* How long to wait for descriptors.  A look at the clock costs more than all the rest of a
-   turn, so the best is to be woken up.  Otherwise the kernel counts milliseconds: waiting a
-   fraction too long is right, too short is a useless turn.  */
+/* Returns how long to wait for descriptors.  A look at the clock costs more than the rest of a
+   turn, so the backend should wake the loop up.  If it does not, the kernel counts milliseconds:
+   waiting a fraction too long is right, too short is a useless turn.  */
 static int
 wait_time (eva_loop *loop, int timeout_ms) {
   const struct eva__timer *timer = eva__timers_first (&loop->timers);

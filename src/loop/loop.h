@@ -21,18 +21,18 @@ int eva__loop_reserve_timers (eva_loop *loop, int n);
    that time, and is not set any more then.  */
 void eva__loop_set_timer (eva_loop *loop, struct eva__timer *timer, uint64_t due_ns);
 
-/* Takes the setting back, if there is one.  */
+/* Cancels TIMER, if it is set.  */
 void eva__loop_cancel_timer (eva_loop *loop, struct eva__timer *timer);
 
 /* Queues TASK to run before LOOP waits the next time.  Does nothing if it is queued.  */
 void eva__loop_run_soon (eva_loop *loop, struct eva__task *task);
 
-/* Called out of the callback of a descriptor that is ready and stays so: queues TASK, which
-   lets someone in, or sees someone off, to run when those who are there had their turn.  They
-   wait for few of such tasks between two looks at the descriptors, and both kinds take turns.
-   Does nothing if TASK is queued.  Where somebody else waits for the descriptors, or callbacks
-   may, TASK runs at once: who is told of again and again meanwhile would cost more than it
-   saves.  */
+/* Call it from the callback of a descriptor that is ready and stays so.  It queues TASK, which lets
+   a client in, or sees one off, to run when the connections that are there had their turn.  They
+   wait for few of such tasks between two looks at the descriptors, and both kinds take turns.  Does
+   nothing if TASK is queued.  If the program's loop waits for the descriptors, or callbacks may
+   wait, TASK runs at once: such a loop would report the descriptor again and again meanwhile, which
+   costs more than it saves.  */
 void eva__loop_let_in (eva_loop *loop, struct eva__task *task);
 void eva__loop_see_off (eva_loop *loop, struct eva__task *task);
 
@@ -46,16 +46,16 @@ void eva__loop_run_later (eva_loop *loop, struct eva__task *task);
 /* Takes TASK out of its queue, if it is in one.  */
 void eva__loop_cancel_task (eva_loop *loop, struct eva__task *task);
 
-/* Returns true if LOOP tells EVA_HANGUP where nothing is watched for
+/* Returns true if LOOP reports EVA_HANGUP where nothing is watched for
    (eva_loop_ops.tells_hangup).  */
 bool eva__loop_tells_hangup (const eva_loop *loop);
 
-/* Returns true if LOOP belongs to this process: it was used here last, or made.  In another one what
-   lives in it is given back without a word, and without any callback.  */
+/* Returns true if LOOP belongs to this process, which was the last to use or make it.  In another
+   process what lives in it is given back silently, and without any callback.  */
 bool eva__loop_is_ours (const eva_loop *loop);
 
-/* Before LOOP is used: in a child it belongs to that from then on, with all that lives in it, and
-   shares nothing with the parent any more.  Returns 0 or an errno value.  */
+/* Call it before LOOP is used.  In a child LOOP belongs to the child from then on, with all that
+   lives in it, and shares nothing with the parent any more.  Returns 0 or an errno value.  */
 int eva__loop_take_over (eva_loop *loop);
 
 /* Returns true if the task that runs is all there is to do, as far as LOOP has seen.  */
@@ -73,12 +73,13 @@ struct eva__loop_attachment *eva__loop_get_attachment (eva_loop *loop);
    can, it wakes up one of them only.  Before its first event.  */
 void eva__loop_set_exclusive (eva_source *source);
 
-/* Lets SOURCE, of eva_loop_add_fd, not count where a foreign loop's own function returns when there
-   is nothing left to wait for.  */
+/* Makes SOURCE, of eva_loop_add_fd, not count where a foreign loop's own function returns when it
+   has nothing left to wait for.  */
 void eva__loop_set_background (eva_source *source);
 
-/* Lets the callback of SOURCE, of eva_loop_add_fd, run within itself if it runs the loop.  It sees to
-   it that SOURCE is not ready for ever; others are not watched until their callback is through.  */
+/* Lets the callback of SOURCE, of eva_loop_add_fd, run within itself if it runs the loop.  The
+   callback makes sure that SOURCE does not stay ready forever; other sources are not watched until
+   their callback has returned.  */
 void eva__loop_set_reentrant (eva_source *source);
 
 /* A callback under way, which may run the loop; CB is called whenever it does, before the loop
@@ -88,7 +89,7 @@ struct eva__frame {
   void (*cb) (struct eva__frame *frame);
 };
 
-/* Returns true if callbacks may run LOOP.  Only then there is need of frames: before and after a
+/* Returns true if callbacks may run LOOP.  Only then frames are needed: begin and end one around a
    callback.  */
 bool eva__loop_recurses (const eva_loop *loop);
 void eva__loop_push_frame (eva_loop *loop, struct eva__frame *frame);

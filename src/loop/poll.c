@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* poll.c - the embedded loop where there is no epoll, or where it is forbidden.
 
-   The array that poll takes is kept all the time, and beside it one with the sources, which know
-   their index.  While a batch is being called it only grows: who leaves then leaves a hole.  */
+   The loop keeps the array that poll takes all the time, and beside it one with the sources, which
+   know their index.  While it calls a batch the array only grows: a source that leaves then leaves
+   a hole.  */
 
 #include "loop/backend.h"
 #include "loop/source.h"
@@ -25,8 +26,8 @@ index_of (eva_source *source) {
   return eva__source_watch (source);
 }
 
-/* One of the two may have grown when there is no memory for the other: that does no harm,
-   CAPACITY says what both have.  */
+/* One of the two may have grown when there is no memory for the other.  That does no harm: CAPACITY
+   says what both have.  */
 static int
 grow (struct poll_loop *self) {
   size_t capacity = self->capacity * 2 + 16;
@@ -69,14 +70,14 @@ change (eva_loop *loop, eva_source *source, unsigned int events) {
   return 0;
 }
 
-/* The last one takes the place of what is gone.  */
+/* The last entry takes the place of the one that is gone.  */
 static void
 fill (struct poll_loop *self, size_t index) {
   self->n--;
   if (index < self->n) put (self, index, self->sources[self->n], self->fds[self->n]);
 }
 
-/* From the end, so that what is moved is no hole.  */
+/* Starts from the end, so that no hole is moved.  */
 static void
 fill_holes (struct poll_loop *self) {
   for (size_t i = self->n; self->n_holes && i > 0; i--) {
@@ -97,8 +98,8 @@ remove_source (eva_loop *loop, eva_source *source) {
   return eva__source_doom (loop, source);
 }
 
-/* A descriptor that was closed while it was watched is passed on as an error: its owner has to
-   learn of it.  */
+/* Passes on a descriptor that was closed while it was watched as an error: its owner has to hear of
+   it.  */
 static unsigned int
 translate (short revents) {
   unsigned int events = (unsigned int) revents;

@@ -14,7 +14,8 @@ struct timer_source {
   struct eva__timer timer;
 };
 
-/* One block of memory: a connection at rest has a source, and thousands of them are at rest.  */
+/* Takes one block of memory: a connection at rest has a source, and thousands of them are at
+   rest.  */
 static eva_source *
 new_source (eva_loop *loop, size_t extra_size, int fd, void *arg) {
   eva_source *source = calloc (1, sizeof *source + extra_size);
@@ -44,7 +45,7 @@ unlink_source (eva_source *source) {
     source->loop->sources = source->next;
 }
 
-/* Hang-ups are told of whether they were asked for or not, as poll does.  */
+/* Reports hang-ups even if the caller did not ask for them, as poll does.  */
 static void
 set_events (eva_source *source, unsigned int events) {
   source->events = (uint8_t) events;
@@ -112,7 +113,7 @@ eva__loop_set_reentrant (eva_source *source) {
   source->reentrant = true;
 }
 
-/* It would be called again and again for what it has not seen to yet.  */
+/* Mutes SOURCE: its callback would run again and again for what it has not handled yet.  */
 static void
 mute (eva_source *source) {
   if (!source->muted) source->loop->backend->mute (source->loop, source);
@@ -125,8 +126,8 @@ unmute (eva_source *source) {
   if (source->loop->backend->unmute (source->loop, source)) source->lost = true;
 }
 
-/* Until here the turn, or an outer one, holds SOURCE; what is freed meanwhile stays until the end
-   of that turn.  */
+/* Until here the turn, or an outer one, holds SOURCE; a source that is freed meanwhile stays until
+   the end of that turn.  */
 void
 eva__source_call_alone (eva_source *source, unsigned int revents) {
   bool is_outermost = !source->busy;
@@ -147,7 +148,7 @@ eva__source_call_alone (eva_source *source, unsigned int revents) {
 
 /* --- Timers ----------------------------------------------------------------------------------- */
 
-/* Nothing is touched behind the call: it may free the source.  */
+/* Touches nothing after the call, which may free the source.  */
 static void
 run_timer (struct eva__timer *timer) {
   eva_source *source = &EVA__CONTAINER (struct timer_source, timer, timer)->source;
@@ -192,7 +193,7 @@ free_timer (eva_source *source) {
 /* --- Freeing ---------------------------------------------------------------------------------- */
 
 /* The batch of events that a turn goes through may still have SOURCE, or its callback runs.  Where
-   turns are nested it is known which one that is; else there is only one.  */
+   turns are nested the source knows which turn that is; else there is only one.  */
 bool
 eva__source_doom (eva_loop *loop, eva_source *source) {
   if (!loop->depth || (loop->recurses && !source->holder)) return true;

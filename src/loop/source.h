@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* source.h - what a loop watches, and how a backend tells of it.  */
+/* source.h - what a loop watches, and how a backend reports events.  */
 
 #ifndef EVA__LOOP_SOURCE_H
 #define EVA__LOOP_SOURCE_H
@@ -8,8 +8,8 @@
 
 #include <stddef.h>
 
-/* A descriptor or a timer.  There are as many as connections, so it is small; behind it in the same
-   memory stand the backend's own octets, or the timer.  */
+/* A descriptor or a timer.  There are as many as connections, so it is small.  The backend's own
+   octets, or the timer, stand behind it in the same memory.  */
 struct eva_source {
   _Alignas (max_align_t) eva_loop *loop; /* as is the size, for what stands behind it */
   union {
@@ -26,8 +26,7 @@ struct eva_source {
   bool busy : 1;      /* its callback runs, in a loop that callbacks may run */
   bool muted : 1;     /* and it is not watched until that is over */
   bool reentrant : 1; /* its callback may be called within itself */
-  uint8_t
-      holder; /* depth of the outermost turn that has it in its hands, in such a loop; 0: none */
+  uint8_t holder;     /* depth of the outermost turn that has it; 0: none */
 };
 
 _Static_assert (sizeof (struct eva_source) <= 48, "a source is small");
@@ -39,7 +38,7 @@ eva__source_watch (eva_source *source) {
 }
 
 /* Calls SOURCE's callback for those of REVENTS that it is interested in.  SOURCE may be gone
-   behind it.  */
+   afterwards.  */
 static inline void
 eva__source_call (eva_source *source, unsigned int revents) {
   revents &= source->mask;
@@ -48,12 +47,12 @@ eva__source_call (eva_source *source, unsigned int revents) {
   source->cb.fd (source->arg, revents);
 }
 
-/* The same in a loop that callbacks may run: while its callback runs SOURCE is left alone, unless it
-   is reentrant.  */
+/* The same in a loop that callbacks may run: while its callback runs SOURCE is left alone, unless
+   it is reentrant.  */
 void eva__source_call_alone (eva_source *source, unsigned int revents);
 
-/* In such a loop: the turn under way has an event of SOURCE, which stays in memory until it was
-   called.  */
+/* In such a loop: notes that the turn under way has an event of SOURCE, which stays in memory until
+   it was called.  */
 static inline void
 eva__source_hold (eva_source *source) {
   unsigned int depth = source->loop->depth;

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* task.c - work put off: until before the loop waits, or until everybody had a turn, and then
-   a little of it at a time.  */
+/* task.c - work put off: until the loop waits, or until every source that is ready had its turn,
+   and then a little of it at a time.  */
 
 #include "loop/task.h"
 
 #include "loop/time.h"
 
-/* Soon tasks queue others: output is flushed after what is said in them.  But two that queue each
-   other for ever must not keep the loop from its descriptors.  */
+/* Soon tasks queue others: a task that says something queues the one that sends it.  But two that
+   queue each other forever must not keep the loop from its descriptors.  */
 #define MAX_PASSES 8
 
-/* Those who come and those who leave have one task a turn, and one more for so many events:
-   what those who are there wait for them is little against what they wait for each other.
-   Where nobody waits it may be several.  */
+/* Clients that come and clients that leave have one task a turn, and one more for so many events:
+   the connections that are there wait little for them, compared with what they wait for each other.
+   Where no connection waits it may be several.  */
 #define EVENTS_PER_GUEST  16
 #define GUESTS_WHEN_QUIET 4
 
@@ -45,9 +45,9 @@ run_first (struct eva__task *head) {
   task->cb (task);
 }
 
-/* Runs what is queued now: what that queues waits for the next pass.  The tasks stand in a ring of
-   the loop's meanwhile, so that any of them can be cancelled, and go on if one of them runs the
-   loop again.  */
+/* Runs what is queued now; tasks that this queues wait for the next pass.  The tasks stand in a
+   ring of the loop meanwhile, so that any of them can be cancelled, and go on if one of them runs
+   the loop again.  */
 static void
 run_pass (eva_loop *loop) {
   if (eva__task_is_none (&loop->pass)) {
@@ -124,7 +124,7 @@ eva__loop_is_patient (const eva_loop *loop) {
   return loop->backend->wait && !loop->recurses;
 }
 
-/* The event that TASK is about is put off with it.  */
+/* Puts off the event that TASK is about together with it.  */
 static void
 queue_guest (eva_loop *loop, struct eva__task *head, struct eva__task *task) {
   if (!eva__loop_is_patient (loop)) {
@@ -150,7 +150,7 @@ eva__loop_run_later (eva_loop *loop, struct eva__task *task) {
   queue_task (loop, &loop->later, task);
 }
 
-/* The loop need not be told: a turn with nothing to do is harmless.  */
+/* The loop does not have to hear of it: a turn with nothing to do is harmless.  */
 void
 eva__loop_cancel_task (eva_loop *loop, struct eva__task *task) {
   (void) loop;

@@ -9,7 +9,7 @@
 /* Makes the queues of LOOP, empty.  */
 void eva__loop_init_tasks (eva_loop *loop);
 
-/* Run tasks: all soon ones; those, some of who comes and leaves, and a later one.  */
+/* Run tasks: all soon ones; those, some that let clients in or see them off, and a later one.  */
 void eva__loop_run_soon_tasks (eva_loop *loop);
 void eva__loop_run_tasks (eva_loop *loop);
 

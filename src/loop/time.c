@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* time.c - the time of a loop: what it is, timers, and when the backend is to wake it up.  */
+/* time.c - the time of a loop: what it is, timers, and when the backend has to wake it up.  */
 
 #include "loop/time.h"
 
@@ -14,7 +14,7 @@ eva_loop_now (eva_loop *loop) {
   return loop->now_ns;
 }
 
-/* When something other than a descriptor wants to run.  */
+/* Returns when something other than a descriptor wants to run.  */
 static uint64_t
 next_due (const eva_loop *loop) {
   const struct eva__timer *timer = eva__timers_first (&loop->timers);
@@ -24,8 +24,8 @@ next_due (const eva_loop *loop) {
 }
 
 /* A turn that comes too early does no harm.  So a deadline that moves away, as that of an idle
-   connection does with every command, costs nothing.  Only a turn at once that nobody wants any
-   more is taken back: it would follow every callback of a loop that recurses.  */
+   connection does with every command, costs nothing.  Only a turn at once that is not needed any
+   more is cancelled: it would follow every callback of a loop that recurses.  */
 void
 eva__loop_arm (eva_loop *loop) {
   uint64_t due_ns;
@@ -42,8 +42,8 @@ eva__loop_reserve_timers (eva_loop *loop, int n) {
   return eva__timers_reserve (&loop->timers, n);
 }
 
-/* A time that is long past is taken for the last look at the timers: a timer that sets itself to
-   it again and again must not come before others that are due.  */
+/* A time that is long past counts as the time of the last look at the timers: a timer that sets
+   itself to it again and again must not come before others that are due.  */
 void
 eva__loop_set_timer (eva_loop *loop, struct eva__timer *timer, uint64_t due_ns) {
   eva__timers_set (&loop->timers, timer, due_ns < loop->passed_ns ? loop->passed_ns : due_ns);

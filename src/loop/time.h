@@ -12,8 +12,8 @@ void eva__loop_run_timers (eva_loop *loop);
 /* Tells the backend when something other than a descriptor wants to run, if it has to know.  */
 void eva__loop_arm (eva_loop *loop);
 
-/* The same for what changed just now: within a turn the end of that is early enough, or that the
-   loop is about to be waited for.  */
+/* The same for what changed just now.  Within a turn its end is early enough, or the moment when
+   the loop is about to wait.  */
 static inline void
 eva__loop_changed (eva_loop *loop) {
   if (!loop->depth || loop->outside) eva__loop_arm (loop);

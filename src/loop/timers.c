@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* timers.c - the timers of a loop in the order of their deadlines.  See timers.h.
 
-   A heap in an array, places counted from 1, so that 0 can say of a timer that it is not set.  Room
-   is reserved when something that has a timer is made, which may fail; setting never does.  */
+   A heap in an array, places counted from 1, so that 0 can mean that a timer is not set.  Making an
+   object that has a timer reserves room, and may fail; setting a timer never does.  */
 
 #include "loop/timers.h"
 
@@ -70,7 +70,7 @@ resize (struct eva__timers *timers, uint32_t capacity) {
   return 0;
 }
 
-/* What was needed by thousands of connections goes back when they are gone.  */
+/* Gives back room that thousands of connections needed, when they are gone.  */
 int
 eva__timers_reserve (struct eva__timers *timers, int n) {
   uint32_t wanted = timers->n_reserved + (uint32_t) n;

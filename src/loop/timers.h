@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* timers.h - the timers of a loop in the order of their deadlines: a binary heap of pointers.
 
-   Each timer knows its place, so that one can be taken out or moved without being looked for.  Room
-   is made in advance, so that setting a timer cannot fail.  */
+   Each timer knows its place, so that it can be taken out or moved without a search.  Room is made
+   in advance, so that setting a timer cannot fail.  */
 
 #ifndef EVA__LOOP_TIMERS_H
 #define EVA__LOOP_TIMERS_H
