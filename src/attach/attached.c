@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <poll.h>
 
-/* In place of the events of sources that were taken away: behind it each of them is made anew.  */
+/* Stands for the events of sources that were taken away; after that each of them is made anew.  */
 #define BLIND 0xffu
 
 /* --- After a turn: what to wait for ----------------------------------------------------------- */
@@ -22,8 +22,8 @@ syserror (struct eva__attached *at) {
 
 static void turn (struct eva__attached *at, unsigned int revents);
 
-/* A peer that is gone can wait for a moment, those that are there should not.  Whatever makes the
-   next turn, it knows.  */
+/* A peer that is gone can wait for a moment; peers that are there should not.  The next turn knows
+   of it, whatever causes that turn.  */
 static void
 ready (void *arg, unsigned int revents) {
   struct eva__attached *at = arg;
@@ -45,8 +45,8 @@ watch (struct eva__attached *at, eva_source **source, int fd, unsigned int event
   return *source || errno == EPERM ? 0 : syserror (at);
 }
 
-/* The same for an end of a pipe, which must not be watched for nothing: that the other end is gone
-   would be told again and again, while we go on with the other pipe.  */
+/* The same for an end of a pipe, which the loop must not watch for nothing: it would report again
+   and again that the other end is gone, while the context goes on with the other pipe.  */
 static gpg_error_t
 watch_pipe (struct eva__attached *at, eva_source **source, int fd, unsigned int events) {
   if (events) return watch (at, source, fd, events);
@@ -81,7 +81,7 @@ close_eyes (struct eva__attached *at) {
   at->in_events = at->out_events = BLIND;
 }
 
-/* Where nothing is watched the loop may not tell that the peer is gone, and for pipes it
+/* Where nothing is watched the loop may not report that the peer is gone, and for pipes it
    cannot.  */
 static bool
 must_look (struct eva__attached *at) {
@@ -90,8 +90,8 @@ must_look (struct eva__attached *at) {
   return !at->in_events && !at->out_events && !tells;
 }
 
-/* A timer that is set too early costs one idle turn, setting it anew for each command costs
-   more: so it is only ever moved forward.  */
+/* A timer that is set too early costs one idle turn; setting it anew for each command costs more.
+   So this only ever moves it forward.  */
 static void
 set_timer (struct eva__attached *at) {
   uint64_t deadline = eva__drive_get_deadline (&at->drive);
@@ -110,7 +110,7 @@ is_always_ready (const struct eva__attached *at) {
   return (at->in_events && !at->in) || (at->out_events && !at->out);
 }
 
-/* While lines wait for a callback a peer that is gone would be told of again and again.  */
+/* While lines wait for a callback the loop would report a peer that is gone again and again.  */
 static gpg_error_t
 watch_all (struct eva__attached *at, unsigned int revents) {
   if (at->drive.held && (at->in_events == BLIND || (revents & EVA_HANGUP))) {
@@ -142,7 +142,8 @@ struct turn {
   struct eva__attached *at;
 };
 
-/* It does: what is due, for instance what was said in the callback, cannot wait for its end.  */
+/* The callback runs the loop: what is due, for instance what the callback said, cannot wait for its
+   end.  */
 static void
 on_rerun (struct eva__frame *frame) {
   struct eva__attached *at = EVA__CONTAINER (struct turn, frame, frame)->at;
@@ -163,14 +164,14 @@ drive (struct eva__attached *at, unsigned int revents) {
   return err;
 }
 
-/* What the turn has come to, which ended with ERR.  The end of the connection is told behind the
-   outermost callback, of which AT may be a part.  */
+/* Settles what the turn came to, which ended with ERR.  The end of the connection is reported after
+   the outermost callback, of which AT may be a part.  */
 static void
 settle (struct eva__attached *at, unsigned int revents, gpg_error_t err, bool is_nested) {
   if (!err) {
     err = update (at, revents);
     if (err) eva__drive_fail (&at->drive, err);
-    if (err) eva__drive_cancel (&at->drive, err); /* before the room above is told */
+    if (err) eva__drive_cancel (&at->drive, err); /* before the room above hears of it */
   }
   if (!err || at->is_told || at->drive.ctx->released) return;
   if (is_nested) {
@@ -182,16 +183,16 @@ settle (struct eva__attached *at, unsigned int revents, gpg_error_t err, bool is
   at->drive.class->ops->over (&at->drive);
 }
 
-/* Returns true if lines have to wait: for whatever callback runs in a server, where each might be
-   followed by the next command; in a client, where calls do not know each other, only for one
-   that has a line.  */
+/* Returns true if lines have to wait: in a server for every callback, because each might be
+   followed by the next command; in a client, where calls do not know each other, only for a
+   callback that has a line.  */
 static bool
 must_hold (const struct eva__attached *at) {
   return at->drive.ctx->kind == EVA__CTX_SERVER || at->drive.in_line;
 }
 
-/* A turn within a callback of the same context, which runs the loop.  The one that is due behind it
-   is a whole one.  */
+/* A turn within a callback of the same context, which runs the loop.  The turn that is due after
+   that callback is a whole one.  */
 static void
 nested_turn (struct eva__attached *at, unsigned int revents) {
   assuan_context_t ctx = at->drive.ctx;
@@ -199,7 +200,7 @@ nested_turn (struct eva__attached *at, unsigned int revents) {
   gpg_error_t err;
 
   ctx->wants_turn = true;
-  /* Who is shown a line must not have it taken away.  */
+  /* A callback that is shown a line must not have it taken away.  */
   if (ctx->released || ctx->is_showing) {
     at->drive.due = false;
     close_eyes (at);
@@ -211,7 +212,7 @@ nested_turn (struct eva__attached *at, unsigned int revents) {
   at->drive.held = was_held;
 }
 
-/* The context is kept until the end, whatever callbacks do.  */
+/* Keeps the context until the end, whatever callbacks do.  */
 static void
 turn (struct eva__attached *at, unsigned int revents) {
   assuan_context_t ctx = at->drive.ctx;

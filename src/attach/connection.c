@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* connection.c - what a program says and asks of a connection that does not wait.  */
+/* connection.c - what a program sets and asks of a connection that does not wait.  */
 
 #include "assuan/connection.h"
 #include "assuan/drive.h"
@@ -12,7 +12,7 @@ eva_set_limits (assuan_context_t ctx, const struct eva_limits *limits) {
   if (!ctx || !limits) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   if (!ctx->drive) return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
   err = ctx->drive->class->ops->set_limits (ctx->drive, limits);
-  /* What is waited for, and how long, may be something else now.  */
+  /* The context may wait for something else now, or for another time.  */
   if (!err) eva__drive_wake (ctx->drive);
   return err;
 }

@@ -10,8 +10,8 @@ busy_drive (assuan_context_t ctx) {
   return ctx && ctx->drive && eva__ctx_is_busy (ctx) ? ctx->drive : NULL;
 }
 
-/* Also in a continuation that learns that its context is released: behind it the function for
-   cancelling runs.  */
+/* Works also in a continuation that learns that its context is released: the function for
+   cancelling runs after it.  */
 gpg_error_t
 eva_defer (assuan_context_t ctx) {
   struct eva__drive *drive = ctx ? ctx->drive : NULL;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* flow.c - what the directions of a pump have in common: its octets, and its end.
 
-   A pump ends in one of two ways.  By itself: it reached the end, or an end of it failed, or the
-   answer to its inquiry did; then the command goes on.  Or it is cancelled, because the command
-   cannot go on or was finished.  Either way it is taken apart first and its done function called
-   last: that may begin another pump, or release the context.  */
+   A pump ends in one of two ways.  It ends by itself: it reached the end, or an end of it failed,
+   or the answer to its inquiry did; then the command goes on.  Or it is cancelled, because the
+   command cannot go on or was finished.  Either way the pump is taken apart first and its done
+   function called last: that may begin another pump, or release the context.  */
 
 #include "attach/flow.h"
 
@@ -73,7 +73,7 @@ eva__pump_pour (struct eva__pump *pump) {
 
 /* --- The end ---------------------------------------------------------------------------------- */
 
-/* INPUT's and OUTPUT's descriptors are the context's, which has to forget them.  */
+/* The descriptors of INPUT and OUTPUT are the context's, which has to forget them.  */
 static void
 close_fd (assuan_context_t ctx, int fd) {
   if (fd == ctx->input_fd)
@@ -92,7 +92,7 @@ close_end (struct eva__pump *pump, struct eva__pump_end *end) {
   if (eva__ctx_is_ours (pump->ctx)) eva__io_pipe_close (&end->pipe);
 }
 
-/* Frees PUMP.  The descriptors have their flags back before one of them is closed: they may be the
+/* Frees PUMP.  Restores the flags of both descriptors before it closes one of them: they may be the
    same.  */
 void
 eva__pump_take_apart (struct eva__pump *pump) {
@@ -110,7 +110,8 @@ eva__pump_take_apart (struct eva__pump *pump) {
   if (to_fd >= 0 && to_fd != from_fd) close_fd (ctx, to_fd);
 }
 
-/* Ends PUMP, which is off the drive.  A command that cannot go on is finished by whom knows why.  */
+/* Ends PUMP, which is off the drive.  A command that cannot go on is finished by the caller, which
+   knows why.  */
 static void
 end (struct eva__pump *pump, gpg_error_t err, bool is_cancelled) {
   void (*done) (assuan_context_t, void *, gpg_error_t, uint64_t) = pump->done;

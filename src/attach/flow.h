@@ -10,11 +10,11 @@
 void eva__pump_failed (struct eva__stream *stream, gpg_error_t err);
 void eva__pump_cancelled (struct eva__stream *stream, gpg_error_t reason);
 
-/* Frees PUMP, which is told to nobody.  */
+/* Frees PUMP without calling its done function.  */
 void eva__pump_take_apart (struct eva__pump *pump);
 
-/* Ends PUMP because of ERR, while its command goes on.  PUMP is gone behind it, and the context may
-   have been released.  */
+/* Ends PUMP because of ERR, while its command goes on.  PUMP is gone afterwards, and the context
+   may have been released.  */
 void eva__pump_finish (struct eva__pump *pump, gpg_error_t err);
 
 /* The same because of what is in errno.  */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* inflow.c - pumps from the answer to an inquiry into a descriptor.
 
-   The data of the lines that came together are written together.  While the descriptor does not take
-   them, no further line is handled and nothing is read: what waits is at most what one read
-   brought.  */
+   The data of the lines that came together are written together.  While the descriptor does not
+   take them, the pump handles no further line and the context reads nothing: what waits is at most
+   what one read brought.  */
 
 #include "assuan/error.h"
 #include "assuan/inquire.h"
@@ -47,7 +47,7 @@ static void
 on_answered (struct eva__stream *stream, int rc, const struct eva_event *ev) {
   struct eva__pump *pump = EVA__CONTAINER (struct eva__pump, stream, stream);
 
-  if (rc == EVA_E_TRUNCATED) return; /* the end of file is told next */
+  if (rc == EVA_E_TRUNCATED) return; /* the end of file comes next */
   if (rc < 0) {
     eva__pump_finish (pump, eva__ctx_conn_error (pump->ctx, rc));
   } else if (ev->type == EVA_EVENT_DATA) {
@@ -68,7 +68,7 @@ on_rested (struct eva__stream *stream) {
   if (pump->buf && !stream->is_full) settle (pump);
 }
 
-/* The descriptor takes more.  Lines that had to wait are handled then.  */
+/* The descriptor takes more, so lines that had to wait are handled now.  */
 static void
 step (struct eva__pump *pump) {
   struct eva__drive *drive = pump->ctx->drive;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* outflow.c - pumps from a descriptor into data lines.
 
-   Octets are read in turns of the context, of which the end sends what was made of them: one read and
-   one write for many lines.  Above the high-water mark nothing is read; the drive tells when that is
-   over.  */
+   The pump reads in turns of the context, and the end of a turn sends the lines made of what was
+   read: one read and one write for many lines.  Above the high-water mark the pump reads nothing;
+   the drive tells when there is room again.  */
 
 #include "assuan/connection.h"
 #include "assuan/error.h"
@@ -33,7 +33,7 @@ at_most (size_t len, size_t max) {
   return len < max ? len : max;
 }
 
-/* Octets that may be queued as lines whatever they are.  */
+/* Returns how many octets may be queued as lines, whatever they are.  */
 static size_t
 find_room (const struct eva__pump *pump) {
   size_t max = pump->ctx->drive->class->limits->max_queued_len;
@@ -45,9 +45,9 @@ find_room (const struct eva__pump *pump) {
   return at_most (n_lines, EVA__PUMP_SLICE_LEN) * WORST_LINE_LEN;
 }
 
-/* Octets to read in this turn, so many that twice the high-water mark is queued then.  0: when some
-   more were sent; but if nothing is left to be sent, the limit has no room for a line, which is to be
-   found out.  */
+/* Returns how many octets to read in this turn, so many that twice the high-water mark is queued
+   then.  0 means: when more was sent.  But if nothing is left to be sent, the limit has no room for
+   a line, and the read has to find that out.  */
 static size_t
 slice_len (const struct eva__pump *pump) {
   size_t mark = pump->ctx->drive->class->limits->high_water_len;
@@ -73,8 +73,8 @@ say_data (struct eva__pump *pump, const char *buf, size_t len) {
   return rc ? eva__ctx_not_said (pump->ctx, rc) : 0;
 }
 
-/* One read into BUF, of SIZE octets.  Less than was asked for is all there is, but at the end of a
-   file, which is told at once.  */
+/* One read into BUF, of SIZE octets.  A read that brings less than it could has all there is,
+   except at the end of a file, which the next read reports at once.  */
 static gpg_error_t
 read_piece (struct eva__pump *pump, struct slice *slice, char *buf, size_t size) {
   size_t len = eva__pump_limit (pump, at_most (slice->len, size));
@@ -94,8 +94,8 @@ read_piece (struct eva__pump *pump, struct slice *slice, char *buf, size_t size)
   return err;
 }
 
-/* Gets a buffer for as long as the octets of a slice need it, large if there is memory.  It is one for
-   all pumps, as it were: there is none between turns, and it counts for nobody.  */
+/* Gets a buffer for as long as the octets of a slice need it, large if there is memory.  All pumps
+   could share it: there is none between turns, and it counts for no account.  */
 static char *
 take_scratch (struct eva__pump *pump, size_t *ret_size) {
   static const size_t sizes[] = { EVA__PUMP_SLICE_LEN, EVA_INPUT_SIZE, EVA_SMALL_SIZE };
@@ -138,7 +138,8 @@ on_writable (struct eva__stream *stream) {
     eva__pump_finish_errno (pump);
 }
 
-/* There is something to read.  As long as there is no room for it, it need not be told again.  */
+/* There is something to read.  As long as there is no room for it, the loop does not have to report
+   it again.  */
 static void
 step (struct eva__pump *pump) {
   pump->stream.wants_out = true;

@@ -3,7 +3,8 @@
 
      "S PROGRESS " what " ? " current " " total
 
-   It is the form that GnuPG's clients know; `?` is where it has a character for the kind of work.  */
+   It is the form that GnuPG's clients know; `?` is where it has a character for the kind of
+   work.  */
 
 #include "attach/progress.h"
 
@@ -52,8 +53,8 @@ set_timer (struct eva__pump *pump) {
   eva__loop_set_timer (pump->loop, &pump->timer, due_ns);
 }
 
-/* A client that does not even take its data needs not be told how far they are.  A monitor that is
-   shown the line may release the context.  */
+/* A client that does not even take its data does not have to hear how far they are.  A monitor that
+   is shown the line may release the context.  */
 static void
 on_timer (struct eva__timer *timer) {
   struct eva__pump *pump = EVA__CONTAINER (struct eva__pump, timer, timer);

@@ -9,11 +9,11 @@
 /* Returns true if WHAT can stand in a line of progress.  */
 bool eva__pump_is_what (const char *what);
 
-/* Begins and ends telling of progress, if PUMP has to.  Returns 0, or -1 with errno ENOMEM.  */
+/* Start and stop the lines of progress, if PUMP has any.  Returns 0, or -1 with errno ENOMEM.  */
 int eva__pump_start_progress (struct eva__pump *pump);
 void eva__pump_stop_progress (struct eva__pump *pump);
 
-/* Tells of it now.  */
+/* Sends one now.  */
 void eva__pump_tell_progress (struct eva__pump *pump);
 
 #endif /* EVA__ATTACH_PROGRESS_H */

@@ -15,7 +15,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-/* Takes FD for an end that is read or written, as MODE says.  */
+/* Opens END on FD, for reading or writing, as MODE says.  */
 static gpg_error_t
 open_end (struct eva__pump *pump, struct eva__pump_end *end, int fd, int mode) {
   end->copy = -1;
@@ -26,14 +26,14 @@ open_end (struct eva__pump *pump, struct eva__pump_end *end, int fd, int mode) {
   return 0;
 }
 
-/* Returns true if FD can be no descriptor, and does not stand for the connection either.  */
+/* Returns true if FD cannot be a descriptor, and does not stand for the connection either.  */
 static bool
 is_none (int fd) {
   return fd < 0 && fd != EVA_PUMP_CONNECTION;
 }
 
-/* Returns true if CONFIG makes sense: the connection at one end at the most, and nothing set that says
-   nothing there.  */
+/* Returns true if CONFIG makes sense: the connection is at one end at the most, and no member is
+   set that has no meaning there.  */
 static bool
 is_sound (assuan_context_t ctx, const struct eva_pump_config *config) {
   bool from_peer = config->from_fd == EVA_PUMP_CONNECTION;
@@ -122,8 +122,8 @@ set_owned (struct eva__pump *pump, unsigned int flags) {
   pump->to.is_owned = flags & EVA_PUMP_CLOSE_TO;
 }
 
-/* A monitor that is shown the inquiry may release the context in the midst of it: then PUMP was
-   cancelled, and its descriptors closed with it.  */
+/* A monitor that is shown the inquiry may release the context meanwhile: then PUMP was cancelled,
+   and its descriptors closed with it.  */
 static gpg_error_t
 run (struct eva__pump *pump, const struct eva_pump_config *config) {
   struct eva__drive *drive = pump->ctx->drive;

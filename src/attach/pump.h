@@ -6,8 +6,9 @@
        transfer   a descriptor -> a descriptor
 
    A pump at rest is this struct, a source for the one descriptor that it waits for, and no buffer:
-   there may be thousands.  A source exists exactly as long as its descriptor is waited for, because
-   one that watches for nothing would tell again and again of a pipe whose other end is gone.  */
+   there may be thousands.  A source exists exactly as long as the pump waits for its descriptor: a
+   source that watches for nothing would report again and again that the other end of a pipe is
+   gone.  */
 
 #ifndef EVA__ATTACH_PUMP_H
 #define EVA__ATTACH_PUMP_H
@@ -15,8 +16,8 @@
 #include "attach/attached.h"
 #include "io/pipe.h"
 
-/* The most octets that a pump moves before others get their turn: into data lines, half of which cost
-   a fifth more time for each; and within the kernel.  */
+/* The most octets that a pump moves before others get their turn: into data lines, where half of it
+   costs a fifth more time for each octet; and within the kernel.  */
 #define EVA__PUMP_SLICE_LEN        ((size_t) 128 << 10)
 #define EVA__PUMP_KERNEL_SLICE_LEN ((size_t) 256 << 10)
 
@@ -33,19 +34,19 @@ struct eva__pump_end {
   bool is_used;
   bool is_owned;        /* closed when the pump ends */
   bool is_always_ready; /* a file; or another one that cannot be watched */
-  int copy;             /* of the descriptor, where somebody else watches that one; or -1 */
-  eva_source *source;   /* while it is waited for */
+  int copy;             /* of the descriptor, if another source watches that one; or -1 */
+  eva_source *source;   /* while the pump waits for it */
 };
 
 struct eva__pump {
   struct eva__stream stream;
   assuan_context_t ctx;
   eva_loop *loop;
-  struct eva__task task; /* for ends that need not be waited for */
+  struct eva__task task; /* for ends that do not have to be waited for */
   struct eva__pump_end from, to;
 
-  /* What there is to do when an end is ready, or at any time where none is waited for.  Outside of
-     turns of the context, which stays meanwhile.  */
+  /* What there is to do when an end is ready, or at any time if the pump waits for none.  Runs
+     outside of turns of the context, which stays meanwhile.  */
   void (*step) (struct eva__pump *pump);
 
   /* Octets on their way: from start to end of a buffer that is there only if there are any.  */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* transfer.c - pumps from a descriptor into another one.
 
-   Where one of them is a pipe, or the first one a file, the kernel moves the octets by itself.  Else,
-   or if it says that it cannot with these two, they go through a buffer that is there as long as
-   there are octets in it.  */
+   If one of them is a pipe, or the first one a file, the kernel moves the octets by itself.
+   Otherwise, or if the kernel says that it cannot with these two, the octets go through a buffer
+   that exists as long as there are octets in it.  */
 
 #include "assuan/error.h"
 #include "attach/flow.h"
@@ -45,8 +45,8 @@ move_by_hand (struct eva__pump *pump) {
   return errno == EAGAIN ? WAITS_FOR_TO : FAILED;
 }
 
-/* Which one is not ready the kernel does not tell.  It is no file; and of two others, one that became
-   ready meanwhile costs one more step.  */
+/* The kernel does not tell which one is not ready.  It is no file; and if both are others, one that
+   became ready meanwhile costs one more step.  */
 static enum outcome
 find_culprit (const struct eva__pump *pump) {
   if (pump->from.is_always_ready) return WAITS_FOR_TO;
@@ -60,7 +60,7 @@ move (struct eva__pump *pump) {
   size_t len = left < EVA__PUMP_KERNEL_SLICE_LEN ? (size_t) left : EVA__PUMP_KERNEL_SLICE_LEN;
   ssize_t n;
 
-  /* Whether there is more than is allowed, a read tells.  */
+  /* A read tells whether there is more than is allowed.  */
   if (!left || pump->uses_own_hands) return move_by_hand (pump);
   n = eva__io_pipe_move (&pump->from.pipe, &pump->to.pipe, len);
   if (n < 0 && errno == EINVAL) {
@@ -72,8 +72,8 @@ move (struct eva__pump *pump) {
   return n ? MOVED : AT_END;
 }
 
-/* After a move, the end that was waited for is still waited for: most often the other one is always
-   ready then.  */
+/* After a move the pump still waits for the same end: usually the other one is always ready
+   then.  */
 static void
 step (struct eva__pump *pump) {
   switch (move (pump)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* wait.c - when a pump goes on: as soon as the end is ready that it waits for, or, where none needs
-   to be waited for, when all others had their turn.  */
+/* wait.c - when a pump goes on: as soon as the end is ready that it waits for, or, if it has to
+   wait for none, when all others had their turn.  */
 
 #include "attach/wait.h"
 
@@ -10,7 +10,7 @@
 #include <fcntl.h>
 #include <stddef.h>
 
-/* What a step calls may release the context.  */
+/* A step may release the context.  */
 static void
 run_step (struct eva__pump *pump) {
   assuan_context_t ctx = pump->ctx;
@@ -20,11 +20,11 @@ run_step (struct eva__pump *pump) {
   eva__ctx_leave (ctx);
 }
 
-/* Only one end is ever watched, the one that holds the pump up: the other one, ready all the
-   time, would keep the loop busy with nothing.  */
+/* The pump ever watches only one end, the one that holds it up: the other one, ready all the time,
+   would keep the loop busy with nothing.  */
 static void
 on_ready (void *arg, unsigned int revents) {
-  (void) revents; /* what is wrong with it, reading or writing will tell */
+  (void) revents; /* reading or writing will tell what is wrong with it */
   run_step (arg);
 }
 
@@ -39,8 +39,8 @@ rest (struct eva__pump_end *end) {
   end->source = NULL;
 }
 
-/* A descriptor has one source in a loop.  Where the program watches it itself, or another pump
-   does, we watch a copy: it is the open file that is ready.  */
+/* A descriptor has one source in a loop.  If the program watches it itself, or another pump does,
+   this watches a copy: it is the open file that is ready.  */
 static int
 watch_copy (struct eva__pump *pump, struct eva__pump_end *end, unsigned int events) {
   if (end->copy < 0) end->copy = fcntl (end->pipe.fd, F_DUPFD_CLOEXEC, 3);
@@ -56,8 +56,8 @@ watch (struct eva__pump *pump, struct eva__pump_end *end, unsigned int events) {
   return errno == EEXIST ? watch_copy (pump, end, events) : -1;
 }
 
-/* What cannot be watched is always ready, or says EAGAIN without ever telling when that is
-   over.  */
+/* A descriptor that cannot be watched is always ready, or returns EAGAIN without ever telling when
+   that is over.  */
 int
 eva__pump_wait_for (struct eva__pump *pump, struct eva__pump_end *end) {
   bool is_from = end == &pump->from;

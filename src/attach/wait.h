@@ -6,14 +6,14 @@
 
 #include "attach/pump.h"
 
-/* Lets END be waited for, and nothing else: step is called as long as it is ready.  Returns 0, or
-   -1 with errno: EAGAIN for one that cannot be waited for.  */
+/* Waits for END, and nothing else: step is called as long as END is ready.  Returns 0, or -1 with
+   errno: EAGAIN for an end that cannot be waited for.  */
 int eva__pump_wait_for (struct eva__pump *pump, struct eva__pump_end *end);
 
 /* Waits for nothing.  */
 void eva__pump_rest (struct eva__pump *pump);
 
-/* Lets step be called soon; or when all others that are ready had their turn.  */
+/* Let step be called soon; or when all others that are ready had their turn.  */
 void eva__pump_go_on (struct eva__pump *pump);
 void eva__pump_go_on_later (struct eva__pump *pump);
 
