@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* acceptor.c - where clients come in.
 
-   Who may not is told so with an ERR line instead of a greeting, before any memory is taken.  When
-   the system has no descriptor for the next client, accepting pauses for a while: the socket stays
-   readable, and a server that went on looking would do nothing else.  */
+   A client that may not come in gets an ERR line instead of a greeting, before the server takes any
+   memory for it.  When the system has no descriptor for the next client, accepting pauses for a
+   while: the socket stays readable, and a server that went on looking would do nothing else.  */
 
 #include "server/acceptor.h"
 
@@ -18,13 +18,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Clients that are let in at a time if nobody waits for anything else.  Otherwise it is one:
-   those who are inside do not have to wait for a crowd that comes.  */
+/* Clients that are let in at a time if no connection waits for anything else.  Otherwise it is one:
+   connections that are there do not have to wait for a crowd that comes.  */
 #define N_ACCEPTS_WHEN_QUIET 4
 
 #define PAUSE_NS 100000000u
 
-/* Refuses the client at FD because of ERR.  Nobody waits for it to read that.  */
+/* Refuses the client at FD because of ERR, and does not wait until the client reads that.  */
 static void
 refuse (eva_server *server, int fd, gpg_error_t err) {
   char line[200];
@@ -56,8 +56,8 @@ welcome (struct eva__acceptor *acceptor, int fd) {
   if (err) refuse (server, fd, err);
 }
 
-/* Opens all acceptors, or shuts them for a while.  Returns false if the loop could not do that with all
-   of them.  */
+/* Opens all acceptors, or shuts them for a while.  Returns false if the loop could not do that with
+   all of them.  */
 static bool
 set_open (eva_server *server, bool open) {
   bool done = true;
@@ -75,7 +75,7 @@ set_timer (eva_server *server) {
   eva__loop_set_timer (server->loop, &server->pause, eva_now () + PAUSE_NS);
 }
 
-/* An acceptor that cannot be opened, for want of memory, must not stay shut.  */
+/* An acceptor that cannot be opened, because memory is short, must not stay shut.  */
 static void
 end_pause (struct eva__timer *timer) {
   eva_server *server = EVA__CONTAINER (eva_server, pause, timer);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* end.c - the end of a server: of its memory, and of a drain.
 
-   A server may be freed from any callback of its own, in the midst of a walk over its sessions
-   or of an accept.  So a function that calls out keeps it (eva__server_ref), and the memory goes with
-   the last reference: those of the sessions that are left, and of the calls under way.  */
+   A program may free a server from any callback of the server, in the middle of a walk over its
+   sessions or of an accept.  So a function that calls out keeps the server (eva__server_ref), and
+   the memory goes with the last reference.  The sessions that are left and the calls under way hold
+   references.  */
 
 #include "server/end.h"
 
@@ -28,8 +29,8 @@ eva__server_unref (eva_server *server) {
   if (!--server->n_kept && server->is_freed) destroy (server);
 }
 
-/* The last one has left.  It is told in a task: the last session may have ended within a call of the
-   program, which need not expect that its server goes away in it.  */
+/* The last session has ended.  A task reports it: the session may have ended within a call of the
+   program, which does not expect that its server goes away in that call.  */
 static void
 call_drained (struct eva__task *task) {
   eva_server *server = EVA__CONTAINER (eva_server, drained_task, task);

@@ -10,7 +10,8 @@
 void eva__server_ref (eva_server *server);
 void eva__server_unref (eva_server *server);
 
-/* A session is over: if it was the last one, and SERVER drains, that is told.  */
+/* Call it when a session is over: if it was the last one, and SERVER drains, the drain is over,
+   too.  */
 void eva__server_was_left (eva_server *server);
 
 #endif /* EVA__SERVER_END_H */

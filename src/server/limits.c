@@ -5,22 +5,23 @@
 
        5/8   are connections at the most
        1/4   were passed by clients
-       1/8   are left to the program, and for the moment in which the kernel delivers what is refused
+       1/8   are left to the program, and for the moment in which the kernel delivers what is
+       refused
 
-   so clients cannot use them up, whatever they do.  Where several users may come in, each gets three
-   quarters of everything at the most, and the last eighth of the connections is for those who could
-   end the server anyway: root is greeted though all others work together.
+   so clients cannot use them up, whatever they do.  Where several users may come in, each gets
+   three quarters of everything at the most, and the last eighth of the connections is for the users
+   who could end the server anyway: root gets in though all others work together.
 
-   A process may have several servers, and the program may use more than an eighth.  The kernel gives
-   the lowest number that is free; so one from 7/8 N on says that all before it are taken, by whomever,
-   and its client is refused, be it a connection or a descriptor that was passed.  Others are refused
-   N/8 earlier.  */
+   A process may have several servers, and the program may use more than an eighth.  The kernel
+   gives the lowest number that is free.  So a number from 7/8 N on says that all numbers before it
+   are taken, and the server refuses its client, whether it is a connection or a passed descriptor.
+   It refuses other users N/8 earlier.  */
 
 #include "server/limits.h"
 
 #include "server/server.h"
 
-/* Three quarters of N, rounded up: of little, as much as there is.  */
+/* Three quarters of N, rounded up: if N is small, all of it.  */
 #define SHARE(n) ((n) - (n) / 4)
 
 static unsigned int
@@ -33,7 +34,7 @@ at_least_one (unsigned int n) {
   return n ? n : 1;
 }
 
-/* The program that sets limits of its own knows what it can hold.  */
+/* A program that sets limits of its own knows what it can hold.  */
 static void
 find_connections (struct eva__limits *l, unsigned int max_fds) {
   l->max_fd = l->max_fd_of_others = EVA_NO_LIMIT;
@@ -70,7 +71,8 @@ eva__limits_find (const struct eva_server_limits *asked, unsigned int max_fds, b
   ret->max_connections_of_others = l->max_connections - l->max_connections / 8;
 }
 
-/* The process's own limit may change at any time: whoever comes is judged by what it is then.  */
+/* The process's own limit may change at any time: a client that comes is judged by what it is
+   then.  */
 void
 eva__server_find_limits (eva_server *server) {
   struct eva__limits *l = &server->limits;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* limits.h - what a server may cost: what the program has not said follows the number of descriptors
-   that the process may have.  */
+/* limits.h - what a server may cost: limits that the program has not set follow the number of
+   descriptors that the process may have.  */
 
 #ifndef EVA__SERVER_LIMITS_H
 #define EVA__SERVER_LIMITS_H
@@ -9,26 +9,26 @@
 
 #include <stdbool.h>
 
-/* LIMITS as the program set them, without zeros.  */
+/* The limits as the program set them, without zeros.  */
 struct eva__limits {
   struct eva_server_limits all;
 
-  /* What the clients of others than the server's own user and root may have together.  */
+  /* What the clients of users other than the server's own and root may have together.  */
   unsigned int max_connections_of_others;
 
-  /* Clients whose descriptors would have this number, or a higher one, are too many; and those of
-     others.  Likewise descriptors that they pass.  */
+  /* Clients whose descriptors would have this number, or a higher one, are too many; and clients of
+     other users.  The same for descriptors that they pass.  */
   unsigned int max_fd, max_fd_of_others;
   unsigned int max_passed_fd, max_passed_fd_of_others;
 };
 
 /* Fills RET for ASKED, which may have zeros, and a process that may have MAX_FDS descriptors.
-   IS_SHARED: others than the server's own user and root may come in.  */
+   IS_SHARED: users other than the server's own and root may come in.  */
 void eva__limits_find (const struct eva_server_limits *asked, unsigned int max_fds, bool is_shared,
                        struct eva__limits *ret);
 
-/* Finds the limits of SERVER, which the process and the users who may come in make of what the program
-   set.  */
+/* Computes the limits of SERVER from what the program set, the limit of the process, and the users
+   who may come in.  */
 void eva__server_find_limits (eva_server *server);
 
 #endif /* EVA__SERVER_LIMITS_H */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* listen.c - how clients come to a server: it listens, or is given their descriptors.  */
+/* listen.c - how clients come to a server: it listens, or the program gives it their
+   descriptors.  */
 
 #include "assuan/accept.h"
 #include "io/activation.h"
@@ -22,9 +23,9 @@ syserror (const eva_server *server) {
 
 /* --- Listening -------------------------------------------------------------------------------- */
 
-/* Returns true if whoever LISTENER lets in may come in at all.  Of peers that come by TCP
-   nobody knows whose they are, and every user of the machine reaches loopback: so both have to
-   be asked for, that anybody may come in and that they may come from elsewhere.  */
+/* Returns true if the clients of LISTENER may come in at all.  The kernel does not tell which user
+   a peer of TCP belongs to, and every user of the machine reaches loopback.  So the program has to
+   ask for both: that every user may come in, and that clients may come from elsewhere.  */
 static bool
 is_allowed (const eva_server *server, const struct eva__io_listener *listener, unsigned int flags) {
   if (listener->is_unix) return true;
@@ -42,8 +43,8 @@ add_listener (eva_server *server, struct eva__io_listener *listener, unsigned in
   return err;
 }
 
-/* FD is a socket that listens, or one that is connected: whoever starts servers on demand
-   hands in the one or the other.  It stays the caller's.  */
+/* FD is a socket that listens, or one that is connected: programs that start servers on demand pass
+   the one or the other.  It stays the caller's.  */
 static gpg_error_t
 listen_on_fd (eva_server *server, int fd, unsigned int flags) {
   struct eva__io_listener listener;
@@ -59,7 +60,7 @@ listen_on_fd (eva_server *server, int fd, unsigned int flags) {
   return err;
 }
 
-/* All sockets that systemd hands in under NAME, or all that it does.  */
+/* Listens on all sockets that systemd passed under NAME, or on all that it passed.  */
 static gpg_error_t
 listen_on_activated (eva_server *server, const char *name, unsigned int flags) {
   int fd = EVA__IO_ACTIVATION_START;
@@ -76,7 +77,7 @@ listen_on_activated (eva_server *server, const char *name, unsigned int flags) {
   return err;
 }
 
-/* Loopback is checked before the socket exists: nobody shall get in meanwhile.  */
+/* Checks for loopback before the socket exists: no client may get in meanwhile.  */
 static gpg_error_t
 listen_on_socket (eva_server *server, const struct eva__io_endpoint *endpoint, unsigned int flags) {
   struct eva__io_listener listener = { .is_unix = endpoint->kind == EVA__IO_ENDPOINT_UNIX,
@@ -136,7 +137,7 @@ adopt (eva_server *server, const struct eva__incoming *incoming, assuan_context_
   return err;
 }
 
-/* Finds out what socket FD is.  Returns false with errno if it is none that connects streams.  */
+/* Finds out what socket FD is.  Returns false with errno if it is not a stream socket.  */
 static bool
 examine (int fd, bool *ret_is_unix) {
   socklen_t len = sizeof (int);
@@ -162,8 +163,8 @@ eva_server_adopt (eva_server *server, int fd, unsigned int flags, assuan_context
   return adopt (server, &incoming, ret_ctx);
 }
 
-/* A client of libassuan may have handed in a socketpair instead of the two pipes, and says so
-   in the environment; only there descriptors can be passed.  */
+/* A client of libassuan may have passed a socket pair instead of the two pipes, and says so in the
+   environment; descriptors can be passed only there.  */
 gpg_error_t
 eva_server_adopt_pipe (eva_server *server, int in_fd, int out_fd, assuan_context_t *ret_ctx) {
   struct eva__incoming incoming = { .in_fd = in_fd, .out_fd = out_fd, .is_pipe = true };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* server.c - the life of a server: what it offers, its limits, its end.
 
-   Its sessions and its acceptors have files of their own, and so has the end of its memory, which it
-   shares with them (end.c).  */
+   Its sessions and its acceptors have files of their own, and so has the end of its memory, which
+   it shares with them (end.c).  */
 
 #include "server/server.h"
 
@@ -100,8 +100,8 @@ eva_server_free (eva_server *server) {
   eva__server_ref (server);
   server->is_freed = server->is_draining = true;
   eva__acceptor_close_all (server);
-  /* Each takes itself off the list, in its release; and the close function that is called there may
-     release others.  */
+  /* Each session takes itself off the list when it is released; and the close function that is
+     called there may release others.  */
   while (server->sessions)
     assuan_release (server->sessions->at.drive.ctx);
   eva__loop_cancel_timer (server->loop, &server->drain_timer);
@@ -112,8 +112,8 @@ eva_server_free (eva_server *server) {
 
 /* --- Drain ------------------------------------------------------------------------------------ */
 
-/* Calls WHAT for the context of each session.  The server is kept; sessions may go away in it, any of
-   them: who leaves moves the walk along.  */
+/* Calls WHAT for the context of each session.  The server is kept.  Any session may go away
+   meanwhile: one that leaves moves the walk on.  */
 static void
 for_all (eva_server *server, void (*what) (assuan_context_t ctx, void *arg), void *arg) {
   struct eva__walk walk = { .outer = server->walks, .next = server->sessions };
@@ -143,8 +143,8 @@ close_one (assuan_context_t ctx, void *arg) {
   eva__session_close (eva__session_of (ctx));
 }
 
-/* Whoever is still there had the time that the drain gave.  Their commands are cancelled, and
-   what they are told then still has the time to leave that closing has.  */
+/* The sessions that are still there had the time that the drain gave.  Their commands are
+   cancelled, and the replies to them still have the time that closing has.  */
 static void
 time_is_over (struct eva__timer *timer) {
   for_all (EVA__CONTAINER (eva_server, drain_timer, timer), close_one, NULL);
@@ -178,7 +178,7 @@ eva_server_set_limits (eva_server *server, const struct eva_server_limits *limit
   struct eva__session_limits *shared;
 
   if (!server || !limits) return eva__server_error (server, GPG_ERR_ASS_INV_VALUE);
-  /* Whoever is there keeps the limits under which it came in, so the old ones are not changed.  */
+  /* A connection keeps the limits under which it came in, so the old ones are not changed.  */
   class.stats = &server->stats;
   shared =
       eva__session_limits_new (&class, &server->pattern->shared->conn_config, &limits->connection);
@@ -200,7 +200,8 @@ void
 eva_server_get_stats (eva_server *server, struct eva_stats *ret_stats) {
   struct eva_stats stats = server->stats;
 
-  /* Counted when asked for: a figure that every command keeps up costs each of them something.  */
+  /* Counts when the program asks: a figure that every command keeps up to date costs each of them
+     something.  */
   for (struct eva__session *session = server->sessions; session; session = session->next)
     stats.n_open_commands += eva__ctx_is_busy (session->at.drive.ctx);
   stats.held_len = server->account.held_len;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* server.h - what an eva_server is made of; for the files of this room alone.  */
+/* server.h - the parts of an eva_server; for the files of this room alone.  */
 
 #ifndef EVA__SERVER_SERVER_H
 #define EVA__SERVER_SERVER_H
@@ -12,7 +12,7 @@
 #include "server/session-limits.h"
 #include "server/user.h"
 
-/* Somebody goes over all sessions, in a function around us.  */
+/* A function around this one goes over all sessions.  */
 struct eva__walk {
   struct eva__walk *outer;
   struct eva__session *next;
@@ -35,7 +35,7 @@ struct eva_server {
   unsigned int n_kept;     /* sessions that were not freed yet, and callers */
   bool is_freed;           /* eva_server_free was called */
 
-  /* Accepting stopped because the system has no descriptor, or is over.  */
+  /* Accepting stopped because the system has no descriptor; the end of that pause.  */
   struct eva__timer pause;
 
   /* The end.  */

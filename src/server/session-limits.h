@@ -15,9 +15,9 @@ struct eva__session_limits {
   unsigned int n_refs;
 };
 
-/* Makes limits for the drives of CLASS and their eva_conns from a copy of LIMITS.  The limits of CLASS
-   do not count; the eva_conns are otherwise like CONN_CONFIG.  Returns them with one reference, or
-   NULL.  */
+/* Makes limits for the drives of CLASS and their eva_conns from a copy of LIMITS.  The limits of
+   CLASS do not count; the eva_conns are otherwise like CONN_CONFIG.  Returns them with one
+   reference, or NULL.  */
 struct eva__session_limits *eva__session_limits_new (const struct eva__drive_class *class,
                                                      const struct eva_conn_config *conn_config,
                                                      const struct eva_limits *limits);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* session.c - a client's connection to a server, from its coming to its end.
+/* session.c - a client's connection to a server, from its beginning to its end.
 
    A session goes away with its context, in the outermost call that uses it; the server stays until
    the last one is gone.  */
@@ -20,8 +20,8 @@
 
 /* --- The end ---------------------------------------------------------------------------------- */
 
-/* Tells the service, if it knows of the session: once, although the context may be released
-   within the call, which ends here, too.  */
+/* Calls the service's close function, if the service knows of the session.  It does so once,
+   although the context may be released within the call.  */
 static void
 tell_closed (struct eva__session *session, gpg_error_t reason) {
   bool is_opened = session->at.is_opened;
@@ -38,8 +38,8 @@ over (struct eva__drive *drive) {
   assuan_release (drive->ctx);
 }
 
-/* Takes SESSION off the list: callbacks may free the server, which would release it once more, or go
-   over the list.  */
+/* Takes SESSION off the list: callbacks may free the server, which would release SESSION once more,
+   or go over the list.  */
 static void
 leave (struct eva__session *session) {
   eva_server *server = session->server;
@@ -54,13 +54,14 @@ leave (struct eva__session *session) {
   server->stats.n_connections--;
 }
 
-/* Whose connection is not opened yet has not got it: its descriptors are the caller's again.  */
+/* A session whose connection is not opened yet does not own the descriptors: they are the caller's
+   again.  */
 static void
 abandon_fds (assuan_context_t ctx) {
   ctx->channel.in_fd = ctx->channel.out_fd = ASSUAN_INVALID_FD;
 }
 
-/* The context is released: by us, or by the program.  */
+/* The context is released, by the server or by the program.  */
 static void
 release (struct eva__drive *drive) {
   struct eva__session *session = EVA__CONTAINER (struct eva__session, at.drive, drive);
@@ -103,7 +104,8 @@ set_limits (struct eva__drive *drive, const struct eva_limits *limits) {
   return 0;
 }
 
-/* Also while the service opens or closes the connection, when it is not in the loop.  */
+/* Returns the loop also while the service opens or closes the connection, when the context is not
+   in the loop.  */
 static eva_loop *
 get_loop (const struct eva__drive *drive) {
   return EVA__CONTAINER (const struct eva__session, at.drive, drive)->server->loop;
@@ -127,8 +129,8 @@ eva__session_of (assuan_context_t ctx) {
   return EVA__CONTAINER (struct eva__session, at.drive, ctx->drive);
 }
 
-/* The command under way is answered before the end: its client learns that it was not carried out,
-   which it could not tell from a connection that just ends.  */
+/* Answers the command under way before the end: its client learns that the command was not carried
+   out, which it could not tell from a connection that just ends.  */
 void
 eva__session_close (struct eva__session *session) {
   assuan_context_t ctx = session->at.drive.ctx;
@@ -153,15 +155,16 @@ eva__session_drain (struct eva__session *session) {
 
 /* --- The beginning ---------------------------------------------------------------------------- */
 
-/* Whom the connection counts for.  Who started us with a pipe could have done so as anybody he
-   may be, so he is our own user; peers that the kernel does not tell of are all one user.  */
+/* Returns the user that the connection counts for.  A process that started this one with a pipe
+   could have done so as any user it may be, so it is our own user.  Peers that the kernel does not
+   tell about are all one user.  */
 static uid_t
 uid_of (const struct eva__incoming *incoming) {
   if (incoming->is_known) return incoming->peer.uid;
   return incoming->is_pipe ? geteuid () : EVA_ANY_UID;
 }
 
-/* Returns true if there is room for no more connections, or not for UID's.  */
+/* Returns true if there is no room for more connections, or not for more of UID's.  */
 static bool
 is_full (eva_server *server, const struct eva__incoming *incoming, uid_t uid) {
   const struct eva__limits *l = &server->limits;
@@ -177,7 +180,7 @@ is_full (eva_server *server, const struct eva__incoming *incoming, uid_t uid) {
   return eva__users_count (&server->users, uid) >= l->all.max_connections_per_uid;
 }
 
-/* Nothing is allocated for those who are turned away here.  */
+/* Allocates nothing: clients that are refused here cost no memory.  */
 gpg_error_t
 eva__session_check (eva_server *server, const struct eva__incoming *incoming) {
   uid_t uid = uid_of (incoming);
@@ -236,8 +239,9 @@ disown (assuan_context_t ctx) {
   assuan_release (ctx);
 }
 
-/* Lets the service see the client, greets, and enters the loop.  A context that is released when its
-   greeting is shown was a client: it owned the descriptors, and the service was told of its end.  */
+/* Lets the service see the client, greets it, and enters the loop.  A context that is released when
+   its greeting is shown was a client: it owned the descriptors, and the service hears of its
+   end.  */
 static gpg_error_t
 open_session (struct eva__session *session) {
   assuan_context_t ctx = session->at.drive.ctx;
@@ -259,7 +263,7 @@ eva__session_new (eva_server *server, const struct eva__incoming *incoming,
   assuan_context_t ctx;
   gpg_error_t err = 0;
 
-  /* The account comes first: what the connection takes from here on is charged to it.  */
+  /* The account comes first: it is charged for what the connection takes from here on.  */
   if (session)
     session->user = eva__users_enter (&server->users, uid_of (incoming), &server->account);
   if (!session || !session->user) {

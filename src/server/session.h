@@ -15,11 +15,11 @@ struct eva__session {
   struct eva__session *next, *prev;
 };
 
-/* What a client is made of before it has a connection.  */
+/* What is known of a client before it has a connection.  */
 struct eva__incoming {
   int in_fd, out_fd;  /* the same for a socket */
   unsigned int flags; /* of eva_server_listen */
-  bool is_pipe;       /* started us: who it is needs no proof */
+  bool is_pipe;       /* its process started this one: who it is needs no proof */
   bool is_unix;
   bool is_accepted; /* just now: its descriptor has the lowest number that was free */
   bool is_known;    /* peer says who it is */
@@ -28,13 +28,13 @@ struct eva__incoming {
 
 extern const struct eva__drive_ops eva__session_ops;
 
-/* Finds out whether INCOMING may come in: 0, GPG_ERR_EACCES, GPG_ERR_LIMIT_REACHED.  No memory is
-   taken.  */
+/* Finds out whether INCOMING may come in: 0, GPG_ERR_EACCES, GPG_ERR_LIMIT_REACHED.  Takes no
+   memory.  */
 gpg_error_t eva__session_check (eva_server *server, const struct eva__incoming *incoming);
 
-/* Makes a connection for INCOMING, which was checked, and stores its context at RET_CTX unless
-   that is NULL; NULL if it is over already.  Its descriptors are the connection's on success; on failure they stay the
-   caller's.  */
+/* Makes a connection for INCOMING, which was checked, and stores its context at RET_CTX unless that
+   is NULL; it stores NULL if the connection is over already.  On success the descriptors are the
+   connection's; on failure they stay the caller's.  */
 gpg_error_t eva__session_new (eva_server *server, const struct eva__incoming *incoming,
                               assuan_context_t *ret_ctx);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* user.c - who may come in, and what each user's connections cost together.
+/* user.c - the users who may come in, and what the connections of each cost together.
 
-   The users of a server are few, as a rule one: a list will do.  A user is forgotten with the last
+   A server has few users, as a rule one, so a list is enough.  A user is forgotten with the last
    connection, so clients cannot make the list long.  */
 
 #include "server/user.h"
@@ -24,8 +24,8 @@ eva__users_is_own (uid_t uid) {
   return uid != EVA_ANY_UID && (uid == 0 || uid == geteuid ());
 }
 
-/* The server's own user could attach a debugger to it, and root can anyway: to refuse these
-   two would protect nothing.  */
+/* The server's own user could attach a debugger to it, and root can anyway: refusing these two
+   would protect nothing.  */
 bool
 eva__users_may_enter (const struct eva__users *users, uid_t uid) {
   if (eva__users_is_own (uid)) return true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* user.h - who may come in, and what each user's connections cost together.  */
+/* user.h - the users who may come in, and what the connections of each cost together.  */
 
 #ifndef EVA__SERVER_USER_H
 #define EVA__SERVER_USER_H
@@ -17,7 +17,7 @@ struct eva__user {
   struct eva__account account;
 };
 
-/* Zero-initialized it has nobody and no limits, and lets the server's own user and root in.  */
+/* Zero-initialized it has no users and no limits, and lets the server's own user and root in.  */
 struct eva__users {
   struct eva__user *first;
   uid_t *allowed;
@@ -31,13 +31,13 @@ bool eva__users_is_own (uid_t uid);
 /* Lets UID in, too.  Returns 0, or -1 with errno ENOMEM.  */
 int eva__users_allow (struct eva__users *users, uid_t uid);
 
-/* Returns true if UID may come in; EVA_ANY_UID is one that nobody knows.  */
+/* Returns true if UID may come in; EVA_ANY_UID stands for a user that the kernel does not tell.  */
 bool eva__users_may_enter (const struct eva__users *users, uid_t uid);
 
-/* Returns true if others than the server's own user and root may come in.  */
+/* Returns true if users other than the server's own and root may come in.  */
 bool eva__users_are_many (const struct eva__users *users);
 
-/* Sets LIMITS, which are kept, to each user's account; also when they changed.  */
+/* Sets LIMITS, which are kept, in each user's account; call it again when they changed.  */
 void eva__users_set_limits (struct eva__users *users, const struct eva__limits *limits);
 
 /* Returns how many connections UID has.  */
@@ -48,10 +48,10 @@ unsigned int eva__users_count (const struct eva__users *users, uid_t uid);
 struct eva__user *eva__users_enter (struct eva__users *users, uid_t uid,
                                     struct eva__account *parent);
 
-/* Counts one connection of USER less.  Who has none is forgotten.  */
+/* Counts one connection of USER less, and forgets a user without any.  */
 void eva__users_leave (struct eva__users *users, struct eva__user *user);
 
-/* Frees what is kept; nobody has a connection any more.  */
+/* Frees what is kept; there are no connections any more.  */
 void eva__users_clear (struct eva__users *users);
 
 #endif /* EVA__SERVER_USER_H */
