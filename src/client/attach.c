@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* attach.c - contexts of the program that begin not to wait, and come into a loop or leave it.  */
+/* attach.c - contexts of the program that become non-blocking, and come into a loop or leave
+   it.  */
 
 #include "client/attach.h"
 
@@ -49,8 +50,8 @@ greet (assuan_context_t ctx) {
   return err;
 }
 
-/* Makes CTX non-blocking.  Hooks for reading and writing may wait, as nPth's do, and a context in the
-   midst of a call would find its own state changed: both are refused.  */
+/* Makes CTX non-blocking.  It refuses hooks for reading and writing, which may wait as nPth's do,
+   and a context in the middle of a call, which would find its own state changed.  */
 static gpg_error_t
 make (assuan_context_t ctx) {
   bool is_client = ctx->kind == EVA__CTX_CLIENT;
@@ -103,6 +104,6 @@ eva_detach (assuan_context_t ctx) {
   if (eva__ctx_is_ours (ctx)) eva__ctx_claim (ctx); /* without its loop nothing else says so */
   eva__drive_stop_stream (&driven->at.drive, eva__ctx_error (ctx, GPG_ERR_CANCELED));
   eva__attached_stop (&driven->at);
-  driven->over = NULL; /* who drives it from now on is told by eva_process */
+  driven->over = NULL; /* from now on eva_process reports the end */
   eva__ctx_leave (ctx);
 }

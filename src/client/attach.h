@@ -6,7 +6,7 @@
 
 #include "client/driven.h"
 
-/* Returns what CTX is, or NULL if it is none of these.  */
+/* Returns the driven context that CTX is, or NULL.  */
 struct eva__driven *eva__driven_of (assuan_context_t ctx);
 
 #endif /* EVA__CLIENT_ATTACH_H */

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Lines that get no reply are no commands; one with nothing but a CR is an empty one.  */
+/* A line that gets no reply is no command; a line with nothing but a CR is an empty one.  */
 static gpg_error_t
 check_command (assuan_context_t ctx, const char *command) {
   size_t len;
@@ -26,8 +26,8 @@ check_command (assuan_context_t ctx, const char *command) {
   return len > EVA_LINE_MAX ? eva__ctx_error (ctx, GPG_ERR_ASS_LINE_TOO_LONG) : 0;
 }
 
-/* Gives CALL the callbacks, and a descriptor of its own: the call may be sent long after the program
-   has closed the one that it gave.  */
+/* Gives CALL the callbacks, and a descriptor of its own: the call may be sent long after the
+   program has closed the one that it gave.  */
 static gpg_error_t
 fill (struct eva__client *client, struct eva_pending_call *call, const struct eva_callbacks *cb) {
   call->fd = -1;

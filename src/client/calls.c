@@ -2,7 +2,7 @@
 /* calls.c - the calls of a client: they queue, are sent, answered, given up, and end once.
 
    A call that ends before its reply came stays in its place, without its callbacks, until it is the
-   first; from there the eva_conn drops its reply.  */
+   first; from there on the eva_conn drops its reply.  */
 
 #include "client/calls.h"
 
@@ -53,13 +53,13 @@ static int
 queue_fd (assuan_context_t ctx, struct eva_pending_call *call) {
   int rc = eva__outgoing_fd_send (ctx, call->fd);
 
-  /* So many may wait in the queue.  */
+  /* The queue is full: sends what waits first.  */
   if (rc == EVA_E_LIMIT && !eva__ctx_flush (ctx)) rc = eva__outgoing_fd_send (ctx, call->fd);
   if (!rc) call->fd = -1;
   return rc;
 }
 
-/* Queues the line of CALL.  That it cannot leave is the end of the connection, and told by that.  */
+/* Queues the line of CALL.  If it cannot leave, the connection is over, and that ends CALL.  */
 static gpg_error_t
 send_call (struct eva__client *client, struct eva_pending_call *call, bool has_fd) {
   assuan_context_t ctx = eva__client_context (client);
@@ -77,7 +77,8 @@ send_call (struct eva__client *client, struct eva_pending_call *call, bool has_f
   return 0;
 }
 
-/* The same; an error ends CALL.  Returns false if it has to wait, until other descriptors left.  */
+/* The same; an error ends CALL.  Returns false if CALL has to wait until other descriptors
+   left.  */
 static bool
 try_to_send (struct eva__client *client, struct eva_pending_call *call) {
   assuan_context_t ctx = eva__client_context (client);
@@ -91,9 +92,9 @@ try_to_send (struct eva__client *client, struct eva_pending_call *call) {
   return true;
 }
 
-/* Returns true if CALL, the first that was not sent, may be: all before it were answered, or it
-   need not wait for that.  It has to behind one that was given up: should the server inquire there,
-   CAN must come next.  */
+/* Returns true if CALL, the first that was not sent, may be sent: all before it were answered, or
+   it does not have to wait for that.  After a call that was given up it has to wait: if the server
+   inquires there, CAN must come next.  */
 static bool
 may_send (const struct eva__client *client, const struct eva_pending_call *call) {
   const struct eva__drive *drive = &client->driven.at.drive;
@@ -150,7 +151,8 @@ eva__call_end (struct eva_pending_call *call, gpg_error_t err, const char *text)
     client->n_given_up++;
   else
     remove_call (client, call);
-  /* Also if CALL had its reply: the next one may be given up, and done may run the loop.  */
+  /* Does so even if CALL had its reply: the next call may be given up, and done may run the
+     loop.  */
   if (is_ours) eva__call_drain (client);
   if (done && is_ours) done (arg, err, text);
   eva__ctx_leave (ctx);
@@ -179,8 +181,8 @@ eva__call_forget_all (struct eva__client *client) {
 
 /* --- Time ------------------------------------------------------------------------------------- */
 
-/* Returns a call whose time is over, or NULL, and the next deadline of the others.  One that is told
-   of a line just now is not told of its end within that.  */
+/* Returns a call whose time is over, or NULL, and the next deadline of the others.  A call whose
+   callback has a line just now does not end within that callback.  */
 static struct eva_pending_call *
 find_expired (struct eva__client *client, uint64_t now_ns) {
   uint64_t next_ns = EVA_NO_DEADLINE;

@@ -12,8 +12,8 @@ void eva__call_append (struct eva__client *client, struct eva_pending_call *call
 /* Sends what may be sent now.  */
 void eva__call_send_all (struct eva__client *client);
 
-/* Ends CALL with ERR and TEXT, once, and if a reply to it is still to come, sees that it is dropped.
-   CALL may be gone behind it.  */
+/* Ends CALL with ERR and TEXT, once.  If a reply to it is still to come, that is dropped.  CALL may
+   be gone afterwards.  */
 void eva__call_end (struct eva_pending_call *call, gpg_error_t err, const char *text);
 
 /* Ends all calls with ERR.  */
@@ -22,10 +22,10 @@ void eva__call_end_all (struct eva__client *client, gpg_error_t err);
 /* Ends those whose time is over.  */
 void eva__call_expire (struct eva__client *client, uint64_t now_ns);
 
-/* The first call's reply, if nobody wants it any more, is dropped as it comes.  */
+/* Drops the reply of the first call as it comes, if the call was given up.  */
 void eva__call_drain (struct eva__client *client);
 
-/* When the connection is closed: forgets calls whose reply will never come.  */
+/* Call it when the connection is closed: forgets calls whose reply will never come.  */
 void eva__call_forget_all (struct eva__client *client);
 
 #endif /* EVA__CLIENT_CALLS_H */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* client.c - a client in a loop: what comes from its server goes to the first of its calls.
 
-   A reply that nobody wants any more is dropped by the eva_conn (eva_conn_drain), so the next one
-   always belongs to the call that is the first then.  */
+   The eva_conn drops a reply that was given up (eva_conn_drain), so the next one always belongs to
+   the call that is the first then.  */
 
 #include "client/client.h"
 
@@ -62,8 +62,8 @@ hears_secret (const struct eva__drive *drive) {
 
 /* --- What comes ------------------------------------------------------------------------------- */
 
-/* Calls were queued since eva_connect.  None is sent before the greeting: what stands on the other end
-   may be no Assuan server at all.  */
+/* Calls were queued since eva_connect.  None is sent before the greeting: the other end may be no
+   Assuan server at all.  */
 static void
 greeted (struct eva__client *client, const char *text) {
   assuan_context_t ctx = client->driven.at.drive.ctx;
@@ -76,7 +76,8 @@ greeted (struct eva__client *client, const char *text) {
   if (!ctx->released) eva__call_send_all (client);
 }
 
-/* A line before the greeting is over.  A server that refuses says ERR, and is believed.  */
+/* A line before the greeting is over.  A server that refuses says ERR, and the client believes
+   it.  */
 static void
 on_greeting (struct eva__client *client, const struct eva_event *ev) {
   struct eva__drive *drive = &client->driven.at.drive;
@@ -94,8 +95,8 @@ on_greeting (struct eva__client *client, const struct eva_event *ev) {
   }
 }
 
-/* Data that nobody wants are an error, as in assuan_transact: a caller that forgot the callback would
-   otherwise take the reply for complete.  */
+/* Data without a callback are an error, as in assuan_transact: a caller that forgot the callback
+   would otherwise take the reply for complete.  */
 static gpg_error_t
 on_data (struct eva_pending_call *call, const struct eva_event *ev) {
   bool is_end = ev->type == EVA_EVENT_END;
@@ -118,8 +119,8 @@ on_comment (struct eva_pending_call *call, const struct eva_event *ev) {
   return call->cb.comment ? call->cb.comment (call->arg, ev->text) : on_status (call, ev);
 }
 
-/* An error, also that of a call which answers nothing, leaves by eva__call_end, which says CAN: the
-   server must not wait for an answer that never comes.  */
+/* Every error, also that of a call which answers nothing, leaves by eva__call_end, which says CAN:
+   the server must not wait for an answer that never comes.  */
 static gpg_error_t
 on_inquiry (struct eva_pending_call *call, const struct eva_event *ev) {
   if (!call->cb.inquire)
@@ -128,9 +129,9 @@ on_inquiry (struct eva_pending_call *call, const struct eva_event *ev) {
   return call->cb.inquire (call->arg, call, ev->text);
 }
 
-/* The last line of a reply.  The call is taken off the list first: its callback may make others.  It
-   may also run the loop, where other calls get their replies: the text is a copy.  As a string a text
-   that begins with a NUL is none.  */
+/* The last line of a reply.  The call is taken off the list first: its callback may make others.
+   The callback may also run the loop, where other calls get their replies, so the text is a copy.
+   A text that begins with a NUL is empty as a string, and counts as none.  */
 static void
 on_final (struct eva__client *client, const struct eva_event *ev) {
   assuan_context_t ctx = client->driven.at.drive.ctx;
@@ -193,7 +194,7 @@ on_event (struct eva__drive *drive, int rc, const struct eva_event *ev) {
   if (rc == EVA_E_TRUNCATED) return;                              /* the end of file comes next */
   if (rc == EVA_E_STATE && client->stage == EVA__CLIENT_GREETING) /* no greeting */
     eva__drive_fail (drive, eva__ctx_error (ctx, GPG_ERR_ASS_CONNECT_FAILED));
-  else if (rc == EVA_E_STATE) /* an answer to nothing: who knows what the next one answers */
+  else if (rc == EVA_E_STATE) /* an answer to nothing: it is unknown what the next one answers */
     eva__drive_fail (drive, eva__ctx_error (ctx, GPG_ERR_ASS_INV_RESPONSE));
   else if (rc < 0)
     eva__drive_fail (drive, eva__ctx_conn_error (ctx, rc));
@@ -212,7 +213,7 @@ on_event (struct eva__drive *drive, int rc, const struct eva_event *ev) {
 
 /* --- Time ------------------------------------------------------------------------------------- */
 
-/* The earliest of all calls is kept by calls.c.  */
+/* calls.c keeps the earliest deadline of all calls.  */
 static uint64_t
 get_deadline (struct eva__drive *drive) {
   struct eva__client *client = EVA__CONTAINER (struct eva__client, driven.at.drive, drive);
@@ -259,8 +260,8 @@ over (struct eva__drive *drive) {
   if (!drive->ctx->released) eva__driven_over (drive);
 }
 
-/* A server that assuan_pipe_connect started may take its time to end, and the loop must not wait for
-   it.  A hook of the program's, which may keep books, has to be asked.  */
+/* A server that assuan_pipe_connect started may take its time to end, and the loop must not wait
+   for it.  A hook of the program, which may keep books, has to do it.  */
 static void
 take_child (struct eva__client *client) {
   assuan_context_t ctx = client->driven.at.drive.ctx;
@@ -275,8 +276,8 @@ take_child (struct eva__client *client) {
   client->reaper = client->driven.at.loop;
 }
 
-/* The program does not want the context any more; its calls still learn that they will not be
-   answered, as they may own memory.  */
+/* The program does not want the context any more.  Its calls still learn that they will not be
+   answered, because they may own memory.  */
 static void
 release (struct eva__drive *drive) {
   struct eva__client *client = EVA__CONTAINER (struct eva__client, driven.at.drive, drive);
@@ -301,8 +302,8 @@ free_client (struct eva__drive *drive) {
   free (client);
 }
 
-/* Takes leave of the server.  By then no new calls can be made, or who makes one whenever one ends
-   would go on for ever.  */
+/* Takes leave of the server.  No new calls can be made by then: a program that makes one whenever
+   one ends would go on forever.  */
 static void
 hang_up (struct eva__client *client, gpg_error_t reason) {
   bool has_greeted = client->stage == EVA__CLIENT_READY;
@@ -332,7 +333,7 @@ close_client (struct eva__drive *drive) {
   eva__ctx_leave (ctx);
 }
 
-/* Also while there is no connection.  */
+/* Returns the loop also while there is no connection.  */
 static eva_loop *
 get_loop (const struct eva__drive *drive) {
   const struct eva__client *client =

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* client.h - a client in a loop: its connection and its calls; for the files of this room alone.  */
+/* client.h - a client in a loop: its connection and its calls; for the files of this room
+   alone.  */
 
 #ifndef EVA__CLIENT_CLIENT_H
 #define EVA__CLIENT_CLIENT_H
@@ -14,7 +15,7 @@ struct eva_pending_call {
   struct eva_callbacks cb;
   void *arg;
   uint64_t deadline_ns; /* or EVA_NO_DEADLINE */
-  int fd;               /* to pass along, ours; or -1 */
+  int fd;               /* to pass with the command, ours; or -1 */
   bool is_sent;
   bool is_ended;     /* done was called; its reply is still to come, and dropped */
   bool is_inquiring; /* the server waits for the answer */
@@ -47,7 +48,7 @@ struct eva__client {
   eva_loop *home; /* the loop; NULL: the context was the program's before */
   struct eva_connect_config config;
   char *address;
-  bool is_local; /* it is no address of the internet: descriptors can be passed */
+  bool is_local; /* it is not an address of the internet: descriptors can be passed */
   uint64_t dial_deadline_ns;
   uint64_t dial_again_ns; /* or EVA_NO_DEADLINE */
   struct eva__timer dial_timer;

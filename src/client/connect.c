@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Fills what zeros of the configuration stand for.  */
+/* Replaces the zeros of the configuration by the defaults.  */
 static void
 configure (struct eva__client *client, const struct eva_connect_config *config) {
   struct eva_connect_config *c = &client->config;
@@ -23,7 +23,7 @@ configure (struct eva__client *client, const struct eva_connect_config *config) 
   client->dial_deadline_ns = eva_now () + eva__io_ns_of_ms (c->connect_timeout_ms);
 }
 
-/* Makes the client and its context, which is what goes away from here on.  */
+/* Makes the client and its context; from here on releasing the context frees both.  */
 static struct eva__client *
 make (eva_loop *loop, const char *address, const struct eva_connect_config *config,
       gpg_error_t *ret_err) {
@@ -61,7 +61,7 @@ eva_connect (eva_loop *loop, const char *address, const struct eva_connect_confi
   ctx = client->driven.at.drive.ctx;
   err = eva__dial (client);
   if (err) {
-    assuan_release (ctx); /* nobody knows of it: nothing is told */
+    assuan_release (ctx); /* the program has not seen it: no callback runs */
     return err;
   }
   if (client->stage == EVA__CLIENT_DIALLING) eva__dial_set_timer (client);

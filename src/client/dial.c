@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* dial.c - how a client comes to its connection without waiting for it.
+/* dial.c - how a client gets its connection without waiting for it.
 
    Until then there is no eva_conn and nothing to drive: the client has a socket, a source and a
-   timer of its own here, and whatever ends the dialling ends it by the same function as a connection
-   that breaks, so that programs see one way of failing.  */
+   timer of its own here.  If dialling ends, it ends by the same function as a connection that
+   breaks, so that programs see one way of failing.  */
 
 #include "client/dial.h"
 
@@ -20,10 +20,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A Unix socket whose queue is full is tried again after this time: nobody tells when it is not.  */
+/* A Unix socket whose queue is full is tried again after this time: the kernel does not tell when
+   it has room.  */
 #define RETRY_NS 10000000u
 
-/* While dialling nobody knows yet; what the address says will do then.  */
+/* While dialling this is not known yet, and the address has to do.  */
 bool
 eva__client_passes_fds (const struct eva__client *client) {
   assuan_context_t ctx = client->driven.at.drive.ctx;
@@ -32,7 +33,7 @@ eva__client_passes_fds (const struct eva__client *client) {
   return client->is_local && (client->config.flags & EVA_CONNECT_FDPASSING);
 }
 
-/* What programs look for when they start the server that is not there.  */
+/* The error that programs look for when they start a server that is not there.  */
 static gpg_error_t
 dial_error (assuan_context_t ctx) {
   switch (errno) {
@@ -75,7 +76,7 @@ fail (struct eva__client *client, gpg_error_t err) {
   eva__ctx_leave (ctx);
 }
 
-/* Not at once: the program is in a call of its own, and may not expect its callbacks there.  */
+/* Fails later: the program is in a call of its own, and may not expect its callbacks there.  */
 void
 eva__dial_fail_soon (struct eva__client *client, gpg_error_t err) {
   eva__dial_stop (client);
@@ -85,8 +86,8 @@ eva__dial_fail_soon (struct eva__client *client, gpg_error_t err) {
 
 /* --- The connection --------------------------------------------------------------------------- */
 
-/* The descriptors are the context's on success.  On failure they are the caller's again, who knows
-   whether they were made here or handed in.  */
+/* The descriptors are the context's on success.  On failure they are the caller's again, which
+   knows whether it made them.  */
 static gpg_error_t
 connected (struct eva__client *client, int in_fd, int out_fd) {
   assuan_context_t ctx = client->driven.at.drive.ctx;
@@ -140,7 +141,7 @@ eva__dial_set_timer (struct eva__client *client) {
   eva__loop_set_timer (client->home, &client->dial_timer, due_ns);
 }
 
-/* Returns false if the connection was made, or could not be, or nobody wants it any more.  */
+/* Returns false if the connection was made, could not be made, or is not wanted any more.  */
 static bool
 is_dialling (const struct eva__client *client) {
   return client->stage == EVA__CLIENT_DIALLING && !client->driven.at.drive.ctx->released;
@@ -155,7 +156,7 @@ on_dial_timer (struct eva__timer *timer) {
   bool is_late = !err && now_ns >= client->dial_deadline_ns;
 
   eva__ctx_enter (ctx);
-  /* What was connected in time counts, though the loop may tell of the deadline first.  */
+  /* A socket that was connected in time counts, though the loop may report the deadline first.  */
   if (is_late && client->dial_fd >= 0) decided (client, 0);
   if (is_late && is_dialling (client)) err = eva__ctx_error (ctx, GPG_ERR_TIMEOUT);
   if (!err && is_dialling (client) && now_ns >= client->dial_again_ns) err = eva__dial (client);
@@ -169,8 +170,8 @@ on_dial_timer (struct eva__timer *timer) {
 
 /* --- Dialling --------------------------------------------------------------------------------- */
 
-/* Starts the program of COMMAND, or if that is NULL of the configuration.  The caller of eva_connect
-   acts on a program that is not there.  */
+/* Starts the program of COMMAND, or if that is NULL of the configuration.  The caller of
+   eva_connect acts on a program that is not there.  */
 static gpg_error_t
 start_program (struct eva__client *client, const char *command) {
   assuan_context_t ctx = client->driven.at.drive.ctx;
@@ -210,8 +211,8 @@ has_words (const struct eva__client *client) {
   return client->config.argv && !strcmp (client->address, "exec:");
 }
 
-/* Begins to connect, or begins anew: a server that is starting up may have another socket by then, so
-   the address is looked at each time.  */
+/* Begins to connect, or begins anew: a server that is starting up may have another socket by then,
+   so the address is looked at each time.  */
 gpg_error_t
 eva__dial (struct eva__client *client) {
   assuan_context_t ctx = client->driven.at.drive.ctx;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* dial.h - how a client comes to its connection.  */
+/* dial.h - how a client gets its connection.  */
 
 #ifndef EVA__CLIENT_DIAL_H
 #define EVA__CLIENT_DIAL_H
@@ -16,10 +16,10 @@ void eva__dial_stop (struct eva__client *client);
 /* Sets the timer to what is due next while dialling.  */
 void eva__dial_set_timer (struct eva__client *client);
 
-/* While dialling: the connection is over because of ERR; told out of the loop.  */
+/* While dialling: ends the connection because of ERR; the loop reports it.  */
 void eva__dial_fail_soon (struct eva__client *client, gpg_error_t err);
 
-/* Returns true if descriptors can be passed over its connection, as far as that is known.  */
+/* Returns true if descriptors can be passed over the connection, as far as that is known.  */
 bool eva__client_passes_fds (const struct eva__client *client);
 
 #endif /* EVA__CLIENT_DIAL_H */

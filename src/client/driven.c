@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* driven.c - contexts of the program that do not wait: driven by hand, or attached to a loop.
 
-   They were made and connected with assuan.h, maybe after blocking calls.  What they have of this
-   room is taken on when the program asks for it, and stays until the context is released.  */
+   The program made and connected them with assuan.h, maybe after blocking calls.  They get what
+   they have of this room when the program asks for it, and keep it until the context is
+   released.  */
 
 #include "client/driven.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* driven.h - a context that the program owns and that does not wait: driven by hand, attached to a loop
-   with eva_attach, or made by eva_connect.  */
+/* driven.h - a context that the program owns and that does not wait: driven by hand, attached to a
+   loop with eva_attach, or made by eva_connect.  */
 
 #ifndef EVA__CLIENT_DRIVEN_H
 #define EVA__CLIENT_DRIVEN_H
@@ -19,7 +19,7 @@ struct eva__driven {
 /* Of servers of assuan.h.  */
 extern const struct eva__drive_ops eva__driven_server_ops;
 
-/* Makes DRIVEN, which is zero, one that OPS are told of.  */
+/* Makes DRIVEN, which is zero, one whose events go to OPS.  */
 void eva__driven_init (struct eva__driven *driven, const struct eva__drive_ops *ops);
 
 /* Tells the program that the connection is over; eva__drive_ops.over of those without calls.  */

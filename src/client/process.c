@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* process.c - contexts that the program drives by hand: turns, and what to wait for between them.  */
+/* process.c - contexts that the program drives by hand: turns, and what to wait for between
+   them.  */
 
 #include "assuan/connection.h"
 #include "assuan/error.h"
@@ -27,8 +28,8 @@ eva_get_events (assuan_context_t ctx) {
   return ctx && ctx->drive ? eva__drive_get_events (ctx->drive) : 0;
 }
 
-/* Two pipes of which nothing is wanted tell of nothing: the program need not watch them, so we look
-   now and then whether the peer is gone.  */
+/* Two pipes of which nothing is wanted report nothing: the program does not have to watch them.  So
+   this looks now and then whether the peer is gone.  */
 static bool
 must_look (const struct eva__driven *driven) {
   const struct eva__drive *drive = &driven->at.drive;
@@ -48,7 +49,7 @@ eva_get_deadline (assuan_context_t ctx) {
   return look_ns < deadline ? look_ns : deadline;
 }
 
-/* Unlike a loop's turn, this one has nobody else to tell that the connection is over.  */
+/* Unlike a turn of a loop, this one reports the end of the connection to its caller alone.  */
 gpg_error_t
 eva_process (assuan_context_t ctx, unsigned int revents, uint64_t now_ns) {
   struct eva__driven *driven = eva__driven_of (ctx);

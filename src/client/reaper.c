@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* reaper.c - children whose client is gone.  They end when they see the end of their connection, and
-   the loop reaps them then: nobody waits for a server that takes its time, nor does the loop go on for
-   it.  */
+/* reaper.c - children whose client is gone.  They end when they see the end of their connection,
+   and the loop reaps them then.  Neither the program nor the loop waits for a server that takes its
+   time.  */
 
 #include "client/reaper.h"
 
@@ -16,8 +16,8 @@ struct reaper {
   struct reaper *next, **link;
   pid_t pid;
   unsigned int parent; /* the process of ours that it is a child of */
-  int fd;              /* that tells of its end; -1: there was none to be had */
-  eva_source *source;  /* or NULL: another reaper's turn sees to it */
+  int fd;              /* that reports its end; -1: there was none to be had */
+  eva_source *source;  /* or NULL: another reaper's turn does it */
 };
 
 static void
@@ -29,14 +29,14 @@ forget (struct reaper *reaper) {
   free (reaper);
 }
 
-/* Returns true if nobody has to look after REAPER any more: it has ended, or is the child of another
+/* Returns true if REAPER is not needed any more: its child has ended, or is the child of another
    process.  */
 static bool
 is_over (const struct reaper *reaper) {
   return reaper->parent != eva__io_this_process () || eva__io_child_reap (reaper->pid);
 }
 
-/* Reading takes away the readiness of a descriptor that only ticks.  */
+/* A read ends the readiness of a descriptor that only ticks.  */
 static void
 ended (void *arg, unsigned int revents) {
   struct reaper *reaper = arg;
@@ -61,7 +61,7 @@ look_after_unwatched (struct reaper *list) {
   }
 }
 
-/* The loop goes away: who has not ended by now is left to the process.  */
+/* The loop goes away: children that have not ended by now are left to the process.  */
 static void
 forget_all (void *data) {
   struct reaper **list = data;
