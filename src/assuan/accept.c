@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* accept.c - how servers come to their connections, and greet.
+/* accept.c - how servers get their connections, and greet.
 
-   A server is initialized over pipes, over an accepted socket, or over a listening one.  Its
-   connection is opened, which means that credentials are taken and the greeting is sent, by
-   whichever comes first of assuan_accept, assuan_get_active_fds and assuan_process_next:
-   programs with an event loop of their own never call the first.  Others of them want the
-   descriptors before anything else, and say only then what the server is.  So for a program that
-   has not said anything yet assuan_get_active_fds leaves the greeting to the other two.  */
+   A server is initialized over pipes, over an accepted socket, or over a listening one.  Opening
+   its connection means to take credentials and to send the greeting.  The first call of
+   assuan_accept, assuan_get_active_fds or assuan_process_next opens it: programs with an event loop
+   of their own never call assuan_accept.  Some of these want the descriptors before anything else,
+   and set up the server afterwards.  So for a program that has not set up anything yet
+   assuan_get_active_fds leaves the greeting to the other two.  */
 
 #include "assuan/accept.h"
 
@@ -51,8 +51,8 @@ assuan_set_hello_line (assuan_context_t ctx, const char *line) {
   return err;
 }
 
-/* Queues the OK, with our pid behind a text that the program set, if it is to be there.  Of a line
-   that is too long the text is cut, and not the pid.  */
+/* Queues the OK, with our pid after a text that the program set, if the greeting has a pid.  If the
+   line is too long, the text is cut, and not the pid.  */
 static gpg_error_t
 queue_ok (assuan_context_t ctx, const char *text) {
   char pid[PID_SIZE] = "", buf[EVA_LINE_SIZE], line[EVA_LINE_SIZE];
@@ -81,8 +81,8 @@ queue_greeting (assuan_context_t ctx, const char *text) {
   return queue_ok (ctx, text);
 }
 
-/* Says the program's greeting, or the usual one, by whose wording and pid gpg-agent knows its
-   own connections.  */
+/* Says the program's greeting, or the usual one; gpg-agent recognises its own connections by its
+   wording and pid.  */
 static gpg_error_t
 greet (assuan_context_t ctx) {
   pid_t pid = eva__generation.greets_with_own_pid ? getpid () : ctx->pid;
@@ -109,8 +109,8 @@ take_connection (assuan_context_t ctx) {
   }
 }
 
-/* A greeting that there was no memory for may be said later; one that could not be written never
-   can.  */
+/* A greeting may fail because memory is short, and is said later; one that could not be written
+   never can be.  */
 gpg_error_t
 eva__ctx_open (assuan_context_t ctx) {
   gpg_error_t err;
@@ -124,8 +124,8 @@ eva__ctx_open (assuan_context_t ctx) {
   return err;
 }
 
-/* Returns true if the program said what CTX serves, or how it greets.  A pointer, flags and a log
-   say nothing of that.  */
+/* Returns true if the program set what CTX serves, or how it greets.  A pointer, flags and a log do
+   not count.  */
 static bool
 is_furnished (assuan_context_t ctx) {
   static const struct eva__notify nothing;
@@ -135,8 +135,9 @@ is_furnished (assuan_context_t ctx) {
          || memcmp (&table->notify, &nothing, sizeof nothing);
 }
 
-/* Opens the connection for a program that asks what to watch, but for the greeting, unless the program
-   registered something: it may yet set what it greets with.  That greeting failed is told later.  */
+/* Opens the connection for a program that asks what to watch.  It greets only if the program
+   registered something: otherwise the program may still set its greeting.  If the greeting fails,
+   that is reported later.  */
 static void
 open_to_watch (assuan_context_t ctx) {
   if (!ctx->conn || ctx->channel.in_fd == ASSUAN_INVALID_FD) return;
@@ -153,7 +154,8 @@ assuan_get_active_fds (assuan_context_t ctx, int what, assuan_fd_t *fdarray, int
 
   if (!ctx || !fdarray || fdarraysize < 2 || what < 0 || what > 1) return -1;
   eva__ctx_enter (ctx);
-  /* Who wants to watch the connection wants it open.  If that fails, assuan_process_next tells.  */
+  /* A program that wants to watch the connection wants it open.  If that fails, assuan_process_next
+     reports it.  */
   if (what == 0 && ctx->kind == EVA__CTX_SERVER && !ctx->greeted) open_to_watch (ctx);
   fd = what == 0 ? ctx->channel.in_fd : ctx->channel.out_fd;
   if (ctx->released) fd = ASSUAN_INVALID_FD; /* when the greeting was shown */
@@ -165,8 +167,8 @@ assuan_get_active_fds (assuan_context_t ctx, int what, assuan_fd_t *fdarray, int
 
 /* --- Initialization --------------------------------------------------------------------------- */
 
-/* What CTX knew of an earlier connection is no longer true.  The continuation of an inquiry in it may
-   release CTX.  */
+/* Forgets what CTX knew of an earlier connection.  The continuation of an inquiry in it may release
+   CTX.  */
 static void
 forget_connection (assuan_context_t ctx) {
   eva__ctx_end_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_CANCELED));
@@ -179,7 +181,7 @@ forget_connection (assuan_context_t ctx) {
   ctx->flags.force_close = false;
 }
 
-/* The positive decimal number in environment variable NAME, or -1.  */
+/* Returns the positive decimal number in environment variable NAME, or -1.  */
 static int
 env_number (const char *name) {
   const char *text = getenv (name);
@@ -188,7 +190,7 @@ env_number (const char *name) {
   return number > 0 ? number : -1;
 }
 
-/* What assuan_pipe_connect put into the environment.  */
+/* Reads what assuan_pipe_connect put into the environment.  */
 assuan_fd_t
 eva__ctx_inherited_socket (pid_t *ret_pid) {
   int fd = env_number ("_assuan_connection_fd");
@@ -271,7 +273,7 @@ assuan_set_sock_nonce (assuan_context_t ctx, assuan_sock_nonce_t *nonce) {
 
 /* --- Accepting -------------------------------------------------------------------------------- */
 
-/* There is no hook for accept, which would stop all the threads of a program with hooks of its
+/* There is no hook for accept, and accept would stop all the threads of a program with hooks of its
    own: there the wait goes through the usleep hook.  */
 static void
 wait_for_client (assuan_context_t ctx) {
@@ -300,10 +302,11 @@ accept_client (assuan_context_t ctx) {
   return err;
 }
 
-/* How the caller's loop ends; bare.  */
+/* The bare value that ends the caller's loop.  */
 #define NO_MORE_CLIENTS ((gpg_error_t) - 1)
 
-/* A callback that releases CTX, when the greeting is shown for instance, ends the caller's loop.  */
+/* A callback that releases CTX, when the greeting is shown for instance, ends the caller's
+   loop.  */
 static gpg_error_t
 accept_next (assuan_context_t ctx) {
   gpg_error_t err = 0;

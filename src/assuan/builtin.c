@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-/* For clients that want to know whether the server is there and has caught up.  */
+/* For clients that ask whether the server is there and has caught up.  */
 static gpg_error_t
 nop (assuan_context_t ctx, char *line) {
   (void) ctx;
@@ -27,7 +27,7 @@ not_implemented (assuan_context_t ctx, char *line) {
   return eva__ctx_error (ctx, GPG_ERR_NOT_IMPLEMENTED);
 }
 
-/* The protocol reserves CANCEL.  Programs are told of it, but its answer stays an error, so
+/* The protocol reserves CANCEL.  Programs can be notified of it, but its answer stays an error, so
    that no client takes it for done.  */
 static gpg_error_t
 cancel (assuan_context_t ctx, char *line) {
@@ -35,7 +35,7 @@ cancel (assuan_context_t ctx, char *line) {
   return eva__ctx_error (ctx, GPG_ERR_NOT_IMPLEMENTED);
 }
 
-/* The reply is the last: reply.c closes the connection behind it.  */
+/* This reply is the last: reply.c closes the connection after it.  */
 static gpg_error_t
 bye (assuan_context_t ctx, char *line) {
   if (ctx->table->notify.bye) ctx->table->notify.bye (ctx, line);
@@ -43,7 +43,8 @@ bye (assuan_context_t ctx, char *line) {
   return 0;
 }
 
-/* The program may need its descriptors to clean up, and may refuse: so it is told first.  */
+/* The program may need its descriptors to clean up, and may refuse, so its notification runs
+   first.  */
 static gpg_error_t
 reset (assuan_context_t ctx, char *line) {
   gpg_error_t err = ctx->table->notify.reset ? ctx->table->notify.reset (ctx, line) : 0;
@@ -52,7 +53,7 @@ reset (assuan_context_t ctx, char *line) {
   return err;
 }
 
-/* INPUT and OUTPUT: *PLACE gets the new descriptor, unless NOTIFY is against it.  */
+/* INPUT and OUTPUT: *PLACE gets the new descriptor, unless NOTIFY returns an error.  */
 static gpg_error_t
 set_fd (assuan_context_t ctx, char *line, assuan_fd_t *place, assuan_handler_t notify) {
   assuan_fd_t old = *place;
@@ -69,7 +70,7 @@ set_fd (assuan_context_t ctx, char *line, assuan_fd_t *place, assuan_handler_t n
     if (!is_shared) eva__io_sys_close (&ctx->shared->sys, old);
     return err;
   }
-  /* Whichever of the two is not kept would be open for ever.  */
+  /* Closes the one of the two that is not kept, which would otherwise stay open forever.  */
   if (err) {
     bool closed = *place != fd; /* by the notification */
     *place = old;
@@ -89,7 +90,7 @@ output (assuan_context_t ctx, char *line) {
   return set_fd (ctx, line, &ctx->output_fd, ctx->table->notify.output);
 }
 
-/* What to list for COMMAND.  */
+/* Returns what to list for COMMAND.  */
 static const char *
 usage (const struct eva__command *command) {
   size_t len = strlen (command->name);
@@ -138,7 +139,7 @@ help (assuan_context_t ctx, char *line) {
   return *line ? show_command (ctx, line) : list_commands (ctx);
 }
 
-/* A name that was registered without a handler, and that is none of ours.  */
+/* A name that was registered without a handler, and is not built in.  */
 static gpg_error_t
 no_handler (assuan_context_t ctx, char *line) {
   (void) line;

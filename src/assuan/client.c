@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* client.c - commands and their replies.
 
-   A reply is read to its OK or ERR.  When a callback fails in the middle, the rest must not
-   answer the next command: it is given up (eva_conn_drain), and dropped before the next
-   command is sent.  After an inquiry the server is known to be about to answer, so there the
-   rest is dropped at once.
+   A reply is read to its OK or ERR.  When a callback fails in the middle, the rest must not answer
+   the next command: it is given up (eva_conn_drain), and dropped before the next command is sent.
+   After an inquiry the server is known to be about to answer, so there the rest is dropped at once.
 
-   After a line that is none of the protocol it is unknown where the reply ends: no further command
-   is sent.  */
+   After a line that is none of the protocol, the end of the reply is unknown: no further command is
+   sent.  */
 
 #include "assuan/client.h"
 
@@ -23,7 +22,7 @@
 
 #include <string.h>
 
-/* What a caller of assuan_transact wants to see.  */
+/* The callbacks of a caller of assuan_transact.  */
 struct callbacks {
   gpg_error_t (*data) (void *, const void *, size_t);
   void *data_arg;
@@ -146,7 +145,7 @@ on_data (assuan_context_t ctx, const struct callbacks *cb, const struct eva_even
   return cb->data (cb->data_arg, data, len);
 }
 
-/* Status lines are for who wants them; comments too, where the flag asks for them.  */
+/* Hands on status lines, if there is a callback; comments too, if the flag asks for them.  */
 static gpg_error_t
 on_status (const struct callbacks *cb, const char *text) {
   return cb->status ? cb->status (cb->status_arg, text) : 0;
@@ -158,7 +157,7 @@ on_error (assuan_context_t ctx, const struct eva_event *ev) {
   return ev->code ? ev->code : eva__ctx_error (ctx, GPG_ERR_ASS_INV_RESPONSE);
 }
 
-/* One read that does not wait.  Returns true if something came, be it the end.  */
+/* One read that does not wait.  Returns true if something came, or the end.  */
 static bool
 read_what_came (assuan_context_t ctx) {
   size_t before = eva__conn_input_len (ctx->conn);
@@ -167,8 +166,8 @@ read_what_came (assuan_context_t ctx) {
   return eva__conn_at_eof (ctx->conn) || eva__conn_input_len (ctx->conn) > before;
 }
 
-/* Nothing can be said to the server any more: ERR tells why.  It may have said ERR before it left,
-   which tells more, and is returned then.  */
+/* Nothing can be said to the server any more, because of ERR.  The server may have said ERR before
+   it left; that tells more, and is returned then.  */
 static gpg_error_t
 hear_last_words (assuan_context_t ctx, gpg_error_t err) {
   while (eva__ctx_is_connected (ctx)) {
@@ -182,7 +181,7 @@ hear_last_words (assuan_context_t ctx, gpg_error_t err) {
   return err;
 }
 
-/* Answers an inquiry.  On failure the rest of the reply, which is due now, is dropped.  Without a
+/* Answers an inquiry.  On failure it drops the rest of the reply, which is due now.  Without a
    callback there is nothing to refuse: the server gets no data.  */
 static gpg_error_t
 on_inquire (assuan_context_t ctx, const struct callbacks *cb, const struct eva_event *ev) {
@@ -226,9 +225,9 @@ on_event (assuan_context_t ctx, const struct callbacks *cb, const struct eva_eve
   }
 }
 
-/* Gives up a reply in which ERR, no callback's, came instead of an event.  At the end of the stream
-   there is no rest to wait for.  Behind an over-long line, and after an error of the system's, the
-   reply still goes on.  */
+/* Gives up a reply in which ERR came instead of an event, not from a callback.  At the end of the
+   stream there is no rest to wait for.  After an over-long line, and after an error of the system,
+   the reply still goes on.  */
 static gpg_error_t
 fail_reply (assuan_context_t ctx, gpg_error_t err) {
   switch (gpg_err_code (err)) {
@@ -307,7 +306,7 @@ assuan_transact (assuan_context_t ctx, const char *command,
 /* --- Greeting --------------------------------------------------------------------------------- */
 
 /* An ERR ends the dialogue, and the queue takes nothing more.  The server that refused may go on
-   reading, so the line is written past the queue.  */
+   reading, so this writes the line past the queue.  */
 static void
 say_bye (assuan_context_t ctx) {
   char line[] = "BYE\n";

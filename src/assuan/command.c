@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* command.c - what a program registers: commands, and functions that it is told by.  */
+/* command.c - what a program registers: commands, and functions that notify it.  */
 
 #include "assuan/command.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* connect.c - how clients come to their connections: sockets, and servers that are started for
+/* connect.c - how clients get their connections: sockets, and servers that are started for
    them.  */
 
 #include "assuan/client.h"
@@ -33,8 +33,8 @@ shake_hands (assuan_context_t ctx) {
   return err;
 }
 
-/* A context has one connection: before the next one it takes leave of the one that it has, and
-   of its child.  Returns an error if that was the end of CTX.  */
+/* A context has one connection: before the next one it takes leave of the one that it has, and of
+   its child.  Returns an error if that was the end of CTX.  */
 static gpg_error_t
 leave_old (assuan_context_t ctx) {
   if (ctx->conn || ctx->is_child) eva__ctx_hang_up (ctx);
@@ -55,7 +55,7 @@ connect_socket (assuan_context_t ctx, assuan_fd_t fd, bool pass_fds) {
   return shake_hands (ctx);
 }
 
-/* The error of a connection that could not be made.  Programs look for CONNECT_FAILED and
+/* Returns the error of a connection that could not be made.  Programs look for CONNECT_FAILED and
    start the server.  */
 static gpg_error_t
 connect_error (assuan_context_t ctx, const char *name) {
@@ -146,7 +146,8 @@ assuan_pipe_connect (assuan_context_t ctx, const char *name, const char *argv[],
 
 /* --- The process of a server ------------------------------------------------------------------ */
 
-/* Who else has waited for the child, or ignores SIGCHLD, has left us a number that means nothing.  */
+/* If another part of the program has waited for the child, or the program ignores SIGCHLD, the
+   number of the child means nothing any more.  */
 static gpg_error_t
 wait_error (assuan_context_t ctx) {
   if (errno == ECHILD) ctx->was_reaped = true;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* connection.c - a context's eva_conn and its channel: the only place where they exchange octets.
 
-   Everything that is queued is shown to log and monitor right away and sent by eva__ctx_flush;
-   everything that comes is read by eva__ctx_read.  Blocking calls are loops around these two.  */
+   What is queued is shown to log and monitor at once, and eva__ctx_flush sends it; eva__ctx_read
+   reads what comes.  Blocking calls are loops around these two.  */
 
 #include "assuan/connection.h"
 
@@ -23,7 +23,7 @@
 
 /* --- Memory of the eva_conn ------------------------------------------------------------------- */
 
-/* Returns true for the lengths of buffers; what else an eva_conn asks for is itself.  */
+/* Returns true for the lengths of buffers; apart from them an eva_conn asks only for itself.  */
 static bool
 is_counted (assuan_context_t ctx, size_t len) {
   return ctx->drive && (len == EVA_INPUT_SIZE || len == EVA_SMALL_SIZE);
@@ -45,7 +45,7 @@ give_buffer (void *arg, void *ptr, size_t len) {
   assuan_context_t ctx = arg;
 
   if (is_counted (ctx, len)) eva__drive_unhold (ctx->drive, len);
-  /* Driven by assuan_process_next nobody but the turn keeps buffers (eva__ctx_leave).  */
+  /* In a context of assuan_process_next only the turn keeps buffers (eva__ctx_leave).  */
   if (ctx->is_external && !ctx->depth)
     eva__ctx_free (ctx, ptr);
   else
@@ -80,7 +80,7 @@ eva__ctx_configure (struct eva_conn_config *config, enum eva__ctx_kind kind) {
   eva__conn_complete_config (config);
 }
 
-/* A drive holds its peer up instead, and so does a blocking call.  */
+/* A drive makes its peer wait instead, and so does a blocking call.  */
 static void
 apply_max_ahead (assuan_context_t ctx) {
   struct eva_conn_config *config = &ctx->shared->conn_config;
@@ -153,8 +153,8 @@ eva__ctx_is_connected (assuan_context_t ctx) {
          && eva__conn_get_state (ctx->conn) != EVA_STATE_CLOSED;
 }
 
-/* Also where no write failed a driven connection may be over: nothing would ever send what is said.
-   Who is over a limit is told so each time.  */
+/* A driven connection may be over although no write failed: nothing would ever send what is said.
+   A call over a limit returns that error each time.  */
 gpg_error_t
 eva__ctx_may_say (assuan_context_t ctx) {
   gpg_error_t over = ctx->drive ? ctx->drive->over : 0;
@@ -179,9 +179,9 @@ fd_room (assuan_context_t ctx) {
   return left < room ? left : room;
 }
 
-/* Puts the descriptors of a message in the queue, as many as there is ROOM for.  The others are
-   closed, and the error says so: a peer must neither fill our table of descriptors nor have a request
-   served without them.  */
+/* Puts the descriptors of a message in the queue, as many as there is ROOM for.  It closes the
+   others, and returns an error: a peer must not fill the table of descriptors of this process, and
+   no request may be served without its descriptors.  */
 static gpg_error_t
 queue_fds (assuan_context_t ctx, const struct eva__io_fds *fds, size_t room) {
   bool ran_out = eva__io_fds_ran_out (fds);
@@ -199,7 +199,8 @@ queue_fds (assuan_context_t ctx, const struct eva__io_fds *fds, size_t room) {
   return ran_out ? eva__ctx_error (ctx, GPG_ERR_EMFILE) : eva__ctx_conn_error (ctx, rc);
 }
 
-/* The system's reason, with a line in the log: it is often the last that is heard of a peer.  */
+/* Returns the system's reason, with a line in the log: it is often the last that is known of a
+   peer.  */
 static gpg_error_t
 read_error (assuan_context_t ctx) {
   gpg_error_t err = eva__ctx_syserror (ctx);
@@ -209,9 +210,9 @@ read_error (assuan_context_t ctx) {
   return err;
 }
 
-/* As much waits as may.  A program's own loop goes on telling of octets that nobody reads, and never
-   of the end behind them.  So one more octet is the end of the connection, and none may be the peer's
-   end.  */
+/* As many octets wait as may.  The program's own loop would go on reporting octets that are not
+   read, and would never report the end behind them.  So one more octet ends the connection, and if
+   none comes it may be the peer's end.  */
 static gpg_error_t
 look_beyond (assuan_context_t ctx) {
   char octet = 0;
@@ -233,13 +234,13 @@ eva__ctx_read (assuan_context_t ctx, bool wait) {
   void *buf;
 
   if (!eva__ctx_is_connected (ctx)) return eva__ctx_error (ctx, GPG_ERR_EOF);
-  /* Who waits must have said everything.  A peer that is gone shows in what is read.  */
+  /* A caller that waits must have sent everything.  A peer that is gone shows in what is read.  */
   if (wait && eva__conn_output_len (ctx->conn)) eva__ctx_flush (ctx);
   buf = eva_conn_inbuf (ctx->conn, &room);
   if (!buf && room) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
   if (!buf) return eva__conn_at_eof (ctx->conn) ? 0 : look_beyond (ctx);
   if (ctx->channel.passes_fds) max_fds = fd_room (ctx);
-  /* One more, to see that there are too many.  */
+  /* One more, to see whether there are too many.  */
   fds.max = max_fds < EVA__IO_MAX_FDS ? max_fds + 1 : EVA__IO_MAX_FDS;
   fds.n = 0;
   fds.truncated = false;
@@ -251,8 +252,8 @@ eva__ctx_read (assuan_context_t ctx, bool wait) {
   return err;
 }
 
-/* Returns true if LINE, which comes next, belongs to what was asked for confidentially: an answer to
-   an inquiry, also one that nobody waits for any more, or a reply.  */
+/* Returns true if LINE, which comes next, belongs to what was asked for confidentially: an answer
+   to an inquiry, even one that was given up, or a reply.  */
 static bool
 is_input_secret (assuan_context_t ctx, const char *line) {
   if (ctx->flags.confidential) return true;
@@ -261,7 +262,7 @@ is_input_secret (assuan_context_t ctx, const char *line) {
   case EVA_STATE_OVERFLOW:
     return ctx->answer_secret;
   case EVA_STATE_COMMAND:
-  case EVA_STATE_STRAGGLER: /* what is no data of the answer is the next request */
+  case EVA_STATE_STRAGGLER: /* a line that is no data of the answer is the next request */
     return ctx->answer_secret && eva__conn_is_owed (ctx->conn) && line[0] == 'D' && line[1] == ' ';
   case EVA_STATE_DRAINING:
     return ctx->rest_secret;
@@ -283,7 +284,7 @@ show_input (assuan_context_t ctx) {
   return eva__ctx_show_line (ctx, ASSUAN_IO_FROM_PEER, line, len, is_input_secret (ctx, line));
 }
 
-/* Notes how the input ended, or that a line of it was no line, in the log.  RC is what the eva_conn
+/* Notes in the log how the input ended, or that a line of it was no line.  RC is what the eva_conn
    returned.  */
 static void
 log_end (assuan_context_t ctx, int rc) {
@@ -334,7 +335,7 @@ eva__ctx_next (assuan_context_t ctx, struct eva_event *ret) {
   return rc;
 }
 
-/* Nothing whole is there: reads, or tells that no more will come.  */
+/* There is no whole line: reads, or returns why no more will come.  */
 static gpg_error_t
 wait_for_octets (assuan_context_t ctx) {
   if (!eva__conn_at_eof (ctx->conn)) return eva__ctx_read (ctx, true);
@@ -359,7 +360,7 @@ eva__ctx_wait_event (assuan_context_t ctx, struct eva_event *ret) {
   }
 }
 
-/* The next line, if it is there already.  Returns as eva_conn_next_line.  */
+/* Gets the next line, if it is there already.  Returns as eva_conn_next_line.  */
 static int
 take_line (assuan_context_t ctx, char **ret_line, size_t *ret_len) {
   int rc;
@@ -463,12 +464,12 @@ eva__ctx_flush (assuan_context_t ctx) {
   if (ctx->drive && gpg_err_code (err) == GPG_ERR_EAGAIN)
     return 0; /* the rest when there is room */
   if (!err) return 0;
-  /* A peer that left with something unread is as gone as any other; whether the kernel still says so
-     depends on who was faster.  */
+  /* A peer that left with something unread is as gone as any other; the kernel says so or not,
+     depending on the order of events.  */
   if (ctx->drive && gpg_err_code (err) == GPG_ERR_ECONNRESET)
     err = eva__ctx_error (ctx, GPG_ERR_EPIPE);
-  /* What cannot be sent now never can.  The peer may still have sent something, so reading
-     goes on.  */
+  /* What cannot be sent now never can.  The peer may still have sent something, so reading goes
+     on.  */
   ctx->write_error = err;
   eva_conn_sent (ctx->conn, SIZE_MAX);
   eva__outgoing_fd_drop_all (ctx);

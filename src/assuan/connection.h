@@ -6,19 +6,19 @@
 
 #include "assuan/context.h"
 
-/* Notes that this process uses CTX: from now on it is the one that takes leave of the peer.  */
+/* Notes that this process uses CTX: from now on this process takes leave of the peer.  */
 void eva__ctx_claim (assuan_context_t ctx);
 
-/* Returns true if CTX belongs to this process: it was used here last, or lives in a loop of this
-   process's.  In another one, a child of that, CTX is given back without a word to the peer and
-   without any callback: all that is still to come of it comes where it belongs.  */
+/* Returns true if CTX belongs to this process: this process used it last, or CTX lives in a loop of
+   this process.  In another process, a child, CTX is given back without a word to the peer and
+   without any callback: everything that is still to come happens where CTX belongs.  */
 bool eva__ctx_is_ours (assuan_context_t ctx);
 
 /* Fills CONFIG with how contexts of KIND use an eva_conn.  */
 void eva__ctx_configure (struct eva_conn_config *config, enum eva__ctx_kind kind);
 
-/* Sets how many octets a server in the program's own loop keeps of what came ahead of a command that
-   is pending; 0: the default.  */
+/* Sets how many octets a server in the program's own loop keeps of what came before the pending
+   command has ended; 0: the default.  */
 void eva__ctx_set_max_ahead (assuan_context_t ctx, size_t max_len);
 
 /* Gives CTX a connection over IN_FD and OUT_FD, which it owns from then on.  On failure they
@@ -26,8 +26,8 @@ void eva__ctx_set_max_ahead (assuan_context_t ctx, size_t max_len);
 gpg_error_t eva__ctx_connect (assuan_context_t ctx, enum eva__ctx_kind kind, assuan_fd_t in_fd,
                               assuan_fd_t out_fd, bool pass_fds);
 
-/* The same for FD, a socket that nobody else can close, without asking the system about it.  PASS_FDS
-   is for Unix sockets alone.  */
+/* The same for FD, a socket that only this context closes, without asking the system about it.
+   PASS_FDS is for Unix sockets alone.  */
 gpg_error_t eva__ctx_connect_socket (assuan_context_t ctx, enum eva__ctx_kind kind, assuan_fd_t fd,
                                      bool pass_fds);
 
@@ -40,25 +40,24 @@ bool eva__ctx_is_connected (assuan_context_t ctx);
 /* Returns why nothing can be said any more: the peer is dead, or there is no connection; else 0. */
 gpg_error_t eva__ctx_may_say (assuan_context_t ctx);
 
-/* One read from the peer.  If WAIT, it waits for octets; if not, it never blocks.  That
-   nothing came is no error, nor is the end of file, which eva__conn_at_eof tells.  TOO_LARGE if more
+/* One read from the peer.  If WAIT, it waits for octets; if not, it never blocks.  It is no error
+   if nothing came, nor is the end of file, which eva__conn_at_eof tells.  Returns TOO_LARGE if more
    came than may wait for a command; from then on the input counts as ended.  */
 gpg_error_t eva__ctx_read (assuan_context_t ctx, bool wait);
 
 /* Sends all that is queued, waiting for room where needed.  */
 gpg_error_t eva__ctx_flush (assuan_context_t ctx);
 
-/* Returns true if ERR, of reading or writing, says that the peer is gone, and a program has CTX that
-   takes turns with assuan_process_next: there that is no fault of anybody's, but the end, which
-   DONE tells.  */
+/* Returns true if ERR, of reading or writing, says that the peer is gone, and the program takes
+   turns with assuan_process_next: there it is no error but the end, which DONE reports.  */
 bool eva__ctx_is_left (assuan_context_t ctx, gpg_error_t err);
 
-/* Gets the next event, or line, waiting for it; both see that log and monitor are shown every
-   line once.  Returns 0; EOF; what eva_conn_next found wrong, translated.  */
+/* Gets the next event, or line, and waits for it; both show every line to log and monitor once.
+   Returns 0; EOF; the error of eva_conn_next, translated.  */
 gpg_error_t eva__ctx_wait_event (assuan_context_t ctx, struct eva_event *ret);
 gpg_error_t eva__ctx_wait_line (assuan_context_t ctx, char **ret_line, size_t *ret_len);
 
-/* Who handled the line that came last is done with it: it is overwritten.  */
+/* Wipes the line that came last, when it has been handled.  */
 void eva__ctx_forget_line (assuan_context_t ctx);
 
 /* eva_conn_next with log and monitor.  */
@@ -67,11 +66,11 @@ int eva__ctx_next (assuan_context_t ctx, struct eva_event *ret);
 /* Shows log and monitor the lines that were queued.  */
 void eva__ctx_show_output (assuan_context_t ctx);
 
-/* What is queued from now on is confidential if IS_SECRET, and while the program says so.  Used in
-   pairs, for what was confidential when it was set and is said later; with false at the end.  */
+/* Makes what is queued from now on confidential if IS_SECRET, and while the program says so.  Used
+   in pairs, for what was confidential when it was set and is said later; with false at the end.  */
 void eva__ctx_mark_output (assuan_context_t ctx, bool is_secret);
 
-/* The program says whether what is said and heard is confidential.  */
+/* Notes whether the program calls what is said and heard confidential.  */
 void eva__ctx_set_confidential (assuan_context_t ctx, bool is_confidential);
 
 #endif /* EVA__ASSUAN_CONNECTION_H */

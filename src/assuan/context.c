@@ -99,7 +99,7 @@ assuan_release (assuan_context_t ctx) {
     eva__ctx_claim (ctx); /* it leaves its loop */
     eva__ctx_log (ctx, ASSUAN_LOG_CTX, "assuan_release: ctx=%p", (void *) ctx);
   }
-  ctx->ends_quietly = ctx->is_showing; /* in the midst of reading or writing a line */
+  ctx->ends_quietly = ctx->is_showing; /* in the middle of reading or writing a line */
   if (ctx->drive) ctx->drive->class->ops->release (ctx->drive);
   eva__ctx_end_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_CANCELED));
   eva__ctx_close_data_stream (ctx);
@@ -124,7 +124,7 @@ assuan_get_pointer (assuan_context_t ctx) {
   return ctx ? ctx->user_pointer : NULL;
 }
 
-/* Where FLAG is kept, or NULL if there is no such flag.  */
+/* Returns where FLAG is kept, or NULL if there is no such flag.  */
 static bool *
 find_flag (assuan_context_t ctx, assuan_flag_t flag) {
   switch (flag) {

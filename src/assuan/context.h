@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* context.h - what an assuan_context_t is made of; for the files of this room alone.
+/* context.h - the parts of an assuan_context_t; for the files of this room alone.
 
    A context is an eva_conn plus a channel, hooks and callbacks.  */
 
@@ -21,8 +21,8 @@
 /* What a context is used for.  */
 enum eva__ctx_kind { EVA__CTX_UNUSED, EVA__CTX_SERVER, EVA__CTX_CLIENT };
 
-/* What contexts can share: one has all of it behind itself, in one block of memory, unless it was
-   made with that of others.  */
+/* What contexts can share.  A context has all of it in one block of memory with itself, unless it
+   was made to share that of others.  */
 #define EVA__N_SPARES        4  /* in a pool of its own */
 #define EVA__N_SHARED_SPARES 32 /* in one of many */
 
@@ -76,7 +76,7 @@ struct assuan_context_s {
   bool shares : 1;     /* shared is of several contexts */
   bool owns_watch : 1; /* but watch is its own */
   bool owns_table : 1; /* but the table is */
-  bool is_child : 1;   /* pid is a process that we started and have to wait for */
+  bool is_child : 1;   /* pid is a process that this context started and has to wait for */
   bool was_reaped : 1; /* it was waited for: its number may be another process by now */
   bool has_peercred : 1;
   bool line_seen : 1;   /* the next line of input was shown to log and monitor */
@@ -84,17 +84,17 @@ struct assuan_context_s {
   bool is_listener : 1; /* assuan_accept waits for clients */
   bool listen_passes_fds : 1;
   bool is_pipe : 1;      /* descriptor numbers of the peer mean something here */
-  bool opened : 1;       /* the descriptors are ours, the peer is known */
+  bool opened : 1;       /* the context owns the descriptors and knows the peer */
   bool greeted : 1;      /* the greeting was said */
   bool accept_told : 1;  /* assuan_accept returned 0 for this connection */
   bool closing : 1;      /* the reply to the command under way is the last */
-  bool out_of_step : 1;  /* whose reply a line of the server belongs to is not known any more */
+  bool out_of_step : 1;  /* it is not known any more to which reply a line of the server belongs */
   bool in_turn : 1;      /* a turn is under way: replies may wait for its end */
   bool is_external : 1;  /* in a loop of the program's: at rest it holds no buffers */
   bool wants_turn : 1;   /* its drive has to take one when no callback runs any more */
   bool released : 1;     /* assuan_release was called within a callback */
   bool is_showing : 1;   /* log or monitor is called */
-  bool ends_quietly : 1; /* released there: the connection stays until nobody uses it */
+  bool ends_quietly : 1; /* released there: the connection stays until it is not used any more */
 
   /* Confidential, though said or heard later than the program said so.  */
   bool okay_secret : 1;
@@ -113,7 +113,7 @@ eva__ctx_has_command (const struct assuan_context_s *ctx) {
   return ctx->conn && eva__conn_in_command (ctx->conn);
 }
 
-/* Returns true if it is, and the command can be finished.  */
+/* Returns true if CTX is such a server, and the command can be finished.  */
 static inline bool
 eva__ctx_is_busy (const struct assuan_context_s *ctx) {
   return !ctx->released && eva__ctx_has_command (ctx);

@@ -33,7 +33,8 @@ send_data (assuan_context_t ctx, const char *data, size_t length) {
     int rc = eva_conn_data (ctx->conn, data, length < SLICE_LEN ? length : SLICE_LEN, &taken);
     data += taken;
     length -= taken;
-    /* The queue is full: it is sent, and there is room again; unless nobody may wait for that.  */
+    /* The queue is full: sends it, and there is room again, unless the context may not wait for
+       that.  */
     if (rc == EVA_E_LIMIT && (taken || !ctx->drive || eva__ctx_made_room (ctx, rc))) rc = 0;
     if (rc == EVA_E_NOMEM && taken) rc = 0;
     err = eva__ctx_said (ctx, rc);
@@ -59,7 +60,8 @@ write_octets (void *cookie, const char *buf, size_t len) {
     errno = EPIPE;
     return 0;
   }
-  /* What is left in the buffer that the program gave the stream is the parent's to send.  */
+  /* What is left in the buffer that the program gave the stream belongs to the parent, which sends
+     it.  */
   if (stream->ctx->released && !eva__ctx_is_ours (stream->ctx)) return (ssize_t) len;
   stream->is_writing = true;
   err = assuan_send_data (stream->ctx, buf, len);

@@ -57,7 +57,8 @@ assuan_set_system_hooks (assuan_system_hooks_t system_hooks) {
   default_system_hooks = sys.hooks;
 }
 
-/* Hooks of a program are called plainly: whoever brings them knows how its threads wait.  */
+/* Hooks of a program are called without the clamp: a program that brings them knows how its threads
+   wait.  */
 void
 eva__default_sys_init (struct eva__io_sys *sys, assuan_context_t ctx) {
   if (default_system_hooks.version)

@@ -6,7 +6,8 @@
 
 #include "assuan/context.h"
 
-/* Closes FD, unless it is INPUT's or OUTPUT's: a peer may name one inherited descriptor for both.  */
+/* Closes FD, unless it is INPUT's or OUTPUT's: a peer may name one inherited descriptor for
+   both.  */
 void eva__ctx_close_unused (assuan_context_t ctx, assuan_fd_t fd);
 
 /* Closes the descriptors of INPUT and OUTPUT and those that wait.  */

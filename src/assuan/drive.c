@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* drive.c - contexts that never wait: their limits, and what becomes of a command.  What is done and
-   waited for, turn by turn, stands in turn.c.  */
+/* drive.c - contexts that never wait: their limits, and the end of a command.  turn.c has what they
+   do and wait for, turn by turn.  */
 
 #include "assuan/drive.h"
 
@@ -28,7 +28,7 @@ eva__drive_configure (struct eva_conn_config *config, const struct eva_limits *l
   config->max_output_len = limits->max_queued_len;
   config->max_fds = limits->max_pending_fds;
   config->max_input_len =
-      EVA_INPUT_SIZE; /* the peer waits; whether it is still there is told otherwise */
+      EVA_INPUT_SIZE; /* the peer waits; whether it is still there shows in another way */
 }
 
 bool
@@ -178,7 +178,7 @@ eva__drive_forget_command (struct eva__drive *drive) {
   eva__drive_forget_callbacks (drive);
   drive->stream = NULL;
   drive->deferred = drive->cancelled = drive->late = false;
-  drive->drained = false; /* the lines behind it may be handled now */
+  drive->drained = false; /* the lines that follow may be handled now */
   drive->restarted = true;
   if (stream) stream->cancelled (stream, eva__ctx_error (drive->ctx, GPG_ERR_CANCELED));
 }

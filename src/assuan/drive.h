@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* drive.h - contexts that never wait: what is to be done, turn by turn, and when.
+/* drive.h - contexts that never wait: what to do, turn by turn, and when.
 
-   A drive makes a context non-blocking.  Whoever drives it asks what to wait for, calls
-   eva__drive_turn when that came, and is woken when the program did something outside of a turn.
-   The rooms above embed it in what they know of a connection.
+   A drive makes a context non-blocking.  Its user asks what to wait for, calls eva__drive_turn when
+   that came, and hears from the drive when the program did something outside of a turn.  The rooms
+   above embed the drive in what they know of a connection.
 
-       turn:  send what waits; tell those who wait for room; read once; handle some lines;
-              see to deadlines; send what was said
+       turn:  send what waits; call what waits for room; read once; handle some lines;
+              check deadlines; send what was said
 
    A peer that always has more lines is put off (backlog): it is not watched, and gets its next turn
    when all others had theirs.  */
@@ -18,7 +18,7 @@
 
 #include "assuan/context.h"
 
-/* What is waited for; each has its limit of time.  */
+/* What the context waits for; each phase has its limit of time.  */
 enum eva__phase {
   EVA__PHASE_NONE,
   EVA__PHASE_IDLE,    /* a request of the peer */
@@ -29,8 +29,8 @@ enum eva__phase {
   EVA__PHASE_ENDING   /* likewise, before the connection is closed */
 };
 
-/* Octets of buffers held by many, and descriptors that were passed, limited in a chain: those of a
-   user, of a server.  */
+/* Octets of buffers that many connections hold, and descriptors that were passed, limited in a
+   chain: those of a user, of a server.  */
 struct eva__account {
   struct eva__account *parent; /* or NULL */
   size_t held_len;
@@ -51,7 +51,7 @@ struct eva__stream {
   /* An event of the answer to its inquiry, or an error as of eva_conn_next.  */
   void (*answered) (struct eva__stream *stream, int rc, const struct eva_event *ev);
 
-  /* The lines that came were handled: what waits for more of them need not.  May be NULL.  */
+  /* The lines that came were handled, so nothing has to wait for more of them.  May be NULL.  */
   void (*rested) (struct eva__stream *stream);
 
   /* The stream cannot go on, but the command can; the stream is off the drive already.  */
@@ -65,7 +65,8 @@ struct eva__stream {
   bool wants_in;  /* answers go here */
 };
 
-/* What the room above is told and asked.  All but wake and now may run callbacks of the program.  */
+/* What the room above hears and answers.  All but wake and now may run callbacks of the
+   program.  */
 struct eva__drive_ops {
   /* A turn is due soon: something was said or changed outside of one.  */
   void (*wake) (struct eva__drive *drive);
@@ -76,20 +77,20 @@ struct eva__drive_ops {
   /* As eva_now.  */
   uint64_t (*now) (void);
 
-  /* The room's own next deadline, or EVA_NO_DEADLINE; and that it is over.  May be NULL.  */
+  /* The room's own next deadline, or EVA_NO_DEADLINE; and a call when it is over.  May be NULL.  */
   uint64_t (*get_deadline) (struct eva__drive *drive);
   void (*at_deadline) (struct eva__drive *drive, uint64_t now_ns);
 
   /* What the peer says now belongs to what was asked for confidentially.  NULL: it does not.  */
   bool (*hears_secret) (const struct eva__drive *drive);
 
-  /* The connection is over, drive->over says why: ends what waits for something of it.  In each turn
-     from then on, also while callbacks of the context run.  NULL: there is nothing but the
-     command.  */
+  /* The connection is over, drive->over says why: ends what waits for something of it.  Called in
+     each turn from then on, also while callbacks of the context run.  NULL: there is nothing but
+     the command.  */
   void (*lost) (struct eva__drive *drive);
 
-  /* The same, told to the program; once, out of a turn, and behind all callbacks of the context.  May
-     release it.  */
+  /* Reports the same to the program; once, out of a turn, and after all callbacks of the context.
+     May release the context.  */
   void (*over) (struct eva__drive *drive);
 
   /* eva_close was called.  NULL: nothing happens.  */
@@ -104,7 +105,8 @@ struct eva__drive_ops {
   /* The drive lives in a loop, which belongs to this process.  */
   bool (*is_ours) (const struct eva__drive *drive);
 
-  /* assuan_release was called: no turn may come any more, and whoever waits is told.  */
+  /* assuan_release was called: no turn may come any more, and everything that waits for the context
+     ends.  */
   void (*release) (struct eva__drive *drive);
 
   /* The context is gone, and the drive with it.  */
@@ -120,7 +122,7 @@ struct eva__drive_class {
 
 struct eva__outgoing_fd;
 
-/* What most connections never need: what the program wants to be told, and descriptors of ours that
+/* What most connections never need: callbacks that the program set, and descriptors of ours that
    wait to be sent.  */
 struct eva__callbacks {
   void (*cancel) (assuan_context_t ctx, void *arg, gpg_error_t reason); /* or NULL */
@@ -143,12 +145,12 @@ struct eva__drive {
   bool restarted : 1; /* the phase begins anew, though it is the same */
   bool moved : 1;     /* octets were exchanged in this turn */
   bool deferred : 1;  /* the command ends with assuan_process_done only */
-  bool cancelled : 1; /* the command was told that it cannot be finished */
+  bool cancelled : 1; /* the command was cancelled, because it cannot be finished */
   bool due : 1;       /* a turn is due at once, or, in a turn, if a callback runs the loop */
   bool backlog : 1;   /* the peer has more lines than a turn handles */
   bool drained : 1;   /* all lines that came were handled */
   bool late : 1;      /* the command's time was over while a callback of it ran */
-  bool in_line : 1;   /* a callback has a line in its hands, which must stay where it is */
+  bool in_line : 1;   /* a callback works with a line, which must stay where it is */
   bool held : 1;      /* this turn is within such a callback: lines wait */
   bool telling : 1;   /* the function of eva_set_writable runs */
   bool leaves : 1;    /* the connection ends with the command under way */
@@ -157,8 +159,8 @@ struct eva__drive {
   unsigned int n_fds; /* counted to the account */
 };
 
-/* Makes CTX, which has a connection and is in none of its callbacks, non-blocking with DRIVE, whose
-   ops and limits are set and which is zero otherwise; it stays as long as CTX.  */
+/* Makes CTX non-blocking with DRIVE.  CTX has a connection and runs none of its callbacks; DRIVE
+   has its ops and limits set and is zero otherwise, and stays as long as CTX.  */
 void eva__drive_init (struct eva__drive *drive, assuan_context_t ctx);
 
 /* Returns what DRIVE keeps of these, or NULL if there is no memory.  */
@@ -167,7 +169,7 @@ struct eva__callbacks *eva__drive_get_callbacks (struct eva__drive *drive);
 /* Fills the zeros of LIMITS with the defaults.  */
 void eva__drive_complete_limits (struct eva_limits *limits);
 
-/* Puts those of LIMITS that an eva_conn looks after into CONFIG.  */
+/* Puts those of LIMITS that an eva_conn checks into CONFIG.  */
 void eva__drive_configure (struct eva_conn_config *config, const struct eva_limits *limits);
 
 /* Returns true if more waits to be sent than should.  */
@@ -176,8 +178,8 @@ eva__drive_is_above_water (const struct eva__drive *drive) {
   return eva__conn_output_len (drive->ctx->conn) > drive->class->limits->high_water_len;
 }
 
-/* A turn is due: something was said or changed.  Within a turn that one sees to it, or, if a callback
-   runs the loop, one within it.  */
+/* Makes a turn due, because something was said or changed.  Within a turn that same turn handles
+   it, or, if a callback runs the loop, a turn within it.  */
 void eva__drive_wake (struct eva__drive *drive);
 
 /* Ends the connection because of ERR, in the turn under way or the next one: at once, without
@@ -190,26 +192,27 @@ void eva__drive_close (struct eva__drive *drive, gpg_error_t reason);
 /* Ends the stream of the command under way, if there is one, because of ERR.  */
 void eva__drive_stop_stream (struct eva__drive *drive, gpg_error_t err);
 
-/* The command under way is about to be answered.  */
+/* Call it before the command under way is answered.  */
 void eva__drive_count_command (struct eva__drive *drive);
 
-/* What the command under way wanted to be told holds what is gone with it: nobody may hear of
-   it later.  */
+/* Forgets the callbacks that the command under way set: what they need is gone with the command, so
+   none may run later.  */
 void eva__drive_forget_callbacks (struct eva__drive *drive);
 
-/* The command is finished, its reply said: a stream in it ends, and nobody else is to be told.  */
+/* The command is finished, its reply said: ends a stream in it, and forgets all other callbacks of
+   the command.  */
 void eva__drive_forget_command (struct eva__drive *drive);
 
 /* Returns true if what the peer says now is confidential.  */
 bool eva__drive_hears_secret (const struct eva__drive *drive);
 
-/* Counts LEN octets of buffers to DRIVE's accounts.  Returns false if that is above a limit.  */
+/* Counts LEN octets of buffers in DRIVE's accounts.  Returns false if that is above a limit.  */
 bool eva__drive_hold (struct eva__drive *drive, size_t len);
 void eva__drive_unhold (struct eva__drive *drive, size_t len);
 
-/* Counts to DRIVE's accounts what it has of the descriptors that the peer passed: those that wait, and
-   INPUT's and OUTPUT's.  Programs take and close them at any time, so this is done anew before more
-   are taken and after each turn.  */
+/* Counts in DRIVE's accounts the descriptors that the peer passed and that it still has: those that
+   wait, and those of INPUT and OUTPUT.  Programs take and close them at any time, so this counts
+   anew before more are taken and after each turn.  */
 void eva__drive_count_fds (struct eva__drive *drive);
 
 /* Returns how many more the accounts have room for.  */
@@ -218,10 +221,10 @@ size_t eva__drive_fd_room (const struct eva__drive *drive);
 /* Returns true if descriptors with the number FD are left for others.  */
 bool eva__drive_leaves_fd (const struct eva__drive *drive, int fd);
 
-/* The error of calls that wait, with a text for HELP of the client; 0 if CTX may wait.  */
+/* Returns the error of calls that wait, with a text for HELP of the client; 0 if CTX may wait.  */
 gpg_error_t eva__drive_may_wait (assuan_context_t ctx);
 
-/* The error, with a text, of calls that would give a driven context another connection.  */
+/* Returns the error, with a text, of calls that would give a driven context another connection.  */
 gpg_error_t eva__drive_refuse_connection (assuan_context_t ctx);
 
 #endif /* EVA__ASSUAN_DRIVE_H */

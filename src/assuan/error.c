@@ -37,7 +37,7 @@ gpg_error_t
 assuan_set_error (assuan_context_t ctx, gpg_error_t err, const char *text) {
   if (!ctx) return err;
   ctx->err_no = err;
-  /* ERR is the result whatever happens here: without memory it just stays unexplained.  */
+  /* Returns ERR in any case: without memory it just stays unexplained.  */
   if (eva__ctx_set_string (ctx, &ctx->err_text, text))
     eva__ctx_set_string (ctx, &ctx->err_text, NULL);
   ctx->err_secret = ctx->flags.confidential;

@@ -6,13 +6,13 @@
 
 #include "assuan/context.h"
 
-/* CODE with the error source of CTX, which may be NULL.  */
+/* Returns CODE with the error source of CTX, which may be NULL.  */
 gpg_error_t eva__ctx_error (assuan_context_t ctx, gpg_err_code_t code);
 
-/* What the system call that just failed left in errno.  */
+/* Returns the error of the system call that just failed, from errno.  */
 gpg_error_t eva__ctx_syserror (assuan_context_t ctx);
 
-/* What an eva_conn function returned: 0 or more is 0.  */
+/* Returns the error for RC, which an eva_conn function returned: 0 or more is 0.  */
 gpg_error_t eva__ctx_conn_error (assuan_context_t ctx, int rc);
 
 #endif /* EVA__ASSUAN_ERROR_H */

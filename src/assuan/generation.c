@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* generation.c - libevassuan is of libassuan's newest generation.  The tables of the drop-in libraries
-   are in compat/.  */
+/* generation.c - libevassuan is of libassuan's newest generation.  The tables of the drop-in
+   libraries are in compat/.  */
 
 #include "assuan/generation.h"
 

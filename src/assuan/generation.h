@@ -19,7 +19,8 @@ struct eva__generation {
   /* assuan_set_hello_line: `, process N` is added to the text, in the same way.  */
   bool adds_pid_to_hello;
 
-  /* assuan_sock_connect_byname has a timeout; before, that argument was reserved.  */
+  /* assuan_sock_connect_byname has a timeout; in the other generation that argument is
+     reserved.  */
   bool has_timeout;
 
   /* Contexts with the default hooks call the functions of gpgrt_set_syscall_clamp.  */

@@ -18,8 +18,8 @@
 
 #include <string.h>
 
-/* Returns why CTX cannot inquire now.  The state tells who waits for an answer: one that was given up
-   is in nobody's way.  */
+/* Returns why CTX cannot inquire now.  The state tells whether an answer is awaited: an answer that
+   was given up is no obstacle.  */
 static gpg_error_t
 check (assuan_context_t ctx, const char *keyword) {
   enum eva_conn_state state;
@@ -30,7 +30,7 @@ check (assuan_context_t ctx, const char *keyword) {
   state = eva__conn_get_state (ctx->conn);
   if (ctx->inquiry || state == EVA_STATE_INQUIRY || state == EVA_STATE_OVERFLOW)
     return eva__ctx_error (ctx, GPG_ERR_ASS_NESTED_COMMANDS);
-  /* Nobody would ever tell that there is no answer: the end is told once.  */
+  /* Nothing would ever report that there is no answer: the end is reported once.  */
   if ((ctx->drive || ctx->is_external) && eva__conn_at_eof (ctx->conn)
       && !eva__conn_input_len (ctx->conn))
     return eva__ctx_error (ctx, GPG_ERR_EOF);
@@ -95,7 +95,7 @@ collect (assuan_context_t ctx, struct eva__membuf *mb, bool no_data) {
     struct eva_event ev;
     gpg_error_t err = eva__ctx_wait_event (ctx, &ev);
     if (err) return err;
-    /* What is too long is read on to its end, unless something else ends it.  */
+    /* An answer that is too long is read on to its end, unless something else ends it.  */
     if (ev.type == EVA_EVENT_OVERFLOW) too_much = true;
     if (ev.type == EVA_EVENT_OVERFLOW) continue;
     if (ev.type == EVA_EVENT_END)
@@ -144,7 +144,7 @@ assuan_inquire (assuan_context_t ctx, const char *keyword, unsigned char **r_buf
 
 /* --- Not waiting ------------------------------------------------------------------------------ */
 
-/* The memory for CONTINUATION comes first: nothing may go wrong behind the line.  */
+/* Takes the memory for CONTINUATION first: nothing may fail after the line is queued.  */
 static gpg_error_t
 inquire_ext (assuan_context_t ctx, const char *keyword, size_t maxlen,
              const struct eva__inquiry *continuation) {
@@ -152,7 +152,7 @@ inquire_ext (assuan_context_t ctx, const char *keyword, size_t maxlen,
   gpg_error_t err;
 
   if (!inquiry) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
-  /* There is no command whose continuation it could be.  */
+  /* Without a command there is nothing that the continuation could finish.  */
   err = check (ctx, keyword);
   if (!err && !eva__ctx_is_busy (ctx)) err = eva__ctx_error (ctx, GPG_ERR_ASS_GENERAL);
   if (!err) err = eva__ctx_inquire (ctx, keyword, maxlen);
@@ -185,7 +185,7 @@ eva__ctx_end_inquiry (assuan_context_t ctx, gpg_error_t rc) {
   size_t len = 0;
 
   if (!ctx->inquiry) return 0;
-  /* Taken off first: the continuation may inquire again, or release the context.  */
+  /* Takes it off first: the continuation may inquire again, or release the context.  */
   inquiry = *ctx->inquiry;
   eva__ctx_free (ctx, ctx->inquiry);
   ctx->inquiry = NULL;

@@ -14,14 +14,16 @@ struct eva__inquiry {
   struct eva__membuf data;
 };
 
-/* Runs the continuation of an open inquiry with RC and, if RC is 0, its data; once.  Returns what it returned, or 0 if none was open.  */
+/* Runs the continuation of an open inquiry with RC and, if RC is 0, its data; once.  Returns what
+   it returned, or 0 if none was open.  */
 gpg_error_t eva__ctx_end_inquiry (assuan_context_t ctx, gpg_error_t rc);
 
-/* Sends an inquiry, for at most MAXLEN octets (0: the limit of the connection, if there is one).  */
+/* Sends an inquiry, for at most MAXLEN octets (0: the limit of the connection, if there is
+   one).  */
 gpg_error_t eva__ctx_inquire (assuan_context_t ctx, const char *keyword, size_t maxlen);
 
-/* Nobody waits for the answer to CTX's inquiry any more: what is still to come of it is skipped, and
-   says nothing about a later inquiry.  Does nothing behind its end.  */
+/* Gives up the answer to CTX's inquiry: what is still to come of it is skipped, and says nothing
+   about a later inquiry.  Does nothing after the end of the answer.  */
 void eva__ctx_give_up_answer (assuan_context_t ctx);
 
 /* The error that an event of the answer stands for; 0 for data and END.  */

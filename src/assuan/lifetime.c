@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* lifetime.c - how long a context stays: its use within callbacks, and the end of its connection and
-   of its memory.  */
+/* lifetime.c - how long a context stays: its use within callbacks, and the end of its connection
+   and of its memory.  */
 
 #include "assuan/lifetime.h"
 
@@ -13,8 +13,8 @@
 
 #include <errno.h>
 
-/* Waits for the child that serves CTX, so that it does not stay behind as a zombie; unless it is
-   another process's.  */
+/* Waits for the child that serves CTX, so that it does not stay as a zombie; unless it is another
+   process's child.  */
 static void
 reap_child (assuan_context_t ctx) {
   pid_t pid = ctx->pid;
@@ -30,9 +30,9 @@ reap_child (assuan_context_t ctx) {
       ;
 }
 
-/* A client takes its leave.  Nobody waits for the answer, and a server that is gone already
-   does not matter.  After a release in the midst of reading or writing a line what was said is still
-   sent, but nobody is told.  */
+/* Takes leave of the server.  It does not wait for the answer, and a server that is gone already
+   does not matter.  After a release in the middle of reading or writing a line, what was said is
+   still sent, but no callback runs.  */
 static void
 take_leave (assuan_context_t ctx) {
   if (ctx->ends_quietly && ctx->conn) {
@@ -48,7 +48,8 @@ take_leave (assuan_context_t ctx) {
 void
 eva__ctx_hang_up (assuan_context_t ctx) {
   if (ctx->conn) eva__io_channel_check (&ctx->channel);
-  /* A socket that was handed over but never opened is still the program's, as in libassuan.  */
+  /* A socket that the program passed in but never opened is still the program's, as in
+     libassuan.  */
   if (ctx->kind == EVA__CTX_SERVER && !ctx->is_pipe && !ctx->opened)
     ctx->channel.in_fd = ctx->channel.out_fd = ASSUAN_INVALID_FD;
   if (eva__ctx_is_ours (ctx)) take_leave (ctx);

@@ -3,14 +3,15 @@
 
    Functions that may run callbacks stand between eva__ctx_enter and eva__ctx_leave: a callback may
    release the context, which then goes away in the outermost eva__ctx_leave and nowhere else.  That
-   holds for monitors and the log, too, so for every exported function that can show a line or log.  */
+   holds for monitors and the log, too, so for every exported function that can show a line or
+   log.  */
 
 #ifndef EVA__ASSUAN_LIFETIME_H
 #define EVA__ASSUAN_LIFETIME_H
 
 #include "assuan/context.h"
 
-/* Between these CTX stays, whatever callbacks do.  Behind eva__ctx_leave it must not be touched. */
+/* Between these CTX stays, whatever callbacks do.  After eva__ctx_leave it must not be touched.  */
 static inline void
 eva__ctx_enter (assuan_context_t ctx) {
   ctx->depth++;

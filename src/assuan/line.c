@@ -16,8 +16,8 @@ assuan_read_line (assuan_context_t ctx, char **line, size_t *linelen) {
 int
 assuan_pending_line (assuan_context_t ctx) {
   if (!ctx || !ctx->conn) return 0;
-  /* A loop that goes on while lines are there must not spin on those that a command holds back
-     until the program finishes it, or that nobody runs any more.  */
+  /* A loop that goes on while lines are there must not spin on those that a pending command holds
+     back, or that will not be run any more.  */
   if (!ctx->depth && ctx->is_external
       && (ctx->write_error || eva__conn_get_state (ctx->conn) == EVA_STATE_COMMAND))
     return 0;

@@ -5,9 +5,9 @@
 
        chan_FD -> text        chan_FD <- text
 
-   FD being the inbound descriptor.  A line with control characters is shown in hexadecimal, `[
+   with FD being the inbound descriptor.  A line with control characters is shown in hexadecimal, `[
    44 20 07 ...(12 byte(s) skipped) ]`, 16 octets unless ASSUAN_FULL_LOGGING is set in the
-   environment, and nothing at all of confidential ones.  Other programs parse this.  */
+   environment; confidential ones are not shown at all.  Other programs parse this.  */
 
 #include "assuan/log.h"
 
@@ -28,7 +28,7 @@
 static FILE *default_stream;
 static char *log_prefix;
 
-/* --- Who sees it ---------------------------------------------------------------------------- */
+/* --- What shows it ---------------------------------------------------------------------------- */
 
 struct eva__watch *
 eva__ctx_own_watch (assuan_context_t ctx) {
@@ -75,8 +75,8 @@ assuan_set_log_stream (assuan_context_t ctx, FILE *fp) {
 /* --- The default handler ---------------------------------------------------------------------- */
 
 /* The categories that the environment asks for, as a set of bits: 1 << category.  In ASSUAN_DEBUG
-   category n is bit n - 1.  It is read each time: only where there is a stream to log to is it
-   looked at, and a cached value would be one more global.  */
+   category n is bit n - 1.  It is read each time, because it is only read where there is a stream
+   to log to, and a cached value would be one more global.  */
 static unsigned int
 wanted_categories (void) {
   const char *text = getenv ("ASSUAN_DEBUG");
@@ -105,7 +105,8 @@ eva__log_default_cb (assuan_context_t ctx, void *hook, unsigned int cat, const c
 
 /* --- Messages --------------------------------------------------------------------------------- */
 
-/* The callback may release the context, which stays if somebody uses it, but is told of no more.  */
+/* The callback may release the context, which stays while it is used, but does not call back any
+   more.  */
 static bool
 call_back (assuan_context_t ctx, unsigned int cat, const char *msg) {
   bool was_showing = ctx->is_showing;
@@ -164,8 +165,8 @@ format_hex (char *dst, size_t size, const char *line, size_t len) {
   snprintf (dst + n, size - n, " ]");
 }
 
-/* Logs a line of the dialogue.  The copy on our stack is wiped: it may be a passphrase that
-   nobody called confidential.  */
+/* Logs a line of the dialogue.  Wipes the copy on the stack: it may be a passphrase that was not
+   declared confidential.  */
 static void
 log_line (assuan_context_t ctx, int direction, const char *line, size_t len, bool is_secret) {
   const char *arrow = direction == ASSUAN_IO_FROM_PEER ? "<-" : "->";
@@ -186,8 +187,8 @@ log_line (assuan_context_t ctx, int direction, const char *line, size_t len, boo
   eva__wire_wipe (msg, n);
 }
 
-/* Asked for every line: the default handler without a stream, which nearly all have, is not worth a
-   call.  */
+/* Every line asks this: the default handler without a stream, which nearly all contexts have, is
+   not worth a call.  */
 bool
 eva__ctx_is_watched (assuan_context_t ctx) {
   const struct eva__watch *watch = ctx->watch;
@@ -208,7 +209,7 @@ eva__ctx_show_line (assuan_context_t ctx, int direction, const char *line, size_
   if (ctx->watch->monitor)
     flags = ctx->watch->monitor (ctx, ctx->watch->monitor_data, direction, line, len);
   ctx->is_showing = was_showing;
-  /* What is ignored of the peer's counts as an empty line, and is logged as one.  */
+  /* A line of the peer that is ignored counts as an empty line, and is logged as one.  */
   if (flags & ASSUAN_IO_MONITOR_IGNORE && direction == ASSUAN_IO_FROM_PEER) len = 0;
   if (!(flags & ASSUAN_IO_MONITOR_NOLOG)) log_line (ctx, direction, line, len, is_secret);
   return !(flags & ASSUAN_IO_MONITOR_IGNORE);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* log.h - who sees what is said and heard.  */
+/* log.h - the log and the monitor, which see what is said and heard.  */
 
 #ifndef EVA__ASSUAN_LOG_H
 #define EVA__ASSUAN_LOG_H
@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Who sees what is said and heard.  */
+/* The log and the monitor of a context.  */
 struct eva__watch {
   assuan_log_cb_t log_cb;
   void *log_cb_data;
@@ -18,7 +18,7 @@ struct eva__watch {
   void *monitor_data;
 };
 
-/* What the log has in place of what is confidential.  */
+/* What the log shows in place of confidential lines.  */
 #define EVA__LOG_HIDDEN "[[Confidential data not shown]]"
 
 /* Shows the LEN octets of LINE to the monitor and, unless IS_SECRET, to the log.  DIRECTION as for
@@ -26,7 +26,7 @@ struct eva__watch {
 bool eva__ctx_show_line (assuan_context_t ctx, int direction, const char *line, size_t len,
                          bool is_secret);
 
-/* Returns true if eva__ctx_show_line would show anything to anybody.  */
+/* Returns true if eva__ctx_show_line would show anything.  */
 bool eva__ctx_is_watched (assuan_context_t ctx);
 
 /* Returns what can be set for CTX alone; NULL if there is no memory for that.  */

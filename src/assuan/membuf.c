@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* membuf.c - octets that grow.
 
-   They may be secrets: memory that is outgrown is wiped, so realloc, which leaves copies
-   behind, is of no use.  In an event loop they are buffers of the connection, and count as held,
-   until they are taken.  */
+   They may be secrets: outgrown memory is wiped, so realloc, which leaves copies behind, is of no
+   use.  In an event loop they are buffers of the connection, and count as held, until they are
+   taken.  */
 
 #include "assuan/membuf.h"
 

@@ -12,7 +12,7 @@
 
 #define SPACE " \t"
 
-/* An error with a text for whoever wrote the line.  */
+/* Returns an error with a text for the author of the line.  */
 static gpg_error_t
 syntax_error (assuan_context_t ctx, const char *text) {
   return assuan_set_error (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_SYNTAX), text);
@@ -27,8 +27,8 @@ trim_end (char *value) {
     value[--len] = 0;
 }
 
-/* Ends NAME where it ends, and stores where the value begins, "" if there is none, at
-   RET_VALUE.  Returns false if there is a `=` and nothing behind it.  */
+/* Ends NAME where it ends, and stores where the value begins, "" if there is none, at RET_VALUE.
+   Returns false if nothing follows a `=`.  */
 static bool
 split (char *name, char **ret_value) {
   char *end = name + strcspn (name, SPACE "=");

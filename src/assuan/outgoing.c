@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* outgoing.c - descriptors that wait to be sent.
 
-   Where nobody waits for room a descriptor may leave long after the program said so.  Until then it
-   is a copy of the library's own: the program may have closed its own one, and the number may be
-   something else's.  */
+   In a context that does not wait for room a descriptor may leave long after the program said so.
+   Until then it is a copy of the library's own: the program may have closed its own one, and the
+   number may mean another file.  */
 
 #include "assuan/outgoing.h"
 
@@ -32,7 +32,7 @@ eva__outgoing_fd_send (assuan_context_t ctx, int fd) {
   return 0;
 }
 
-/* Closes what *LINK leads to.  */
+/* Closes the descriptor at *LINK.  */
 static void
 drop (assuan_context_t ctx, struct eva__outgoing_fd **link) {
   struct eva__outgoing_fd *outgoing = *link;

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* An error with a text for the client, who sent the line that is wrong.  */
+/* Returns an error with a text for the client, which sent the wrong line.  */
 static gpg_error_t
 fd_error (assuan_context_t ctx, gpg_err_code_t code, const char *text) {
   return assuan_set_error (ctx, eva__ctx_error (ctx, code), text);
@@ -25,7 +25,8 @@ cannot_pass (assuan_context_t ctx) {
                    "server does not support sending and receiving of file descriptors");
 }
 
-/* Queues FD to leave with the next octet.  Who waits until it has left needs no copy.  */
+/* Queues FD, which leaves with the next octet.  A context that waits until it has left needs no
+   copy.  */
 static gpg_error_t
 queue_fd (assuan_context_t ctx, assuan_fd_t fd) {
   int copy, rc;
@@ -38,8 +39,8 @@ queue_fd (assuan_context_t ctx, assuan_fd_t fd) {
   return eva__ctx_conn_error (ctx, rc);
 }
 
-/* The octets for a queued FD could not be queued.  In a loop others may stand before it, and it must
-   not leave with what is said next.  */
+/* The octets for a queued FD could not be queued.  In a loop other descriptors may stand before it,
+   and it must not leave with what is said next.  */
 static gpg_error_t
 unqueue_fd (assuan_context_t ctx, assuan_fd_t fd, int rc) {
   gpg_error_t err = eva__ctx_conn_error (ctx, rc);
@@ -96,8 +97,8 @@ assuan_receivefd (assuan_context_t ctx, assuan_fd_t *fd) {
   return 0;
 }
 
-/* Reads the digits at TEXT, which are blanked, into RET_FD.  Returns false if there are none
-   or too many.  */
+/* Reads the digits at TEXT into RET_FD, and blanks them.  Returns false if there are none or too
+   many.  */
 static bool
 parse_number (char *text, assuan_fd_t *ret_fd) {
   int number = 0;
@@ -113,8 +114,8 @@ parse_number (char *text, assuan_fd_t *ret_fd) {
   return true;
 }
 
-/* `FD=n` names a descriptor that this process inherited.  That a socket's client cannot know:
-   what it names would be a descriptor of ours, or of another client's.  */
+/* `FD=n` names a descriptor that this process inherited.  The client of a socket cannot know such a
+   number: it would name a descriptor of ours, or of another client.  */
 static gpg_error_t
 parse_inherited (assuan_context_t ctx, char *number, assuan_fd_t *ret_fd) {
   assuan_fd_t fd;

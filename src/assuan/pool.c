@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-/* Lengths that eva_conn uses for its octets; what else it allocates is rare.  */
+/* Returns the spares for a length that eva_conn uses for its octets; it rarely allocates anything
+   else.  */
 static struct eva__spares *
 find (struct eva__pool *pool, size_t len) {
   if (len == EVA_SMALL_SIZE) return &pool->small;

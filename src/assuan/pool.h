@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* pool.h - buffers that connections gave back, kept for the next octets.
 
-   A connection gives its buffers back whenever it is empty, which in a dialogue is after every line.
-   A pool keeps some of each length, so that commands need no allocation: one pool for a context that
-   blocks, one for all connections of a loop.  Buffers come back wiped.  */
+   A connection gives its buffers back whenever it is empty, which in a dialogue is after every
+   line.  A pool keeps some of each length, so that commands need no allocation: one pool for a
+   context that blocks, one for all connections of a loop.  Buffers come back wiped.  */
 
 #ifndef EVA__ASSUAN_POOL_H
 #define EVA__ASSUAN_POOL_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* reply.c - the end of a command: its reply, what is told of it, and what it leaves behind.
+/* reply.c - the end of a command: its reply, the notification, and what it leaves behind.
 
        OK [text]
        ERR number description <source> [- text]  */
@@ -73,8 +73,8 @@ is_reply_secret (assuan_context_t ctx, gpg_error_t rc) {
   return ctx->okay_line && ctx->okay_secret;
 }
 
-/* Queues the reply.  A data line before it, which ends with it, is not confidential because the reply
-   is.  */
+/* Queues the reply.  A data line before it, which ends with it, does not become confidential
+   because the reply is.  */
 static int
 queue_reply (assuan_context_t ctx, gpg_error_t rc) {
   const char *text = ctx->closing ? "closing connection" : ctx->okay_line;
@@ -95,14 +95,14 @@ queue_reply (assuan_context_t ctx, gpg_error_t rc) {
   return conn_rc;
 }
 
-/* Sends the reply.  A client that said BYE, or is thrown out, need not wait for it.  */
+/* Sends the reply.  A client that said BYE, or is thrown out, does not have to wait for it.  */
 static gpg_error_t
 send_reply (assuan_context_t ctx, gpg_error_t rc) {
   int conn_rc = queue_reply (ctx, rc);
   gpg_error_t err;
 
   if (eva__ctx_made_room (ctx, conn_rc)) conn_rc = queue_reply (ctx, rc);
-  /* A client must not wait for a reply that there is no memory for.  */
+  /* A client must not wait for a reply for which there is no memory.  */
   if (conn_rc) ctx->closing = true;
   if (conn_rc) return eva__ctx_not_said (ctx, conn_rc);
   if (ctx->write_error) eva_conn_sent (ctx->conn, SIZE_MAX);
@@ -114,8 +114,8 @@ send_reply (assuan_context_t ctx, gpg_error_t rc) {
 }
 
 /* Closes the connection after its last reply, so that the client sees its end at once.  In an event
-   loop that reply may still have to be sent; and where there was no memory for it, the end is all
-   that there is to be seen to.  */
+   loop that reply may still have to be sent; if there was no memory for it, only the end is left to
+   do.  */
 static void
 close_connection (assuan_context_t ctx) {
   eva__ctx_close_fds (ctx);
@@ -126,8 +126,8 @@ close_connection (assuan_context_t ctx) {
     eva__io_channel_close (&ctx->channel);
 }
 
-/* A program that takes the failure to finish a command for a fatal one must not die of a client that
-   left: the next assuan_process_next tells of that.  */
+/* A program that takes a failure to finish a command for fatal must not end because a client left:
+   the next assuan_process_next reports that.  */
 gpg_error_t
 eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc) {
   gpg_error_t err;
@@ -136,9 +136,10 @@ eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc) {
   if (ctx->flags.force_close) ctx->closing = true;
   if (ctx->drive && ctx->drive->late) rc = eva__ctx_error (ctx, GPG_ERR_TIMEOUT);
   if (ctx->drive) eva__drive_count_command (ctx->drive);
-  if (ctx->drive) eva__drive_forget_callbacks (ctx->drive); /* who sees the reply may release CTX */
+  if (ctx->drive)
+    eva__drive_forget_callbacks (ctx->drive); /* a monitor of the reply may release CTX */
   err = send_reply (ctx, rc);
-  /* Who is told now that the command is finished may try to finish it, or release the context.  */
+  /* The notification may try to finish the command, or release the context.  */
   if (ctx->drive) eva__drive_forget_command (ctx->drive);
   if (ctx->released) return eva__ctx_is_left (ctx, err) ? 0 : err;
   if (ctx->okay_line) eva__ctx_set_string (ctx, &ctx->okay_line, NULL);
@@ -161,7 +162,7 @@ assuan_process_done (assuan_context_t ctx, gpg_error_t rc) {
   }
   eva__ctx_enter (ctx);
   err = eva__ctx_finish_command (ctx, rc);
-  /* Data that were asked for have nobody to go to any more.  */
+  /* Data that were asked for cannot be delivered any more.  */
   eva__ctx_end_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_CANCELED));
   return eva__ctx_leave_with (ctx, err);
 }

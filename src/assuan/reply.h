@@ -6,7 +6,8 @@
 
 #include "assuan/context.h"
 
-/* Finishes the command under way with RC: the reply, the notification, and closing where due.  Returns what writing the reply gave.  */
+/* Finishes the command under way with RC: the reply, the notification, and closing where due.
+   Returns the result of writing the reply.  */
 gpg_error_t eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc);
 
 #endif /* EVA__ASSUAN_REPLY_H */

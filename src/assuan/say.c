@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* say.c - how lines are said.
 
-   In a blocking context whatever is said leaves before the call returns, in one write: the
-   program may compute for minutes afterwards.  Only a data line that is not full waits for
-   more.  In a turn of assuan_process_next the replies to requests that came together leave
-   together.  */
+   In a blocking context a line leaves before the call returns, in one write: the program may
+   compute for minutes afterwards.  Only a data line that is not full waits for more.  In a turn of
+   assuan_process_next the replies to requests that came together leave together.  */
 
 #include "assuan/say.h"
 
@@ -17,7 +16,7 @@
 
 #include <string.h>
 
-/* What programs get that say a line of over EVA_LINE_MAX octets.  */
+/* The length to which a line of over EVA_LINE_MAX octets is cut.  */
 #define CUT_LEN 999
 
 /* Octets above which a batch of replies is sent.  */
@@ -115,8 +114,8 @@ eva__ctx_queue_comment (assuan_context_t ctx, const char *text, size_t len) {
 }
 
 /* Returns true if what was said may wait for more.  Within a turn of assuan_process_next whose
-   input has further requests, only handlers that do not block stand between now and their
-   replies, and a client that sends many at a time gets many answers in one write.  */
+   input has further requests, only handlers that do not block stand between now and their replies,
+   and a client that sends many at a time gets many answers in one write.  */
 static bool
 may_wait (assuan_context_t ctx) {
   return ctx->in_turn && eva_conn_has_line (ctx->conn)
@@ -141,8 +140,8 @@ eva__ctx_made_room (assuan_context_t ctx, int rc) {
   return eva__conn_output_len (ctx->conn) < before;
 }
 
-/* In an event loop what is said leaves when the turn ends, or, said outside of one, in a turn of its
-   own that is due soon.  What is much leaves earlier, as far as the peer takes it.  */
+/* In an event loop what is said leaves when the turn ends; if it is said outside of a turn, in a
+   turn of its own that is due soon.  A long output leaves earlier, as far as the peer takes it.  */
 static gpg_error_t
 said_in_loop (assuan_context_t ctx) {
   eva__drive_wake (ctx->drive);

@@ -12,24 +12,25 @@ gpg_error_t eva__ctx_queue_line (assuan_context_t ctx, const char *word, const c
 /* Queues the LEN octets at TEXT as a comment, likewise.  */
 gpg_error_t eva__ctx_queue_comment (assuan_context_t ctx, const char *text, size_t len);
 
-/* Cuts TEXT for a line on which USED octets stand already, the way that programs are used to:
-   at its first LF, and if the whole line had over 1000 octets, to 999; the log tells.  Returns
-   TEXT, or BUF with the shorter copy.  */
+/* Cuts TEXT for a line on which USED octets stand already, as libassuan does: at its first LF, and
+   if the whole line had over 1000 octets, to 999; the log tells.  Returns TEXT, or BUF with the
+   shorter copy.  */
 const char *eva__ctx_cut (assuan_context_t ctx, const char *text, size_t used,
                           char buf[EVA_LINE_SIZE]);
 
-/* Logs that a line which the program said was cut at its LF, at the end of a full line, or both.  */
+/* Logs that a line which the program said was cut at its LF, at the end of a full line, or
+   both.  */
 void eva__ctx_log_cut (assuan_context_t ctx, bool at_lf, bool at_end);
 
-/* What to do with what was queued: RC is what the eva_conn function returned.  Sends it.  */
+/* Sends what was queued, after an eva_conn function returned RC.  */
 gpg_error_t eva__ctx_said (assuan_context_t ctx, int rc);
 
-/* Returns true if RC says that the queue is full, and sending made room in it though nobody may wait
-   for that: the line can be queued again.  */
+/* Returns true if RC says that the queue is full, and sending made room in it without waiting: the
+   line can be queued again.  */
 bool eva__ctx_made_room (assuan_context_t ctx, int rc);
 
-/* RC, not 0, is why a line could not be queued.  Returns the error; where nobody may wait for room,
-   the connection is over.  */
+/* Returns the error for RC, not 0, which says why a line could not be queued.  If the context may
+   not wait for room, the connection is over.  */
 gpg_error_t eva__ctx_not_said (assuan_context_t ctx, int rc);
 
 #endif /* EVA__ASSUAN_SAY_H */

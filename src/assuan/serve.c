@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* serve.c - serving requests: in a loop of our own that waits, or a turn at a time in the
-   program's.
+/* serve.c - serving requests: in a blocking loop, or a turn at a time in the program's loop.
 
-   Both hand the events of the eva_conn to the same functions.  They differ in who ends a
-   command: in assuan_process the return of its handler, in assuan_process_next only
-   assuan_process_done, unless the command is built in.  */
+   Both hand the events of the eva_conn to the same functions.  They differ in what ends a command:
+   in assuan_process the return of its handler, in assuan_process_next only assuan_process_done,
+   unless the command is built in.  */
 
 #include "assuan/serve.h"
 
@@ -29,15 +28,15 @@ is_in_program_turn (assuan_context_t ctx) {
   return ctx->in_turn && !ctx->drive;
 }
 
-/* Returns true if a handler that returned 0 left its command to somebody else.  */
+/* Returns true if a handler that returned 0 left its command open.  */
 static bool
 is_left_open (assuan_context_t ctx) {
   return ctx->inquiry || (ctx->drive && ctx->drive->deferred);
 }
 
-/* After the continuation ran in a blocking loop or one of eva.h its result ends the command, unless
-   that was deferred or finished, or it inquired again.  The rest of an answer that was too long
-   may be still to come: the reply does not wait for it.  */
+/* After the continuation ran in a blocking loop or one of eva.h, its result ends the command,
+   unless the continuation deferred or finished the command, or inquired again.  The rest of an
+   answer that was too long may still be to come: the reply does not wait for it.  */
 static gpg_error_t
 end_command (assuan_context_t ctx, gpg_error_t err) {
   if (ctx->released || is_in_program_turn (ctx)) return err;
@@ -57,7 +56,7 @@ static gpg_error_t
 on_answer (assuan_context_t ctx, const struct eva_event *ev) {
   gpg_error_t err;
 
-  if (!ctx->inquiry) return 0; /* whoever inquired gave up waiting */
+  if (!ctx->inquiry) return 0; /* the inquiry was given up */
   if (ev->type == EVA_EVENT_DATA) {
     err = eva__membuf_add (ctx, &ctx->inquiry->data, ev->text, ev->text_len);
     return err ? end_command (ctx, eva__ctx_end_inquiry (ctx, err)) : 0;
@@ -65,8 +64,9 @@ on_answer (assuan_context_t ctx, const struct eva_event *ev) {
   return end_command (ctx, eva__ctx_end_inquiry (ctx, eva__ctx_answer_error (ctx, ev)));
 }
 
-/* Runs COMMAND.  In a blocking loop or one of eva.h, and for a built-in command, the handler's result
-   ends it; else an error goes to the caller of assuan_process_next, and the command stays open.  */
+/* Runs COMMAND.  In a blocking loop or one of eva.h, and for a built-in command, the handler's
+   result ends it; else an error goes to the caller of assuan_process_next, and the command stays
+   open.  */
 static gpg_error_t
 run_command (assuan_context_t ctx, const struct eva__command *command, char *line) {
   bool in_program_turn = is_in_program_turn (ctx);
@@ -85,11 +85,11 @@ run_command (assuan_context_t ctx, const struct eva__command *command, char *lin
   return ctx->released ? 0 : err;
 }
 
-/* Tells the program of the command with number INDEX and, if it is not against it, runs it.  A
-   number, because the notification may register commands, which moves the table.  The argument
-   is a copy: an inquiry or another nested read, here or in the handler, puts its lines in the
-   place of the original, and handlers go on using it; and it outlives a context that is released
-   meanwhile.  */
+/* Notifies the program of the command number INDEX and, unless the program refuses, runs it.  It
+   takes a number, because the notification may register commands, which moves the table.  The
+   argument is a copy: an inquiry or another nested read, here or in the handler, puts its lines in
+   the place of the original, and handlers go on using it; and it outlives a context that is
+   released meanwhile.  */
 static gpg_error_t
 begin_command (assuan_context_t ctx, size_t index, const struct eva_event *ev) {
   char line[EVA_LINE_SIZE];
@@ -98,7 +98,7 @@ begin_command (assuan_context_t ctx, size_t index, const struct eva_event *ev) {
   memcpy (line, ev->text, ev->text_len + 1);
   if (ctx->table->notify.pre_cmd)
     err = ctx->table->notify.pre_cmd (ctx, ctx->table->commands[index].name);
-  /* It may have released the context, or finished the command itself.  */
+  /* The notification may have released the context, or finished the command itself.  */
   if (!eva__ctx_is_busy (ctx))
     err = 0;
   else if (err)
@@ -109,7 +109,7 @@ begin_command (assuan_context_t ctx, size_t index, const struct eva_event *ev) {
   return err;
 }
 
-/* Returns true for `D text`: data that nobody asked for.  D without a blank is an ordinary
+/* Returns true for `D text`: data without an inquiry.  D without a blank is an ordinary
    command.  */
 static bool
 is_stray_data (const struct eva_event *ev) {
@@ -135,14 +135,14 @@ refuse_line (assuan_context_t ctx, gpg_error_t err, const char *text) {
   return eva__ctx_finish_command (ctx, assuan_set_error (ctx, err, text));
 }
 
-/* A line that is no request is answered with an error.  An over-long one is a communication
-   error (Assuan manual, "Implementation"): it is told to the program, which may want to get
-   rid of such a client.  Within an inquiry it goes to whom inquired.  */
+/* Answers a line that is no request with an error.  An over-long one is a communication error
+   (Assuan manual, "Implementation"): the program hears of it, and may want to get rid of such a
+   client.  Within an inquiry the continuation hears of it.  */
 static gpg_error_t
 on_bad_line (assuan_context_t ctx, int rc) {
   gpg_error_t err = eva__ctx_conn_error (ctx, rc);
 
-  /* To who takes turns, half a line before the end of file is nothing but the client's leaving.  */
+  /* In a turn, half a line before the end of file only means that the client left.  */
   if (rc == EVA_E_TRUNCATED && ctx->in_turn) return 0;
   if (ctx->inquiry) return eva__ctx_fail_inquiry (ctx, err);
   if (rc == EVA_E_SYNTAX)
@@ -152,7 +152,7 @@ on_bad_line (assuan_context_t ctx, int rc) {
   return err;
 }
 
-/* Hands an event to whom it belongs: requests here, answers to who inquired.  */
+/* Hands on an event: requests here, answers to the inquiry.  */
 static gpg_error_t
 on_event (assuan_context_t ctx, const struct eva_event *ev) {
   switch (ev->type) {
@@ -176,17 +176,18 @@ eva__serve_event (assuan_context_t ctx, int rc, const struct eva_event *ev) {
   return rc < 0 ? on_bad_line (ctx, rc) : on_event (ctx, ev);
 }
 
-/* Returns true if lines may be handled.  In a turn of the program's nobody works for a client that
-   cannot be answered; a blocking server has waited for it and goes by what it reads.  */
+/* Returns true if lines may be handled.  In a turn of the program's loop no handler works for a
+   client that cannot be answered; a blocking server has waited for the client and goes by what it
+   reads.  */
 static bool
 may_handle (assuan_context_t ctx) {
   if (ctx->released || !eva__ctx_is_connected (ctx)) return false;
   return !ctx->in_turn || !ctx->write_error;
 }
 
-/* Handles whatever is there and may be handled now.  What a handler returns is told before anything
-   else happens.  An over-long line is nobody's, and in a turn the lines behind it do not wait for
-   the program to call again: nothing may ever wake it.  */
+/* Handles all lines that are there and may be handled now.  What a handler returns is reported
+   before anything else happens.  An over-long line belongs to no handler, and in a turn the lines
+   after it do not wait for the program to call again: nothing may ever wake it.  */
 static gpg_error_t
 handle_lines (assuan_context_t ctx) {
   gpg_error_t err = 0;
@@ -210,7 +211,7 @@ is_over (assuan_context_t ctx) {
   return ctx->released || !eva__ctx_is_connected (ctx) || eva__conn_at_eof (ctx->conn);
 }
 
-/* Returns the error of a call to a context that serves nobody.  */
+/* Returns the error of a call to a context that is no server.  */
 static gpg_error_t
 check_server (assuan_context_t ctx) {
   if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
@@ -220,7 +221,7 @@ check_server (assuan_context_t ctx) {
 
 /* --- A turn in the program's loop ------------------------------------------------------------- */
 
-/* Returns true if there is something to do without reading: the descriptor may be at rest, as
+/* Returns true if there is something to do without reading: the descriptor may be at rest, because
    the lines that a pending command held back were read long ago.  Half a line that fills the buffer
    is one that is too long.  */
 static bool
@@ -229,7 +230,7 @@ has_work (assuan_context_t ctx) {
   return assuan_pending_line (ctx) || !eva_conn_wants_input (ctx->conn);
 }
 
-/* One read.  That the peer is gone is the end of what it sends, however the kernel says so.  */
+/* One read.  A peer that is gone ends the input, however the kernel says so.  */
 static gpg_error_t
 read_in_turn (assuan_context_t ctx) {
   gpg_error_t err = eva__ctx_read (ctx, false);
@@ -239,8 +240,9 @@ read_in_turn (assuan_context_t ctx) {
   return 0;
 }
 
-/* Nothing can be said to the client any more.  So nothing is read either: the descriptor may be closed
-   by now, and its number somebody else's.  Who waits for an answer is told.  */
+/* Nothing can be said to the client any more.  So nothing is read either: the program may have
+   closed the descriptor by now, and its number may mean another connection.  The continuation of an
+   open inquiry runs.  */
 static gpg_error_t
 give_up (assuan_context_t ctx) {
   bool left = eva__ctx_is_left (ctx, ctx->write_error);
@@ -250,8 +252,8 @@ give_up (assuan_context_t ctx) {
   return err || left ? err : ctx->write_error;
 }
 
-/* One turn: what is held, or else one read; all that came; and one write for what is left to
-   say.  */
+/* One turn: the lines that are held, or else one read; all that came; and one write for what is
+   left to say.  */
 static gpg_error_t
 take_turn (assuan_context_t ctx) {
   gpg_error_t err = 0, end_err = 0;
@@ -300,7 +302,8 @@ assuan_process (assuan_context_t ctx) {
   while (!err) {
     err = handle_lines (ctx);
     if (err || is_over (ctx)) break;
-    /* Left open by a turn, or by a handler around us: what comes would pile up behind it.  */
+    /* A turn, or a handler around this call, left a command open: what comes would pile up after
+       it.  */
     if (eva__conn_get_state (ctx->conn) == EVA_STATE_COMMAND)
       err = eva__ctx_error (ctx, GPG_ERR_ASS_NESTED_COMMANDS);
     else

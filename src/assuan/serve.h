@@ -6,10 +6,10 @@
 
 #include "assuan/context.h"
 
-/* Hands an event of a server to whom it belongs; RC and EV are what eva__ctx_next gave.  */
+/* Hands on an event of a server; RC and EV are what eva__ctx_next gave.  */
 gpg_error_t eva__serve_event (assuan_context_t ctx, int rc, const struct eva_event *ev);
 
-/* The same with an error in the midst of the answer.  In a blocking loop, what the continuation
+/* The same with an error in the middle of the answer.  In a blocking loop, what the continuation
    returned also ends the command.  */
 gpg_error_t eva__ctx_fail_inquiry (assuan_context_t ctx, gpg_error_t rc);
 

@@ -2,8 +2,8 @@
 /* sock.c - assuan_sock_*: the socket wrappers, which daemons use without a context.
 
    They go through system hooks as well, of an internal context that assuan_sock_init makes; a
-   program that forgets to call that gets the default functions.  Not thread-safe are init, deinit,
-   the setting of hooks and of flags: a program does that before its second thread.  */
+   program that forgets to call that gets the default functions.  Init, deinit, and setting hooks
+   and flags are not thread-safe: a program does that before its second thread.  */
 
 #include "assuan/defaults.h"
 #include "assuan/generation.h"
@@ -20,8 +20,8 @@
 static assuan_context_t sock_ctx; /* what hooks get, or NULL */
 static struct eva__io_sys sock_sys;
 
-/* Returns what to work with.  Before assuan_sock_init that is put in LOCAL and not kept: threads
-   may come here together for the first time.  */
+/* Returns what to work with.  Before assuan_sock_init it makes that in LOCAL and does not keep it:
+   several threads may come here for the first time together.  */
 static const struct eva__io_sys *
 get_sys (struct eva__io_sys *local) {
   if (sock_sys.hooks.version) return &sock_sys;
@@ -75,7 +75,7 @@ proxy_of_flag (const char *name) {
   return 0;
 }
 
-/* Options of the kernel's, of any socket.  */
+/* Options of the kernel, of any socket.  */
 
 static int
 set_linger (assuan_fd_t fd, int seconds) {
@@ -112,7 +112,7 @@ get_reuse (assuan_fd_t fd, int *r_value) {
 }
 
 /* The proxy modes are for the whole process and cannot be taken back: a connection that was meant
-   to be anonymous must not go out openly because another part of the program thought otherwise.
+   to be anonymous must not go out openly because another part of the program decided otherwise.
    With a mode on, setting it for one socket changes nothing and is no error.  */
 int
 assuan_sock_set_flag (assuan_fd_t sockfd, const char *name, int value) {
@@ -147,7 +147,7 @@ assuan_sock_connect (assuan_fd_t sockfd, struct sockaddr *addr, socklen_t addrle
   return eva__io_address_connect_fd (get_sys (&local), sockfd, addr, addrlen);
 }
 
-/* There is no hook for accept, so whatever hooks are set, only the clamp lets other threads run.  */
+/* There is no hook for accept, so with any hooks only the clamp lets other threads run.  */
 assuan_fd_t
 assuan_sock_accept (assuan_fd_t sockfd, struct sockaddr *addr, socklen_t *p_addrlen) {
   struct eva__io_clamp clamp;

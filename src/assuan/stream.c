@@ -14,8 +14,8 @@ free_stream (void *cookie) {
 }
 
 /* Unbuffered: the data line in the queue is the buffer.  So the order of data and status lines is
-   that of the calls, and no copy of a secret stays in stdio's memory; but what is formatted
-   leaves one on the stack, in the buffer that glibc puts in front of such a stream.  */
+   that of the calls, and no copy of a secret stays in stdio's memory.  But formatted output leaves
+   a copy on the stack, in the buffer that glibc puts in front of such a stream.  */
 struct eva__data_stream *
 eva__ctx_open_data_stream (assuan_context_t ctx, cookie_write_function_t *write) {
   cookie_io_functions_t io = { .write = write, .close = free_stream };

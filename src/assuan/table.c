@@ -2,8 +2,8 @@
 /* table.c - the table of commands.
 
    The commands are an array that is searched from its beginning: servers have few of them, and the
-   first letter sorts most out.  All connections of an eva_server share one; a context that registers
-   a command for itself gets a copy.  */
+   first letter sorts most out.  All connections of an eva_server share one; a context that
+   registers a command for itself gets a copy.  */
 
 #include "assuan/table.h"
 
@@ -36,7 +36,8 @@ is_upper (const char *name) {
   return true;
 }
 
-/* The exact spelling wins over another one, as both may be registered (see eva__ctx_find_registered).  */
+/* The exact spelling wins over another one, because both may be registered (see
+   eva__ctx_find_registered).  */
 struct eva__command *
 eva__ctx_find_command (assuan_context_t ctx, const char *name) {
   struct eva__command *found = NULL;
@@ -50,9 +51,8 @@ eva__ctx_find_command (assuan_context_t ctx, const char *name) {
   return found;
 }
 
-/* The name in capitals is the same one, as
-   for the built-in commands; other spellings are commands of their own, which a client reaches
-   by writing exactly them.  */
+/* The name in capitals is the same one, as for the built-in commands; other spellings are commands
+   of their own, which a client reaches by writing exactly them.  */
 struct eva__command *
 eva__ctx_find_registered (assuan_context_t ctx, const char *name) {
   for (size_t i = 0; i < ctx->table->n_commands; i++) {
@@ -89,7 +89,7 @@ eva__ctx_own_table (assuan_context_t ctx) {
   return 0;
 }
 
-/* The running command's entry may move along.  */
+/* The entry of the running command may move.  */
 gpg_error_t
 eva__ctx_grow_table (assuan_context_t ctx) {
   size_t size = ctx->table->commands_size ? 2 * ctx->table->commands_size : FIRST_SIZE;

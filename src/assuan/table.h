@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* table.h - the commands of a server, and what it tells the program of.  */
+/* table.h - the commands of a server, and its notifications.  */
 
 #ifndef EVA__ASSUAN_TABLE_H
 #define EVA__ASSUAN_TABLE_H
@@ -17,7 +17,7 @@ struct eva__command {
   bool is_builtin; /* its handler finishes the command by returning, also in an event loop */
 };
 
-/* What to tell the program of.  */
+/* The notifications of the program.  */
 struct eva__notify {
   gpg_error_t (*pre_cmd) (assuan_context_t, const char *);
   void (*post_cmd) (assuan_context_t, gpg_error_t);
@@ -29,8 +29,8 @@ struct eva__notify {
   gpg_error_t (*option) (assuan_context_t, const char *, const char *);
 };
 
-/* The commands of a server, and what it tells the program of; of one context, or shared by all
-   connections of a service.  */
+/* The commands of a server, and its notifications; of one context, or shared by all connections of
+   a service.  */
 struct eva__table {
   const char *hello; /* the greeting, or NULL for the usual one */
   char *own_hello;   /* one that goes first, a copy, or NULL */
@@ -43,7 +43,7 @@ struct eva__table {
 };
 
 /* Makes sure that what is registered concerns CTX alone: the table of a service is for all of its
-   connections.  An error if CTX is NULL.  */
+   connections.  Returns an error if CTX is NULL.  */
 gpg_error_t eva__ctx_own_table (assuan_context_t ctx);
 
 /* Finds a command: its very name first, then without regard to ASCII case.  */

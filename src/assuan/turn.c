@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* turn.c - contexts that never wait: the turn, and what to wait for between turns.
 
-   Everything that is waited for is computed from the state, anew after each turn: there is no list
-   of what is to be done that could be forgotten or done twice.  */
+   After each turn the drive computes from the state what to wait for: there is no list of things to
+   do that could be forgotten or done twice.  */
 
 #include "assuan/turn.h"
 
@@ -44,8 +44,8 @@ call_cancel (struct eva__drive *drive, gpg_error_t reason) {
   if (cancel && eva__ctx_is_ours (drive->ctx)) cancel (drive->ctx, callbacks->cancel_arg, reason);
 }
 
-/* What a continuation returns ends the command, here as everywhere: only if it defers it, somebody
-   else holds what belongs to it.  */
+/* The result of a continuation ends the command, here as everywhere.  Only if the continuation
+   defers the command, the function of eva_set_cancel has something to free.  */
 void
 eva__drive_cancel (struct eva__drive *drive, gpg_error_t reason) {
   struct eva__stream *stream = drive->stream;
@@ -67,22 +67,22 @@ eva__drive_cancel (struct eva__drive *drive, gpg_error_t reason) {
 
 /* --- What to wait for ------------------------------------------------------------------------- */
 
-/* Octets that can be sent.  */
+/* Returns true if there are octets that can be sent.  */
 static bool
 has_output (const struct eva__drive *drive) {
   return eva__conn_output_len (drive->ctx->conn) > 0;
 }
 
-/* Returns true if lines of the peer have to wait until it took its answers.  A client's lines
-   never do: what it says comes from its program, and two that only read when they were read
-   would wait for each other.  */
+/* Returns true if lines of the peer have to wait until it took its answers.  A client's lines never
+   do: what it says comes from its program, and two ends that only read after they were read would
+   wait for each other.  */
 static bool
 holds_lines (const struct eva__drive *drive) {
   if (drive->stream && drive->stream->is_full) return true;
   return drive->ctx->kind == EVA__CTX_SERVER && eva__drive_is_above_water (drive);
 }
 
-/* Returns true if more of the peer may be read.  */
+/* Returns true if more may be read from the peer.  */
 static bool
 wants_input (const struct eva__drive *drive) {
   if (drive->closing || holds_lines (drive)) return false;
@@ -108,21 +108,21 @@ awaits_answer (const struct eva__drive *drive) {
   return drive->ctx->inquiry || (drive->stream && drive->stream->wants_in);
 }
 
-/* Returns true if a line was begun and has not ended, be it one that is too long and dropped as it
+/* Returns true if a line was begun and has not ended, also if it is too long and dropped as it
    comes.  */
 static bool
 is_in_line (const struct eva__drive *drive) {
   return eva__conn_input_len (drive->ctx->conn) || eva__conn_is_skipping (drive->ctx->conn);
 }
 
-/* A command whose output the peer does not take is held up by the peer.  What a peer might say is held
-   up by us while its lines wait for a callback.  */
+/* The peer holds up a command whose output it does not take.  While its lines wait for a callback,
+   this end holds up the peer.  */
 static enum eva__phase
 find_phase (const struct eva__drive *drive) {
   if (drive->closing) return EVA__PHASE_ENDING;
   if (eva__drive_is_above_water (drive)) return EVA__PHASE_STUCK;
   if (drive->stream && drive->stream->is_full)
-    return EVA__PHASE_COMMAND; /* we are held up by ours */
+    return EVA__PHASE_COMMAND; /* this end is held up by its callback */
   if (awaits_answer (drive)) return drive->held ? EVA__PHASE_NONE : EVA__PHASE_INQUIRY;
   if (eva__ctx_has_command (drive->ctx)) return EVA__PHASE_COMMAND;
   if (has_output (drive)) return EVA__PHASE_STUCK;
@@ -150,7 +150,7 @@ phase_timeout_ms (const struct eva__drive *drive) {
   }
 }
 
-/* A limit that was set in the midst of a phase is seen to at the end of the next turn.  */
+/* A limit that was set in the middle of a phase takes effect at the end of the next turn.  */
 static uint64_t
 phase_deadline (const struct eva__drive *drive) {
   unsigned int timeout_ms = phase_timeout_ms (drive);
@@ -160,7 +160,7 @@ phase_deadline (const struct eva__drive *drive) {
   return drive->since_ns + eva__io_ns_of_ms (timeout_ms);
 }
 
-/* That of the phase, or of calls.  */
+/* Returns the deadline of the phase, or of calls.  */
 static uint64_t
 first_deadline (const struct eva__drive *drive) {
   uint64_t deadline = phase_deadline (drive), other = EVA_NO_DEADLINE;
@@ -177,7 +177,7 @@ eva__drive_get_deadline (const struct eva__drive *drive) {
 }
 
 /* Finds the phase, and when it began: now.  Handlers, of this context or of others, may have worked
-   for long since NOW_NS, when the turn was due, so the clock is looked at again; but only if the
+   for long since NOW_NS, when the turn was due, so this looks at the clock again; but only if the
    phase has a limit.  An octet now and then makes no new line.  */
 static void
 set_phase (struct eva__drive *drive, uint64_t now_ns) {
@@ -220,7 +220,7 @@ has_room (const struct eva__drive *drive) {
   return !drive->closing && !eva__drive_is_above_water (drive);
 }
 
-/* Returns true if somebody waits for room that there is.  */
+/* Returns true if there is room, and something waits for it.  */
 static bool
 has_room_to_tell (const struct eva__drive *drive) {
   bool is_wanted = drive->stream && drive->stream->wants_out;
@@ -229,8 +229,8 @@ has_room_to_tell (const struct eva__drive *drive) {
   return is_wanted && has_room (drive) && !drive->held;
 }
 
-/* Tells whoever waits for room that there is some: streams, and the program, but not while another
-   callback of it runs that this one would have to wait for, or itself.  */
+/* Reports room to what waits for it: to streams, and to the program, but not while another callback
+   of the program runs for which this one would have to wait, nor within itself.  */
 static void
 tell_writable (struct eva__drive *drive) {
   void (*writable) (assuan_context_t, void *) = NULL;
@@ -248,7 +248,8 @@ tell_writable (struct eva__drive *drive) {
 }
 
 /* A client sent more descriptors than it may, or than this process has numbers for, and they were
-   closed.  A request must not be served without them, so this is the end; but it can be told why.  */
+   closed.  A request must not be served without them, so this is the end; but the client hears
+   why.  */
 static void
 refuse_fds (struct eva__drive *drive, gpg_error_t err) {
   assuan_context_t ctx = drive->ctx;
@@ -261,8 +262,8 @@ refuse_fds (struct eva__drive *drive, gpg_error_t err) {
   eva__drive_close (drive, err);
 }
 
-/* One read.  What a peer that is gone had sent before is read first, so an error that says so
-   is the end of file.  */
+/* One read.  The kernel hands out what a peer had sent before it left, so an error that says so is
+   the end of file.  */
 static void
 read_input (struct eva__drive *drive) {
   gpg_error_t err = eva__ctx_read (drive->ctx, false);
@@ -286,7 +287,7 @@ read_input (struct eva__drive *drive) {
   }
 }
 
-/* Hands an event to whom it belongs.  */
+/* Hands on an event.  */
 static void
 dispatch (struct eva__drive *drive, int rc, const struct eva_event *ev) {
   struct eva__stream *stream = drive->stream;
@@ -316,7 +317,7 @@ handle_lines (struct eva__drive *drive, uint64_t now_ns) {
     rc = eva__ctx_next (ctx, &ev);
     if (!rc) drive->drained = true;
     if (!rc) break;
-    /* What comes while a command is under way does not give it more time.  */
+    /* Lines that come while a command is under way do not give it more time.  */
     if (drive->phase != EVA__PHASE_INQUIRY && drive->phase != EVA__PHASE_COMMAND)
       drive->restarted = true;
     begin_command (drive, now_ns);
@@ -327,17 +328,17 @@ handle_lines (struct eva__drive *drive, uint64_t now_ns) {
   if (drive->stream && drive->stream->rested) drive->stream->rested (drive->stream);
 }
 
-/* Returns true if lines wait that may be handled, or the end of them: those that were left
-   when there was no room for their answers, which have been sent since, or that stood behind a
-   command whose time is over.  No event would tell of them.  */
+/* Returns true if lines wait that may be handled, or the end of them: lines that were left when
+   there was no room for their answers, which have been sent since, or that followed a command whose
+   time is over.  No event would report them.  */
 static bool
 has_more_lines (const struct eva__drive *drive) {
   if (drive->drained || drive->closing || holds_lines (drive)) return false;
   return eva__conn_input_len (drive->ctx->conn) || eva__conn_at_eof (drive->ctx->conn);
 }
 
-/* Returns true if the peer will read nothing any more.  The end of a pipe that we read from says
-   nothing about the one that we write to.  */
+/* Returns true if the peer will not read any more.  The end of a pipe that this end reads from says
+   nothing about the one that it writes to.  */
 static bool
 is_gone (struct eva__drive *drive, unsigned int revents) {
   struct eva__io_channel *ch = &drive->ctx->channel;
@@ -347,8 +348,8 @@ is_gone (struct eva__drive *drive, unsigned int revents) {
   return ch->is_socket || (poll (&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLNVAL)));
 }
 
-/* What came in time counts, though the loop may tell of the deadline first: so before a
-   deadline takes effect there is a look at the input.  */
+/* What came in time counts, though the loop may report the deadline first: so this looks at the
+   input before a deadline takes effect.  */
 static void
 take_input (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
   bool has_lines = !drive->drained && eva__conn_input_len (drive->ctx->conn);
@@ -359,8 +360,8 @@ take_input (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
   handle_lines (drive, now_ns);
 }
 
-/* The time of a command is over.  While a callback of it runs the reply has to wait: the callback may
-   go on saying things, which belong in front of it.  */
+/* The time of a command is over.  While a callback of it runs the reply has to wait: the callback
+   may go on saying things, which belong in front of it.  */
 static void
 time_out_command (struct eva__drive *drive, gpg_error_t err) {
   assuan_context_t ctx = drive->ctx;
@@ -393,7 +394,7 @@ time_out (struct eva__drive *drive) {
     break;
   case EVA__PHASE_IDLE:
   case EVA__PHASE_LINE:
-    /* What the client reads next tells it why.  */
+    /* The next line tells the client why.  */
     ctx->closing = true;
     eva__ctx_finish_command (ctx, err);
     eva__drive_close (drive, err);
@@ -411,8 +412,8 @@ see_to_deadlines (struct eva__drive *drive, uint64_t now_ns) {
     drive->class->ops->at_deadline (drive, now_ns);
 }
 
-/* Returns true if there is something to hear of a server that nothing can be said to any more:
-   it may have answered before it left.  */
+/* Returns true if a server to which nothing can be said any more may have said something: it may
+   have answered before it left.  */
 static bool
 may_hear_more (const struct eva__drive *drive) {
   assuan_context_t ctx = drive->ctx;
@@ -422,8 +423,8 @@ may_hear_more (const struct eva__drive *drive) {
          || eva__io_sys_is_ready (ctx->channel.in_fd, POLLIN);
 }
 
-/* Closes the connection if nothing is left to be heard or done.  Who has only finished sending gets
-   the answer to what was asked.  */
+/* Closes the connection if nothing is left to hear or do.  A peer that has only finished sending
+   gets the answer to its request.  */
 static void
 close_if_done (struct eva__drive *drive, bool is_working) {
   assuan_context_t ctx = drive->ctx;
@@ -437,8 +438,8 @@ close_if_done (struct eva__drive *drive, bool is_working) {
     eva__drive_close (drive, eva__ctx_error (ctx, GPG_ERR_CANCELED));
 }
 
-/* Finds out whether the connection is over.  A client that is held has to hear first what its server
-   said.  */
+/* Finds out whether the connection is over.  A client that is held has to hear first what its
+   server said.  */
 static void
 see_to_end (struct eva__drive *drive, bool gone) {
   bool is_working = eva__ctx_has_command (drive->ctx) && !awaits_answer (drive);
@@ -472,7 +473,7 @@ take_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
   see_to_end (drive, is_gone (drive, revents));
 }
 
-/* The connection is over: ends all that waits for something of it, but, where lines wait for a
+/* The connection is over: ends all that waits for something of it; but where lines wait for a
    callback of a client, not the call that they belong to.  */
 static void
 lose (struct eva__drive *drive) {
@@ -481,7 +482,7 @@ lose (struct eva__drive *drive) {
   if (drive->class->ops->lost && !drive->ctx->released) drive->class->ops->lost (drive);
 }
 
-/* What to wait for behind the turn.  */
+/* Computes what to wait for after the turn.  */
 static void
 end_turn (struct eva__drive *drive, uint64_t now_ns) {
   set_phase (drive, now_ns);
@@ -489,8 +490,8 @@ end_turn (struct eva__drive *drive, uint64_t now_ns) {
   drive->due = has_room_to_tell (drive);
 }
 
-/* A turn may be within another one, in a callback that runs the loop.  What is due then, the loop
-   asks when it does.  */
+/* A turn may be within another one, in a callback that runs the loop.  The loop asks what is due
+   then when it runs.  */
 gpg_error_t
 eva__drive_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
   assuan_context_t ctx = drive->ctx;

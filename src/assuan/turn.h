@@ -6,14 +6,14 @@
 
 #include "assuan/drive.h"
 
-/* As eva_get_events, eva_get_deadline, eva_process; the latter's result stays in over.  CTX may be
-   gone behind eva__drive_turn, and DRIVE with it, if it returns an error.  */
+/* As eva_get_events, eva_get_deadline, eva_process; the result of the latter stays in over.  If
+   eva__drive_turn returns an error, CTX may be gone, and DRIVE with it.  */
 unsigned int eva__drive_get_events (const struct eva__drive *drive);
 uint64_t eva__drive_get_deadline (const struct eva__drive *drive);
 gpg_error_t eva__drive_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns);
 
-/* Tells whoever waits for the end of the command under way that it cannot be finished; each is told
-   once.  */
+/* Cancels what waits for the end of the command under way, because the command cannot be finished;
+   each is called once.  */
 void eva__drive_cancel (struct eva__drive *drive, gpg_error_t reason);
 
 #endif /* EVA__ASSUAN_TURN_H */
