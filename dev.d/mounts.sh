@@ -21,3 +21,12 @@ mount_system() {
   ln -s fd/1 "$1/dev/stdout"
   ln -s fd/2 "$1/dev/stderr"
 }
+
+# register ARCH: tells the kernel that qemu runs programs of this architecture, unless it knows.  It
+# forgets that with the last mount of this kind.
+register() {
+  formats=/proc/sys/fs/binfmt_misc
+  mount -t binfmt_misc binfmt_misc "$formats"
+  [ -e "$formats/qemu-$1" ] || cat "/usr/lib/binfmt.d/qemu-$1.conf" >"$formats/register"
+  grep -qx enabled "$formats/qemu-$1"
+}

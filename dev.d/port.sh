@@ -7,8 +7,7 @@
 #
 # A compiler of this machine builds for a small root of that architecture, of this machine's release,
 # and the tests run in there: i386's as they are, s390x's by qemu, which the kernel calls for programs
-# of such a format.  What registers that with the kernel stays, as it does where the package of qemu is
-# installed on a running system.
+# of such a format.
 #
 # The root is made once and kept as build-fresh/port-ARCH, the build as build-port-ARCH.  What is
 # mounted is seen by nobody else, and is gone with the tests.  Exit status: 0 if all tests passed; 2
@@ -43,19 +42,9 @@ mkdir -p "$cache"
 
 # --- Programs of another processor ----------------------------------------------------------------
 
-# register: tells the kernel which program runs those of this architecture, unless it knows.
-register() {
-  line=/usr/lib/binfmt.d/qemu-$arch.conf
-  [ -f "$line" ] || cannot "there is no $line of the package $qemu"
-  # shellcheck disable=SC2016
-  unshare --mount sh -euc '
-    mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
-    [ -e "/proc/sys/fs/binfmt_misc/qemu-$1" ] || cat "$2" >/proc/sys/fs/binfmt_misc/register
-    grep -qx enabled "/proc/sys/fs/binfmt_misc/qemu-$1"
-  ' sh "$arch" "$line" 2>/dev/null || cannot "the kernel does not let qemu run programs of $arch"
-}
-
-[ -z "$qemu" ] || register
+# shellcheck disable=SC2016
+[ -z "$qemu" ] || unshare --mount sh -euc '. dev.d/mounts.sh; register "$1"' sh "$arch" 2>/dev/null \
+  || cannot "the kernel does not let qemu run programs of $arch"
 
 # --- The root -------------------------------------------------------------------------------------
 
@@ -73,8 +62,14 @@ if [ "$(cat "$kept/.made-of" 2>/dev/null)" != "$made_of" ]; then
   say "making a root of $release for $arch"
   rm -rf "$kept" "$build"
   log=$cache/port-$arch.log
-  # shellcheck disable=SC2086
-  http_proxy=${http_proxy:-$proxy} apart debootstrap --variant=minbase --arch="$arch" \
+  # shellcheck disable=SC2016,SC2086
+  http_proxy=${http_proxy:-$proxy} apart sh -euc '
+    . dev.d/mounts.sh
+    exec 9>&-
+    [ -z "$1" ] || register "$2"
+    shift 2
+    exec debootstrap "$@"
+  ' sh "$qemu" "$arch" --variant=minbase --arch="$arch" \
     --include="$(echo $port_packages | tr ' ' ',')" "$release" "$root" "$debian" >"$log" 2>&1 \
     || { tail -n 20 "$log" >&2; cannot "debootstrap has failed"; }
   rm -f "$root"/var/cache/apt/archives/*.deb
@@ -119,8 +114,9 @@ END
 apart sh -euc '
   . dev.d/mounts.sh
   exec 9>&-
-  root=$1 build=$2 cross=$3
-  shift 3
+  [ -z "$1" ] || register "$2"
+  root=$3 build=$4 cross=$5
+  shift 5
   mount --rbind . "$root$PWD"
   mount_system "$root"
   [ -f "$build/build.ninja" ] || meson setup "$build" --cross-file "$cross" -Dexamples=false \
@@ -129,4 +125,4 @@ apart sh -euc '
   # qemu is an order of magnitude slower than a processor.
   meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier 10 "$@" || true
   python3 tests/summary.py "$build"
-' sh "$top" "$build" "$cache/port-$arch.ini" $(printf -- '--suite %s ' "$@")
+' sh "$qemu" "$arch" "$top" "$build" "$cache/port-$arch.ini" $(printf -- '--suite %s ' "$@")
