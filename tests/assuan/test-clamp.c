@@ -250,6 +250,65 @@ test_errors (void **state) {
 }
 
 static void
+test_no_server (void **state) {
+  const char *argv[] = { "none", NULL };
+  assuan_context_t ctx;
+
+  (void) state;
+  set_clamp (pre, post);
+  ctx = new_context ();
+  assert_code (assuan_socket_connect (ctx, tmpdir_path ("none"), 0, 0), GPG_ERR_ASS_CONNECT_FAILED);
+  assuan_release (ctx);
+  check_counts (true);
+  ctx = new_context ();
+  assert_int_not_equal (assuan_pipe_connect (ctx, "/nonexistent", argv, NULL, NULL, NULL, 0), 0);
+  assuan_release (ctx);
+  check_counts (true);
+  set_clamp (NULL, NULL);
+}
+
+/* The peer leaves without an answer, and there was no descriptor.  */
+static void
+test_peer_leaves (void **state) {
+  assuan_context_t ctx;
+  assuan_fd_t fd;
+  int fds[2];
+
+  (void) state;
+  set_clamp (pre, post);
+  fds_socketpair (fds, 0);
+  peer_say (fds[1], "OK\nS half");
+  ctx = new_client (fds[0], ASSUAN_SOCKET_CONNECT_FDPASSING);
+  assert_code (assuan_receivefd (ctx, &fd), GPG_ERR_ASS_GENERAL);
+  close (fds[1]);
+  assert_int_not_equal (assuan_sendfd (ctx, 0), 0);
+  assert_int_not_equal (assuan_transact (ctx, "NOP", NULL, NULL, NULL, NULL, NULL, NULL), 0);
+  assuan_release (ctx);
+  check_counts (true);
+  set_clamp (NULL, NULL);
+}
+
+static void
+test_child_errors (void **state) {
+  assuan_context_t ctx;
+
+  (void) state;
+  set_clamp (pre, post);
+  ctx = start_child (MODE_PIPES, NULL);
+  n_pre = n_post = 0;
+  assert_code (assuan_pipe_wait_server_termination (ctx, NULL, 1), GPG_ERR_TIMEOUT);
+  check_counts (true);
+  assert_err (assuan_write_line (ctx, "BYE"), 0);
+  assert_err (assuan_pipe_wait_server_termination (ctx, NULL, 0), 0);
+  check_counts (true);
+  assert_code (assuan_pipe_wait_server_termination (ctx, NULL, 0), GPG_ERR_ECHILD);
+  assert_int_equal (n_pre, n_post);
+  assuan_release (ctx);
+  check_counts (true);
+  set_clamp (NULL, NULL);
+}
+
+static void
 test_child (void **state) {
   assuan_context_t ctx;
 
@@ -274,6 +333,8 @@ main (void) {
     suite_test (test_foreign_hooks), suite_test (test_exported_functions),
     suite_test (test_sock_accept),   suite_test (test_accept),
     suite_test (test_errors),        suite_test (test_child),
+    suite_test (test_no_server),     suite_test (test_peer_leaves),
+    suite_test (test_child_errors),
   };
 
   return suite_run (tests);
