@@ -52,7 +52,7 @@ gnupg_get_directory (const char *name) {
   for (const char *line = directories; *line; line += strcspn (line, "\n"), line += *line == '\n') {
     char *value;
     if (strncmp (line, name, len) || line[len] != ':') continue;
-    value = text_format ("%.*s", (int) strcspn (line + len + 1, "\n"), line + len + 1);
+    value = text_part (line + len + 1, strcspn (line + len + 1, "\n"));
     free (last);
     last = text_unescape (value, NULL);
     free (value);

@@ -49,7 +49,7 @@ inquiry_rule_parse (const char *text, struct inquiry_rule *ret) {
     return message_fail (
         STATUS_USAGE, "--inquiry: KEYWORD=SOURCE, where SOURCE is file:PATH, exec:PROGRAM, fd:N, "
                       "text:STRING, env:NAME, ask: or cancel:");
-  *ret = (struct inquiry_rule) { .keyword = text_format ("%.*s", (int) (equals - text), text),
+  *ret = (struct inquiry_rule) { .keyword = text_part (text, (size_t) (equals - text)),
                                  .kind = (enum inquiry_kind) kind,
                                  .value = text_dup (colon + 1) };
   return STATUS_OK;
@@ -322,7 +322,7 @@ inquiry_answer (const struct inquiry_rule *rule, struct eva_pending_call *pendin
   *a = (struct inquiry_answer) { .rule = rule,
                                  .pending = pending,
                                  .ctx = eva_call_get_context (pending),
-                                 .keyword = text_format ("%.*s", (int) strcspn (text, " "), text),
+                                 .keyword = text_part (text, strcspn (text, " ")),
                                  .fd = -1,
                                  .pid = -1,
                                  .pidfd = -1,

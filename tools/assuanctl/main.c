@@ -27,10 +27,12 @@
 #include <stdlib.h>
 
 extern const struct subcommand call_subcommand;
+extern const struct subcommand describe_subcommand;
+extern const struct subcommand list_subcommand;
+extern const struct subcommand wait_subcommand;
 
 const struct subcommand *const subcommands[] = {
-  &call_subcommand,
-  NULL,
+  &call_subcommand, &describe_subcommand, &list_subcommand, &wait_subcommand, NULL,
 };
 
 struct settings settings;

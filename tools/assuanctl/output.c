@@ -160,7 +160,7 @@ static struct json *
 json_keyword (const struct output *output, const char *type, const char *text) {
   struct json *object = new_object (output, type);
   size_t len = strcspn (text, " ");
-  char *keyword = text_format ("%.*s", (int) len, text);
+  char *keyword = text_part (text, len);
 
   json_add (object, "keyword", keyword);
   free (keyword);

@@ -233,7 +233,7 @@ show_option (struct shown *s, const char *rest, size_t len) {
     if (second) equals = second;
   }
   n = equals ? (size_t) (equals - rest) + 1 : len;
-  name = text_format ("%.*s", (int) n, rest);
+  name = text_part (rest, n);
   show (s, rest, n);
   show_as (s, sounds_secret (name) || strcasestr (name, "PROXY") ? SECRET_SECRET : SECRET_OPEN,
            rest + n, len - n);

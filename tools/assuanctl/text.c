@@ -34,6 +34,14 @@ text_dup (const char *text) {
 }
 
 char *
+text_part (const char *text, size_t len) {
+  char *copy = text_alloc (len + 1);
+
+  if (len) memcpy (copy, text, len);
+  return copy;
+}
+
+char *
 text_format (const char *format, ...) {
   va_list args;
   char *text;

@@ -13,6 +13,7 @@
 /* Memory that must be there: the tool cannot go on without it.  */
 void *text_alloc (size_t size);
 char *text_dup (const char *text);
+char *text_part (const char *text, size_t len);
 char *text_format (const char *format, ...) __attribute__ ((format (printf, 1, 2)));
 
 /* Returns the length of the character at BUF, of LEN octets, or 0 if there is no valid UTF-8.  */
