@@ -9,6 +9,7 @@
 #include "children.h"
 #include "fds.h"
 #include "io/sys.h"
+#include <stdlib.h>
 #include "tmpdir.h"
 
 /* cmocka's own skip () reports "not ok - SKIP", which meson takes for a failure: say it in a comment
@@ -18,6 +19,12 @@
   do {                                                                                             \
     print_message ("# skipped: %s\n", __func__);                                                   \
     return;                                                                                        \
+  } while (0)
+
+/* For what qemu does in another way than the kernel, whose part it plays: WHAT.  */
+#define skip_if_emulated(what)                                                                     \
+  do {                                                                                             \
+    if (getenv ("EVA_TEST_EMULATED")) skip ();                                                     \
   } while (0)
 
 /* A test between fixture_setup and fixture_teardown, which compare the open descriptors, SIGPIPE

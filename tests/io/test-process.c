@@ -60,6 +60,7 @@ test_fork_without_handlers (void **state) {
   pid_t pid;
 
   (void) state;
+  skip_if_emulated ("wipes no memory on fork");
   parent = eva__io_this_process ();
   pid = _Fork ();
   assert_true (pid >= 0);
