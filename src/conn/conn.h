@@ -30,8 +30,7 @@ bool eva__conn_holds_line (eva_conn *c);
    confidential, the open data line too.  */
 void eva__conn_set_confidential (eva_conn *c, bool is_confidential);
 
-/* Returns how many descriptors came and were not taken; and how many more may come before some are
-   taken.  */
+/* Returns how many descriptors came and were not taken.  */
 static inline size_t
 eva__conn_count_fds (const eva_conn *c) {
   return c->in_fds.n;
