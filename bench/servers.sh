@@ -222,7 +222,7 @@ adapter() {
 
 # --- Hostile neighbours ---------------------------------------------------------------------------
 
-# storm NAME N: the percentiles of N calls, and of those who come, without neighbours and with them.
+# storm NAME N: the percentiles of N calls, and of new clients, without neighbours and with them.
 storm() {
   load calls -s "$(target "$1" "$2")"
   for kind in half drip greedy silent reconnect flood; do
@@ -260,7 +260,7 @@ END {
 
 hostile() {
   start embedded
-  # Not in a pipe, which would be a shell of its own, whose children nobody ends.
+  # Not in a pipe, which would be a shell of its own, whose children would not be ended.
   for _ in 1 2 3 4 5; do storm embedded 3000; done >"$dir/calls"
   awk -v title='p99 in us, 600 hostile clients : none' -v wanted=3 "$storms" "$dir/calls"
   start bare

@@ -106,7 +106,7 @@ worker_hear (struct load *load, struct worker *worker) {
   load->n_busy--;
 }
 
-/* Reads what came; who has all replies asks again until END_NS.  */
+/* Reads what came; a client that has all replies asks again until END_NS.  */
 static void
 load_turn (struct load *load, uint64_t end_ns) {
   static struct epoll_event events[N_EVENTS];

@@ -108,7 +108,7 @@ tick (const struct kind *kind, struct villain *villains, size_t n, size_t next, 
 }
 
 /* Returns a timer that fires for one of N after the other, and each one's ticks are TICK_NS
-   apart: in a real crowd, too, nobody waits for the others.  */
+   apart: in a real crowd, too, no client waits for the others.  */
 static int
 start_ticks (int epoll_fd, size_t n) {
   struct itimerspec interval = { { 0, (long) (TICK_NS / n) }, { 0, (long) (TICK_NS / n) } };

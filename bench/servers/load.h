@@ -48,7 +48,7 @@ void load_calls (const struct task *task, struct target *target);
    counted.  */
 void load_asks (const struct task *task, struct target *target);
 
-/* N connections that behave badly, for ever; KIND is one of those in hostile.c.  */
+/* N connections that behave badly, forever; KIND is one of those in hostile.c.  */
 void load_hostile (const char *kind, struct target *target);
 
 #endif /* BENCH_SERVERS_LOAD_H */

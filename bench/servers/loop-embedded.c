@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* loop-embedded.c - a server's loop: the one that comes along.  */
+/* loop-embedded.c - a server's loop: the embedded one.  */
 
 #include "loop.h"
 

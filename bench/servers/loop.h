@@ -9,7 +9,7 @@
 /* Makes the loop.  Returns NULL with errno if that fails.  */
 eva_loop *loop_open (void);
 
-/* Runs it for ever.  */
+/* Runs it forever.  */
 void loop_run (eva_loop *loop);
 
 #endif /* BENCH_SERVERS_LOOP_H */

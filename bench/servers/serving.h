@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* serving.h - what the servers to measure have in common, whoever wrote their protocol: where they
+/* serving.h - what the servers to measure have in common, whatever library they use: where they
    listen, how many descriptors they may have, and the bulk data that they send.  */
 
 #ifndef BENCH_SERVERS_SERVING_H

@@ -122,8 +122,8 @@ target_skip_line (int fd) {
   if (strncmp (buf, "OK", 2) != 0) die ("reply", "is no OK");
 }
 
-/* Who waits in recv is woken up when the server has read, too, and that much earlier than it
-   has answered.  */
+/* The kernel wakes up a client in recv when the server has read, too, and that is earlier than the
+   answer.  */
 size_t
 target_ask (int fd, const char *command, char *buf, size_t size) {
   size_t len = 0;
