@@ -4,8 +4,8 @@
 #
 # usage: inside.sh ROOT PACKAGES COMMAND...     (fresh.sh calls this)
 #
-# This is process 1 of its namespace: what it mounts nobody else sees, and when it ends, all others
-# are killed.  PACKAGES is the directory that keeps downloaded packages.
+# This is process 1 of its namespace: no other process sees what it mounts, and when it ends, all
+# others are killed.  PACKAGES is the directory that keeps downloaded packages.
 
 set -eu
 . dev.d/mounts.sh

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=sh
 # mounts.sh - what a root needs to be lived in.  Read by those that are process 1 of a namespace of
-# their own: what they mount nobody else sees.
+# their own: no other process sees what they mount.
 
 # mount_system ROOT
 mount_system() {

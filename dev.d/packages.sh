@@ -62,7 +62,7 @@ installed $package
 
 # need PACKAGE...: installs what is missing, or says which command would.
 need() {
-  # Elsewhere the packages have other names, and whoever calls this will see what is missing.
+  # Elsewhere the packages have other names, and the user will see what is missing.
   command -v dpkg-query >/dev/null || return 0
   packages=$(missing "$@")
   packages=${packages% }

@@ -10,7 +10,7 @@
 # of such a format.
 #
 # The root is made once and kept as build-fresh/port-ARCH, the build as build-port-ARCH.  What is
-# mounted is seen by nobody else, and is gone with the tests.  Exit status: 0 if all tests passed; 2
+# mounted is not seen from outside, and is gone with the tests.  Exit status: 0 if all tests passed; 2
 # if there is no such architecture; 77 if they cannot run on this machine, with the reason as the last
 # line.
 
