@@ -15,8 +15,8 @@ close_both (assuan_context_t ctx) {
   assuan_close_output_fd (ctx);
 }
 
-/* The pump has ended.  Its descriptors are closed before the client is told so, since somebody may
-   wait for the end of file.  If the command was cancelled, nobody hears what is said here.  */
+/* The pump has ended.  It closes its descriptors before the client hears of that, because another
+   process may wait for the end of file.  If the command was cancelled, the reply has no reader.  */
 static void
 pumped (assuan_context_t ctx, void *arg, gpg_error_t err, uint64_t n_pumped) {
   (void) arg;

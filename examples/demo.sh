@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# demo.sh - what the library does, shown with programs that nobody here wrote.
+# demo.sh - what the library does, shown with programs of other projects.
 #
 # usage: demo.sh SERVER EXAMPLES-DIRECTORY COMPAT-DIRECTORY     (`./dev run` builds and calls this)
 #
@@ -76,7 +76,7 @@ await() {
   done
 }
 
-# gone PID: wait until the process, which need not be a child, has ended; false if it does not.
+# gone PID: wait until the process, which may be no child, has ended; false if it does not.
 gone() {
   tries=100
   while [ -n "$1" ] && kill -0 "$1" 2>/dev/null; do
@@ -213,7 +213,7 @@ case $wanted in
   *) fail "gpg-agent is built for no libassuan that we know: '$wanted'" ;;
 esac
 title "2. GnuPG, unmodified, on our $wanted"
-# The loader writes down what it found (LD_DEBUG), since gpg-agent lets nobody but root look into its
+# The loader writes down what it found (LD_DEBUG), because gpg-agent lets only root look into its
 # memory map.
 at_home="env GNUPGHOME=$dir/home LC_ALL=C LD_DEBUG=files LD_DEBUG_OUTPUT=$dir/ld/record
   sh $compat/evassuan-run"
@@ -326,7 +326,7 @@ gone "$agent" || fail "gpg-agent does not end"
 agent=
 row gpg-agent "gpgconf --kill all" "has ended"
 
-# --- Nobody slipped through ----------------------------------------------------------------------
+# --- No process slipped through ------------------------------------------------------------------
 
 n=0
 for record in "$dir"/ld/record.*; do

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* server-embedded.c - an Assuan server in the event loop that comes along.
+/* server-embedded.c - an Assuan server in the embedded event loop.
 
    usage: server-embedded ADDRESS     ends gently on SIGINT and SIGTERM, at once on a second one  */
 
@@ -14,8 +14,8 @@ static eva_loop *loop;
 static eva_server *server;
 static int signal_fd;
 
-/* Makes SIGINT and SIGTERM readable, so that they come between callbacks, not in the midst of
-   one.  */
+/* Makes SIGINT and SIGTERM readable, so that they come between callbacks, not in the middle
+   of one.  */
 static int
 open_signals (void) {
   sigset_t set;

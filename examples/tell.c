@@ -62,7 +62,7 @@ tell_listening (eva_server *server) {
 
   for (size_t i = 0; (address = eva_server_get_address (server, i)); i++)
     printf ("%s: listening on %s\n", program_invocation_short_name, address);
-  fflush (stdout); /* whoever started us may wait for it */
+  fflush (stdout); /* the program that started us may wait for it */
 }
 
 void

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* tell.h - what the example servers tell whoever starts them.  */
+/* tell.h - what the example servers tell the user.  */
 
 #ifndef EXAMPLES_TELL_H
 #define EXAMPLES_TELL_H
@@ -12,8 +12,8 @@ int tell_usage (void);
 /* That the loop fails, because of what is in errno.  Returns 1, the exit status.  */
 int tell_loop_failure (void);
 
-/* That nobody can be served at ADDRESS because of ERR, and what to do.  Returns 1, the exit
-   status.  */
+/* Tells that no client can be served at ADDRESS because of ERR, and what to do.  Returns 1, the
+   exit status.  */
 int tell_failure (const char *address, gpg_error_t err);
 
 /* Where SERVER listens.  */

@@ -183,7 +183,7 @@ struct digest {
   gpg_error_t err;
 };
 
-/* Hashes one piece.  All 16 MiB would take some 50 ms, in which nobody else would be served.  */
+/* Hashes one piece.  All 16 MiB would take some 50 ms, in which no other client is served.  */
 static void
 digest_piece (struct timer *timer) {
   struct digest *digest = timer->owner;
@@ -293,7 +293,7 @@ set_nonblocking (int fd, int wrong_mode, int *ret_flags) {
 }
 
 /* Returns the descriptors to what they were and closes them.  That goes through the context, which
-   owns them: it would otherwise close the same numbers later, when they are somebody else's.  */
+   owns them: it would otherwise close the same numbers later, when they mean other files.  */
 static void
 copy_close (struct copy *copy) {
   if (copy->closed) return;
@@ -307,8 +307,8 @@ copy_close (struct copy *copy) {
   assuan_close_output_fd (copy->conn->ctx);
 }
 
-/* Nothing more can be copied; what is left is to tell.  The descriptors are closed at once, as
-   somebody may be waiting for the end of file.  */
+/* Nothing more can be copied; what is left is to tell.  The descriptors are closed at once, because
+   another process may wait for the end of file.  */
 static void
 copy_stop (struct copy *copy, gpg_error_t err) {
   copy->err = err;

@@ -4,7 +4,7 @@
    A socket file outlives a server that was killed, and bind refuses a path that exists.  So a
    server has to remove the leftover of its predecessor, but must never take the path from a live
    server, nor remove a file that is something else.  Only connect tells dead from alive: it is
-   refused if nobody listens.  */
+   refused if no process listens.  */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,7 +43,7 @@ lock_directory (const char *path) {
   return fd;
 }
 
-/* Returns 0 if somebody listens at ADDRESS, otherwise the errno that tells why not.  */
+/* Returns 0 if a process listens at ADDRESS, otherwise the errno that tells why not.  */
 static int
 try_connect (const struct sockaddr_un *address) {
   int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -52,7 +52,7 @@ try_connect (const struct sockaddr_un *address) {
   if (fd < 0) return errno;
   if (connect (fd, (const struct sockaddr *) address, sizeof *address)) reason = errno;
   close (fd);
-  /* A queue of waiting clients that is full: somebody listens, even if he is slow.  */
+  /* The queue of waiting clients is full: a server listens, even if it is slow.  */
   return reason == EAGAIN ? 0 : reason;
 }
 

@@ -19,7 +19,7 @@ struct listener {
    standard error.  */
 int listener_open (struct listener *listener, const char *path);
 
-/* Closes the socket and removes its file, unless somebody has put another one in its place.  */
+/* Closes the socket and removes its file, unless another one stands in its place.  */
 void listener_close (struct listener *listener);
 
 #endif /* EXAMPLES_BY_HAND_LISTENER_H */

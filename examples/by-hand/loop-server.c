@@ -58,10 +58,11 @@ static void resume_accepting (struct server *server);
 
 /* --- Jobs and states -------------------------------------------------------------------------- */
 
-/* In no state do we ask for events that we would not act upon.  So the socket is not read while a
-   job is busy: what a client sends ahead stays in the kernel, and when that is full the client
-   waits.  Its leaving shows all the same: EPOLLHUP when it has closed, EPOLLRDHUP when it has shut
-   down its sending side only and still expects answers, as `socat` does at the end of its input. */
+/* The server never asks for events on which it would not act.  So it does not read the socket while
+   a job is busy: what a client sends ahead stays in the kernel, and when that is full the client
+   waits.  It shows all the same when the client leaves: EPOLLHUP when it has closed, EPOLLRDHUP
+   when it has shut down its sending side only and still expects answers, as `socat` does at the end
+   of its input.  */
 static const uint32_t events_of_state[] = {
   [CONN_IDLE] = EPOLLIN,
   [CONN_STALLED] = EPOLLOUT,
@@ -176,7 +177,7 @@ socket_ready (struct watch *watch, uint32_t events) {
     conn_set_state (conn, conn->state);
   }
   if (conn->job && events & (EPOLLHUP | EPOLLERR)) {
-    conn_free (conn); /* nobody is left to hear the answer */
+    conn_free (conn); /* there is no client for the answer */
     return;
   }
   if (conn->state == CONN_SPEAKING && events & EPOLLOUT) err = conn->job->speak (conn);
@@ -195,8 +196,8 @@ client_says_bye (assuan_context_t ctx, char *line) {
   return 0;
 }
 
-/* Our own user and root may use this server.  The mode of the socket file says so too, but anybody
-   who may change that mode could let others in.  */
+/* Our own user and root may use this server.  The mode of the socket file says so too, but a user
+   that may change that mode could let others in.  */
 static gpg_error_t
 check_peer (assuan_context_t ctx) {
   assuan_peercred_t peer;
@@ -331,8 +332,8 @@ signal_came (struct watch *watch, uint32_t events) {
   loop_stop (&server->loop);
 }
 
-/* Makes SIGTERM and SIGINT readable, so that they come between callbacks, not in the midst of
-   one.  */
+/* Makes SIGTERM and SIGINT readable, so that they come between callbacks, not in the middle
+   of one.  */
 static int
 open_signals (void) {
   sigset_t set;

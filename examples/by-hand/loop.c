@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* loop.c - a tiny event loop on epoll, level-triggered.
 
-   Level-triggered means that epoll repeats what is true for as long as it is true and somebody
-   asks.  So a callback may do a little and return, without losing the rest; that is what makes one
-   thread fair to all.  The price: whoever asks for an event and does not act on it makes the loop
-   spin.  Hence every watch asks for just what its owner could act on right now.  */
+   Level-triggered means that epoll repeats what is true for as long as it is true and a watch asks
+   for it.  So a callback may do a little and return, without losing the rest; that is what makes
+   one thread fair to all.  The price: a watch that asks for an event and does not act on it makes
+   the loop spin.  So every watch asks for just what its owner can act on right now.  */
 
 #include <errno.h>
 #include <limits.h>
@@ -31,7 +31,8 @@ timer_start (struct timer *timer, unsigned int delay_ms) {
   struct timer *head = &timer->loop->timers, *before;
 
   timer_stop (timer);
-  /* Without the 1, timers without delay that start each other would keep run_timers for ever.  */
+  /* Without the 1, timers without delay that start each other would keep run_timers busy
+     forever.  */
   timer->deadline_ns = now_ns () + (uint64_t) delay_ms * NS_PER_MS + 1;
   /* From the end of the ring, as most timers here are started with the same delay.  */
   for (before = head->prev; before != head; before = before->prev)
@@ -63,7 +64,7 @@ run_timers (struct loop *loop) {
   }
 }
 
-/* How long epoll_wait may sleep, -1 for ever.  Rounded up: to wake too early is to spin.  */
+/* How long epoll_wait may sleep, -1 forever.  Rounded up: to wake too early is to spin.  */
 static int
 sleep_ms (const struct loop *loop) {
   const struct timer *first = loop->timers.next;
