@@ -225,7 +225,7 @@ gpg_error_t assuan_set_error (assuan_context_t ctx, gpg_error_t err, const char 
    kernel.  ASSUAN_INVALID_PID if it is not known.  From: anywhere. */
 pid_t assuan_get_pid (assuan_context_t ctx);
 
-/* Who the peer is. */
+/* The credentials of the peer. */
 struct _assuan_peercred {
   pid_t pid; /* process that connected */
   uid_t uid; /* its effective user then */
