@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* await.c - `assuanctl wait`: until a server is there, or until it is gone.
 
-   Somebody who listens is not enough: it has to greet.  It is tried again after a time that grows from 20
-   to 500 ms, and at once when something changes in the directory of the socket.  */
+   A server that listens is not enough: it has to greet.  The tool tries again after a time that
+   grows from 20 to 500 ms, and at once when something changes in the directory of the socket.  */
 
 #include "connection.h"
 #include "message.h"

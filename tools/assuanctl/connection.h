@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* connection.h - a client's connection to a server: made in the loop of wait.h, with the messages for
-   what goes wrong.  */
+/* connection.h - a client's connection to a server: made in the loop of wait.h, with the messages
+   for what goes wrong.  */
 
 #ifndef ASSUANCTL_CONNECTION_H
 #define ASSUANCTL_CONNECTION_H
@@ -38,14 +38,15 @@ struct reply {
   char *comments; /* without their `# `, one a line, each with its LF */
 };
 
-/* Connects to ADDRESS, which is resolved, and waits for the greeting.  If nobody listens under a name,
-   starts the server first.  Tells the agent the session.  C is given to connection_close in any case.  */
+/* Connects to ADDRESS, which is resolved, and waits for the greeting.  If no server listens under a
+   name, starts the server first.  Tells the agent the session.  C is given to connection_close in
+   any case.  */
 enum status connection_open (struct connection *c, struct address *address, unsigned int flags);
 
 void connection_close (struct connection *c);
 
-/* eva_call with what stands in front of all commands to this server.  Says what is wrong with COMMAND:
-   STATUS_USAGE.  */
+/* eva_call with what stands in front of all commands to this server.  Says what is wrong with
+   COMMAND:  STATUS_USAGE.  */
 enum status connection_call (struct connection *c, const char *command,
                              const struct eva_callbacks *callbacks, void *arg,
                              struct eva_pending_call **ret_call);

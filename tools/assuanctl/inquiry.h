@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* inquiry.h - what inquiries are answered with: rules `KEYWORD=SOURCE`, the first of which that matches
-   answers, and the answering itself, which streams: it never has all of an answer in memory.
+/* inquiry.h - what inquiries are answered with: rules `KEYWORD=SOURCE`, the first of which that
+   matches answers, and the answering itself, which streams: it never has all of an answer in
+   memory.
 
        file:PATH             the octets of a file, `-` being stdin
        exec:PROGRAM ARG...   what a program prints; the parameters are in $ASSUAN_INQUIRY
@@ -45,7 +46,7 @@ const struct inquiry_rule *inquiry_find (const struct inquiry_rule *rules, size_
 /* The name of the kind, as in JSON.  */
 const char *inquiry_kind_name (const struct inquiry_rule *rule);
 
-/* Who answers.  */
+/* What answers.  */
 struct inquiry_client {
   /* An answer is over: STATUS_OK, or what went wrong, which was told; then the server got CAN.  */
   void (*done) (void *arg, enum status status);
@@ -53,11 +54,13 @@ struct inquiry_client {
   struct inquiry_answer *answer; /* that is being given, or NULL */
 };
 
-/* Answers the inquiry TEXT that PENDING is in, by RULE.  CLIENT's done may run before this returns.  */
+/* Answers the inquiry TEXT that PENDING is in, by RULE.  CLIENT's done may run before this
+   returns.  */
 void inquiry_answer (const struct inquiry_rule *rule, struct eva_pending_call *pending,
                      const char *text, struct inquiry_client *client);
 
-/* Gives an answer up without a word, as its call has ended; done does not run.  NULL is allowed.  */
+/* Gives an answer up without a word, as its call has ended; done does not run.  NULL is
+   allowed.  */
 void inquiry_answer_free (struct inquiry_answer *answer);
 
 #endif /* ASSUANCTL_INQUIRY_H */

@@ -21,7 +21,7 @@ struct row {
   char *address; /* NULL: none */
 };
 
-/* The agent tells of its card daemon, which nobody else can ask.  */
+/* Only the agent can ask its card daemon, and tells of it.  */
 static void
 look_at_scdaemon (struct connection *c, struct row *row) {
   struct reply reply = { 0 };
@@ -39,8 +39,9 @@ look_at_scdaemon (struct connection *c, struct row *row) {
   reply_deinit (&reply);
 }
 
-/* Returns the process at the other end, or 0.  The kernel tells which one began to listen, and a daemon
-   forks after that, so the server is asked first.  Of a restricted socket it does not say.  */
+/* Returns the process at the other end, or 0.  The kernel tells which one began to listen, and a
+   daemon forks after that, so the server is asked first.  Of a restricted socket it does not
+   say.  */
 static long
 peer_of (struct connection *c) {
   struct reply reply = { 0 };

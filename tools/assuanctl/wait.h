@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* wait.h - the one event loop of the tool, and waiting in it: for something to be done, for --timeout,
-   or for Ctrl-C.
+/* wait.h - the one event loop of the tool, and waiting in it: for something to be done, for
+   --timeout, or for Ctrl-C.
 
-   SIGINT does not end the process at once, so that a call can be given up; main ends it by that signal
-   when a subcommand returned STATUS_INTERRUPTED.  A second one ends it wherever it is.  */
+   SIGINT does not end the process at once, so that a call can be given up; main ends it by that
+   signal when a subcommand returned STATUS_INTERRUPTED.  A second one ends it wherever it is.  */
 
 #ifndef ASSUANCTL_WAIT_H
 #define ASSUANCTL_WAIT_H
@@ -22,8 +22,8 @@ eva_loop *wait_loop (void);
 /* Starts the time of --timeout anew.  It runs from wait_init else.  */
 void wait_restart_timeout (void);
 
-/* Runs the loop until *DONE.  Returns STATUS_OK then; STATUS_TIMEOUT, after a message, when the time of
-   --timeout is over; STATUS_INTERRUPTED when SIGINT came.  */
+/* Runs the loop until *DONE.  Returns STATUS_OK then; STATUS_TIMEOUT, after a message, when the
+   time of --timeout is over; STATUS_INTERRUPTED when SIGINT came.  */
 enum status wait_until (const bool *done);
 
 /* The same for at most TIMEOUT_MS milliseconds, and without --timeout and messages: STATUS_TIMEOUT
@@ -33,7 +33,8 @@ enum status wait_at_most (const bool *done, unsigned int timeout_ms);
 /* Returns true if SIGINT came.  */
 bool wait_was_interrupted (void);
 
-/* Forgets a SIGINT: the one who was interrupted goes on.  */
+/* Forgets a SIGINT: what it interrupted goes on.  */
+
 void wait_forget_interrupt (void);
 
 /* Returns how many milliseconds of --timeout are left, or -1 if it is not limited.  */
