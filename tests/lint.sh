@@ -43,6 +43,12 @@ ctags -x --c-kinds=f --fields=+ne --_xformat='%{end} %n %F %N' $(git ls-files 's
   | awk '{ n = $1 - $2 + 1; if (n > 90) { print "lint: " $3 ": " $4 ": " n " lines" > "/dev/stderr"; bad = 1 } }
          END { exit bad }' || bad=1
 
+# What people read: words that break a rule of CONTRIBUTING.md, "English".
+# shellcheck disable=SC2046
+python3 tests/words.py $(git ls-files '*.c' '*.h' '*.py' '*.sh' '*.md' '*.build' NEWS dev .ci/run \
+    | grep -v '^tests/') \
+  || complain "words of which tests/words.py says what to write instead"
+
 # unix.Malloc does not understand lists that link their elements: AddressSanitizer does.  From the
 # member to its structure the way is through void *, and arrays of pointers are moved as memory.
 git ls-files 'src/*.c' 'tools/*.c' | xargs -P 2 -n 8 clang-tidy --quiet -p build-lint-clang \
