@@ -65,6 +65,18 @@ suite_teardown (void **state) {
   return 0;
 }
 
+int
+suite_sock_setup (void **state) {
+  suite_setup (state);
+  return assuan_sock_init () ? -1 : 0;
+}
+
+int
+suite_sock_teardown (void **state) {
+  assuan_sock_deinit ();
+  return suite_teardown (state);
+}
+
 void
 suite_skipped (const char *test) {
   print_message ("# skipped: %s\n", test);
@@ -81,6 +93,25 @@ suite_assert_err (gpg_error_t rc, gpg_error_t expected, const char *what, const 
 }
 
 /* Contexts and descriptors.  */
+
+struct assuan_system_hooks
+suite_hooks (void) {
+  return (struct assuan_system_hooks) {
+    .version = ASSUAN_SYSTEM_HOOKS_VERSION,
+    .usleep = __assuan_usleep,
+    .pipe = __assuan_pipe,
+    .close = __assuan_close,
+    .read = __assuan_read,
+    .write = __assuan_write,
+    .recvmsg = __assuan_recvmsg,
+    .sendmsg = __assuan_sendmsg,
+    .spawn = __assuan_spawn,
+    .waitpid = __assuan_waitpid,
+    .socketpair = __assuan_socketpair,
+    .socket = __assuan_socket,
+    .connect = __assuan_connect,
+  };
+}
 
 assuan_context_t
 new_context (void) {

@@ -47,6 +47,12 @@ int suite_setup (void **state);
 int suite_teardown (void **state);
 #define suite_test(name) cmocka_unit_test_setup_teardown (name, suite_setup, suite_teardown)
 
+/* The same between assuan_sock_init and assuan_sock_deinit.  */
+int suite_sock_setup (void **state);
+int suite_sock_teardown (void **state);
+#define sock_test(name)                                                                            \
+  cmocka_unit_test_setup_teardown (name, suite_sock_setup, suite_sock_teardown)
+
 /* cmocka's own skip () reports "not ok - SKIP", which meson takes for a failure: say it in a
  * comment line and leave the test.  Only for use in a test itself, before it holds anything.  */
 #undef skip
@@ -67,6 +73,9 @@ void suite_skipped (const char *test);
   suite_assert_err (gpg_err_code (rc), (gpg_error_t) (code), #rc, SUITE_HERE)
 void suite_assert_err (gpg_error_t rc, gpg_error_t expected, const char *what, const char *file,
                        int line);
+
+/* System hooks that are the library's own functions, for a test to change some of.  */
+struct assuan_system_hooks suite_hooks (void);
 
 /* A context with the suite's error source; the test fails if there is none.  */
 assuan_context_t new_context (void);

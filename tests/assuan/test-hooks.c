@@ -100,18 +100,6 @@ test_pipes_fail (void **state) {
   recorder_expect ("");
 }
 
-/* Listens at PATH; a greeting for a client that connects is not to be had there.  */
-static int
-listen_at (const char *path) {
-  struct sockaddr_un addr = { .sun_family = AF_UNIX };
-  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-  strcpy (addr.sun_path, path);
-  assert_int_equal (bind (fd, (struct sockaddr *) &addr, sizeof addr), 0);
-  assert_int_equal (listen (fd, 1), 0);
-  return fd;
-}
-
 static void *
 greet (void *arg) {
   const int *listener = arg;
@@ -130,7 +118,7 @@ check_socket (unsigned int flags, const char *expected) {
   void *peer;
 
   unlink (path);
-  listener = listen_at (path);
+  listener = fds_listen_at (path);
   assert_int_equal (pthread_create (&thread, NULL, greet, &listener), 0);
   assert_err (assuan_socket_connect (ctx, path, ASSUAN_INVALID_PID, flags), 0);
   recorder_expect (expected);

@@ -168,19 +168,7 @@ connect_once (assuan_context_t ctx, unsigned int usec) {
 /* Where sleeping is another's business, waiting for a client is too.  */
 static void
 accept_waits_through_the_hooks (void **state) {
-  struct assuan_system_hooks hooks = { .version = ASSUAN_SYSTEM_HOOKS_VERSION,
-                                       .usleep = connect_once,
-                                       .pipe = __assuan_pipe,
-                                       .close = __assuan_close,
-                                       .read = __assuan_read,
-                                       .write = __assuan_write,
-                                       .recvmsg = __assuan_recvmsg,
-                                       .sendmsg = __assuan_sendmsg,
-                                       .spawn = __assuan_spawn,
-                                       .waitpid = __assuan_waitpid,
-                                       .socketpair = __assuan_socketpair,
-                                       .socket = __assuan_socket,
-                                       .connect = __assuan_connect };
+  struct assuan_system_hooks hooks = suite_hooks ();
   assuan_context_t ctx;
   int fd;
 
@@ -194,6 +182,7 @@ accept_waits_through_the_hooks (void **state) {
   assert_int_equal (bind (fd, (struct sockaddr *) &address, sizeof address), 0);
   assert_int_equal (listen (fd, 1), 0);
   ctx = new_context ();
+  hooks.usleep = connect_once;
   assuan_ctx_set_system_hooks (ctx, &hooks);
   assert_err (assuan_init_socket_server (ctx, fd, 0), 0);
   assert_err (assuan_accept (ctx), 0);

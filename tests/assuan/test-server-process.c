@@ -114,26 +114,13 @@ wait_for_another (assuan_context_t ctx, pid_t pid, int action, int *status, int 
 
 static void
 test_kill_after_wait (void **state) {
-  struct assuan_system_hooks hooks = {
-    .version = ASSUAN_SYSTEM_HOOKS_VERSION,
-    .usleep = __assuan_usleep,
-    .pipe = __assuan_pipe,
-    .close = __assuan_close,
-    .read = __assuan_read,
-    .write = __assuan_write,
-    .recvmsg = __assuan_recvmsg,
-    .sendmsg = __assuan_sendmsg,
-    .spawn = __assuan_spawn,
-    .waitpid = wait_for_another,
-    .socketpair = __assuan_socketpair,
-    .socket = __assuan_socket,
-    .connect = __assuan_connect,
-  };
+  struct assuan_system_hooks hooks = suite_hooks ();
   assuan_context_t ctx = new_context ();
   static const struct start plain;
   int status;
 
   (void) state;
+  hooks.waitpid = wait_for_another;
   assuan_ctx_set_system_hooks (ctx, &hooks);
   assert_err (try_child (ctx, MODE_PIPES, &plain), 0);
   assert_err (assuan_pipe_wait_server_termination (ctx, &status, 0), 0);

@@ -14,28 +14,6 @@
 
 #include "recorder.h"
 
-static int
-setup (void **state) {
-  suite_setup (state);
-  return assuan_sock_init () ? -1 : 0;
-}
-
-static int
-teardown (void **state) {
-  assuan_sock_deinit ();
-  return suite_teardown (state);
-}
-
-#define sock_test(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
-
-/* CALL fails with -1 and errno ERRNUM.  */
-#define assert_fails(call, errnum)                                                                 \
-  do {                                                                                             \
-    errno = 0;                                                                                     \
-    assert_int_equal ((call), -1);                                                                 \
-    assert_int_equal (errno, (errnum));                                                            \
-  } while (0)
-
 static struct sockaddr *
 generic (struct sockaddr_un *addr) {
   return (struct sockaddr *) addr;

@@ -18,20 +18,6 @@
 /* Ports that somebody else listens on are nothing to play with.  */
 static bool ports_are_free;
 
-static int
-setup (void **state) {
-  suite_setup (state);
-  return assuan_sock_init () ? -1 : 0;
-}
-
-static int
-teardown (void **state) {
-  assuan_sock_deinit ();
-  return suite_teardown (state);
-}
-
-#define sock_test(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
-
 /* The client said exactly these packets.  */
 static void
 expect_said (const struct proxy *p, const char *octets, size_t len) {

@@ -42,39 +42,27 @@ test_close_before_greeting (void **state) {
   close_and_check (ctx, &p, "", "a.done CANCELED\nclosed CANCELED\n");
 }
 
+/* With so many calls, of which the first is answered so far with SAYS.  */
 static void
-test_close_at_rest (void **state) {
-  assuan_context_t ctx;
-  struct peer p;
+test_close_with_calls (void **state) {
+  static const struct {
+    unsigned int n_calls;
+    const char *says, *told, *ends;
+  } stages[] = {
+    { 0, NULL, NULL, "closed CANCELED\n" },
+    { 2, NULL, NULL, "a.done CANCELED\nb.done CANCELED\nclosed CANCELED\n" },
+    { 2, "S x\nD half", "a.status x\n", "a.done CANCELED\nb.done CANCELED\nclosed CANCELED\n" },
+  };
 
   (void) state;
-  ctx = kit_open (&p);
-  close_and_check (ctx, &p, "BYE\n", "closed CANCELED\n");
-}
-
-static void
-test_close_unsent (void **state) {
-  assuan_context_t ctx;
-  struct peer p;
-
-  (void) state;
-  ctx = kit_open (&p);
-  kit_call (ctx, "a", "A");
-  kit_call (ctx, "b", "B");
-  close_and_check (ctx, &p, "BYE\n", "a.done CANCELED\nb.done CANCELED\nclosed CANCELED\n");
-}
-
-static void
-test_close_in_reply (void **state) {
-  assuan_context_t ctx;
-  struct peer p;
-
-  (void) state;
-  ctx = kit_open (&p);
-  kit_call (ctx, "a", "A");
-  kit_call (ctx, "b", "B");
-  kit_exchange (&p, "A\n", "S x\nD half", "a.status x\n");
-  close_and_check (ctx, &p, "BYE\n", "a.done CANCELED\nb.done CANCELED\nclosed CANCELED\n");
+  for (size_t i = 0; i < N_ELEMENTS (stages); i++) {
+    struct peer p;
+    assuan_context_t ctx = kit_open (&p);
+    for (unsigned int k = 0; k < stages[i].n_calls; k++)
+      kit_call (ctx, k ? "b" : "a", k ? "B" : "A");
+    if (stages[i].says) kit_exchange (&p, "A\n", stages[i].says, stages[i].told);
+    close_and_check (ctx, &p, "BYE\n", stages[i].ends);
+  }
 }
 
 static void
@@ -265,28 +253,20 @@ release_when_done (struct rec *rec, const char *what) {
 static void
 test_release_in_last_words (void **state) {
   const struct rec like = { .name = "a", .hook = release_when_done };
-  assuan_context_t ctx;
-  struct peer p;
+  enum { LEFT, CLOSED, CANCELLED, RELEASED, N_ENDS };
 
   (void) state;
-  ctx = kit_open (&p);
-  kit_call_like (ctx, &like, "A");
-  peer_close (&p);
-  kit_await ("a.done EOF\n");
-  ctx = kit_open (&p);
-  kit_call_like (ctx, &like, "A");
-  eva_close (ctx);
-  kit_await ("a.done CANCELED\n");
-  peer_close (&p);
-  ctx = kit_open (&p);
-  eva_call_cancel (kit_call_like (ctx, &like, "A")->call);
-  kit_await ("a.done CANCELED\n");
-  peer_close (&p);
-  ctx = kit_open (&p);
-  kit_call_like (ctx, &like, "A");
-  assuan_release (ctx);
-  kit_await ("a.done CANCELED\n");
-  peer_close (&p);
+  for (int end = 0; end < N_ENDS; end++) {
+    struct peer p;
+    assuan_context_t ctx = kit_open (&p);
+    struct rec *rec = kit_call_like (ctx, &like, "A");
+    if (end == LEFT) peer_close (&p);
+    if (end == CLOSED) eva_close (ctx);
+    if (end == CANCELLED) eva_call_cancel (rec->call);
+    if (end == RELEASED) assuan_release (ctx);
+    kit_await (end == LEFT ? "a.done EOF\n" : "a.done CANCELED\n");
+    peer_close (&p);
+  }
 }
 
 static void
@@ -541,9 +521,7 @@ test_bye (void **state) {
 
 static const struct CMUnitTest tests[] = {
   kit_test (test_close_before_greeting),
-  kit_test (test_close_at_rest),
-  kit_test (test_close_unsent),
-  kit_test (test_close_in_reply),
+  kit_test (test_close_with_calls),
   kit_test (test_close_in_inquiry),
   kit_test (test_close_with_output),
   kit_test (test_close_and_try_again),

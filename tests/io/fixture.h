@@ -33,14 +33,6 @@
 int fixture_setup (void **state);
 int fixture_teardown (void **state);
 
-/* Asserts that a call failed with errno ERROR.  */
-#define assert_fails(call, error)                                                                  \
-  do {                                                                                             \
-    errno = 0;                                                                                     \
-    assert_int_equal ((call), -1);                                                                 \
-    assert_int_equal (errno, (error));                                                             \
-  } while (0)
-
 /* The initializer of an iovec for the octets of a literal.  */
 #define PIECE(text) { (char *) (uintptr_t) (text), sizeof (text) - 1 }
 

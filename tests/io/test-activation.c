@@ -153,17 +153,6 @@ report (char **names, int n) {
   return 0;
 }
 
-static int
-listen_at (const char *path) {
-  struct sockaddr_un addr = { .sun_family = AF_UNIX };
-  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-  strcpy (addr.sun_path, path);
-  assert_int_equal (bind (fd, (struct sockaddr *) &addr, sizeof addr), 0);
-  assert_int_equal (listen (fd, 5), 0);
-  return fd;
-}
-
 /* Returns a connection to PATH once somebody listens there.  */
 static int
 connect_path (const char *path) {
@@ -196,7 +185,7 @@ assert_activated (pid_t pid, int out, int fd, const char *expected) {
 static void
 test_started (void **state) {
   const char *path = tmpdir_path ("s");
-  int sockets[2] = { listen_at (path), listen_at (tmpdir_path ("t")) }, out[2], client;
+  int sockets[2] = { fds_listen_at (path), fds_listen_at (tmpdir_path ("t")) }, out[2], client;
   pid_t pid;
 
   (void) state;

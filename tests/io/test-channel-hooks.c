@@ -155,6 +155,16 @@ link_down (struct link *link) {
   if (link->out != link->in) close (link->out);
 }
 
+/* Goes on to the next link, so many TIMES to each kind; I is -1 before the first one.  Returns false
+   behind the last one.  */
+static bool
+next_link (struct link *link, int *i, int times) {
+  if (*i >= 0) link_down (link);
+  if (++*i == N_KINDS * times) return false;
+  link_up (link, (enum kind) (*i / times));
+  return true;
+}
+
 static int
 n_in_calls (const struct link *link) {
   return link->script.n_reads + link->script.n_recvmsgs;
@@ -180,21 +190,19 @@ test_right_hooks (void **state) {
   char buf[8];
 
   (void) state;
-  for (enum kind kind = 0; kind < N_KINDS; kind++) {
-    for (int wait = 0; wait < 2; wait++) {
-      link_up (&link, kind);
-      write_all (link.out, "ping", 4);
-      assert_int_equal (eva__io_channel_read (&link.ch, buf, sizeof buf, wait, NULL), 4);
-      assert_int_equal (say (&link, "pong", wait), 4);
-      read_all (link.in, buf, 4);
-      assert_memory_equal (buf, "pong", 4);
-      assert_int_equal (link.script.n_reads, kind != PASSING);
-      assert_int_equal (link.script.n_writes, kind != PASSING);
-      assert_int_equal (link.script.n_recvmsgs, kind == PASSING);
-      assert_int_equal (link.script.n_sendmsgs, kind == PASSING);
-      if (kind == PASSING) assert_int_equal (link.script.last_flags, MSG_NOSIGNAL);
-      link_down (&link);
-    }
+  for (int i = -1; next_link (&link, &i, 2);) {
+    bool wait = i % 2;
+    int kind = i / 2;
+    write_all (link.out, "ping", 4);
+    assert_int_equal (eva__io_channel_read (&link.ch, buf, sizeof buf, wait, NULL), 4);
+    assert_int_equal (say (&link, "pong", wait), 4);
+    read_all (link.in, buf, 4);
+    assert_memory_equal (buf, "pong", 4);
+    assert_int_equal (link.script.n_reads, kind != PASSING);
+    assert_int_equal (link.script.n_writes, kind != PASSING);
+    assert_int_equal (link.script.n_recvmsgs, kind == PASSING);
+    assert_int_equal (link.script.n_sendmsgs, kind == PASSING);
+    if (kind == PASSING) assert_int_equal (link.script.last_flags, MSG_NOSIGNAL);
   }
 }
 
@@ -205,13 +213,11 @@ test_elements (void **state) {
   struct link link;
 
   (void) state;
-  for (enum kind kind = 0; kind < N_KINDS; kind++) {
-    link_up (&link, kind);
+  for (int kind = -1; next_link (&link, &kind, 1);) {
     assert_int_equal (eva__io_channel_write (&link.ch, iov, 3, NULL, 0, true),
                       kind == PASSING ? 6 : 3);
     if (kind == PASSING) assert_int_equal (link.script.last_n_iov, 2);
     assert_int_equal (n_out_calls (&link), 1);
-    link_down (&link);
   }
 }
 
@@ -223,19 +229,16 @@ test_interrupted (void **state) {
   char buf[8];
 
   (void) state;
-  for (enum kind kind = 0; kind < N_KINDS; kind++) {
-    for (int wait = 0; wait < 2; wait++) {
-      link_up (&link, kind);
-      write_all (link.out, "ping", 4);
-      link.script.n_eintr = 3;
-      assert_int_equal (eva__io_channel_read (&link.ch, buf, sizeof buf, wait, NULL), 4);
-      assert_int_equal (n_in_calls (&link), 4);
-      link.script.n_eintr = 3;
-      assert_int_equal (say (&link, "pong", wait), 4);
-      assert_int_equal (n_out_calls (&link), 4);
-      assert_int_equal (link.script.n_naps, 0);
-      link_down (&link);
-    }
+  for (int i = -1; next_link (&link, &i, 2);) {
+    bool wait = i % 2;
+    write_all (link.out, "ping", 4);
+    link.script.n_eintr = 3;
+    assert_int_equal (eva__io_channel_read (&link.ch, buf, sizeof buf, wait, NULL), 4);
+    assert_int_equal (n_in_calls (&link), 4);
+    link.script.n_eintr = 3;
+    assert_int_equal (say (&link, "pong", wait), 4);
+    assert_int_equal (n_out_calls (&link), 4);
+    assert_int_equal (link.script.n_naps, 0);
   }
 }
 
@@ -246,14 +249,12 @@ test_short_calls (void **state) {
   char buf[8];
 
   (void) state;
-  for (enum kind kind = 0; kind < N_KINDS; kind++) {
-    link_up (&link, kind);
+  for (int kind = -1; next_link (&link, &kind, 1);) {
     link.script.max_len = 3;
     write_all (link.out, "ping", 4);
     assert_int_equal (eva__io_channel_read (&link.ch, buf, sizeof buf, true, NULL), 3);
     assert_int_equal (eva__io_channel_read (&link.ch, buf, sizeof buf, true, NULL), 1);
     if (kind != PASSING) assert_int_equal (say (&link, "pong", true), 3);
-    link_down (&link);
   }
 }
 
@@ -265,8 +266,7 @@ test_waits_with_naps (void **state) {
   char buf[8];
 
   (void) state;
-  for (enum kind kind = 0; kind < N_KINDS; kind++) {
-    link_up (&link, kind);
+  for (int kind = -1; next_link (&link, &kind, 1);) {
     write_all (link.out, "ping", 4);
     link.script.n_eagain = 7;
     assert_int_equal (eva__io_channel_read (&link.ch, buf, sizeof buf, true, NULL), 4);
@@ -276,7 +276,6 @@ test_waits_with_naps (void **state) {
     assert_int_equal (say (&link, "pong", true), 4);
     assert_int_equal (link.script.n_naps, 9);
     assert_int_equal (link.script.naps_us[7], 1000);
-    link_down (&link);
   }
 }
 
@@ -287,15 +286,13 @@ test_octets_come_during_nap (void **state) {
   char buf[8];
 
   (void) state;
-  for (enum kind kind = 0; kind < N_KINDS; kind++) {
-    link_up (&link, kind);
+  for (int kind = -1; next_link (&link, &kind, 1);) {
     set_nonblocking (link.ch.in_fd);
     link.script.write_on_nap = link.out;
     link.script.nap_to_write = 3;
     assert_int_equal (eva__io_channel_read (&link.ch, buf, sizeof buf, true, NULL), 1);
     assert_int_equal (buf[0], '!');
     assert_int_equal (link.script.n_naps, 3);
-    link_down (&link);
   }
 }
 
@@ -306,8 +303,7 @@ test_does_not_wait (void **state) {
   char buf[8];
 
   (void) state;
-  for (enum kind kind = 0; kind < N_KINDS; kind++) {
-    link_up (&link, kind);
+  for (int kind = -1; next_link (&link, &kind, 1);) {
     assert_fails (eva__io_channel_read (&link.ch, buf, sizeof buf, false, NULL), EAGAIN);
     assert_int_equal (n_in_calls (&link), 0);
     write_all (link.out, "ping", 4);
@@ -317,7 +313,6 @@ test_does_not_wait (void **state) {
     link.script.n_eagain = 1;
     assert_fails (say (&link, "pong", false), EAGAIN);
     assert_int_equal (link.script.n_naps, 0);
-    link_down (&link);
   }
 }
 
@@ -331,13 +326,11 @@ test_does_not_fill_up (void **state) {
   ssize_t n;
 
   (void) state;
-  for (enum kind kind = 0; kind < N_KINDS; kind++) {
-    link_up (&link, kind);
+  for (int kind = -1; next_link (&link, &kind, 1);) {
     while ((n = eva__io_channel_write (&link.ch, &iov, 1, NULL, 0, false)) >= 0)
       assert_in_range ((size_t) n, 1, PIPE_BUF);
     assert_int_equal (errno, EAGAIN);
     assert_int_equal (link.script.n_naps, 0);
-    link_down (&link);
   }
 }
 
@@ -348,8 +341,7 @@ test_errors_pass_through (void **state) {
   char buf[8];
 
   (void) state;
-  for (enum kind kind = 0; kind < N_KINDS; kind++) {
-    link_up (&link, kind);
+  for (int kind = -1; next_link (&link, &kind, 1);) {
     write_all (link.out, "ping", 4);
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
       link.script.error = errors[i];
@@ -359,7 +351,6 @@ test_errors_pass_through (void **state) {
       }
     }
     link.script.error = 0;
-    link_down (&link);
   }
 }
 

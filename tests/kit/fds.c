@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /* The most that the kernel passes at a time.  */
@@ -54,6 +55,18 @@ void
 fds_close_pair (int fds[2]) {
   close (fds[0]);
   close (fds[1]);
+}
+
+int
+fds_listen_at (const char *path) {
+  struct sockaddr_un addr = { .sun_family = AF_UNIX };
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+  assert_true (fd >= 0 && strlen (path) < sizeof addr.sun_path);
+  strcpy (addr.sun_path, path);
+  assert_int_equal (bind (fd, (struct sockaddr *) &addr, sizeof addr), 0);
+  assert_int_equal (listen (fd, 5), 0);
+  return fd;
 }
 
 ssize_t

@@ -11,13 +11,6 @@
 
 #include "loop/loop.h"
 
-#define assert_fails(call, error)                                                                  \
-  do {                                                                                             \
-    errno = 0;                                                                                     \
-    assert_int_equal ((call), -1);                                                                 \
-    assert_int_equal (errno, (error));                                                             \
-  } while (0)
-
 static void
 stop (void *arg) {
   unsigned int *n = arg;

@@ -59,6 +59,16 @@ peer_adopt (unsigned int flags, gpg_error_t *ret_err) {
 }
 
 struct peer *
+peer_new_passing (void) {
+  gpg_error_t err;
+  struct peer *p = peer_adopt (EVA_LISTEN_FDPASSING, &err);
+
+  assert_int_equal (err, 0);
+  peer_expect_greeting (p);
+  return p;
+}
+
+struct peer *
 peer_new (void) {
   gpg_error_t err;
   struct peer *p = peer_adopt (0, &err);

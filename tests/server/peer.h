@@ -23,6 +23,9 @@ struct peer {
 /* A client that the server was given one end of a pair of sockets of; the greeting was read.  */
 struct peer *peer_new (void);
 
+/* The same with one that passes descriptors.  */
+struct peer *peer_new_passing (void);
+
 /* The same with FLAGS, and without reading.  Returns NULL, and stores why at RET_ERR, if the server
    does not take it.  */
 struct peer *peer_adopt (unsigned int flags, gpg_error_t *ret_err);

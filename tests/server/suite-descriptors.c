@@ -6,16 +6,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-static struct peer *
-passing_peer (void) {
-  gpg_error_t err;
-  struct peer *p = peer_adopt (EVA_LISTEN_FDPASSING, &err);
-
-  assert_int_equal (err, 0);
-  peer_expect_greeting (p);
-  return p;
-}
-
 /* Passes FD with TEXT, and closes it.  */
 static void
 pass (struct peer *p, const char *text, int fd) {
@@ -50,7 +40,7 @@ copy (assuan_context_t ctx, char *line) {
 
 static void
 test_input_and_output (void **state) {
-  struct peer *p = passing_peer ();
+  struct peer *p = peer_new_passing ();
   int in[2], out[2];
   char buf[100];
 
@@ -72,7 +62,7 @@ test_input_and_output (void **state) {
 /* Two in one message, for two commands.  */
 static void
 test_two_at_once (void **state) {
-  struct peer *p = passing_peer ();
+  struct peer *p = peer_new_passing ();
   int in[2], out[2], both[2];
   char buf[100];
 
@@ -93,7 +83,7 @@ test_two_at_once (void **state) {
 /* Cut anywhere, a descriptor comes with its line: here behind an open command.  */
 static void
 test_behind_open_command (void **state) {
-  struct peer *p = passing_peer ();
+  struct peer *p = peer_new_passing ();
   int fds[2];
 
   (void) state;
@@ -113,7 +103,7 @@ test_behind_open_command (void **state) {
 
 static void
 test_closed_with_reset (void **state) {
-  struct peer *p = passing_peer ();
+  struct peer *p = peer_new_passing ();
   unsigned int n = fds_count ();
 
   (void) state;
@@ -130,7 +120,7 @@ test_closed_with_reset (void **state) {
 /* Teardown counts those that nobody took.  */
 static void
 test_never_taken (void **state) {
-  struct peer *p = passing_peer (), *q = passing_peer ();
+  struct peer *p = peer_new_passing (), *q = peer_new_passing ();
 
   (void) state;
   pass (p, "NOP\n", open ("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -156,7 +146,7 @@ receive (assuan_context_t ctx, char *line) {
 
 static void
 test_receive (void **state) {
-  struct peer *p = passing_peer ();
+  struct peer *p = peer_new_passing ();
 
   (void) state;
   service.run = receive;
@@ -184,7 +174,7 @@ test_not_allowed (void **state) {
 
 static void
 test_number (void **state) {
-  struct peer *p = passing_peer ();
+  struct peer *p = peer_new_passing ();
 
   (void) state;
   peer_say (p, "INPUT FD=0\n");
@@ -203,7 +193,7 @@ refuse (assuan_context_t ctx, char *line) {
 
 static void
 test_notification_refuses (void **state) {
-  struct peer *p = passing_peer ();
+  struct peer *p = peer_new_passing ();
   unsigned int n = fds_count ();
 
   (void) state;
@@ -259,7 +249,7 @@ send_later (void *arg) {
 
 static void
 test_send (void **state) {
-  struct peer *p = passing_peer ();
+  struct peer *p = peer_new_passing ();
 
   (void) state;
   peer_say (p, "WAIT\n");
@@ -291,7 +281,7 @@ send_behind_data (assuan_context_t ctx, char *line) {
 /* It waits behind octets that the client does not take yet: the caller may close it all the same.  */
 static void
 test_send_behind_data (void **state) {
-  struct peer *p = passing_peer ();
+  struct peer *p = peer_new_passing ();
   int other;
 
   (void) state;
@@ -311,7 +301,7 @@ test_send_behind_data (void **state) {
 /* Nor is it lost with the connection.  */
 static void
 test_send_to_the_gone (void **state) {
-  struct peer *p = passing_peer (), *q = passing_peer ();
+  struct peer *p = peer_new_passing (), *q = peer_new_passing ();
 
   (void) state;
   service.run = send_behind_data;

@@ -312,16 +312,6 @@ receive (assuan_context_t ctx, char *line) {
   return err;
 }
 
-static struct peer *
-passing_peer (void) {
-  gpg_error_t err;
-  struct peer *p = peer_adopt (EVA_LISTEN_FDPASSING, &err);
-
-  assert_int_equal (err, 0);
-  peer_expect_greeting (p);
-  return p;
-}
-
 static void
 pass (struct peer *p, const char *text, unsigned int n) {
   int fd = open ("/dev/null", O_RDWR | O_CLOEXEC);
@@ -337,7 +327,7 @@ pass (struct peer *p, const char *text, unsigned int n) {
 static void
 test_what_counts (void **state) {
   const struct eva_server_limits limits = { .max_passed_fds = 3 };
-  struct peer *p = passing_peer (), *q = passing_peer ();
+  struct peer *p = peer_new_passing (), *q = peer_new_passing ();
 
   (void) state;
   service.run = receive;
@@ -369,7 +359,7 @@ test_what_counts (void **state) {
 static void
 test_no_numbers (void **state) {
   const struct eva_server_limits limits = { .max_passed_fds = 1000 };
-  struct peer *p = passing_peer (), *q = passing_peer ();
+  struct peer *p = peer_new_passing (), *q = peer_new_passing ();
 
   (void) state;
   kit_set_limits (&limits);
@@ -387,7 +377,7 @@ test_no_numbers (void **state) {
 /* The last numbers are the program's.  */
 static void
 test_last_numbers (void **state) {
-  struct peer *p = passing_peer (), *q = passing_peer ();
+  struct peer *p = peer_new_passing (), *q = peer_new_passing ();
 
   (void) state;
   pass (p, "INPUT FD\n", 1);
