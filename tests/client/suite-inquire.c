@@ -5,41 +5,60 @@
 
 #include <string.h>
 
-/* A client whose call `a` is in an inquiry.  */
-static assuan_context_t
-inquire (struct peer *p, const struct rec *like, struct rec **ret_rec) {
-  assuan_context_t ctx = kit_open (p);
-  struct rec *rec = kit_call_like (ctx, like, "ASK");
+/* The client of a test, its call `a`, and the server.  */
+static assuan_context_t ctx;
+static struct rec *rec;
+static struct peer p;
 
+/* The call is in an inquiry; the next one waits.  */
+static void
+inquire (const struct rec *like) {
+  ctx = kit_open (&p);
+  rec = kit_call_like (ctx, like, "ASK");
   kit_call (ctx, "z", "NEXT");
-  kit_exchange (p, "ASK\n", "INQUIRE KEY x\n", "a.inquire KEY x\n");
-  if (ret_rec) *ret_rec = rec;
-  return ctx;
+  kit_exchange (&p, "ASK\n", "INQUIRE KEY x\n", "a.inquire KEY x\n");
+}
+
+static void
+answer (const char *text) {
+  assert_error (eva_answer_data (rec->call, text, strlen (text)), "0");
 }
 
 /* The connection is usable: the next call gets its own answer.  */
 static void
-go_on (assuan_context_t ctx, struct peer *p) {
-  kit_exchange (p, "NEXT\n", "OK z\n", "z.done 0 z\n");
-  kit_close (ctx, p);
+go_on (void) {
+  kit_exchange (&p, "NEXT\n", "OK z\n", "z.done 0 z\n");
+  kit_close (ctx, &p);
+}
+
+/* The answer ends, the server hears that behind what it HEARS, and is content.  */
+static void
+end_and_go_on (const char *hears) {
+  assert_error (eva_answer_end (rec->call), "0");
+  kit_exchange (&p, kit_format ("%sEND\n", hears), "OK\n", "a.done 0\n");
+  go_on ();
+}
+
+/* The server is gone.  */
+static void
+leave (void) {
+  peer_close (&p);
+  kit_await ("a.done EOF\nz.done EOF\nclosed EOF\n");
+  kit_close (ctx, &p);
 }
 
 static const struct rec plain = { .name = "a" };
 
 static void
 test_answer_later (void **state) {
-  assuan_context_t ctx;
-  struct rec *rec;
-  struct peer p;
-
   (void) state;
-  ctx = inquire (&p, &plain, &rec);
+  inquire (&plain);
   peer_hears_nothing (&p);
-  assert_error (eva_answer_data (rec->call, "hello", 5), "0");
+  answer ("hello");
   peer_hears (&p, "D hello\n");
   assert_error (eva_answer_data (rec->call, " wor%\r\n", 7), "0");
   assert_error (eva_answer_data (rec->call, "ld\0", 3), "0");
-  assert_error (eva_answer_data (rec->call, "", 0), "0");
+  answer ("");
   assert_error (eva_answer_data (rec->call, NULL, 0), "0");
   assert_error (eva_answer_end (rec->call), "0");
   kit_settle ();
@@ -48,70 +67,56 @@ test_answer_later (void **state) {
   assert_memory_equal (p.in.data, "D  wor%25%0D%0Ald\0\nEND\n", p.in.len);
   text_free (&p.in);
   kit_exchange (&p, NULL, "S seen\nOK a\n", "a.status seen\na.done 0 a\n");
-  go_on (ctx, &p);
+  go_on ();
 }
 
 static gpg_error_t
-answer_at_once (struct rec *rec, const char *what) {
+answer_at_once (struct rec *call, const char *what) {
   if (strcmp (what, "inquire")) return 0;
-  assert_error (eva_answer_data (rec->call, "at once", 7), "0");
-  assert_error (eva_answer_end (rec->call), "0");
-  assert_error (eva_answer_end (rec->call), "ASS_GENERAL");
-  assert_error (eva_answer_data (rec->call, "x", 1), "ASS_GENERAL");
-  assert_error (eva_answer_cancel (rec->call), "ASS_GENERAL");
+  answer ("at once");
+  assert_error (eva_answer_end (call->call), "0");
+  assert_error (eva_answer_end (call->call), "ASS_GENERAL");
+  assert_error (eva_answer_data (call->call, "x", 1), "ASS_GENERAL");
+  assert_error (eva_answer_cancel (call->call), "ASS_GENERAL");
   return 0;
 }
 
 static void
 test_answer_at_once (void **state) {
   static const struct rec like = { .name = "a", .hook = answer_at_once };
-  assuan_context_t ctx;
-  struct peer p;
 
   (void) state;
-  ctx = inquire (&p, &like, NULL);
+  inquire (&like);
   peer_answers (&p, "D at once\nEND\n", "INQUIRE AGAIN\n");
   kit_exchange (&p, "D at once\nEND\n", "OK\n", "a.inquire AGAIN\na.done 0\n");
-  go_on (ctx, &p);
+  go_on ();
 }
 
 static void
 test_empty_answer (void **state) {
-  assuan_context_t ctx;
-  struct rec *rec;
-  struct peer p;
-
   (void) state;
-  ctx = inquire (&p, &plain, &rec);
-  assert_error (eva_answer_end (rec->call), "0");
-  kit_exchange (&p, "END\n", "OK\n", "a.done 0\n");
-  go_on (ctx, &p);
+  inquire (&plain);
+  end_and_go_on ("");
 }
 
 /* The server decides what a refusal means.  */
 static void
 test_refuse (void **state) {
-  assuan_context_t ctx;
-  struct rec *rec;
-  struct peer p;
-
   (void) state;
-  ctx = inquire (&p, &plain, &rec);
-  assert_error (eva_answer_data (rec->call, "begun", 5), "0");
+  inquire (&plain);
+  answer ("begun");
   assert_error (eva_answer_cancel (rec->call), "0");
   assert_error (eva_answer_end (rec->call), "ASS_GENERAL");
   kit_exchange (&p, "D begun\nCAN\n", "INQUIRE SURE\n", "a.inquire SURE\n");
   assert_error (eva_answer_cancel (rec->call), "0");
   kit_exchange (&p, "CAN\n", kit_format ("ERR %d no\n", GPG_ERR_USER_1), "a.done USER_1 no\n");
-  go_on (ctx, &p);
+  go_on ();
 }
 
 /* Who is not asked has no answer: nothing is sent.  */
 static void
 test_not_asked (void **state) {
-  struct rec *rec, *other;
-  assuan_context_t ctx;
-  struct peer p;
+  struct rec *other;
 
   (void) state;
   ctx = kit_open (&p);
@@ -125,56 +130,40 @@ test_not_asked (void **state) {
   kit_exchange (&p, NULL, "S X\nINQUIRE KEY\n", "a.status X\na.inquire KEY\n");
   assert_error (eva_answer_end (other->call), "ASS_GENERAL");
   peer_hears_nothing (&p);
-  assert_error (eva_answer_end (rec->call), "0");
-  kit_exchange (&p, "END\n", "OK\n", "a.done 0\n");
-  go_on (ctx, &p);
+  end_and_go_on ("");
 }
 
 /* A server that does not wait for the answer: the call has ended, and nothing is owed any more.  */
 static void
 test_impatient (void **state) {
-  assuan_context_t ctx;
-  struct rec *rec;
-  struct peer p;
-
   (void) state;
-  ctx = inquire (&p, &plain, &rec);
+  inquire (&plain);
   kit_exchange (&p, NULL, kit_format ("S tired\nERR %d enough\n", GPG_ERR_USER_1),
                 "a.status tired\na.done USER_1 enough\n");
   assert_null (rec->call);
-  go_on (ctx, &p);
+  go_on ();
 }
 
 /* A server that inquires again, as it wants no more of the first answer: each gets an END of its
    own.  */
 static void
 test_asked_again (void **state) {
-  assuan_context_t ctx;
-  struct rec *rec;
-  struct peer p;
-
   (void) state;
-  ctx = inquire (&p, &plain, &rec);
-  assert_error (eva_answer_data (rec->call, "one", 3), "0");
+  inquire (&plain);
+  answer ("one");
   peer_say (&p, "INQUIRE AGAIN\nS soon\n");
   peer_hears (&p, "D one\n");
   kit_settle ();
   kit_expect ("");
   assert_error (eva_answer_end (rec->call), "0");
   kit_await ("a.inquire AGAIN\na.status soon\n");
-  assert_error (eva_answer_end (rec->call), "0");
-  kit_exchange (&p, "END\nEND\n", "OK\n", "a.done 0\n");
-  go_on (ctx, &p);
+  end_and_go_on ("END\n");
 }
 
 static void
 test_asked_again_and_cancelled (void **state) {
-  assuan_context_t ctx;
-  struct rec *rec;
-  struct peer p;
-
   (void) state;
-  ctx = inquire (&p, &plain, &rec);
+  inquire (&plain);
   peer_say (&p, "INQUIRE AGAIN\nOK\n");
   kit_settle ();
   eva_call_cancel (rec->call);
@@ -185,57 +174,38 @@ test_asked_again_and_cancelled (void **state) {
 
 static void
 test_asked_again_and_left (void **state) {
-  assuan_context_t ctx;
-  struct peer p;
-
   (void) state;
-  ctx = inquire (&p, &plain, NULL);
+  inquire (&plain);
   peer_say (&p, "INQUIRE AGAIN\n");
-  peer_close (&p);
-  kit_await ("a.done EOF\nz.done EOF\nclosed EOF\n");
-  kit_close (ctx, &p);
+  leave ();
 }
 
 /* While it waits for the answer it may say more.  */
 static void
 test_status_in_inquiry (void **state) {
-  assuan_context_t ctx;
-  struct rec *rec;
-  struct peer p;
-
   (void) state;
-  ctx = inquire (&p, &plain, &rec);
-  assert_error (eva_answer_data (rec->call, "one", 3), "0");
+  inquire (&plain);
+  answer ("one");
   kit_exchange (&p, NULL, "S WAITING\n# still\n", "a.status WAITING\n");
-  assert_error (eva_answer_data (rec->call, "two", 3), "0");
-  assert_error (eva_answer_end (rec->call), "0");
-  kit_exchange (&p, "D one\nD two\nEND\n", "OK\n", "a.done 0\n");
-  go_on (ctx, &p);
+  answer ("two");
+  end_and_go_on ("D one\nD two\n");
 }
 
 /* The connection ends meanwhile.  */
 static void
 test_end_in_inquiry (void **state) {
-  assuan_context_t ctx;
-  struct peer p;
-
   (void) state;
-  ctx = inquire (&p, &plain, NULL);
-  peer_close (&p);
-  kit_await ("a.done EOF\nz.done EOF\nclosed EOF\n");
-  kit_close (ctx, &p);
+  inquire (&plain);
+  leave ();
 }
 
 /* The server has enough, says so and closes, in the middle of an answer that it does not read.  */
 static void
 test_last_words_in_inquiry (void **state) {
   static char much[500000];
-  assuan_context_t ctx;
-  struct rec *rec;
-  struct peer p;
 
   (void) state;
-  ctx = inquire (&p, &plain, &rec);
+  inquire (&plain);
   assert_error (eva_answer_data (rec->call, much, sizeof much), "0");
   for (int i = 0; i < 10; i++)
     test_loop_turn (&kit_loop, false);
@@ -252,8 +222,8 @@ test_last_words_in_inquiry (void **state) {
 
 /* Its end is told in a callback that answers it: there is nobody to tell.  */
 static gpg_error_t
-answer_when_done (struct rec *rec, const char *what) {
-  struct rec *other = rec->arg;
+answer_when_done (struct rec *call, const char *what) {
+  struct rec *other = call->arg;
 
   if (strcmp (what, "done") || !other->call) return 0;
   assert_error (eva_answer_data (other->call, "late", 4), "ASS_GENERAL");
@@ -264,9 +234,6 @@ answer_when_done (struct rec *rec, const char *what) {
 static void
 test_answer_behind_the_end (void **state) {
   struct rec like = { .name = "a", .hook = answer_when_done };
-  assuan_context_t ctx;
-  struct rec *rec;
-  struct peer p;
 
   (void) state;
   ctx = kit_open (&p);
@@ -281,21 +248,18 @@ test_answer_behind_the_end (void **state) {
 /* --- Room ------------------------------------------------------------------------------------- */
 
 static void
-note_room (assuan_context_t ctx, void *arg) {
-  (void) ctx;
+note_room (assuan_context_t client, void *arg) {
+  (void) client;
   kit_note ("room %s", (const char *) arg);
 }
 
 static void
-ask_for_room (assuan_context_t ctx, const char *name) {
-  assert_error (eva_set_writable (ctx, note_room, (void *) (uintptr_t) name), "0");
+ask_for_room (assuan_context_t client, const char *name) {
+  assert_error (eva_set_writable (client, note_room, (void *) (uintptr_t) name), "0");
 }
 
 static void
 test_writable (void **state) {
-  assuan_context_t ctx;
-  struct peer p;
-
   (void) state;
   ctx = kit_open (&p);
   ask_for_room (ctx, "one");
@@ -313,17 +277,14 @@ test_writable (void **state) {
 
 /* Asked for within a callback, whose output fits.  */
 static gpg_error_t
-ask_in_callback (struct rec *rec, const char *what) {
-  ask_for_room (rec->ctx, what);
+ask_in_callback (struct rec *call, const char *what) {
+  ask_for_room (call->ctx, what);
   return 0;
 }
 
 static void
 test_writable_in_callbacks (void **state) {
   static const struct rec like = { .name = "a", .hook = ask_in_callback };
-  assuan_context_t ctx;
-  struct rec *rec;
-  struct peer p;
 
   (void) state;
   ctx = kit_open (&p);
@@ -338,9 +299,6 @@ test_writable_in_callbacks (void **state) {
 /* When the connection is over there is no room any more.  */
 static void
 test_writable_at_the_end (void **state) {
-  assuan_context_t ctx;
-  struct peer p;
-
   (void) state;
   ctx = kit_open (&p);
   eva_close (ctx);
