@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* eva-words.h - what stands in a line: words, options, numbers, hex, and percent escapes.
+/* eva-words.h - the contents of a line: words, options, numbers, hex, and percent escapes.
 
    A handler gets the arguments of its command as a string, and a client gets a status line as one.
    These functions take such a string apart, and put others together:
@@ -11,12 +11,14 @@
                                                   eva_word_unescape (key, EVA_ESCAPE_PLUS, ...)
                                                   text = eva_word_next (key);
 
-   A word is a pointer to its first octet.  It goes up to the next blank or tab, or to the end of the
-   string, and the string goes on behind it: so a word is also the rest of the line from there on, and
-   nothing has to be copied or cut.  Every function takes NULL for a word that is not there.
+   A word is a pointer to its first octet.  It goes up to the next blank or tab, or to the end of
+   the string, and the string goes on behind it.  So a word is also the rest of the line from there
+   on, and no function copies or cuts anything.  Every function takes NULL for a word that is not
+   there.
 
-   Nothing here allocates memory, makes a system call or keeps anything, and no locale matters: all of
-   it may be called from every callback, and from every thread.  Errors have the source Assuan.  */
+   These functions allocate no memory, make no system call, keep nothing, and do not depend on the
+   locale: all of them may be called from every callback, and from every thread.  Errors have the
+   source Assuan.  */
 
 #ifndef EVA_WORDS_H
 #define EVA_WORDS_H
@@ -42,7 +44,7 @@ const char *eva_word_first (const char *line);
 /* Returns the word that follows WORD, or NULL if there is none.  */
 const char *eva_word_next (const char *word);
 
-/* Returns the octets of WORD, 0 for NULL.  */
+/* Returns how many octets WORD has, 0 for NULL.  */
 size_t eva_word_len (const char *word);
 
 /* Returns true if WORD is NAME, in the same case: `eva_word_is (text, "KEYINFO")` asks for the
@@ -64,8 +66,8 @@ bool eva_word_is_option (const char *word);
 const char *eva_word_skip_options (const char *line);
 
 /* Copies WORD to DST, which has SIZE octets, and puts a NUL behind it.
-   Returns 0; GPG_ERR_MISSING_VALUE if WORD is NULL or empty; GPG_ERR_BUFFER_TOO_SHORT if it does not
-   fit, and then DST is untouched.  */
+   Returns 0; GPG_ERR_MISSING_VALUE if WORD is NULL or empty; GPG_ERR_BUFFER_TOO_SHORT if it does
+   not fit, and then DST is untouched.  */
 gpg_error_t eva_word_copy (const char *word, char *dst, size_t size);
 
 /* --- Numbers and hex -------------------------------------------------------------------------- */
@@ -75,51 +77,56 @@ gpg_error_t eva_word_copy (const char *word, char *dst, size_t size);
    number; GPG_ERR_ERANGE if it is less than MIN or more than MAX.  */
 gpg_error_t eva_word_number (const char *word, uint64_t min, uint64_t max, uint64_t *ret_number);
 
-/* Stores the octets that WORD has in hex, two digits for each, in either case, at BUF, which has room
-   for SIZE octets, and their number at RET_LEN.  If RET_LEN is NULL there must be SIZE of them.
-   Returns 0; GPG_ERR_MISSING_VALUE if WORD is NULL or empty; GPG_ERR_ASS_PARAMETER if it has other
-   octets than hex digits; GPG_ERR_INV_LENGTH if the last digit lacks its second, or there are less
-   than SIZE octets and RET_LEN is NULL; GPG_ERR_TOO_LARGE if there are more.  BUF is untouched
-   then.  */
+/* Stores the octets that WORD has in hex, two digits for each, in either case, at BUF, which has
+   room for SIZE octets, and their number at RET_LEN.  If RET_LEN is NULL there must be SIZE of
+   them.
+   Returns 0; GPG_ERR_MISSING_VALUE if WORD is NULL or empty; GPG_ERR_ASS_PARAMETER if it has octets
+   that are not hex digits; GPG_ERR_INV_LENGTH if the last octet has only one digit, or if there are
+   less than SIZE octets and RET_LEN is NULL; GPG_ERR_TOO_LARGE if there are more.  On failure BUF
+   is untouched.  */
 gpg_error_t eva_word_unhex (const char *word, void *buf, size_t size, size_t *ret_len);
 
 /* Writes the LEN octets at SRC in hex, in upper case, to DST, which has SIZE octets, and puts a NUL
    behind them.
-   Returns 0, or GPG_ERR_BUFFER_TOO_SHORT if SIZE is less than 2 * LEN + 1: DST is untouched then.  */
+   Returns 0, or GPG_ERR_BUFFER_TOO_SHORT if SIZE is less than 2 * LEN + 1, and then DST is
+   untouched.  */
 gpg_error_t eva_hex (const void *src, size_t len, char *dst, size_t size);
 
 /* --- Percent escapes -------------------------------------------------------------------------- */
 
-/* GnuPG's commands write an octet that must not stand in a line, or in a word, as a percent sign and
-   two hex digits: `%0A`.  Some write a blank as `+` besides, and a plus sign as `%2B`: it stands in
-   the command's documentation whether they do.  Those of data lines are no concern of the caller's:
-   the library escapes data when they are sent, and what it hands out is unescaped.  */
+/* GnuPG's commands write an octet that must not stand in a line, or in a word, as a percent sign
+   and two hex digits: `%0A`.  Some also write a blank as `+`, and a plus sign as `%2B`; the
+   documentation of the command says whether they do.  The caller does not have to care for the
+   escapes of data lines: the library escapes data when it sends them, and unescapes what it hands
+   out.  */
 
 /* Flags of the functions that follow.  */
 #define EVA_ESCAPE_WORD    1u /* escape: the result is a word, so blanks are escaped as well */
-#define EVA_ESCAPE_PLUS    2u /* escape: likewise, and a blank is `+`; unescape: `+` is a blank */
+#define EVA_ESCAPE_PLUS    2u /* escape: the same, and a blank is `+`; unescape: `+` is a blank */
 #define EVA_ESCAPE_LENIENT 4u /* unescape: a `%` that two hex digits do not follow is one */
 
-/* Escapes the LEN octets at SRC, NULs included, to DST, which has SIZE octets, and puts a NUL behind
-   them.  Without flags that makes a text for the rest of a line: `%`, control characters, DEL, and a
-   blank in front, which would be skipped, are escaped.  EVA_ESCAPE_WORD makes a word that reads the same whether `+` counts as a blank or not:
-   blanks, `+`, and a dash in front, which would begin an option, are escaped, too.  Nothing makes a
-   word of no octets.  SRC and DST must not overlap.
-   Returns the octets of the result, without the NUL.  If that is SIZE or more it does not fit, and DST
-   holds an empty string; 3 * LEN + 1 is always enough.  DST may be NULL if SIZE is 0.  */
+/* Escapes the LEN octets at SRC, NULs included, to DST, which has SIZE octets, and puts a NUL
+   behind them.  Without flags the result is a text for the rest of a line: this escapes `%`,
+   control characters, DEL, and a blank in front, which a reader would skip.  With EVA_ESCAPE_WORD
+   the result is a word that reads the same whether `+` counts as a blank or not: this also escapes
+   blanks, `+`, and a dash in front, which would begin an option.  An empty text cannot become a
+   word.  SRC and DST must not overlap.
+   Returns how many octets the result has, without the NUL.  If that is SIZE or more the result does
+   not fit, and DST holds an empty string; 3 * LEN + 1 is always enough.  DST may be NULL if SIZE is
+   0.  */
 size_t eva_escape (const void *src, size_t len, unsigned int flags, char *dst, size_t size);
 
-/* Undoes the escapes in the LEN octets at BUF in place, and stores the new length at RET_LEN.  What is
-   left over of the old text is wiped.  If BUF is a string and LEN its length, a NUL follows the result,
-   which is not written otherwise.  A caller that passes NULL for RET_LEN wants a string: then a NUL
-   among the octets is an error, as what follows it would be lost.
+/* Undoes the escapes in the LEN octets at BUF in place, stores the new length at RET_LEN, and wipes
+   what is left of the old text.  If BUF is a string and LEN its length, a NUL follows the result;
+   otherwise none is written.  A caller that passes NULL for RET_LEN wants a string: then a NUL
+   among the octets is an error, because what follows it would be lost.
    Returns 0; GPG_ERR_ASS_SYNTAX for a `%` that two hex digits do not follow, unless
-   EVA_ESCAPE_LENIENT allows it; GPG_ERR_INV_VALUE for a NUL without RET_LEN.  BUF is untouched
-   then.  */
+   EVA_ESCAPE_LENIENT allows it; GPG_ERR_INV_VALUE for a NUL without RET_LEN.  On failure BUF is
+   untouched.  */
 gpg_error_t eva_unescape (char *buf, size_t len, unsigned int flags, size_t *ret_len);
 
-/* The same for the string TEXT, or up to its end for the rest of a line, to DST, which has SIZE octets;
-   a NUL follows the result.
+/* The same for the string TEXT, which may be the rest of a line, to DST, which has SIZE octets; a
+   NUL follows the result.
    Returns as eva_unescape, or GPG_ERR_BUFFER_TOO_SHORT if the result and the NUL do not fit.  On
    failure DST is untouched.  */
 gpg_error_t eva_unescape_to (const char *text, unsigned int flags, char *dst, size_t size,
@@ -132,25 +139,25 @@ gpg_error_t eva_word_unescape (const char *word, unsigned int flags, char *dst, 
 
 /* --- Lines ------------------------------------------------------------------------------------ */
 
-/* Puts a line together as FORMAT says, at DST, which has SIZE octets, with a NUL behind it.  FORMAT is
-   one of printf's, and compilers check its arguments, but strings are escaped, so that none can end the
-   line or pass for more of it than the caller means:
+/* Puts a line together as FORMAT says, at DST, which has SIZE octets, with a NUL behind it.  FORMAT
+   is one of printf's, and compilers check its arguments.  But strings are escaped, so that none can
+   end the line or pass for more of it than the caller means:
 
        %s            a text, as for the rest of a line: eva_escape without flags
        %-s           a word, or the value of an option: EVA_ESCAPE_WORD
        %.Ns  %.*s    and with the dash: at most so many octets of a string that may have no NUL
-       %c            an octet, escaped if need be
+       %c            an octet, escaped if it has to be
        %d  %i  %u  %x  %X, also with l, ll or z    a number
        %%            a percent sign
 
    `"PUT --ttl=%u %-s %s", ttl, key, text` makes three arguments, whatever key and text are, if
    neither is empty.  There are no other conversions, no widths, and no other flags.
-   Returns 0; GPG_ERR_BUFFER_TOO_SHORT if the line and its NUL do not fit; GPG_ERR_ASS_INV_VALUE for a
-   conversion that is not listed, or a string that is NULL.  On failure DST is wiped and holds an empty
-   string.  */
+   Returns 0; GPG_ERR_BUFFER_TOO_SHORT if the line and its NUL do not fit; GPG_ERR_ASS_INV_VALUE for
+   a conversion that is not listed, or a string that is NULL.  On failure DST is wiped and holds an
+   empty string.  */
 gpg_error_t eva_format (char *dst, size_t size, const char *format, ...) GPGRT_ATTR_PRINTF (3, 4);
 
-/* The same with its arguments in AP, which is the caller's to end, and is not used up.  */
+/* The same with its arguments in AP.  The call does not use AP up, and the caller ends it.  */
 gpg_error_t eva_vformat (char *dst, size_t size, const char *format, va_list ap)
     GPGRT_ATTR_PRINTF (3, 0);
 

@@ -705,19 +705,19 @@ gpg_error_t eva_call (assuan_context_t ctx, const char *command,
                       const struct eva_callbacks *callbacks, void *arg,
                       struct eva_pending_call **ret_call);
 
-/* The same with a command that is put together as eva_format (eva-words.h) does, whose `%s` and `%-s`
-   escape:
+/* The same with a command that eva_format (eva-words.h) puts together, whose `%s` and `%-s` escape:
 
        eva_callf (ctx, &callbacks, arg, &call, "SETDESC %s", text);
        eva_callf (ctx, &callbacks, arg, NULL, "PUT --ttl=%u %-s", ttl, key);
 
-   The line is wiped when it was sent.
-   Returns as eva_call and eva_format; GPG_ERR_ASS_LINE_TOO_LONG if it would have over 1000 octets.  */
+   The library wipes the line when it was sent.
+   Returns as eva_call and eva_format; GPG_ERR_ASS_LINE_TOO_LONG if it would have over 1000
+   octets.  */
 gpg_error_t eva_callf (assuan_context_t ctx, const struct eva_callbacks *callbacks, void *arg,
                        struct eva_pending_call **ret_call, const char *format, ...)
     GPGRT_ATTR_PRINTF (5, 6);
 
-/* The same with its arguments in AP, which is the caller's to end, and is not used up.  */
+/* The same with its arguments in AP.  The call does not use AP up, and the caller ends it.  */
 gpg_error_t eva_vcallf (assuan_context_t ctx, const struct eva_callbacks *callbacks, void *arg,
                         struct eva_pending_call **ret_call, const char *format, va_list ap)
     GPGRT_ATTR_PRINTF (5, 0);

@@ -79,8 +79,8 @@ eva_ev_io_cb (struct ev_loop *ev, struct ev_io *io, int revents) {
                                 | (revents & EV_ERROR ? EVA_HANGUP : 0));
 }
 
-/* An active watcher keeps ev_run going, unless ev_unref took its reference back.  Then this function
-   gives the reference back before libev takes it.  */
+/* An active watcher keeps ev_run going, unless ev_unref took its reference back.  Then this
+   function gives the reference back before libev takes it.  */
 static inline void
 eva_ev_stop (struct ev_loop *ev, struct eva_ev_watch *watch) {
   if (watch->is_unref && ev_is_active (&watch->io)) ev_ref (ev);
