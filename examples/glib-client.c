@@ -71,7 +71,7 @@ count_done (void *arg, gpg_error_t err, const char *text) {
   if (has_button) putchar ('\n');
   if (err && gpg_err_code (err) != GPG_ERR_CANCELED) quit ("COUNT", err);
   if (!g_main_loop_is_running (main_loop)) return;
-  puts (err ? "cancelled; the next answer comes when the server is through" : "counted");
+  puts (err ? "cancelled; the next answer comes when the server has finished" : "counted");
   fflush (stdout);
   err = eva_call (ctx, "ECHO the connection is as good as ever", &echo, NULL, NULL);
   if (err) quit ("ECHO", err);

@@ -35,7 +35,7 @@ find_advice (const char *address, gpg_err_code_t code) {
   case GPG_ERR_ENOENT:
     return is_systemd ? "systemd has passed no such socket" : "make the directory first";
   case GPG_ERR_EACCES:
-    return is_tcp ? "this server is its own user's, whom TCP does not tell: use unix:"
+    return is_tcp ? "TCP does not tell the user of a client, which this server checks: use unix:"
                   : "take a directory that you may write to";
   case GPG_ERR_ENAMETOOLONG:
     return "a socket's path has at most 107 octets: take a shorter one";

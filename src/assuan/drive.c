@@ -93,7 +93,7 @@ eva__drive_may_wait (assuan_context_t ctx) {
 
 gpg_error_t
 eva__drive_refuse_connection (assuan_context_t ctx) {
-  return refuse (ctx, "this connection is driven, and cannot be exchanged");
+  return refuse (ctx, "a context in an event loop cannot get another connection");
 }
 
 /* --- Beginning and ending --------------------------------------------------------------------- */
