@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Words that always break a rule of CONTRIBUTING.md, "English", and what to write instead.
 
-It looks at the comments of C, Python, shell and Meson, and at documents, where fenced and indented
-blocks and `code` do not count.  Comments of C in a document's code do.
+It looks at the comments of C, Python, shell and Meson, and at documents.  `Code` does not count,
+nor do fenced and indented blocks of documents, except for the comments in their C.
 
 Usage: words.py FILE...
 """
@@ -23,13 +23,14 @@ WORDS = [(re.compile(pattern, re.I), advice) for pattern, advice in (
     (r"\b(?:who is|who has|who are|those who|one who|whom)\b", THING),
     (r"(?-i:\bWho\b)", ACTOR),
     (r"\bneeds? not\b", "does not have to"),
-    (r"\b(?:lest|thence|hence|hitherto|thereof|whereof|wherein|herein|thereby|upon)\b", "plain words"),
+    (r"\b(?:lest|thence|hence|hitherto|thereof|whereof|wherein|herein|thereby|upon)\b",
+     "plain words"),
     (r"\bin the midst\b", "in the middle"),
     (r"\bfor ever\b", "forever"),
     (r"\bin vain\b", "say what does not happen"),
     (r"\bas it were\b", "leave it out"),
     (r"\bbe it\b", "X or Y"),
-    (r"\bcom(?:e|es|ing) along\b", "for a loop: embedded; else: with"),
+    (r"\b(?:loop|one) that comes along\b", "the embedded loop"),
     (r"\bbehind (?:the |its |a |an |each |every |that |this |his |her |their )?(?:\w+ )?"
      r"(?:command|callback|call|reply|greeting|turn|handler|request|inquiry|BYE|fork)s?\b", TIME),
 )]
@@ -94,7 +95,8 @@ def faults(path):
     """The faults of the file PATH, as messages."""
     text = path.read_text(encoding="utf-8")
     for start, piece in pieces(path, text):
-        flat = re.sub(r"\n[ \t]*(?:\*(?!/)|#)?", lambda m: " " * len(m.group(0)), piece)
+        flat = re.sub(r"`[^`\n]*`", lambda m: blanked(m.group(0)), piece)
+        flat = re.sub(r"\n[ \t]*(?:\*(?!/)|#)?", lambda m: " " * len(m.group(0)), flat)
         flat = re.sub(r" {2,}", lambda m: " " + "\0" * (len(m.group(0)) - 1), flat)
         squeezed = [(i, ch) for i, ch in enumerate(flat) if ch != "\0"]
         line = "".join(ch for _, ch in squeezed)

@@ -106,7 +106,7 @@ proxy_start (struct proxy *p, unsigned short port, const struct script *script) 
 
 void
 proxy_stop (struct proxy *p) {
-  /* Nobody may have come.  */
+  /* There may be no client.  */
   shutdown (p->listener, SHUT_RDWR);
   pthread_join (p->thread, NULL);
   close (p->listener);

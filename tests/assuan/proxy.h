@@ -9,7 +9,8 @@
 enum { PORT_SOCKS = 1080, PORT_TOR = 9050, PORT_TOR_BROWSER = 9150 };
 
 /* What a proxy answers to the choice of a method, the credentials and the request, and what the
- * server behind it says then.  Where an answer is missing, the proxy hangs up, or stays silent until
+ * server behind it says then.  Where an answer is missing, the proxy hangs up, or stays silent
+   until
  * the client leaves.  */
 struct script {
   const char *method, *status, *reply;
@@ -39,14 +40,15 @@ struct proxy {
   char app[100]; /* what the client said to the server behind the proxy */
 };
 
-/* What main does first: moves to a network of its own, if the kernel grants one, so that the ports of
+/* What main does first: moves to a network of its own, if the kernel grants one, so that the ports
+   of
  * the machine do not matter.  Returns false if they are taken.  */
 bool proxy_init (void);
 /* A socket that listens at PORT of the loopback, -1 if that is taken.  */
 int listen_at (unsigned short port);
 /* Listen at PORT, which must be free.  */
 void proxy_start (struct proxy *p, unsigned short port, const struct script *script);
-/* Wait for the client's end; if nobody came, do not wait.  */
+/* Wait for the client's end; if no client came, do not wait.  */
 void proxy_stop (struct proxy *p);
 
 #endif /* EVA_TESTS_ASSUAN_PROXY_H */

@@ -68,7 +68,7 @@ retake (void *ptr, size_t size) {
 
 struct assuan_malloc_hooks shown_memory = { take, retake, shown_free };
 
-/* Nobody wrote to what was freed.  */
+/* Nothing was written to freed memory.  */
 static void
 forget_freed (void) {
   while (freed) {
@@ -141,7 +141,7 @@ stage_dial (struct stage *s) {
 
 /* --- Scenes ----------------------------------------------------------------------------------- */
 
-/* Whoever releases it once more does nothing.  */
+/* Releasing it once more does nothing.  */
 void
 call_release (struct stage *s) {
   assuan_release (s->ctx);
@@ -159,7 +159,7 @@ call_send_data (struct stage *s) {
   if (!shown.is_released) assuan_send_data (s->ctx, NULL, 0);
 }
 
-/* The connection is closed, whoever ended it.  */
+/* The connection is closed, whichever side ended it.  */
 static void
 end (struct stage *s) {
   char octets[20000];

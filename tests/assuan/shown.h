@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Releasing a context in what it runs outside of handlers: a monitor or a log callback that is shown
+/* Releasing a context in what it runs outside of handlers: a monitor or a log callback that is
+   shown
  * a line, and the continuation of an inquiry.
  *
  * A scene calls a function out of no other call on the context.  It is played again and again, and
- * each time the context is released one callback later.  The function returns, nobody is called any
+ * each time the context is released one callback later.  The function returns, no callback runs any
  * more, and nothing is left: no memory, no descriptor, no child.  Freed memory is overwritten and
  * kept, so that its use is noticed without a sanitizer, too.  */
 

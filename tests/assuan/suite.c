@@ -22,7 +22,7 @@ on_oracle (void) {
   return library && !strcmp (library, "oracle");
 }
 
-/* A wrong search path would run both halves on one library, and nobody would notice: compare where
+/* A wrong search path would run both halves on one library, and no test would notice: compare where
  * the library came from with where it should come from.  */
 static void
 check_library (void) {
@@ -393,7 +393,8 @@ void
 server_expect_greeting (struct server *s) {
   char greeting[80];
 
-  /* To libassuan 2, which greets with the peer's pid, a pipe server that nobody spawned does not know
+  /* To libassuan 2, which greets with the peer's pid, a pipe server that no client spawned does not
+     know
    * it.  */
   if (s->kind == SERVER_PIPE && !IS_GENERATION_3)
     strcpy (greeting, "OK Pleased to meet you\n");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The syscall clamp: functions that a program gives to libgpg-error, and that the library calls around
+/* The syscall clamp: functions that a program gives to libgpg-error, and that the library calls
+   around
  * system calls that may wait.  */
 
 #include <errno.h>
@@ -97,7 +98,7 @@ hooked_read (assuan_context_t ctx, assuan_fd_t fd, void *buffer, size_t size) {
   return __assuan_read (ctx, fd, buffer, size);
 }
 
-/* Whoever brings hooks knows how to wait; even if they are the library's own functions.  */
+/* A program that brings hooks knows how to wait; even if they are the library's own functions.  */
 static void
 test_foreign_hooks (void **state) {
   struct assuan_system_hooks hooks = suite_hooks ();

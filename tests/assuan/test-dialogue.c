@@ -241,7 +241,7 @@ longer_lines_end_the_processing (void **state) {
   check_too_long (1001, "\r\n");
   check_too_long (1003, "\n");
   check_too_long (5000, "\n");
-  /* Nobody waits for the end of such a line.  */
+  /* The server does not wait for the end of such a line.  */
   check_too_long (3000, "");
 }
 

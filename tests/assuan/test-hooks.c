@@ -71,7 +71,7 @@ test_socketpair (void **state) {
   recorder_expect (on_oracle () ? "sendmsg close" : "sendmsg close waitpid(0)");
 }
 
-/* Who keeps a table of processes must still be told that this one is forgotten.  */
+/* A program with a table of processes must still hear that this one is forgotten.  */
 static void
 test_no_waitpid (void **state) {
   assuan_context_t ctx = recorder_context ();
@@ -188,7 +188,7 @@ test_pass_fds (void **state) {
   peer_send_fd (peer, "# x\nOK\n", 0);
   assert_err (ask (ctx, "A"), 0);
   recorder_expect ("sendmsg recvmsg");
-  /* What nobody took is closed, like the connection.  */
+  /* What was not taken is closed, like the connection.  */
   recorder.n_closed = 0;
   assuan_release (ctx);
   recorder_expect ("sendmsg close close");

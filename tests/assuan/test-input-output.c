@@ -131,7 +131,8 @@ talk_close_all (struct talk *t) {
     if (*fds[i] >= 0) talk_close (fds[i]);
 }
 
-/* Ends it.  What the handlers noted must be WANTED, in which A and B stand for the inodes of the two
+/* Ends it.  What the handlers noted must be WANTED, in which A and B stand for the inodes of the
+   two
  * pipes; NULL: anything.  */
 static void
 talk_stop (struct talk *t, const char *wanted) {
@@ -406,7 +407,7 @@ reset_notify_may_veto (void **state) {
                  "reset [] in=A out=0\n");
 }
 
-/* Descriptors that nobody took are closed: by RESET, and with the context.  */
+/* Descriptors that were not taken are closed: by RESET, and with the context.  */
 static void
 descriptors_that_nobody_took (void **state) {
   struct talk t;

@@ -105,7 +105,7 @@ escapes_are_decoded (void **state) {
   CHECK_DATA ("D %25\nD 41\nEND\n", "%41");
 }
 
-/* The reference loops for ever over these.  */
+/* The reference loops forever over these.  */
 static void
 malformed_escapes_stand_for_themselves (void **state) {
   (void) state;
@@ -521,7 +521,7 @@ check_again (const char *command, const char *answer, size_t len) {
   server_free (&s);
 }
 
-/* What the client still owes of an answer that failed is in nobody's way.  */
+/* What the client still owes of an answer that failed does not matter.  */
 static void
 inquiry_after_one_that_failed (void **state) {
   static const char answer[] = "D first\nEND\nD second\nEND\n";

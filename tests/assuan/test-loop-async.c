@@ -161,7 +161,7 @@ test_later_lines_are_kept (void **state) {
   conn_free (&c);
 }
 
-/* Lines behind a command whose handler returned an error of its own.  */
+/* Lines after a command whose handler returned an error of its own.  */
 static void
 test_lines_behind_own_error (void **state) {
   struct conn c;
@@ -204,7 +204,7 @@ test_bye_is_kept (void **state) {
   conn_free (&c);
 }
 
-/* Without a command to finish it is an error that harms nobody.  */
+/* Without a command to finish it is an error that does no harm.  */
 static void
 test_nothing_to_finish (void **state) {
   struct conn c;

@@ -143,7 +143,7 @@ test_kept_descriptors (void **state) {
   conn_free (&c);
 }
 
-/* Descriptors that nobody took are closed with the connection.  */
+/* Descriptors that were not taken are closed with the connection.  */
 static void
 test_descriptors_left (void **state) {
   struct conn c;

@@ -161,7 +161,8 @@ count_call (void *arg, gpg_error_t rc, unsigned char *buf, size_t len) {
   return 0;
 }
 
-/* The client has finished sending before it is asked: nothing would ever tell the callback, so there
+/* The client has finished sending before it is asked: nothing would ever tell the callback, so
+   there
  * is none.  */
 static void
 test_asked_behind_eof (void **state) {
@@ -212,7 +213,7 @@ test_kept_inquiry_behind_eof (void **state) {
   assert_int_equal (c.inquiry.n_calls, 0);
 }
 
-/* Who is told of the end and has no use for the rest may go at once.  */
+/* A program that hears of the end and does not need the rest may release at once.  */
 static void
 test_release_with_kept_lines (void **state) {
   struct conn c;
@@ -244,7 +245,7 @@ test_gone_while_pending (void **state) {
     conn_turns (&c);
     assert_err (c.rc, 0);
     assert_true (c.done);
-    /* Nobody is to blame: a program that takes this for a fatal error must not die of it.  */
+    /* It is no error: a program that takes this for a fatal error must not die of it.  */
     assert_err (assuan_process_done (c.ctx, 0), 0);
     assert_err (assuan_process_done (c.ctx, 0), ERR (GPG_ERR_ASS_GENERAL));
     assert_err (conn_next (&c), 0);
@@ -332,7 +333,8 @@ give_up (void *arg, gpg_error_t rc, unsigned char *buf, size_t len) {
   return rc;
 }
 
-/* That the client left shows in a status line, in the midst of an inquiry: its callback is told, and
+/* That the client left shows in a status line, in the middle of an inquiry: its callback is told,
+   and
  * finishes the command, or releases the context.  */
 static void
 test_asked_whom_nobody_writes_to (void **state) {

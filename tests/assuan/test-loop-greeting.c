@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who greets the client, and when: a program that has something to serve with the descriptors, any
+/* Which function greets the client, and when: a program that has something to serve with the
+   descriptors, any
  * other with assuan_accept or the first assuan_process_next.  And clients that left before.  */
 
 #include <fcntl.h>
@@ -230,7 +231,7 @@ test_gone_before_accept (void **state) {
     fds_socketpair (other, 0);
     peer_say (other[0], "DONE b\n");
     assert_int_equal (dup2 (other[1], fd), fd);
-    /* deviation: it is read and run, though nobody was greeted.  */
+    /* deviation: it is read and run, though no client was greeted.  */
     for (int i = 0; i < 3 && !on_oracle (); i++) {
       assert_err (conn_next (&c), 0);
       assert_true (c.done);
@@ -260,7 +261,7 @@ test_reader_gone_before_greeting (void **state) {
   assert_code (assuan_accept (c.ctx), GPG_ERR_EPIPE);
   peer_say (c.out, "DONE a\nDONE b\n");
   assert_code (conn_next (&c), on_oracle () ? GPG_ERR_EPIPE : 0);
-  /* deviation: it is read and run, though nobody was greeted.  */
+  /* deviation: it is read and run, though no client was greeted.  */
   assert_true (c.done != on_oracle ());
   conn_expect_notes (&c, on_oracle () ? "DONE(a)" : "");
   conn_free (&c);

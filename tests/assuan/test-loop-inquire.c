@@ -228,7 +228,7 @@ finish_first (struct conn *c) {
   peer_expect (c->in, "OK\n");
 }
 
-/* An over-long line behind a command that was finished first is part of the answer, and of no
+/* An over-long line after a command that was finished first is part of the answer, and of no
  * command.  */
 static void
 test_long_line_too_late (void **state) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Many connections in one thread, and much from one of them: nobody waits for anybody,
+/* Many connections in one thread, and much from one of them: no connection waits for another,
  * nothing is lost, and memory stays bounded.  */
 
 #include <errno.h>
@@ -70,7 +70,7 @@ test_interleaved (void **state) {
 }
 
 /* Every third waits for an answer, every third for a timer, and one is stalled in the middle
- * of a line for ever.  */
+ * of a line forever.  */
 static void
 test_mixed (void **state) {
   (void) state;

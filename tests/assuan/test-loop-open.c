@@ -256,7 +256,7 @@ test_hello_line (void **state) {
   conn_free (&c);
 }
 
-/* Who is the client: known from when the connection is open.  */
+/* The credentials of the client are known from when the connection is open.  */
 static void
 test_credentials (void **state) {
   struct conn c;

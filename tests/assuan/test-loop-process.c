@@ -112,7 +112,7 @@ test_one_read (void **state) {
   }
 }
 
-/* The replies of one turn need not be one write each, and none is left behind.  */
+/* The replies of one turn may leave in one write, and none is left out.  */
 static void
 test_few_writes (void **state) {
   struct conn c;
@@ -129,7 +129,7 @@ test_few_writes (void **state) {
   conn_free (&c);
 }
 
-/* Half a line is kept, and nobody waits for its rest.  */
+/* Half a line is kept, and no call waits for its rest.  */
 static void
 check_half_line (struct conn *c) {
   peer_say (c->out, "DON");
@@ -243,7 +243,7 @@ test_octet_by_octet (void **state) {
   conn_free (&c);
 }
 
-/* Who does not care whether the client left need not ask.  */
+/* A program that does not care whether the client left does not have to ask.  */
 static void
 test_done_not_wanted (void **state) {
   struct conn c;
@@ -409,7 +409,8 @@ test_behind_too_long_lines (void **state) {
   check_behind_too_long (text, ERR (GPG_ERR_ASS_LINE_TOO_LONG), "DONE(a) DONE(b)", "OK\nOK\n");
 }
 
-/* A command that is left open with an error of its own: that one comes out, as the program waits for
+/* A command that is left open with an error of its own: that one comes out, as the program waits
+   for
  * it.  */
 static void
 test_pending_behind_too_long_line (void **state) {
@@ -419,7 +420,7 @@ test_pending_behind_too_long_line (void **state) {
   check_behind_too_long ("ASYNC b\n", ERR (GPG_ERR_ASS_LINE_TOO_LONG), "ASYNC(b)", "");
 }
 
-/* In an answer it is told to whom inquired, and the rest of the answer is swallowed.  */
+/* In an answer the inquiry's callback hears of it, and the rest of the answer is swallowed.  */
 static void
 test_too_long_answer (void **state) {
   char line[3001];
@@ -445,7 +446,7 @@ test_too_long_answer (void **state) {
 }
 
 /* A reply that cannot be written is the end, and no signal; what was asked for behind it is not
- * done for nobody.  */
+ * done without a reader.  */
 static void
 test_write_error (void **state) {
   static const char *const requests[] = { "DONE a\n", "NOP\n", "BOGUS\n", " odd\n", "ECHO a\n" };

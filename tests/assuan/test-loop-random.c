@@ -13,7 +13,7 @@
 /* What happened to one connection.  */
 struct story {
   struct conn c;
-  bool peer_gone; /* nobody counts replies any more */
+  bool peer_gone; /* replies do not count any more */
   int n_finished; /* ends of commands that the program was told of */
   int n_replies;  /* OK and ERR lines that the client saw */
   int n_asked;    /* inquiries that were sent */

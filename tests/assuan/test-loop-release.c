@@ -295,7 +295,7 @@ test_while_pending (void **state) {
 }
 
 /* The program closed the descriptor itself: the context closes it once more at most, and only
- * if nobody told it that the connection is over.  */
+ * if it has not heard that the connection is over.  */
 static void
 test_closed_before (void **state) {
   struct conn c;
@@ -311,7 +311,7 @@ test_closed_before (void **state) {
   conn_free (&c);
 }
 
-/* After BYE the context has closed; the number may belong to somebody else when it is released.  */
+/* After BYE the context has closed; the number may mean another file when it is released.  */
 static void
 test_number_taken_over (void **state) {
   (void) state;

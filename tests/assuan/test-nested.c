@@ -156,7 +156,7 @@ context_may_serve_again (void **state) {
 static struct sockaddr_un address;
 static int client_fd;
 
-/* The one who calls while assuan_accept waits.  */
+/* The client that calls while assuan_accept waits.  */
 static void
 connect_once (assuan_context_t ctx, unsigned int usec) {
   __assuan_usleep (ctx, usec);
@@ -173,7 +173,7 @@ accept_waits_through_the_hooks (void **state) {
   int fd;
 
   (void) state;
-  /* deviation: it blocks in accept, for ever here.  */
+  /* deviation: it blocks in accept, forever here.  */
   if (on_oracle ()) skip ();
   client_fd = -1;
   address.sun_family = AF_UNIX;

@@ -179,7 +179,7 @@ prepare_close (assuan_context_t ctx, void *arg) {
   assuan_register_command (ctx, "CLOSE", cmd_close, NULL);
 }
 
-/* The reply goes out first; what stands behind the command is not run any more.  */
+/* The reply goes out first; what stands after the command is not run any more.  */
 static void
 check_close (const char *line, gpg_err_code_t code) {
   struct notes notes = { 0 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The nPth macros of assuan.h.  Of nPth's threads only one runs at a time; whoever waits for a
+/* The nPth macros of assuan.h.  Of nPth's threads only one runs at a time; a thread that waits for
+   a
  * peer must let the others run, or the peer, one of them, can never answer.  A call that blocks
  * behind nPth's back shows as a hang.  */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who the peer is, and what becomes of a server whose peer has gone.  */
+/* The credentials of the peer, and what becomes of a server whose peer has gone.  */
 
 #include <signal.h>
 #include <sys/wait.h>

@@ -86,7 +86,7 @@ test_pids (void **state) {
   in_both_modes (check_pids);
 }
 
-/* Nobody vouches for who is at the other end of a pipe.  */
+/* The kernel does not tell the process at the other end of a pipe.  */
 static void
 test_no_credentials (void **state) {
   assuan_context_t ctx = start_child (MODE_PIPES, NULL);
@@ -98,7 +98,7 @@ test_no_credentials (void **state) {
   end_child (ctx, MODE_PIPES);
 }
 
-/* Descriptors that nobody asked to hand on stay behind, whether they are close-on-exec or not.  */
+/* Descriptors that are not listed stay behind, whether they are close-on-exec or not.  */
 static void
 test_fds (void **state) {
   int leak = open ("/dev/zero", O_RDONLY);

@@ -33,7 +33,7 @@ register_one (assuan_context_t ctx, void *arg) {
   assuan_register_command (ctx, "ONE", cmd_one, NULL);
 }
 
-/* Nobody types capitals into a terminal.  */
+/* People do not type capitals into a terminal.  */
 static void
 names_match_in_any_case (void **state) {
   struct notes notes = { 0 };
@@ -160,7 +160,7 @@ null_handler_restores_the_builtin (void **state) {
   server_stop_noting (&s, &notes, "");
 }
 
-/* A handler may register: for instance commands for those who authenticated themselves.  */
+/* A handler may register: for instance commands for clients that authenticated themselves.  */
 static gpg_error_t
 cmd_unlock (assuan_context_t ctx, char *line) {
   (void) line;

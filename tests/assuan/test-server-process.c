@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The process of a pipe server: assuan_pipe_wait_server_termination and assuan_pipe_kill_server.  */
+/* The process of a pipe server: assuan_pipe_wait_server_termination and
+   assuan_pipe_kill_server.  */
 
 #include <errno.h>
 #include <signal.h>
@@ -84,7 +85,7 @@ test_interrupted (void **state) {
   assuan_release (ctx);
 }
 
-/* Somebody else waited for it.  */
+/* Another part of the program waited for it.  */
 static void
 test_reaped_elsewhere (void **state) {
   assuan_context_t ctx = start_child (MODE_PIPES, NULL);

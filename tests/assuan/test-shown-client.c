@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Clients that are released when they show a line, out of every function that can; and contexts that
+/* Clients that are released when they show a line, out of every function that can; and contexts
+   that
  * are nothing yet.  */
 
 #include <stdio.h>
@@ -181,7 +182,7 @@ call_connect_nobody (struct stage *s) {
                         0);
 }
 
-/* Greets whoever comes, and may be gone again.  */
+/* Greets each client, and may be gone again.  */
 static void *
 greet_one (void *arg) {
   struct stage *s = arg;

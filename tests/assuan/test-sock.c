@@ -306,7 +306,7 @@ test_redirection_bad (void **state) {
   assert_int_equal (redirected, 1);
 }
 
-/* Who does not ask whether it is one does not get it followed; nor is a second one.  */
+/* A caller that does not ask whether it is one does not get it followed; nor is a second one.  */
 static void
 test_redirection_once (void **state) {
   struct sockaddr_un addr;

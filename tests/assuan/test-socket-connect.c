@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* assuan_socket_connect and assuan_socket_connect_fd: names, greetings, and who is there.  */
+/* assuan_socket_connect and assuan_socket_connect_fd: names, greetings, and the peer.  */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -60,7 +60,7 @@ listener_start_unix (struct listener *l, const char *path, size_t len) {
                   (socklen_t) (offsetof (struct sockaddr_un, sun_path) + len));
 }
 
-/* Wait for the client's end; it must have said BYE.  If nobody came, do not wait.  */
+/* Wait for the client's end; it must have said BYE.  If no client came, do not wait.  */
 static void
 listener_stop (struct listener *l, bool client_came) {
   shutdown (l->fd, SHUT_RDWR);

@@ -15,7 +15,7 @@
 
 #include "proxy.h"
 
-/* Ports that somebody else listens on are nothing to play with.  */
+/* Ports on which other processes listen are not for tests.  */
 static bool ports_are_free;
 
 /* The client said exactly these packets.  */
@@ -210,7 +210,7 @@ test_credentials_refused (void **state) {
     { { METHOD_LOGIN, .status = "\1\1", .status_len = 2 }, EACCES },
     { { METHOD_LOGIN, .status = "\5\0", .status_len = 2 }, EPROTONOSUPPORT },
     { { METHOD_LOGIN, .status = "\1", .status_len = 1 }, EIO },
-    /* Who asked for a login does not want to go without.  */
+    /* A caller that asked for a login does not want to go without.  */
     { { METHOD_NONE, REPLY_OK }, EOPNOTSUPP },
   };
 
@@ -375,7 +375,7 @@ connect_to (const char *address, unsigned short port) {
   return result;
 }
 
-/* Port 1 of the loopback is nobody's.  */
+/* No process listens on port 1 of the loopback.  */
 static int
 connect_near (const char *flag) {
   if (assuan_sock_set_flag (ASSUAN_INVALID_FD, flag, 1)) return 255;

@@ -93,7 +93,7 @@ test_answers (void **state) {
 }
 
 /* Ending or cancelling in the callback is documented; END at its return is one too many then,
- * which servers know to take.  Whether it is sent is nobody's business.  */
+ * which servers know to take.  It does not matter whether it is sent.  */
 static void
 check_ended (void (*answer) (struct client *c), const char *octets) {
   struct client c;

@@ -195,7 +195,7 @@ test_comments_conveyed (void **state) {
   client_close (&c);
 }
 
-/* A line of no known form ends the call.  What the peer means by it nobody knows, so the only
+/* A line of no known form ends the call.  It is unknown what the peer means by it, so the only
  * promise is the error.  */
 static void
 test_unknown_lines (void **state) {
@@ -470,7 +470,7 @@ test_last_words (void **state) {
   }
 }
 
-/* A server that only reads no more may be there for long: nobody waits for it.  */
+/* A server that only reads no more may be there for long: the client does not wait for it.  */
 static void
 test_no_last_words (void **state) {
   struct client c;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* hand.h - contexts that are driven by hand: one turn of a program's own loop, with poll, and a clock
-   that the test may set.  */
+/* hand.h - contexts that are driven by hand: one turn of a program's own loop, with poll, and a
+   clock that the test may set.  */
 
 #ifndef EVA_TESTS_CLIENT_HAND_H
 #define EVA_TESTS_CLIENT_HAND_H
@@ -48,7 +48,7 @@ assuan_context_t hand_new_client (struct peer *p, unsigned int flags);
 assuan_context_t hand_serve (struct hand *h, struct peer *p);
 assuan_context_t hand_connect (struct hand *h, struct peer *p);
 
-/* Releases CTX, which nobody drives any more, and closes P.  Nothing may be told.  */
+/* Releases CTX, which is not driven any more, and closes P.  Nothing may be told.  */
 void hand_end (assuan_context_t ctx, struct peer *p);
 
 #endif /* EVA_TESTS_CLIENT_HAND_H */

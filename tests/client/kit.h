@@ -80,7 +80,8 @@ void kit_expect (const char *expected);
 /* Returns true if a line of the record begins with TEXT.  */
 bool kit_has_noted (const char *text);
 
-/* Turns until the record ends with the line ENDING, and empties it: for those who have counted.  */
+/* Turns until the record ends with the line ENDING, and empties it: for tests that have
+   counted.  */
 void kit_await_end (const char *ending);
 
 /* --- Servers, played by hand ------------------------------------------------------------------ */

@@ -201,7 +201,7 @@ end_moving (void) {
   test_loop_deinit (&stations.other);
 }
 
-/* Between requests, in the midst of lines, of commands, of inquiries.  */
+/* Between requests, in the middle of lines, of commands, of inquiries.  */
 static void
 test_moving_server (void **state) {
   static const char requests[] = "ECHO hello\nASK K\nD x\nEND\nNOP\nSAY 2\n";
@@ -253,7 +253,7 @@ test_moving_client (void **state) {
   end_moving ();
 }
 
-/* Only the last one to whom it was attached is told, and nobody if it was taken back.  */
+/* Only the last owner to which it was attached hears of it, and none if it was taken back.  */
 static void
 test_over_behind_moving (void **state) {
   assuan_context_t ctx;
@@ -339,7 +339,7 @@ test_sendfd (void **state) {
   assert_int_equal (write (p.fds[0], "x", 1), 1);
   assert_int_equal (read (fd[0], &c, 1), 1);
   close (p.fds[--p.n_fds]);
-  assert_int_equal (read (fd[0], &c, 1), 0); /* nobody else has it */
+  assert_int_equal (read (fd[0], &c, 1), 0); /* no other process has it */
   close (fd[0]);
   end (ctx, &p);
 }

@@ -271,7 +271,7 @@ test_no_callbacks (void **state) {
   answer_like (&a, "INQUIRE X\nERR 5\n", "CAN\n", "a.done ASS_NO_INQUIRE_CB\n");
 }
 
-/* Nobody is told anything.  */
+/* No callback runs.  */
 static void
 test_null_callbacks (void **state) {
   static const struct eva_callbacks none = { .timeout_ms = 0 };
@@ -307,7 +307,7 @@ fail_in (const char *what, const char *reply, const char *heard, const char *exp
   answer_like (&like, reply, heard, expected);
 }
 
-/* The call ends with it, and nothing of the rest of the reply reaches anybody.  */
+/* The call ends with it, and nothing of the rest of the reply reaches a callback.  */
 static void
 test_callback_errors (void **state) {
   (void) state;
@@ -443,7 +443,7 @@ test_wrong_contexts (void **state) {
   assuan_release (ctx);
 }
 
-/* What lies between replies belongs to nobody.  */
+/* What lies between replies belongs to no call.  */
 static void
 test_between_replies (void **state) {
   assuan_context_t ctx;

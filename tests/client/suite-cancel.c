@@ -168,7 +168,7 @@ test_answered (void **state) {
 #define N_AHEAD 4
 
 /* Cancels those of SET; the others get their answers.  EARLY: before the first reply began, else in
-   the midst of it.  */
+   the middle of it.  */
 static void
 cancel_set (unsigned int set, bool early) {
   static const char *const names[N_AHEAD] = { "a", "b", "c", "d" };
@@ -416,7 +416,7 @@ test_call_again (void **state) {
   go_on (ctx, &p);
 }
 
-/* The server goes away with a rest that nobody wants, also if the client owes it a CAN.  */
+/* The server goes away with a rest that was given up, also if the client owes it a CAN.  */
 static void
 test_end_of_server (void **state) {
   static const char *const rests[] = { "", "S x", "D x\n", "INQUIRE X\n" };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* suite-close.c - the end of connections: eva_close and assuan_release in every stage and within every
-   callback, and servers that leave.  What is told then is told once.  */
+/* suite-close.c - the end of connections: eva_close and assuan_release in every stage and within
+   every callback, and servers that leave.  What is told then is told once.  */
 
 #include "kit.h"
 
@@ -106,7 +106,7 @@ test_close_with_output (void **state) {
   free (big);
 }
 
-/* Who tries again whatever happens must not keep the end from coming.  */
+/* A program that tries again whatever happens must not keep the end from coming.  */
 static gpg_error_t
 try_again (struct rec *rec, const char *what) {
   struct rec again = { .name = "n" };
@@ -330,7 +330,7 @@ test_release_another (void **state) {
 
 /* --- assuan_release, outside of callbacks ----------------------------------------------------- */
 
-/* Nobody but the calls is told.  */
+/* Only the calls hear of it.  */
 static void
 release_at (int stage, const char *told) {
   assuan_context_t ctx;

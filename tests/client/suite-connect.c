@@ -109,7 +109,7 @@ test_fd (void **state) {
   peer_close (&p);
 }
 
-/* Nobody has to be told of anything.  */
+/* No callback has to run.  */
 static void
 test_no_config (void **state) {
   assuan_context_t ctx;
@@ -175,7 +175,7 @@ test_addresses (void **state) {
   assert_error (eva_connect (kit_loop.loop, "unix:/x", NULL, NULL), "ASS_INV_VALUE");
 }
 
-/* Nobody is there: what a program looks for that would start the server.  */
+/* No server is there: the error for which a program looks that would start it.  */
 static void
 test_nobody (void **state) {
   int fd;
@@ -210,7 +210,7 @@ test_wrong_fds (void **state) {
   refuse (kit_format ("fd:%d", lone), "EBADF");
 }
 
-/* A port that nobody listens on is known at once, or a little later.  */
+/* A port without a listener is known at once, or a little later.  */
 static void
 test_nobody_on_tcp (void **state) {
   assuan_context_t ctx = NULL;
@@ -309,7 +309,7 @@ test_queue_full (void **state) {
   busy_end (&b);
 }
 
-/* Nobody accepts in time.  */
+/* No server accepts in time.  */
 static void
 time_out (const char *address, int listener) {
   int fds[20];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* suite-descriptor.c - descriptors that are passed along with a call: they come with its command, or
-   not at all, and none is left behind.  */
+/* suite-descriptor.c - descriptors that are passed along with a call: they come with its command,
+   or not at all, and none is left behind.  */
 
 #include "kit.h"
 
@@ -146,7 +146,7 @@ test_no_copy (void **state) {
   kit_close (ctx, &p);
 }
 
-/* Returns true if nobody has the writing end of the pipe any more.  */
+/* Returns true if no process has the writing end of the pipe any more.  */
 static bool
 is_at_end (int fd) {
   char c;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* suite-dialogs.c - callbacks of clients that run the loop again, as modal dialogs do, on loops that
-   allow that.  */
+/* suite-dialogs.c - callbacks of clients that run the loop again, as modal dialogs do, on loops
+   that allow that.  */
 
 #include "kit.h"
 
@@ -312,7 +312,7 @@ be_left_at_end (assuan_context_t ctx) {
   expect_rest ();
 }
 
-/* It is the end that done tells of: the others do not wait for who is told first.  */
+/* It is the end that done tells of: the others do not wait for the first callback.  */
 static void
 test_done_of_end (void **state) {
   assuan_context_t ctx = begin (be_left_at_end, "done");
@@ -445,7 +445,7 @@ stay_open (assuan_context_t ctx) {
   kit_expect ("");
 }
 
-/* The call's own time is over behind the callback, if nothing came.  */
+/* The call's own time is over after the callback, if nothing came.  */
 static void
 test_own_deadline (void **state) {
   assuan_context_t ctx = begin (stay_open, "status");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* suite-fork.c - clients, and contexts of the program, in children of fork: helpers that end say
-   nothing, and whoever goes on does so as before.  */
+   nothing, and the process that goes on does so as before.  */
 
 #include "hand.h"
 
@@ -108,7 +108,7 @@ release_first (void) {
   return 0;
 }
 
-/* In the midst of a callback.  */
+/* In the middle of a callback.  */
 static gpg_error_t
 fork_here (struct rec *r, const char *what) {
   (void) r;

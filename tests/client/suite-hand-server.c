@@ -103,7 +103,7 @@ test_server_octets (void **state) {
   hand_end (ctx, &p);
 }
 
-/* The peer leaves: after BYE, at rest, in the midst of a command, of an inquiry.  */
+/* The peer leaves: after BYE, at rest, in the middle of a command, of an inquiry.  */
 static void
 leave (const char *last_words, const char *noted, const char *error) {
   assuan_context_t ctx;
@@ -249,8 +249,8 @@ test_server_pipes_are_left (void **state) {
   hand_end (ctx, &in);
 }
 
-/* The same with a program that watches only what is wanted.  With MUCH, the client has said more than
-   is read ahead of a command.  */
+/* The same with a program that watches only what is wanted.  With MUCH, the client has said more
+   than is read ahead of a command.  */
 static void
 leave_thrifty (bool much) {
   static const char nops[30001];
@@ -289,7 +289,7 @@ test_server_pipes_are_left_unwatched (void **state) {
   leave_thrifty (true);
 }
 
-/* What was said ahead is not lost, however much it is, and nothing turns in vain meanwhile.  */
+/* What was said ahead is not lost, however much it is, and no turn is idle meanwhile.  */
 static void
 test_server_much_ahead (void **state) {
   static char nops[400000];

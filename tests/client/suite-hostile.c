@@ -131,7 +131,7 @@ test_long_line_in_rest (void **state) {
   kit_close (ctx, &p);
 }
 
-/* Who answers what nobody asked cannot be believed any more.  */
+/* A server that answers without a request cannot be believed any more.  */
 static void
 test_answers_to_nothing (void **state) {
   static const char *const answers[] = { "OK\n", "ERR 1\n", "D x\n", "INQUIRE x\n", "END\n" };
@@ -207,7 +207,7 @@ pour (struct flood *f) {
   while (send (f->p.fd, buf, n * len, MSG_NOSIGNAL) == (ssize_t) (n * len)) {}
 }
 
-/* Floods of LINE go on for ever; NULL callbacks or giving up makes no difference.  */
+/* Floods of LINE go on forever; NULL callbacks or giving up makes no difference.  */
 static void
 flood_with (const char *line, bool is_cancelled) {
   const struct rec like = { .name = "f", .no_data = true, .no_status = true };
@@ -255,7 +255,7 @@ test_floods_that_nobody_wants (void **state) {
   flood_with ("D 0123456789012345678901234567890123456789\n", true);
 }
 
-/* One that inquires for ever and never reads: what it is owed is limited.  */
+/* One that inquires forever and never reads: what it is owed is limited.  */
 static gpg_error_t
 answer_shortly (struct rec *rec, const char *what) {
   return strcmp (what, "inquire") ? 0 : eva_answer_end (rec->call);
@@ -316,7 +316,7 @@ test_half_a_line (void **state) {
   innocent_close (&in);
 }
 
-/* Descriptors that nobody asked for: they are closed, at the latest with the connection.  */
+/* Descriptors without a request: they are closed, at the latest with the connection.  */
 static void
 send_fds (struct peer *p, const char *text, int fd, size_t n) {
   int fds[100];

@@ -113,7 +113,7 @@ test_refuse (void **state) {
   go_on ();
 }
 
-/* Who is not asked has no answer: nothing is sent.  */
+/* A call without an inquiry has no answer: nothing is sent.  */
 static void
 test_not_asked (void **state) {
   struct rec *other;
@@ -220,7 +220,7 @@ test_last_words_in_inquiry (void **state) {
   kit_close (ctx, &p);
 }
 
-/* Its end is told in a callback that answers it: there is nobody to tell.  */
+/* Its end shows in a callback that answers it: no other callback has to hear of it.  */
 static gpg_error_t
 answer_when_done (struct rec *call, const char *what) {
   struct rec *other = call->arg;

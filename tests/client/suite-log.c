@@ -62,7 +62,7 @@ call_secretly (assuan_context_t ctx, const char *name, const char *command) {
   return rec;
 }
 
-/* Behind a call that is not, and in front of another one.  */
+/* After a call that is not, and before another one.  */
 static void
 test_call (void **state) {
   assuan_context_t ctx;
@@ -120,7 +120,7 @@ test_answer_to_call (void **state) {
   kit_close (ctx, &p);
 }
 
-/* The rest of a reply that nobody wants any more is dropped, and not shown either.  */
+/* The rest of a reply that was given up is dropped, and not shown either.  */
 static void
 test_cancel (void **state) {
   assuan_context_t ctx;

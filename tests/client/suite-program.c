@@ -417,7 +417,7 @@ start_lingering (assuan_context_t *ret_ctx) {
   return fd;
 }
 
-/* Nobody waits for it; the loop reaps it when it has ended.  */
+/* No call waits for it; the loop reaps it when it has ended.  */
 static void
 test_linger (void **state) {
   assuan_context_t ctx;

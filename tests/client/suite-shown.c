@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* suite-shown.c - contexts that do not wait, and that a monitor or a log callback releases when it is
-   shown a line: in a turn, or out of a call of the program's own.
+/* suite-shown.c - contexts that do not wait, and that a monitor or a log callback releases when it
+   is shown a line: in a turn, or out of a call of the program's own.
 
    Each scene is played again and again, with the release one callback later each time.  */
 
@@ -114,7 +114,7 @@ play_all (const struct scene *scenes, size_t n) {
 
 /* --- Servers ---------------------------------------------------------------------------------- */
 
-/* No command begins, and nobody is asked whether it may, once the context is gone.  */
+/* No command begins, and no notification asks whether it may, once the context is gone.  */
 static gpg_error_t
 before_command (assuan_context_t ctx, const char *command) {
   (void) ctx;
@@ -424,7 +424,7 @@ test_shown_clients (void **state) {
   play_all (scenes, N_ELEMENTS (scenes));
 }
 
-/* The greeting is shown to the first, and nobody is told of it.  */
+/* The greeting is shown to the first, and no callback hears of it.  */
 static assuan_context_t
 dial (struct peer *p) {
   assuan_context_t ctx = kit_dial_peer (p);

@@ -121,7 +121,7 @@ test_while_dialling (void **state) {
   close (listener);
 }
 
-/* The reply comes when nobody waits for it any more; it is not the next one's.  */
+/* The reply comes when no call waits for it any more; it is not the next one's.  */
 static void
 time_out (const char *reply, const char *hears) {
   assuan_context_t ctx;
@@ -219,7 +219,7 @@ test_many_ahead (void **state) {
 
 /* --- In callbacks ----------------------------------------------------------------------------- */
 
-/* Who is told of the end of one gives all others up, whose time is over as well.  */
+/* A callback that hears of the end of one gives all others up, whose time is over as well.  */
 static gpg_error_t
 cancel_all (struct rec *rec, const char *what) {
   struct rec **all = rec->arg;
@@ -250,7 +250,7 @@ test_cancel_in_callback (void **state) {
   go_on (ctx, &p);
 }
 
-/* A new call with a limit of its own, for ever, until it is answered.  */
+/* A new call with a limit of its own, forever, until it is answered.  */
 static gpg_error_t
 try_again (struct rec *rec, const char *what) {
   const struct rec like = { .name = "a", .cb.timeout_ms = 1, .hook = try_again, .arg = rec->arg };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-ahead.c - lines that pile up behind a command, in buffers that grow up to max_input_len.
+/* test-ahead.c - lines that pile up after a command, in buffers that grow up to max_input_len.
 
    A client sends numbered requests, a server takes them now and then.  Whatever the pieces, each is
    handed out once, in order; what was used is wiped; the buffer keeps within its limits, and moving

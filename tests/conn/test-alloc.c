@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-alloc.c - memory that is short: each conversation again with its 1st, 2nd, ... allocation
    failing.  Failing once, it is a clean error or goes unnoticed, and the call made again goes on as
-   if nothing had been; failing for ever, all that was taken is given back.  Small buffers do where
+   if nothing had been; failing forever, all that was taken is given back.  Small buffers do where
    there are no large ones.  */
 
 #include "conversation.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-confidential.c - which lines of the output are confidential: those that hold an octet that was
-   queued while the owner said so, whenever they are shown, and whatever was sent or removed before
-   them.  */
+/* test-confidential.c - which lines of the output are confidential: those that hold an octet that
+   was queued while the owner said so, whenever they are shown, and whatever was sent or removed
+   before them.  */
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,7 @@ take_back (void *arg, void *ptr, size_t len) {
   free (ptr);
 }
 
-/* A server in the midst of a command.  */
+/* A server in the middle of a command.  */
 static eva_conn *
 new_conn (void) {
   struct eva_conn_config config = {
@@ -182,8 +182,8 @@ say_some (struct model *m, eva_conn *c) {
   m->is_secret[m->n_said++] = is_secret;
 }
 
-/* Shows up to N lines, and removes some of them.  Where each was shown before the next was said, those
-   are confidential that should be; else these at least.  */
+/* Shows up to N lines, and removes some of them.  Where each was shown before the next was said,
+   those are confidential that should be; else these at least.  */
 static void
 show_some (struct model *m, eva_conn *c, uint32_t n, bool exactly) {
   const char *line;

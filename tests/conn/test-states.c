@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-states.c - every state with every line that can come and everything that can be said.
 
-   States are driven to by real dialogues.  What must follow stands in the tables below, a letter for
-   each state in the order of the role's own states; the moves that were seen on the way must in the
-   end be those that the library's table has.  */
+   States are driven to by real dialogues.  What must follow stands in the tables below, a letter
+   for each state in the order of the role's own states; the moves that were seen on the way must in
+   the end be those that the library's table has.  */
 
 #include <stdlib.h>
 #include <string.h>
@@ -168,7 +168,7 @@ say (eva_conn *c, enum call call) {
   }
 }
 
-/* For each state of a role the state behind the call, or - where it is refused.  RAW: the same with
+/* For each state of a role the state after the call, or - where it is refused.  RAW: the same with
    EVA_CONN_RAW.  */
 struct call_row {
   enum call call;
@@ -348,7 +348,7 @@ check_input (enum eva_role role, unsigned int flags, const struct input_row *row
   rc = eva_conn_next (c, &ev);
   got = rc < 0 ? error_letters[-rc] : rc ? event_letters[ev.type] : '.';
   if (got != row->next[3 * i]) fail_msg ("`%.10s' in %c gave %c", row->octets, letter, got);
-  /* Only an inquiry that nobody wants is answered by itself.  */
+  /* Only an inquiry that was given up is answered by itself.  */
   assert_true (!eva_conn_output_len (c) == !(letter == 'D' && row->octets[0] == 'I'));
   finish (c, letter, row->next[3 * i + 1], row->octets);
 }

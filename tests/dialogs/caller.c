@@ -60,7 +60,7 @@ on_data (void *arg, const void *buf, size_t len) {
 
   if (n) memcpy (copy, buf, n);
   err = tell (arg);
-  /* It is there as long as nobody else ends the connection.  */
+  /* It is there as long as nothing else ends the connection.  */
   if (n && !((struct deed *) arg)->has_ended) assert_memory_equal (buf, copy, n);
   return err;
 }

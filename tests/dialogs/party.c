@@ -237,7 +237,7 @@ replace_server (void) {
   eva_server_free (old);
 }
 
-/* Without what would go on for ever.  */
+/* Without what would go on forever.  */
 void
 party_act (struct seat *seat) {
   static void (*const acts[]) (

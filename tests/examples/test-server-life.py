@@ -53,7 +53,7 @@ def signals():
 
 
 def busy_clients(server):
-    """Six clients that would keep SERVER busy for ever."""
+    """Six clients that would keep SERVER busy forever."""
     clients = [server.connect() for _ in range(6)]
     in_r, in_w = os.pipe()
     with tempfile.TemporaryFile() as sink:
@@ -246,7 +246,7 @@ def bad_paths():
 
 
 def replaced():
-    """a socket that somebody has put in place of ours is not removed"""
+    """a socket that stands in place of ours is not removed"""
     with Server() as server:
         os.unlink(server.path)
         with socket.socket(socket.AF_UNIX) as other:
@@ -316,7 +316,7 @@ def bad_addresses():
         expect("'%s'" % address in err and reason in err, "unexpected message:", err)
 
 
-# --- Who is served --------------------------------------------------------------------------------
+# --- What is served --------------------------------------------------------------------------------
 
 def other_user():
     """another user is refused, root is served"""
@@ -367,7 +367,7 @@ def limit():
 
 
 def short():
-    """clients leave the server some descriptors: who is too many is told so"""
+    """clients leave the server some descriptors: a client that is too many is told so"""
     if Server.is_by_hand:
         raise Skip("it has no limits")
     with Server(preexec_fn=limit) as server:

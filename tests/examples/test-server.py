@@ -320,7 +320,7 @@ def copy_errors():
         pass_fds(c, in_r, out_w)
         c.send(b"COPY\n")
         os.close(out_r)
-        if not Server.is_by_hand:                   # eva_pump need not see it before it writes
+        if not Server.is_by_hand:                   # eva_pump may not see it before it writes
             try:
                 os.write(in_w, b"x")
             except BrokenPipeError:
@@ -353,7 +353,7 @@ def copy_terminal():
 
 
 def get():
-    """GET answers with what the descriptor gives, and waits for those who read it late"""
+    """GET answers with what the descriptor gives, and waits for a client that reads it late"""
     if Server.is_by_hand:
         raise Skip("has no GET")
     octets = os.urandom(1000003)
@@ -366,7 +366,7 @@ def get():
             expect_equal(c.command(b"INPUT FD", [source]), [b"OK"])
             os.close(source)
             c.send(b"GET\n")
-            server.expect_asleep()                  # so far nobody reads
+            server.expect_asleep()                  # so far no client reads
             reply = c.reply()
             expect_equal((reply[-1], data(reply)), (b"OK", octets))
             expect_equal(reply[-2], b"S PROGRESS GET ? 1000003 0")
@@ -413,7 +413,7 @@ def put():
 
 
 def unused_fds():
-    """descriptors that nobody takes are closed with RESET and with the connection"""
+    """descriptors that are not taken are closed with RESET and with the connection"""
     with Server() as server:
         with server.connect() as c:
             expect_equal(c.command(b"NOP", [0, 1, 2]), [b"OK"])

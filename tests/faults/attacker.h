@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* attacker.h - a peer that means harm, in a thread of its own: it sends what it was told to,
-   as fast as it goes, takes whatever comes, and in the end wants to know whether anybody is
+   as fast as it goes, takes whatever comes, and in the end wants to know whether a peer is
    still there.  */
 
 #ifndef EVA_TESTS_FAULTS_ATTACKER_H

@@ -47,7 +47,7 @@ kit_write (int fd, const void *buf, size_t len) {
     ssize_t n = send (fd, p, len, MSG_NOSIGNAL);
     if (n < 0 && errno == ENOTSOCK) n = write (fd, p, len);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return; /* whoever was to read it is gone, which is for the test to notice */
+    if (n < 0) return; /* its reader is gone, which is for the test to notice */
     p += n;
     len -= (size_t) n;
   }

@@ -438,7 +438,7 @@ peer_beforehand (void *arg) {
     for (size_t i = 0; i < N_ELEMENTS (client_turns); i++)
       write_beforehand (s, &client_turns[i]);
   }
-  /* What is written behind this is for nobody.  */
+  /* What is written behind this has no reader.  */
   if (s->scene->over_pipes) {
     close (s->peer_out);
     s->peer_out = -1;

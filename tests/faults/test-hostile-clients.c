@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-hostile-clients.c - what clients may do to a server in an event loop: garbage, floods, endless
-   lines, too much data, too many descriptors, silence.  The server keeps its memory and its
+/* test-hostile-clients.c - what clients may do to a server in an event loop: garbage, floods,
+   endless lines, too much data, too many descriptors, silence.  The server keeps its memory and its
    descriptors within bounds, goes on serving, and another client never notices.  */
 
 #include <errno.h>
@@ -15,7 +15,8 @@
 #include "attacker.h"
 #include "kit.h"
 
-/* Memory that a server may need for two connections, whatever comes; and what one may send ahead of a
+/* Memory that a server may need for two connections, whatever comes; and what one may send ahead of
+   a
  * pending command, in a buffer that doubles while the old one is still there.  */
 #define ENOUGH_MEMORY       (512 * 1024)
 #define ENOUGH_MEMORY_AHEAD (ENOUGH_MEMORY + 3 * 1024 * 1024)
@@ -434,7 +435,7 @@ test_leaving_inquiry (void **state) {
 
 /* --- Silence ---------------------------------------------------------------------------------- */
 
-/* Half a line, and then nothing: nobody waits for the rest.  */
+/* Half a line, and then nothing: the server does not wait for the rest.  */
 static void
 test_silence (void **state) {
   struct pair *p = pair_open (0);
@@ -526,7 +527,7 @@ test_many_descriptors (void **state) {
   pair_close (p);
 }
 
-/* Descriptors that nobody takes: with requests that wait for their turn, and with half a line.  */
+/* Descriptors that are not taken: with requests that wait for their turn, and with half a line.  */
 static void
 test_descriptors_left (void **state) {
   struct pair *p = pair_open (ASSUAN_SOCKET_SERVER_FDPASSING);

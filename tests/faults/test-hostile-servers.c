@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-hostile-servers.c - what servers may do to a client: greetings without end, garbage,
-   floods of everything, inquiries upon inquiries, descriptors.  The client keeps its memory
+   floods of everything, inquiries in inquiries, descriptors.  The client keeps its memory
    and its descriptors within bounds, and another connection of the same program, used in the
    middle of it all, never notices.  */
 
@@ -299,7 +299,7 @@ test_ends (void **state) {
   pair_close (p);
 }
 
-/* Data that nobody takes: the reply is given up, and the next command gets its own.  */
+/* Data without a callback: the reply is given up, and the next command gets its own.  */
 static void
 test_unwanted_data (void **state) {
   struct pair *p = pair_open ();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-malloc-faults.c - whole sessions with memory that is short: each allocation fails once, and
    then each and all behind it.  There is an error then, or nothing at all; never a crash, a leak, a
-   reply to the wrong command, or a peer that waits for ever.  */
+   reply to the wrong command, or a peer that waits forever.  */
 
 #include <errno.h>
 #include <stdio.h>

@@ -78,7 +78,7 @@ cmd_take (assuan_context_t ctx, char *line) {
 
 /* --- BULK ------------------------------------------------------------------------------------- */
 
-/* A file with LEN zeros, which nobody has to keep.  */
+/* A file with LEN zeros, which takes no room.  */
 static int
 open_zeros (unsigned long len) {
   int fd = memfd_create ("zeros", MFD_CLOEXEC);

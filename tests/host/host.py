@@ -88,7 +88,7 @@ class Host(kit.Server):
             return "libasan" in f.read()
 
     def expect_rest(self, before):
-        """Wait until nobody is left but the observer, and all is as in the figures BEFORE."""
+        """Wait until only the observer is left, and all is as in the figures BEFORE."""
         after = self.await_stats("everybody has left", lambda s: s["n_connections"] == 1)
         expect_equal(after["n_opened"] - after["n_closed"], 1, "connections that were not closed")
         expect_equal((after["n_open_commands"], after["n_waits"]), (1, 0), "commands")

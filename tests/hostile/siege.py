@@ -76,7 +76,7 @@ class Innocent(threading.Thread):
             with self.server.connect() as c:
                 while not self.stopping:
                     self.call(c)
-        except Exception as failure:    # whatever it is, whoever waits for us tells it
+        except Exception as failure:    # whatever it is, the waiting thread tells it
             self.failure = failure
 
     def call(self, c):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""All kinds of hostile clients at the same time, and descriptors that run out on top: those who only
+"""All kinds of hostile clients at the same time, and descriptors that run out on top: clients that only
 want to work are served, memory stays within the limits, and afterwards all is as it was before.
 
 usage: test-crowd.py HOST HOSTILE
@@ -51,7 +51,7 @@ def gather(stack, server):
 
 
 def run_out_of_descriptors(server, innocent):
-    """Let accepting pause now and then, and somebody come in the midst of it."""
+    """Let accepting pause now and then, and a client come in the middle of it."""
     visitor = threading.Thread(target=siege.visit, args=(server,), daemon=True)
     before = server.limit_fds(server.n_fds() - 30)
     n_pauses = server.stats()["n_accept_pauses"]

@@ -40,7 +40,7 @@ def besiege(kind, until, limit=None):
         before = siege.warm_up(server)
         with Innocent(server) as innocent:
             innocent.expect_calls(1)
-            if limit:       # for those who come now
+            if limit:       # for clients that come now
                 server.observer.expect(b"LIMITS " + limit, b"OK")
             with Band(server, kind, N) as band:
                 then = server.await_stats("all that is expected of `%s'" % kind,
@@ -82,7 +82,7 @@ def crawl():
 
 
 def greedy():
-    """bulk data that nobody reads: a pump waits and holds a bounded piece of them"""
+    """bulk data that are not read: a pump waits and holds a bounded piece of them"""
     _, more = besiege("greedy", lambda d: d["n_open_commands"] >= N
                       and d["held_len"] >= N * HIGH_WATER)
     expect_equal((more["n_dropped"], more["n_timed_out"]), (0, 0))
@@ -90,7 +90,7 @@ def greedy():
 
 
 def greedy_idle():
-    """bulk data that nobody reads, with a limit of idle time: the connection is dropped"""
+    """bulk data that are not read, with a limit of idle time: the connection is dropped"""
     _, more = besiege("greedy", lambda d: d["n_timed_out"] >= 2 * N, b"idle_timeout_ms=200")
     expect(more["n_cancelled"] >= 2 * N, "pumps go on:", more)
 
@@ -166,7 +166,7 @@ def last():
 
 
 def too_many():
-    """more clients than are allowed: they are told so, and those who are there are served"""
+    """more clients than are allowed: they are told so, and the others are served"""
     with Host("max_connections=10") as server:
         with Innocent(server) as innocent, Band(server, "silent", 20) as band:
             server.await_stats("some are refused", lambda s: s["n_refused"] >= 50)
@@ -195,13 +195,13 @@ def no_descriptors():
 
 
 def all_held():
-    """more is held than is allowed: those who want more are dropped, and the bound is kept"""
+    """more is held than is allowed: clients that want more are dropped, and the bound is kept"""
     limit = 4 << 20
     with Host("max_held_len=%d" % limit, "sample_ms=5") as server:
         siege.warm_up(server)
         with Band(server, "greedy", N) as band:
             def n_dropped():
-                # Whoever wants more is dropped, be it the observer.
+                # A client that wants more is dropped, the observer, too.
                 try:
                     server.observer.close()
                     server.observer = server.connect()

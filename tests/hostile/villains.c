@@ -19,7 +19,7 @@
 #define MAX_PERIOD  1024
 #define TICK_MS     1
 #define N_TICKS     10  /* until each has had its own: they do not drip all at once */
-#define N_FDS       100 /* along with each message; the library takes 64 that nobody asks for */
+#define N_FDS       100 /* along with each message; the library takes 64 without a request */
 #define N_LAST_NOPS 20000
 
 #define X10  "xxxxxxxxxx"

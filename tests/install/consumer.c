@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* consumer.c - a program as somebody would write it who has installed the library.
+/* consumer.c - a program as a user of the installed library would write it.
 
    It serves one conversation over a socket pair and prints the replies, so that not only
    compiling and linking is tried but also that the right library is loaded and works.  Which one

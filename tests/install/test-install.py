@@ -72,7 +72,7 @@ def files(top):
 
 
 def pkg_config(*args, path):
-    """Ask pkg-config as a user would who has pointed it to PATH."""
+    """Ask pkg-config as a user would after pointing it to PATH."""
     env = dict(os.environ, PKG_CONFIG_PATH=str(path))
     return run(["pkg-config", *args], env=env).split()
 

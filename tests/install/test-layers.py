@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Calls go downwards only: from room to room, and inside each room from file to file.  doc/design.md
-draws the order; the object files tell who calls whom.
+draws the order; the object files tell which file calls which.
 
 Usage: test-layers.py DESIGN SOURCE_DIR ARCHIVE...
 

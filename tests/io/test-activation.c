@@ -58,13 +58,13 @@ static const struct search searches[] = {
   { "", "3", "::main", "main", START, 5 },
   { "", "1", "", "main", START, -ENOENT },
 
-  /* Names that do not fit the descriptors are nobody's.  */
+  /* Names that do not fit the descriptors belong to none.  */
   { "", "3", "main:extra", "main", START, -ENOENT },
   { "", "3", "main:extra", NULL, START, 3 },
   { "", "1", "main:extra", "main", START, -ENOENT },
   { "", "1", "main:", "main", START, -ENOENT },
 
-  /* For somebody else, who started us.  */
+  /* For the process that started this one.  */
   { "1", "3", NULL, NULL, START, -ENOENT },
   { NULL, "3", NULL, NULL, START, -ENOENT },
   { "", NULL, NULL, NULL, START, -ENOENT },
@@ -153,7 +153,7 @@ report (char **names, int n) {
   return 0;
 }
 
-/* Returns a connection to PATH once somebody listens there.  */
+/* Returns a connection to PATH once a process listens there.  */
 static int
 connect_path (const char *path) {
   struct sockaddr_un addr = { .sun_family = AF_UNIX };

@@ -144,8 +144,8 @@ test_two_messages (void **state) {
 
 /* --- The line that they belong to ------------------------------------------------------------- */
 
-/* Everything is sent before anything is read.  A descriptor comes with the line in which its message
-   begins, or with a piece of it, and with no other.  */
+/* Everything is sent before anything is read.  A descriptor comes with the line in which its
+   message begins, or with a piece of it, and with no other.  */
 struct piece {
   const char *text;
   bool has_fd;
@@ -238,7 +238,7 @@ check_glued (size_t i, const struct assuan_system_hooks *hooks, bool wait, size_
 
 static int
 recvmsg_of_ours (assuan_context_t ctx, assuan_fd_t fd, assuan_msghdr_t msg, int flags) {
-  assert_false (flags & MSG_PEEK); /* a program's function need not know that */
+  assert_false (flags & MSG_PEEK); /* a program's function may not know that */
   return __assuan_recvmsg (ctx, fd, msg, flags);
 }
 
@@ -291,7 +291,7 @@ test_while_a_hook_waits (void **state) {
   eva__io_channel_close (&ch);
 }
 
-/* Who does not ask for descriptors does not get them, nor keeps them open.  */
+/* A caller that asks for no descriptors does not get any, nor keeps them open.  */
 static void
 test_unwanted (void **state) {
   struct eva__io_channel plain;

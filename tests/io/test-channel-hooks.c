@@ -316,8 +316,8 @@ test_does_not_wait (void **state) {
   }
 }
 
-/* The descriptor blocks and nobody reads: only so much is handed to the hook as it can take at
-   once.  */
+/* The descriptor blocks and the peer does not read: only so much is handed to the hook as it can
+   take at once.  */
 static void
 test_does_not_fill_up (void **state) {
   static char block[50000];

@@ -152,7 +152,7 @@ test_unix_refused (void **state) {
   assert_int_equal (fd, 77);
 }
 
-/* A queue that is full is no error, and waiting on the socket would be for ever.  */
+/* A queue that is full is no error, and waiting on the socket would be forever.  */
 static void
 test_busy (void **state) {
   int server = serve (address ("unix:", "s"), 0), fd[8], n = 0, rc;
@@ -277,8 +277,8 @@ test_pending (void **state) {
   close (server);
 }
 
-/* TCP lets a socket connect to itself, which happens to those who dial a port that is the kernel's
-   to choose.  */
+/* TCP lets a socket connect to itself, which happens to a client that dials a port that is the
+   kernel's to choose.  */
 static void
 test_own_peer (void **state) {
   struct eva__io_endpoint ep;

@@ -133,7 +133,7 @@ test_stale (void **state) {
   eva__io_listener_close (&listener);
   assert_fails (access (path, F_OK), ENOENT);
 
-  /* Bound, but nobody listens.  */
+  /* Bound, but no process listens.  */
   bound = bind_socket (path, SOCK_STREAM);
   assert_int_equal (listen_at (path, &listener), 0);
   assert_reachable (path, &listener);
@@ -192,7 +192,7 @@ test_no_stream_socket (void **state) {
   close (fd);
 }
 
-/* Whoever may make a link must not decide what we remove, or where we listen.  */
+/* A user who may make a link must not decide what we remove, or where we listen.  */
 static void
 test_links (void **state) {
   const char *link = tmpdir_path ("link"), *target = tmpdir_path ("target");
@@ -246,7 +246,7 @@ test_longest_path (void **state) {
   assert_fails (listen_at (tmpdir_path (name), &listener), ENAMETOOLONG);
 }
 
-/* Whoever can read the directory can lock it, and must not keep us from starting so.  */
+/* A user who can read the directory can lock it, and must not keep us from starting so.  */
 static void
 test_lock_taken (void **state) {
   const char *path = tmpdir_path ("s");
@@ -341,8 +341,8 @@ test_close_moved (void **state) {
   assert_true (S_ISSOCK (mode_of (other)));
 }
 
-/* In a child the file is removed by the last one that listens; that is the parent here, and then the
-   child.  */
+/* In a child the file is removed by the last one that listens; that is the parent here, and then
+   the child.  */
 static int
 close_in_child (struct eva__io_listener *listener, bool drop) {
   pid_t pid = fork ();

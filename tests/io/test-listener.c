@@ -224,7 +224,7 @@ listen_on_fd (int fd, struct eva__io_listener *listener) {
   return listen_on (text, listener);
 }
 
-/* Somebody else's listening socket, which stays that.  */
+/* The listening socket of another owner, which stays that.  */
 static void
 try_take (const char *text, bool is_unix, bool is_loopback) {
   struct eva__io_endpoint ep;
@@ -374,7 +374,7 @@ accept_with (const struct eva__io_listener *listener, int error) {
   return child_exit_code (pid);
 }
 
-/* Those who leave before they are accepted keep nobody busy for ever.  */
+/* Clients that leave before they are accepted do not keep the server busy forever.  */
 static void
 test_accept_errors (void **state) {
   static const int transient[] = { EINTR, ECONNABORTED, EPROTO, EHOSTUNREACH, EPERM };

@@ -34,7 +34,7 @@ visit (const struct sockaddr_un *addr) {
   _exit (connect (fd, (const struct sockaddr *) addr, sizeof *addr) ? 1 : 0);
 }
 
-/* The one who connected is told, also when it is gone.  */
+/* The kernel tells the process that connected, also when it is gone.  */
 static void
 test_other_process (void **state) {
   struct sockaddr_un addr = { .sun_family = AF_UNIX };

@@ -294,7 +294,7 @@ test_start (void **state) {
   try_start (true);
 }
 
-/* Who takes signals from a descriptor has them blocked; the child hears them.  */
+/* A program that takes signals from a descriptor blocks them; the child hears them.  */
 static void
 test_start_while_signals_are_blocked (void **state) {
   sigset_t set, old;
@@ -307,7 +307,7 @@ test_start_while_signals_are_blocked (void **state) {
   sigprocmask (SIG_SETMASK, &old, NULL);
 }
 
-/* Who ignores signals, or handles them, does so for himself.  */
+/* A program that ignores signals, or handles them, does so for itself.  */
 static void
 handle (int sig) {
   (void) sig;
@@ -409,7 +409,7 @@ test_watch_late (void **state) {
   assert_true (eva__io_child_reap (pid));
 }
 
-/* A pid that is none must not reap somebody else's children.  */
+/* A number that is no pid must not reap other children.  */
 static void
 test_reap_nobody (void **state) {
   siginfo_t info;

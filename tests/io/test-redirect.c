@@ -218,7 +218,7 @@ test_redirected (void **state) {
   assert_int_equal (address (path, &addr, &redirected), 0);
   assert_int_equal (redirected, 1);
   assert_string_equal (addr.sun_path, "/somewhere/S");
-  /* Who does not ask gets the file's own name.  */
+  /* A caller that does not ask gets the file's own name.  */
   assert_int_equal (address (path, &addr, NULL), 0);
   assert_string_equal (addr.sun_path, path);
   fixture_file ("R", bad, sizeof bad - 1);

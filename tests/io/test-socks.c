@@ -500,7 +500,7 @@ test_nothing_listens (void **state) {
 
   (void) state;
   eva__io_sys_init (&sys, NULL, NULL);
-  /* Bound and not listening: nobody else gets this port meanwhile.  */
+  /* Bound and not listening: no other process gets this port meanwhile.  */
   assert_int_equal (bind (holder, (struct sockaddr *) &addr, len), 0);
   assert_int_equal (getsockname (holder, (struct sockaddr *) &addr, &len), 0);
   for (int nonblocking = 0; nonblocking < 2; nonblocking++) {

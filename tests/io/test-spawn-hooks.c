@@ -212,7 +212,7 @@ test_environment (void **state) {
 }
 
 /* The ends that the hook gets: pipes as arguments, a socket in front of the list.  Ours are
-   close-on-exec, the child's are not, whoever made them.  */
+   close-on-exec, the child's are not, whichever function made them.  */
 static void
 test_ends (void **state) {
   const assuan_fd_t list[] = { 0, 2, ASSUAN_INVALID_FD };

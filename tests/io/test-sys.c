@@ -263,7 +263,7 @@ test_waitpid (void **state) {
 
   (void) state;
   if (!pid) _exit (7);
-  /* Somebody else will wait for it.  */
+  /* Another part of the program will wait for it.  */
   assert_int_equal (__assuan_waitpid (NULL, pid, 1, &status, 0), 0);
   assert_int_equal (__assuan_waitpid (NULL, pid, 0, &status, 0), pid);
   assert_int_equal (WEXITSTATUS (status), 7);

@@ -14,7 +14,7 @@ int child_exit_code (pid_t pid);
 /* The same, but returns the status, as of waitpid, whatever it is.  */
 int child_status (pid_t pid);
 
-/* Asserts that there is no child, neither one that runs nor one that nobody has waited for.  */
+/* Asserts that there is no child, neither one that runs nor one that was not waited for.  */
 void children_expect_none (void);
 
 #endif /* EVA_TESTS_KIT_CHILDREN_H */

@@ -8,7 +8,7 @@
 
 const char *const test_loop_name = "uv";
 
-/* A loop, and what keeps it from waiting for ever.  */
+/* A loop, and what keeps it from waiting forever.  */
 struct waker {
   uv_loop_t loop; /* the first member */
   uv_timer_t timer;
@@ -31,8 +31,8 @@ wake_up (uv_timer_t *timer) {
   (void) timer;
 }
 
-/* A turn first runs the timers that are due, and then waits, though what the test waits for may have
-   happened there: so not for long.  */
+/* A turn first runs the timers that are due, and then waits, though what the test waits for may
+   have happened there: so not for long.  */
 void
 test_loop_turn (struct test_loop *t, bool wait) {
   struct waker *waker = t->foreign;

@@ -26,8 +26,8 @@ extern const char *const test_loop_name;
 /* Returns true if callbacks may run such a loop.  */
 bool test_loop_recurses (void);
 
-/* Some loops keep descriptors for the whole process: makes the first one for nothing, before anybody
-   counts.  */
+/* Some loops keep descriptors for the whole process: makes the first one for nothing, before any
+   test counts.  */
 void test_loop_warm_up (void);
 
 /* Makes a loop.  A failure ends the program.  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* suite-chaos.c - everything at once, at random: descriptors, timers and tasks that change,
-   free and make each other in their callbacks, and run the loop where it allows that.  Nobody
-   is called who is free or takes no interest, and who is ready is called in the end.  */
+/* suite-chaos.c - everything at once, at random: descriptors, timers and tasks that change, free
+   and make each other in their callbacks, and run the loop where it allows that.  No source is
+   called that is free or takes no interest, and one that is ready is called in the end.  */
 
 #include "suite.h"
 
@@ -147,7 +147,7 @@ on_ready (void *arg, unsigned int revents) {
   struct node *node = arg;
 
   assert_non_null (node->source);
-  assert_int_equal (revents & ~node->events, 0); /* nobody hangs up here */
+  assert_int_equal (revents & ~node->events, 0); /* no peer hangs up here */
   n_calls++;
   if (revents & EVA_READABLE) drain (node->fd[0]);
   if (revents & EVA_WRITABLE) change (node);

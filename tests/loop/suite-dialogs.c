@@ -133,8 +133,8 @@ test_recursion (void **state) {
 
 /* --- What is freed meanwhile ------------------------------------------------------------------ */
 
-/* Three descriptors that are made in a callback of a turn that is over, as those of clients are, and
-   are ready at the same time.  */
+/* Three descriptors that are made in a callback of a turn that is over, as those of clients are,
+   and are ready at the same time.  */
 static struct probe trio[3];
 static int trio_fd[3][2];
 static unsigned int n_made, n_trio;
@@ -396,7 +396,7 @@ enter_room (struct eva__frame *frame) {
   EVA__CONTAINER (struct room, frame, frame)->n++;
 }
 
-/* Whoever is in the midst of a callback learns that it runs the loop, once a turn.  */
+/* The frame of a callback under way learns that it runs the loop, once a turn.  */
 static void
 run_in_frames (struct probe *p) {
   struct room outer = { .frame.cb = enter_room }, inner = { .frame.cb = enter_room };

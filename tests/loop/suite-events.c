@@ -223,7 +223,7 @@ test_hangup_later (void **state) {
 
 #define N_GONE 30
 
-/* Many left, and nobody takes them out: none of them is passed over, nor is who is still there.  */
+/* Many left, and nothing takes them out: none is passed over, and no one that is still there.  */
 static void
 test_many_hangups (void **state) {
   struct probe gone[N_GONE], there;
@@ -250,7 +250,8 @@ test_many_hangups (void **state) {
   close_pair (fd);
 }
 
-/* Nobody reads any more: that is not lost, although some loops stop watching what is in error.  */
+/* The peer does not read any more: that is not lost, although some loops stop watching what is in
+   error.  */
 static void
 test_broken_pipe (void **state) {
   struct probe p;

@@ -289,7 +289,7 @@ test_set_timer (void **state) {
   clean_up (prepared);
 }
 
-/* Whoever watches a descriptor, or sets a timer, uses the loop, though nobody has to be told of it.  */
+/* Watching a descriptor, or setting a timer, uses the loop, though nothing has to hear of it.  */
 static int
 watch_in_child (void) {
   struct probe third;

@@ -109,7 +109,7 @@ drop_all (struct probe *p) {
     assert_int_equal (eva_source_set_events (probes[i].source, 0), 0);
 }
 
-/* Whoever is first: the others, which are ready too, are not called any more.  */
+/* One of them is first: the others, which are ready too, are not called any more.  */
 static void
 test_drop_others (void **state) {
   (void) state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* suite-tasks.c - work put off: before the loop waits, and a little at a time after everybody
+/* suite-tasks.c - work put off: before the loop waits, and a little at a time after all others
    had its turn.  */
 
 #include "suite.h"
@@ -130,7 +130,7 @@ count_ring (void *arg) {
   (*n)++;
 }
 
-/* Tasks that queue themselves for ever hold up neither descriptors nor timers.  */
+/* Tasks that queue themselves forever hold up neither descriptors nor timers.  */
 static void
 test_soon_for_ever (void **state) {
   unsigned int n_rung = 0;
@@ -228,7 +228,7 @@ queue_own_later (struct job *job) {
   if (job->n < 5) later (job);
 }
 
-/* One that goes on for long goes on at once where nobody else wants anything.  */
+/* One that goes on for long goes on at once where nothing else is due.  */
 static void
 test_later_again (void **state) {
   int fd[2];
@@ -266,7 +266,7 @@ test_later_and_soon (void **state) {
   assert_int_equal (jobs[1].n, 1);
 }
 
-/* --- Those who come and leave ----------------------------------------------------------------- */
+/* --- Clients that come and go ----------------------------------------------------------------- */
 
 /* Where they do not wait they are seen to at once.  Otherwise the descriptors have their turn
    between two of them, and both kinds take turns.  */
@@ -281,7 +281,7 @@ test_guests (void **state) {
   if (suite_is_patient ()) check_turns (see_off, let_in);
 }
 
-/* Many who leave shut nobody out who comes.  */
+/* Many that leave shut out none that comes.  */
 static void
 test_coming (void **state) {
   (void) state;
@@ -324,8 +324,8 @@ disperse (void) {
   }
 }
 
-/* The more descriptors are ready, the more of those who wait for them have their turn: a crowd must
-   not shut others out.  */
+/* The more descriptors are ready, the more of the clients that wait for them have their turn: a
+   crowd must not shut others out.  */
 static void
 test_guests_in_crowd (void **state) {
   (void) state;
@@ -356,7 +356,7 @@ test_crowd_of_guests (void **state) {
   suite_until (&n_runs, N_TASKS);
 }
 
-/* Those who are always ready for more do not shut them out, either.  */
+/* Sources that are always ready for more do not shut them out, either.  */
 static void
 test_guests_and_later (void **state) {
   (void) state;

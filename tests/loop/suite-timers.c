@@ -165,7 +165,7 @@ note_turn (struct clock *c) {
   set_clock (c, 0);
 }
 
-/* A timer for now waits for the next turn: one that sets itself so holds nobody up.  */
+/* A timer for now waits for the next turn: one that sets itself so holds up nothing.  */
 static void
 test_zero (void **state) {
   struct clock c;

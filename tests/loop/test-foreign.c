@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-foreign.c - what a table of functions is asked for, and when memory goes: against a loop made
-   of nothing but notes.  */
+/* test-foreign.c - what a table of functions is asked for, and when memory goes: against a loop
+   made of nothing but notes.  */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -288,7 +288,7 @@ test_timer (void **state) {
   assert_true (seen.n_cancels == 2 && seen.delay_ns == UINT64_MAX && seen.n_deinits == 1);
 }
 
-/* Who frees a timer needs no room for it any more.  */
+/* A timer that is freed needs no room any more.  */
 static void
 test_room (void **state) {
   eva_loop *loop = make_loop ();

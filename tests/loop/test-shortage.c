@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-shortage.c - a loop that is short of memory or descriptors: each call that asks for some fails
-   in turn.  What cannot be done is said, nothing is lost, and timers, which cannot fail, do not.  */
+/* test-shortage.c - a loop that is short of memory or descriptors: each call that asks for some
+   fails in turn.  What cannot be done is said, nothing is lost, and timers, which cannot fail, do
+   not.  */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -182,7 +183,7 @@ test_forbidden (void **state) {
   close (fd[1]);
 }
 
-/* Those who ask for the one descriptor are told that there is none, and may ask again.  */
+/* Callers that ask for the one descriptor are told that there is none, and may ask again.  */
 static void
 test_get_fd (void **state) {
   eva_loop *loop = eva_loop_new ();

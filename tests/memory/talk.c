@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Who is no longer heard is done.  */
+/* An end that is no longer heard is done.  */
 static void
 say (int fd, const char *octets, size_t len) {
   if (send (fd, octets, len, MSG_NOSIGNAL) != (ssize_t) len) _exit (0);

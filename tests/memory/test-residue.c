@@ -534,7 +534,7 @@ ask_in_loop (const struct conversation *c) {
   check (c, "released");
 }
 
-/* The peer leaves when it has nothing more to say: it need not wait for BYE.  */
+/* The peer leaves when it has nothing more to say: it does not have to wait for BYE.  */
 static void
 test_client_in_loop (void **state) {
   (void) state;

@@ -3,7 +3,7 @@
 belongs after functions were moved or renamed.
 
 A mutation is a dictionary that is kept in a file: the operator, the function with its tokens as
-it was, the token that the change begins at, and the lines before and after for those who read it."""
+it was, the token that the change begins at, and the lines before and after for readers."""
 
 import difflib
 import random

@@ -44,14 +44,14 @@ LogLevel ERROR
 
 
 def free_port():
-    """A port that nobody has at the moment."""
+    """A port that is free at the moment."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
 
 
 def accepts(address):
-    """Whether somebody accepts connections at ADDRESS."""
+    """Whether a process accepts connections at ADDRESS."""
     family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
     with socket.socket(family) as s:
         return s.connect_ex(address) == 0
@@ -111,11 +111,11 @@ class Tunnel:
         """Start sshd and wait until it listens; its port."""
         command = [self.sshd, "-D", "-e", "-f", self.dir + "/sshd_config"]
         if os.geteuid() == 0 and not os.path.isdir(PRIVILEGE_DIR):
-            # In a /run that nobody else sees.
+            # In a /run that no other process sees.
             command = [self.find("unshare"), "-m", "sh", "-c",
                        "mount -t tmpfs tmpfs /run && mkdir -m 755 %s && exec \"$@\"" % PRIVILEGE_DIR,
                        "sh", *command]
-        for _ in range(5):      # somebody else may take the port first
+        for _ in range(5):      # another process may take the port first
             port = free_port()
             with open(self.dir + "/sshd_config", "w", encoding="ascii") as f:
                 f.write(SSHD_CONFIG % {"port": port, "dir": self.dir})

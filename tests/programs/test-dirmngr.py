@@ -92,7 +92,7 @@ key_server = KeyServer()
 
 
 def nowhere():
-    """The URL of a port of this host where nobody listens, while the socket lives."""
+    """The URL of a port of this host without a listener, while the socket lives."""
     s = socket.socket()
     s.bind(("127.0.0.1", 0))
     return s, "http://127.0.0.1:%d" % s.getsockname()[1]

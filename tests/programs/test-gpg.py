@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""gpg, and the gpg-agent that it talks to: what everybody does with them."""
+"""gpg, and the gpg-agent that it talks to: what people do with them."""
 
 import re
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Many clients on one gpg-agent at the same time: nobody is lost, nobody gets another's answer."""
+"""Many clients on one gpg-agent at the same time: none is lost, none gets another's answer."""
 
 import os
 

@@ -24,7 +24,7 @@ suite = Suite("gpg", "gpg-agent", "gpg-connect-agent", "gpgconf")
 
 
 class Person:
-    """A pinentry in a terminal, its Assuan client, and the one who types."""
+    """A pinentry in a terminal, its Assuan client, and the user."""
 
     def __init__(self, home, program):
         need(program)

@@ -15,7 +15,7 @@ KEYPARAM = b"(genkey (ecc (curve Ed25519)(flags eddsa)))"
 VALGRIND = ["valgrind", "--quiet", "--xml=yes", "--leak-check=full", "--num-callers=40",
             "--show-leak-kinds=definite", "--track-fds=no", "--vgdb=no"]
 
-# What the library calls for memory and system calls, be it through hooks that a program set.
+# What the library calls for memory and system calls, also through hooks that a program set.
 HELPERS = ("vgpreload", "libc.", "libgcrypt.", "libgpg-error.", "libnpth.", "ld-linux")
 
 suite = Suite("valgrind", "gpg", "gpg-agent", "gpg-connect-agent", "gpgconf")

@@ -103,7 +103,7 @@ test_senseless (void **state) {
   expect_refusal (GPG_ERR_ASS_INV_VALUE);
   pumping.config.flags = 0;
   pumping.config.from_fd = from[0];
-  expect_refusal (GPG_ERR_ASS_INV_VALUE); /* nobody to ask */
+  expect_refusal (GPG_ERR_ASS_INV_VALUE); /* no inquiry to send */
   pumping.config.inquiry = NULL;
   pumping.config.flags = 4;
   expect_refusal (GPG_ERR_ASS_INV_VALUE);
@@ -226,7 +226,7 @@ make_server (struct peer **ret_peer) {
   return ctx;
 }
 
-/* Without a loop there is nobody to watch descriptors.  */
+/* Without a loop nothing watches descriptors.  */
 static void
 test_driven_by_hand (void **state) {
   assuan_context_t ctx;

@@ -10,8 +10,8 @@
 
 /* --- Pumps that wait -------------------------------------------------------------------------- */
 
-/* What a pump waits for: octets to read, a client that takes them, an answer, somebody who
-   takes that, octets to move, somebody who takes those.  */
+/* What a pump waits for: octets to read, a client that takes them, an answer, a reader
+   of that, octets to move, a reader of those.  */
 enum wait { FOR_FROM, FOR_CLIENT, FOR_ANSWER, FOR_TO, FOR_MOVE_FROM, FOR_MOVE_TO };
 #define N_WAITS 6
 
@@ -175,7 +175,7 @@ test_cancel_is_exchanged (void **state) {
   assert_int_equal (pumping.n_cancels, 0);
 }
 
-/* The same with nobody who wants to know.  */
+/* The same without a done function.  */
 static void
 test_silent_ones (void **state) {
   static void (*const whats[]) (struct peer *p) = {
@@ -312,7 +312,7 @@ test_next_pump (void **state) {
   peer_ask (p, "NOP\n", "OK\n");
 }
 
-/* Done need not finish the command.  */
+/* Done does not have to finish the command.  */
 static void
 test_command_goes_on (void **state) {
   struct peer *p;

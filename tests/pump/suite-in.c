@@ -65,7 +65,7 @@ test_at_once (void **state) {
   pump_await_end (GPG_ERR_ASS_CANCELED);
 }
 
-/* The client sends while somebody reads, TAKE_LEN octets at a time.  */
+/* The client sends while the reader reads, TAKE_LEN octets at a time.  */
 static void
 pump_much (int to_fd, int read_fd, size_t len, size_t take_len) {
   struct peer *p = pump_run (EVA_PUMP_CONNECTION, to_fd);
@@ -140,7 +140,8 @@ test_terminal (void **state) {
   haul_free (&haul);
 }
 
-/* --- Somebody who does not read --------------------------------------------------------------- */
+/* --- A reader that does not read
+   ---------------------------------------------------------------  */
 
 /* Sends until nothing more is taken.  Returns the octets of data.  */
 static size_t
@@ -314,7 +315,7 @@ test_as_much_as_allowed (void **state) {
   assert_int_equal (pump_await_end (0)->n_pumped, 5);
 }
 
-/* The client half-closes, or leaves, in the midst of its answer, or of a line.  */
+/* The client half-closes, or leaves, in the middle of its answer, or of a line.  */
 static void
 test_end_of_file (void **state) {
   struct peer *p;

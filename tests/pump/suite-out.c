@@ -199,7 +199,7 @@ test_nobody_reads (void **state) {
   pump_await_end (GPG_ERR_EPIPE);
 }
 
-/* A pipe that nobody writes to any more is told of again and again if it is watched.  */
+/* The loop reports a pipe without a writer again and again if it is watched.  */
 static void
 test_pipe_ends_while_nobody_reads (void **state) {
   struct haul haul = { 0 };
@@ -392,7 +392,7 @@ make_blocking (struct pump *pump) {
   return pump->begun;
 }
 
-/* Whoever else has the descriptor may set the flag as he likes: nothing waits.  */
+/* Another process that has the descriptor may set the flag as it likes: nothing waits.  */
 static void
 test_somebody_takes_the_flag_away (void **state) {
   int fds[2];

@@ -5,7 +5,7 @@
 
 #define KIB ((size_t) 1024)
 
-/* While nothing happens, too, so that a client knows that somebody is there; and at the end.  */
+/* While nothing happens, too, so that a client knows that the server is there; and at the end.  */
 static void
 test_intervals (void **state) {
   struct haul haul = { 0 };
@@ -248,7 +248,8 @@ test_released_at_reply (void **state) {
   peer_drop_all (p);
 }
 
-/* The inquiry is shown, with which the pump begins: its descriptor is closed, as it was asked for.  */
+/* The inquiry is shown, with which the pump begins: its descriptor is closed, as it was asked
+   for.  */
 static void
 test_released_at_inquiry (void **state) {
   struct peer *p;

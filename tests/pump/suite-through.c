@@ -203,7 +203,8 @@ test_files_take_turns (void **state) {
   assert_false (pump_has_ended ());
 }
 
-/* --- Somebody who does not read --------------------------------------------------------------- */
+/* --- A reader that does not read
+   ---------------------------------------------------------------  */
 
 /* What waits is one buffer at the most, and the server is at rest.  */
 static void

@@ -159,7 +159,7 @@ open_end (enum place place, bool is_from, size_t len, int *ret_fd, int *ret_far)
   *ret_far = fds[place != PIPE || is_from];
 }
 
-/* Who feeds and reads a pump.  */
+/* What feeds and reads a pump.  */
 struct run {
   struct peer *peer;
   size_t len, at;
@@ -277,7 +277,7 @@ test_kernel_moves_nothing (void **state) {
   assert_true (n_calls > 0);
 }
 
-/* The other side may be ready again before anybody looks.  */
+/* The other side may be ready again before the pump looks.  */
 static void
 test_unready (void **state) {
   (void) state;

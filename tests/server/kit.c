@@ -115,7 +115,7 @@ kit_wait_begin (void) {
   n_waits = 0;
 }
 
-/* Whoever waits for time to pass does not keep the processor from the others.  */
+/* A test that waits for time to pass does not keep the processor from the others.  */
 void
 kit_wait (const char *condition, const char *file, int line) {
   kit_turn ();

@@ -108,7 +108,8 @@ tcp_pair (struct sockaddr_in addr, int fds[2]) {
   close (listener);
 }
 
-/* Nobody knows who is at the other end, nor, beyond loopback, where: both has to be allowed.  */
+/* The kernel tells neither the user at the other end nor, beyond loopback, where it is: the program
+   has to allow both.  */
 static void
 test_tcp (void **state) {
   struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr = { htonl (INADDR_LOOPBACK) } };
@@ -236,7 +237,7 @@ test_one_socket_twice (void **state) {
   peer_expect_end (p);
 }
 
-/* Pipes without O_NONBLOCK: nobody waits all the same.  */
+/* Pipes without O_NONBLOCK: no call waits all the same.  */
 static void
 test_blocking_pipes (void **state) {
   int in[2], out[2];
@@ -255,7 +256,7 @@ test_blocking_pipes (void **state) {
   peer_expect (p, "D a\nOK\n");
 }
 
-/* The end of the input is no leaving as long as somebody reads the output.  */
+/* The end of the input is no leaving as long as a process reads the output.  */
 static void
 test_input_ends (void **state) {
   int in[2], out[2];

@@ -327,7 +327,7 @@ monitor (assuan_context_t ctx) {
   return 0;
 }
 
-/* Whoever watches is not supposed to run the loop, but nothing breaks.  */
+/* A monitor is not supposed to run the loop, but nothing breaks.  */
 static void
 test_monitor (void **state) {
   (void) state;

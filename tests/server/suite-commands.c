@@ -141,7 +141,7 @@ test_finished_after_defer (void **state) {
   peer_ask (p, "RUN\nECHO next\nRUN\n", "OK\nD next\nOK\nOK\n");
 }
 
-/* The one who was deferred before does not defer the next.  */
+/* A command that was deferred does not defer the next.  */
 static void
 test_deferring_ends (void **state) {
   struct peer *p = peer_new ();
@@ -156,7 +156,7 @@ test_deferring_ends (void **state) {
   peer_expect (p, "OK\nD b\nOK\n");
 }
 
-/* --- What comes behind an open command -------------------------------------------------------- */
+/* --- What comes after an open command --------------------------------------------------------- */
 
 static void
 test_held_in_order (void **state) {
@@ -204,7 +204,7 @@ test_command_name (void **state) {
   assert_null (assuan_get_command_name (p->guest->ctx));
 }
 
-/* Much more than one read takes waits behind an open command: the client is held up, and nothing is
+/* Much more than one read takes waits after an open command: the client is held up, and nothing is
    lost.  */
 static void
 test_much_held (void **state) {

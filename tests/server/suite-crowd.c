@@ -160,7 +160,7 @@ step (void) {
   }
 }
 
-/* Everybody says the rest, and hears all.  */
+/* Every client says the rest, and hears all.  */
 static void
 finish (void) {
   unsigned int n_open;
@@ -362,7 +362,7 @@ test_waiting_work (void **state) {
 #define N_LEAVING 40
 #define N_COMING  10
 
-/* Some come and many leave at once: who is there waits for few of them, and none is forgotten.  */
+/* Some come and many leave at once: the others wait for few of them, and none is forgotten.  */
 static void
 test_coming_and_going (void **state) {
   struct peer *p = peer_new (), *leaving[N_LEAVING], *coming[N_COMING];
@@ -423,7 +423,7 @@ knock_at_all (struct peer **peers) {
   kit_turn ();
 }
 
-/* The server goes away, or lets nobody in any more, while some wait at its listeners.  */
+/* The server goes away, or lets no client in any more, while some wait at its listeners.  */
 static void
 test_freed_with_knocks (void **state) {
   struct peer *peers[N_LISTENERS];
@@ -501,7 +501,7 @@ give_back_descriptors (void) {
   allow_descriptors ();
 }
 
-/* Accepting pauses, and costs nothing meanwhile; those who are in are served.  */
+/* Accepting pauses, and costs nothing meanwhile; clients that are in are served.  */
 static void
 test_no_descriptors (void **state) {
   struct peer *p = peer_new (), *late[3];

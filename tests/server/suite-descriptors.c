@@ -80,7 +80,7 @@ test_two_at_once (void **state) {
   fds_close_pair (out);
 }
 
-/* Cut anywhere, a descriptor comes with its line: here behind an open command.  */
+/* Cut anywhere, a descriptor comes with its line: here after an open command.  */
 static void
 test_behind_open_command (void **state) {
   struct peer *p = peer_new_passing ();
@@ -117,7 +117,7 @@ test_closed_with_reset (void **state) {
   assert_int_equal (assuan_get_input_fd (p->guest->ctx), ASSUAN_INVALID_FD);
 }
 
-/* Teardown counts those that nobody took.  */
+/* Teardown counts those that were not taken.  */
 static void
 test_never_taken (void **state) {
   struct peer *p = peer_new_passing (), *q = peer_new_passing ();
@@ -278,7 +278,8 @@ send_behind_data (assuan_context_t ctx, char *line) {
   return 0;
 }
 
-/* It waits behind octets that the client does not take yet: the caller may close it all the same.  */
+/* It waits behind octets that the client does not take yet: the caller may close it all the
+   same.  */
 static void
 test_send_behind_data (void **state) {
   struct peer *p = peer_new_passing ();

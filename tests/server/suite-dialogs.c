@@ -8,7 +8,7 @@
 
 /* --- Clients that leave ----------------------------------------------------------------------- */
 
-/* Whoever waits in the dialog learns of it there; the connection ends behind it.  */
+/* What waits in the dialog learns of it there; the connection ends after the dialog.  */
 static void
 leave (assuan_context_t ctx) {
   struct job *job = service.jobs;
@@ -60,7 +60,7 @@ leave_idly (assuan_context_t ctx) {
   assert_int_equal (guest->n_closed, 0);
 }
 
-/* Nobody waits for anything: the end comes behind the dialog, and what was said before it counts.  */
+/* Nothing waits: the end comes after the dialog, and what was said before it counts.  */
 static void
 test_leaving_without_command (void **state) {
   (void) state;
@@ -330,7 +330,7 @@ expect_late (void) {
   assert_int_equal (kit_stats ().n_commands, 1);
 }
 
-/* Who waits in the dialog is told at once; the client gets its reply behind what is still said.  */
+/* What waits in the dialog hears at once; the client gets its reply after what is still said.  */
 static void
 test_late (void **state) {
   (void) state;

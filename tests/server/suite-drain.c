@@ -85,7 +85,7 @@ test_commands_finish (void **state) {
   assert_int_equal (kit_stats ().n_cancelled, 0);
 }
 
-/* What waits behind the open command is not begun.  */
+/* What waits after the open command is not begun.  */
 static void
 test_requests_ahead (void **state) {
   struct peer *p = peer_new ();
@@ -187,7 +187,7 @@ test_queued_output (void **state) {
   kit_until (n_drained);
 }
 
-/* Who does not take it holds nobody up for ever.  */
+/* A client that does not take it holds up none forever.  */
 static void
 test_queued_output_not_taken (void **state) {
   const struct eva_limits limits = { .close_timeout_ms = 30 };

@@ -74,7 +74,7 @@ test_leaves_with_requests_ahead (void **state) {
   assert_int_equal (service.jobs->n_cancelled, 1);
 }
 
-/* Without a command all that was asked for is done, though nobody hears of it.  */
+/* Without a command all that was asked for is done, though no client hears of it.  */
 static void
 test_leaves_after_requests (void **state) {
   struct peer *p = peer_new ();
@@ -146,7 +146,8 @@ test_reset_in_command (void **state) {
   assert_int_equal (service.jobs->reason, GPG_ERR_EPIPE);
 }
 
-/* --- It has only finished sending --------------------------------------------------------------- */
+/* --- It has only finished sending
+   ---------------------------------------------------------------  */
 
 static void
 test_half_closed (void **state) {
@@ -213,7 +214,8 @@ test_half_closed_then_closed (void **state) {
   assert_int_equal (service.jobs->reason, GPG_ERR_EPIPE);
 }
 
-/* A whole buffer of requests waits, so that nothing more is read: the leaving is told all the same. */
+/* A whole buffer of requests waits, so that nothing more is read: the leaving is told all the
+   same.  */
 static void
 test_leaves_with_full_buffer (void **state) {
   static char requests[40000];

@@ -92,7 +92,7 @@ check_clients (void) {
   kit_idle (2);
 }
 
-/* Returns true if nobody was told of anything.  */
+/* Returns true if no callback ran.  */
 static bool
 is_untold (void) {
   for (struct guest *g = service.guests; g; g = g->next)
@@ -416,7 +416,7 @@ start_lone_daemon (int ret_life[2]) {
   ret_life[1] = to[1];
 }
 
-/* The file is removed by the last one that listened there, whether somebody came or not.  */
+/* The file is removed by the last one that listened there, whether a client came or not.  */
 static void
 test_daemon_alone (void **state) {
   int fd, life[2];

@@ -387,7 +387,7 @@ ask_in_vain (struct inquiry *i) {
   return err;
 }
 
-/* Who will never answer is not asked.  */
+/* A client that will never answer is not asked.  */
 static void
 test_asking_after_end (void **state) {
   struct peer *p = peer_new ();
@@ -422,7 +422,7 @@ test_asking_long_after_end (void **state) {
   peer_expect_end (p);
 }
 
-/* --- Answers that nobody waits for ------------------------------------------------------------ */
+/* --- Answers that were given up --------------------------------------------------------------- */
 
 static gpg_error_t
 ask_again_once (struct inquiry *i) {

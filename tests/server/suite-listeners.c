@@ -75,7 +75,7 @@ test_path_in_use (void **state) {
   check_door (0);
 }
 
-/* A socket's file that somebody left.  */
+/* A socket's file that was left.  */
 static void
 leave_socket (const char *path) {
   struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -358,7 +358,7 @@ test_many_at_a_listener (void **state) {
 
 /* --- Users ------------------------------------------------------------------------------------ */
 
-/* A client of user nobody connects, says NOP, and tells what it heard.  */
+/* A client of the user `nobody` connects, says NOP, and tells what it heard.  */
 static int
 run_stranger (const char *name) {
   struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -389,7 +389,7 @@ send_stranger (void) {
 static void
 test_strangers (void **state) {
   (void) state;
-  if (geteuid ()) return; /* only root can be somebody else */
+  if (geteuid ()) return; /* only root can be another user */
   assert_int_equal (listen_at (abstract_address ("u")), 0);
   assert_int_equal (send_stranger (), 2);
   assert_int_equal (kit_stats ().n_refused, 1);

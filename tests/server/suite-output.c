@@ -124,7 +124,8 @@ test_one_write_a_turn (void **state) {
   peer_expect (p, ALL ALL ALL);
 }
 
-/* --- More than the peer takes at once ----------------------------------------------------------- */
+/* --- More than the peer takes at once
+   -----------------------------------------------------------  */
 
 static void
 test_data_of_all_lengths (void **state) {
@@ -269,8 +270,8 @@ fill_and_close (assuan_context_t ctx, char *line) {
   return err;
 }
 
-/* What a command wanted to be told is told to nobody behind it: the argument may be gone.  The
-   handler ends it here, or somebody else, while the peer takes nothing yet; or the server does.  */
+/* What a command wanted to be told is not told after it: the argument may be gone.  The handler
+   ends it here, or another callback, while the peer takes nothing yet; or the server does.  */
 static void
 test_writable_ends_with_command (void **state) {
   struct peer *p = peer_new ();
@@ -302,7 +303,7 @@ note_writable (assuan_context_t ctx, void *arg) {
   n_writable++;
 }
 
-/* Set outside of a command, it is nobody's but the connection's.  */
+/* Set outside of a command, it belongs to the connection.  */
 static void
 test_writable_without_command (void **state) {
   struct peer *p = peer_new ();
@@ -321,7 +322,8 @@ test_writable_without_command (void **state) {
   assert_int_equal (n_writable, 1);
 }
 
-/* --- A peer that is gone ------------------------------------------------------------------------ */
+/* --- A peer that is gone
+   ------------------------------------------------------------------------  */
 
 static gpg_error_t gone_err;
 
@@ -330,7 +332,7 @@ say_in_vain (void *arg) {
   gone_err = assuan_write_status (arg, "X", NULL);
 }
 
-/* Who writes without being told that the peer left learns it by the write, or by the cancelling.  */
+/* A program that has not heard that the peer left learns it by the write, or by the cancelling.  */
 static void
 test_writing_to_the_gone (void **state) {
   struct peer *p = peer_new ();

@@ -225,8 +225,8 @@ test_users (void **state) {
   struct report r;
 
   (void) state;
-  if (geteuid ()) return; /* only root can be somebody else */
-  /* That one of those who may come is no other says nothing of the rest.  */
+  if (geteuid ()) return; /* only root can be another user */
+  /* One user who may come and is no other says nothing of the rest.  */
   assert_int_equal (eva_server_allow_uid (kit.server, geteuid ()), 0);
   assert_int_equal (eva_server_allow_uid (kit.server, EVA_ANY_UID), 0);
   r = send_crowd (&one, 65534, N_CONNECTIONS, 0);

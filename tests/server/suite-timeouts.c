@@ -75,7 +75,7 @@ test_whole_lines (void **state) {
   assert_int_equal (kit_stats ().n_timed_out, 0);
 }
 
-/* Half a line behind an open command has its time when the command is over.  */
+/* Half a line after an open command has its time when the command is over.  */
 static void
 test_half_line_behind_command (void **state) {
   struct peer *p = make (&line_limit);
@@ -184,7 +184,7 @@ test_slow (void **state) {
 
 /* --- Commands --------------------------------------------------------------------------------- */
 
-/* What stands behind a command is served at once, not when it is found to be late, too.  */
+/* What stands after a command is served at once, not when it is found to be late, too.  */
 static const struct eva_limits command_limit = { .line_timeout_ms = EVA_NO_LIMIT,
                                                  .command_timeout_ms = SHORT_MS };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-redraw.c - a server in a GTK program: whatever its clients do, the program goes on drawing.  */
+/* test-redraw.c - a server in a GTK program: whatever its clients do, the program goes on
+   drawing.  */
 
 #include "peer.h"
 #include "service.h"
@@ -69,7 +70,7 @@ test_flood (void **state) {
   remove_idle (redraw);
 }
 
-/* Who draws without end does not keep clients from being served.  */
+/* A program that draws without end does not keep clients from being served.  */
 static void
 test_animation (void **state) {
   GSource *redraw = add_idle (REDRAW_PRIORITY, &n_redraws);

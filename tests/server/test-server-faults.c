@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-server-faults.c - servers whose memory is short: each scene again with the first, the
    second, ... allocation of the library failing, alone or with all behind it.  Each command
-   then has its answer, or ENOMEM, or the connection ends; nobody waits for ever, and nothing
+   then has its answer, or ENOMEM, or the connection ends; no client waits forever, and nothing
    is left behind.  And servers who cannot send.  */
 
 #include "suite.h"
@@ -267,8 +267,8 @@ expect_no_job (assuan_context_t ctx, gpg_error_t reason) {
     if (job->ctx == ctx) assert_true (job->n_finished || job->n_cancelled);
 }
 
-/* A pipe is watched only while it is waited for, so what fails may be to wait for room.  By the time
-   that the service hears of the end the command was cancelled.  */
+/* A pipe is watched only while it is waited for, so what fails may be to wait for room.  By the
+   time that the service hears of the end the command was cancelled.  */
 static void
 play_full_pipe (void) {
   static const char much[200000];

@@ -46,7 +46,7 @@ static struct {
 
 struct caller {
   assuan_context_t ctx; /* NULL: away */
-  eva_source *timer;    /* until it leaves in the midst of something, or NULL */
+  eva_source *timer;    /* until it leaves in the middle of something, or NULL */
   unsigned int n_left;  /* calls until it leaves */
   unsigned int n_open;
   bool is_leaving; /* calls may end as they like */
@@ -334,7 +334,7 @@ closed (assuan_context_t ctx, void *arg, gpg_error_t err) {
   gone (caller);
 }
 
-/* Leaves in the midst of whatever it is.  */
+/* Leaves in the middle of whatever it is.  */
 static void
 vanish (void *arg) {
   struct caller *caller = arg;
@@ -357,7 +357,7 @@ leave (struct caller *caller) {
   case 1:
     eva_close (caller->ctx);
     break;
-  default: /* behind whatever callback this is */
+  default: /* after this callback */
     caller->timer = add_timer (0, vanish, caller);
   }
 }

@@ -105,7 +105,7 @@ class Mixture(soak.Soak):
         self.await_rest()
 
     def await_rest(self):
-        """Wait until nobody is there but the residents and who asks for figures.  The figures."""
+        """Wait until only the residents and the observer are there.  The figures."""
         return self.server.await_stats("all have left",
                                        lambda s: s["n_connections"] == 1 + soak.N_RESIDENTS)
 

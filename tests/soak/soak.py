@@ -8,7 +8,7 @@ usage: soak.py [--seed N] [--workers N] SECONDS SERVER ARGUMENT...
 
 Every reply is checked.  Between the rounds, when all clients but a few residents have gone, the
 server must have as many descriptors as at its start, must not compute, and after the warm-up its
-memory must not grow.  At last it is ended in the midst of commands, and must leave with exit
+memory must not grow.  At last it is ended in the middle of commands, and must leave with exit
 status 0 and without its socket.
 
 The seed chooses what each worker does; how the workers' doings mix is the scheduler's choice.
@@ -435,7 +435,7 @@ def copy(rng, soak):
 
 
 def write_quietly(fd, octets):
-    """Write OCTETS to FD, which nobody may read any more."""
+    """Write OCTETS to FD, which may have no reader any more."""
     try:
         os.write(fd, octets)
     except BrokenPipeError:
@@ -459,7 +459,7 @@ def copy_broken(rng, soak):
             if in_w < 0:
                 expect_equal(c.reply()[-1].split()[0] in (b"OK", b"ERR"), True, "COPY")
             else:
-                if not Server.is_by_hand:       # eva_pump need not see it before it writes
+                if not Server.is_by_hand:       # eva_pump may not see it before it writes
                     write_quietly(in_w, b"x")
                 expect_equal(int(c.reply()[-1].split()[1]) & 0xffff, EPIPE, "COPY")
     if in_w >= 0:
@@ -469,7 +469,7 @@ def copy_broken(rng, soak):
 
 
 def unused_fds(rng, soak):
-    """descriptors that nobody wants"""
+    """descriptors without a request"""
     r, w = os.pipe()
     with soak.connect() as c:
         for _ in range(rng.randrange(1, 4)):

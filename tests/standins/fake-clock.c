@@ -3,7 +3,7 @@
 
 #include "fake-clock.h"
 
-/* Nobody may take 0 for a time.  */
+/* No caller may take 0 for a time.  */
 #define BEGIN_NS 1000000000u
 
 static uint64_t now_ns = BEGIN_NS;

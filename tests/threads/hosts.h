@@ -35,8 +35,8 @@ void hosts_start (void);
 /* Lets one of them end gently.  */
 void hosts_drain (int index);
 
-/* Waits for the end of all, which were drained, and stops listening; those who connect, or wait for a
-   greeting, fail.  */
+/* Waits for the end of all, which were drained, and stops listening; clients that connect, or wait
+   for a greeting, fail.  */
 void hosts_finish (void);
 
 #endif /* EVA_TESTS_THREADS_HOSTS_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-relays.c - threads that stand between a client and a server, as gpg-agent does between gpg and
-   scdaemon: commands of the one context are asked of the other, whose callbacks write into the first
-   while it has a command under way, inquiries included.  */
+/* test-relays.c - threads that stand between a client and a server, as gpg-agent does between gpg
+   and scdaemon: commands of the one context are asked of the other, whose callbacks write into the
+   first while it has a command under way, inquiries included.  */
 
 #include "pair.h"
 
@@ -89,8 +89,8 @@ run_relay (int fd) {
   return err;
 }
 
-/* Client, relay and server, each in a thread, and several of these at the same time.  No thread runs
-   before all descriptors are there: it might close one whose number is then another's.  */
+/* Client, relay and server, each in a thread, and several of these at the same time.  No thread
+   runs before all descriptors are there: it might close one whose number is then another's.  */
 static void
 relays (void **state) {
   struct job jobs[3 * N_PAIRS];
@@ -134,7 +134,7 @@ release_wandering (int unused) {
   return 0;
 }
 
-/* A context belongs to one thread at a time, but not for ever to the same.  */
+/* A context belongs to one thread at a time, but not forever to the same.  */
 static void
 contexts_wander (void **state) {
   struct job server, job;

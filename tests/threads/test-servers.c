@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-servers.c - loops in threads: servers on one listening socket, and clients of eva_connect.
-   Nothing is locked, and nothing needs to be: a context belongs to one thread.  This is also run under
-   ThreadSanitizer.  */
+   Nothing is locked, and nothing needs to be: a context belongs to one thread.  This is also run
+   under ThreadSanitizer.  */
 
 #include "hosts.h"
 
@@ -154,7 +154,7 @@ call (struct guest *guest, int kind, const char *text, struct eva_pending_call *
   return err;
 }
 
-/* Calls; now and then with a call before it that is given up, be it sent or not.  */
+/* Calls; now and then with a call before it that is given up, sent or not.  */
 static void
 call_next (struct guest *guest) {
   struct eva_pending_call *vain = NULL;
@@ -281,7 +281,7 @@ fork_all (int number) {
   return err;
 }
 
-/* Helpers are forked, and end, in the midst of what other threads do.  */
+/* Helpers are forked, and end, in the middle of what other threads do.  */
 static void
 helpers_of_several_loops (void **state) {
   struct job callers[N_CREWS], forkers[N_CREWS];
@@ -306,7 +306,7 @@ call_to_the_end (int number) {
   return run_crew (&crew, number);
 }
 
-/* Servers go away one after the other, in the midst of calls: their clients find the others, until
+/* Servers go away one after the other, in the middle of calls: their clients find the others, until
    there is none any more.  Each call ends once, well or not.  */
 static void
 servers_drain_under_load (void **state) {
@@ -342,11 +342,11 @@ programs_of_several_loops (void **state) {
   for (int i = 0; i < N_CREWS; i++)
     job_start (&callers[i], call_children, i);
   jobs_finish (callers, N_CREWS);
-  while (waitpid (-1, NULL, 0) > 0) /* whom no loop has waited for when it was freed */
+  while (waitpid (-1, NULL, 0) > 0) /* for which no loop has waited when it was freed */
     ;
 }
 
-/* The program of that test: serves whoever started it.  */
+/* The program of that test: serves the process that started it.  */
 static int
 be_program (void) {
   assuan_context_t ctx = NULL;

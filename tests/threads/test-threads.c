@@ -194,7 +194,7 @@ lines_of_the_log_stay_whole (void **state) {
 
 /* --- Signals ---------------------------------------------------------------------------------- */
 
-/* Writes to pipes that nobody reads.  Signals are for the whole process, but masks are a
+/* Writes to pipes without a reader.  Signals are for the whole process, but masks are a
    thread's.  */
 static gpg_error_t
 break_pipes (int unused) {

@@ -18,7 +18,7 @@ TIMEOUT = 120       # seconds for one command; only a hang takes that long
 
 
 def is_listening(path):
-    """Whether somebody listens on the socket PATH.  Asking it would make us a client."""
+    """Whether a process listens on the socket PATH.  Asking it would make us a client."""
     with open("/proc/net/unix", encoding="utf-8") as table:
         rows = [line.split() for line in table]
     return any(len(row) == 8 and row[7] == str(path) and int(row[3], 16) & 0x10000 for row in rows)
@@ -76,7 +76,7 @@ class Shell:
         return printed, status
 
     def await_server(self, path):
-        """Wait until somebody listens on PATH."""
+        """Wait until a process listens on PATH."""
         deadline = time.monotonic() + TIMEOUT
         while not is_listening(path):
             is_gone = self.run("builtin kill -0 $! 2>/dev/null")[1]

@@ -25,7 +25,7 @@ from tap import Failure, Skip, expect, main
 BUILD = pathlib.Path(sys.argv[1])
 WARNINGS = "-Wall -Wextra -Werror"
 # Whole paths, as the shell has a cc of ours: a compiler cache would look for the compiler by name,
-# find that one, and call itself for ever.
+# find that one, and call itself forever.
 CC = " ".join(word if word.startswith("-") else shutil.which(word) or word
               for word in os.environ.get("CC", "cc").split())
 LINES_OF_THE_FIRST_SERVER = 20

@@ -309,7 +309,7 @@ test_limit_every_split (void **state) {
   }
 }
 
-/* What has come of the rest is gone as soon as the error is used up, not when somebody looks
+/* What has come of the rest is gone as soon as the error is used up, not at the next look
    again.  */
 static void
 test_long_line_leaves_nothing (void **state) {

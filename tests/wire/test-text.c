@@ -196,7 +196,8 @@ test_words (void **state) {
   assert_int_equal (len, 4);
 }
 
-/* Whatever was escaped comes back, and is one line, and with a flag one word, which is no option.  */
+/* Whatever was escaped comes back, and is one line, and with a flag one word, which is no
+   option.  */
 static void
 test_round_trip (void **state) {
   (void) state;
@@ -222,7 +223,7 @@ test_round_trip (void **state) {
     assert_memory_equal (again, src, len);
 
     if (flags != EVA_ESCAPE_WORD) continue;
-    /* These octets say the same to those for whom `+` is a blank.  */
+    /* These octets say the same to a reader for which `+` is a blank.  */
     assert_int_equal (eva_unescape_to (text, EVA_ESCAPE_PLUS, again, sizeof again, &len), 0);
     assert_memory_equal (again, src, len);
   }

@@ -87,8 +87,8 @@ test_options (void **state) {
     assert_int_equal (eva_word_is_option (options[i].word), options[i].is_option);
 }
 
-/* A word, a name, whether the word is just that, and whether it is that with or without a value, and
-   the rest of the line from the value on.  */
+/* A word, a name, whether the word is just that, and whether it is that with or without a value,
+   and the rest of the line from the value on.  */
 static const struct {
   const char *word, *name;
   bool is, matches;
@@ -122,7 +122,7 @@ test_names (void **state) {
     const char *value = "untouched";
 
     assert_int_equal (eva_word_is (names[i].word, names[i].name), names[i].is);
-    /* Who wants no value gets none.  */
+    /* A caller that wants no value gets none.  */
     assert_int_equal (eva_word_matches (names[i].word, names[i].name, NULL), names[i].is);
     assert_int_equal (eva_word_matches (names[i].word, names[i].name, &value), names[i].matches);
     if (!names[i].matches)

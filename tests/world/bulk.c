@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* bulk.c - commands that are pumps.  See bulk.h.
 
-   The descriptors are pipes, sockets and files.  At the other end of a pipe or socket stands somebody
-   of the world, who knows by KEY what the octets have to be.  */
+   The descriptors are pipes, sockets and files.  At the other end of a pipe or socket stands a
+   party of the world, who knows by KEY what the octets have to be.  */
 
 #include "bulk.h"
 
@@ -29,7 +29,7 @@ struct far {
   bool is_file; /* it is the pump's own descriptor, once more */
   unsigned int key;
   size_t len, at;
-  bool is_whole; /* of one who reads: all LEN octets have to come */
+  bool is_whole; /* of a reader: all LEN octets have to come */
   struct link *link;
 };
 
@@ -51,7 +51,7 @@ close_far (struct far *far) {
   far->fd = -1;
 }
 
-/* Somebody who reads came to the end.  */
+/* A reader came to the end.  */
 static void
 end_reading (struct far *far) {
   close_far (far);
@@ -231,7 +231,7 @@ on_done (assuan_context_t ctx, void *arg, gpg_error_t err, uint64_t n_pumped) {
   if (rc && session->ctx) session_check_hurt (session, rc);
 }
 
-/* Which ends a pump of KIND has, and whom they belong to.  */
+/* Which ends a pump of KIND has, and which party they belong to.  */
 static void
 configure (struct bulk *bulk, enum bulk_kind kind, struct job *job) {
   bulk->config.from_fd = bulk->config.to_fd = EVA_PUMP_CONNECTION;

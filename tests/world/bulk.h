@@ -13,11 +13,11 @@ enum bulk_kind { BULK_OUT, BULK_IN, BULK_THROUGH };
    returns.  */
 gpg_error_t bulk_pump (struct session *session, enum bulk_kind kind, unsigned int key, size_t len);
 
-/* Whoever feeds or reads a descriptor does so as far as it goes.  Returns true if there was
+/* A party that feeds or reads a descriptor does so as far as it goes.  Returns true if there was
    something to do.  */
 bool bulk_move_all (void);
 
-/* One of them, chosen by the dice, leaves in the midst of it.  */
+/* One of them, chosen by the dice, leaves in the middle of it.  */
 void bulk_break (void);
 
 /* Closes what is left, and forgets.  */

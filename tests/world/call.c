@@ -216,7 +216,7 @@ choose_kind (const struct caller *caller) {
   return &kinds[dice (caller->is_in_loop ? N_KINDS : N_KINDS_OF_ALL)];
 }
 
-/* How much, for a session that waits when nobody reads, or one that does not.  */
+/* How much, for a session that waits when its peer does not read, or one that does not wait.  */
 static size_t
 choose_len (const struct kind *kind, bool is_little) {
   size_t max_len = is_little ? 500 : dice (4) ? kind->max_len / 20 : kind->max_len;

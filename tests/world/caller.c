@@ -190,7 +190,7 @@ caller_attach (int fd, struct link *link) {
   return NULL;
 }
 
-/* Nobody of the loop may end it meanwhile, as nobody has it.  */
+/* No party of the loop may end it meanwhile, because none has it.  */
 void
 caller_wait (int fd, struct link *link, unsigned int n) {
   assuan_context_t ctx = connect_fd (fd, link);

@@ -23,7 +23,7 @@ struct caller {
   struct hand hand;
   bool is_ready;            /* the server greeted */
   bool is_closing;          /* by us */
-  bool is_in_turns;         /* what serves it is IN_TURNS, or nobody knows what */
+  bool is_in_turns;         /* what serves it is IN_TURNS, or unknown */
   bool is_in_loop;          /* what serves it is in a loop */
   unsigned int n_calls;     /* under way */
   unsigned int n_inquiring; /* of these */
@@ -33,8 +33,8 @@ struct caller {
    RET_ERR.  */
 struct caller *caller_connect (const char *address, struct link *link, gpg_error_t *ret_err);
 
-/* Makes one of assuan.h out of FD, which it owns, waits for the greeting, and attaches it, or drives it
-   by hand.  Not within callbacks.  Returns it, or NULL if that failed.  */
+/* Makes one of assuan.h out of FD, which it owns, waits for the greeting, and attaches it, or
+   drives it by hand.  Not within callbacks.  Returns it, or NULL if that failed.  */
 struct caller *caller_attach (int fd, struct link *link);
 
 /* One that is there, chosen by the dice; NULL if there is none.  Its context, likewise.  */
@@ -47,8 +47,8 @@ void caller_end (struct caller *caller);
 /* Takes an attached one out of the loop, or puts one that is driven by hand in.  */
 void caller_switch (struct caller *caller);
 
-/* Drives those that the loop does not.  Returns true if there was something to do.  And when the next
-   of these is due.  */
+/* Drives those that the loop does not.  Returns true if there was something to do.  And when the
+   next of these is due.  */
 bool caller_drive_all (void);
 uint64_t caller_next_due (void);
 

@@ -16,7 +16,7 @@
 #include "supplies.h"
 #include "weather.h"
 
-/* What stands behind a command.  */
+/* What stands after a command.  */
 struct argument {
   unsigned int key;
   size_t len;

@@ -11,7 +11,7 @@
 #include "supplies.h"
 #include "weather.h"
 
-/* Lets somebody serve FDS, to read from and to write to, which are the same for a socket.  */
+/* Lets a party serve FDS, to read from and to write to, which are the same for a socket.  */
 static void
 serve (enum session_kind kind, int in_fd, int out_fd, struct link *link) {
   struct server *server = server_any (false);

@@ -59,8 +59,8 @@ flood_clear (void) {
   n_floods = 0;
 }
 
-/* Many small requests, or a few for so much that it does not fit into a socket.  A session that waits
-   when nobody reads must not be asked for that.  */
+/* Many small requests, or a few for so much that it does not fit into a socket.  A session that
+   waits when its peer does not read must not be asked for that.  */
 static void
 fill (struct flood *f, enum session_kind kind) {
   const char *word = (kind == OF_SERVER || kind == ATTACHED) && dice (2) ? "OUT" : "DATA";

@@ -202,7 +202,7 @@ on_answer (void *arg, gpg_error_t err, const char *text) {
   job_finish (job, err);
 }
 
-/* Whoever is called may be waiting for us, so there is a limit.  */
+/* The called party may be waiting for this one, so there is a limit.  */
 gpg_error_t
 job_via (struct job *job) {
   struct eva_callbacks callbacks = { .done = on_answer, .timeout_ms = 1 + dice (200) };

@@ -26,8 +26,8 @@ struct link *link_new (void);
 /* The one of that number, or NULL.  */
 struct link *link_find (unsigned int number);
 
-/* LINK may end, or its commands may fail, because of WHY, a literal.  NULL: nobody knows which link
-   it is, so it is all of them.  */
+/* LINK may end, or its commands may fail, because of WHY, a literal.  NULL: it is unknown which
+   link it is, so it is all of them.  */
 void link_hurt (struct link *link, const char *why);
 
 /* The same for the link that FD is an end of; -1, or an end that is not known yet: all.  */

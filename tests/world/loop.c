@@ -47,7 +47,7 @@ static struct {
   unsigned int n_waits; /* calls that wait */
   unsigned int n_turns; /* since time went by */
   bool waits;           /* the next wait of the library is that of its loop */
-  int wait_ms;          /* and so long it would have waited: -1 for ever */
+  int wait_ms;          /* and so long it would have waited: -1 forever */
 } loop;
 
 /* --- Timers of the kernel --------------------------------------------------------------------- */
@@ -203,7 +203,7 @@ __wrap_poll (struct pollfd *fds, nfds_t n, int timeout_ms) {
   return timeout_ms ? wait_for (fds, n, timeout_ms) : __real_poll (fds, n, 0);
 }
 
-/* Somebody waits by the hooks.  */
+/* A party waits by the hooks.  */
 void
 calls_sleep (unsigned int usec) {
   if (++loop.n_sleeps > MAX_SLEEPS) fail ("somebody sleeps for ever");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* loop.h - the loop that a world lives in, of every kind, and its time: that goes by only if nothing
-   is ready, or if somebody is said to take some.  */
+/* loop.h - the loop that a world lives in, of every kind, and its time: that goes by only if
+   nothing is ready, or if a party is said to take some.  */
 
 #ifndef EVA_TESTS_WORLD_LOOP_H
 #define EVA_TESTS_WORLD_LOOP_H
@@ -44,7 +44,7 @@ bool loop_is_waited_for (void);
 /* How many turns are under way.  */
 unsigned int loop_depth (void);
 
-/* Somebody takes NS nanoseconds.  */
+/* A party takes NS nanoseconds.  */
 void loop_pass (uint64_t ns);
 
 #endif /* EVA_TESTS_WORLD_LOOP_H */

@@ -113,8 +113,8 @@ mischief_may_detach (const struct hand *hand, assuan_context_t ctx) {
   return !n_open_dialogs || hand_may_turn (hand, ctx);
 }
 
-/* What a dialog waits for: a call, which has a limit.  One of a caller in whose callback the dialog is
-   opened, and that is driven by hand, could not go on meanwhile.  */
+/* What a dialog waits for: a call, which has a limit.  One of a caller in whose callback the dialog
+   is opened, and that is driven by hand, could not go on meanwhile.  */
 static struct entry *
 begin_call (void) {
   struct caller *caller = caller_any ();
@@ -142,7 +142,7 @@ open_dialog (void) {
 
 /* --- Children --------------------------------------------------------------------------------- */
 
-/* A child that cleans up does so silently: nobody else is to notice.  */
+/* A child that cleans up does so silently: no other party may notice.  */
 static void
 be_a_child (bool in_callback) {
   weather.is_calm = true;
@@ -246,7 +246,7 @@ mischief_in_monitor (void) {
   return weather.watchers && dice_hits (4);
 }
 
-/* None while somebody waits in a call that must not lose its context.  */
+/* None while a party waits in a call that must not lose its context.  */
 void
 mischief (void) {
   if (mischief_is_child) fail ("a callback runs in a child that only frees everything");

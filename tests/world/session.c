@@ -104,7 +104,7 @@ unwatch (struct session *s) {
   s->source = NULL;
 }
 
-/* Nobody drives CTX any more.  */
+/* CTX is not driven any more.  */
 static void
 forget (struct session *s) {
   s->ctx = NULL;
@@ -112,7 +112,7 @@ forget (struct session *s) {
   if (s->link) s->link->server = NULL;
 }
 
-/* What a client sends next is for nobody.  A socket whose connection was never opened is still
+/* What a client sends next has no reader.  A socket whose connection was never opened is still
    ours.  */
 static void
 release (struct session *s) {
@@ -139,8 +139,8 @@ release_own (struct session *s) {
     release (s);
 }
 
-/* The connection of S is over, which was told or returned.  The program releases it at once, or some
-   time later.  */
+/* The connection of S is over, which was told or returned.  The program releases it at once, or
+   some time later.  */
 static void
 is_over (struct session *s, gpg_error_t reason) {
   if (s->kind != IN_TURNS) check_over (s, reason);
@@ -151,7 +151,7 @@ is_over (struct session *s, gpg_error_t reason) {
   if (s->ctx && dice (2)) release_own (s);
 }
 
-/* What is shown each line may release the context, in the midst of whatever shows it.  */
+/* What is shown each line may release the context, in the middle of whatever shows it.  */
 static unsigned int
 on_line (assuan_context_t ctx, void *hook, int inout, const char *line, size_t line_len) {
   struct session *s = hook;
@@ -379,7 +379,7 @@ end_of_server (struct session *s) {
     break;
   default:
     assuan_release (s->ctx);
-    if (s->ctx && !s->end) forget (s); /* in its open function: nobody will be told of its end */
+    if (s->ctx && !s->end) forget (s); /* in its open function: no callback will hear of its end */
     break;
   }
 }
@@ -413,7 +413,8 @@ session_finish (struct session *s, gpg_error_t err) {
   if (rc) session_check_hurt (s, rc);
 }
 
-/* One that is over is released some time.  Returns true if there still is, or was, something to do.  */
+/* One that is over is released some time.  Returns true if there still is, or was, something to
+   do.  */
 static bool
 tidy (struct session *s) {
   if (!s->ctx || s->end || s->kind == OF_SERVER || s->hand.is_busy) return false;

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-/* Somebody who talks to a session of a kind that the dice choose; or to a client.  */
+/* A party that talks to a session of a kind that the dice choose; or to a client.  */
 void stranger_new_client (void);
 void stranger_new_server (void);
 

@@ -54,7 +54,7 @@ run_from (uint64_t seed, uint64_t end) {
     world_run (seed);
     progress->figures = world_figures;
     progress->next = seed + 1;
-    if (mischief_has_moved ()) exit (0); /* somebody waits for us */
+    if (mischief_has_moved ()) exit (0); /* a process waits for this one */
   }
 }
 

@@ -21,10 +21,10 @@ struct weather {
   bool slow;      /* callbacks take their time */
   bool mischief;  /* callbacks close, release, cancel, call */
   bool dialogs;   /* callbacks run the loop, where that is allowed */
-  bool watchers;  /* those who are shown each line release its context */
+  bool watchers;  /* what is shown each line releases its context */
   bool forks;     /* and a child frees everything */
   bool limits;    /* of servers are low */
-  bool narrow;    /* queues are kept short, which nobody is to notice */
+  bool narrow;    /* queues are kept short, which no party may notice */
   bool strangers; /* some peers keep to no rule */
 
   bool is_calm;   /* nothing goes wrong any more */
@@ -47,11 +47,11 @@ size_t weather_high_water (void);
 bool weather_lacks_fds (void);
 
 /* Returns true if ERR tells of what this weather brings, with all that was asked for but not done;
-   whoever shares a connection with it is hurt besides.  */
+   a party that shares a connection with it is hurt besides.  */
 bool weather_explains (gpg_error_t err);
 
 /* Called with the descriptor that a connection was broken at, and, with -1, when memory ran short
-   and nobody knows for whom.  */
+   and it is unknown for which party.  */
 extern void (*weather_struck) (int fd);
 
 #endif /* EVA_TESTS_WORLD_WEATHER_H */

@@ -4,7 +4,7 @@
        begin    a loop, a server or two, some who meet
        go on    steps, each of them something that a program does, and turns of the loop
        rest     the weather is calm, strangers leave, and whatever was begun comes to its end without
-                anybody's help: first the calls, then the connections
+                help: first the calls, then the connections
        end      everything is freed; memory and descriptors are as they were  */
 
 #include "world.h"
@@ -125,14 +125,14 @@ go_on (void) {
 
 /* --- Rest ------------------------------------------------------------------------------------- */
 
-/* Lets time go by, up to the next deadline.  Returns false if there is none, or if so many have passed
-   that somebody only looks again and again.  */
+/* Lets time go by, up to the next deadline.  Returns false if there is none, or if so many have
+   passed that a party only looks again and again.  */
 static bool
 wait (uint64_t begin_ns) {
   return fake_clock_now () - begin_ns < REST_NS && loop_wait (UINT32_MAX);
 }
 
-/* Turns until no call is under way.  Nobody helps: what waits for ever is a fault.  */
+/* Turns until no call is under way.  Nothing helps: what waits forever is a fault.  */
 static void
 finish_calls (void) {
   uint64_t begin_ns = fake_clock_now ();

@@ -142,7 +142,7 @@ end_loan (eva_conn *c) {
   eva_conn_peek (c, &line, &len);
 }
 
-/* A line was heard.  Who has heard all of them lets go of the buffer.  */
+/* A line was heard.  An end that has heard all of them gives the buffer back.  */
 static bool
 heard (eva_conn *c) {
   struct eva_event ev;
@@ -211,7 +211,7 @@ hear_reply (const struct line *line, int rc, const struct eva_event *ev) {
 
 static void
 hear_inquiry (const struct line *line, int rc, const struct eva_event *ev) {
-  if (!w.n_pending) { /* one that is of no command: whoever expects that answers all the same */
+  if (!w.n_pending) { /* one that is of no command: a client that expects it answers all the same */
     CHECK (rules->is_aside && rc == EVA_E_STATE);
     w.answering = line->id;
   } else if (w.pending[0].is_given_up) {

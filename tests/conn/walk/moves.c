@@ -70,7 +70,7 @@ say_long (struct side *side, struct line line) {
 
 /* --- The client ------------------------------------------------------------------------------- */
 
-/* Nothing may be sent behind a request that may inquire, nor while a reply is dropped.  */
+/* Nothing may be sent after a request that may inquire, nor while a reply is dropped.  */
 static bool
 may_ask (void) {
   if (!w.is_greeted || w.answering || w.n_requests == rules->n_requests || !has_room (&w.client))

@@ -15,7 +15,8 @@ bool said (struct side *side, struct line line);
 /* Removes line number AT of SIDE.  */
 void remove_line (struct side *side, size_t at);
 
-/* Nobody waits for the answer to the inquiry any more; IS_OWED if its end is still to come.  */
+/* The server does not wait for the answer to the inquiry any more; IS_OWED if its end is still to
+   come.  */
 void end_inquiry (bool is_owed);
 
 /* The client says something else, and owes nothing but what that crossed.  */
