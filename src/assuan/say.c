@@ -109,7 +109,7 @@ eva__ctx_queue_comment (assuan_context_t ctx, const char *text, size_t len) {
   line[len] = 0;
   err = eva__ctx_queue_line (ctx, "#", line);
   eva__wire_wipe (line, len);
-  eva__ctx_show_output (ctx); /* each one behind what is told of it */
+  eva__ctx_show_output (ctx); /* each one after the notice about it */
   return err;
 }
 

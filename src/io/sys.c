@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Files may be larger than 2 GiB, and younger than 2038; meson.build sees to it.  */
+/* Files may be larger than 2 GiB, and younger than 2038; meson.build makes sure of that.  */
 _Static_assert (sizeof (off_t) >= 8 && sizeof (time_t) >= 8, "64 bits wide");
 
 #define FIRST_PAUSE_US   1000u

@@ -74,7 +74,7 @@ eva__source_dispatch (eva_loop *loop, eva_source *source, unsigned int revents) 
    that may have some.  Returns what remove has to.  */
 bool eva__source_doom (eva_loop *loop, eva_source *source);
 
-/* At the end of a turn: frees what eva__source_doom kept, but for what outer turns have.  */
+/* At the end of a turn: frees what eva__source_doom kept, except what outer turns hold.  */
 void eva__loop_bury (eva_loop *loop);
 
 #endif /* EVA__LOOP_SOURCE_H */

@@ -6,7 +6,7 @@
      size       = "l" / "ll" / "z"
      number     = "d" / "i" / "u" / "x" / "X"
 
-   That is a part of printf's, so that compilers check the arguments.  What is no part of it fails:
+   That is a part of printf's, so that compilers check the arguments.  Anything else in a format fails:
    a width that was overlooked would make another line than the caller means.  */
 
 #include "eva-words.h"
@@ -173,8 +173,8 @@ put_conversion (struct room *room, const char **p, struct arguments *args) {
   }
 }
 
-/* A format that ends in the middle of a conversion must not be read on: the NUL is left in its place
-   by all who find it where they want something else, because they fail.  */
+/* A format that ends in the middle of a conversion must not be read on: each function that finds the
+   NUL where it wants something else fails, and leaves the NUL in its place.  */
 gpg_error_t
 eva_vformat (char *dst, size_t size, const char *format, va_list ap) {
   struct room room = { dst, size ? size - 1 : 0 };
