@@ -98,7 +98,7 @@ key_came (void *arg, const char *text) {
   return 0;
 }
 
-/* All keys came.  If one of the calls fails, quit gives up those behind it.  */
+/* All keys came.  If one of the calls fails, quit gives up those after it.  */
 static void
 keys_came (void *arg, gpg_error_t err, const char *text) {
   struct eva_callbacks ok = { .done = was_ok };

@@ -2,9 +2,9 @@
 /* digest.c - DIGEST: data that the client is asked for, and a long computation.
 
    assuan_inquire_ext asks and returns; data_came is called once, with the data or with the reason
-   why there are none.  Its result would end the command, but there is still the hash.  To make it
-   of 16 MiB at once would take some 50 ms, in which no other client is served, so a timer does it
-   piece by piece.  */
+   why there are none.  Its result would end the command, but there is still the hash.  Hashing 16
+   MiB at once would take some 50 ms, in which no other client is served, so a timer does it piece
+   by piece.  */
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 /* glib-client.c - a client in GLib's main loop, with progress and a cancel button, in a terminal.
 
    It lets the server count, shows how far that is, and stays responsive all the while: `c` or Enter
-   cancels.  Assuan cannot stop a command at the server, so its rest is dropped when it comes, and
-   what is asked next on the same connection is answered behind it.
+   cancels.  Assuan cannot stop a command at the server.  So the library drops the rest of its reply
+   when it comes, and the server answers the next command on the same connection after that.
 
    usage: glib-client ADDRESS N
    exit status: 0 if the second command was answered, 1 after an error, 2 for bad usage  */
@@ -23,7 +23,7 @@ static struct termios old_terminal;
 static gboolean has_button;
 static int exit_status = 1;
 
-/* The first reason is the one that is told.  */
+/* Only the first reason is printed.  */
 static void
 quit (const char *what, gpg_error_t err) {
   if (err && g_main_loop_is_running (main_loop))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* service.c - the service of the example servers, the same in every loop.
 
-   What a handler returns ends its command, here as in every Assuan server.  Those that have more to
-   do put the end off: see count.c.  */
+   The result of a handler ends its command, here as in every Assuan server.  A handler that has
+   more to do puts the end off: see count.c.  */
 
 #include <errno.h>
 #include <stdio.h>

@@ -13,7 +13,7 @@
 
 #include <eva.h>
 
-/* How long a server that is to end lets its commands work on, in milliseconds.  */
+/* How long a server that has to end lets its commands work on, in milliseconds.  */
 #define SERVICE_DRAIN_MS 5000u
 
 /* The service.  */

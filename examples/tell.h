@@ -6,20 +6,20 @@
 
 #include <eva.h>
 
-/* How the program is called.  Returns 2, its exit status then.  */
+/* Prints how to call the program.  Returns 2, its exit status then.  */
 int tell_usage (void);
 
-/* That the loop fails, because of what is in errno.  Returns 1, the exit status.  */
+/* Prints that the loop fails, because of what is in errno.  Returns 1, the exit status.  */
 int tell_loop_failure (void);
 
-/* Tells that no client can be served at ADDRESS because of ERR, and what to do.  Returns 1, the
+/* Prints that no client can be served at ADDRESS because of ERR, and what to do.  Returns 1, the
    exit status.  */
 int tell_failure (const char *address, gpg_error_t err);
 
-/* Where SERVER listens.  */
+/* Prints where SERVER listens.  */
 void tell_listening (eva_server *server);
 
-/* What SERVER, which is to end, still waits for, if anything.  */
+/* Prints what SERVER, which has to end, still waits for, if anything.  */
 void tell_draining (eva_server *server);
 
 #endif /* EXAMPLES_TELL_H */

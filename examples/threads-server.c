@@ -3,8 +3,8 @@
 
    A loop, its server and all its connections belong to one thread.  The threads share the listening
    socket, from which each takes the clients that it finds waiting, and the service, which is
-   constant; so there is nothing to lock.  The main thread waits for signals and hands them on: an
-   eventfd is what one thread can wake the loop of another with.
+   constant; so there is nothing to lock.  The main thread waits for signals and hands them on: one
+   thread wakes the loop of another with an eventfd.
 
    usage: threads-server SOCKET THREADS
    ends gently on SIGINT and SIGTERM, at once on a second one  */

@@ -279,8 +279,9 @@ struct copy {
   char buffer[COPY_BUFFER_LEN];
 };
 
-/* Makes FD non-blocking: that it is ready is no promise, as other processes may use it as well.
-   The client shares this flag with us, so it gets back what it had, RET_FLAGS.  */
+/* Makes FD non-blocking.  A ready descriptor is no promise, because other processes may use it as
+   well.  The client shares this flag with us, so it gets back what it had, RET_FLAGS.  */
+
 static gpg_error_t
 set_nonblocking (int fd, int wrong_mode, int *ret_flags) {
   int flags = fcntl (fd, F_GETFL);

@@ -6,7 +6,8 @@
    loop.c the loop, listener.c the socket file.  The order of things, as in the chapter "External
    I/O event loops in the server" of the manual:
 
-   1. accept_client accepts a connection; assuan_init_socket_server is told so (ACCEPTED).  There is
+   1. accept_client accepts a connection, and tells assuan_init_socket_server so (ACCEPTED).  There
+   is
       no assuan_accept: once the commands are registered assuan_get_active_fds opens the connection,
       which sends the greeting, and returns the descriptor to watch.
    2. Whenever that is readable, take_requests calls assuan_process_next, which reads once and runs
@@ -18,8 +19,9 @@
 
    Two things beyond that make it safe to be impolite to this server.  A client may leave in the
    middle of a command: a connection with a job is watched for EPOLLHUP.  And a client may not read
-   what it asked for: as the library's writes wait for room, nothing is written, and no request
-   taken, unless the socket is writable, and then so little at a time that there is room for it.
+   what it asked for.  The library's writes wait for room, so the server writes nothing, and takes
+   no request, unless the socket is writable, and then so little at a time that there is room for
+   it.
 
    usage: loop-server SOCKET          ends, and removes SOCKET, on SIGTERM and SIGINT  */
 
@@ -288,9 +290,9 @@ conn_new (struct server *server, int fd) {
 
 /* --- Accepting -------------------------------------------------------------------------------- */
 
-/* When descriptors have run out, the client who waits would keep the listening socket readable and
-   the loop spinning.  So that socket is left alone until a connection is closed, or for a second:
-   what ran out may belong to the whole system.  */
+/* When descriptors have run out, a client that waits would keep the listening socket readable and
+   the loop spinning.  So the server leaves that socket alone until a connection is closed, or for a
+   second: what ran out may belong to the whole system.  */
 static void
 pause_accepting (struct server *server, int reason) {
   fprintf (stderr, "loop-server: cannot accept for now: %s\n", strerror (reason));

@@ -19,7 +19,7 @@
 /* What a connection waits for.  */
 enum conn_state {
   CONN_IDLE,    /* no command is pending: for the next request */
-  CONN_STALLED, /* the same, but the client does not read: for him to read before we take another */
+  CONN_STALLED, /* the same, but the client does not read: for it to read, before another one */
   CONN_ASKING,  /* the client was asked for data: for them */
   CONN_WORKING, /* the job waits for something of its own, not for the client */
   CONN_SPEAKING /* the job has something to say: for room to write it without waiting */

@@ -55,14 +55,14 @@ int loop_run (struct loop *loop);
 /* Makes loop_run return after this turn.  */
 void loop_stop (struct loop *loop);
 
-/* Has watch->ready called whenever one of EVENTS happens; EVENTS 0 ends that, and must come before
+/* Calls watch->ready whenever one of EVENTS happens; EVENTS 0 ends that, and must come before
    the descriptor is closed.  EPOLLHUP and EPOLLERR are reported anyway; to wait for them alone,
    name one of them.  What epoll refuses, like a regular file, never blocks, and counts as ready in
    every turn of the loop.
    Returns 0, or -1 with errno; that can only happen if WATCH was not watched before.  */
 int watch_set (struct watch *watch, uint32_t events);
 
-/* Has timer->due called once, DELAY_MS from now; with 0, in the next turn of the loop.  If TIMER is
+/* Calls timer->due once, DELAY_MS from now; with 0, in the next turn of the loop.  If TIMER is
    running, it is set anew.  */
 void timer_start (struct timer *timer, unsigned int delay_ms);
 
