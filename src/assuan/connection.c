@@ -229,7 +229,7 @@ gpg_error_t
 eva__ctx_read (assuan_context_t ctx, bool wait) {
   size_t room, max_fds = 0;
   struct eva__io_fds fds;
-  gpg_error_t err;
+  gpg_error_t err = 0;
   ssize_t n;
   void *buf;
 
@@ -247,7 +247,7 @@ eva__ctx_read (assuan_context_t ctx, bool wait) {
   n = eva__io_channel_read (&ctx->channel, buf, room, wait, ctx->channel.passes_fds ? &fds : NULL);
   if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && !wait) return 0;
   if (n < 0) return read_error (ctx);
-  err = queue_fds (ctx, &fds, max_fds);
+  if (fds.n || fds.truncated) err = queue_fds (ctx, &fds, max_fds);
   eva_conn_fed (ctx->conn, (size_t) n);
   return err;
 }
@@ -313,13 +313,20 @@ eva__ctx_forget_line (assuan_context_t ctx) {
   if (ctx->conn) eva__conn_end_loan (ctx->conn);
 }
 
+/* Returns true if the next line is to be shown and can be handed out.  One that has to wait is shown
+   when it does not any more.  */
+static bool
+is_shown_next (assuan_context_t ctx) {
+  return !ctx->line_seen && eva__ctx_is_watched (ctx) && !eva__conn_holds_line (ctx->conn);
+}
+
 int
 eva__ctx_next (assuan_context_t ctx, struct eva_event *ret) {
   size_t before;
   int rc;
 
   eva__ctx_claim (ctx);
-  if (!eva__conn_holds_line (ctx->conn) && !show_input (ctx)) {
+  if (is_shown_next (ctx) && !show_input (ctx)) {
     *ret = (struct eva_event) { .type = EVA_EVENT_SKIPPED };
     return take_ignored (ctx, &ret->text, &ret->text_len);
   }
@@ -328,7 +335,7 @@ eva__ctx_next (assuan_context_t ctx, struct eva_event *ret) {
   if (eva__conn_input_len (ctx->conn) < before) ctx->line_seen = false; /* some lines come again */
   if (rc < 0 || (rc && ret->type == EVA_EVENT_EOF)) log_end (ctx, rc);
   /* A client that gave up a reply may owe a CAN to an inquiry in it.  */
-  if (eva__conn_output_len (ctx->conn) && eva__conn_get_state (ctx->conn) == EVA_STATE_DRAINING) {
+  if (eva__conn_get_state (ctx->conn) == EVA_STATE_DRAINING && eva__conn_output_len (ctx->conn)) {
     eva__ctx_show_output (ctx);
     eva__ctx_flush (ctx);
   }
@@ -435,12 +442,12 @@ write_some (assuan_context_t ctx, bool *ret_done) {
   *ret_done = !n_iov;
   if (!n_iov || ctx->write_error) return n_iov ? ctx->write_error : 0;
   eva__ctx_claim (ctx);
-  n_fds = eva_conn_output_fds (ctx->conn, fds, EVA_DEFAULT_MAX_FDS);
+  n_fds = ctx->channel.passes_fds ? eva_conn_output_fds (ctx->conn, fds, EVA_DEFAULT_MAX_FDS) : 0;
   n = eva__io_channel_write (&ctx->channel, iov, n_iov, fds, n_fds, !ctx->drive);
   if (n < 0) return eva__ctx_syserror (ctx);
   eva_conn_sent (ctx->conn, (size_t) n);
   *ret_done = !eva__conn_output_len (ctx->conn);
-  if (n && ctx->drive) eva__outgoing_fd_sent (ctx, fds, n_fds);
+  if (n && n_fds && ctx->drive) eva__outgoing_fd_sent (ctx, fds, n_fds);
   return 0;
 }
 

@@ -31,14 +31,21 @@ eva__drive_configure (struct eva_conn_config *config, const struct eva_limits *l
       EVA_INPUT_SIZE; /* the peer waits; whether it is still there shows in another way */
 }
 
+/* Takes LEN octets off DRIVE's accounts below END.  */
+static void
+take_off (struct eva__drive *drive, size_t len, const struct eva__account *end) {
+  for (struct eva__account *a = drive->account; a != end; a = a->parent)
+    a->held_len -= len;
+}
+
 bool
 eva__drive_hold (struct eva__drive *drive, size_t len) {
-  for (struct eva__account *a = drive->account; a; a = a->parent)
+  for (struct eva__account *a = drive->account; a; a = a->parent) {
     if (len > a->limit_len || a->held_len > a->limit_len - len) {
+      take_off (drive, len, a);
       eva__drive_fail (drive, eva__ctx_error (drive->ctx, GPG_ERR_TOO_LARGE));
       return false;
     }
-  for (struct eva__account *a = drive->account; a; a = a->parent) {
     a->held_len += len;
     if (a->held_len > a->most_len) a->most_len = a->held_len;
   }
@@ -47,8 +54,7 @@ eva__drive_hold (struct eva__drive *drive, size_t len) {
 
 void
 eva__drive_unhold (struct eva__drive *drive, size_t len) {
-  for (struct eva__account *a = drive->account; a; a = a->parent)
-    a->held_len -= len;
+  take_off (drive, len, NULL);
 }
 
 void

@@ -81,8 +81,12 @@ destroy (assuan_context_t ctx) {
 
 void
 eva__ctx_leave (assuan_context_t ctx) {
-  if (ctx->depth == 1 && ctx->ends_quietly) eva__ctx_hang_up (ctx);
-  if (--ctx->depth) return;
+  if (ctx->depth > 1) {
+    ctx->depth--;
+    return;
+  }
+  if (ctx->ends_quietly) eva__ctx_hang_up (ctx);
+  ctx->depth = 0;
   if (ctx->released) {
     destroy (ctx);
     return;

@@ -73,25 +73,41 @@ is_reply_secret (assuan_context_t ctx, gpg_error_t rc) {
   return ctx->okay_line && ctx->okay_secret;
 }
 
+/* Queues OK with TEXT.  */
+static int
+queue_ok (assuan_context_t ctx, const char *text) {
+  char buf[EVA_LINE_SIZE];
+  int rc;
+
+  buf[0] = 0; /* a text that fits stays where it is */
+  rc = eva_conn_ok (ctx->conn, eva__ctx_cut (ctx, text, 3, buf));
+  eva__wire_wipe (buf, strlen (buf));
+  return rc;
+}
+
+static int
+queue_err (assuan_context_t ctx, gpg_error_t err) {
+  char buf[EVA_LINE_SIZE];
+  int rc;
+
+  format_error (ctx, err, buf);
+  rc = eva_conn_err (ctx->conn, err, buf);
+  eva__wire_wipe (buf, strlen (buf));
+  return rc;
+}
+
 /* Queues the reply.  A data line before it, which ends with it, does not become confidential
-   because the reply is.  */
+   because the reply is.  Nearly every reply is a mere OK.  */
 static int
 queue_reply (assuan_context_t ctx, gpg_error_t rc) {
   const char *text = ctx->closing ? "closing connection" : ctx->okay_line;
-  char buf[EVA_LINE_SIZE];
   int conn_rc;
 
-  buf[0] = 0;
+  if (!rc && !text) return eva_conn_ok (ctx->conn, NULL);
   eva_conn_flush (ctx->conn);
   eva__ctx_mark_output (ctx, is_reply_secret (ctx, rc));
-  if (rc) {
-    format_error (ctx, rc, buf);
-    conn_rc = eva_conn_err (ctx->conn, rc, buf);
-  } else {
-    conn_rc = eva_conn_ok (ctx->conn, text ? eva__ctx_cut (ctx, text, 3, buf) : NULL);
-  }
+  conn_rc = rc ? queue_err (ctx, rc) : queue_ok (ctx, text);
   eva__ctx_mark_output (ctx, false);
-  eva__wire_wipe (buf, strlen (buf));
   return conn_rc;
 }
 
@@ -163,6 +179,6 @@ assuan_process_done (assuan_context_t ctx, gpg_error_t rc) {
   eva__ctx_enter (ctx);
   err = eva__ctx_finish_command (ctx, rc);
   /* Data that were asked for cannot be delivered any more.  */
-  eva__ctx_end_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_CANCELED));
+  if (ctx->inquiry) eva__ctx_end_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_CANCELED));
   return eva__ctx_leave_with (ctx, err);
 }

@@ -153,9 +153,11 @@ phase_timeout_ms (const struct eva__drive *drive) {
 /* A limit that was set in the middle of a phase takes effect at the end of the next turn.  */
 static uint64_t
 phase_deadline (const struct eva__drive *drive) {
-  unsigned int timeout_ms = phase_timeout_ms (drive);
+  unsigned int timeout_ms;
 
-  if (timeout_ms == EVA_NO_LIMIT || !drive->since_ns) return EVA_NO_DEADLINE;
+  if (!drive->since_ns) return EVA_NO_DEADLINE; /* no limit when the phase began */
+  timeout_ms = phase_timeout_ms (drive);
+  if (timeout_ms == EVA_NO_LIMIT) return EVA_NO_DEADLINE;
   if (drive->late && drive->held) return EVA_NO_DEADLINE;
   return drive->since_ns + eva__io_ns_of_ms (timeout_ms);
 }
@@ -301,30 +303,52 @@ dispatch (struct eva__drive *drive, int rc, const struct eva_event *ev) {
     eva__serve_event (drive->ctx, rc, ev); /* a write that failed is remembered by the context */
 }
 
+/* Returns true if the next line may be handled.  */
+static bool
+may_handle (const struct eva__drive *drive) {
+  assuan_context_t ctx = drive->ctx;
+
+  if (ctx->released || drive->over || !eva__ctx_is_connected (ctx)) return false;
+  return !holds_lines (drive) && !(drive->leaves && !eva__ctx_is_busy (ctx));
+}
+
+/* Handles the next line.  Returns false if there is none.  */
+static bool
+handle_line (struct eva__drive *drive, uint64_t now_ns) {
+  struct eva_event ev;
+  int rc = eva__ctx_next (drive->ctx, &ev);
+
+  if (!rc) return false;
+  /* Lines that come while a command is under way do not give it more time.  */
+  if (drive->phase != EVA__PHASE_INQUIRY && drive->phase != EVA__PHASE_COMMAND)
+    drive->restarted = true;
+  begin_command (drive, now_ns);
+  drive->due = true;
+  dispatch (drive, rc, &ev);
+  return true;
+}
+
+/* Returns true if all that came was handled, the last line to its end, and gives its buffer back.
+   Mostly one line comes at a time, and there is no need to look for another one.  */
+static bool
+is_through (const struct eva__drive *drive) {
+  assuan_context_t ctx = drive->ctx;
+
+  if (ctx->released || !ctx->conn || eva__conn_at_eof (ctx->conn)) return false;
+  if (eva__conn_input_len (ctx->conn)) return false;
+  eva__conn_end_loan (ctx->conn);
+  return true;
+}
+
 /* Handles lines, as many as one turn may.  */
 static void
 handle_lines (struct eva__drive *drive, uint64_t now_ns) {
-  assuan_context_t ctx = drive->ctx;
   int n = 0;
 
   drive->drained = false;
-  for (; n < LINES_PER_TURN; n++) {
-    struct eva_event ev;
-    int rc;
-    if (ctx->released || drive->over || !eva__ctx_is_connected (ctx)) break;
-    if (holds_lines (drive)) break;
-    if (drive->leaves && !eva__ctx_is_busy (ctx)) break;
-    rc = eva__ctx_next (ctx, &ev);
-    if (!rc) drive->drained = true;
-    if (!rc) break;
-    /* Lines that come while a command is under way do not give it more time.  */
-    if (drive->phase != EVA__PHASE_INQUIRY && drive->phase != EVA__PHASE_COMMAND)
-      drive->restarted = true;
-    begin_command (drive, now_ns);
-    drive->due = true;
-    dispatch (drive, rc, &ev);
-  }
-  drive->backlog = n == LINES_PER_TURN;
+  for (; n < LINES_PER_TURN && !drive->drained && may_handle (drive); n++)
+    drive->drained = !handle_line (drive, now_ns) || is_through (drive);
+  drive->backlog = n == LINES_PER_TURN && !drive->drained;
   if (drive->stream && drive->stream->rested) drive->stream->rested (drive->stream);
 }
 

@@ -85,9 +85,8 @@ close_eyes (struct eva__attached *at) {
    cannot.  */
 static bool
 must_look (struct eva__attached *at) {
-  bool tells = eva__loop_tells_hangup (at->loop) && at->drive.ctx->channel.is_socket;
-
-  return !at->in_events && !at->out_events && !tells;
+  if (at->in_events || at->out_events) return false;
+  return !at->drive.ctx->channel.is_socket || !eva__loop_tells_hangup (at->loop);
 }
 
 /* A timer that is set too early costs one idle turn; setting it anew for each command costs more.
@@ -154,13 +153,13 @@ on_rerun (struct eva__frame *frame) {
 static gpg_error_t
 drive (struct eva__attached *at, unsigned int revents) {
   struct turn turn = { .frame.cb = on_rerun, .at = at };
-  bool recurses = at->recurses;
   eva_loop *loop = at->loop;
   gpg_error_t err;
 
-  if (recurses) eva__loop_push_frame (loop, &turn.frame);
+  if (!at->recurses) return eva__drive_turn (&at->drive, revents, eva_loop_now (loop));
+  eva__loop_push_frame (loop, &turn.frame);
   err = eva__drive_turn (&at->drive, revents, eva_loop_now (loop));
-  if (recurses) eva__loop_pop_frame (loop);
+  eva__loop_pop_frame (loop);
   return err;
 }
 

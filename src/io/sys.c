@@ -224,6 +224,13 @@ copy_hooks (struct assuan_system_hooks *to, const struct assuan_system_hooks *fr
     memcpy (to, from, offsetof (struct assuan_system_hooks, socket));
 }
 
+/* Returns true if those of H that may wait are the default ones.  */
+static bool
+waits_itself (const struct assuan_system_hooks *h) {
+  return h->read == __assuan_read && h->write == __assuan_write && h->recvmsg == __assuan_recvmsg
+         && h->sendmsg == __assuan_sendmsg && h->usleep == __assuan_usleep;
+}
+
 void
 eva__io_sys_init (struct eva__io_sys *sys, assuan_context_t ctx,
                   const struct assuan_system_hooks *hooks) {
@@ -248,13 +255,14 @@ eva__io_sys_init (struct eva__io_sys *sys, assuan_context_t ctx,
 #undef COMPLETE
   sys->ctx = ctx;
   sys->is_clamped = false;
+  sys->is_own = waits_itself (h);
 }
 
 void
 eva__io_sys_init_clamped (struct eva__io_sys *sys, assuan_context_t ctx) {
   sys->hooks = clamped_hooks;
   sys->ctx = ctx;
-  sys->is_clamped = true;
+  sys->is_clamped = sys->is_own = true;
 }
 
 void
@@ -270,15 +278,6 @@ eva__io_sys_end_call (const struct eva__io_sys *sys, struct eva__io_clamp *clamp
 const struct assuan_system_hooks *
 eva__io_sys_default (void) {
   return &default_hooks;
-}
-
-bool
-eva__io_sys_is_own (const struct eva__io_sys *sys) {
-  const struct assuan_system_hooks *h = &sys->hooks;
-
-  if (sys->is_clamped) return true;
-  return h->read == __assuan_read && h->write == __assuan_write && h->recvmsg == __assuan_recvmsg
-         && h->sendmsg == __assuan_sendmsg && h->usleep == __assuan_usleep;
 }
 
 void

@@ -18,6 +18,7 @@ struct eva__io_sys {
   struct assuan_system_hooks hooks; /* always complete, version 2 */
   assuan_context_t ctx;             /* first argument of every hook */
   bool is_clamped;                  /* the default functions, between those of clamp.h */
+  bool is_own;                      /* it reads, writes and sleeps with the default functions */
 };
 
 /* Makes SYS work with HOOKS on behalf of CTX.  HOOKS NULL: the default functions.  Version 1 of the
@@ -41,7 +42,10 @@ const struct assuan_system_hooks *eva__io_sys_default (void);
 /* Returns true if SYS reads, writes and sleeps with the default functions, so that the library may
    use the kernel's own ways to wait and to send.  With foreign hooks a wait must go through their
    usleep: a poll in the library would stop all of nPth's threads.  */
-bool eva__io_sys_is_own (const struct eva__io_sys *sys);
+static inline bool
+eva__io_sys_is_own (const struct eva__io_sys *sys) {
+  return sys->is_own;
+}
 
 /* Closes FD through SYS, unless it is ASSUAN_INVALID_FD, and keeps errno.  */
 void eva__io_sys_close (const struct eva__io_sys *sys, assuan_fd_t fd);
