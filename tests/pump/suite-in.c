@@ -7,60 +7,61 @@
 
 #define KIB ((size_t) 1024)
 
+/* What a pump is between, in most tests: a pipe, of which the test has the other end, and a client.  */
+static int ends[2];
+static struct peer *client;
+
+static void
+run_pipe (void) {
+  pump_pipe (ends);
+  client = pump_run (EVA_PUMP_CONNECTION, ends[1]);
+}
+
 /* --- Wherever can be written ------------------------------------------------------------------ */
 
 static void
 test_pipe (void **state) {
-  struct peer *p;
-  int fds[2];
-
   (void) state;
-  pump_pipe (fds);
+  pump_pipe (ends);
   pumping.config.inquiry = "WHAT now";
-  p = pump_run (EVA_PUMP_CONNECTION, fds[1]);
-  peer_expect (p, "INQUIRE WHAT now\n");
-  peer_say (p, "D one%0A\n# a comment\n\n");
+  client = pump_run (EVA_PUMP_CONNECTION, ends[1]);
+  peer_expect (client, "INQUIRE WHAT now\n");
+  peer_say (client, "D one%0A\n# a comment\n\n");
   kit_settle ();
-  peer_say (p, "D two\nD \nD %");
+  peer_say (client, "D two\nD \nD %");
   kit_settle ();
-  peer_say (p, "25three\nEND with text\n");
-  peer_expect (p, "OK\n");
+  peer_say (client, "25three\nEND with text\n");
+  peer_expect (client, "OK\n");
   assert_int_equal (pump_await_end (0)->n_pumped, 13);
-  pump_close (fds[1]);
+  pump_close (ends[1]);
   char got[20] = "";
-  assert_int_equal (read (fds[0], got, sizeof got), 13);
+  assert_int_equal (read (ends[0], got, sizeof got), 13);
   assert_string_equal (got, "one\ntwo%three");
-  peer_ask (p, "NOP\n", "OK\n");
+  peer_ask (client, "NOP\n", "OK\n");
 }
 
 static void
 test_no_data (void **state) {
-  struct peer *p;
-  int fds[2];
-
   (void) state;
-  pump_pipe (fds);
-  p = pump_run (EVA_PUMP_CONNECTION, fds[1]);
-  peer_ask (p, "END\n", "INQUIRE BULK\nOK\n");
+  run_pipe ();
+  peer_ask (client, "END\n", "INQUIRE BULK\nOK\n");
   assert_int_equal (pump_await_end (0)->n_pumped, 0);
-  pump_close (fds[1]);
-  pump_expect_octets (fds[0], 0);
+  pump_close (ends[1]);
+  pump_expect_octets (ends[0], 0);
 }
 
 /* Octets are written as they come, not only at the end.  */
 static void
 test_at_once (void **state) {
   struct haul haul = { 0 };
-  struct peer *p;
-  int fds[2];
 
   (void) state;
-  pump_socketpair (fds);
-  p = pump_run (EVA_PUMP_CONNECTION, fds[1]);
-  peer_expect (p, "INQUIRE BULK\n");
-  peer_say (p, "D one\n");
-  kit_until ((haul_read (&haul, fds[0], 100), haul.len == 3));
-  peer_ask (p, "CAN\n", "");
+  pump_socketpair (ends);
+  client = pump_run (EVA_PUMP_CONNECTION, ends[1]);
+  peer_expect (client, "INQUIRE BULK\n");
+  peer_say (client, "D one\n");
+  kit_until ((haul_read (&haul, ends[0], 100), haul.len == 3));
+  peer_ask (client, "CAN\n", "");
   haul_free (&haul);
   pump_await_end (GPG_ERR_ASS_CANCELED);
 }
@@ -162,23 +163,20 @@ test_nobody_reads (void **state) {
   struct haul haul = { 0 };
   struct peer *other = peer_new ();
   size_t at = 0;
-  struct peer *p;
-  int fds[2];
 
   (void) state;
-  pump_pipe (fds);
-  p = pump_run (EVA_PUMP_CONNECTION, fds[1]);
-  assert_true (send_until_full (p, &at) < 1024 * KIB);
+  run_pipe ();
+  assert_true (send_until_full (client, &at) < 1024 * KIB);
   assert_in_range (kit_stats ().most_held_len, 1, 60 * KIB);
   assert_true (kit_idle (50) < 50);
   peer_ask (other, "NOP\n", "OK\n");
-  haul_read (&haul, fds[0], 100 * KIB);
-  send_until_full (p, &at);
+  haul_read (&haul, ends[0], 100 * KIB);
+  send_until_full (client, &at);
   assert_in_range (kit_stats ().most_held_len, 1, 60 * KIB);
-  kit_until (
-      (pump_answer (p, &at, 4096 * KIB), haul_read (&haul, fds[0], 1 << 20), pump_has_ended ()));
-  pump_close (fds[1]);
-  kit_until (haul_read (&haul, fds[0], 1 << 20));
+  kit_until ((pump_answer (client, &at, 4096 * KIB), haul_read (&haul, ends[0], 1 << 20),
+              pump_has_ended ()));
+  pump_close (ends[1]);
+  kit_until (haul_read (&haul, ends[0], 1 << 20));
   haul_expect (&haul, 4096 * KIB);
   haul_free (&haul);
   assert_int_equal (kit_stats ().held_len, 0);
@@ -190,21 +188,18 @@ test_end_while_full (void **state) {
   const size_t len = 70 * KIB; /* a pipe has room for 64 */
   struct haul haul = { 0 };
   size_t at = 0;
-  struct peer *p;
-  int fds[2];
 
   (void) state;
-  pump_pipe (fds);
-  p = pump_run (EVA_PUMP_CONNECTION, fds[1]);
-  peer_expect (p, "INQUIRE BULK\n");
-  kit_until (pump_answer (p, &at, len));
-  peer_say (p, "NOP\n");
-  peer_expect_nothing (p);
+  run_pipe ();
+  peer_expect (client, "INQUIRE BULK\n");
+  kit_until (pump_answer (client, &at, len));
+  peer_say (client, "NOP\n");
+  peer_expect_nothing (client);
   assert_false (pump_has_ended ());
-  kit_until ((haul_read (&haul, fds[0], 1 << 20), pump_has_ended ()));
-  peer_expect (p, "OK\nOK\n");
-  pump_close (fds[1]);
-  kit_until (haul_read (&haul, fds[0], 1 << 20));
+  kit_until ((haul_read (&haul, ends[0], 1 << 20), pump_has_ended ()));
+  peer_expect (client, "OK\nOK\n");
+  pump_close (ends[1]);
+  kit_until (haul_read (&haul, ends[0], 1 << 20));
   haul_expect (&haul, len);
   haul_free (&haul);
 }
@@ -214,22 +209,20 @@ static void
 test_reader_leaves (void **state) {
   struct haul haul = { 0 };
   size_t at = 0;
-  struct peer *p;
-  int fds[2];
 
   (void) state;
   for (int full = 0; full < 2; full++) {
     at = 0;
-    pump_pipe (fds);
-    p = pump_run (EVA_PUMP_CONNECTION, fds[1]);
-    if (full) send_until_full (p, &at);
-    pump_close (fds[0]);
-    kit_until ((pump_answer (p, &at, 4096 * KIB), pump_has_ended ()));
+    pump_pipe (ends);
+    client = pump_run (EVA_PUMP_CONNECTION, ends[1]);
+    if (full) send_until_full (client, &at);
+    pump_close (ends[0]);
+    kit_until ((pump_answer (client, &at, 4096 * KIB), pump_has_ended ()));
     pump_await_end (GPG_ERR_EPIPE);
-    kit_until (pump_answer (p, &at, 4096 * KIB));
-    kit_until (haul_take (&haul, p, 1000));
+    kit_until (pump_answer (client, &at, 4096 * KIB));
+    kit_until (haul_take (&haul, client, 1000));
     assert_int_equal (strncmp (haul.end, "ERR ", 4), 0);
-    peer_ask (p, "NOP\n", "OK\n");
+    peer_ask (client, "NOP\n", "OK\n");
     haul_free (&haul);
   }
 }
@@ -304,32 +297,25 @@ test_too_much (void **state) {
 
 static void
 test_as_much_as_allowed (void **state) {
-  struct peer *p;
-  int fds[2];
-
   (void) state;
   pumping.config.max_len = 5;
-  pump_pipe (fds);
-  p = pump_run (EVA_PUMP_CONNECTION, fds[1]);
-  peer_ask (p, "D 12\nD 345\nEND\n", "INQUIRE BULK\nOK\n");
+  run_pipe ();
+  peer_ask (client, "D 12\nD 345\nEND\n", "INQUIRE BULK\nOK\n");
   assert_int_equal (pump_await_end (0)->n_pumped, 5);
 }
 
 /* The client half-closes, or leaves, in the middle of its answer, or of a line.  */
 static void
 test_end_of_file (void **state) {
-  struct peer *p;
-  int fds[2];
-
   (void) state;
   for (int i = 0; i < 2; i++) {
-    pump_pipe (fds);
-    p = pump_run (EVA_PUMP_CONNECTION, fds[1]);
-    peer_expect (p, "INQUIRE BULK\n");
-    peer_say (p, i ? "D data\nD da" : "D data\n");
-    peer_shut (p);
-    peer_expect_err (p, GPG_ERR_EOF, NULL);
-    peer_expect_end (p);
+    pump_pipe (ends);
+    client = pump_run (EVA_PUMP_CONNECTION, ends[1]);
+    peer_expect (client, "INQUIRE BULK\n");
+    peer_say (client, i ? "D data\nD da" : "D data\n");
+    peer_shut (client);
+    peer_expect_err (client, GPG_ERR_EOF, NULL);
+    peer_expect_end (client);
     pump_await_end (GPG_ERR_EOF);
   }
 }
@@ -340,20 +326,17 @@ test_end_of_file_behind_answer (void **state) {
   const size_t len = 300 * KIB;
   struct haul haul = { 0 };
   size_t at = 0;
-  struct peer *p;
-  int fds[2];
 
   (void) state;
-  pump_pipe (fds);
-  p = pump_run (EVA_PUMP_CONNECTION, fds[1]);
-  kit_until ((haul_read (&haul, fds[0], 1000), pump_answer (p, &at, len)));
-  peer_shut (p);
-  kit_until ((haul_read (&haul, fds[0], 1000), pump_has_ended ()));
+  run_pipe ();
+  kit_until ((haul_read (&haul, ends[0], 1000), pump_answer (client, &at, len)));
+  peer_shut (client);
+  kit_until ((haul_read (&haul, ends[0], 1000), pump_has_ended ()));
   pump_await_end (0);
-  peer_expect (p, "INQUIRE BULK\nOK\n");
-  peer_expect_end (p);
-  pump_close (fds[1]);
-  kit_until (haul_read (&haul, fds[0], 1 << 20));
+  peer_expect (client, "INQUIRE BULK\nOK\n");
+  peer_expect_end (client);
+  pump_close (ends[1]);
+  kit_until (haul_read (&haul, ends[0], 1 << 20));
   haul_expect (&haul, len);
   haul_free (&haul);
 }
@@ -364,18 +347,15 @@ test_end_of_file_behind_answer (void **state) {
 static void
 test_answer_takes_too_long (void **state) {
   struct eva_limits limits = { .inquiry_timeout_ms = 20 };
-  struct peer *p;
-  int fds[2];
 
   (void) state;
   kit_set_connection_limits (&limits);
-  pump_pipe (fds);
-  p = pump_run (EVA_PUMP_CONNECTION, fds[1]);
-  peer_expect (p, "INQUIRE BULK\n");
-  peer_say (p, "D data\n");
-  peer_expect_err (p, GPG_ERR_TIMEOUT, NULL);
+  run_pipe ();
+  peer_expect (client, "INQUIRE BULK\n");
+  peer_say (client, "D data\n");
+  peer_expect_err (client, GPG_ERR_TIMEOUT, NULL);
   pump_await_end (GPG_ERR_TIMEOUT);
-  peer_ask (p, "D more\nEND\nNOP\n", "OK\n");
+  peer_ask (client, "D more\nEND\nNOP\n", "OK\n");
 }
 
 static void
@@ -388,23 +368,20 @@ leave_open (struct pump *pump) {
 static void
 test_command_goes_on_without_answer (void **state) {
   struct eva_limits limits = { .inquiry_timeout_ms = 20 };
-  struct peer *p;
-  int fds[2];
 
   (void) state;
   pumping.at_end = leave_open;
   kit_set_connection_limits (&limits);
-  pump_pipe (fds);
-  p = pump_run (EVA_PUMP_CONNECTION, fds[1]);
-  peer_expect (p, "INQUIRE BULK\n");
+  run_pipe ();
+  peer_expect (client, "INQUIRE BULK\n");
   pump_await_end (GPG_ERR_TIMEOUT);
   assert_true (kit_idle (100) < 100);
-  assert_int_equal (pump_begin (p->guest->ctx), 0);
-  peer_expect (p, "INQUIRE BULK\n");
-  peer_say (p, "D old\nEND\nD new\nEND\n");
+  assert_int_equal (pump_begin (client->guest->ctx), 0);
+  peer_expect (client, "INQUIRE BULK\n");
+  peer_say (client, "D old\nEND\nD new\nEND\n");
   pump_await_end (0);
-  assert_int_equal (assuan_process_done (p->guest->ctx, 0), 0);
-  peer_ask (p, "NOP\n", "OK\nOK\n");
+  assert_int_equal (assuan_process_done (client->guest->ctx, 0), 0);
+  peer_ask (client, "NOP\n", "OK\nOK\n");
 }
 
 /* That the descriptor takes its time is not the client's fault.  */
@@ -413,20 +390,17 @@ test_slow_reader_is_no_slow_client (void **state) {
   struct eva_limits limits = { .inquiry_timeout_ms = 20 };
   struct haul haul = { 0 };
   size_t at = 0;
-  struct peer *p;
-  int fds[2];
 
   (void) state;
-  pump_pipe (fds);
-  p = pump_run (EVA_PUMP_CONNECTION, fds[1]);
-  send_until_full (p, &at);
+  run_pipe ();
+  send_until_full (client, &at);
   kit_set_connection_limits (&limits);
   kit_idle (60);
   assert_false (pump_has_ended ());
   limits.inquiry_timeout_ms = 0;
   kit_set_connection_limits (&limits);
-  kit_until (
-      (pump_answer (p, &at, 4096 * KIB), haul_read (&haul, fds[0], 1 << 20), pump_has_ended ()));
+  kit_until ((pump_answer (client, &at, 4096 * KIB), haul_read (&haul, ends[0], 1 << 20),
+              pump_has_ended ()));
   pump_await_end (0);
   haul_free (&haul);
 }

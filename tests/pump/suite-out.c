@@ -9,40 +9,43 @@
 
 #define KIB ((size_t) 1024)
 
+/* What a pump is between, in most tests: a pipe, of which the test has the other end, and a client.  */
+static int ends[2];
+static struct peer *client;
+
+static void
+run_pipe (void) {
+  pump_pipe (ends);
+  client = pump_run (ends[0], EVA_PUMP_CONNECTION);
+}
+
 /* --- Whatever can be read --------------------------------------------------------------------- */
 
 /* Octets that come now and then leave at once; the end of them is the end of the command.  */
 static void
 test_pipe (void **state) {
-  int fds[2];
-  struct peer *p;
-
   (void) state;
-  pump_pipe (fds);
-  p = pump_run (fds[0], EVA_PUMP_CONNECTION);
-  peer_expect_nothing (p);
-  assert_int_equal (write (fds[1], "one\n", 4), 4);
-  peer_expect (p, "D one%0A\n");
-  assert_int_equal (write (fds[1], "%two\r", 5), 5);
-  peer_expect (p, "D %25two%0D\n");
-  peer_expect_nothing (p);
+  run_pipe ();
+  peer_expect_nothing (client);
+  assert_int_equal (write (ends[1], "one\n", 4), 4);
+  peer_expect (client, "D one%0A\n");
+  assert_int_equal (write (ends[1], "%two\r", 5), 5);
+  peer_expect (client, "D %25two%0D\n");
+  peer_expect_nothing (client);
   assert_false (pump_has_ended ());
-  pump_close (fds[1]);
-  peer_expect (p, "OK\n");
+  pump_close (ends[1]);
+  peer_expect (client, "OK\n");
   assert_int_equal (pump_await_end (0)->n_pumped, 9);
-  peer_ask (p, "NOP\n", "OK\n");
+  peer_ask (client, "NOP\n", "OK\n");
 }
 
 static void
 test_empty_pipe (void **state) {
-  int fds[2];
-  struct peer *p;
-
   (void) state;
-  pump_pipe (fds);
-  pump_close (fds[1]);
-  p = pump_run (fds[0], EVA_PUMP_CONNECTION);
-  peer_expect (p, "OK\n");
+  pump_pipe (ends);
+  pump_close (ends[1]);
+  client = pump_run (ends[0], EVA_PUMP_CONNECTION);
+  peer_expect (client, "OK\n");
   assert_int_equal (pump_await_end (0)->n_pumped, 0);
 }
 
@@ -204,22 +207,19 @@ static void
 test_pipe_ends_while_nobody_reads (void **state) {
   struct haul haul = { 0 };
   size_t at = 0;
-  struct peer *p;
-  int fds[2];
 
   (void) state;
-  pump_pipe (fds);
-  p = pump_run (fds[0], EVA_PUMP_CONNECTION);
+  run_pipe ();
   for (int i = 0; i < 100; i++) {
-    pump_feed (fds[1], &at, 4096 * KIB);
+    pump_feed (ends[1], &at, 4096 * KIB);
     kit_turn ();
   }
   assert_true (at < 1024 * KIB);
-  pump_close (fds[1]);
+  pump_close (ends[1]);
   kit_settle ();
   assert_true (kit_idle (50) < 50);
   assert_false (pump_has_ended ());
-  kit_until (haul_take (&haul, p, 1 << 20));
+  kit_until (haul_take (&haul, client, 1 << 20));
   haul_expect (&haul, at);
   haul_free (&haul);
   assert_int_equal (pump_await_end (0)->n_pumped, at);
@@ -341,15 +341,12 @@ test_directory (void **state) {
 /* A connection that is reset.  */
 static void
 test_reading_fails (void **state) {
-  int fds[2];
-  struct peer *p;
-
   (void) state;
-  pump_socketpair (fds);
-  p = pump_run (fds[0], EVA_PUMP_CONNECTION);
-  assert_int_equal (write (fds[0], "unread", 6), 6);
-  pump_close (fds[1]); /* with octets in it, that resets */
-  peer_expect_err (p, GPG_ERR_ECONNRESET, NULL);
+  pump_socketpair (ends);
+  client = pump_run (ends[0], EVA_PUMP_CONNECTION);
+  assert_int_equal (write (ends[0], "unread", 6), 6);
+  pump_close (ends[1]); /* with octets in it, that resets */
+  peer_expect_err (client, GPG_ERR_ECONNRESET, NULL);
   pump_await_end (GPG_ERR_ECONNRESET);
 }
 
@@ -370,19 +367,16 @@ test_silent (void **state) {
 
 static void
 test_flags_are_put_back (void **state) {
-  int fds[2];
-
   (void) state;
   for (int blocking = 0; blocking < 2; blocking++) {
-    struct peer *p;
-    pump_pipe (fds);
-    assert_int_equal (fcntl (fds[0], F_SETFL, blocking ? 0 : O_NONBLOCK), 0);
-    p = pump_run (fds[0], EVA_PUMP_CONNECTION);
-    assert_true (pump_is_nonblocking (fds[0]));
-    assert_int_equal (write (fds[1], "x", 1), 1);
-    pump_close (fds[1]);
-    peer_expect (p, "D x\nOK\n");
-    assert_int_equal (pump_is_nonblocking (fds[0]), !blocking);
+    pump_pipe (ends);
+    assert_int_equal (fcntl (ends[0], F_SETFL, blocking ? 0 : O_NONBLOCK), 0);
+    client = pump_run (ends[0], EVA_PUMP_CONNECTION);
+    assert_true (pump_is_nonblocking (ends[0]));
+    assert_int_equal (write (ends[1], "x", 1), 1);
+    pump_close (ends[1]);
+    peer_expect (client, "D x\nOK\n");
+    assert_int_equal (pump_is_nonblocking (ends[0]), !blocking);
   }
 }
 
@@ -395,22 +389,18 @@ make_blocking (struct pump *pump) {
 /* Another process that has the descriptor may set the flag as it likes: nothing waits.  */
 static void
 test_somebody_takes_the_flag_away (void **state) {
-  int fds[2];
-  struct peer *p;
-
   (void) state;
   pumping.after = make_blocking;
-  pump_pipe (fds);
-  p = pump_run (fds[0], EVA_PUMP_CONNECTION);
-  peer_expect_nothing (p);
-  assert_int_equal (write (fds[1], "x", 1), 1);
-  peer_expect (p, "D x\n");
-  assert_int_equal (fcntl (fds[0], F_SETFL, 0), 0);
-  assert_int_equal (write (fds[1], "y", 1), 1);
-  peer_expect (p, "D y\n");
-  pump_close (fds[1]);
-  peer_expect (p, "OK\n");
-  assert_false (pump_is_nonblocking (fds[0]));
+  run_pipe ();
+  peer_expect_nothing (client);
+  assert_int_equal (write (ends[1], "x", 1), 1);
+  peer_expect (client, "D x\n");
+  assert_int_equal (fcntl (ends[0], F_SETFL, 0), 0);
+  assert_int_equal (write (ends[1], "y", 1), 1);
+  peer_expect (client, "D y\n");
+  pump_close (ends[1]);
+  peer_expect (client, "OK\n");
+  assert_false (pump_is_nonblocking (ends[0]));
 }
 
 /* --- The same descriptor twice ---------------------------------------------------------------- */
@@ -426,20 +416,18 @@ static void
 test_program_watches_it (void **state) {
   unsigned int n = 0;
   eva_source *source;
-  struct peer *p;
-  int fds[2];
 
   (void) state;
-  pump_socketpair (fds);
-  assert_int_equal (fcntl (fds[0], F_SETFL, O_NONBLOCK), 0);
-  source = eva_loop_add_fd (kit.loop.loop, fds[0], EVA_READABLE, count, &n);
+  pump_socketpair (ends);
+  assert_int_equal (fcntl (ends[0], F_SETFL, O_NONBLOCK), 0);
+  source = eva_loop_add_fd (kit.loop.loop, ends[0], EVA_READABLE, count, &n);
   assert_non_null (source);
-  p = pump_run (fds[0], EVA_PUMP_CONNECTION);
+  client = pump_run (ends[0], EVA_PUMP_CONNECTION);
   kit_settle ();
-  assert_int_equal (write (fds[1], "x", 1), 1);
-  peer_expect (p, "D x\n");
-  pump_close (fds[1]);
-  peer_expect (p, "OK\n");
+  assert_int_equal (write (ends[1], "x", 1), 1);
+  peer_expect (client, "D x\n");
+  pump_close (ends[1]);
+  peer_expect (client, "OK\n");
   eva_source_free (source);
 }
 
