@@ -63,7 +63,7 @@
      the peer does not take, and for closing;
    * in a server: if the client leaves, or the time of its command is over, the library tells at
      once, within the dialog, what waits for the end of the command: a pump's done, an inquiry's
-     continuation, or the function of eva_set_cancel.  That function can close the dialog;
+     continuation, or the function of eva_set_cancel.  The one that is called can close the dialog;
    * in a client, while done or ready runs: all other calls.  They are sent, answered, time out, and
      end with the connection.
 
