@@ -281,6 +281,29 @@ suite_peer_read_all (int fd, void *buf, size_t size, const char *file, int line)
   return len;
 }
 
+/* Callbacks.  */
+
+gpg_error_t
+suite_count_data (void *arg, const void *buf, size_t len) {
+  size_t *n_octets = arg;
+
+  (void) buf;
+  *n_octets += len;
+  return 0;
+}
+
+gpg_error_t
+suite_send_large (void *arg, const char *text) {
+  char data[1000];
+  gpg_error_t rc = 0;
+
+  (void) text;
+  memset (data, '%', sizeof data);
+  for (size_t len = 0; len < SUITE_LARGE_LEN && !rc; len += sizeof data)
+    rc = assuan_send_data (arg, data, sizeof data);
+  return rc;
+}
+
 /* Notes.  */
 
 void

@@ -114,6 +114,13 @@ size_t suite_peer_read_all (int fd, void *buf, size_t size, const char *file, in
  * uses again.  */
 const char *with_pid (const char *text);
 
+/* Callbacks of assuan_transact.  The first one adds LEN to the size_t at ARG.  The second one answers
+ * an inquiry of the context ARG with SUITE_LARGE_LEN octets: more than a socket holds, so both ends
+ * have to wait for each other.  */
+#define SUITE_LARGE_LEN (300 * 1000)
+gpg_error_t suite_count_data (void *arg, const void *buf, size_t len);
+gpg_error_t suite_send_large (void *arg, const char *text);
+
 /* What handlers saw, one entry after the other, for the test to compare after server_stop.  An
  * entry is FORMAT's text and a LF; text that does not fit any more is dropped.  */
 struct notes {

@@ -108,28 +108,6 @@ serve (void *arg) {
   return NULL;
 }
 
-static gpg_error_t
-send_large (void *arg, const char *text) {
-  char data[1000];
-  gpg_error_t rc = 0;
-
-  (void) text;
-  memset (data, '%', sizeof data);
-  /* Far more than a socket holds: both ends have to wait for each other.  */
-  for (int i = 0; i < 300 && !rc; i++)
-    rc = assuan_send_data (arg, data, sizeof data);
-  return rc;
-}
-
-static gpg_error_t
-count_data (void *arg, const void *buf, size_t len) {
-  size_t *n_octets = arg;
-
-  (void) buf;
-  *n_octets += len;
-  return 0;
-}
-
 static void
 check_both_ends (unsigned int client_flags, unsigned int server_flags) {
   assuan_context_t client = npth_context (), server = npth_context ();
@@ -143,10 +121,10 @@ check_both_ends (unsigned int client_flags, unsigned int server_flags) {
   assert_err (assuan_register_command (server, "ASK", cmd_ask, NULL), 0);
   start_thread (&thread, serve, server);
   assert_err (assuan_socket_connect_fd (client, fds[0], client_flags), 0);
-  assert_err (
-      assuan_transact (client, "ASK KEY", count_data, &n_octets, send_large, client, NULL, NULL),
-      0);
-  assert_int_equal (n_octets, 300 * 1000);
+  assert_err (assuan_transact (client, "ASK KEY", suite_count_data, &n_octets, suite_send_large,
+                               client, NULL, NULL),
+              0);
+  assert_int_equal (n_octets, SUITE_LARGE_LEN);
   assuan_release (client);
   assert_int_equal (npth_join (thread, NULL), 0);
   assuan_release (server);

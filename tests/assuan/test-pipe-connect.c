@@ -249,36 +249,15 @@ test_no_waitpid (void **state) {
   assert_int_equal (status, 0);
 }
 
-static gpg_error_t
-answer_large (void *arg, const char *text) {
-  assuan_context_t ctx = arg;
-  char data[1000];
-  gpg_error_t rc = 0;
-
-  (void) text;
-  memset (data, '%', sizeof data);
-  for (int i = 0; i < 100 && !rc; i++)
-    rc = assuan_send_data (ctx, data, sizeof data);
-  return rc;
-}
-
-static gpg_error_t
-count_data (void *arg, const void *buf, size_t len) {
-  size_t *n_octets = arg;
-
-  (void) buf;
-  *n_octets += len;
-  return 0;
-}
-
 static void
 check_large_data (unsigned int flags) {
   assuan_context_t ctx = start_child (flags, NULL);
   size_t n_octets = 0;
 
-  assert_err (assuan_transact (ctx, "ECHO", count_data, &n_octets, answer_large, ctx, NULL, NULL),
-              0);
-  assert_int_equal (n_octets, 100 * 1000);
+  assert_err (
+      assuan_transact (ctx, "ECHO", suite_count_data, &n_octets, suite_send_large, ctx, NULL, NULL),
+      0);
+  assert_int_equal (n_octets, SUITE_LARGE_LEN);
   end_child (ctx, flags);
 }
 
