@@ -17,6 +17,8 @@ path, in which GnuPG's programs have a home of their own.  What it starts is end
 
 import json
 import os
+import pty
+import select
 import shutil
 import signal
 import socket
@@ -183,6 +185,45 @@ class Place:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
+class Screen:
+    """The tool on a terminal of its own."""
+
+    def __init__(self, place, *args, **env):
+        pid, self.fd = pty.fork()
+        if not pid:
+            os.chdir(place.dir)
+            os.execve(TOOL, [TOOL, *args], {**place.env, **env})
+        self.pid, self.text, self.seen = pid, "", 0
+
+    def keys(self, text):
+        """Type TEXT."""
+        os.write(self.fd, text.encode())
+
+    def read(self):
+        """Take what comes; false at the end."""
+        if not select.select([self.fd], [], [], TIMEOUT)[0]:
+            return False
+        try:
+            octets = os.read(self.fd, 65536)
+        except OSError:
+            octets = b""
+        self.text += octets.decode("utf-8", "replace")
+        return bool(octets)
+
+    def until(self, text):
+        """Wait until TEXT shows, behind what was waited for last."""
+        while text not in self.text[self.seen:]:
+            expect(self.read(), "never:", text, repr(self.text[-2000:]))
+        self.seen = self.text.index(text, self.seen) + len(text)
+
+    def end(self):
+        """Wait for the end; returns the exit status."""
+        while self.read():
+            pass
+        os.close(self.fd)
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
 class Mock:
     """A server on a socket that answers lines with what a test says, and keeps what it hears.
 
@@ -207,16 +248,19 @@ class Mock:
 
     def __exit__(self, *_):
         self.listener.close()
+        self.close_all()
+        try:
+            os.unlink(self.path)
+        except FileNotFoundError:
+            pass
+
+    def close_all(self):
+        """Leave all clients."""
         for sock in self.connections:
             try:
                 sock.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
-            sock.close()
-        try:
-            os.unlink(self.path)
-        except FileNotFoundError:
-            pass
 
     def accept(self):
         while True:

@@ -31,16 +31,18 @@ on_ready (assuan_context_t ctx, void *arg) {
 static void
 on_closed (assuan_context_t ctx, void *arg, gpg_error_t err) {
   struct connection *c = arg;
+  bool was_made = c->is_decided;
 
   (void) ctx;
   c->is_decided = c->is_over = true;
   c->over = err;
+  if (was_made && c->lost) c->lost ();
 }
 
 /* --- The wire, with --verbose ----------------------------------------------------------------- */
 
-static unsigned int
-show_line (assuan_context_t ctx, void *hook, int inout, const char *line, size_t len) {
+unsigned int
+connection_show_line (assuan_context_t ctx, void *hook, int inout, const char *line, size_t len) {
   bool is_from_server = inout == ASSUAN_IO_FROM_PEER;
   struct connection *c = hook;
   enum secret_class class;
@@ -63,7 +65,7 @@ watch (struct connection *c) {
   rules.shows_secrets = settings.shows_secrets;
   secret_watch_free (c->watch);
   c->watch = secret_watch_new (&rules);
-  assuan_set_io_monitor (c->ctx, show_line, c);
+  assuan_set_io_monitor (c->ctx, connection_show_line, c);
 }
 
 /* --- Failing ---------------------------------------------------------------------------------- */

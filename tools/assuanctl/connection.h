@@ -26,7 +26,8 @@ struct connection {
   char *greeting;  /* behind OK; NULL: nothing */
   bool is_decided; /* it greeted, or is over */
   bool is_over;
-  gpg_error_t over; /* why */
+  gpg_error_t over;    /* why */
+  void (*lost) (void); /* called if it ends after it was made; may be NULL */
 };
 
 /* What a server said to a command that connection_ask gave.  */
@@ -50,6 +51,11 @@ void connection_close (struct connection *c);
 enum status connection_call (struct connection *c, const char *command,
                              const struct eva_callbacks *callbacks, void *arg,
                              struct eva_pending_call **ret_call);
+
+/* Shows a line of the wire on stderr, without secrets: a monitor (assuan_io_monitor_t) whose HOOK is the
+   connection, for a program that sets its own.  C has a watch only with --verbose.  */
+unsigned int connection_show_line (assuan_context_t ctx, void *hook, int inout, const char *line,
+                                   size_t len);
 
 /* Says why the connection is over.  COMMAND may be NULL.  */
 enum status connection_fail_over (struct connection *c, const char *command);

@@ -199,6 +199,11 @@ say (struct inquiry_answer *a, const char *buf, size_t len) {
   bool is_typed = a->rule->kind == INQUIRY_ASK;
 
   if (is_typed && len && buf[len - 1] == '\n') len--;
+  if (a->rule->may_cancel && len == 7 && !memcmp (buf, "/cancel", 7)) {
+    close_fd (a);
+    end_answer (a, true, STATUS_OK);
+    return;
+  }
   if (eva_answer_data (a->pending, buf, len)) return; /* the end of the call is told elsewhere */
   if (is_typed) {
     at_end (a);
@@ -277,7 +282,7 @@ open_source (struct inquiry_answer *a, const char *text) {
     return fcntl (fd, F_GETFD) < 0 ? -1 : fd;
   default:
     prompt = text_format ("%s> ", text);
-    fd = tty_ask (prompt);
+    fd = tty_ask (prompt, a->rule->echoes);
     free (prompt);
     return fd;
   }
@@ -304,7 +309,7 @@ static void
 start (struct inquiry_answer *a, const char *text) {
   a->fd = open_source (a, text);
   if (a->fd < 0) {
-    fail (a, a->rule->value);
+    fail (a, a->rule->value ? a->rule->value : "");
     return;
   }
   a->source = eva_loop_add_fd (eva_get_loop (a->ctx), a->fd, EVA_READABLE, on_readable, a);

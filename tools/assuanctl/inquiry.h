@@ -32,7 +32,9 @@ enum inquiry_kind {
 struct inquiry_rule {
   char *keyword; /* `*`: any */
   enum inquiry_kind kind;
-  char *value; /* behind the kind's colon */
+  char *value;     /* behind the kind's colon */
+  bool echoes;     /* of INQUIRY_ASK: what is typed shows */
+  bool may_cancel; /* of INQUIRY_ASK: `/cancel` is CAN */
 };
 
 /* Reads TEXT, `KEYWORD=SOURCE`, into RET, to be given to inquiry_rule_deinit.  */

@@ -16,7 +16,7 @@ static struct termios before;
 static volatile sig_atomic_t silent_fd = -1;
 
 int
-tty_ask (const char *prompt) {
+tty_ask (const char *prompt, bool echoes) {
   int fd = open ("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
   struct termios silent;
   char *printable;
@@ -28,7 +28,7 @@ tty_ask (const char *prompt) {
     return -1;
   }
   silent = before;
-  silent.c_lflag &= (tcflag_t) ~(ECHO | ECHONL);
+  if (!echoes) silent.c_lflag &= (tcflag_t) ~(ECHO | ECHONL);
   silent.c_lflag |= ICANON | ISIG;
   silent_fd = fd;
   tcsetattr (fd, TCSAFLUSH, &silent); /* what was typed before is no answer */

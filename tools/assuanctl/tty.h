@@ -4,9 +4,11 @@
 #ifndef ASSUANCTL_TTY_H
 #define ASSUANCTL_TTY_H
 
-/* Opens /dev/tty, turns echo off, and shows PROMPT.  Returns the descriptor, from which a line can be
+#include <stdbool.h>
+
+/* Opens /dev/tty, turns echo off unless ECHOES, and shows PROMPT.  Returns the descriptor, from which a line can be
    read when it is readable, or -1 with errno.  */
-int tty_ask (const char *prompt);
+int tty_ask (const char *prompt, bool echoes);
 
 /* Ends that: echo is as before, FD is closed.  */
 void tty_done (int fd);

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* editor.c - lines that are typed at a terminal, on libedit.
+
+   libedit asks for a character by a function of ours, which runs the loop until there is one.  So what a
+   server says at the prompt shows at once.  */
+
+#include "editor.h"
+#include "secret.h"
+#include "text.h"
+#include "wait.h"
+
+#include <histedit.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#define HISTORY_LINES 1000
+
+/* Kills the line, in emacs's keys and in vi's.  */
+#define CTRL_U L'\025'
+
+struct editor {
+  EditLine *el;
+  History *history;
+  char *file;
+  const char *prompt;
+  bool is_readable;
+  bool is_reading;
+  mbstate_t state;
+  char *(*complete) (void *arg, const char *line, size_t start, size_t index);
+  void *arg;
+};
+
+static struct editor *
+self (EditLine *el) {
+  void *data = NULL;
+
+  el_get (el, EL_CLIENTDATA, &data);
+  return data;
+}
+
+static char *
+prompt (EditLine *el) {
+  static char none[] = "";
+  struct editor *e = self (el);
+
+  return e->prompt ? (char *) (size_t) e->prompt : none;
+}
+
+/* --- Characters ------------------------------------------------------------------------------- */
+
+static void
+on_key (void *arg, unsigned int revents) {
+  struct editor *e = arg;
+
+  (void) revents;
+  e->is_readable = true;
+}
+
+/* Ctrl-C clears the line.  */
+static int
+interrupted (struct editor *e, wchar_t *c) {
+  wait_forget_interrupt ();
+  fputs ("^C", stdout);
+  fflush (stdout);
+  (void) e;
+  *c = CTRL_U;
+  return 1;
+}
+
+/* Returns 1 with a character, 0 at the end.  */
+static int
+get_char (EditLine *el, wchar_t *c) {
+  struct editor *e = self (el);
+  eva_source *source = eva_loop_add_fd (wait_loop (), STDIN_FILENO, EVA_READABLE, on_key, e);
+  enum status status = STATUS_OK;
+  size_t n;
+  char octet;
+
+  for (;;) {
+    e->is_readable = !source;
+    while (!e->is_readable && !status)
+      status = wait_at_most (&e->is_readable, 3600000) == STATUS_INTERRUPTED ? STATUS_INTERRUPTED
+                                                                             : STATUS_OK;
+    if (status || read (STDIN_FILENO, &octet, 1) != 1) break;
+    n = mbrtowc (c, &octet, 1, &e->state);
+    if (n == (size_t) -2) continue;
+    if (n == (size_t) -1) {
+      memset (&e->state, 0, sizeof e->state);
+      continue;
+    }
+    eva_source_free (source);
+    return 1;
+  }
+  eva_source_free (source);
+  return status ? interrupted (e, c) : 0;
+}
+
+/* --- Completion ------------------------------------------------------------------------------- */
+
+/* The candidates for one word.  */
+struct candidates {
+  char **words;
+  size_t n;
+  size_t common_len; /* octets that all of them begin with */
+};
+
+static void
+find_candidates (struct editor *e, const char *line, size_t start, struct candidates *ret) {
+  char *word;
+
+  *ret = (struct candidates) { 0 };
+  while ((word = e->complete (e->arg, line, start, ret->n))) {
+    char **words = realloc (ret->words, (ret->n + 1) * sizeof *words);
+    size_t len = 0;
+    if (!words) abort ();
+    words[ret->n] = word;
+    ret->words = words;
+    while (ret->n && word[len] && word[len] == words[0][len] && len < ret->common_len)
+      len++;
+    ret->common_len = ret->n ? len : strlen (word);
+    ret->n++;
+  }
+}
+
+static void
+free_candidates (struct candidates *c) {
+  for (size_t i = 0; i < c->n; i++)
+    free (c->words[i]);
+  free (c->words);
+}
+
+static void
+show_candidates (const struct candidates *c) {
+  putchar ('\n');
+  for (size_t i = 0; i < c->n; i++) {
+    text_print (stdout, c->words[i], strlen (c->words[i]), false);
+    fputs (i + 1 < c->n ? "  " : "\n", stdout);
+  }
+}
+
+static unsigned char
+complete (EditLine *el, int ch) {
+  struct editor *e = self (el);
+  const LineInfo *info = el_line (el);
+  size_t len = (size_t) (info->cursor - info->buffer), start = len;
+  char *line = text_part (info->buffer, len), *insertion;
+  unsigned char result = CC_ERROR;
+  struct candidates c;
+
+  (void) ch;
+  while (start && line[start - 1] != ' ')
+    start--;
+  find_candidates (e, line, start, &c);
+  if (c.n && c.common_len > len - start) {
+    insertion = text_part (c.words[0] + (len - start), c.common_len - (len - start));
+    el_insertstr (el, insertion);
+    free (insertion);
+    result = CC_REFRESH;
+  }
+  if (c.n == 1) {
+    if (c.words[0][c.common_len - 1] != '/') el_insertstr (el, " ");
+    result = CC_REFRESH;
+  } else if (c.n && result == CC_ERROR) {
+    show_candidates (&c);
+    result = CC_REDISPLAY;
+  }
+  free_candidates (&c);
+  free (line);
+  return result;
+}
+
+/* --- The interface ---------------------------------------------------------------------------- */
+
+static void
+load_history (struct editor *e) {
+  HistEvent event;
+
+  e->history = history_init ();
+  if (!e->history) return;
+  history (e->history, &event, H_SETSIZE, HISTORY_LINES);
+  history (e->history, &event, H_SETUNIQUE, 1);
+  if (e->file) history (e->history, &event, H_LOAD, e->file);
+  el_set (e->el, EL_HIST, history, e->history);
+}
+
+struct editor *
+editor_new (const char *file,
+            char *(*complete_word) (void *arg, const char *line, size_t start, size_t index),
+            void *arg) {
+  struct editor *e = text_alloc (sizeof *e);
+  const char *term = getenv ("TERM");
+
+  e->complete = complete_word;
+  e->arg = arg;
+  e->file = file ? text_dup (file) : NULL;
+  if (!term || !strcmp (term, "dumb")) return e;
+  e->el = el_init ("assuanctl", stdin, stdout, stderr);
+  if (!e->el) return e;
+  el_set (e->el, EL_CLIENTDATA, e);
+  el_set (e->el, EL_PROMPT, prompt);
+  el_set (e->el, EL_EDITOR, "emacs");
+  el_set (e->el, EL_SIGNAL, 0);
+  el_set (e->el, EL_GETCFN, get_char);
+  el_set (e->el, EL_ADDFN, "assuan-complete", "complete a word", complete);
+  el_set (e->el, EL_BIND, "^I", "assuan-complete", NULL);
+  el_source (e->el, NULL);
+  load_history (e);
+  return e;
+}
+
+void
+editor_free (struct editor *e) {
+  if (!e) return;
+  if (e->history) history_end (e->history);
+  if (e->el) el_end (e->el);
+  free (e->file);
+  free (e);
+}
+
+/* Not what begins with a blank, and no secret.  The file is written at once: a shell that is killed loses
+   nothing.  */
+static void
+remember (struct editor *e, const char *line) {
+  HistEvent event;
+  mode_t old;
+
+  if (!e->history || !*line || *line == ' ' || secret_is_command (line)) return;
+  history (e->history, &event, H_ENTER, line);
+  if (!e->file) return;
+  old = umask (077);
+  history (e->history, &event, H_SAVE, e->file);
+  umask (old);
+}
+
+/* A terminal without editing.  */
+static char *
+read_plain (const char *text) {
+  char *line = NULL;
+  size_t size = 0;
+  ssize_t len;
+
+  fputs (text, stdout);
+  fflush (stdout);
+  len = getline (&line, &size, stdin);
+  if (len > 0 && line[len - 1] == '\n') line[len - 1] = 0;
+  if (len >= 0) return line;
+  free (line);
+  return NULL;
+}
+
+char *
+editor_read (struct editor *e, const char *text) {
+  const char *got;
+  char *line;
+  int len;
+
+  fflush (stdout);
+  if (!e->el) return read_plain (text);
+  e->prompt = text;
+  e->is_reading = true;
+  got = el_gets (e->el, &len);
+  e->is_reading = false;
+  if (!got || len <= 0) {
+    putchar ('\n');
+    return NULL;
+  }
+  line = text_part (got, (size_t) len - (got[len - 1] == '\n'));
+  remember (e, line);
+  return line;
+}
+
+void
+editor_interject (struct editor *e, const char *text, size_t len) {
+  fputs (e->is_reading ? "\r\033[K" : "", stdout);
+  text_print (stdout, text, len, false);
+  putchar ('\n');
+  fflush (stdout);
+  if (e->is_reading) el_set (e->el, EL_REFRESH);
+}
