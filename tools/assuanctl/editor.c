@@ -204,7 +204,8 @@ editor_new (const char *file,
   el_set (e->el, EL_EDITOR, "emacs");
   el_set (e->el, EL_SIGNAL, 0);
   el_set (e->el, EL_GETCFN, get_char);
-  el_set (e->el, EL_ADDFN, "assuan-complete", "complete a word", complete);
+  /* The narrow function would copy the strings, and never free them.  */
+  el_wset (e->el, EL_ADDFN, L"assuan-complete", L"complete a word", complete);
   el_set (e->el, EL_BIND, "^I", "assuan-complete", NULL);
   el_source (e->el, NULL);
   load_history (e);
