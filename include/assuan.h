@@ -222,7 +222,10 @@ gpg_error_t assuan_set_error (assuan_context_t ctx, gpg_error_t err, const char 
 
 /* The peer's process id.  A pipe server has that of its client from the environment, a pipe client
    that of its child from spawn, and a server on a Unix domain socket that of its client from the
-   kernel.  ASSUAN_INVALID_PID if it is not known.  From: anywhere. */
+   kernel.  ASSUAN_INVALID_PID if it is not known.
+   Here: a client on a Unix domain socket has that of its server, too: the process that began to
+   listen, or made the socket pair.  It may have given the socket to another process since.
+   From: anywhere. */
 pid_t assuan_get_pid (assuan_context_t ctx);
 
 /* The credentials of the peer. */

@@ -51,7 +51,7 @@ connect_socket (assuan_context_t ctx, assuan_fd_t fd, bool pass_fds) {
     eva__io_sys_close (&ctx->shared->sys, fd);
     return err;
   }
-  ctx->pid = ASSUAN_INVALID_PID;
+  eva__ctx_learn_server_pid (ctx);
   return shake_hands (ctx);
 }
 

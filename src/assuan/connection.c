@@ -13,6 +13,7 @@
 #include "assuan/outgoing.h"
 #include "assuan/pool.h"
 #include "conn/conn.h"
+#include "io/peer.h"
 #include "io/process.h"
 #include "wire/wipe.h"
 
@@ -131,6 +132,15 @@ eva__ctx_connect_socket (assuan_context_t ctx, enum eva__ctx_kind kind, assuan_f
 
   if (!err) eva__io_channel_init_socket (&ctx->channel, &ctx->shared->sys, fd, pass_fds);
   return err;
+}
+
+/* That of a child in another namespace of pids is 0.  */
+void
+eva__ctx_learn_server_pid (assuan_context_t ctx) {
+  struct _assuan_peercred cred;
+  bool is_known = !eva__io_peer_credentials (ctx->channel.in_fd, &cred) && cred.pid > 0;
+
+  ctx->pid = is_known ? cred.pid : ASSUAN_INVALID_PID;
 }
 
 void

@@ -95,6 +95,7 @@ connected (struct eva__client *client, int in_fd, int out_fd) {
   gpg_error_t err = eva__ctx_connect (ctx, EVA__CTX_CLIENT, in_fd, out_fd, passes_fds);
 
   if (err) return err;
+  if (client->child == ASSUAN_INVALID_PID) eva__ctx_learn_server_pid (ctx);
   eva__drive_init (&client->driven.at.drive, ctx);
   err = eva__attached_start (&client->driven.at, client->home);
   if (err) {

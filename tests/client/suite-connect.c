@@ -49,9 +49,9 @@ test_greeting_text (void **state) {
   assert_null (eva_get_greeting (NULL));
 }
 
-/* Dials ADDRESS, where LISTENER waits.  */
+/* Dials ADDRESS, where LISTENER waits, in the process SERVER.  */
 static void
-reach (const char *address, int listener) {
+reach (const char *address, int listener, pid_t server) {
   assuan_context_t ctx = kit_dial (address);
   struct peer p;
 
@@ -59,6 +59,7 @@ reach (const char *address, int listener) {
   assert_ptr_equal (eva_get_loop (ctx), kit_loop.loop); /* before there is a connection */
   peer_accept (&p, listener);
   kit_exchange (&p, NULL, "OK hi\n", "ready\n");
+  assert_int_equal (assuan_get_pid (ctx), server);
   converse (ctx, &p);
   peer_close (&p);
 }
@@ -68,9 +69,9 @@ test_unix (void **state) {
   int listener = peer_listen (kit_format ("unix:%s", tmpdir_path ("s")), 5, NULL);
 
   (void) state;
-  reach (kit_format ("unix:%s", tmpdir_path ("s")), listener);
-  reach (tmpdir_path ("s"), listener);
-  reach (kit_format ("file://%s", tmpdir_path ("s")), listener);
+  reach (kit_format ("unix:%s", tmpdir_path ("s")), listener, getpid ());
+  reach (tmpdir_path ("s"), listener, getpid ());
+  reach (kit_format ("file://%s", tmpdir_path ("s")), listener, getpid ());
   close (listener);
 }
 
@@ -80,8 +81,8 @@ test_abstract (void **state) {
   int listener = peer_listen (address, 5, NULL);
 
   (void) state;
-  reach (address, listener);
-  reach (address + 5, listener);
+  reach (address, listener, getpid ());
+  reach (address + 5, listener, getpid ());
   close (listener);
 }
 
@@ -91,8 +92,8 @@ test_tcp (void **state) {
   int listener = peer_listen ("tcp:127.0.0.1", 5, &port);
 
   (void) state;
-  reach (kit_format ("tcp:127.0.0.1:%u", port), listener);
-  reach (kit_format ("assuan://127.0.0.1:%u", port), listener);
+  reach (kit_format ("tcp:127.0.0.1:%u", port), listener, ASSUAN_INVALID_PID);
+  reach (kit_format ("assuan://127.0.0.1:%u", port), listener, ASSUAN_INVALID_PID);
   close (listener);
 }
 
