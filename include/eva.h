@@ -605,7 +605,8 @@ struct eva_connect_config {
      ended.  Not called if CTX is released before.  ERR: GPG_ERR_ASS_CONNECT_FAILED or what the
      system gave; the server's own ERR, if it refused the client; GPG_ERR_TIMEOUT; GPG_ERR_EOF if
      the server closed the connection, or GPG_ERR_EPIPE if it did so before it took everything that
-     was sent; GPG_ERR_CANCELED after eva_close.  */
+     was sent; GPG_ERR_CANCELED after eva_close.  eva_get_reason tells more, and eva_is_orderly
+     tells the ends that are none of a failure.  */
   void (*closed) (assuan_context_t ctx, void *arg, gpg_error_t err);
 
   void *arg; /* of both */
@@ -653,6 +654,13 @@ gpg_error_t eva_connect (eva_loop *loop, const char *address,
    NULL.  */
 const char *eva_get_greeting (assuan_context_t ctx);
 
+/* Returns what is known of why CTX, a client of eva_connect, was not served, besides the error of
+   closed; NULL if nothing is.  It is what stood behind the code of the server's ERR, when it refused the
+   client: `the agent is in restricted mode`.  Why the system could not run the program of `exec:`
+   comes in the same way.  The text is CTX's, valid until CTX is released.  From everywhere, in closed
+   and in the done of calls that end before it.  */
+const char *eva_get_reason (assuan_context_t ctx);
+
 /* Flags of struct eva_callbacks.  */
 #define EVA_CALL_AHEAD 1u /* may leave before earlier calls are answered: none of those inquires */
 
@@ -686,7 +694,12 @@ struct eva_callbacks {
      until then.  Does not run if eva_call failed.  */
   void (*done) (void *arg, gpg_error_t err, const char *text);
 
-  unsigned int timeout_ms; /* for all of the call, from eva_call on; 0: none */
+  /* Milliseconds, 0 for no limit, after which the call ends with GPG_ERR_TIMEOUT: from eva_call on,
+     and from the time when the command is sent.  A call that waits behind another one, which may
+     have been given up, does not use up the second.  */
+  unsigned int timeout_ms;
+  unsigned int reply_timeout_ms;
+
   unsigned int flags;
 
   /* A descriptor to pass with the command, if has_fd is true.  It is duplicated.  */
@@ -752,6 +765,13 @@ gpg_error_t eva_answer_cancel (struct eva_pending_call *call);
    Returns 0; GPG_ERR_NOT_SUPPORTED if CTX is not in a loop; GPG_ERR_ENOMEM.  */
 gpg_error_t eva_set_writable (assuan_context_t ctx, void (*cb) (assuan_context_t ctx, void *arg),
                               void *arg);
+
+/* Returns true if ERR, a reason of the closed callback, of the close function of a service, or of
+   eva_process, is the end of a connection that nothing has gone wrong with: the peer left or said BYE
+   (GPG_ERR_EOF), or this side ended it (GPG_ERR_CANCELED).  What was open then was told so by a
+   callback of its own, as the done of a call.  A client whose ready did not run was not served,
+   however orderly its server left.  From everywhere.  */
+bool eva_is_orderly (gpg_error_t err);
 
 /* Returns how many octets of CTX wait to be sent.  */
 size_t eva_get_queued_len (assuan_context_t ctx);

@@ -11,6 +11,7 @@
 #include "assuan/lifetime.h"
 #include "assuan/outgoing.h"
 #include "assuan/say.h"
+#include "io/duration.h"
 #include "wire/wipe.h"
 
 #include <stdlib.h>
@@ -45,6 +46,15 @@ remove_call (struct eva__client *client, struct eva_pending_call *call) {
   free (call);
 }
 
+/* The earlier of several limits counts.  */
+void
+eva__call_set_timeout (struct eva_pending_call *call, unsigned int timeout_ms) {
+  uint64_t due_ns = timeout_ms ? eva_now () + eva__io_ns_of_ms (timeout_ms) : EVA_NO_DEADLINE;
+
+  if (due_ns < call->deadline_ns) call->deadline_ns = due_ns;
+  if (due_ns < call->client->deadline_ns) call->client->deadline_ns = due_ns;
+}
+
 /* --- Sending ---------------------------------------------------------------------------------- */
 
 /* Queues the descriptor of CALL, which belongs to the command's first octet.  Returns as
@@ -73,6 +83,7 @@ send_call (struct eva__client *client, struct eva_pending_call *call, bool has_f
   if (rc) return eva__ctx_not_said (ctx, rc);
   call->is_sent = true;
   client->unsent = call->next;
+  eva__call_set_timeout (call, call->cb.reply_timeout_ms);
   eva__ctx_said (ctx, 0);
   return 0;
 }

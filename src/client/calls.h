@@ -9,6 +9,9 @@
 /* Puts CALL behind the others.  */
 void eva__call_append (struct eva__client *client, struct eva_pending_call *call);
 
+/* Ends CALL in TIMEOUT_MS milliseconds at the latest, unless that is 0.  */
+void eva__call_set_timeout (struct eva_pending_call *call, unsigned int timeout_ms);
+
 /* Sends what may be sent now.  */
 void eva__call_send_all (struct eva__client *client);
 

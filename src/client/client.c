@@ -32,6 +32,20 @@ eva_get_greeting (assuan_context_t ctx) {
   return client ? client->greeting : NULL;
 }
 
+const char *
+eva_get_reason (assuan_context_t ctx) {
+  struct eva__client *client = eva__client_of (ctx);
+
+  return client ? client->reason : NULL;
+}
+
+bool
+eva_is_orderly (gpg_error_t err) {
+  gpg_err_code_t code = gpg_err_code (err);
+
+  return code == GPG_ERR_EOF || code == GPG_ERR_CANCELED;
+}
+
 bool
 eva__client_is_connected_by_us (assuan_context_t ctx) {
   struct eva__client *client = eva__client_of (ctx);
@@ -87,6 +101,7 @@ on_greeting (struct eva__client *client, const struct eva_event *ev) {
     greeted (client, ev->text_len ? ev->text : NULL);
     break;
   case EVA_EVENT_ERR:
+    client->reason = *ev->text ? strdup (ev->text) : NULL;
     eva__drive_fail (drive,
                      ev->code ? ev->code : eva__ctx_error (drive->ctx, GPG_ERR_ASS_CONNECT_FAILED));
     break;
@@ -299,6 +314,7 @@ free_client (struct eva__drive *drive) {
     eva__reaper_new (client->reaper, client->child);
   if (client->home) eva__loop_reserve_timers (client->home, -1);
   free (client->address);
+  free (client->reason);
   free (client);
 }
 

@@ -43,6 +43,7 @@ struct eva__client {
   uint64_t deadline_ns; /* no call has an earlier one */
   uint64_t greeting_deadline_ns;
   const char *greeting; /* within ready */
+  char *reason;         /* why it was not served, or NULL */
 
   /* Of eva_connect.  */
   eva_loop *home; /* the loop; NULL: the context was the program's before */

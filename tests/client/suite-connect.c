@@ -450,6 +450,43 @@ test_wrong_greetings (void **state) {
 }
 
 static void
+note_reason (assuan_context_t ctx, gpg_error_t err) {
+  const char *reason = eva_get_reason (ctx);
+
+  (void) err;
+  kit_note ("reason %s", reason ? reason : "-");
+}
+
+/* What a server says when it refuses is there for closed and behind it.  */
+static void
+test_reason (void **state) {
+  assuan_context_t ctx;
+  struct peer p;
+
+  (void) state;
+  kit_on_closed = note_reason;
+  greet (kit_format ("ERR %d no room - come back\n", GPG_ERR_USER_1), false,
+         "a.done USER_1\nclosed USER_1\nreason no room - come back\n");
+  greet (kit_format ("ERR %d\n", GPG_ERR_USER_1), true, "a.done USER_1\nclosed USER_1\nreason -\n");
+  greet ("", true, "a.done EOF\nclosed EOF\nreason -\n");
+  ctx = kit_dial_peer (&p);
+  kit_exchange (&p, NULL, kit_format ("ERR %d no\n", GPG_ERR_USER_1), "closed USER_1\nreason no\n");
+  assert_string_equal (eva_get_reason (ctx), "no");
+  kit_close (ctx, &p);
+  assert_null (eva_get_reason (NULL));
+}
+
+static void
+test_orderly (void **state) {
+  (void) state;
+  assert_true (eva_is_orderly (gpg_err_make (GPG_ERR_SOURCE_USER_1, GPG_ERR_EOF)));
+  assert_true (eva_is_orderly (gpg_error (GPG_ERR_CANCELED)));
+  assert_false (eva_is_orderly (gpg_error (GPG_ERR_EPIPE)));
+  assert_false (eva_is_orderly (gpg_error (GPG_ERR_TIMEOUT)));
+  assert_false (eva_is_orderly (gpg_error (GPG_ERR_ASS_CONNECT_FAILED)));
+}
+
+static void
 test_no_greeting (void **state) {
   (void) state;
   greet ("", true, "a.done EOF\nclosed EOF\n");
@@ -525,6 +562,8 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_close_while_dialling),
   kit_test (test_questions_while_dialling),
   kit_test (test_wrong_greetings),
+  kit_test (test_reason),
+  kit_test (test_orderly),
   kit_test (test_no_greeting),
   kit_test (test_greeting_timeout),
   kit_test (test_long_greeting),

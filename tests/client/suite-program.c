@@ -321,6 +321,7 @@ test_no_executable (void **state) {
     ctx = kit_dial (make_file ("odd", "\177ELF nonsense", 0700));
     kit_call (ctx, "a", "NOP");
     kit_await_end ("closed ASS_SERVER_START\n");
+    assert_non_null (strstr (eva_get_reason (ctx), "/odd': "));
     release (ctx);
     unlink (tmpdir_path ("odd"));
   }

@@ -301,7 +301,55 @@ test_release_in_callback (void **state) {
   peer_close (&p);
 }
 
+/* The time for the reply begins when the command is sent: a call that was given up in front does not
+   use it up.  */
+static void
+test_from_sending (void **state) {
+  const struct rec like = { .name = "b", .cb.reply_timeout_ms = 20 };
+  const struct timespec delay = { 0, 40000000 };
+  assuan_context_t ctx;
+  struct peer p;
+
+  (void) state;
+  ctx = kit_open (&p);
+  call_for (ctx, "a", 10);
+  kit_call_like (ctx, &like, "b");
+  peer_hears (&p, "a\n");
+  kit_await ("a.done TIMEOUT\n");
+  nanosleep (&delay, NULL);
+  kit_settle ();
+  kit_expect ("");
+  peer_say (&p, "OK\n");
+  peer_hears (&p, "b\n");
+  kit_await ("b.done TIMEOUT\n");
+  peer_say (&p, "OK\n");
+  go_on (ctx, &p);
+}
+
+/* The earlier one counts, whichever that is.  */
+static void
+test_both_limits (void **state) {
+  const struct rec all = { .name = "a", .cb.timeout_ms = 20, .cb.reply_timeout_ms = 1000000 };
+  const struct rec reply = { .name = "b", .cb.timeout_ms = 1000000, .cb.reply_timeout_ms = 20 };
+  assuan_context_t ctx;
+  struct peer p;
+
+  (void) state;
+  ctx = kit_open (&p);
+  kit_call_like (ctx, &all, "a");
+  peer_hears (&p, "a\n");
+  kit_await ("a.done TIMEOUT\n");
+  peer_say (&p, "OK\n");
+  kit_call_like (ctx, &reply, "b");
+  peer_hears (&p, "b\n");
+  kit_await ("b.done TIMEOUT\n");
+  peer_say (&p, "OK\n");
+  go_on (ctx, &p);
+}
+
 static const struct CMUnitTest tests[] = {
+  kit_test (test_from_sending),
+  kit_test (test_both_limits),
   kit_test (test_unsent),
   kit_test (test_answered_in_time),
   kit_test (test_connected_in_time),
