@@ -661,6 +661,19 @@ const char *eva_get_greeting (assuan_context_t ctx);
    and in the done of calls that end before it.  */
 const char *eva_get_reason (assuan_context_t ctx);
 
+/* The default of max_reply_len.  */
+#define EVA_DEFAULT_MAX_REPLY_LEN ((size_t) 1 << 20)
+
+/* All of a reply.  Everything that it points to is valid until the callback returns, and wiped
+   then.  */
+struct eva_reply {
+  const char *data; /* what all data lines had, with a NUL behind it; "" if there were none */
+  size_t data_len;
+  const char *const *status; /* the status lines, keyword and text each */
+  size_t n_status;
+  const char *text; /* as the TEXT of done, or NULL */
+};
+
 /* Flags of struct eva_callbacks.  */
 #define EVA_CALL_AHEAD 1u /* may leave before earlier calls are answered: none of those inquires */
 
@@ -694,6 +707,14 @@ struct eva_callbacks {
      until then.  Does not run if eva_call failed.  */
   void (*done) (void *arg, gpg_error_t err, const char *text);
 
+  /* In place of data, status and done, which are NULL then: called once when the call ended, with ERR
+     as for done and with all that came of the reply, which of a call that failed may be a part.  A
+     bare END is not noticed.  More than max_reply_len octets of data and status lines, each with a
+     NUL, end the call with GPG_ERR_TOO_LARGE; 0 is EVA_DEFAULT_MAX_REPLY_LEN, and
+     EVA_NO_LIMIT_LEN no limit.  */
+  void (*replied) (void *arg, gpg_error_t err, const struct eva_reply *reply);
+  size_t max_reply_len;
+
   /* Milliseconds, 0 for no limit, after which the call ends with GPG_ERR_TIMEOUT: from eva_call on,
      and from the time when the command is sent.  A call that waits behind another one, which may
      have been given up, does not use up the second.  */
@@ -711,8 +732,8 @@ struct eva_callbacks {
    octets without LF, and is copied.  CTX is a context of eva_connect or a client that is attached.
    Stores the call at RET_CALL unless that is NULL; the call is the library's, valid until done is
    called.
-   Returns 0; GPG_ERR_ASS_INV_VALUE for a command that is empty, a comment, or has a LF;
-   GPG_ERR_ASS_LINE_TOO_LONG; GPG_ERR_EPIPE if the connection is over; GPG_ERR_NOT_SUPPORTED for a
+   Returns 0; GPG_ERR_ASS_INV_VALUE for a command that is empty, a comment, or has a LF, and for
+   callbacks beside replied that it stands in place of; GPG_ERR_ASS_LINE_TOO_LONG; GPG_ERR_EPIPE if the connection is over; GPG_ERR_NOT_SUPPORTED for a
    descriptor where none can be passed; GPG_ERR_ENOMEM; or what dup gave.  */
 gpg_error_t eva_call (assuan_context_t ctx, const char *command,
                       const struct eva_callbacks *callbacks, void *arg,

@@ -33,6 +33,8 @@ fill (struct eva__client *client, struct eva_pending_call *call, const struct ev
   call->fd = -1;
   call->deadline_ns = EVA_NO_DEADLINE;
   if (!cb) return 0;
+  if (cb->replied && (cb->data || cb->status || cb->done))
+    return eva__ctx_error (eva__client_context (client), GPG_ERR_ASS_INV_VALUE);
   call->cb = *cb;
   if (cb->timeout_ms) call->deadline_ns = eva_now () + eva__io_ns_of_ms (cb->timeout_ms);
   if (!cb->has_fd) return 0;

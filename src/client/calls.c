@@ -12,6 +12,7 @@
 #include "assuan/outgoing.h"
 #include "assuan/say.h"
 #include "io/duration.h"
+#include "client/reply.h"
 #include "wire/wipe.h"
 
 #include <stdlib.h>
@@ -42,6 +43,7 @@ static void
 remove_call (struct eva__client *client, struct eva_pending_call *call) {
   unlink_call (client, call);
   if (call->fd >= 0) close (call->fd);
+  eva__reply_free (eva__client_context (client), &call->reply);
   eva__wire_wipe (call->command, strlen (call->command));
   free (call);
 }
@@ -146,9 +148,20 @@ eva__call_drain (struct eva__client *client) {
   eva__drive_wake (&client->driven.at.drive);
 }
 
+/* What is told at the end of a call; the call may be gone by then.  */
+static void
+tell_end (assuan_context_t ctx, const struct eva__reply *reply, const struct eva_callbacks *cb,
+          void *arg, struct eva__reply_end end) {
+  if (cb->replied)
+    eva__reply_tell (ctx, reply, cb, arg, end);
+  else if (cb->done)
+    cb->done (arg, end.err, end.text);
+}
+
 void
 eva__call_end (struct eva_pending_call *call, gpg_error_t err, const char *text) {
-  void (*done) (void *, gpg_error_t, const char *) = call->cb.done;
+  struct eva_callbacks cb = call->cb;
+  struct eva__reply reply = call->reply;
   struct eva__client *client = call->client;
   assuan_context_t ctx = eva__client_context (client);
   bool is_ours = eva__ctx_is_ours (ctx);
@@ -158,6 +171,7 @@ eva__call_end (struct eva_pending_call *call, gpg_error_t err, const char *text)
   eva__ctx_enter (ctx);
   call->is_ended = true;
   call->cb = (struct eva_callbacks) { 0 };
+  call->reply = (struct eva__reply) { 0 };
   if (call->is_sent)
     client->n_given_up++;
   else
@@ -165,7 +179,8 @@ eva__call_end (struct eva_pending_call *call, gpg_error_t err, const char *text)
   /* Does so even if CALL had its reply: the next call may be given up, and done may run the
      loop.  */
   if (is_ours) eva__call_drain (client);
-  if (done && is_ours) done (arg, err, text);
+  if (is_ours) tell_end (ctx, &reply, &cb, arg, (struct eva__reply_end) { err, text });
+  eva__reply_free (ctx, &reply);
   eva__ctx_leave (ctx);
 }
 

@@ -13,6 +13,7 @@
 #include "client/calls.h"
 #include "client/dial.h"
 #include "client/reaper.h"
+#include "client/reply.h"
 #include "io/process.h"
 #include "wire/wipe.h"
 
@@ -116,6 +117,7 @@ static gpg_error_t
 on_data (struct eva_pending_call *call, const struct eva_event *ev) {
   bool is_end = ev->type == EVA_EVENT_END;
 
+  if (call->cb.replied) return is_end ? 0 : eva__reply_add_data (call, ev->text, ev->text_len);
   if (!call->cb.data)
     return eva__ctx_error (call->client->driven.at.drive.ctx, GPG_ERR_ASS_NO_DATA_CB);
   return call->cb.data (call->arg, is_end ? NULL : ev->text, is_end ? 0 : ev->text_len);
@@ -125,7 +127,9 @@ static gpg_error_t
 on_status (struct eva_pending_call *call, const struct eva_event *ev) {
   bool conveys = call->client->driven.at.drive.ctx->flags.convey_comments;
 
-  if (!call->cb.status || (ev->type == EVA_EVENT_COMMENT && !conveys)) return 0;
+  if (ev->type == EVA_EVENT_COMMENT && !conveys) return 0;
+  if (call->cb.replied) return eva__reply_add_status (call, ev->text);
+  if (!call->cb.status) return 0;
   return call->cb.status (call->arg, ev->text);
 }
 

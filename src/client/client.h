@@ -5,7 +5,21 @@
 #ifndef EVA__CLIENT_CLIENT_H
 #define EVA__CLIENT_CLIENT_H
 
+#include "assuan/membuf.h"
 #include "client/driven.h"
+
+/* A reply that is collected.  */
+struct eva__reply {
+  struct eva__membuf data;
+  struct eva__membuf status; /* lines, each with a NUL behind it */
+  size_t n_status;
+};
+
+/* How a call ended.  */
+struct eva__reply_end {
+  gpg_error_t err;
+  const char *text; /* or NULL */
+};
 
 /* A call.  Those that were sent stand before those that were not.  */
 struct eva_pending_call {
@@ -15,7 +29,8 @@ struct eva_pending_call {
   struct eva_callbacks cb;
   void *arg;
   uint64_t deadline_ns; /* or EVA_NO_DEADLINE */
-  int fd;               /* to pass with the command, ours; or -1 */
+  struct eva__reply reply;
+  int fd; /* to pass with the command, ours; or -1 */
   bool is_sent;
   bool is_ended;     /* done was called; its reply is still to come, and dropped */
   bool is_inquiring; /* the server waits for the answer */
