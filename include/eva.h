@@ -591,6 +591,11 @@ gpg_error_t eva_pump (assuan_context_t ctx, const struct eva_pump_config *config
 #define EVA_CONNECT_FDPASSING 1u /* descriptors may be passed; `exec:` gets a socket, not pipes */
 #define EVA_CONNECT_STDERR    2u /* the program of `exec:` has this process's stderr */
 
+/* Errors of eva_connect come to closed, out of the loop, and no program has to tell two kinds.  Returned
+   are only GPG_ERR_ENOMEM, and GPG_ERR_ASS_INV_VALUE for a NULL argument.  Calls that were made before
+   closed runs end with the same error.  */
+#define EVA_CONNECT_LATE_ERRORS 4u
+
 /* How to connect.  Zero is a good value for everything.  */
 struct eva_connect_config {
   unsigned int flags;
@@ -677,6 +682,12 @@ struct eva_reply {
 /* Flags of struct eva_callbacks.  */
 #define EVA_CALL_AHEAD 1u /* may leave before earlier calls are answered: none of those inquires */
 
+/* Errors of eva_call come to done (or replied), out of the loop, like all others.  It comes before
+   closed, unless closed ran before eva_call.  Returned are only GPG_ERR_ENOMEM, GPG_ERR_NOT_SUPPORTED
+   for a context that is no client, and all of them for a context that eva_connect did not make, or
+   that is being released.  */
+#define EVA_CALL_LATE_ERRORS 2u
+
 /* What the program wants to hear of a call.  It is copied.  Every member may be NULL or 0.  */
 struct eva_callbacks {
   /* Called when data came: LEN octets at BUF, valid until it returns.  If it returns an error, the
@@ -704,7 +715,7 @@ struct eva_callbacks {
      what stood after OK, or after the code of the server's ERR, up to a NUL, valid until this
      returns; NULL if there was nothing, or if the error is not the server's.  CALL is gone by then.
      Runs before closed, and within eva_call_cancel, eva_close and assuan_release, so ARG must live
-     until then.  Does not run if eva_call failed.  */
+     until then.  Does not run if eva_call returned an error.  */
   void (*done) (void *arg, gpg_error_t err, const char *text);
 
   /* In place of data, status and done, which are NULL then: called once when the call ended, with ERR
@@ -745,8 +756,8 @@ gpg_error_t eva_call (assuan_context_t ctx, const char *command,
        eva_callf (ctx, &callbacks, arg, NULL, "PUT --ttl=%u %-s", ttl, key);
 
    The library wipes the line when it was sent.
-   Returns as eva_call and eva_format; GPG_ERR_ASS_LINE_TOO_LONG if it would have over 1000
-   octets.  */
+   Returns as eva_call and eva_format; GPG_ERR_ASS_LINE_TOO_LONG if it would have over 1000 octets.
+   EVA_CALL_LATE_ERRORS is for all of these.  */
 gpg_error_t eva_callf (assuan_context_t ctx, const struct eva_callbacks *callbacks, void *arg,
                        struct eva_pending_call **ret_call, const char *format, ...)
     GPGRT_ATTR_PRINTF (5, 6);

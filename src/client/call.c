@@ -44,26 +44,44 @@ fill (struct eva__client *client, struct eva_pending_call *call, const struct ev
   return call->fd < 0 ? eva__ctx_syserror (eva__client_context (client)) : 0;
 }
 
-gpg_error_t
-eva_call (assuan_context_t ctx, const char *command, const struct eva_callbacks *callbacks,
-          void *arg, struct eva_pending_call **ret_call) {
-  struct eva__client *client = eva__client_of (ctx);
+/* Returns true if no call can be made any more.  */
+static bool
+is_over (const struct eva__client *client) {
+  const struct eva__drive *drive = &client->driven.at.drive;
+
+  if (drive->ctx->released || client->stage == EVA__CLIENT_OVER || drive->closing) return true;
+  return drive->over && !client->fails_late;
+}
+
+/* Makes a call that is in no list yet, with room for SIZE octets of its command.  */
+static struct eva_pending_call *
+new_call (struct eva__client *client, void *arg, size_t size) {
+  struct eva_pending_call *call = calloc (1, sizeof *call + size);
+
+  if (!call) return NULL;
+  call->client = client;
+  call->arg = arg;
+  call->is_secret = eva__client_context (client)->flags.confidential;
+  call->id = ++client->last_id;
+  call->fd = -1;
+  call->deadline_ns = EVA_NO_DEADLINE;
+  return call;
+}
+
+/* Queues a call, or stores NULL and returns an error.  */
+static gpg_error_t
+queue (struct eva__client *client, const char *command, const struct eva_callbacks *callbacks,
+       void *arg, struct eva_pending_call **ret_call) {
+  assuan_context_t ctx = eva__client_context (client);
   gpg_error_t err = check_command (ctx, command);
   struct eva_pending_call *call;
   size_t size;
 
-  if (!client) return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
+  if (!err && is_over (client)) err = eva__ctx_error (ctx, GPG_ERR_EPIPE);
   if (err) return err;
-  if (ctx->released || client->stage == EVA__CLIENT_OVER || client->driven.at.drive.over
-      || client->driven.at.drive.closing)
-    return eva__ctx_error (ctx, GPG_ERR_EPIPE);
   size = strlen (command) + 1;
-  call = calloc (1, sizeof *call + size);
+  call = new_call (client, arg, size);
   if (!call) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
-  call->client = client;
-  call->arg = arg;
-  call->is_secret = ctx->flags.confidential;
-  call->id = ++client->last_id;
   memcpy (call->command, command, size);
   err = fill (client, call, callbacks);
   if (err) {
@@ -77,8 +95,45 @@ eva_call (assuan_context_t ctx, const char *command, const struct eva_callbacks 
     eva__dial_set_timer (client);
   else
     eva__drive_wake (&client->driven.at.drive);
-  if (ret_call) *ret_call = call;
+  *ret_call = call;
   return 0;
+}
+
+/* Lets a call that could not be made end with ERR out of the loop, if CALLBACKS want that, or returns
+   ERR.  */
+static gpg_error_t
+refuse (struct eva__client *client, gpg_error_t err, const struct eva_callbacks *callbacks,
+        void *arg, struct eva_pending_call **ret_call) {
+  bool is_wanted = callbacks && callbacks->flags & EVA_CALL_LATE_ERRORS;
+  struct eva_pending_call *call;
+
+  if (!is_wanted || eva__client_context (client)->released || !client->home) return err;
+  call = new_call (client, arg, 1);
+  if (!call) return eva__ctx_error (eva__client_context (client), GPG_ERR_ENOMEM);
+  call->cb = *callbacks;
+  eva__call_fail_soon (call, err);
+  *ret_call = call;
+  return 0;
+}
+
+/* Makes a call of COMMAND, or, if ERR says that there is none, one that fails.  */
+static gpg_error_t
+make_call (assuan_context_t ctx, const char *command, gpg_error_t err,
+           const struct eva_callbacks *callbacks, void *arg, struct eva_pending_call **ret_call) {
+  struct eva__client *client = eva__client_of (ctx);
+  struct eva_pending_call *call = NULL;
+
+  if (!client) return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
+  if (!err) err = queue (client, command, callbacks, arg, &call);
+  if (err) err = refuse (client, err, callbacks, arg, &call);
+  if (!err && ret_call) *ret_call = call;
+  return err;
+}
+
+gpg_error_t
+eva_call (assuan_context_t ctx, const char *command, const struct eva_callbacks *callbacks,
+          void *arg, struct eva_pending_call **ret_call) {
+  return make_call (ctx, command, 0, callbacks, arg, ret_call);
 }
 
 /* The line may be secret, and what is left of it on the stack is wiped.  */
@@ -86,12 +141,12 @@ gpg_error_t
 eva_vcallf (assuan_context_t ctx, const struct eva_callbacks *callbacks, void *arg,
             struct eva_pending_call **ret_call, const char *format, va_list ap) {
   char line[EVA_LINE_MAX + 1];
-  gpg_error_t err = eva_vformat (line, sizeof line, format, ap);
+  gpg_err_code_t code = gpg_err_code (eva_vformat (line, sizeof line, format, ap));
+  gpg_error_t err;
 
-  if (gpg_err_code (err) == GPG_ERR_BUFFER_TOO_SHORT)
-    return eva__ctx_error (ctx, GPG_ERR_ASS_LINE_TOO_LONG);
-  if (err) return eva__ctx_error (ctx, gpg_err_code (err));
-  err = eva_call (ctx, line, callbacks, arg, ret_call);
+  if (code == GPG_ERR_BUFFER_TOO_SHORT) code = GPG_ERR_ASS_LINE_TOO_LONG;
+  err = code ? eva__ctx_error (ctx, code) : 0;
+  err = make_call (ctx, line, err, callbacks, arg, ret_call);
   eva__wire_wipe (line, sizeof line);
   return err;
 }

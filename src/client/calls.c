@@ -40,8 +40,20 @@ unlink_call (struct eva__client *client, struct eva_pending_call *call) {
 }
 
 static void
+unlink_failed (struct eva__client *client, struct eva_pending_call *call) {
+  struct eva_pending_call **link = &client->failed;
+
+  while (*link != call)
+    link = &(*link)->next;
+  *link = call->next;
+}
+
+static void
 remove_call (struct eva__client *client, struct eva_pending_call *call) {
-  unlink_call (client, call);
+  if (call->late_err)
+    unlink_failed (client, call);
+  else
+    unlink_call (client, call);
   if (call->fd >= 0) close (call->fd);
   eva__reply_free (eva__client_context (client), &call->reply);
   eva__wire_wipe (call->command, strlen (call->command));
@@ -184,11 +196,46 @@ eva__call_end (struct eva_pending_call *call, gpg_error_t err, const char *text)
   eva__ctx_leave (ctx);
 }
 
+/* Callbacks may make new ones that fail, for which the task was queued again; or nobody could stop.  */
+void
+eva__call_end_failed (struct eva__client *client) {
+  uint64_t last_id = client->last_id;
+  struct eva_pending_call *call;
+
+  while ((call = client->failed) && call->id <= last_id)
+    eva__call_end (call, call->late_err, NULL);
+}
+
+static void
+on_fail_task (struct eva__task *task) {
+  struct eva__client *client = EVA__CONTAINER (struct eva__client, fail_task, task);
+  assuan_context_t ctx = eva__client_context (client);
+
+  eva__ctx_enter (ctx);
+  eva__call_end_failed (client);
+  eva__ctx_leave (ctx);
+}
+
+void
+eva__call_fail_soon (struct eva_pending_call *call, gpg_error_t err) {
+  struct eva__client *client = call->client;
+  struct eva_pending_call **link = &client->failed;
+
+  while (*link)
+    link = &(*link)->next;
+  *link = call;
+  call->late_err = err;
+  client->fail_task.cb = on_fail_task;
+  eva__loop_run_soon (client->home, &client->fail_task);
+}
+
 /* Callbacks may make new calls, which end as well: the connection is over or about to be.  */
 void
 eva__call_end_all (struct eva__client *client, gpg_error_t err) {
-  struct eva_pending_call *call = client->calls;
+  struct eva_pending_call *call;
 
+  eva__call_end_failed (client);
+  call = client->calls;
   while (call) {
     if (call->is_ended) {
       call = call->next;
@@ -201,6 +248,8 @@ eva__call_end_all (struct eva__client *client, gpg_error_t err) {
 
 void
 eva__call_forget_all (struct eva__client *client) {
+  while (client->failed)
+    remove_call (client, client->failed);
   while (client->calls)
     remove_call (client, client->calls);
 }

@@ -22,6 +22,12 @@ void eva__call_end (struct eva_pending_call *call, gpg_error_t err, const char *
 /* Ends all calls with ERR.  */
 void eva__call_end_all (struct eva__client *client, gpg_error_t err);
 
+/* CALL, of a client of eva_connect, in no list yet, ends with ERR out of the loop.  */
+void eva__call_fail_soon (struct eva_pending_call *call, gpg_error_t err);
+
+/* Ends those that failed so at once.  */
+void eva__call_end_failed (struct eva__client *client);
+
 /* Ends those whose time is over.  */
 void eva__call_expire (struct eva__client *client, uint64_t now_ns);
 

@@ -302,6 +302,7 @@ release (struct eva__drive *drive) {
   struct eva__client *client = EVA__CONTAINER (struct eva__client, driven.at.drive, drive);
 
   eva__dial_stop (client);
+  if (client->home) eva__loop_cancel_task (client->home, &client->fail_task);
   take_child (client);
   eva__attached_stop (&client->driven.at);
   client->stage = EVA__CLIENT_OVER;

@@ -32,9 +32,10 @@ struct eva_pending_call {
   struct eva__reply reply;
   int fd; /* to pass with the command, ours; or -1 */
   bool is_sent;
-  bool is_ended;     /* done was called; its reply is still to come, and dropped */
-  bool is_inquiring; /* the server waits for the answer */
-  bool is_secret;    /* made while the context was confidential, as its reply is */
+  bool is_ended;        /* done was called; its reply is still to come, and dropped */
+  bool is_inquiring;    /* the server waits for the answer */
+  gpg_error_t late_err; /* it failed in eva_call, and done has to be told; 0: it did not */
+  bool is_secret;       /* made while the context was confidential, as its reply is */
   char command[];
 };
 
@@ -51,6 +52,8 @@ struct eva__client {
   enum eva__client_stage stage;
   struct eva_pending_call *calls;  /* the oldest first */
   struct eva_pending_call **last;  /* where the next one is linked */
+  struct eva_pending_call *failed; /* those with a late_err, the oldest first */
+  struct eva__task fail_task;      /* tells them */
   struct eva_pending_call *unsent; /* the first that was not sent, or NULL */
   size_t n_given_up;               /* those that ended before their reply came */
   uint64_t talking_id;             /* of the call whose callback has a line; 0: none */
@@ -64,7 +67,8 @@ struct eva__client {
   eva_loop *home; /* the loop; NULL: the context was the program's before */
   struct eva_connect_config config;
   char *address;
-  bool is_local; /* it is not an address of the internet: descriptors can be passed */
+  bool fails_late; /* closed will be told, and calls meanwhile are no mistake */
+  bool is_local;   /* it is not an address of the internet: descriptors can be passed */
   uint64_t dial_deadline_ns;
   uint64_t dial_again_ns; /* or EVA_NO_DEADLINE */
   struct eva__timer dial_timer;

@@ -60,6 +60,11 @@ eva_connect (eva_loop *loop, const char *address, const struct eva_connect_confi
   if (!client) return err;
   ctx = client->driven.at.drive.ctx;
   err = eva__dial (client);
+  if (err && client->config.flags & EVA_CONNECT_LATE_ERRORS) {
+    client->fails_late = true;
+    eva__dial_fail_soon (client, err);
+    err = 0;
+  }
   if (err) {
     assuan_release (ctx); /* the program has not seen it: no callback runs */
     return err;
