@@ -100,6 +100,16 @@ on_done (void *arg, gpg_error_t err, const char *text) {
 }
 
 static void
+on_replied (void *arg, gpg_error_t err, const struct eva_reply *reply) {
+  if (!err) {
+    assert_string_equal (reply->data, "data");
+    assert_int_equal (reply->n_status, 1);
+    assert_string_equal (reply->status[0], "x");
+  }
+  on_done (arg, err, reply->text);
+}
+
+static void
 on_writable (assuan_context_t c, void *arg) {
   (void) c;
   (void) arg;
@@ -113,6 +123,14 @@ make_call (size_t i, const char *command, struct eva_callbacks cb) {
   cb.status = on_status;
   cb.inquire = on_inquire;
   cb.done = on_done;
+  c->is_made = !eva_call (ctx, command, &cb, c, &c->call);
+}
+
+static void
+make_replied_call (size_t i, const char *command) {
+  static const struct eva_callbacks cb = { .replied = on_replied };
+  struct call *c = &calls[i];
+
   c->is_made = !eva_call (ctx, command, &cb, c, &c->call);
 }
 
@@ -210,7 +228,7 @@ release (void) {
   memory.armed = false;
 }
 
-/* Calls of all kinds: with a descriptor, ahead, with an inquiry, with a limit.  */
+/* Calls of all kinds: with a descriptor, ahead, with an inquiry, with a limit, collected, wrong.  */
 static void
 make_calls (bool has_fd) {
   memory.armed = true;
@@ -222,6 +240,8 @@ make_calls (bool has_fd) {
   calls[4].gives_up = true;
   make_call (4, "ASK", (struct eva_callbacks) { 0 });
   make_call (5, "FIVE", (struct eva_callbacks) { 0 });
+  make_replied_call (6, "SIX");
+  make_call (7, "", (struct eva_callbacks) { .flags = EVA_CALL_LATE_ERRORS });
   eva_set_writable (ctx, on_writable, NULL);
   memory.armed = false;
 }
