@@ -20,8 +20,7 @@
 static eva_loop *loop;
 static assuan_context_t ctx;
 static char keygrip[41];
-static eva_source *input; /* while a call waits for a passphrase */
-static size_t signature_len;
+static eva_source *input;    /* while a call waits for a passphrase */
 static int exit_status = -1; /* not known yet */
 
 /* The first reason is the one that counts.  */
@@ -59,19 +58,13 @@ inquired (void *arg, struct eva_pending_call *call, const char *text) {
   return 0;
 }
 
-static gpg_error_t
-signature_came (void *arg, const void *buf, size_t len) {
-  (void) arg, (void) buf;
-  signature_len += len;
-  return 0;
-}
-
+/* The signature came, all of it.  */
 static void
-was_signed (void *arg, gpg_error_t err, const char *text) {
-  (void) arg, (void) text;
+was_signed (void *arg, gpg_error_t err, const struct eva_reply *reply) {
+  (void) arg;
   eva_source_free (input);
   input = NULL;
-  if (!err) printf ("signed with %s: %zu octets\n", keygrip, signature_len);
+  if (!err) printf ("signed with %s: %zu octets\n", keygrip, reply->data_len);
   quit (err);
 }
 
@@ -102,7 +95,7 @@ key_came (void *arg, const char *text) {
 static void
 keys_came (void *arg, gpg_error_t err, const char *text) {
   struct eva_callbacks ok = { .done = was_ok };
-  struct eva_callbacks pksign = { .data = signature_came, .inquire = inquired, .done = was_signed };
+  struct eva_callbacks pksign = { .inquire = inquired, .replied = was_signed };
 
   (void) arg, (void) text;
   fflush (stdout);
@@ -115,7 +108,10 @@ keys_came (void *arg, gpg_error_t err, const char *text) {
 
 static void
 was_closed (assuan_context_t the_ctx, void *arg, gpg_error_t err) {
-  (void) the_ctx, (void) arg;
+  const char *reason = eva_get_reason (the_ctx);
+
+  (void) arg;
+  if (reason) fprintf (stderr, "agent-keys: gpg-agent refuses: %s\n", reason);
   quit (err);
 }
 
