@@ -205,8 +205,10 @@ class Run:
             if not self.tests.compile({target for test in some for target in test['targets']}):
                 return 'not compiled', ''
             for test in some:
-                failed = self.tests.run(test, max(SECONDS, TIMES * durations[test['name']]))
-                if failed:
+                limit_s = max(SECONDS, TIMES * durations[test['name']])
+                failed = self.tests.run(test, limit_s)
+                # On a busy machine a test may fail once for another reason.
+                if failed and ('hangs' in failed or self.tests.run(test, limit_s)):
                     return 'caught', '%s: %s' % (test['name'], failed)
         return 'survived', ''
 
