@@ -49,7 +49,8 @@ print_tool (void) {
         "Call, serve, watch and check Assuan servers, as GnuPG's programs are.");
   print_title ("Subcommands");
   for (size_t i = 0; subcommands[i]; i++)
-    printf ("  %-10s  %s\n", subcommands[i]->name, subcommands[i]->purpose);
+    if (subcommands[i]->purpose)
+      printf ("  %-10s  %s\n", subcommands[i]->name, subcommands[i]->purpose);
   print_title ("Options of all subcommands");
 }
 
@@ -58,7 +59,7 @@ help_print (const struct subcommand *subcommand) {
   terminal_start_pager ();
   if (subcommand) {
     print_synopsis (subcommand);
-    printf ("\n%s.\n", subcommand->purpose);
+    if (subcommand->purpose) printf ("\n%s.\n", subcommand->purpose);
     print_title ("Options");
   } else {
     print_tool ();

@@ -27,14 +27,20 @@
 #include <stdlib.h>
 
 extern const struct subcommand call_subcommand;
+extern const struct subcommand complete_subcommand;
 extern const struct subcommand describe_subcommand;
 extern const struct subcommand list_subcommand;
 extern const struct subcommand shell_subcommand;
 extern const struct subcommand wait_subcommand;
 
 const struct subcommand *const subcommands[] = {
-  &call_subcommand,  &describe_subcommand, &list_subcommand,
-  &shell_subcommand, &wait_subcommand,     NULL,
+  &call_subcommand,
+  &complete_subcommand,
+  &describe_subcommand,
+  &list_subcommand,
+  &shell_subcommand,
+  &wait_subcommand,
+  NULL,
 };
 
 struct settings settings;

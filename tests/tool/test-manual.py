@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What documents and completes assuanctl agrees with it.  Usage: test-manual.py SOURCE-DIRECTORY"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+from kit import Mock, Skip, Suite, expect, expect_equal, need
+
+suite = Suite()
+SOURCE = sys.argv.pop(1)
+
+
+def source(name):
+    with open(os.path.join(SOURCE, name), encoding="utf-8") as f:
+        return f.read()
+
+
+def options(text):
+    """The long options of a --help."""
+    return set(re.findall(r"--([a-z][a-z-]+)", "\n".join(
+        x[:30] for x in text.splitlines() if re.match(r"  (-.,|   ) --", x))))
+
+
+def helped(place, *subcommand):
+    return place.ctl(*subcommand, "--help").out.decode()
+
+
+def names(place):
+    """The subcommands."""
+    return re.findall(r"^  ([a-z]+)  ", helped(place).split("Options")[0], re.M)
+
+
+def documented(section):
+    """The long options that a section of the manual has."""
+    part = re.search(r"^\.S[sh] %s\n(.*?)(?=^\.S[sh] |\Z)" % section, source("man/assuanctl.1"),
+                     re.M | re.S)
+    expect(part, "no section", section)
+    return set(re.findall(r"Fl -([a-z][a-z-]+)", "\n".join(
+        x for x in part[1].splitlines() if x.startswith(".It"))))
+
+
+@suite.test("the manual has every subcommand, and the options of its --help")
+def _(place):
+    general = options(helped(place))
+    expect_equal(documented("Options of all subcommands"), general)
+    for name in names(place):
+        expect_equal(documented(name.upper()), options(helped(place, name)) - general, name)
+
+
+@suite.test("the manual of scripts has every slash command")
+def _(place):
+    with Mock(place) as mock:
+        shown = place.ctl("shell", mock.address, data="/help\n").out.decode()
+    manual = source("man/assuanctl-script.5")
+    for name in re.findall(r"^(/[a-z]+)", shown, re.M):
+        expect(name in manual, name, "is not in the manual")
+
+
+@suite.test("mandoc and groff have no complaints")
+def _(place):
+    need("mandoc")
+    for name in "man/assuanctl.1", "man/assuanctl-script.5":
+        path = os.path.join(SOURCE, name)
+        done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", path], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, check=False)
+        expect_equal(done.stdout.decode(), "", name)
+        if shutil.which("groff"):
+            done = subprocess.run(["groff", "-ww", "-mandoc", "-Tutf8", "-z", path],
+                                  stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, check=False)
+            expect_equal(done.stderr.decode(), "", name)
+
+
+@suite.test("complete offers subcommands, options, addresses, and commands of a server that runs")
+def _(place):
+    def offered(*words):
+        return place.ctl("complete", "--", *words).gives(place.ctl("complete", "--", *words).out,
+                                                         "").out.decode().split()
+    expect_equal(offered(""), names(place))
+    expect_equal(offered("d"), ["describe"])
+    expect_equal(offered("call", "--acc"), ["--accept="])
+    expect_equal({x[2:].rstrip("=") for x in offered("call", "--")}, options(helped(place, "call")))
+    expect_equal(offered("call", "agent-"), ["agent-extra", "agent-browser"])
+    with Mock(place, {"HELP": "# GETINFO x\n# SIGN\nOK\n"}) as mock:
+        expect_equal(offered("call", "-q", mock.address, "g"), ["GETINFO"])
+        expect_equal(offered("describe", mock.address, ""), ["GETINFO", "SIGN"])
+    expect_equal(offered("call", "agent", ""), [])
+    expect(not os.path.exists(place.home + "/S.gpg-agent"), "an agent was started")
+
+
+def complete_in(place, shell, script):
+    """What SHELL offers, by SCRIPT, with the tool in PATH."""
+    if not shutil.which(shell):
+        raise Skip("not installed: " + shell)
+    tool = os.environ["EVA_TOOL"]
+    os.makedirs(place.path("bin"), exist_ok=True)
+    os.symlink(tool, place.path("bin/assuanctl"))
+    path = place.path("bin") + ":" + os.environ["PATH"]
+    return place.run(shell, *script, env={"PATH": path}).out.decode().split()
+
+
+@suite.test("bash completes")
+def _(place):
+    script = ". %s/tools/completions/assuanctl.bash; COMP_WORDS=(assuanctl call --acc); COMP_CWORD=2; " \
+             "compopt() { :; }; _assuanctl; echo ${COMPREPLY[@]}" % SOURCE
+    expect_equal(complete_in(place, "bash", ["--norc", "-c", script]), ["--accept="])
+
+
+@suite.test("fish completes")
+def _(place):
+    script = "source %s/tools/completions/assuanctl.fish; complete -C 'assuanctl des'" % SOURCE
+    expect_equal(complete_in(place, "fish", ["--no-config", "-c", script]), ["describe"])
+
+
+@suite.test("zsh can read its completion")
+def _(place):
+    expect_equal(complete_in(place, "zsh", ["-n", SOURCE + "/tools/completions/_assuanctl"]), [])
+
+
+@suite.test("shellcheck has no complaints")
+def _(place):
+    need("shellcheck")
+    done = place.run("shellcheck", SOURCE + "/tools/completions/assuanctl.bash",
+                     SOURCE + "/tools/assuanctl/errname-table.sh")
+    expect(done.code == 0, done)
+
+
+suite.main()
