@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # demo.sh - what the library does, shown with programs of other projects.
 #
-# usage: demo.sh SERVER EXAMPLES-DIRECTORY COMPAT-DIRECTORY     (`./dev run` builds and calls this)
+# usage: demo.sh SERVER EXAMPLES-DIRECTORY COMPAT-DIRECTORY ASSUANCTL     (`./dev run` builds and calls this)
 #
 # First several gpg-connect-agent, on the system's own libassuan, use an example server at the same
 # time: the one in the loop named SERVER, or `threads`, or `by-hand`.  Then gpg and gpg-agent run on
@@ -11,10 +11,11 @@
 
 set -eu
 
-[ $# = 3 ] || { echo "usage: demo.sh SERVER EXAMPLES-DIRECTORY COMPAT-DIRECTORY" >&2; exit 2; }
+[ $# = 4 ] || { echo "usage: demo.sh SERVER EXAMPLES-DIRECTORY COMPAT-DIRECTORY ASSUANCTL" >&2; exit 2; }
 server_name=$1
 examples=$2
 compat=$(cd "$3" && pwd -P)
+tool=$4
 
 # A socket's path has 107 octets at most, so neither the source's directory nor TMPDIR will do.
 dir=$(mktemp -d /tmp/eva-demo.XXXXXX)
@@ -162,6 +163,20 @@ answer=$(limited "$examples/client" "$socket" ECHO from the blocking client) \
   || fail "the blocking client failed" "$dir/server.log"
 [ "$answer" = "from the blocking client" ] || fail "the blocking client got: $answer"
 row client "examples/client, sixty lines" "$answer"
+
+# The tool: data alone, an exit status, an inquiry, JSON.
+answer=$(limited "$tool" call "unix:$socket" ECHO from the tool) || fail "assuanctl failed" "$dir/server.log"
+[ "$answer" = "from the tool" ] || fail "assuanctl got: $answer"
+row assuanctl "call ECHO from the tool" "$answer"
+status=0
+limited "$tool" call "unix:$socket" FAIL 58 nothing 2>"$dir/tool.err" || status=$?
+[ $status = 1 ] || fail "assuanctl: another exit status: $status" "$dir/tool.err"
+row assuanctl "call FAIL 58 nothing" "exit status 1"
+answer=$(limited "$tool" call -q -i "DATA=file:$dir/text" "unix:$socket" DIGEST) || fail "assuanctl: no digest"
+[ "$answer" = "$digest" ] || fail "assuanctl: another digest: $answer"
+row assuanctl "call -i DATA=file:text DIGEST" "$(echo "$answer" | cut -c 1-24)..."
+answer=$(limited "$tool" -j call "unix:$socket" ECHO Hello) || fail "assuanctl: no JSON"
+row assuanctl "-j call ECHO Hello" "$(echo "$answer" | grep '"data"')"
 
 # A terminal for the client, whose keys come from a fifo.
 if [ -x "$examples/glib-client" ]; then
