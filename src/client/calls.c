@@ -55,7 +55,6 @@ remove_call (struct eva__client *client, struct eva_pending_call *call) {
   else
     unlink_call (client, call);
   if (call->fd >= 0) close (call->fd);
-  eva__reply_free (eva__client_context (client), &call->reply);
   eva__wire_wipe (call->command, strlen (call->command));
   free (call);
 }
