@@ -591,6 +591,12 @@ gpg_error_t eva_pump (assuan_context_t ctx, const struct eva_pump_config *config
 #define EVA_CONNECT_FDPASSING 1u /* descriptors may be passed; `exec:` gets a socket, not pipes */
 #define EVA_CONNECT_STDERR    2u /* the program of `exec:` has this process's stderr */
 
+/* The library reads the stderr of the program of `exec:`, in place of EVA_CONNECT_STDERR, and keeps its
+   last line that is not empty, of which at most 1000 octets.  eva_get_reason returns that, if the
+   server did not say itself why it refused the client.  What the program writes when the connection is
+   over is lost, and may end it by SIGPIPE once CTX is released.  */
+#define EVA_CONNECT_LAST_STDERR 8u
+
 /* Errors of eva_connect come to closed, out of the loop, and no program has to tell two kinds.  Returned
    are only GPG_ERR_ENOMEM, and GPG_ERR_ASS_INV_VALUE for a NULL argument.  Calls that were made before
    closed runs end with the same error.  */
@@ -662,7 +668,8 @@ const char *eva_get_greeting (assuan_context_t ctx);
 /* Returns what is known of why CTX, a client of eva_connect, was not served, besides the error of
    closed; NULL if nothing is.  It is what stood behind the code of the server's ERR, when it refused the
    client: `the agent is in restricted mode`.  Why the system could not run the program of `exec:`
-   comes in the same way.  The text is CTX's, valid until CTX is released.  From everywhere, in closed
+   comes in the same way.  With EVA_CONNECT_LAST_STDERR it may be the last line of the program's
+   stderr, also if the program was in service before.  The text is CTX's, valid until CTX is released.  From everywhere, in closed
    and in the done of calls that end before it.  */
 const char *eva_get_reason (assuan_context_t ctx);
 

@@ -14,6 +14,7 @@
 #include "client/dial.h"
 #include "client/reaper.h"
 #include "client/reply.h"
+#include "client/stderr.h"
 #include "io/process.h"
 #include "wire/wipe.h"
 
@@ -263,12 +264,21 @@ drop_output (assuan_context_t ctx) {
   eva__outgoing_fd_drop_all (ctx);
 }
 
+/* A server that refused has said why; one that just left may have told its stderr.  */
+static void
+find_reason (struct eva__client *client) {
+  const char *line = client->reason ? NULL : eva__stderr_finish (client);
+
+  if (line) client->reason = strdup (line);
+}
+
 /* The connection is over.  */
 static void
 lost (struct eva__drive *drive) {
   struct eva__client *client = EVA__CONTAINER (struct eva__client, driven.at.drive, drive);
 
   client->stage = EVA__CLIENT_OVER;
+  find_reason (client);
   drop_output (drive->ctx);
   eva__call_end_all (client, drive->over);
 }
@@ -302,6 +312,7 @@ release (struct eva__drive *drive) {
   struct eva__client *client = EVA__CONTAINER (struct eva__client, driven.at.drive, drive);
 
   eva__dial_stop (client);
+  eva__stderr_free (client);
   if (client->home) eva__loop_cancel_task (client->home, &client->fail_task);
   take_child (client);
   eva__attached_stop (&client->driven.at);

@@ -73,9 +73,10 @@ struct eva__client {
   uint64_t dial_again_ns; /* or EVA_NO_DEADLINE */
   struct eva__timer dial_timer;
   eva_source *dial_source;
-  int dial_fd;           /* -1: none */
-  pid_t child;           /* ASSUAN_INVALID_PID: none */
-  unsigned int child_of; /* the process of ours that started it */
+  int dial_fd;                      /* -1: none */
+  struct eva__stderr *stderr_lines; /* of the program, or NULL */
+  pid_t child;                      /* ASSUAN_INVALID_PID: none */
+  unsigned int child_of;            /* the process of ours that started it */
 
   eva_loop *reaper; /* of the child: home, or the loop that the context was released in */
 };

@@ -11,6 +11,7 @@
 #include "assuan/error.h"
 #include "assuan/lifetime.h"
 #include "client/calls.h"
+#include "client/stderr.h"
 #include "io/dial.h"
 #include "io/duration.h"
 #include "io/process.h"
@@ -171,12 +172,30 @@ on_dial_timer (struct eva__timer *timer) {
 
 /* --- Dialling --------------------------------------------------------------------------------- */
 
+/* Starts the program that START tells, with a pipe for its stderr if that is wanted.  Returns as
+   eva__io_program_start.  */
+static int
+start_with_stderr (struct eva__client *client, struct eva__io_program_start *start, int *ret_in_fd,
+                   int *ret_out_fd) {
+  int fd, rc, saved;
+
+  if (!(client->config.flags & EVA_CONNECT_LAST_STDERR))
+    return eva__io_program_start (start, ret_in_fd, ret_out_fd, &client->child);
+  if (eva__stderr_open (client, &fd)) return -1;
+  start->stderr_fd = &fd;
+  rc = eva__io_program_start (start, ret_in_fd, ret_out_fd, &client->child);
+  saved = errno;
+  close (fd);
+  errno = saved;
+  return rc;
+}
+
 /* Starts the program of COMMAND, or if that is NULL of the configuration.  The caller of
    eva_connect acts on a program that is not there.  */
 static gpg_error_t
 start_program (struct eva__client *client, const char *command) {
   assuan_context_t ctx = client->driven.at.drive.ctx;
-  const struct eva__io_program_start start = {
+  struct eva__io_program_start start = {
     .command = command,
     .argv = command ? NULL : client->config.argv,
     .socketpair = client->config.flags & EVA_CONNECT_FDPASSING,
@@ -184,11 +203,10 @@ start_program (struct eva__client *client, const char *command) {
   };
   int in_fd, out_fd;
   gpg_error_t err;
-  pid_t pid;
 
-  if (eva__io_program_start (&start, &in_fd, &out_fd, &pid))
+  if (start_with_stderr (client, &start, &in_fd, &out_fd))
     return errno == EINVAL ? eva__ctx_error (ctx, GPG_ERR_INV_ARG) : eva__ctx_syserror (ctx);
-  client->child = ctx->pid = pid;
+  ctx->pid = client->child;
   client->child_of = eva__io_this_process ();
   client->reaper = client->home;
   err = connected (client, in_fd, out_fd);

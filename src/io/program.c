@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -135,13 +136,15 @@ eva__io_program_new_words (const char *const *argv, struct eva__io_program **ret
 
 /* Runs in the child.  A program with an event loop takes its signals from a descriptor and blocks
    them, or ignores some: a server that it starts would not hear of them either.  The handlers go
-   before the mask does, because they are the program's, and a signal may come at any time.  */
+   before the mask does, because they are the program's, and a signal may come at any time.  What dup2
+   makes stays open in the program.  */
 static void
-reset_signals (void *opaque, int reserved) {
+prepare (void *opaque, int reserved) {
+  const struct eva__io_program_start *start = opaque;
   sigset_t none;
 
-  (void) opaque;
   (void) reserved;
+  if (start->stderr_fd) dup2 (*start->stderr_fd, STDERR_FILENO);
   for (int sig = 1; sig < _NSIG; sig++)
     (void) signal (sig, SIG_DFL); /* fails for those that are the system's own */
   sigemptyset (&none);
@@ -170,14 +173,16 @@ int
 eva__io_program_start (const struct eva__io_program_start *start, int *ret_in_fd, int *ret_out_fd,
                        pid_t *ret_pid) {
   static const assuan_fd_t kept[] = { STDERR_FILENO, ASSUAN_INVALID_FD };
-  struct eva__io_spawn how = { .socketpair = start->socketpair, .atfork = reset_signals };
+  struct eva__io_spawn how = { .socketpair = start->socketpair,
+                               .atfork = prepare,
+                               .atfork_value = (void *) (uintptr_t) start };
   struct eva__io_program *program;
   int rc, saved;
 
   rc = start->argv ? eva__io_program_new_words (start->argv, &program)
                    : eva__io_program_new (start->command, &program);
   if (rc < 0) return -1;
-  if (start->keeps_stderr) how.fd_list = kept;
+  if (start->keeps_stderr || start->stderr_fd) how.fd_list = kept;
   how.name = program->path;
   how.argv = program->argv;
   rc = spawn (&how, ret_in_fd, ret_out_fd, ret_pid);

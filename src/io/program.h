@@ -33,6 +33,7 @@ struct eva__io_program_start {
   const char *const *argv; /* the words as they are, or NULL */
   bool socketpair;
   bool keeps_stderr;
+  const int *stderr_fd; /* in place of ours; or NULL */
 };
 
 /* Starts the program of START with the default system functions.  The program talks through 0 and

@@ -327,6 +327,79 @@ test_no_executable (void **state) {
   }
 }
 
+/* --- What they say on stderr ------------------------------------------------------------------ */
+
+/* A program of the shell's COMMANDS, which end it, leaves REASON.  */
+static void
+leave_words (const char *commands, const char *reason) {
+  const char *address = make_file ("words", kit_format ("#!/bin/sh\n%s\nexit 1\n", commands), 0700);
+  assuan_context_t ctx = kit_dial (address);
+  const char *found;
+
+  kit_await_end ("closed EOF\n");
+  found = eva_get_reason (ctx);
+  assert_string_equal (found ? found : "-", reason);
+  release (ctx);
+  unlink (tmpdir_path ("words"));
+}
+
+static void
+test_last_stderr (void **state) {
+  (void) state;
+  for (unsigned int passes = 0; passes < 2; passes++) {
+    kit_config.flags = EVA_CONNECT_LAST_STDERR | (passes ? EVA_CONNECT_FDPASSING : 0);
+    leave_words (":", "-");
+    leave_words ("echo first >&2; echo cannot read my files >&2", "cannot read my files");
+    leave_words ("echo one >&2; echo >&2", "one");
+    leave_words ("printf 'no line end' >&2", "no line end");
+    leave_words ("printf 'two\\r\\n\\r\\n' >&2", "two");
+    /* More than a pipe holds.  */
+    leave_words ("head -c 300000 /dev/zero >&2; echo >&2; echo last >&2", "last");
+  }
+  kit_config.flags = 0;
+  leave_words ("echo first >&2", "-");
+}
+
+/* Of a long line the beginning is kept.  */
+static void
+test_long_stderr (void **state) {
+  char line[1001];
+
+  (void) state;
+  memset (line, 'x', 1000);
+  line[1000] = 0;
+  kit_config.flags = EVA_CONNECT_LAST_STDERR;
+  leave_words (kit_format ("echo %sy >&2", line), line);
+}
+
+/* What the server says itself counts more; the loop does not go on for the pipe.  */
+static void
+test_refusal_and_stderr (void **state) {
+  assuan_context_t ctx;
+
+  (void) state;
+  kit_config.flags = EVA_CONNECT_LAST_STDERR;
+  ctx = kit_dial (make_file (
+      "words", "#!/bin/sh\necho stderr >&2\necho ERR 536871936 refused\nread line\n", 0700));
+  kit_await ("closed USER_1\n");
+  assert_string_equal (eva_get_reason (ctx), "refused");
+  release (ctx);
+  unlink (tmpdir_path ("words"));
+}
+
+/* Released while it talks.  */
+static void
+test_release_talker (void **state) {
+  assuan_context_t ctx;
+
+  (void) state;
+  kit_config.flags = EVA_CONNECT_LAST_STDERR;
+  ctx = kit_dial (make_file ("words", "#!/bin/sh\necho OK\necho a >&2\nread line\n", 0700));
+  kit_await ("ready\n");
+  release (ctx);
+  unlink (tmpdir_path ("words"));
+}
+
 /* --- Programs that behave badly --------------------------------------------------------------- */
 
 static void
@@ -516,16 +589,18 @@ test_close (void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-  kit_test (test_pipes),         kit_test (test_socket),
-  kit_test (test_signals),       kit_test (test_words),
-  kit_test (test_path),          kit_test (test_much),
-  kit_test (test_many),          kit_test (test_no_program),
-  kit_test (test_no_executable), kit_test (test_bad_beginnings),
-  kit_test (test_deaf),          kit_test (test_killed),
-  kit_test (test_linger),        kit_test (test_linger_attached),
-  kit_test (test_linger_alone),  kit_test (test_linger_behind_loop),
-  kit_test (test_close),         kit_test (test_argv),
-  kit_test (test_argv_fails),    kit_test (test_stderr),
+  kit_test (test_pipes),          kit_test (test_socket),
+  kit_test (test_signals),        kit_test (test_words),
+  kit_test (test_path),           kit_test (test_much),
+  kit_test (test_many),           kit_test (test_no_program),
+  kit_test (test_no_executable),  kit_test (test_last_stderr),
+  kit_test (test_long_stderr),    kit_test (test_refusal_and_stderr),
+  kit_test (test_release_talker), kit_test (test_bad_beginnings),
+  kit_test (test_deaf),           kit_test (test_killed),
+  kit_test (test_linger),         kit_test (test_linger_attached),
+  kit_test (test_linger_alone),   kit_test (test_linger_behind_loop),
+  kit_test (test_close),          kit_test (test_argv),
+  kit_test (test_argv_fails),     kit_test (test_stderr),
 };
 
 const struct suite program_suite = { "program", tests, N_ELEMENTS (tests) };

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* stderr.c - the last line that a started program writes to its stderr.
+
+   A program that cannot go on says there why, and leaves.  The pipe is read all the time, or a program
+   that says much would wait for ever.  */
+
+#include "client/stderr.h"
+
+#include "loop/loop.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What a turn reads, and the most that is read when the connection is over: by then the program has
+   said what it had to, but another one may have the pipe, too.  */
+#define READ_SIZE     4096
+#define MAX_LAST_SIZE (64 * 1024)
+
+/* Of a longer line the beginning is kept.  */
+struct eva__stderr {
+  int fd;
+  eva_source *source;
+  size_t len; /* of the line that has not ended */
+  char line[EVA_LINE_MAX + 1];
+  char last[EVA_LINE_MAX + 1]; /* that was not empty */
+};
+
+static void
+close_pipe (struct eva__stderr *err) {
+  eva_source_free (err->source);
+  err->source = NULL;
+  if (err->fd >= 0) close (err->fd);
+  err->fd = -1;
+}
+
+static void
+end_line (struct eva__stderr *err) {
+  if (err->len && err->line[err->len - 1] == '\r') err->len--;
+  if (!err->len) return;
+  memcpy (err->last, err->line, err->len);
+  err->last[err->len] = 0;
+  err->len = 0;
+}
+
+static void
+take (struct eva__stderr *err, const char *octets, size_t len) {
+  for (size_t i = 0; i < len; i++)
+    if (octets[i] == '\n')
+      end_line (err);
+    else if (err->len < EVA_LINE_MAX)
+      err->line[err->len++] = octets[i];
+}
+
+/* Returns how many octets came; 0 if none are there, or none will come.  */
+static size_t
+read_some (struct eva__stderr *err) {
+  char octets[READ_SIZE];
+  ssize_t n = read (err->fd, octets, sizeof octets);
+
+  if (n > 0) take (err, octets, (size_t) n);
+  if (!n) close_pipe (err);
+  return n > 0 ? (size_t) n : 0;
+}
+
+static void
+ready (void *arg, unsigned int revents) {
+  struct eva__stderr *err = arg;
+
+  (void) revents;
+  read_some (err);
+}
+
+/* The loop does not go on for the pipe alone: nobody may ever close it.  */
+int
+eva__stderr_open (struct eva__client *client, int *ret_fd) {
+  struct eva__stderr *err = calloc (1, sizeof *err);
+  int fd[2];
+
+  if (!err) return -1;
+  err->fd = -1;
+  client->stderr_lines = err;
+  if (pipe2 (fd, O_CLOEXEC) < 0) return -1;
+  err->fd = fd[0];
+  if (fcntl (fd[0], F_SETFL, O_NONBLOCK) == 0)
+    err->source = eva_loop_add_fd (client->home, fd[0], EVA_READABLE, ready, err);
+  if (!err->source) {
+    close (fd[1]);
+    return -1;
+  }
+  eva__loop_set_background (err->source);
+  *ret_fd = fd[1];
+  return 0;
+}
+
+const char *
+eva__stderr_finish (struct eva__client *client) {
+  struct eva__stderr *err = client->stderr_lines;
+
+  if (!err) return NULL;
+  for (size_t n_read = 0, n; err->fd >= 0 && n_read < MAX_LAST_SIZE; n_read += n)
+    if (!(n = read_some (err))) break;
+  end_line (err);
+  return *err->last ? err->last : NULL;
+}
+
+void
+eva__stderr_free (struct eva__client *client) {
+  if (!client->stderr_lines) return;
+  close_pipe (client->stderr_lines);
+  free (client->stderr_lines);
+  client->stderr_lines = NULL;
+}

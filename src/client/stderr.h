@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* stderr.h - the last line that a started program writes to its stderr.  */
+
+#ifndef EVA__CLIENT_STDERR_H
+#define EVA__CLIENT_STDERR_H
+
+#include "client/client.h"
+
+/* Makes a pipe whose lines CLIENT's loop reads, and stores at RET_FD the end for the program, which is
+   the caller's.  Returns 0, or -1 with errno.  */
+int eva__stderr_open (struct eva__client *client, int *ret_fd);
+
+/* The connection is over: reads what is there, and returns the last line, which is CLIENT's, or NULL if
+   there is none.  */
+const char *eva__stderr_finish (struct eva__client *client);
+
+void eva__stderr_free (struct eva__client *client);
+
+#endif /* EVA__CLIENT_STDERR_H */
