@@ -144,6 +144,28 @@ try_escape (const uint8_t *data, size_t len, unsigned int flags) {
   free (again);
 }
 
+/* A line that is put together has as many words as its format says, and the text is what it was.  */
+static void
+try_format (const char *text, size_t room) {
+  size_t len = strlen (text), size = room ? room : 3 * len + 16, again_len;
+  char *dst = malloc (size), *again = malloc (len + 1);
+  gpg_error_t err;
+
+  CHECK (dst && again);
+  err = eva_format (dst, size, "A %-s %u", text, 7u);
+  if (err) {
+    CHECK (gpg_err_code (err) == GPG_ERR_BUFFER_TOO_SHORT && room && !*dst);
+  } else if (len) {
+    const char *word = eva_word_next (dst);
+    CHECK (!eva_word_is_option (word) && eva_word_is (eva_word_next (word), "7"));
+    CHECK (!eva_word_unescape (word, 0, again, len + 1, &again_len));
+    CHECK (again_len == len && !memcmp (again, text, len));
+    CHECK (!eva_word_next (eva_word_next (word)));
+  }
+  free (dst);
+  free (again);
+}
+
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t len) {
   if (!len) return 0;
@@ -151,6 +173,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t len) {
   char *line = string_of (data + 1, len - 1);
 
   try_words (line);
+  try_format (line, *data >> 4);
   try_unescape (line, flags, *data & 8, *data >> 4);
   try_escape (data + 1, len - 1, flags);
   free (line);
