@@ -32,6 +32,11 @@ struct epoll_loop {
   eva_source timer; /* of the timerfd; its fd is -1 if there is none */
 };
 
+static struct epoll_loop *
+self_of (eva_loop *loop) {
+  return EVA__CONTAINER (struct epoll_loop, loop, loop);
+}
+
 static void
 close_fd (int fd) {
   if (fd >= 0) close (fd);
@@ -42,7 +47,7 @@ control (eva_loop *loop, int op, eva_source *source, unsigned int events) {
   struct epoll_event event = { .events = events, .data.ptr = source };
 
   if (source->exclusive && op == EPOLL_CTL_ADD) event.events |= EPOLLEXCLUSIVE;
-  return epoll_ctl (((struct epoll_loop *) loop)->fd, op, source->fd, &event) ? errno : 0;
+  return epoll_ctl (self_of (loop)->fd, op, source->fd, &event) ? errno : 0;
 }
 
 static int
@@ -117,7 +122,7 @@ hold_all (const struct epoll_event *events, int n) {
 static int
 wait_for_events (eva_loop *loop, int timeout_ms) {
   struct epoll_event events[MAX_EVENTS];
-  int n = epoll_wait (((struct epoll_loop *) loop)->fd, events, MAX_EVENTS, timeout_ms);
+  int n = epoll_wait (self_of (loop)->fd, events, MAX_EVENTS, timeout_ms);
 
   loop->n_events = n > 0 ? n : 0;
   if (n < 0) return errno == EINTR ? 0 : -1;
@@ -161,7 +166,7 @@ make_timer (struct epoll_loop *self) {
    timerfd the loop itself looks at the clock.  */
 static uint64_t
 arm (eva_loop *loop, uint64_t due_ns) {
-  struct epoll_loop *self = (struct epoll_loop *) loop;
+  struct epoll_loop *self = self_of (loop);
   struct itimerspec when = { .it_value = { .tv_nsec = 1 } }; /* long past; 0 would be never */
 
   if (due_ns == EVA__LOOP_NEVER) return loop->armed_ns;
@@ -176,7 +181,7 @@ arm (eva_loop *loop, uint64_t due_ns) {
 
 static int
 get_fd (eva_loop *loop) {
-  struct epoll_loop *self = (struct epoll_loop *) loop;
+  struct epoll_loop *self = self_of (loop);
   int rc = eva__loop_take_over (loop);
 
   if (rc) errno = rc;
@@ -217,7 +222,7 @@ fill (struct epoll_loop *self, bool has_timer) {
 /* The new epoll gets the number of the old one, which another loop may watch.  */
 static int
 renew (eva_loop *loop) {
-  struct epoll_loop *self = (struct epoll_loop *) loop;
+  struct epoll_loop *self = self_of (loop);
   int old_fd = self->fd, old_timer_fd = self->timer.fd, rc;
 
   self->fd = epoll_create1 (EPOLL_CLOEXEC);
@@ -241,7 +246,7 @@ renew (eva_loop *loop) {
 
 static void
 free_loop (eva_loop *loop) {
-  struct epoll_loop *self = (struct epoll_loop *) loop;
+  struct epoll_loop *self = self_of (loop);
 
   close_fd (self->timer.fd);
   close_fd (self->fd);

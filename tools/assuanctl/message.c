@@ -9,7 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-static char *
+static char *__attribute__ ((format (printf, 1, 0)))
 format_message (const char *format, va_list args) {
   char *text, *printable;
 
