@@ -57,6 +57,9 @@ closed (assuan_context_t c, void *arg, gpg_error_t err) {
   if (mood & 1) release ();
 }
 
+/* So little that replies go over it.  */
+#define MAX_REPLY_LEN 40
+
 /* Callbacks sometimes fail, cancel their call, or release the context.  */
 static gpg_error_t
 behave (struct slot *slot) {
@@ -116,6 +119,17 @@ on_done (void *arg, gpg_error_t err, const char *text) {
 }
 
 static void
+on_replied (void *arg, gpg_error_t err, const struct eva_reply *reply) {
+  size_t len = reply->data_len;
+
+  CHECK (!reply->data[len]);
+  for (size_t i = 0; i < reply->n_status; i++)
+    len += strlen (reply->status[i]) + 1;
+  CHECK (len <= MAX_REPLY_LEN);
+  on_done (arg, err, reply->text);
+}
+
+static void
 call (unsigned int how) {
   static const char *const commands[] = { "NOP", "ASK me", "GET %0A", "BYE" };
   struct slot *slot = &slots[how % N_CALLS];
@@ -127,6 +141,12 @@ call (unsigned int how) {
   if (how & 32) cb.data = on_data;
   if (how & 64) cb.inquire = on_inquire;
   if (how & 128) cb.status = on_status;
+  if (how % 7 == 0) cb.flags |= EVA_CALL_LATE_ERRORS;
+  if (how % 3 == 0 && !(how & (32 | 128))) {
+    cb.replied = on_replied;
+    cb.done = NULL;
+    cb.max_reply_len = MAX_REPLY_LEN;
+  }
   cb.has_fd = how % 5 == 0;
   cb.fd = null_fd;
   slot->inquired = false;
