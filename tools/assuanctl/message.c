@@ -39,7 +39,7 @@ kind_of (enum status status) {
   }
 }
 
-static void
+static void __attribute__ ((format (printf, 3, 0)))
 fail (enum status status, const char *kind, const char *format, va_list args) {
   char *text = format_message (format, args);
 
