@@ -325,11 +325,13 @@ on_done (void *arg, gpg_error_t err, const char *text) {
 /* The server gets CAN if it inquires; the connection must not be closed before that has left.  */
 static void
 give_up (struct call *call) {
+  struct connection *c = call->connection;
+  uint64_t until_ns = eva_now () + GIVE_UP_MS * UINT64_C (1000000);
   bool never = false;
 
   if (!call->pending) return;
   eva_call_cancel (call->pending);
-  while (eva_get_queued_len (call->connection->ctx) && !call->connection->is_over)
+  while (eva_get_queued_len (c->ctx) && !c->is_over && eva_now () < until_ns)
     if (wait_at_most (&never, 10) == STATUS_INTERRUPTED) break;
 }
 

@@ -92,12 +92,12 @@ static void
 show_reply (struct exchange *e, const char *line, size_t len) {
   bool is_data = len >= 2 && line[0] == 'D' && line[1] == ' ';
 
-  if (is_data && e->data_file) {
+  bool is_decoded = e->data_file || (e->decodes && !e->is_hex);
+
+  if (is_data && is_decoded) {
     put_data (e, line + 2, len - 2);
   } else if (is_data && e->is_hex) {
     put_hex (line + 2, len - 2);
-  } else if (is_data && e->decodes) {
-    put_data (e, line + 2, len - 2);
   } else if (e->data_file != stdout) { /* data alone */
     end_open_line (e);
     put_line (line, len);

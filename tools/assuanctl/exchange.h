@@ -39,7 +39,7 @@ struct exchange {
 enum status exchange_open (struct exchange *e, struct address *address, unsigned int flags);
 void exchange_close (struct exchange *e);
 
-/* Takes the lines of the wire back to E, when somebody else had them.  */
+/* Shows the lines of the wire to E again, after another monitor had them.  */
 void exchange_watch (struct exchange *e);
 
 /* Sends LINE and prints the reply.  What is empty or a comment has none.  The descriptor FD goes along

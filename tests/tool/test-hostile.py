@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Servers that mean harm: whatever they say, each subcommand ends as it says, with a message, and no
+control character reaches a terminal."""
+
+import random
+
+from kit import Mock, Screen, Suite, expect
+
+suite = Suite()
+
+
+def flood(sock, _):
+    """Status lines without end."""
+    while True:
+        sock.sendall(b"S FLOOD " + b"x" * 900 + b"\n")
+
+
+def endless(sock, _):
+    """A line without end."""
+    while True:
+        sock.sendall(b"D " + b"x" * 65536)
+
+
+def inquiries(sock, _):
+    """Inquiries without end, and no time to answer."""
+    while True:
+        sock.sendall(b"INQUIRE KEY\n")
+
+
+def noise(sock, _):
+    """Lines that mean nothing, and some that nearly do."""
+    dice = random.Random(7)
+    for _ in range(300):
+        sock.sendall(dice.choice([b"", b"D", b"S", b"#", b"INQUIRE ", b"D ", b"D %", b"D %z", b"S \xff "])
+                     + bytes(dice.choice(range(32, 256)) for _ in range(dice.randrange(60))) + b"\n")
+    return "OK\n"
+
+
+ANSWERS = {
+    "flood": flood, "an endless line": endless, "endless inquiries": inquiries, "noise": noise,
+    "NUL": b"D a\0b\nS a\0b\n# a\0b\nOK a\0b\n", "half a reply": lambda s, _: s.sendall(b"D x\nO"),
+    "two replies": "OK\nOK\nERR 1\nOK\n", "a late inquiry": "OK\nINQUIRE KEY\n", "no number": "ERR\n",
+    "a huge number": "ERR 99999999999999999999 x\n", "a negative one": "ERR -1 x\n", "ERR 0": "ERR 0\n",
+    "an inquiry without a keyword": "INQUIRE\nINQUIRE \nOK\n", "END first": "END\nEND\nOK\n",
+    "escapes": "# \x1b]0;x\x07\nS \x1b[2J\x9b31m\nD \x1b[31m%1b%9b\xc2\x9b\nOK \x1bc\n",
+    "an inquiry of escapes": "INQUIRE \x1b[2J \x1b[31m\n", "long status": b"S " + b"x" * 998 + b"\nOK\n",
+    "progress": "S PROGRESS \x1b[2J x 5 1\nS PROGRESS x ? -1 99999999999999999999999\nS PROGRESS\nOK\n",
+    "help": "#\n# \n#  \n# --\n# X [--[\n# X [--[a-]\n# X --\n\nOK\n",
+}
+
+COMMANDS = (
+    ("call", "-i", "KEY=text:x", "{}", "HELP"), ("-j", "call", "{}", "HELP"), ("-v", "call", "{}", "HELP"),
+    ("call", "-o", "all", "{}", "HELP"), ("describe", "{}"), ("-j", "describe", "{}", "HELP"),
+    ("wait", "--for=HELP", "{}"), ("shell", "--decode", "{}", "-c", "HELP", "-c", "HELP"),
+    ("shell", "--hex", "{}", "-c", "HELP"), ("complete", "--", "call", "{}", ""),
+)
+
+for NAME, ANSWER in ANSWERS.items():
+    @suite.test("a server sends " + NAME)
+    def _(place, answer=ANSWER):
+        for number, command in enumerate(COMMANDS):
+            with Mock(place, {"HELP": answer, "HELP HELP": answer}, name="S%d" % number) as mock:
+                args = [mock.address if x == "{}" else x for x in command]
+                result = place.ctl("--timeout=300ms", *args)
+                expect(result.code in (0, 1, 3, 4, 5), result)
+                expect(all(x.startswith(b"{") for x in result.out.splitlines()) or "-j" not in args, result)
+
+
+@suite.test("no escape reaches a terminal")
+def _(place):
+    for number, name in enumerate(("escapes", "an inquiry of escapes", "progress")):
+        for command in COMMANDS[0], COMMANDS[2], COMMANDS[3], COMMANDS[4], COMMANDS[7]:
+            with Mock(place, {"HELP": ANSWERS[name], "HELP HELP": ANSWERS[name]}, name="S") as mock:
+                args = [mock.address if x == "{}" else x for x in command]
+                screen = Screen(place, "--color=never", "--timeout=300ms", "--no-pager", *args)
+                screen.end()
+                text = screen.text.replace("\x1b[K", "")
+                expect("\x1b" not in text and "\x07" not in text and "\x9b" not in text, number, command,
+                       repr(text))
+
+
+@suite.test("greetings that are none, or without end")
+def _(place):
+    for number, greeting in enumerate((b"OK " + b"x" * 5000 + b"\n", b"\0\0\0\n", b"D x\n", b"INQUIRE X\n",
+                                       b"# x\n" * 50000, b"ERR\n", b"OK\0\n", b"\n\n\n")):
+        with Mock(place, greeting=greeting, name="S%d" % number) as mock:
+            for args in ("call", mock.address, "NOP"), ("shell", mock.address, "-c", "NOP"), (
+                    "describe", mock.address), ("wait", mock.address):
+                expect(place.ctl("--timeout=300ms", *args).code in (0, 1, 3, 4), args, greeting[:20])
+
+
+suite.main()
