@@ -29,7 +29,7 @@ import threading
 import time
 import traceback
 
-TIMEOUT = 10
+TIMEOUT = 60    # seconds; only a hang takes that long
 TOOL = os.environ.get("EVA_TOOL", "assuanctl")
 
 

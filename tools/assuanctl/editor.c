@@ -81,6 +81,7 @@ get_char (EditLine *el, wchar_t *c) {
 
   for (;;) {
     e->is_readable = !source;
+    if (wait_was_interrupted ()) status = STATUS_INTERRUPTED; /* before this began */
     while (!e->is_readable && !status)
       status = wait_at_most (&e->is_readable, 3600000) == STATUS_INTERRUPTED ? STATUS_INTERRUPTED
                                                                              : STATUS_OK;
@@ -262,6 +263,8 @@ editor_read (struct editor *e, const char *text) {
   if (!e->el) return read_plain (text);
   e->prompt = text;
   e->is_reading = true;
+  /* Before the prompt shows: libedit does it after that, and a Ctrl-D in between would be lost.  */
+  el_set (e->el, EL_PREP_TERM, 1);
   got = el_gets (e->el, &len);
   e->is_reading = false;
   if (!got || len <= 0) {
