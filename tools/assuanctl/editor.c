@@ -18,6 +18,9 @@
 
 #define HISTORY_LINES 1000
 
+/* How long a Ctrl-C may go unseen that comes just before the loop waits.  */
+#define INTERRUPT_LOOK_MS 1000u
+
 /* Kills the line, in emacs's keys and in vi's.  */
 #define CTRL_U L'\025'
 
@@ -81,10 +84,10 @@ get_char (EditLine *el, wchar_t *c) {
 
   for (;;) {
     e->is_readable = !source;
-    if (wait_was_interrupted ()) status = STATUS_INTERRUPTED; /* before this began */
-    while (!e->is_readable && !status)
-      status = wait_at_most (&e->is_readable, 3600000) == STATUS_INTERRUPTED ? STATUS_INTERRUPTED
-                                                                             : STATUS_OK;
+    /* A Ctrl-C in front of the waiting does not end it: so it is asked for again and again.  */
+    while (!e->is_readable && !wait_was_interrupted ())
+      (void) wait_at_most (&e->is_readable, INTERRUPT_LOOK_MS);
+    if (wait_was_interrupted ()) status = STATUS_INTERRUPTED;
     if (status || read (STDIN_FILENO, &octet, 1) != 1) break;
     n = mbrtowc (c, &octet, 1, &e->state);
     if (n == (size_t) -2) continue;
