@@ -23,6 +23,7 @@
 
 /* Kills the line, in emacs's keys and in vi's.  */
 #define CTRL_U L'\025'
+#define CTRL_D L'\004'
 
 struct editor {
   EditLine *el;
@@ -95,6 +96,7 @@ get_char (EditLine *el, wchar_t *c) {
       memset (&e->state, 0, sizeof e->state);
       continue;
     }
+    if (!octet) *c = CTRL_D; /* one that was typed while the terminal had its own mode */
     eva_source_free (source);
     return 1;
   }
