@@ -195,7 +195,8 @@ eva__call_end (struct eva_pending_call *call, gpg_error_t err, const char *text)
   eva__ctx_leave (ctx);
 }
 
-/* Callbacks may make new ones that fail, for which the task was queued again; or nobody could stop.  */
+/* A callback may make new calls that fail.  The task was queued again for those: without that a
+   program that calls again and again would keep the loop here.  */
 void
 eva__call_end_failed (struct eva__client *client) {
   uint64_t last_id = client->last_id;

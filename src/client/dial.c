@@ -186,6 +186,7 @@ start_with_stderr (struct eva__client *client, struct eva__io_program_start *sta
   rc = eva__io_program_start (start, ret_in_fd, ret_out_fd, &client->child);
   saved = errno;
   close (fd);
+  start->stderr_fd = NULL;
   errno = saved;
   return rc;
 }

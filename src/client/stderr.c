@@ -2,7 +2,7 @@
 /* stderr.c - the last line that a started program writes to its stderr.
 
    A program that cannot go on says there why, and leaves.  The pipe is read all the time, or a program
-   that says much would wait for ever.  */
+   that says much would wait forever.  */
 
 #include "client/stderr.h"
 
@@ -16,7 +16,7 @@
 /* What a turn reads, and the most that is read when the connection is over: by then the program has
    said what it had to, but another one may have the pipe, too.  */
 #define READ_SIZE     4096
-#define MAX_LAST_SIZE (64 * 1024)
+#define MAX_LAST_SIZE ((size_t) 64 * 1024)
 
 /* Of a longer line the beginning is kept.  */
 struct eva__stderr {
@@ -72,7 +72,7 @@ ready (void *arg, unsigned int revents) {
   read_some (err);
 }
 
-/* The loop does not go on for the pipe alone: nobody may ever close it.  */
+/* The pipe alone does not keep the loop going: the program may never close it.  */
 int
 eva__stderr_open (struct eva__client *client, int *ret_fd) {
   struct eva__stderr *err = calloc (1, sizeof *err);

@@ -183,7 +183,7 @@ test_call_in_done (void **state) {
   peer_close (&p);
 }
 
-/* Where no context is, or it is going away, there is nobody to tell.  */
+/* Where no context is, or it is going away, no callback can be told.  */
 static void
 test_returned (void **state) {
   assert_error (eva_call (NULL, "ASK", &late.cb, NULL, NULL), "NOT_SUPPORTED");
@@ -214,7 +214,7 @@ test_connect (void **state) {
   fail_late ("fd:-1", "INV_ARG");
 }
 
-/* Nobody is told any more.  */
+/* No callback is told any more.  */
 static void
 test_connect_and_release (void **state) {
   assuan_context_t ctx;

@@ -91,7 +91,6 @@ put_data (struct exchange *e, const char *buf, size_t len) {
 static void
 show_reply (struct exchange *e, const char *line, size_t len) {
   bool is_data = len >= 2 && line[0] == 'D' && line[1] == ' ';
-
   bool is_decoded = e->data_file || (e->decodes && !e->is_hex);
 
   if (is_data && is_decoded) {
