@@ -29,10 +29,10 @@ void eva__session_limits_apply (struct eva__session_limits *shared, struct eva__
 /* Drops a reference; the last one frees SHARED.  NULL is allowed.  */
 void eva__session_limits_unref (struct eva__session_limits *shared);
 
-/* Returns the limits of DRIVE, which has some.  */
+/* Returns the limits of DRIVE, or NULL if it has none.  */
 static inline struct eva__session_limits *
 eva__session_limits_of (struct eva__drive *drive) {
-  return EVA__CONTAINER (struct eva__session_limits, class, drive->class);
+  return drive->class ? EVA__CONTAINER (struct eva__session_limits, class, drive->class) : NULL;
 }
 
 #endif /* EVA__SERVER_SESSION_LIMITS_H */
