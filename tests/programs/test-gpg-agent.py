@@ -11,7 +11,7 @@ import os
 import re
 
 from dialogue import Dialogue
-from harness import TIMEOUT, Skip, Suite, expect, Terminal, need
+from harness import TIMEOUT, Skip, Suite, expect, find_program, Terminal, need
 
 SECRET = bytes.fromhex("833fe62409237b9d62ec77587520911e9a759cec1d19755b7da901b96dca3d42")
 PUBLIC = bytes.fromhex("ec172b93ad5e563bf4932c70e1245034c35467ef2efd4d64ebf819683467e2bf")
@@ -20,7 +20,8 @@ SIGNATURE = bytes.fromhex("dc2a4459e7369633a52b1bf277839a00201009a3efbf3ecb69bea
 MESSAGE = hashlib.sha512(b"abc").hexdigest()
 PASSPHRASE = b"100% correct\r\n"     # all that must be escaped on the wire
 KEYPARAM = b"(genkey (ecc (curve Ed25519)(flags eddsa)))"
-BAD_PASSPHRASE, NO_SECRET_KEY, NOT_FOUND, NO_DATA, FORBIDDEN, FALSE = 11, 17, 27, 58, 251, 256
+BAD_PASSPHRASE, NO_SECRET_KEY, NOT_FOUND, NO_DATA, NO_SCDAEMON = 11, 17, 27, 58, 119
+FORBIDDEN, FALSE = 251, 256
 TOO_MUCH_DATA, UNKNOWN_COMMAND, INQUIRY_CANCELED, PARAMETER = 273, 275, 277, 280
 
 suite = Suite("gpg-agent", "gpg-connect-agent", "gpgconf")
@@ -313,6 +314,29 @@ def _(home):
         expect(agent.command("SCD GETINFO version").ok().text.startswith("2."), "no version")
         expect("SERIALNO" in str(agent.command("SCD HELP").ok()), "no help")
         agent.command("SCD FROBNICATE").error(UNKNOWN_COMMAND)
+
+
+@suite.test("without tpm2daemon a key for the TPM gets an error, and neither it nor the agent is lost")
+def _(home):
+    need("gpg")
+    with connect(home) as agent:
+        if not any(x.startswith("KEYTOTPM ") for x in agent.command("HELP").ok().comments):
+            raise Skip("this gpg-agent knows no TPM")
+        if find_program("tpm2daemon"):
+            raise Skip("tpm2daemon is installed")
+        home.gpg("--passphrase", "", "--quick-gen-key", "tpm@example.org", "rsa2048", "sign").ok()
+        listing = home.gpg("--with-colons", "--with-keygrip", "--list-secret-keys").ok().out
+        grip = re.search("^grp:+([0-9A-F]{40}):", listing, re.M).group(1)
+        for _ in range(3):
+            agent.command("KEYTOTPM " + grip).error(NO_SCDAEMON)
+        # What gpg makes of that: it tells the reason, and asks on.
+        edit = home.run("gpg", "--no-tty", "--command-fd", "0", "--edit-key", "tpm@example.org",
+                        data="keytotpm\ny\nquit\n").has("error from TPM: No SmartCard daemon")
+        expect(edit.code >= 0, "a crash", edit)
+        home.run("gpgconf", "--check-options", "tpm2daemon").fails().has("probably not installed")
+        home.run("gpgconf", "--kill", "tpm2daemon").ok()
+        agent.commands("HAVEKEY " + grip, "GETINFO version")
+    home.gpg("--local-user", "tpm@example.org", "--sign", data="still here").ok()
 
 
 @suite.test("gpg-connect-agent is used as a dialogue: each line's answer before the next line")
