@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""GPGME on the library: gpgme-tool, which is an Assuan server, and a program of our own.
+"""GPGME on the library: gpgme-tool, which is an Assuan server, gpgme-json, which serves browsers, and
+a program of our own.
 
 GPGME is loaded with its usual library here, so its conversations with gpg-agent and gpgsm, both
 ends, run on ours.  The environment variable EVA_GPGME_CLIENT names the compiled gpgme-client.c.
 """
 
+import base64
+import json
 import os
 import re
+import select
+import struct
 
 from dialogue import Dialogue
-from harness import Skip, Suite, expect, need
+from harness import TIMEOUT, Skip, Suite, expect, need
 
 UID = "Eve Example <eve@example.org>"
 PASSPHRASE = "pass phrase 1"
@@ -64,6 +69,64 @@ def check_operations(home, server, protocol, key):
     expect('<status value="0x0">' in result and key in result, "not verified", result)
 
 
+class Browser:
+    """A browser's side of gpgme-json: each message has its length in front of it."""
+
+    def __init__(self, home):
+        with open(home.path("json.log"), "ab") as log:
+            self.child = home.spawn(["gpgme-json"], stderr=log, bufsize=0)
+
+    def read(self, size):
+        """The next SIZE octets."""
+        octets = b""
+        while len(octets) < size:
+            ready, _, _ = select.select([self.child.stdout], [], [], TIMEOUT)
+            expect(ready, "gpgme-json hangs")
+            chunk = self.child.stdout.read(size - len(octets))
+            expect(chunk, "gpgme-json hung up")
+            octets += chunk
+        return octets
+
+    def ask(self, op, **request):
+        """The reply to the operation OP."""
+        text = json.dumps({"op": op, **request}).encode()
+        octets = struct.pack("=I", len(text)) + text
+        while octets:
+            octets = octets[self.child.stdin.write(octets):]
+        return json.loads(self.read(*struct.unpack("=I", self.read(4))))
+
+    def data(self, op, **request):
+        """The octets that the operation OP yields, and the reply."""
+        reply = self.ask(op, **request)
+        expect("data" in reply, "no data from '%s'" % op, reply)
+        text = reply["data"].encode()
+        return base64.b64decode(text) if reply["base64"] else text, reply
+
+    def close(self):
+        """Hang up, as a browser that is closed does."""
+        self.child.stdin.close()
+        expect(self.child.wait(TIMEOUT) == 0, "exit code %d" % self.child.returncode)
+
+
+def check_json(browser, protocol, key):
+    """Encrypt, decrypt, sign and verify with gpgme-json."""
+    def binary(octets):
+        return {"protocol": protocol, "data": base64.b64encode(octets).decode(), "base64": True}
+
+    sealed, _ = browser.data("encrypt", keys=[key], **{"always-trust": True},
+                             **binary(TEXT.encode()))
+    expect(TEXT[:20].encode() not in sealed, "not encrypted")
+    opened, _ = browser.data("decrypt", **binary(sealed))
+    expect(opened.decode() == TEXT, "the text changed")
+    signature, _ = browser.data("sign", keys=[key], **binary(TEXT.encode()))
+    for text, good in (TEXT, True), (TEXT + "!", False):
+        reply = browser.ask("verify", signature=base64.b64encode(signature).decode(),
+                            **binary(text.encode()))
+        found = reply["info"]["signatures"][0]
+        expect((found["status_code"] == 0) == good, "status", found)
+    expect(browser.ask("encrypt", keys=["0" * 40], **binary(b"x"))["type"] == "error", "no error")
+
+
 @suite.test("keys for both protocols")
 def _(home):
     home.configure("gpgsm", "disable-dirmngr", "disable-crl-checks")
@@ -111,6 +174,24 @@ def _(home):
         server.commands("PROTOCOL CMS")
         expect("Eve Certificate" in server.command("KEYLIST").ok().text, "not listed")
         check_operations(home, server, "CMS", home.certificate)
+
+
+@suite.test("gpgme-json does the same for a browser, through gpg and gpgsm")
+def _(home):
+    need("gpgme-json", "gpgsm")
+    # The agent has a passphrase for others, but asks again for a browser, and says so.
+    home.answers(*[PASSPHRASE] * 2)
+    browser = Browser(home)
+    engines = {x["protocol"]: x["fname"] for x in browser.ask("version")["info"]}
+    expect(engines["assuan"].startswith(home.dir), engines)
+    home.mapped(browser.child.pid)
+    for protocol, key in ("openpgp", home.key), ("cms", home.certificate):
+        found = browser.ask("keylist", protocol=protocol)["keys"]
+        expect([x["fingerprint"] for x in found] == [key], "other keys", found)
+        check_json(browser, protocol, key)
+    expect("Request from the web browser" in "".join(home.asked()), "other questions", home.asked())
+    expect(browser.ask("frobnicate")["type"] == "error", "no error")
+    browser.close()
 
 
 @suite.test("a program talks to gpg-agent through GPGME's Assuan engine")
