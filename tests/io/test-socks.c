@@ -474,13 +474,14 @@ test_v6_socket (void **state) {
 static void
 test_silent_proxy (void **state) {
   struct eva__io_socks_target target = { .host = NULL };
+  struct assuan_system_hooks hooks = *eva__io_sys_default ();
   struct eva__io_sys sys;
   int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
   (void) state;
-  eva__io_sys_init (&sys, NULL, NULL);
-  sys.hooks.connect = hook_connect;
-  sys.hooks.usleep = hook_usleep;
+  hooks.connect = hook_connect;
+  hooks.usleep = hook_usleep;
+  eva__io_sys_init (&sys, NULL, &hooks);
   memset (&proxy, 0, sizeof proxy);
   assert_fails (eva__io_socks_connect (&sys, fd, EVA__IO_SOCKS_PORT, &target), ETIMEDOUT);
   assert_in_range (proxy.slept_us, EVA__IO_SOCKS_TIMEOUT_MS * 1000ul,

@@ -91,13 +91,15 @@ test_holes_are_filled (void **state) {
 /* Only those that move octets, or sleep, make a table foreign.  */
 static void
 test_is_own (void **state) {
+  struct assuan_system_hooks hooks = *eva__io_sys_default ();
   struct eva__io_sys sys;
 
   (void) state;
-  eva__io_sys_init (&sys, NULL, NULL);
-  sys.hooks.socket = no_socket;
+  hooks.socket = no_socket;
+  eva__io_sys_init (&sys, NULL, &hooks);
   assert_true (eva__io_sys_is_own (&sys));
-  sys.hooks.usleep = nap;
+  hooks.usleep = nap;
+  eva__io_sys_init (&sys, NULL, &hooks);
   assert_false (eva__io_sys_is_own (&sys));
 }
 
@@ -136,6 +138,15 @@ test_is_ready (void **state) {
   assert_true (eva__io_sys_is_ready (-1, POLLIN));
 }
 
+/* The default functions, but with nap.  */
+static void
+init_napping (struct eva__io_sys *sys, assuan_context_t ctx) {
+  struct assuan_system_hooks hooks = *eva__io_sys_default ();
+
+  hooks.usleep = nap;
+  eva__io_sys_init (sys, ctx, &hooks);
+}
+
 /* Foreign hooks: with the program's sleep only, in growing steps.  */
 static void
 test_wait_with_naps (void **state) {
@@ -143,8 +154,7 @@ test_wait_with_naps (void **state) {
   int fd[2];
 
   (void) state;
-  eva__io_sys_init (&sys, (assuan_context_t) (void *) fd, NULL);
-  sys.hooks.usleep = nap;
+  init_napping (&sys, (assuan_context_t) (void *) fd);
   fds_pipe (fd, 0);
   n_naps = 0;
   wake_fd = fd[1];
@@ -168,7 +178,7 @@ test_wait_for (void **state) {
   eva__io_sys_init (&sys, NULL, NULL);
   assert_false (eva__io_sys_wait_for (&sys, fd[0], POLLIN, 1));
   assert_true (eva__io_sys_wait_for (&sys, fd[1], POLLOUT, 1));
-  sys.hooks.usleep = nap;
+  init_napping (&sys, NULL);
   n_naps = 0;
   assert_false (eva__io_sys_wait_for (&sys, fd[0], POLLIN, 70));
   /* 1 2 4 8 16 20 make 51 ms, so there is one more.  */
