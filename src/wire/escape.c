@@ -27,15 +27,6 @@ needs_escape (char c) {
   return c == '%' || c == '\r' || c == '\n';
 }
 
-void
-eva__wire_put_escape (char *dst, char c) {
-  unsigned int value = (unsigned char) c;
-
-  dst[0] = '%';
-  dst[1] = eva__wire_hex_digit (value >> 4);
-  dst[2] = eva__wire_hex_digit (value);
-}
-
 /* Writes C, escaped if it has to be, and returns how many octets that took.  */
 static size_t
 put_octet (char *dst, char c) {
@@ -47,38 +38,12 @@ put_octet (char *dst, char c) {
   return 1;
 }
 
-/* Returns the octet that the escape at BUF stands for, or -1 if the LEN octets at BUF do not
-   begin with a whole escape.  */
-static int
-escape_value (const char *buf, size_t len) {
-  if (len < 3) return -1;
-
-  int high = eva__wire_hex_value (buf[1]);
-  int low = eva__wire_hex_value (buf[2]);
-  if (high < 0 || low < 0) return -1;
-  return high * 16 + low;
-}
-
-/* Takes the escape or octet at READ, of LEN octets that are left, stores the octet that it means at
-   WRITE and returns how many octets it took.  WRITE may be READ.  */
-size_t
-eva__wire_take_octet (char *write, const char *read, size_t len) {
-  int value = *read == '%' ? escape_value (read, len) : -1;
-
-  if (value < 0) {
-    *write = *read;
-    return 1;
-  }
-  *write = (char) (unsigned char) value;
-  return 3;
-}
-
 bool
 eva__wire_has_malformed (const char *buf, size_t len) {
   const char *end = buf + len;
 
   while (buf < end && (buf = memchr (buf, '%', (size_t) (end - buf)))) {
-    if (escape_value (buf, (size_t) (end - buf)) < 0) return true;
+    if (eva__wire_escape_value (buf, (size_t) (end - buf)) < 0) return true;
     buf += 3;
   }
   return false;

@@ -34,15 +34,6 @@ int eva__wire_unescape (char *buf, size_t len, bool strict, size_t *ret_len);
 /* The same, octet by octet.  */
 int eva__wire_unescape_plain (char *buf, size_t len, bool strict, size_t *ret_len);
 
-/* --- One at a time ---------------------------------------------------------------------------- */
-
-/* Writes the escape of C, three octets.  */
-void eva__wire_put_escape (char *dst, char c);
-
-/* Takes what stands at READ, an escape or an octet, of LEN octets that are left, stores the octet
-   that it means at WRITE, which may be READ, and returns how many octets it took.  */
-size_t eva__wire_take_octet (char *write, const char *read, size_t len);
-
 /* Returns whether there is a `%` among the LEN octets at BUF that is no escape.  */
 bool eva__wire_has_malformed (const char *buf, size_t len);
 
