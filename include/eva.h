@@ -605,7 +605,7 @@ gpg_error_t eva_pump (assuan_context_t ctx, const struct eva_pump_config *config
 /* How to connect.  Zero is a good value for everything.  */
 struct eva_connect_config {
   unsigned int flags;
-  unsigned int connect_timeout_ms;  /* until there is a connection */
+  unsigned int connect_timeout_ms;  /* until there is a connection: of each try, see retry_ms */
   unsigned int greeting_timeout_ms; /* from there to the server's greeting */
   struct eva_limits limits;
 
@@ -625,6 +625,17 @@ struct eva_connect_config {
   /* With the address `exec:` alone: the program and its arguments, ended by NULL, as they are.  So
      a word may have blanks.  Only eva_connect itself reads it, and it may go after that.  */
   const char *const *argv;
+
+  /* Milliseconds from eva_connect on in which a connection is tried again that fails because no
+     server listens yet, as when a daemon is just starting: there is no such socket, it refuses, or
+     (over TCP, or where the queue of a Unix socket is full) a try takes more than
+     connect_timeout_ms.  0, the default: eva_connect tries once.
+     The first pause between two tries is 20 ms long, each next one twice as long, up to 500 ms; the
+     last try comes when the time is over, and its error is that of closed.  A try that has begun
+     may take connect_timeout_ms, so all of it takes at most the sum of both.  Calls wait meanwhile,
+     each up to its own timeout_ms.  eva_close, eva_call_cancel and assuan_release work at once.
+     Errors that no server could mend come at once, and so do those of `exec:` and `fd:`.  */
+  unsigned int retry_ms;
 };
 
 /* Connects to ADDRESS as a client.
@@ -650,7 +661,7 @@ struct eva_connect_config {
    Returns: 0, or an error that needs no waiting; all others come to closed:
 
      GPG_ERR_INV_ARG             ADDRESS has none of these forms
-     GPG_ERR_ASS_CONNECT_FAILED  no server listens there
+     GPG_ERR_ASS_CONNECT_FAILED  no server listens there; with retry_ms this comes to closed
      GPG_ERR_ENAMETOOLONG        the path is too long
      GPG_ERR_ENOENT              the program is not there
      GPG_ERR_ENOMEM

@@ -67,10 +67,12 @@ struct eva__client {
   eva_loop *home; /* the loop; NULL: the context was the program's before */
   struct eva_connect_config config;
   char *address;
-  bool fails_late; /* closed will be told, and calls meanwhile are no mistake */
-  bool is_local;   /* it is not an address of the internet: descriptors can be passed */
-  uint64_t dial_deadline_ns;
-  uint64_t dial_again_ns; /* or EVA_NO_DEADLINE */
+  bool fails_late;           /* closed will be told, and calls meanwhile are no mistake */
+  bool is_local;             /* it is not an address of the internet: descriptors can be passed */
+  uint64_t dial_until_ns;    /* later no try begins but the first */
+  uint64_t dial_pause_ns;    /* before the next try */
+  uint64_t dial_deadline_ns; /* of this try; or EVA_NO_DEADLINE between two */
+  uint64_t dial_again_ns;    /* or EVA_NO_DEADLINE */
   struct eva__timer dial_timer;
   eva_source *dial_source;
   int dial_fd;                      /* -1: none */

@@ -20,7 +20,8 @@ configure (struct eva__client *client, const struct eva_connect_config *config) 
   eva__drive_complete_limits (&client->driven.limits);
   client->driven.over = c->closed;
   client->driven.over_arg = c->arg;
-  client->dial_deadline_ns = eva_now () + eva__io_ns_of_ms (c->connect_timeout_ms);
+  client->dial_deadline_ns = EVA_NO_DEADLINE;
+  if (c->retry_ms) client->dial_until_ns = eva_now () + eva__io_ns_of_ms (c->retry_ms);
 }
 
 /* Makes the client and its context; from here on releasing the context frees both.  */

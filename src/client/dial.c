@@ -3,7 +3,11 @@
 
    Until then there is no eva_conn and nothing to drive: the client has a socket, a source and a
    timer of its own here.  If dialling ends, it ends by the same function as a connection that
-   breaks, so that programs see one way of failing.  */
+   breaks, so that programs see one way of failing.
+
+   Dialling is one try, or with retry_ms several with pauses between them.  A try has a deadline of
+   its own (dial_deadline_ns), the next look has a time (dial_again_ns), and one timer is for
+   both.  */
 
 #include "client/dial.h"
 
@@ -23,7 +27,12 @@
 
 /* A Unix socket whose queue is full is tried again after this time: the kernel does not tell when
    it has room.  */
-#define RETRY_NS 10000000u
+#define BUSY_NS 10000000u
+
+/* The pauses between two tries: the first, and the longest.  A daemon takes some milliseconds to
+   start; one that takes seconds does not notice clients that ask twice a second.  */
+#define FIRST_PAUSE_NS 20000000u
+#define MAX_PAUSE_NS   500000000u
 
 /* While dialling this is not known yet, and the address has to do.  */
 bool
@@ -52,15 +61,28 @@ dial_error (assuan_context_t ctx) {
   }
 }
 
+/* Returns true if errno is what a client gets whose server is about to start.  */
+static bool
+may_come_up (void) {
+  return errno == ENOENT || errno == ECONNREFUSED || errno == ETIMEDOUT;
+}
+
 /* --- Giving up -------------------------------------------------------------------------------- */
+
+/* Ends a try.  */
+static void
+hang_up (struct eva__client *client) {
+  eva_source_free (client->dial_source);
+  client->dial_source = NULL;
+  if (client->dial_fd >= 0) close (client->dial_fd);
+  client->dial_fd = -1;
+  client->dial_deadline_ns = EVA_NO_DEADLINE;
+}
 
 void
 eva__dial_stop (struct eva__client *client) {
-  eva_source_free (client->dial_source);
-  client->dial_source = NULL;
+  hang_up (client);
   if (client->home) eva__loop_cancel_timer (client->home, &client->dial_timer);
-  if (client->dial_fd >= 0) close (client->dial_fd);
-  client->dial_fd = -1;
 }
 
 /* The connection could not be made.  */
@@ -83,6 +105,30 @@ eva__dial_fail_soon (struct eva__client *client, gpg_error_t err) {
   eva__dial_stop (client);
   client->driven.at.drive.over = err;
   eva__loop_set_timer (client->home, &client->dial_timer, 0);
+}
+
+/* A try has failed with ERR.  Returns 0 if there will be another one, for which the timer has to be
+   set, or ERR.  */
+static gpg_error_t
+try_again (struct eva__client *client, gpg_error_t err) {
+  uint64_t now_ns = eva_now ();
+  uint64_t pause_ns = client->dial_pause_ns ? client->dial_pause_ns : FIRST_PAUSE_NS;
+
+  if (now_ns >= client->dial_until_ns) return err;
+  hang_up (client);
+  client->dial_again_ns = now_ns + pause_ns;
+  if (client->dial_again_ns > client->dial_until_ns) client->dial_again_ns = client->dial_until_ns;
+  client->dial_pause_ns = 2 * pause_ns < MAX_PAUSE_NS ? 2 * pause_ns : MAX_PAUSE_NS;
+  return 0;
+}
+
+/* The same with what errno says.  */
+static gpg_error_t
+failed_try (struct eva__client *client) {
+  bool is_early = may_come_up ();
+  gpg_error_t err = dial_error (client->driven.at.drive.ctx);
+
+  return is_early ? try_again (client, err) : err;
 }
 
 /* --- The connection --------------------------------------------------------------------------- */
@@ -122,7 +168,11 @@ decided (void *arg, unsigned int revents) {
   (void) revents;
   if (rc == EVA__IO_DIAL_PENDING) return;
   if (rc < 0) {
-    fail (client, dial_error (client->driven.at.drive.ctx));
+    err = failed_try (client);
+    if (err)
+      fail (client, err);
+    else
+      eva__dial_set_timer (client);
     return;
   }
   client->dial_fd = -1;
@@ -160,7 +210,8 @@ on_dial_timer (struct eva__timer *timer) {
   eva__ctx_enter (ctx);
   /* A socket that was connected in time counts, though the loop may report the deadline first.  */
   if (is_late && client->dial_fd >= 0) decided (client, 0);
-  if (is_late && is_dialling (client)) err = eva__ctx_error (ctx, GPG_ERR_TIMEOUT);
+  if (is_late && is_dialling (client) && now_ns >= client->dial_deadline_ns)
+    err = try_again (client, eva__ctx_error (ctx, GPG_ERR_TIMEOUT));
   if (!err && is_dialling (client) && now_ns >= client->dial_again_ns) err = eva__dial (client);
   if (err)
     fail (client, err);
@@ -242,6 +293,8 @@ eva__dial (struct eva__client *client) {
 
   client->dial_timer.cb = on_dial_timer;
   client->dial_again_ns = EVA_NO_DEADLINE;
+  if (client->dial_deadline_ns == EVA_NO_DEADLINE)
+    client->dial_deadline_ns = eva_now () + eva__io_ns_of_ms (client->config.connect_timeout_ms);
   if (has_words (client)) {
     client->is_local = true;
     return start_program (client, NULL);
@@ -258,9 +311,9 @@ eva__dial (struct eva__client *client) {
   case EVA__IO_DIAL_PENDING:
     return await (client, fd);
   case EVA__IO_DIAL_BUSY:
-    client->dial_again_ns = eva_now () + RETRY_NS;
+    client->dial_again_ns = eva_now () + BUSY_NS;
     return 0;
   default:
-    return dial_error (ctx);
+    return failed_try (client);
   }
 }

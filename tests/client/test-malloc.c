@@ -309,6 +309,34 @@ scene_busy (void) {
   close (listener);
 }
 
+/* The server comes up later.  */
+static void
+scene_retry (void) {
+  const char *address = kit_format ("unix:@evac-malloc-%d", (int) getpid ());
+  struct eva_connect_config config = { .closed = on_closed, .retry_ms = 1000000 };
+  int listener;
+
+  peer_fd = -1;
+  memory.armed = true;
+  ctx = NULL;
+  if (eva_connect (loop.loop, address, &config, &ctx)) ctx = NULL;
+  memory.armed = false;
+  if (!ctx) return;
+  make_calls (false);
+  turn ();
+  listener = peer_listen (address, 5, NULL);
+  for (int i = 0; i < 10000 && peer_fd < 0 && !n_closed; i++) {
+    turn ();
+    peer_fd = accept (listener, NULL, NULL);
+    usleep (1000);
+  }
+  close (listener);
+  say ("OK ready\n");
+  turn ();
+  release ();
+  if (peer_fd >= 0) close (peer_fd);
+}
+
 static void
 scene_program (void) {
   peer_fd = -1;
@@ -435,6 +463,12 @@ test_busy (void **state) {
 }
 
 static void
+test_retry (void **state) {
+  (void) state;
+  play (scene_retry);
+}
+
+static void
 test_program (void **state) {
   (void) state;
   play (scene_program);
@@ -449,8 +483,9 @@ test_attached (void **state) {
 int
 main (void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test (test_fd),      cmocka_unit_test (test_unix),     cmocka_unit_test (test_busy),
-    cmocka_unit_test (test_program), cmocka_unit_test (test_attached),
+    cmocka_unit_test (test_fd),       cmocka_unit_test (test_unix),
+    cmocka_unit_test (test_busy),     cmocka_unit_test (test_program),
+    cmocka_unit_test (test_attached), cmocka_unit_test (test_retry),
   };
 
   signal (SIGPIPE, SIG_DFL);
