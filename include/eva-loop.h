@@ -10,6 +10,8 @@
        #include <eva/sd-event.h>   eva_loop_from_sd_event (sd_event *)         systemd
        #include <eva/ev.h>         eva_loop_from_ev (struct ev_loop *)         libev
 
+   eva/gio.h adds GLib's asynchronous functions to the clients of eva.h.
+
    For GLib's and systemd's loops there are also functions that take a priority:
    eva_loop_from_glib_with_priority, eva_loop_from_sd_event_with_priority.
 

@@ -28,7 +28,7 @@ CXX = shlex.split(os.environ.get("CXX", "c++"))
 OWN = ("eva-conn.h", "eva-loop.h", "eva-words.h", "eva.h")
 # The adapters, and what pkg-config calls their loop; libev has no such file.
 ADAPTERS = {"eva/uv.h": "libuv", "eva/event.h": "libevent_core", "eva/glib.h": "glib-2.0",
-            "eva/sd-event.h": "libsystemd", "eva/ev.h": None}
+            "eva/gio.h": "gio-2.0", "eva/sd-event.h": "libsystemd", "eva/ev.h": None}
 
 # What the headers define for themselves.
 PRIVATE = re.compile(r"_|ASSUAN_H$|ASSUAN_SYSTEM_N?PTH")

@@ -44,6 +44,7 @@ WANTED = {
     "include/evassuan/eva.h",
     "include/evassuan/eva/ev.h",
     "include/evassuan/eva/event.h",
+    "include/evassuan/eva/gio.h",
     "include/evassuan/eva/glib.h",
     "include/evassuan/eva/sd-event.h",
     "include/evassuan/eva/uv.h",
