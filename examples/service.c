@@ -50,45 +50,53 @@ was_closed (assuan_context_t ctx, gpg_error_t reason) {
 /* HELP shows the first line of each, HELP NAME the whole text.  A handler that is NULL is the
    library's own.  */
 static const struct eva_command commands[] = {
-  { "ECHO", cmd_echo,
-    "ECHO text\n\n"
-    "Answer with the text as data." },
-  { "COUNT", cmd_count,
-    "COUNT n\n\n"
-    "Count to n, ten times a second, with a status line each time:\n"
-    "  S PROGRESS COUNT ? <now> <n>" },
-  { "LIST", cmd_list,
-    "LIST n\n\n"
-    "Answer with n lines of data, the numbers from 1 to n." },
-  { "DIGEST", cmd_digest,
-    "DIGEST\n\n"
-    "Ask for data with\n"
-    "  INQUIRE DATA\n"
-    "and answer with their SHA-256 in hex.  They may have 16 MiB." },
-  { "INPUT", NULL,
-    "INPUT FD\n\n"
-    "Take the descriptor that was passed last as the input of COPY and GET." },
-  { "OUTPUT", NULL,
-    "OUTPUT FD\n\n"
-    "Take the descriptor that was passed last as the output of COPY and PUT." },
-  { "COPY", cmd_copy,
-    "COPY\n\n"
-    "Copy INPUT to OUTPUT up to its end and close both.  Then tell the\n"
-    "number of octets:\n"
-    "  S COPIED <n>" },
-  { "GET", cmd_get,
-    "GET\n\n"
-    "Answer with INPUT as data and close it.  Now and then tell how far that is:\n"
-    "  S PROGRESS GET ? <octets> 0" },
-  { "PUT", cmd_put,
-    "PUT\n\n"
-    "Ask for data with\n"
-    "  INQUIRE DATA\n"
-    "write them to OUTPUT and close it.  Now and then tell how far that is:\n"
-    "  S PROGRESS PUT ? <octets> 0" },
-  { "FAIL", cmd_fail,
-    "FAIL code [text]\n\n"
-    "Fail with the error code, a number, and the text." },
+  { .name = "ECHO",
+    .handler = cmd_echo,
+    .help = "ECHO text\n\n"
+            "Answer with the text as data." },
+  { .name = "COUNT",
+    .handler = cmd_count,
+    .help = "COUNT n\n\n"
+            "Count to n, ten times a second, with a status line each time:\n"
+            "  S PROGRESS COUNT ? <now> <n>" },
+  { .name = "LIST",
+    .handler = cmd_list,
+    .help = "LIST n\n\n"
+            "Answer with n lines of data, the numbers from 1 to n." },
+  { .name = "DIGEST",
+    .handler = cmd_digest,
+    .help = "DIGEST\n\n"
+            "Ask for data with\n"
+            "  INQUIRE DATA\n"
+            "and answer with their SHA-256 in hex.  They may have 16 MiB." },
+  { .name = "INPUT",
+    .help = "INPUT FD\n\n"
+            "Take the descriptor that was passed last as the input of COPY and GET." },
+  { .name = "OUTPUT",
+    .help = "OUTPUT FD\n\n"
+            "Take the descriptor that was passed last as the output of COPY and PUT." },
+  { .name = "COPY",
+    .handler = cmd_copy,
+    .help = "COPY\n\n"
+            "Copy INPUT to OUTPUT up to its end and close both.  Then tell the\n"
+            "number of octets:\n"
+            "  S COPIED <n>" },
+  { .name = "GET",
+    .handler = cmd_get,
+    .help = "GET\n\n"
+            "Answer with INPUT as data and close it.  Now and then tell how far that is:\n"
+            "  S PROGRESS GET ? <octets> 0" },
+  { .name = "PUT",
+    .handler = cmd_put,
+    .help = "PUT\n\n"
+            "Ask for data with\n"
+            "  INQUIRE DATA\n"
+            "write them to OUTPUT and close it.  Now and then tell how far that is:\n"
+            "  S PROGRESS PUT ? <octets> 0" },
+  { .name = "FAIL",
+    .handler = cmd_fail,
+    .help = "FAIL code [text]\n\n"
+            "Fail with the error code, a number, and the text." },
 };
 
 const struct eva_service service = {

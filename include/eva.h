@@ -296,12 +296,11 @@ gpg_error_t eva_set_cancel (assuan_context_t ctx,
 
 /* --- Services --------------------------------------------------------------------------------- */
 
-/* A command: its name; the function that runs it, or NULL for the built-in function of that name;
-   and its description for HELP, or NULL.  */
+/* A command.  A table of them names the members: `{ .name = "ECHO", .handler = cmd_echo }`.  */
 struct eva_command {
   const char *name;
-  assuan_handler_t handler;
-  const char *help;
+  assuan_handler_t handler; /* runs it; NULL: the built-in function of that name */
+  const char *help;         /* what HELP NAME shows, or NULL: a synopsis, an empty line, a text */
 };
 
 /* What a server does.  It is constant, all connections share it, and it must live as long as the

@@ -44,9 +44,9 @@ must (gpg_error_t err, const char *what) {
 int
 main (int argc, char **argv) {
   static const struct eva_command commands[] = {
-    { "MIX", cmd_mix, NULL },
-    { "HEAP", cmd_heap, NULL },
-    { "BULK", cmd_bulk, NULL },
+    { .name = "MIX", .handler = cmd_mix },
+    { .name = "HEAP", .handler = cmd_heap },
+    { .name = "BULK", .handler = cmd_bulk },
   };
   static const struct eva_service service = {
     .commands = commands,

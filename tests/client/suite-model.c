@@ -97,8 +97,9 @@ cmd_later (assuan_context_t ctx, char *line) {
 }
 
 static const struct eva_command commands[] = {
-  { "ECHO", cmd_echo, NULL }, { "STATUS", cmd_status, NULL }, { "FAIL", cmd_fail, NULL },
-  { "BIG", cmd_big, NULL },   { "ASK", cmd_ask, NULL },       { "LATER", cmd_later, NULL },
+  { .name = "ECHO", .handler = cmd_echo }, { .name = "STATUS", .handler = cmd_status },
+  { .name = "FAIL", .handler = cmd_fail }, { .name = "BIG", .handler = cmd_big },
+  { .name = "ASK", .handler = cmd_ask },   { .name = "LATER", .handler = cmd_later },
 };
 
 static const struct eva_service service = { .commands = commands,

@@ -217,9 +217,10 @@ cmd_in (assuan_context_t ctx, char *line) {
 /* --- The server ------------------------------------------------------------------------------- */
 
 static const struct eva_command commands[] = {
-  { "ECHO", cmd_echo, NULL }, { "STATUS", cmd_status, NULL }, { "DATA", cmd_data, NULL },
-  { "WAIT", cmd_wait, NULL }, { "ASK", cmd_ask, NULL },       { "OUT", cmd_out, NULL },
-  { "IN", cmd_in, NULL },
+  { .name = "ECHO", .handler = cmd_echo }, { .name = "STATUS", .handler = cmd_status },
+  { .name = "DATA", .handler = cmd_data }, { .name = "WAIT", .handler = cmd_wait },
+  { .name = "ASK", .handler = cmd_ask },   { .name = "OUT", .handler = cmd_out },
+  { .name = "IN", .handler = cmd_in },
 };
 
 static const struct eva_service service = { .commands = commands,

@@ -143,9 +143,14 @@ cmd_gone (assuan_context_t ctx, char *line) {
 }
 
 static const struct eva_command commands[] = {
-  { "ECHO", cmd_echo, NULL }, { "WAIT", cmd_wait, NULL }, { "ASK", cmd_ask, NULL },
-  { "BIG", cmd_big, NULL },   { "PUMP", cmd_pump, NULL }, { "GONE", cmd_gone, NULL },
-  { "INPUT", NULL, NULL },    { "OUTPUT", NULL, NULL },
+  { .name = "ECHO", .handler = cmd_echo },
+  { .name = "WAIT", .handler = cmd_wait },
+  { .name = "ASK", .handler = cmd_ask },
+  { .name = "BIG", .handler = cmd_big },
+  { .name = "PUMP", .handler = cmd_pump },
+  { .name = "GONE", .handler = cmd_gone },
+  { .name = "INPUT" },
+  { .name = "OUTPUT" },
 };
 
 static const struct eva_service service = {

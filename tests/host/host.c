@@ -22,13 +22,17 @@
 #define N_OWN (sizeof own_commands / sizeof *own_commands)
 
 static const struct eva_command own_commands[] = {
-  { "ASK", cmd_ask, "ASK [max]" },
-  { "TAKE", cmd_take, "TAKE" },
-  { "BULK", cmd_bulk, "BULK [n]" },
-  { "WAIT", cmd_wait, "WAIT [ms]" },
-  { "LIMIT", cmd_limit, "LIMIT name=value\n\nSet a limit of this connection." },
-  { "LIMITS", cmd_limits, "LIMITS name=value\n\nSet a limit of the server, or of who comes next." },
-  { "STATS", cmd_stats, "STATS\n\nTell figures." },
+  { .name = "ASK", .handler = cmd_ask, .help = "ASK [max]" },
+  { .name = "TAKE", .handler = cmd_take, .help = "TAKE" },
+  { .name = "BULK", .handler = cmd_bulk, .help = "BULK [n]" },
+  { .name = "WAIT", .handler = cmd_wait, .help = "WAIT [ms]" },
+  { .name = "LIMIT",
+    .handler = cmd_limit,
+    .help = "LIMIT name=value\n\nSet a limit of this connection." },
+  { .name = "LIMITS",
+    .handler = cmd_limits,
+    .help = "LIMITS name=value\n\nSet a limit of the server, or of who comes next." },
+  { .name = "STATS", .handler = cmd_stats, .help = "STATS\n\nTell figures." },
 };
 
 eva_server *host_server;

@@ -308,9 +308,9 @@ on_close (assuan_context_t ctx, gpg_error_t reason) {
 
 static void
 serve_in_loop (const struct conversation *c) {
-  static const struct eva_command commands[] = { { "RUN", cmd_run, NULL },
-                                                 { "ASK", cmd_ask, NULL },
-                                                 { "INPUT", NULL, NULL } };
+  static const struct eva_command commands[] = { { .name = "RUN", .handler = cmd_run },
+                                                 { .name = "ASK", .handler = cmd_ask },
+                                                 { .name = "INPUT" } };
   static const struct eva_service service = {
     .commands = commands, .n_commands = 3, .option = on_option, .close = on_close
   };
@@ -347,7 +347,7 @@ cmd_pump (assuan_context_t ctx, char *line) {
 
 static void
 pump (const char *script, const char *bulk_script) {
-  static const struct eva_command commands[] = { { "PUMP", cmd_pump, NULL } };
+  static const struct eva_command commands[] = { { .name = "PUMP", .handler = cmd_pump } };
   static const struct eva_service service = { .commands = commands,
                                               .n_commands = 1,
                                               .close = on_close };

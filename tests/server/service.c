@@ -230,16 +230,16 @@ cmd_run (assuan_context_t ctx, char *line) {
 }
 
 static const struct eva_command commands[] = {
-  { "ECHO", cmd_echo, "ECHO <text>\n\nSend text back." },
-  { "DATA", cmd_data, NULL },
-  { "STATUS", cmd_status, NULL },
-  { "FAIL", cmd_fail, NULL },
-  { "TEXT", cmd_text, NULL },
-  { "WAIT", cmd_wait, NULL },
-  { "ASK", cmd_ask, NULL },
-  { "RUN", cmd_run, NULL },
-  { "INPUT", NULL, NULL },
-  { "OUTPUT", NULL, NULL },
+  { .name = "ECHO", .handler = cmd_echo, .help = "ECHO <text>\n\nSend text back." },
+  { .name = "DATA", .handler = cmd_data },
+  { .name = "STATUS", .handler = cmd_status },
+  { .name = "FAIL", .handler = cmd_fail },
+  { .name = "TEXT", .handler = cmd_text },
+  { .name = "WAIT", .handler = cmd_wait },
+  { .name = "ASK", .handler = cmd_ask },
+  { .name = "RUN", .handler = cmd_run },
+  { .name = "INPUT" },
+  { .name = "OUTPUT" },
 };
 
 const struct eva_service service_offer = {

@@ -83,8 +83,8 @@ test_empty_service (void **state) {
 
 static void
 test_bad_service (void **state) {
-  const struct eva_command commands[] = { { "", NULL, NULL } };
-  const struct eva_command unknown = { "INPUTT", NULL, NULL };
+  const struct eva_command commands[] = { { .name = "" } };
+  const struct eva_command unknown = { .name = "INPUTT" };
   const struct eva_service nameless = { .commands = commands, .n_commands = 1 };
   const struct eva_service misspelled = { .commands = &unknown, .n_commands = 1 };
   eva_server *server = (void *) &kit;

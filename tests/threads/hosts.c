@@ -50,8 +50,11 @@ fork_helper (assuan_context_t ctx, char *line) {
 }
 
 static const struct eva_command commands[] = {
-  { "ECHO", pair_echo, "ECHO text" }, { "ASK", ask, NULL },          { "BULK", pair_bulk, NULL },
-  { "FAIL", pair_fail, NULL },        { "FORK", fork_helper, NULL },
+  { .name = "ECHO", .handler = pair_echo, .help = "ECHO text" },
+  { .name = "ASK", .handler = ask },
+  { .name = "BULK", .handler = pair_bulk },
+  { .name = "FAIL", .handler = pair_fail },
+  { .name = "FORK", .handler = fork_helper },
 };
 
 static const struct eva_service service = { .commands = commands,

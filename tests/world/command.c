@@ -189,11 +189,20 @@ cmd_through (assuan_context_t ctx, char *line) {
 /* --- Tables ----------------------------------------------------------------------------------- */
 
 static const struct eva_command commands[] = {
-  { "IAM", cmd_iam, NULL },   { "DATA", cmd_data, NULL },     { "STATUS", cmd_status, NULL },
-  { "FAIL", cmd_fail, NULL }, { "LATER", cmd_later, NULL },   { "ASK", cmd_ask, NULL },
-  { "TAKE", cmd_take, NULL }, { "PIECES", cmd_pieces, NULL }, { "VIA", cmd_via, NULL },
-  { "OUT", cmd_out, NULL },   { "IN", cmd_in, NULL },         { "THROUGH", cmd_through, NULL },
-  { "INPUT", NULL, NULL },    { "OUTPUT", NULL, NULL },
+  { .name = "IAM", .handler = cmd_iam },
+  { .name = "DATA", .handler = cmd_data },
+  { .name = "STATUS", .handler = cmd_status },
+  { .name = "FAIL", .handler = cmd_fail },
+  { .name = "LATER", .handler = cmd_later },
+  { .name = "ASK", .handler = cmd_ask },
+  { .name = "TAKE", .handler = cmd_take },
+  { .name = "PIECES", .handler = cmd_pieces },
+  { .name = "VIA", .handler = cmd_via },
+  { .name = "OUT", .handler = cmd_out },
+  { .name = "IN", .handler = cmd_in },
+  { .name = "THROUGH", .handler = cmd_through },
+  { .name = "INPUT" },
+  { .name = "OUTPUT" },
 };
 
 #define N_COMMANDS (sizeof commands / sizeof *commands)
