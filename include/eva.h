@@ -321,11 +321,29 @@ struct eva_service {
      CTX afterwards.  */
   void (*close) (assuan_context_t ctx, gpg_error_t reason);
 
-  /* What assuan_register_option_handler, _reset_notify, _input_notify and _output_notify take.  */
+  /* What assuan_register_option_handler, _reset_notify, _input_notify, _output_notify, _bye_notify
+     and _cancel_notify take.  bye runs within the command BYE, before its answer; close follows, as
+     after every other end.  cancel runs within the command CANCEL, whose answer stays an error.  The
+     results of these two are ignored.  */
   gpg_error_t (*option) (assuan_context_t ctx, const char *name, const char *value);
   assuan_handler_t reset;
   assuan_handler_t input;
   assuan_handler_t output;
+  assuan_handler_t bye;
+  assuan_handler_t cancel;
+
+  /* Called before each command, a built-in one too, with its NAME as the table has it, however the
+     client wrote it.  If it returns an error, the server answers with that and does not run the
+     command: the place for a check who may use which command (assuan_get_peercred).  It decides at
+     once, and neither defers nor inquires.  Not called for a line that is no command.  */
+  gpg_error_t (*before) (assuan_context_t ctx, const char *name);
+
+  /* Called once for each command that before let pass, and for all where there is no before, when the
+     command is over.  RESULT is what ended it: the result of its handler or continuation, what was
+     given to assuan_process_done, or the reason if it was cancelled or its time was over.  A command
+     that has an answer has said it by then, and the next one has not begun.  If the connection ends
+     with the command, after runs before close.  */
+  void (*after) (assuan_context_t ctx, const char *name, gpg_error_t result);
 };
 
 /* --- Servers ---------------------------------------------------------------------------------- */

@@ -140,6 +140,7 @@ struct eva__drive {
   struct eva__stream *stream;       /* of the command under way, or NULL */
   struct eva__callbacks *callbacks; /* or NULL; of the context's memory */
   uint64_t since_ns;                /* when the phase began; 0 if nothing limits it */
+  const char *begun;                /* the command whose end the service is to hear of, or NULL */
   gpg_error_t over;                 /* why the connection is over; 0 while it is not */
   enum eva__phase phase : 8;
   bool restarted : 1; /* the phase begins anew, though it is the same */

@@ -142,6 +142,15 @@ close_connection (assuan_context_t ctx) {
     eva__io_channel_close (&ctx->channel);
 }
 
+void
+eva__ctx_tell_after (assuan_context_t ctx, gpg_error_t result) {
+  const char *name = ctx->drive ? ctx->drive->begun : NULL;
+
+  if (!name) return;
+  ctx->drive->begun = NULL;
+  if (eva__ctx_is_ours (ctx)) ctx->table->notify.after (ctx, name, result);
+}
+
 /* A program that takes a failure to finish a command for fatal must not end because a client left:
    the next assuan_process_next reports that.  */
 gpg_error_t
@@ -162,6 +171,7 @@ eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc) {
   if (ctx->err_text) eva__ctx_set_string (ctx, &ctx->err_text, NULL);
   if (ctx->closing) close_connection (ctx);
   if (ctx->table->notify.post_cmd) ctx->table->notify.post_cmd (ctx, err);
+  if (!ctx->released) eva__ctx_tell_after (ctx, rc);
   if (ctx->flags.confidential) ctx->answer_secret = true; /* one that is still to come */
   if (!ctx->released) eva__ctx_set_confidential (ctx, false);
   return eva__ctx_is_left (ctx, err) ? 0 : err;

@@ -10,4 +10,8 @@
    Returns the result of writing the reply.  */
 gpg_error_t eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc);
 
+/* Tells the service, once, that the command under way is over, and its RESULT.  Nothing happens if
+   the service was told already, or did not hear of the command.  May release CTX.  */
+void eva__ctx_tell_after (assuan_context_t ctx, gpg_error_t result);
+
 #endif /* EVA__ASSUAN_REPLY_H */

@@ -85,6 +85,20 @@ run_command (assuan_context_t ctx, const struct eva__command *command, char *lin
   return ctx->released ? 0 : err;
 }
 
+/* Asks the program about the command NAME, which is about to run.  Returns an error if it refuses.
+   What a service let pass it hears the end of; if it has ended the command itself, there is
+   none.  */
+static gpg_error_t
+notify (assuan_context_t ctx, const char *name) {
+  const struct eva__notify *notify = &ctx->table->notify;
+  gpg_error_t err = notify->before ? notify->before (ctx, name) : 0;
+
+  if (err || !eva__ctx_is_busy (ctx)) return err;
+  notify = &ctx->table->notify; /* it may have got one of its own */
+  if (notify->after) ctx->drive->begun = name;
+  return notify->pre_cmd ? notify->pre_cmd (ctx, name) : 0;
+}
+
 /* Notifies the program of the command number INDEX and, unless the program refuses, runs it.  It
    takes a number, because the notification may register commands, which moves the table.  The
    argument is a copy: an inquiry or another nested read, here or in the handler, puts its lines in
@@ -93,11 +107,10 @@ run_command (assuan_context_t ctx, const struct eva__command *command, char *lin
 static gpg_error_t
 begin_command (assuan_context_t ctx, size_t index, const struct eva_event *ev) {
   char line[EVA_LINE_SIZE];
-  gpg_error_t err = 0;
+  gpg_error_t err;
 
   memcpy (line, ev->text, ev->text_len + 1);
-  if (ctx->table->notify.pre_cmd)
-    err = ctx->table->notify.pre_cmd (ctx, ctx->table->commands[index].name);
+  err = notify (ctx, ctx->table->commands[index].name);
   /* The notification may have released the context, or finished the command itself.  */
   if (!eva__ctx_is_busy (ctx))
     err = 0;

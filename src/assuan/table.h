@@ -27,6 +27,10 @@ struct eva__notify {
   assuan_handler_t input;
   assuan_handler_t output;
   gpg_error_t (*option) (assuan_context_t, const char *, const char *);
+
+  /* Of a service of eva.h alone.  */
+  gpg_error_t (*before) (assuan_context_t, const char *);
+  void (*after) (assuan_context_t, const char *, gpg_error_t);
 };
 
 /* The commands of a server, and its notifications; of one context, or shared by all connections of

@@ -41,6 +41,10 @@ register_service (assuan_context_t pattern, const struct eva_service *service) {
   table->notify.reset = service->reset;
   table->notify.input = service->input;
   table->notify.output = service->output;
+  table->notify.bye = service->bye;
+  table->notify.cancel = service->cancel;
+  table->notify.before = service->before;
+  table->notify.after = service->after;
   return err;
 }
 

@@ -20,12 +20,15 @@
 
 /* --- The end ---------------------------------------------------------------------------------- */
 
-/* Calls the service's close function, if the service knows of the session.  It does so once,
-   although the context may be released within the call.  */
+/* Calls the service's close function, if the service knows of the session; before that its after
+   function, if a command was open.  It calls each once, although the context may be released within
+   the call.  */
 static void
 tell_closed (struct eva__session *session, gpg_error_t reason) {
-  bool is_opened = session->at.is_opened;
+  bool is_opened;
 
+  eva__ctx_tell_after (session->at.drive.ctx, reason);
+  is_opened = session->at.is_opened;
   session->at.is_opened = false;
   if (is_opened && session->server->service->close && eva__ctx_is_ours (session->at.drive.ctx))
     session->server->service->close (session->at.drive.ctx, reason);

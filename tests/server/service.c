@@ -49,6 +49,7 @@ on_close (assuan_context_t ctx, gpg_error_t reason) {
   assert_non_null (g);
   assert_ptr_equal (g->ctx, ctx);
   assert_int_equal (g->n_closed++, 0);
+  assert_null (g->command);
   g->reason = gpg_err_code (reason);
   g->ctx = NULL;
   if (service.close) service.close (ctx, reason);
@@ -76,6 +77,43 @@ on_input (assuan_context_t ctx, char *line) {
 static gpg_error_t
 on_output (assuan_context_t ctx, char *line) {
   return service.output ? service.output (ctx, line) : 0;
+}
+
+static gpg_error_t
+on_bye (assuan_context_t ctx, char *line) {
+  return service.bye ? service.bye (ctx, line) : 0;
+}
+
+static gpg_error_t
+on_cancel_command (assuan_context_t ctx, char *line) {
+  return service.cancel_command ? service.cancel_command (ctx, line) : 0;
+}
+
+/* The books say what passes: the test's own function may end the command, or the context.  */
+static gpg_error_t
+on_before (assuan_context_t ctx, const char *name) {
+  struct guest *g = service_guest_of (ctx);
+  gpg_error_t err;
+
+  assert_int_equal (g->n_closed, 0);
+  assert_null (g->command);
+  err = service.before ? service.before (ctx, name) : 0;
+  if (err || g->n_closed || service.before_finishes) return err;
+  g->command = name;
+  g->n_commands++;
+  return 0;
+}
+
+static void
+on_after (assuan_context_t ctx, const char *name, gpg_error_t result) {
+  struct guest *g = service_guest_of (ctx);
+
+  assert_int_equal (g->n_closed, 0);
+  assert_ptr_equal (g->command, name);
+  g->command = NULL;
+  g->last_command = name;
+  g->last_result = gpg_err_code (result);
+  if (service.after) service.after (ctx, name, result);
 }
 
 /* --- Jobs ------------------------------------------------------------------------------------- */
@@ -251,6 +289,10 @@ const struct eva_service service_offer = {
   .reset = on_reset,
   .input = on_input,
   .output = on_output,
+  .bye = on_bye,
+  .cancel = on_cancel_command,
+  .before = on_before,
+  .after = on_after,
 };
 
 /* --- The books -------------------------------------------------------------------------------- */
@@ -262,8 +304,10 @@ service_reset (void) {
 
 void
 service_check (void) {
-  for (struct guest *g = service.guests; g; g = g->next)
+  for (struct guest *g = service.guests; g; g = g->next) {
     assert_int_equal (g->n_closed, 1);
+    assert_null (g->command);
+  }
   for (struct job *j = service.jobs; j; j = j->next)
     assert_int_equal (j->n_finished + j->n_cancelled, 1);
   for (struct inquiry *i = service.inquiries; i; i = i->next)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* service.h - what the server of the tests offers, and the books that it keeps of what it was told.
 
-   Guests are the connections, jobs the commands that were deferred, inquiries the continuations.
-   Each is owed exactly one end: service_check looks after all of them once the server is gone, so
+   Guests are the connections, with the command that each has, jobs the commands that were deferred,
+   inquiries the continuations.  Each is owed exactly one end: service_check looks after all of them once the server is gone, so
    every test is also a test of that.  */
 
 #ifndef EVA_TESTS_SERVER_SERVICE_H
@@ -18,7 +18,11 @@ struct guest {
   unsigned int n_closed;
   gpg_err_code_t reason;
   unsigned int n_resets;
-  char option[64]; /* the last one, NAME=VALUE */
+  char option[64];     /* the last one, NAME=VALUE */
+  const char *command; /* that before let pass, and after has not told the end of; or NULL */
+  unsigned int n_commands;
+  const char *last_command;   /* that after told the end of, or NULL */
+  gpg_err_code_t last_result; /* and its result */
 };
 
 /* A command that was deferred.  */
@@ -57,8 +61,13 @@ struct service {
   gpg_error_t (*reset) (assuan_context_t ctx, char *line);
   gpg_error_t (*input) (assuan_context_t ctx, char *line);
   gpg_error_t (*output) (assuan_context_t ctx, char *line);
+  gpg_error_t (*bye) (assuan_context_t ctx, char *line);
+  gpg_error_t (*cancel_command) (assuan_context_t ctx, char *line);
+  gpg_error_t (*before) (assuan_context_t ctx, const char *name);
+  void (*after) (assuan_context_t ctx, const char *name, gpg_error_t result);
   gpg_error_t (*run) (assuan_context_t ctx, char *line); /* the command RUN */
   void (*cancel) (assuan_context_t ctx, gpg_error_t reason);
+  bool before_finishes; /* before ends the command itself: it has no after */
   gpg_error_t (*answered) (struct inquiry *inquiry); /* else ASK sends the data back */
 };
 extern struct service service;

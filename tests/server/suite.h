@@ -15,6 +15,7 @@
 
 #define SUITES(X)                                                                                  \
   X (requests)                                                                                     \
+  X (services)                                                                                     \
   X (commands)                                                                                     \
   X (inquiries)                                                                                    \
   X (output)                                                                                       \
