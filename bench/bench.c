@@ -8,6 +8,7 @@
 #include "peer.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@ struct dialogue {
   const char *command;
   double n;
   size_t answer_mib;
+  bool answers_random;
 };
 
 struct dialogue_run {
@@ -50,10 +52,18 @@ run_dialogue (double seconds, const void *arg) {
 
   client_open (&run.client, server_start (&server, register_commands), NULL);
   run.client.answer_mib = dialogue->answer_mib;
+  run.client.answers_random = dialogue->answers_random;
   rate = measure (seconds, dialogue->n, dialogue_step, &run);
   client_close (&run.client);
   server_join (&server);
   return rate;
+}
+
+/* As in a program that takes one answer: large memory is new each time, and goes back.  */
+static struct rate
+run_fresh_dialogue (double seconds, const void *arg) {
+  need (mallopt (M_MMAP_THRESHOLD, 128 << 10), "mallopt");
+  return run_dialogue (seconds, arg);
 }
 
 /* --- The library's server, and a client that is nothing but a socket -------------------------- */
@@ -377,12 +387,13 @@ run_loop (double seconds, const void *arg) {
 
 static const size_t n_commands = N_COMMANDS;
 static const size_t n_many_commands = N_MANY_COMMANDS;
-static const struct dialogue nop = { "NOP", 1, 0 };
-static const struct dialogue echo = { "ECHO abcdefghijklmnopqrstuvwxyz012345", 1, 0 };
-static const struct dialogue status = { "STATUS", STATUS_LINES, 0 };
-static const struct dialogue plain = { "PLAIN 16", 16, 0 };
-static const struct dialogue escaped = { "ESCAPED 1", 1, 0 };
-static const struct dialogue take = { "TAKE", 1, 1 };
+static const struct dialogue nop = { "NOP", 1, 0, false };
+static const struct dialogue echo = { "ECHO abcdefghijklmnopqrstuvwxyz012345", 1, 0, false };
+static const struct dialogue status = { "STATUS", STATUS_LINES, 0, false };
+static const struct dialogue plain = { "PLAIN 16", 16, 0, false };
+static const struct dialogue escaped = { "ESCAPED 1", 1, 0, false };
+static const struct dialogue take_large = { "TAKE", 16, 16, true };
+static const struct dialogue take = { "TAKE", 1, 1, false };
 
 #define BOTH(name, unit, title, run, arg) { name, unit, title, "both", run, arg }
 #define OURS(name, unit, title, run, arg) { name, unit, title, "ours", run, arg }
@@ -403,6 +414,8 @@ static const struct benchmark list[] = {
   BOTH ("escaped", "MiB/s", "data, every octet escaped", run_dialogue, &escaped),
   BOTH ("escaped-server", "MiB/s", "  the server alone", run_raw_data, &escaped),
   BOTH ("inquiry", "MiB/s", "inquired data, client to server", run_dialogue, &take),
+  BOTH ("inquiry-fresh", "MiB/s", "  16 MiB at once into new memory", run_fresh_dialogue,
+        &take_large),
 };
 
 int

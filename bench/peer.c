@@ -6,6 +6,7 @@
 #include "kit.h"
 
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,21 @@
 
 static char plain_piece[PIECE_LEN];
 static char escaped_piece[PIECE_LEN];
+static char random_piece[PIECE_LEN];
 static char command_names[N_MANY_COMMANDS][NAME_SIZE];
+
+/* Fills BUF with octets that look random and are always the same (xorshift).  */
+static void
+fill_random (char *buf, size_t len) {
+  uint64_t x = 88172645463325252u;
+
+  for (size_t i = 0; i < len; i++) {
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    buf[i] = (char) (x >> 32);
+  }
+}
 
 void
 peer_init (void) {
@@ -25,6 +40,7 @@ peer_init (void) {
     plain_piece[i] = (char) ('a' + i % 26);
     escaped_piece[i] = "%\r\n"[i % 3];
   }
+  fill_random (random_piece, PIECE_LEN);
   for (size_t i = 0; i < N_MANY_COMMANDS; i++) {
     /* Like real ones they differ in their first letters already.  */
     snprintf (command_names[i], NAME_SIZE, "%c%c_COMMAND", (char) ('A' + i % 26),
@@ -213,7 +229,8 @@ on_inquiry (void *arg, const char *keyword) {
   struct client *client = arg;
 
   (void) keyword;
-  return send_pieces (client->ctx, plain_piece, client->answer_mib);
+  return send_pieces (client->ctx, client->answers_random ? random_piece : plain_piece,
+                      client->answer_mib);
 }
 
 void

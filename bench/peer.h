@@ -66,9 +66,10 @@ void server_join (struct server *server);
 
 struct client {
   assuan_context_t ctx;
-  size_t answer_mib; /* an inquiry is answered with so much data that need no escapes */
-  size_t n_octets;   /* of data that came */
-  size_t n_lines;    /* of status that came */
+  size_t answer_mib;   /* so much data answers an inquiry */
+  bool answers_random; /* octets of all values: else none needs an escape */
+  size_t n_octets;     /* of data that came */
+  size_t n_lines;      /* of status that came */
 };
 
 /* Makes CLIENT the client on FD, which it owns from then on; with HOOKS unless they are NULL.  */

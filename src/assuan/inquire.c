@@ -42,6 +42,15 @@ eva__ctx_give_up_answer (assuan_context_t ctx) {
   if (ctx->conn && ctx->kind == EVA__CTX_SERVER) eva_conn_drain (ctx->conn);
 }
 
+/* Returns how long the answer to an inquiry may be for which a program allows MAXLEN octets, or 0 if
+   it may have any length.  */
+static size_t
+limit_answer (assuan_context_t ctx, size_t maxlen) {
+  size_t limit = ctx->drive ? ctx->drive->class->limits->max_inquiry_len : EVA_NO_LIMIT_LEN;
+
+  return limit != EVA_NO_LIMIT_LEN && (!maxlen || maxlen > limit) ? limit : maxlen;
+}
+
 gpg_error_t
 eva__ctx_inquire (assuan_context_t ctx, const char *keyword, size_t maxlen) {
   char buf[EVA_LINE_SIZE];
@@ -51,11 +60,8 @@ eva__ctx_inquire (assuan_context_t ctx, const char *keyword, size_t maxlen) {
   if (err) return err;
   if (strlen (keyword) > EVA_LINE_MAX - strlen ("INQUIRE "))
     return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  if (ctx->drive) {
-    size_t limit = ctx->drive->class->limits->max_inquiry_len;
-    if (limit != EVA_NO_LIMIT_LEN && (!maxlen || maxlen > limit)) maxlen = limit;
-    ctx->drive->restarted = true;
-  }
+  maxlen = limit_answer (ctx, maxlen);
+  if (ctx->drive) ctx->drive->restarted = true;
   ctx->answer_secret =
       ctx->flags.confidential || (ctx->answer_secret && eva__conn_is_owed (ctx->conn));
   buf[0] = 0;
@@ -114,7 +120,7 @@ static gpg_error_t
 inquire (assuan_context_t ctx, const char *keyword, unsigned char **r_buffer, size_t *r_length,
          size_t maxlen) {
   gpg_error_t err = eva__drive_may_wait (ctx);
-  struct eva__membuf mb = { 0 };
+  struct eva__membuf mb = { .max_len = maxlen };
 
   if (!err) err = eva__ctx_inquire (ctx, keyword, maxlen);
   if (!err) {
@@ -162,6 +168,7 @@ inquire_ext (assuan_context_t ctx, const char *keyword, size_t maxlen,
     return err;
   }
   *inquiry = *continuation;
+  inquiry->data.max_len = limit_answer (ctx, maxlen);
   ctx->inquiry = inquiry;
   return 0;
 }

@@ -13,6 +13,9 @@ struct eva__membuf {
   unsigned char *data;
   size_t len;
   size_t size;
+  size_t
+      max_len; /* what LEN does not exceed, or 0 if no one said; it is never allocated for that */
+  size_t held_len; /* the part of SIZE that counts as held by the connection */
 };
 
 gpg_error_t eva__membuf_add (assuan_context_t ctx, struct eva__membuf *mb, const void *data,

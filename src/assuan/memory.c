@@ -5,11 +5,49 @@
 
 #include "wire/wipe.h"
 
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* A huge page on most machines, and the octets from which on such pages are worth what is left over
+   of the last one.  */
+#define HUGE_PAGE ((size_t) 2 << 20)
+#define HUGE_LEN  (2 * HUGE_PAGE)
 
 void *
 eva__ctx_malloc (assuan_context_t ctx, size_t len) {
   return ctx->shared->malloc_hooks.malloc (len);
+}
+
+bool
+eva__ctx_has_libc_memory (assuan_context_t ctx) {
+  const struct assuan_malloc_hooks *hooks = &ctx->shared->malloc_hooks;
+
+  return hooks->malloc == malloc && hooks->free == free;
+}
+
+/* Returns LEN octets in whole huge pages if the kernel gives some: most of the time that a large
+   answer takes are page faults.  The advice may come to nothing.  */
+static void *
+malloc_huge (size_t len) {
+  int saved = errno;
+  void *ptr = aligned_alloc (HUGE_PAGE, (len + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
+
+#ifdef MADV_HUGEPAGE
+  if (ptr) (void) madvise (ptr, len & ~(HUGE_PAGE - 1), MADV_HUGEPAGE);
+#endif
+  errno = saved;
+  return ptr;
+}
+
+void *
+eva__ctx_malloc_pages (assuan_context_t ctx, size_t len) {
+  bool is_huge = len >= HUGE_LEN && eva__ctx_has_libc_memory (ctx);
+
+  return is_huge ? malloc_huge (len) : eva__ctx_malloc (ctx, len);
 }
 
 void

@@ -2,8 +2,11 @@
 /* assuan_inquire: everything that a client can answer.  test-inquire-order.c has when it may be
  * asked.  */
 
+#include <malloc.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "suite.h"
@@ -123,22 +126,79 @@ comments_and_empty_lines_are_skipped (void **state) {
   CHECK_DATA ("#c\nD abc\n\n# D x\n\r\nD def\nEND\n", "abcdef");
 }
 
-static void
-much_data (void **state) {
-  size_t n = 200, line_len = 903;
-  char *answer = malloc (n * line_len + 5), *expected = malloc (n * 900);
+/* N lines of 900 octets each, of which none is where another one has it, and END.  */
+static char *
+make_answer (size_t n, size_t *ret_len) {
+  size_t line_len = 903;
+  char *answer = malloc (n * line_len + 5);
 
-  (void) state;
-  memset (expected, 'y', n * 900);
+  assert_non_null (answer);
+  for (size_t i = 0; i < n * line_len; i++)
+    answer[i] = (char) ('a' + (i + i / 4093) % 26);
   for (size_t i = 0; i < n; i++) {
-    memset (answer + i * line_len, 'y', line_len);
     memcpy (answer + i * line_len, "D ", 2);
-    answer[i * line_len + line_len - 1] = '\n';
+    answer[(i + 1) * line_len - 1] = '\n';
   }
   memcpy (answer + n * line_len, "END\n", 5);
-  check_data (answer, n * line_len + 4, expected, n * 900);
+  *ret_len = n * line_len + 4;
+  return answer;
+}
+
+/* Answers with N lines where MAXLEN octets are allowed; the handler must get all.  */
+static void
+check_much_data (size_t n, size_t maxlen) {
+  size_t answer_len;
+  char *answer = make_answer (n, &answer_len);
+  struct inquiry q;
+  struct server s;
+
+  start (&s, &q);
+  q.maxlen = maxlen;
+  server_ask (&s, "ASK\n", "INQUIRE KEY param\n");
+  peer_send (s.out, answer, answer_len);
+  peer_expect (s.in, "OK\n");
+  server_shut (&s);
+  server_join (&s);
+  assert_err (q.err, 0);
+  assert_int_equal (q.len, n * 900);
+  for (size_t i = 0; i < n; i++)
+    assert_memory_equal (q.buf + i * 900, answer + i * 903 + 2, 900);
+  assert_int_equal (q.buf[q.len], 0);
+  assuan_free (s.ctx, q.buf);
+  server_free (&s);
   free (answer);
-  free (expected);
+}
+
+static void
+much_data (void **state) {
+  (void) state;
+  check_much_data (200, 0);
+  check_much_data (200, 200 * 900);
+  check_much_data (8000, 0);
+  check_much_data (8000, 8000 * 900);
+  if (!on_oracle ()) check_much_data (8000, SIZE_MAX);
+}
+
+/* Where the system has little memory left, an answer that fits is taken all the same.  */
+static void
+much_data_in_little_memory (void **state) {
+  struct rlimit old, little;
+  long n_pages;
+  FILE *fp = fopen ("/proc/self/statm", "r");
+
+  (void) state;
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+  if (fp) fclose (fp);
+  skip (); /* shadow memory takes more than any limit */
+#endif
+  if (!fp) skip ();
+  assert_int_equal (fscanf (fp, "%ld", &n_pages), 1);
+  fclose (fp);
+  getrlimit (RLIMIT_AS, &old);
+  little = (struct rlimit) { (rlim_t) n_pages * 4096 + (36u << 20), old.rlim_max };
+  assert_int_equal (setrlimit (RLIMIT_AS, &little), 0);
+  check_much_data (8000, 0);
+  assert_int_equal (setrlimit (RLIMIT_AS, &old), 0);
 }
 
 static void
@@ -550,6 +610,7 @@ main (void) {
     suite_test (escapes_are_decoded),
     suite_test (malformed_escapes_stand_for_themselves),
     suite_test (comments_and_empty_lines_are_skipped),
+    suite_test (much_data_in_little_memory), /* first: freed memory is memory */
     suite_test (much_data),
     suite_test (longest_data_line),
     suite_test (client_cancels),
@@ -570,5 +631,6 @@ main (void) {
     suite_test (inquiry_after_an_over_long_line),
   };
 
+  mallopt (M_ARENA_MAX, 1); /* another one would set much address space aside */
   return suite_run (tests);
 }
