@@ -153,8 +153,32 @@ eva__wire_escape (char *dst, size_t fill, const char *src, size_t src_len, size_
   return n_written;
 }
 
+/* Moves LEN octets, less than a vector, from SRC down to DST.  The first and the last word of them
+   overlap, so it touches nothing behind them; it loads both before it stores either.  */
+static inline void
+move_run (char *dst, const char *src, size_t len) {
+  if (len >= 8) {
+    uint64_t first, last;
+    memcpy (&first, src, 8);
+    memcpy (&last, src + len - 8, 8);
+    memcpy (dst, &first, 8);
+    memcpy (dst + len - 8, &last, 8);
+  } else if (len >= 4) {
+    uint32_t first, last;
+    memcpy (&first, src, 4);
+    memcpy (&last, src + len - 4, 4);
+    memcpy (dst, &first, 4);
+    memcpy (dst + len - 4, &last, 4);
+  } else if (len) {
+    char first = src[0], middle = src[len / 2], last = src[len - 1];
+    dst[0] = first;
+    dst[len / 2] = middle;
+    dst[len - 1] = last;
+  }
+}
+
 /* Works in place, so a store must not reach octets that are not read yet: it stores a whole vector
-   only if it took all of it, and the octets before a `%` one by one.  */
+   only if it took all of it, and else just the run before a `%`.  */
 int
 eva__wire_unescape (char *buf, size_t len, bool strict, size_t *ret_len) {
   if (strict && eva__wire_has_malformed (buf, len)) return EVA_E_ESCAPE;
@@ -173,7 +197,14 @@ eva__wire_unescape (char *buf, size_t len, bool strict, size_t *ret_len) {
     }
     /* A vector that is loaded right behind single octets that were stored there waits for them.
        With many escapes that takes longer than going octet by octet.  */
-    size_t end = n_read + (is_dense (percents) ? STEP : (size_t) __builtin_ctz (percents) + 1);
+    size_t end = n_read + STEP;
+    if (!is_dense (percents)) {
+      size_t n_clean = (size_t) __builtin_ctz (percents);
+      move_run (buf + n_written, buf + n_read, n_clean);
+      n_written += n_clean;
+      n_read += n_clean;
+      end = n_read + 1;
+    }
     while (n_read < end)
       n_read += eva__wire_take_octet (buf + n_written++, buf + n_read, len - n_read);
   }
