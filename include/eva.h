@@ -194,6 +194,64 @@ gpg_error_t eva_set_limits (assuan_context_t ctx, const struct eva_limits *limit
    Returns 0; GPG_ERR_ASS_INV_VALUE; GPG_ERR_NOT_SUPPORTED if CTX is non-blocking.  */
 gpg_error_t eva_set_max_ahead_len (assuan_context_t ctx, size_t max_len);
 
+/* --- Contexts that block ---------------------------------------------------------------------- */
+
+/* How long a blocking context of assuan.h waits for its peer, in milliseconds.  0 and EVA_NO_LIMIT
+   mean without end, as libassuan does.  Only what calls wait counts: not the time that callbacks
+   and handlers of the program take, a dialog in an inquire callback for instance.  */
+struct eva_timeouts {
+  /* For assuan_socket_connect: until there is a connection.  That is as long as a server's queue is
+     full, a host of TCP does not answer, or a SOCKS proxy talks.  */
+  unsigned int connect_timeout_ms;
+
+  /* For assuan_socket_connect, assuan_socket_connect_fd and assuan_pipe_connect: from there to the
+     server's greeting.  A socket that is forwarded to a place where no server listens connects, and
+     says nothing.  */
+  unsigned int greeting_timeout_ms;
+
+  /* For what follows.  A client waits so long
+
+       for all of a reply, in assuan_transact; after each inquire callback the time begins anew
+       for a line, in assuan_client_read_response and assuan_read_line
+       until the server takes what one call says, or one slice of bulk data
+
+     A server waits so long for the answer to assuan_inquire, for a line in assuan_read_line while a
+     command is under way, and until its client takes what a call says.  It waits without end for
+     the next command (assuan_process) and for the next client (assuan_accept).  */
+  unsigned int call_timeout_ms;
+};
+
+/* Limits how long calls on CTX wait for the peer.
+
+   What it does: copies TIMEOUTS.  They hold for calls that begin from now on, over all connections
+   of CTX.  A call that waits longer returns GPG_ERR_TIMEOUT, and writes `[timeout]` to the log.  To
+   a client this is the end of the connection, because a later reply would answer the wrong call:
+   the library closes its descriptors without BYE, and all further calls return GPG_ERR_EPIPE, until
+   CTX gets another connection.  (A server, too, can answer a command with GPG_ERR_TIMEOUT.  Then
+   the connection goes on.)  After assuan_socket_connect could not connect in time CTX is as it was
+   before.
+   If the server is a program that assuan_pipe_connect started, the library does not wait for its
+   end as long as it likes: assuan_release, or assuan_pipe_connect itself if the greeting did not
+   come, sends it SIGTERM, and half a second later SIGKILL.  With ASSUAN_NO_WAITPID it does neither.
+   To a server a client that does not answer an inquiry in time is not lost: assuan_inquire returns
+   GPG_ERR_TIMEOUT, and what the client still says to it is skipped.  A client that does not read
+   is: later calls that say something return GPG_ERR_EPIPE.
+
+   How it waits: by poll on the descriptors, then without waiting in read and write; interrupted
+   waits go on for the time that is left.  That goes for hooks of the program
+   (assuan_set_system_hooks, assuan_ctx_set_system_hooks), too, so their descriptors have to be the
+   kernel's.  While the library polls, the program's clamp (gpgrt_set_syscall_clamp) lets the other
+   threads of nPth run.  Where there are hooks and no clamp, the library polls only if the usleep
+   hook is the default one; otherwise it looks at the descriptor between short sleeps by that hook.
+
+   Ownership and lifetime: nothing is kept of TIMEOUTS.
+
+   Returns: 0; GPG_ERR_ASS_INV_VALUE if an argument is NULL; GPG_ERR_NOT_SUPPORTED if CTX is
+   non-blocking.  A context that becomes non-blocking later has eva_limits instead.
+
+   Callable from: everywhere, callbacks included.  */
+gpg_error_t eva_set_timeouts (assuan_context_t ctx, const struct eva_timeouts *timeouts);
+
 /* --- Contexts driven by hand ------------------------------------------------------------------ */
 
 /* What eva_get_deadline returns if there is no deadline.  */
@@ -608,15 +666,15 @@ gpg_error_t eva_pump (assuan_context_t ctx, const struct eva_pump_config *config
 #define EVA_CONNECT_FDPASSING 1u /* descriptors may be passed; `exec:` gets a socket, not pipes */
 #define EVA_CONNECT_STDERR    2u /* the program of `exec:` has this process's stderr */
 
-/* The library reads the stderr of the program of `exec:`, in place of EVA_CONNECT_STDERR, and keeps its
-   last line that is not empty, of which at most 1000 octets.  eva_get_reason returns that, if the
-   server did not say itself why it refused the client.  What the program writes when the connection is
-   over is lost, and may end it by SIGPIPE once CTX is released.  */
+/* The library reads the stderr of the program of `exec:`, in place of EVA_CONNECT_STDERR, and keeps
+   its last line that is not empty, of which at most 1000 octets.  eva_get_reason returns that, if
+   the server did not say itself why it refused the client.  What the program writes when the
+   connection is over is lost, and may end it by SIGPIPE once CTX is released.  */
 #define EVA_CONNECT_LAST_STDERR 8u
 
-/* Errors of eva_connect come to closed, out of the loop, and no program has to tell two kinds.  Returned
-   are only GPG_ERR_ENOMEM, and GPG_ERR_ASS_INV_VALUE for a NULL argument.  Calls that were made before
-   closed runs end with the same error.  */
+/* Errors of eva_connect come to closed, out of the loop, and no program has to tell two kinds.
+   Returned are only GPG_ERR_ENOMEM, and GPG_ERR_ASS_INV_VALUE for a NULL argument.  Calls that were
+   made before closed runs end with the same error.  */
 #define EVA_CONNECT_LATE_ERRORS 4u
 
 /* How to connect.  Zero is a good value for everything.  */
@@ -694,11 +752,11 @@ gpg_error_t eva_connect (eva_loop *loop, const char *address,
 const char *eva_get_greeting (assuan_context_t ctx);
 
 /* Returns what is known of why CTX, a client of eva_connect, was not served, besides the error of
-   closed; NULL if nothing is.  It is what stood behind the code of the server's ERR, when it refused the
-   client: `the agent is in restricted mode`.  Why the system could not run the program of `exec:`
-   comes in the same way.  With EVA_CONNECT_LAST_STDERR it may be the last line of the program's
-   stderr, also if the program was in service before.  The text is CTX's, valid until CTX is released.  From everywhere, in closed
-   and in the done of calls that end before it.  */
+   closed; NULL if nothing is.  It is what stood behind the code of the server's ERR, when it
+   refused the client: `the agent is in restricted mode`.  Why the system could not run the program
+   of `exec:` comes in the same way.  With EVA_CONNECT_LAST_STDERR it may be the last line of the
+   program's stderr, also if the program was in service before.  The text is CTX's, valid until CTX
+   is released.  From everywhere, in closed and in the done of calls that end before it.  */
 const char *eva_get_reason (assuan_context_t ctx);
 
 /* The default of max_reply_len.  */
@@ -718,9 +776,9 @@ struct eva_reply {
 #define EVA_CALL_AHEAD 1u /* may leave before earlier calls are answered: none of those inquires */
 
 /* Errors of eva_call come to done (or replied), out of the loop, like all others.  It comes before
-   closed, unless closed ran before eva_call.  Returned are only GPG_ERR_ENOMEM, GPG_ERR_NOT_SUPPORTED
-   for a context that is no client, and all of them for a context that eva_connect did not make, or
-   that is being released.  */
+   closed, unless closed ran before eva_call.  Returned are only GPG_ERR_ENOMEM,
+   GPG_ERR_NOT_SUPPORTED for a context that is no client, and all of them for a context that
+   eva_connect did not make, or that is being released.  */
 #define EVA_CALL_LATE_ERRORS 2u
 
 /* What the program wants to hear of a call.  It is copied.  Every member may be NULL or 0.  */
@@ -753,10 +811,10 @@ struct eva_callbacks {
      until then.  Does not run if eva_call returned an error.  */
   void (*done) (void *arg, gpg_error_t err, const char *text);
 
-  /* In place of data, status and done, which are NULL then: called once when the call ended, with ERR
-     as for done and with all that came of the reply, which of a call that failed may be a part.  A
-     bare END is not noticed.  More than max_reply_len octets of data and status lines, each with a
-     NUL, end the call with GPG_ERR_TOO_LARGE; 0 is EVA_DEFAULT_MAX_REPLY_LEN, and
+  /* In place of data, status and done, which are NULL then: called once when the call ended, with
+     ERR as for done and with all that came of the reply, which of a call that failed may be a part.
+     A bare END is not noticed.  More than max_reply_len octets of data and status lines, each with
+     a NUL, end the call with GPG_ERR_TOO_LARGE; 0 is EVA_DEFAULT_MAX_REPLY_LEN, and
      EVA_NO_LIMIT_LEN no limit.  */
   void (*replied) (void *arg, gpg_error_t err, const struct eva_reply *reply);
   size_t max_reply_len;
@@ -779,8 +837,9 @@ struct eva_callbacks {
    Stores the call at RET_CALL unless that is NULL; the call is the library's, valid until done is
    called.
    Returns 0; GPG_ERR_ASS_INV_VALUE for a command that is empty, a comment, or has a LF, and for
-   callbacks beside replied that it stands in place of; GPG_ERR_ASS_LINE_TOO_LONG; GPG_ERR_EPIPE if the connection is over; GPG_ERR_NOT_SUPPORTED for a
-   descriptor where none can be passed; GPG_ERR_ENOMEM; or what dup gave.  */
+   callbacks beside replied that it stands in place of; GPG_ERR_ASS_LINE_TOO_LONG; GPG_ERR_EPIPE if
+   the connection is over; GPG_ERR_NOT_SUPPORTED for a descriptor where none can be passed;
+   GPG_ERR_ENOMEM; or what dup gave.  */
 gpg_error_t eva_call (assuan_context_t ctx, const char *command,
                       const struct eva_callbacks *callbacks, void *arg,
                       struct eva_pending_call **ret_call);
@@ -834,8 +893,8 @@ gpg_error_t eva_set_writable (assuan_context_t ctx, void (*cb) (assuan_context_t
                               void *arg);
 
 /* Returns true if ERR, a reason of the closed callback, of the close function of a service, or of
-   eva_process, is the end of a connection that nothing has gone wrong with: the peer left or said BYE
-   (GPG_ERR_EOF), or this side ended it (GPG_ERR_CANCELED).  What was open then was told so by a
+   eva_process, is the end of a connection that nothing has gone wrong with: the peer left or said
+   BYE (GPG_ERR_EOF), or this side ended it (GPG_ERR_CANCELED).  What was open then was told so by a
    callback of its own, as the done of a call.  A client whose ready did not run was not served,
    however orderly its server left.  From everywhere.  */
 bool eva_is_orderly (gpg_error_t err);

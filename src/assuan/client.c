@@ -34,15 +34,26 @@ struct callbacks {
 
 /* --- Responses by hand ------------------------------------------------------------------------ */
 
+/* Waits for a line that is not empty, for the time of one call.  */
 static gpg_error_t
-read_response (assuan_context_t ctx, char **line_r, int *linelen_r) {
+wait_response (assuan_context_t ctx, char **ret_line, size_t *ret_len) {
+  struct eva__timeouts *timeouts = &ctx->shared->timeouts;
+  struct eva__step outer = eva__timeouts_begin_step (timeouts, timeouts->set.call_timeout_ms);
   gpg_error_t err;
-  char *line;
-  size_t len;
 
   do
-    err = eva__ctx_wait_line (ctx, &line, &len);
-  while (!err && !len);
+    err = eva__ctx_wait_line (ctx, ret_line, ret_len);
+  while (!err && !*ret_len);
+  eva__timeouts_end_step (timeouts, outer);
+  return err;
+}
+
+static gpg_error_t
+read_response (assuan_context_t ctx, char **line_r, int *linelen_r) {
+  char *line;
+  size_t len;
+  gpg_error_t err = wait_response (ctx, &line, &len);
+
   if (err) return err;
   if (len >= 2 && line[0] == 'D' && line[1] == ' ') {
     eva__wire_unescape (line + 2, len - 2, false, &len);
@@ -189,6 +200,7 @@ on_inquire (assuan_context_t ctx, const struct callbacks *cb, const struct eva_e
   gpg_error_t said = 0;
 
   if (cb->inquire) err = cb->inquire (cb->inquire_arg, ev->text);
+  eva__timeouts_renew_step (&ctx->shared->timeouts);
   if (ctx->released) return err;
   if (!err || !cb->inquire) said = assuan_send_data (ctx, NULL, 0);
   if (!err) err = said;
@@ -283,6 +295,19 @@ send_command (assuan_context_t ctx, const char *command, bool *ret_silent) {
   return err;
 }
 
+/* Sends COMMAND and reads its reply, in a step of its own.  */
+static gpg_error_t
+transact (assuan_context_t ctx, const char *command, const struct callbacks *cb) {
+  struct eva__timeouts *timeouts = &ctx->shared->timeouts;
+  struct eva__step outer = eva__timeouts_begin_step (timeouts, timeouts->set.call_timeout_ms);
+  bool silent = false;
+  gpg_error_t err = send_command (ctx, command, &silent);
+
+  if (!err && !silent) err = read_reply (ctx, cb);
+  eva__timeouts_end_step (timeouts, outer);
+  return err;
+}
+
 gpg_error_t
 assuan_transact (assuan_context_t ctx, const char *command,
                  gpg_error_t (*data_cb) (void *, const void *, size_t), void *data_cb_arg,
@@ -291,14 +316,12 @@ assuan_transact (assuan_context_t ctx, const char *command,
   const struct callbacks cb = { data_cb,        data_cb_arg, inquire_cb,
                                 inquire_cb_arg, status_cb,   status_cb_arg };
   gpg_error_t err;
-  bool silent = false;
 
   if (!ctx || !command) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   err = eva__drive_may_wait (ctx);
   if (err) return err;
   eva__ctx_enter (ctx);
-  err = send_command (ctx, command, &silent);
-  if (!err && !silent) err = read_reply (ctx, &cb);
+  err = transact (ctx, command, &cb);
   eva__ctx_forget_line (ctx);
   return eva__ctx_leave_with (ctx, err);
 }
@@ -306,7 +329,8 @@ assuan_transact (assuan_context_t ctx, const char *command,
 /* --- Greeting --------------------------------------------------------------------------------- */
 
 /* An ERR ends the dialogue, and the queue takes nothing more.  The server that refused may go on
-   reading, so this writes the line past the queue.  */
+   reading, so this writes the line past the queue.  It is the first one of this end, for which
+   there is room.  */
 static void
 say_bye (assuan_context_t ctx) {
   char line[] = "BYE\n";
@@ -314,11 +338,11 @@ say_bye (assuan_context_t ctx) {
 
   if (eva__ctx_show_line (ctx, ASSUAN_IO_TO_PEER, line, iov.iov_len - 1, ctx->flags.confidential)
       && !ctx->released)
-    eva__io_channel_write (&ctx->channel, &iov, 1, NULL, 0, true);
+    eva__io_channel_write (&ctx->channel, &iov, 1, NULL, 0, false);
 }
 
-gpg_error_t
-eva__ctx_hear_greeting (assuan_context_t ctx) {
+static gpg_error_t
+hear_greeting (assuan_context_t ctx) {
   for (;;) {
     struct eva_event ev;
     gpg_error_t err = eva__ctx_wait_event (ctx, &ev);
@@ -332,4 +356,14 @@ eva__ctx_hear_greeting (assuan_context_t ctx) {
       return eva__ctx_error (ctx, GPG_ERR_ASS_CONNECT_FAILED);
     }
   }
+}
+
+gpg_error_t
+eva__ctx_hear_greeting (assuan_context_t ctx) {
+  struct eva__timeouts *timeouts = &ctx->shared->timeouts;
+  struct eva__step outer = eva__timeouts_begin_step (timeouts, timeouts->set.greeting_timeout_ms);
+  gpg_error_t err = hear_greeting (ctx);
+
+  eva__timeouts_end_step (timeouts, outer);
+  return err;
 }

@@ -62,6 +62,7 @@ connect_error (assuan_context_t ctx, const char *name) {
   gpg_err_code_t code = GPG_ERR_ASS_CONNECT_FAILED;
   bool is_uri = !strncmp (name, "assuan://", 9);
 
+  if (errno == ETIME) code = GPG_ERR_TIMEOUT;
   if (errno == EINVAL) code = is_uri && name[9] ? GPG_ERR_BAD_URI : GPG_ERR_ASS_INV_VALUE;
   if (errno == ENAMETOOLONG || errno == ENOMEM || errno == EMFILE || errno == ENFILE)
     code = gpg_err_code_from_syserror ();
@@ -69,13 +70,26 @@ connect_error (assuan_context_t ctx, const char *name) {
   return eva__ctx_error (ctx, code);
 }
 
+/* Returns as eva__io_address_connect.  */
+static int
+connect_in_time (assuan_context_t ctx, const char *name, assuan_fd_t *ret_fd) {
+  struct eva__timeouts *timeouts = &ctx->shared->timeouts;
+  struct eva__step outer = eva__timeouts_begin_step (timeouts, timeouts->set.connect_timeout_ms);
+  bool is_local;
+  int rc;
+
+  eva__timeouts_begin_wait (timeouts, &ctx->shared->sys);
+  rc = eva__io_address_connect (&ctx->shared->sys, name, &is_local, ret_fd);
+  eva__timeouts_end_wait (timeouts, &ctx->shared->sys);
+  eva__timeouts_end_step (timeouts, outer);
+  return rc;
+}
+
 static gpg_error_t
 connect_name (assuan_context_t ctx, const char *name, bool pass_fds) {
   assuan_fd_t fd;
-  bool is_local;
 
-  if (eva__io_address_connect (&ctx->shared->sys, name, &is_local, &fd))
-    return connect_error (ctx, name);
+  if (connect_in_time (ctx, name, &fd)) return connect_error (ctx, name);
   return connect_socket (ctx, fd, pass_fds);
 }
 

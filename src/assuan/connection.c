@@ -112,7 +112,7 @@ begin_dialogue (assuan_context_t ctx, enum eva__ctx_kind kind) {
   ctx->kind = kind;
   eva__ctx_mark_output (ctx, false);
   ctx->write_error = 0;
-  ctx->line_seen = ctx->end_logged = ctx->out_of_step = false;
+  ctx->line_seen = ctx->end_logged = ctx->out_of_step = ctx->timed_out = false;
   return 0;
 }
 
@@ -174,6 +174,41 @@ eva__ctx_may_say (assuan_context_t ctx) {
     return gpg_err_code (over) == GPG_ERR_TOO_LARGE ? over : eva__ctx_error (ctx, GPG_ERR_EPIPE);
   if (!eva__ctx_is_connected (ctx)) return eva__ctx_error (ctx, GPG_ERR_EPIPE);
   return 0;
+}
+
+/* --- Waiting for the peer --------------------------------------------------------------------- */
+
+static void
+begin_wait (assuan_context_t ctx) {
+  eva__timeouts_begin_wait (&ctx->shared->timeouts, &ctx->shared->sys);
+}
+
+/* Keeps errno.  */
+static void
+end_wait (assuan_context_t ctx) {
+  eva__timeouts_end_wait (&ctx->shared->timeouts, &ctx->shared->sys);
+}
+
+/* The peer let CTX wait too long.  To a client it does not matter what the server says later:
+   nothing would tell which call it answers.  A server whose client does not answer goes on, because
+   an answer that was given up is known for what it is.  */
+static gpg_error_t
+time_out (assuan_context_t ctx) {
+  eva__ctx_log (ctx, ASSUAN_LOG_CONTROL, "chan_%d <- [timeout]", (int) ctx->channel.in_fd);
+  if (ctx->kind == EVA__CTX_CLIENT) {
+    ctx->timed_out = true;
+    ctx->write_error = eva__ctx_error (ctx, GPG_ERR_EPIPE);
+    eva_conn_sent (ctx->conn, SIZE_MAX);
+    eva__outgoing_fd_drop_all (ctx);
+    eva__io_channel_close (&ctx->channel);
+  }
+  return eva__ctx_error (ctx, GPG_ERR_TIMEOUT);
+}
+
+/* Returns the error of a call that would read without a connection.  */
+static gpg_error_t
+not_connected (assuan_context_t ctx) {
+  return eva__ctx_error (ctx, ctx->timed_out ? GPG_ERR_EPIPE : GPG_ERR_EOF);
 }
 
 /* --- Input ------------------------------------------------------------------------------------ */
@@ -240,10 +275,11 @@ eva__ctx_read (assuan_context_t ctx, bool wait) {
   size_t room, max_fds = 0;
   struct eva__io_fds fds;
   gpg_error_t err = 0;
+  bool is_late;
   ssize_t n;
   void *buf;
 
-  if (!eva__ctx_is_connected (ctx)) return eva__ctx_error (ctx, GPG_ERR_EOF);
+  if (!eva__ctx_is_connected (ctx)) return not_connected (ctx);
   /* A caller that waits must have sent everything.  A peer that is gone shows in what is read.  */
   if (wait && eva__conn_output_len (ctx->conn)) eva__ctx_flush (ctx);
   buf = eva_conn_inbuf (ctx->conn, &room);
@@ -254,7 +290,11 @@ eva__ctx_read (assuan_context_t ctx, bool wait) {
   fds.max = max_fds < EVA__IO_MAX_FDS ? max_fds + 1 : EVA__IO_MAX_FDS;
   fds.n = 0;
   fds.truncated = false;
+  if (wait) begin_wait (ctx);
   n = eva__io_channel_read (&ctx->channel, buf, room, wait, ctx->channel.passes_fds ? &fds : NULL);
+  is_late = n < 0 && errno == ETIME && ctx->shared->sys.deadline_ns;
+  if (wait) end_wait (ctx);
+  if (is_late) return time_out (ctx);
   if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && !wait) return 0;
   if (n < 0) return read_error (ctx);
   if (fds.n || fds.truncated) err = queue_fds (ctx, &fds, max_fds);
@@ -323,8 +363,8 @@ eva__ctx_forget_line (assuan_context_t ctx) {
   if (ctx->conn) eva__conn_end_loan (ctx->conn);
 }
 
-/* Returns true if the next line is to be shown and can be handed out.  One that has to wait is shown
-   when it does not any more.  */
+/* Returns true if the next line is to be shown and can be handed out.  One that has to wait is
+   shown when it does not any more.  */
 static bool
 is_shown_next (assuan_context_t ctx) {
   return !ctx->line_seen && eva__ctx_is_watched (ctx) && !eva__conn_holds_line (ctx->conn);
@@ -366,7 +406,7 @@ eva__ctx_wait_event (assuan_context_t ctx, struct eva_event *ret) {
     gpg_error_t err = eva__drive_may_wait (ctx);
     int rc;
     if (err) return err;
-    if (!eva__ctx_is_connected (ctx)) return eva__ctx_error (ctx, GPG_ERR_EOF);
+    if (!eva__ctx_is_connected (ctx)) return not_connected (ctx);
     rc = eva__ctx_next (ctx, ret);
     if (ctx->released) return eva__ctx_error (ctx, GPG_ERR_EOF); /* when the line was shown */
     if (rc < 0) return eva__ctx_conn_error (ctx, rc);
@@ -400,7 +440,7 @@ eva__ctx_wait_line (assuan_context_t ctx, char **ret_line, size_t *ret_len) {
     size_t len;
     int rc;
     if (err) return err;
-    if (!eva__ctx_is_connected (ctx)) return eva__ctx_error (ctx, GPG_ERR_EOF);
+    if (!eva__ctx_is_connected (ctx)) return not_connected (ctx);
     rc = take_line (ctx, &line, &len);
     if (ctx->released) return eva__ctx_error (ctx, GPG_ERR_EOF); /* and the line goes with it */
     if (rc < 0) return eva__ctx_conn_error (ctx, rc);
@@ -454,6 +494,7 @@ write_some (assuan_context_t ctx, bool *ret_done) {
   eva__ctx_claim (ctx);
   n_fds = ctx->channel.passes_fds ? eva_conn_output_fds (ctx->conn, fds, EVA_DEFAULT_MAX_FDS) : 0;
   n = eva__io_channel_write (&ctx->channel, iov, n_iov, fds, n_fds, !ctx->drive);
+  if (n < 0 && errno == ETIME && ctx->shared->sys.deadline_ns) return time_out (ctx);
   if (n < 0) return eva__ctx_syserror (ctx);
   eva_conn_sent (ctx->conn, (size_t) n);
   *ret_done = !eva__conn_output_len (ctx->conn);
@@ -469,15 +510,40 @@ eva__ctx_is_left (assuan_context_t ctx, gpg_error_t err) {
   return code == GPG_ERR_EPIPE || code == GPG_ERR_ECONNRESET;
 }
 
-gpg_error_t
-eva__ctx_flush (assuan_context_t ctx) {
+/* Writes all that is queued, as far as the peer takes it.  */
+static gpg_error_t
+write_all (assuan_context_t ctx) {
   gpg_error_t err;
   bool done;
 
-  if (!ctx->conn) return eva__ctx_may_say (ctx);
   do
     err = write_some (ctx, &done);
   while (!err && !done);
+  return err;
+}
+
+/* The same, in a blocking context for a limited time: a step of its own.  */
+static gpg_error_t
+write_in_time (assuan_context_t ctx) {
+  struct eva__timeouts *timeouts = &ctx->shared->timeouts;
+  struct eva__step outer;
+  gpg_error_t err;
+
+  if (ctx->drive || !timeouts->set.call_timeout_ms) return write_all (ctx);
+  outer = eva__timeouts_begin_step (timeouts, timeouts->set.call_timeout_ms);
+  begin_wait (ctx);
+  err = write_all (ctx);
+  end_wait (ctx);
+  eva__timeouts_end_step (timeouts, outer);
+  return err;
+}
+
+gpg_error_t
+eva__ctx_flush (assuan_context_t ctx) {
+  gpg_error_t err;
+
+  if (!ctx->conn) return eva__ctx_may_say (ctx);
+  err = write_in_time (ctx);
   if (ctx->drive && gpg_err_code (err) == GPG_ERR_EAGAIN)
     return 0; /* the rest when there is room */
   if (!err) return 0;
@@ -487,7 +553,8 @@ eva__ctx_flush (assuan_context_t ctx) {
     err = eva__ctx_error (ctx, GPG_ERR_EPIPE);
   /* What cannot be sent now never can.  The peer may still have sent something, so reading goes
      on.  */
-  ctx->write_error = err;
+  ctx->write_error =
+      gpg_err_code (err) == GPG_ERR_TIMEOUT ? eva__ctx_error (ctx, GPG_ERR_EPIPE) : err;
   eva_conn_sent (ctx->conn, SIZE_MAX);
   eva__outgoing_fd_drop_all (ctx);
   return err;

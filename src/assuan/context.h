@@ -12,6 +12,7 @@
 #include "assuan/log.h"
 #include "assuan/pool.h"
 #include "assuan/table.h"
+#include "assuan/timeout.h"
 #include "conn/conn.h"
 #include "io/channel.h"
 #include "io/sys.h"
@@ -32,6 +33,7 @@ struct eva__shared {
   struct eva__pool pool;
   struct eva_conn_config conn_config; /* its arg is not used */
   size_t max_ahead_len;               /* 0: the default; see eva_set_max_ahead_len */
+  struct eva__timeouts timeouts;      /* of calls that wait, which those that share do not */
   struct eva__watch watch;
   struct eva__table table;
 };
@@ -89,6 +91,7 @@ struct assuan_context_s {
   bool accept_told : 1;  /* assuan_accept returned 0 for this connection */
   bool closing : 1;      /* the reply to the command under way is the last */
   bool out_of_step : 1;  /* it is not known any more to which reply a line of the server belongs */
+  bool timed_out : 1;    /* a client whose server let it wait too long: the connection is closed */
   bool in_turn : 1;      /* a turn is under way: replies may wait for its end */
   bool is_external : 1;  /* in a loop of the program's: at rest it holds no buffers */
   bool wants_turn : 1;   /* its drive has to take one when no callback runs any more */

@@ -94,7 +94,7 @@ eva__ctx_answer_error (assuan_context_t ctx, const struct eva_event *ev) {
 
 /* Collects the answer in MB.  NO_DATA: none is expected.  */
 static gpg_error_t
-collect (assuan_context_t ctx, struct eva__membuf *mb, bool no_data) {
+collect_events (assuan_context_t ctx, struct eva__membuf *mb, bool no_data) {
   bool too_much = false;
 
   for (;;) {
@@ -113,6 +113,17 @@ collect (assuan_context_t ctx, struct eva__membuf *mb, bool no_data) {
     if (ev.type == EVA_EVENT_DATA) err = eva__membuf_add (ctx, mb, ev.text, ev.text_len);
     if (err) return err;
   }
+}
+
+/* The same, for a limited time.  */
+static gpg_error_t
+collect (assuan_context_t ctx, struct eva__membuf *mb, bool no_data) {
+  struct eva__timeouts *timeouts = &ctx->shared->timeouts;
+  struct eva__step outer = eva__timeouts_begin_step (timeouts, timeouts->set.call_timeout_ms);
+  gpg_error_t err = collect_events (ctx, mb, no_data);
+
+  eva__timeouts_end_step (timeouts, outer);
+  return err;
 }
 
 /* R_BUFFER NULL: no data is expected.  */

@@ -12,6 +12,28 @@
 #include "assuan/stream.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+/* How long a child that did not answer in time may take to end by itself.  */
+#define GRACE_US 500000u
+
+/* A child that did not answer in time may not see that its client has left either, and waiting for
+   it could take forever.  Returns true if it has ended.  */
+static bool
+end_child (assuan_context_t ctx, pid_t pid) {
+  const struct eva__io_sys *sys = &ctx->shared->sys;
+  unsigned int step_us = 0;
+
+  kill (pid, SIGTERM);
+  for (unsigned int slept_us = 0; slept_us < GRACE_US; slept_us += step_us) {
+    pid_t ended = sys->hooks.waitpid (ctx, pid, 0, NULL, WNOHANG);
+    if (ended > 0 || (ended < 0 && errno != EINTR)) return true;
+    eva__io_sys_pause (sys, &step_us);
+  }
+  kill (pid, SIGKILL);
+  return false;
+}
 
 /* Waits for the child that serves CTX, so that it does not stay as a zombie; unless it is another
    process's child.  */
@@ -25,7 +47,7 @@ reap_child (assuan_context_t ctx) {
   if (ctx->flags.no_waitpid || ctx->was_reaped || !eva__ctx_is_ours (ctx))
     ctx->shared->sys.hooks.waitpid (ctx, pid, 1, NULL,
                                     0); /* nothing but releasing what the hook keeps */
-  else
+  else if (!ctx->timed_out || pid <= 0 || !end_child (ctx, pid))
     while (ctx->shared->sys.hooks.waitpid (ctx, pid, 0, NULL, 0) < 0 && errno == EINTR)
       ;
 }

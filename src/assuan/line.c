@@ -6,11 +6,25 @@
 #include "assuan/lifetime.h"
 #include "assuan/say.h"
 
+/* A server has all the time in the world for the next request, but not for lines within a
+   command.  */
+static gpg_error_t
+read_line (assuan_context_t ctx, char **ret_line, size_t *ret_len) {
+  struct eva__timeouts *timeouts = &ctx->shared->timeouts;
+  bool is_limited = ctx->kind == EVA__CTX_CLIENT || eva__ctx_is_busy (ctx);
+  struct eva__step outer =
+      eva__timeouts_begin_step (timeouts, is_limited ? timeouts->set.call_timeout_ms : 0);
+  gpg_error_t err = eva__ctx_wait_line (ctx, ret_line, ret_len);
+
+  eva__timeouts_end_step (timeouts, outer);
+  return err;
+}
+
 gpg_error_t
 assuan_read_line (assuan_context_t ctx, char **line, size_t *linelen) {
   if (!ctx || !line || !linelen) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   eva__ctx_enter (ctx);
-  return eva__ctx_leave_with (ctx, eva__ctx_wait_line (ctx, line, linelen));
+  return eva__ctx_leave_with (ctx, read_line (ctx, line, linelen));
 }
 
 int

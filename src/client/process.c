@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* process.c - contexts that the program drives by hand: turns, and what to wait for between
-   them.  */
+/* process.c - contexts that the program drives by hand: turns, and what to wait for between them;
+   and what eva.h sets for those that it does not drive.  */
 
 #include "assuan/connection.h"
 #include "assuan/error.h"
@@ -14,6 +14,24 @@ eva_set_max_ahead_len (assuan_context_t ctx, size_t max_len) {
   if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   if (ctx->drive) return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
   eva__ctx_set_max_ahead (ctx, max_len);
+  return 0;
+}
+
+/* EVA_NO_LIMIT is what 0 is.  */
+static unsigned int
+limit (unsigned int timeout_ms) {
+  return timeout_ms == EVA_NO_LIMIT ? 0 : timeout_ms;
+}
+
+gpg_error_t
+eva_set_timeouts (assuan_context_t ctx, const struct eva_timeouts *timeouts) {
+  if (!ctx || !timeouts) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  if (ctx->drive) return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
+  ctx->shared->timeouts.set = (struct eva_timeouts) {
+    .connect_timeout_ms = limit (timeouts->connect_timeout_ms),
+    .greeting_timeout_ms = limit (timeouts->greeting_timeout_ms),
+    .call_timeout_ms = limit (timeouts->call_timeout_ms),
+  };
   return 0;
 }
 

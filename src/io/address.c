@@ -89,7 +89,7 @@ eva__io_address_connect_fd (const struct eva__io_sys *sys, assuan_fd_t fd,
     addr = &copy.any;
   }
   /* The prototype of the hook lacks a const.  */
-  return sys->hooks.connect (sys->ctx, fd, (struct sockaddr *) addr, addr_len);
+  return eva__io_sys_connect (sys, fd, (struct sockaddr *) addr, addr_len);
 }
 
 int

@@ -12,7 +12,7 @@
    Unix socket.
    Returns 0, or -1 with errno: EINVAL for a name of no known form, also for `assuan://` with
    something else than a numeric address and a port from 1 to 65535, ENAMETOOLONG over 107 octets of
-   path, or what the connection gives, which is none of these.  */
+   path, ETIME at the deadline of SYS, or what the connection gives, which is none of these.  */
 int eva__io_address_connect (const struct eva__io_sys *sys, const char *name, bool *ret_is_local,
                              assuan_fd_t *ret_fd);
 

@@ -8,6 +8,9 @@
    once poll says that there is room.  */
 
 #include "io/channel.h"
+
+#include "io/duration.h"
+#include "io/fail.h"
 #include "io/process.h"
 #include "io/sigpipe.h"
 #include "wire/wipe.h"
@@ -115,14 +118,37 @@ eva__io_channel_close (struct eva__io_channel *ch) {
   ch->in_fd = ch->out_fd = ASSUAN_INVALID_FD;
 }
 
+/* Returns true if a call itself may wait: up to a deadline only poll and its like can.  */
+static bool
+may_block (const struct eva__io_channel *ch, bool wait) {
+  return wait && !ch->sys->deadline_ns;
+}
+
+/* Waits until the deadline, or until a call with FD is worth another try.  If poll says that FD is
+   ready although the call would wait, a hook knows better, or something came just now: the first
+   time it is tried again at once.  */
+static int
+await_in_time (struct eva__io_channel *ch, assuan_fd_t fd, short events, unsigned int *step_us) {
+  if (!eva__io_sys_is_ready (fd, events)) return eva__io_sys_await (ch->sys, fd, events);
+  if (eva__io_now_ns () >= ch->sys->deadline_ns) return eva__io_fail (ETIME);
+  if (*step_us)
+    eva__io_sys_pause (ch->sys, step_us);
+  else
+    *step_us = 1;
+  return 0;
+}
+
 /* Waits until a call with FD is worth another try.  With foreign hooks the library cannot say when:
-   a thread package may know better than poll.  So there is a pause and then simply another try.  */
-static void
+   a thread package may know better than poll.  So there is a pause and then simply another try.
+   Returns 0, or -1 with errno at the deadline.  */
+static int
 await (struct eva__io_channel *ch, assuan_fd_t fd, short events, unsigned int *step_us) {
+  if (ch->sys->deadline_ns) return await_in_time (ch, fd, events, step_us);
   if (eva__io_sys_is_own (ch->sys))
     eva__io_sys_wait (ch->sys, fd, events);
   else
     eva__io_sys_pause (ch->sys, step_us);
+  return 0;
 }
 
 /* --- Reading ---------------------------------------------------------------------------------- */
@@ -271,12 +297,12 @@ eva__io_channel_read (struct eva__io_channel *ch, void *buf, size_t len, bool wa
     fds->truncated = false;
   }
   for (;;) {
-    ssize_t n = read_once (ch, &iov, wait, fds);
+    ssize_t n = read_once (ch, &iov, may_block (ch, wait), fds);
     if (n >= 0) return n;
     if (errno == EINTR) continue;
     if (errno == EWOULDBLOCK) errno = EAGAIN;
     if (errno != EAGAIN || !wait) return -1;
-    await (ch, ch->in_fd, POLLIN, &step_us);
+    if (await (ch, ch->in_fd, POLLIN, &step_us) < 0) return -1;
   }
 }
 
@@ -387,7 +413,9 @@ trim (struct output *out) {
 ssize_t
 eva__io_channel_write (struct eva__io_channel *ch, const struct iovec *iov, size_t n_iov,
                        const int *fds, size_t n_fds, bool wait) {
-  struct output out = { .iov = iov, .n_iov = n_iov, .fds = fds, .n_fds = n_fds, .wait = wait };
+  struct output out = {
+    .iov = iov, .n_iov = n_iov, .fds = fds, .n_fds = n_fds, .wait = may_block (ch, wait)
+  };
   unsigned int step_us = 0;
 
   trim (&out);
@@ -402,6 +430,6 @@ eva__io_channel_write (struct eva__io_channel *ch, const struct iovec *iov, size
     if (errno == EINTR) continue;
     if (errno == EWOULDBLOCK) errno = EAGAIN;
     if (errno != EAGAIN || !wait) return -1;
-    await (ch, ch->out_fd, POLLOUT, &step_us);
+    if (await (ch, ch->out_fd, POLLOUT, &step_us) < 0) return -1;
   }
 }

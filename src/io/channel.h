@@ -75,8 +75,8 @@ void eva__io_channel_close (struct eva__io_channel *ch);
    line of what was read: a read ends with a line if there are descriptors ahead.  If WAIT, waits
    for octets, also where the descriptor is non-blocking; if not, never blocks, also where it is
    blocking.  Repeats interrupted calls.
-   Returns the number of octets, 0 at end of file, or -1 with errno (EAGAIN if there are none now
-   and WAIT is false).  */
+   Returns the number of octets, 0 at end of file, or -1 with errno: EAGAIN if there are none now
+   and WAIT is false, ETIME if there are none at the deadline of SYS and WAIT is true.  */
 ssize_t eva__io_channel_read (struct eva__io_channel *ch, void *buf, size_t len, bool wait,
                               struct eva__io_fds *fds);
 
@@ -84,8 +84,8 @@ ssize_t eva__io_channel_read (struct eva__io_channel *ch, void *buf, size_t len,
    which there must be one then.  If WAIT, waits until something can be written; if not, never
    blocks.
    Returns the number of octets written, which may be fewer than there are, or -1 with errno: EAGAIN
-   as above, EPIPE if the peer is gone, EOPNOTSUPP if there are descriptors and CH cannot pass them,
-   EINVAL if there are too many or no octet.  After an error nothing was written.  */
+   and ETIME as above, EPIPE if the peer is gone, EOPNOTSUPP if there are descriptors and CH cannot
+   pass them, EINVAL if there are too many or no octet.  After an error nothing was written.  */
 ssize_t eva__io_channel_write (struct eva__io_channel *ch, const struct iovec *iov, size_t n_iov,
                                const int *fds, size_t n_fds, bool wait);
 

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <gpg-error.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 
 typedef void (*clamp_fn) (void);
 
@@ -26,11 +25,16 @@ learn (void) {
   atomic_store_explicit (&is_known, true, memory_order_release);
 }
 
+static void
+learn_once (void) {
+  if (!atomic_load_explicit (&is_known, memory_order_acquire)) learn ();
+}
+
 void
 eva__io_clamp_begin (struct eva__io_clamp *clamp) {
   clamp_fn pre;
 
-  if (!atomic_load_explicit (&is_known, memory_order_acquire)) learn ();
+  learn_once ();
   pre = atomic_load_explicit (&pre_fn, memory_order_relaxed);
   clamp->post = atomic_load_explicit (&post_fn, memory_order_relaxed);
   if (pre) pre ();
@@ -42,6 +46,12 @@ eva__io_clamp_end (struct eva__io_clamp *clamp) {
 
   if (clamp->post) clamp->post ();
   errno = saved;
+}
+
+bool
+eva__io_clamp_is_set (void) {
+  learn_once ();
+  return atomic_load_explicit (&pre_fn, memory_order_relaxed) != NULL;
 }
 
 void

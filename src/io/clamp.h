@@ -7,6 +7,8 @@
 #ifndef EVA__IO_CLAMP_H
 #define EVA__IO_CLAMP_H
 
+#include <stdbool.h>
+
 /* A system call under way.  */
 struct eva__io_clamp {
   void (*post) (void); /* or NULL */
@@ -20,6 +22,9 @@ void eva__io_clamp_begin (struct eva__io_clamp *clamp);
 /* Call it after the system call.  It calls the second function of the pair that began, and keeps
    errno.  */
 void eva__io_clamp_end (struct eva__io_clamp *clamp);
+
+/* Returns true if the program has set the pair.  */
+bool eva__io_clamp_is_set (void);
 
 /* The next eva__io_clamp_begin asks again.  */
 void eva__io_clamp_reinit (void);

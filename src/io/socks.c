@@ -14,6 +14,7 @@
 #include "io/socks.h"
 
 #include "io/channel.h"
+#include "io/duration.h"
 #include "io/fail.h"
 #include "wire/wipe.h"
 
@@ -24,7 +25,6 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <string.h>
-#include <time.h>
 
 enum { VERSION = 5, AUTH_VERSION = 1, CONNECT = 1 };
 enum { METHOD_NONE = 0, METHOD_PASSWORD = 2 };
@@ -152,10 +152,17 @@ eva__io_socks_parse_reply (const unsigned char *buf, size_t len) {
 
 static int64_t
 now_ms (void) {
-  struct timespec now;
+  return (int64_t) (eva__io_now_ns () / EVA__NS_PER_MS);
+}
 
-  clock_gettime (CLOCK_MONOTONIC, &now);
-  return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+/* Returns until when all of it may take: the earlier one of TARGET's limit and of the deadline of
+   SYS, rounded up.  */
+static int64_t
+find_deadline (const struct eva__io_sys *sys, const struct eva__io_socks_target *target) {
+  int64_t deadline_ms = target->timeout_ms > 0 ? now_ms () + target->timeout_ms : NO_LIMIT_MS;
+  int64_t other_ms = (int64_t) (sys->deadline_ns / EVA__NS_PER_MS) + 1;
+
+  return sys->deadline_ns && other_ms < deadline_ms ? other_ms : deadline_ms;
 }
 
 /* Waits until the connection is ready for EVENTS, at most until DEADLINE_MS.  */
@@ -333,11 +340,15 @@ reach_proxy (const struct eva__io_channel *ch, unsigned short port, int64_t dead
 int
 eva__io_socks_connect (const struct eva__io_sys *sys, assuan_fd_t fd, unsigned short proxy_port,
                        const struct eva__io_socks_target *target) {
-  int64_t deadline_ms = target->timeout_ms > 0 ? now_ms () + target->timeout_ms : NO_LIMIT_MS;
+  int64_t deadline_ms = find_deadline (sys, target);
   struct eva__io_channel ch;
+  int rc;
 
   if (check (target) < 0) return -1;
   eva__io_channel_init (&ch, sys, fd, fd, false);
-  if (reach_proxy (&ch, proxy_port, deadline_ms) < 0) return -1;
-  return converse (&ch, target, deadline_ms);
+  rc = reach_proxy (&ch, proxy_port, deadline_ms);
+  if (!rc) rc = converse (&ch, target, deadline_ms);
+  if (rc < 0 && errno == ETIMEDOUT && sys->deadline_ns && eva__io_now_ns () >= sys->deadline_ns)
+    errno = ETIME;
+  return rc;
 }

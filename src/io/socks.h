@@ -44,10 +44,10 @@ int eva__io_socks_parse_reply (const unsigned char *buf, size_t len);
 /* Connects FD, a TCP socket that is not yet connected, through the proxy on PROXY_PORT of the
    loopback address to TARGET.  Waits for the proxy's answers.
    Returns 0, or -1 with errno: what the connection to the proxy gives; ETIMEDOUT if the proxy does
-   not answer at all, or not in the time of TARGET; EIO if it closes; EINVAL for bad credentials or
-   an empty host, ENAMETOOLONG for a long one, EAFNOSUPPORT for another kind of address; ENOTSUP if
-   the proxy wants another way to authenticate, EACCES if it refuses the credentials;
-   EPROTONOSUPPORT if it speaks something else; or what its reply says.  */
+   not answer at all, or not in the time of TARGET; ETIME at the deadline of SYS; EIO if it closes;
+   EINVAL for bad credentials or an empty host, ENAMETOOLONG for a long one, EAFNOSUPPORT for
+   another kind of address; ENOTSUP if the proxy wants another way to authenticate, EACCES if it
+   refuses the credentials; EPROTONOSUPPORT if it speaks something else; or what its reply says.  */
 int eva__io_socks_connect (const struct eva__io_sys *sys, assuan_fd_t fd, unsigned short proxy_port,
                            const struct eva__io_socks_target *target);
 

@@ -8,6 +8,9 @@
    writing to a peer that left raises no SIGPIPE.  */
 
 #include "io/sys.h"
+
+#include "io/duration.h"
+#include "io/fail.h"
 #include "io/sigpipe.h"
 
 #include <errno.h>
@@ -256,6 +259,7 @@ eva__io_sys_init (struct eva__io_sys *sys, assuan_context_t ctx,
   sys->ctx = ctx;
   sys->is_clamped = false;
   sys->is_own = waits_itself (h);
+  sys->deadline_ns = 0;
 }
 
 void
@@ -263,6 +267,7 @@ eva__io_sys_init_clamped (struct eva__io_sys *sys, assuan_context_t ctx) {
   sys->hooks = clamped_hooks;
   sys->ctx = ctx;
   sys->is_clamped = sys->is_own = true;
+  sys->deadline_ns = 0;
 }
 
 void
@@ -337,6 +342,96 @@ eva__io_sys_wait_for (const struct eva__io_sys *sys, int fd, short events,
     slept_us += step_us;
   }
   return true;
+}
+
+/* --- Until a deadline ------------------------------------------------------------------------- */
+
+/* Returns how long poll may wait from NOW_NS on: rounded up, so that it does not wake up just
+   before the deadline.  */
+static int
+left_ms (const struct eva__io_sys *sys, uint64_t now_ns) {
+  uint64_t left = (sys->deadline_ns - now_ns + EVA__NS_PER_MS - 1) / EVA__NS_PER_MS;
+
+  return left > INT_MAX ? INT_MAX : (int) left;
+}
+
+/* Threads of a program with hooks of its own may depend on how this one waits.  */
+static bool
+waits_by_poll (const struct eva__io_sys *sys) {
+  return sys->is_own || sys->hooks.usleep == __assuan_usleep || eva__io_clamp_is_set ();
+}
+
+/* One poll of at most TIMEOUT_MS.  A program with hooks has the clamp around a wait that none of
+   its hooks does.  */
+static int
+poll_once (const struct eva__io_sys *sys, int fd, short events, int timeout_ms) {
+  struct pollfd p = { .fd = fd, .events = events, .revents = 0 };
+  bool clamps = sys->is_clamped || !sys->is_own;
+  struct eva__io_clamp clamp;
+  int n;
+
+  if (clamps) eva__io_clamp_begin (&clamp);
+  n = poll (&p, 1, timeout_ms);
+  if (clamps) eva__io_clamp_end (&clamp);
+  return n;
+}
+
+int
+eva__io_sys_await (const struct eva__io_sys *sys, int fd, short events) {
+  bool polls = waits_by_poll (sys);
+  unsigned int step_us = 0;
+
+  for (;;) {
+    uint64_t now_ns = eva__io_now_ns ();
+    int n;
+    if (eva__io_sys_is_ready (fd, events)) return 0;
+    if (now_ns >= sys->deadline_ns) return eva__io_fail (ETIME);
+    if (!polls) {
+      eva__io_sys_pause (sys, &step_us);
+      continue;
+    }
+    n = poll_once (sys, fd, events, left_ms (sys, now_ns));
+    if (n > 0 || (n < 0 && errno != EINTR)) return 0; /* the caller's own call reports errors */
+  }
+}
+
+/* FD does not block.  A Unix socket whose queue is full says EAGAIN, and the kernel does not tell
+   when there is room; TCP goes on in the kernel.  */
+static int
+connect_in_time (const struct eva__io_sys *sys, int fd, struct sockaddr *addr, socklen_t addr_len) {
+  bool is_unix = addr_len >= (socklen_t) sizeof addr->sa_family && addr->sa_family == AF_UNIX;
+  unsigned int step_us = 0;
+  socklen_t len = sizeof (int);
+  int error = 0;
+
+  while (sys->hooks.connect (sys->ctx, fd, addr, addr_len) < 0) {
+    if (errno == EISCONN) return 0; /* after it was interrupted */
+    if (errno == EINPROGRESS || errno == EALREADY) {
+      if (eva__io_sys_await (sys, fd, POLLOUT) < 0) return -1;
+      if (getsockopt (fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0) return -1;
+      return error ? eva__io_fail (error) : 0;
+    }
+    if (errno != EINTR && (errno != EAGAIN || !is_unix)) return -1;
+    if (eva__io_now_ns () >= sys->deadline_ns) return eva__io_fail (ETIME);
+    eva__io_sys_pause (sys, &step_us);
+  }
+  return 0;
+}
+
+/* A descriptor that the kernel does not know, but the hook does, keeps its ways.  */
+int
+eva__io_sys_connect (const struct eva__io_sys *sys, int fd, struct sockaddr *addr,
+                     socklen_t addr_len) {
+  int status = sys->deadline_ns ? fcntl (fd, F_GETFL) : -1;
+  int rc, saved;
+
+  if (status < 0) return sys->hooks.connect (sys->ctx, fd, addr, addr_len);
+  if (!(status & O_NONBLOCK)) fcntl (fd, F_SETFL, status | O_NONBLOCK);
+  rc = connect_in_time (sys, fd, addr, addr_len);
+  saved = errno;
+  if (!(status & O_NONBLOCK)) fcntl (fd, F_SETFL, status);
+  errno = saved;
+  return rc;
 }
 
 unsigned int

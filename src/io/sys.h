@@ -13,12 +13,18 @@
 #include "io/clamp.h"
 
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
 
 struct eva__io_sys {
   struct assuan_system_hooks hooks; /* always complete, version 2 */
   assuan_context_t ctx;             /* first argument of every hook */
   bool is_clamped;                  /* the default functions, between those of clamp.h */
   bool is_own;                      /* it reads, writes and sleeps with the default functions */
+
+  /* Until when calls through this table may wait, on the clock of eva__io_now_ns; 0: forever.  What
+     waits longer fails with errno ETIME, which no socket gives.  */
+  uint64_t deadline_ns;
 };
 
 /* Makes SYS work with HOOKS on behalf of CTX.  HOOKS NULL: the default functions.  Version 1 of the
@@ -61,6 +67,17 @@ void eva__io_sys_wait (const struct eva__io_sys *sys, int fd, short events);
    if that went by.  */
 bool eva__io_sys_wait_for (const struct eva__io_sys *sys, int fd, short events,
                            unsigned int timeout_ms);
+
+/* Waits until FD is ready for EVENTS or in error, at most until the deadline of SYS, which is set.
+   With foreign hooks it waits by poll if that holds up no other thread: if the program has set a
+   clamp, or its usleep hook is the default function; else through the usleep hook.
+   Returns 0, or -1 with errno ETIME.  */
+int eva__io_sys_await (const struct eva__io_sys *sys, int fd, short events);
+
+/* Connects FD to ADDR through the connect hook, at most until the deadline of SYS, if one is set.
+   FD then does not block meanwhile.  Returns as connect; errno ETIME.  */
+int eva__io_sys_connect (const struct eva__io_sys *sys, int fd, struct sockaddr *addr,
+                         socklen_t addr_len);
 
 /* Returns how many descriptors this process may have now.  */
 unsigned int eva__io_sys_max_fds (void);
