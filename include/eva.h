@@ -661,6 +661,7 @@ gpg_error_t eva_pump (assuan_context_t ctx, const struct eva_pump_config *config
 
 #define EVA_DEFAULT_CONNECT_TIMEOUT_MS  10000u
 #define EVA_DEFAULT_GREETING_TIMEOUT_MS 30000u
+#define EVA_DEFAULT_START_TIMEOUT_MS    10000u
 
 /* Flags of struct eva_connect_config.  */
 #define EVA_CONNECT_FDPASSING 1u /* descriptors may be passed; `exec:` gets a socket, not pipes */
@@ -711,6 +712,30 @@ struct eva_connect_config {
      each up to its own timeout_ms.  eva_close, eva_call_cancel and assuan_release work at once.
      Errors that no server could mend come at once, and so do those of `exec:` and `fd:`.  */
   unsigned int retry_ms;
+
+  /* A command that starts the server, if none listens at `unix:/path`; ended by NULL.  With other
+     addresses this is GPG_ERR_INV_ARG.  retry_ms, if it is 0, becomes EVA_DEFAULT_START_TIMEOUT_MS.
+
+         static const char *const start[] = { "gpgconf", "--launch", "gpg-agent", NULL };
+
+     Of all clients that find no server, in any process, one runs the command, once, and the others
+     try again meanwhile.  A lock on the file /path.start-lock decides which one; the directory has
+     to be there.  The lock ends with the process that has it.
+     The command ends with status 0 after it has put a daemon into the background, or stays and is
+     the server itself.  If it fails, and no server has come up from elsewhere, closed gets
+     GPG_ERR_ASS_SERVER_START, or if it could not be started what the system gave; eva_get_reason
+     tells more.  What the command gets: /dev/null as 0 and 1, and as 2 unless EVA_CONNECT_STDERR is
+     set; no other descriptor; no signal blocked or ignored; a session of its own.  It is not ended
+     with CTX or its loop.  The loop reaps it, as a server of `exec:`.  */
+  const char *const *start_argv;
+
+  /* For a program of `exec:` and the command of start_argv.  Changes to the environment, ended by
+     NULL: `NAME=VALUE`, or `NAME` alone, which takes the variable out; of several for a name the
+     last one counts.  It does not change where a program is looked for.  And the working directory;
+     a program with a slash that does not begin with it is found from the caller's.  NULL: as they
+     are.  Only eva_connect itself reads all of these.  */
+  const char *const *environment;
+  const char *directory;
 };
 
 /* Connects to ADDRESS as a client.
@@ -720,10 +745,13 @@ struct eva_connect_config {
 
        unix:/path, unix:@name, tcp:IP:port    as for eva_server_listen; also what
                                               assuan_socket_connect takes
-       exec:PROGRAM ARGUMENTS                 starts a server.  Blanks separate the words, and
-                                              nothing quotes a blank; the member argv gives words
-                                              that have blanks.  A program without a slash is looked
-                                              for in PATH.  Its stderr is /dev/null unless
+       exec:PROGRAM ARGUMENTS                 starts a server.  Blanks separate the words.  What
+                                              stands between '...' is taken as it is, and so is what
+                                              stands between "..." or after a backslash; there, in
+                                              quotes, a backslash quotes only " and \ itself.  There
+                                              is no shell, and nothing else is special; the member
+                                              argv has words as they are.  A program without a slash
+                                              is looked for in PATH.  Its stderr is /dev/null unless
                                               EVA_CONNECT_STDERR is set.  No signal is blocked or
                                               ignored in it
        fd:N                                   a connected socket
@@ -735,7 +763,9 @@ struct eva_connect_config {
 
    Returns: 0, or an error that needs no waiting; all others come to closed:
 
-     GPG_ERR_INV_ARG             ADDRESS has none of these forms
+     GPG_ERR_INV_ARG             ADDRESS has none of these forms; or a setting of the environment has
+                                 no name, or start_argv no word or no socket's file to go with
+     GPG_ERR_SYNTAX              a quote in `exec:` does not end, or nothing follows a backslash
      GPG_ERR_ASS_CONNECT_FAILED  no server listens there; with retry_ms this comes to closed
      GPG_ERR_ENAMETOOLONG        the path is too long
      GPG_ERR_ENOENT              the program is not there

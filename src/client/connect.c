@@ -3,7 +3,9 @@
 
 #include "assuan/error.h"
 #include "client/dial.h"
+#include "client/launch.h"
 #include "io/duration.h"
+#include "io/program.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +18,7 @@ configure (struct eva__client *client, const struct eva_connect_config *config) 
   if (config) *c = *config;
   if (!c->connect_timeout_ms) c->connect_timeout_ms = EVA_DEFAULT_CONNECT_TIMEOUT_MS;
   if (!c->greeting_timeout_ms) c->greeting_timeout_ms = EVA_DEFAULT_GREETING_TIMEOUT_MS;
+  if (c->start_argv && !c->retry_ms) c->retry_ms = EVA_DEFAULT_START_TIMEOUT_MS;
   client->driven.limits = c->limits;
   eva__drive_complete_limits (&client->driven.limits);
   client->driven.over = c->closed;
@@ -42,11 +45,20 @@ make (eva_loop *loop, const char *address, const struct eva_connect_config *conf
   ctx->drive->ctx = ctx;
   configure (client, config);
   client->address = strdup (address);
-  if (client->address && !eva__loop_reserve_timers (loop, 1)) client->home = loop;
+  if (client->address && !eva__launch_init (client, config) && !eva__loop_reserve_timers (loop, 1))
+    client->home = loop;
   if (client->home) return client;
   *ret_err = eva__ctx_error (ctx, GPG_ERR_ENOMEM);
   assuan_release (ctx);
   return NULL;
+}
+
+/* Returns true if what CONFIG tells of programs makes sense.  */
+static bool
+is_possible (const struct eva_connect_config *config) {
+  if (!config) return true;
+  return (!config->start_argv || config->start_argv[0])
+         && eva__io_program_can_set (config->environment);
 }
 
 gpg_error_t
@@ -60,7 +72,7 @@ eva_connect (eva_loop *loop, const char *address, const struct eva_connect_confi
   client = make (loop, address, config, &err);
   if (!client) return err;
   ctx = client->driven.at.drive.ctx;
-  err = eva__dial (client);
+  err = is_possible (config) ? eva__dial (client) : eva__ctx_error (ctx, GPG_ERR_INV_ARG);
   if (err && client->config.flags & EVA_CONNECT_LATE_ERRORS) {
     client->fails_late = true;
     eva__dial_fail_soon (client, err);

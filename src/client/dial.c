@@ -15,6 +15,7 @@
 #include "assuan/error.h"
 #include "assuan/lifetime.h"
 #include "client/calls.h"
+#include "client/launch.h"
 #include "client/stderr.h"
 #include "io/dial.h"
 #include "io/duration.h"
@@ -82,6 +83,7 @@ hang_up (struct eva__client *client) {
 void
 eva__dial_stop (struct eva__client *client) {
   hang_up (client);
+  eva__launch_free (client);
   if (client->home) eva__loop_cancel_timer (client->home, &client->dial_timer);
 }
 
@@ -122,13 +124,44 @@ try_again (struct eva__client *client, gpg_error_t err) {
   return 0;
 }
 
-/* The same with what errno says.  */
+/* The same after what errno says.  */
 static gpg_error_t
 failed_try (struct eva__client *client) {
   bool is_early = may_come_up ();
   gpg_error_t err = dial_error (client->driven.at.drive.ctx);
 
   return is_early ? try_again (client, err) : err;
+}
+
+/* The command has failed.  */
+static void
+try_at_once (struct eva__client *client) {
+  client->dial_again_ns = 0;
+  eva__dial_set_timer (client);
+}
+
+/* The same for ENDPOINT, whose server may have to be started.  */
+static gpg_error_t
+failed_dial (struct eva__client *client, const struct eva__io_endpoint *endpoint) {
+  bool starts = client->launch && may_come_up () && eva_now () < client->dial_until_ns;
+  gpg_error_t err = 0;
+
+  if (!starts) {
+    err = failed_try (client);
+    if (err) eva__launch_explain (client);
+    return err;
+  }
+  switch (eva__launch (client, endpoint->addr.un.sun_path, try_at_once, &err)) {
+  case EVA__LAUNCH_FAIL:
+    return err;
+  case EVA__LAUNCH_TRY:
+    hang_up (client);
+    client->dial_again_ns = 0;
+    client->dial_pause_ns = 0;
+    return 0;
+  default:
+    return try_again (client, eva__ctx_error (client->driven.at.drive.ctx, GPG_ERR_TIMEOUT));
+  }
 }
 
 /* --- The connection --------------------------------------------------------------------------- */
@@ -242,6 +275,18 @@ start_with_stderr (struct eva__client *client, struct eva__io_program_start *sta
   return rc;
 }
 
+static gpg_error_t
+program_error (assuan_context_t ctx) {
+  switch (errno) {
+  case EINVAL:
+    return eva__ctx_error (ctx, GPG_ERR_INV_ARG);
+  case EBADMSG:
+    return eva__ctx_error (ctx, GPG_ERR_SYNTAX);
+  default:
+    return eva__ctx_syserror (ctx);
+  }
+}
+
 /* Starts the program of COMMAND, or if that is NULL of the configuration.  The caller of
    eva_connect acts on a program that is not there.  */
 static gpg_error_t
@@ -252,12 +297,13 @@ start_program (struct eva__client *client, const char *command) {
     .argv = command ? NULL : client->config.argv,
     .socketpair = client->config.flags & EVA_CONNECT_FDPASSING,
     .keeps_stderr = client->config.flags & EVA_CONNECT_STDERR,
+    .environment = client->config.environment,
+    .directory = client->config.directory,
   };
   int in_fd, out_fd;
   gpg_error_t err;
 
-  if (start_with_stderr (client, &start, &in_fd, &out_fd))
-    return errno == EINVAL ? eva__ctx_error (ctx, GPG_ERR_INV_ARG) : eva__ctx_syserror (ctx);
+  if (start_with_stderr (client, &start, &in_fd, &out_fd)) return program_error (ctx);
   ctx->pid = client->child;
   client->child_of = eva__io_this_process ();
   client->reaper = client->home;
@@ -282,6 +328,12 @@ has_words (const struct eva__client *client) {
   return client->config.argv && !strcmp (client->address, "exec:");
 }
 
+/* Returns true if ENDPOINT is a socket in the file system.  */
+static bool
+has_file (const struct eva__io_endpoint *endpoint) {
+  return endpoint->kind == EVA__IO_ENDPOINT_UNIX && *endpoint->addr.un.sun_path;
+}
+
 /* Begins to connect, or begins anew: a server that is starting up may have another socket by then,
    so the address is looked at each time.  */
 gpg_error_t
@@ -295,18 +347,23 @@ eva__dial (struct eva__client *client) {
   client->dial_again_ns = EVA_NO_DEADLINE;
   if (client->dial_deadline_ns == EVA_NO_DEADLINE)
     client->dial_deadline_ns = eva_now () + eva__io_ns_of_ms (client->config.connect_timeout_ms);
+  if (client->launch && has_words (client)) return eva__ctx_error (ctx, GPG_ERR_INV_ARG);
   if (has_words (client)) {
     client->is_local = true;
     return start_program (client, NULL);
   }
   if (eva__io_endpoint_parse (client->address, &endpoint)) return dial_error (ctx);
+  if (client->launch && !has_file (&endpoint)) return eva__ctx_error (ctx, GPG_ERR_INV_ARG);
   client->is_local = endpoint.kind != EVA__IO_ENDPOINT_INTERNET;
   if (endpoint.kind == EVA__IO_ENDPOINT_EXEC) return start_program (client, endpoint.name);
   rc = eva__io_dial (&endpoint, &fd);
   switch (rc) {
   case EVA__IO_DIAL_CONNECTED:
     err = connected (client, fd, fd);
-    if (err && endpoint.kind != EVA__IO_ENDPOINT_FD) close (fd);
+    if (!err)
+      eva__dial_stop (client);
+    else if (endpoint.kind != EVA__IO_ENDPOINT_FD)
+      close (fd);
     return err;
   case EVA__IO_DIAL_PENDING:
     return await (client, fd);
@@ -314,6 +371,6 @@ eva__dial (struct eva__client *client) {
     client->dial_again_ns = eva_now () + BUSY_NS;
     return 0;
   default:
-    return failed_try (client);
+    return failed_dial (client, &endpoint);
   }
 }

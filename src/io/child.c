@@ -33,34 +33,52 @@ extern char **environ;
 
 /* --- The environment -------------------------------------------------------------------------- */
 
-/* Returns true if the environment string VARIABLE sets NAME.  */
+/* Returns true if A and B, each `NAME` or `NAME=VALUE`, have the same name.  */
 static bool
-is_setting_of (const char *variable, const char *name) {
-  size_t len = strlen (name);
+is_same_name (const char *a, const char *b) {
+  size_t len = strcspn (a, "=");
 
-  return !strncmp (variable, name, len) && variable[len] == '=';
+  return len == strcspn (b, "=") && !memcmp (a, b, len);
+}
+
+/* Returns true if one of SETTINGS, or of our own variables, is for the name of VARIABLE.  */
+static bool
+is_set (const char *variable, const char *const *settings) {
+  if (is_same_name (variable, EVA__IO_PID_VARIABLE) || is_same_name (variable, EVA__IO_FD_VARIABLE))
+    return true;
+  for (; settings && *settings; settings++)
+    if (is_same_name (variable, *settings)) return true;
+  return false;
+}
+
+static size_t
+count_strings (const char *const *strings) {
+  size_t n = 0;
+
+  while (strings && strings[n])
+    n++;
+  return n;
 }
 
 char **
 eva__io_child_environment (const struct eva__io_variables *variables) {
-  size_t n = 0, kept = 0;
-  char **copy;
+  const char *const *settings = variables->settings;
+  size_t n = count_strings ((const char *const *) environ), kept = 0;
+  size_t size = (n + count_strings (settings) + 3) * sizeof (char *);
+  const char **copy;
 
-  while (environ && environ[n])
-    n++;
   /* malloc could wait forever for a lock that a thread of the parent held.  */
-  copy = mmap (NULL, (n + 3) * sizeof *copy, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-               -1, 0);
+  copy = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (copy == MAP_FAILED) return NULL;
   for (size_t i = 0; i < n; i++)
-    if (!is_setting_of (environ[i], EVA__IO_PID_VARIABLE)
-        && !is_setting_of (environ[i], EVA__IO_FD_VARIABLE))
-      copy[kept++] = environ[i];
-  /* The array's type is not const, the strings are never written to.  */
-  if (*variables->pid) copy[kept++] = (char *) (uintptr_t) variables->pid;
-  if (*variables->fd) copy[kept++] = (char *) (uintptr_t) variables->fd;
+    if (!is_set (environ[i], settings)) copy[kept++] = environ[i];
+  for (; settings && *settings; settings++)
+    if (strchr (*settings, '=') && !is_set (*settings, settings + 1)) copy[kept++] = *settings;
+  if (*variables->pid) copy[kept++] = variables->pid;
+  if (*variables->fd) copy[kept++] = variables->fd;
   copy[kept] = NULL;
-  return copy;
+  /* The array's type is not const, the strings are never written to.  */
+  return (char **) (uintptr_t) copy;
 }
 
 /* --- Descriptors ------------------------------------------------------------------------------ */
@@ -275,6 +293,7 @@ execute (const struct eva__io_child *child) {
 int
 eva__io_child_start (const struct eva__io_child *child, pid_t *ret_pid) {
   pid_t pid = fork ();
+  int dir_error = 0;
 
   if (pid < 0) return -1;
   if (pid) {
@@ -282,7 +301,10 @@ eva__io_child_start (const struct eva__io_child *child, pid_t *ret_pid) {
     return 0;
   }
   if (child->atfork) child->atfork (child->atfork_value, 0);
+  /* Before its descriptor is closed; only after that the child can say what went wrong.  */
+  if (child->dir_fd && fchdir (*child->dir_fd)) dir_error = errno;
   if (!set_descriptors (child)) fail (child, errno);
+  if (dir_error) fail (child, dir_error);
   if (child->name) execute (child);
   return 1;
 }
@@ -316,6 +338,16 @@ bool
 eva__io_child_reap (pid_t pid) {
   /* waitpid takes a number that is not a pid for a group of children.  */
   return pid <= 0 || waitpid (pid, NULL, WNOHANG);
+}
+
+bool
+eva__io_child_reap_status (pid_t pid, int *ret_status) {
+  int status = 0;
+  pid_t rc = pid <= 0 ? -1 : waitpid (pid, &status, WNOHANG);
+
+  if (!rc) return false;
+  *ret_status = rc == pid ? status : 0;
+  return true;
 }
 
 /* The default spawn function.  ASSUAN_SPAWN_DETACHED is about consoles, which do not exist

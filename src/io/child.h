@@ -15,10 +15,11 @@
 #define EVA__IO_PID_VARIABLE "_assuan_pipe_connect_pid"
 #define EVA__IO_FD_VARIABLE  "_assuan_connection_fd"
 
-/* Their settings, `NAME=VALUE`; made before the fork.  Empty: the variable is removed.  */
+/* Changes to the environment of a child; made before the fork.  */
 struct eva__io_variables {
-  char pid[64];
+  char pid[64]; /* the settings of these two, `NAME=VALUE`.  Empty: the variable is removed */
   char fd[64];
+  const char *const *settings; /* others, or `NAME` to remove one; ends with NULL; or NULL */
 };
 
 struct eva__io_child {
@@ -30,11 +31,13 @@ struct eva__io_child {
   void (*atfork) (void *opaque, int reserved);
   void *atfork_value;
   const struct eva__io_variables *variables; /* NULL: the environment stays */
+  const int *dir_fd;                         /* of its working directory; NULL: it stays */
 };
 
 /* Forks.  The child runs atfork (atfork_value, 0), then gives itself descriptors: 0 and 1 as above;
    2 stays if it is in the list, else it is /dev/null; those in the list stay, with close-on-exec
-   cleared; it closes all others.  Then it executes NAME.  If that fails it writes an ERR line to 1,
+   cleared; it closes all others.  Its working directory is that of DIR_FD.  Then it executes NAME.
+   If any of that fails it writes an ERR line to 1,
    or if it has no out_fd, to the first socket of the list, and exits with 4.
    Returns 0 in the parent, with the pid at RET_PID; 1 in the child if NAME is NULL; -1 with
    errno.  */
@@ -49,6 +52,10 @@ int eva__io_child_watch (pid_t pid);
 /* Reaps child PID if it has ended, without waiting.  Returns true if it is gone, also if another
    part of the process has reaped it.  */
 bool eva__io_child_reap (pid_t pid);
+
+/* The same; stores at RET_STATUS what waitpid gave, or 0 if another part of the process has reaped
+   it, so that its status is lost.  */
+bool eva__io_child_reap_status (pid_t pid, int *ret_status);
 
 /* Returns a copy of the environment with VARIABLES put in, in memory that is mapped for it, or NULL
    with errno.  It shares the strings.  It is async-signal-safe, because the child calls it after

@@ -7,11 +7,14 @@
 
 #include "io/program.h"
 
+#include "io/child.h"
+#include "io/command.h"
 #include "io/fail.h"
 #include "io/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -19,32 +22,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BLANKS " \t"
-
 /* Where execvp looks without a PATH.  */
 #define DEFAULT_PATH "/bin:/usr/bin"
-
-static size_t
-count_words (const char *text) {
-  size_t n = 0;
-
-  while (*(text += strspn (text, BLANKS))) {
-    text += strcspn (text, BLANKS);
-    n++;
-  }
-  return n;
-}
-
-/* Cuts TEXT into words, which it stores at ARGV, ended by NULL.  */
-static void
-split (char *text, const char **argv) {
-  while (*(text += strspn (text, BLANKS))) {
-    *argv++ = text;
-    text += strcspn (text, BLANKS);
-    if (*text) *text++ = 0;
-  }
-  *argv = NULL;
-}
 
 /* Returns 0 if FNAME is a file that we may execute, or -1 with errno.  */
 static int
@@ -86,52 +65,72 @@ find (struct eva__io_program *program, const char *path, char *buf) {
   return program->path == name ? check_executable (name) : search (name, path, buf);
 }
 
+/* Makes a program with room for N words, and for TEXT_LEN octets in front of the place for a path,
+   where PROGRAM_LEN octets are the program's.  Stores at RET_TEXT where these octets go.  */
+static struct eva__io_program *
+allocate (size_t n_words, size_t text_len, size_t program_len, char **ret_text) {
+  const char *path = getenv ("PATH");
+  size_t path_len = strlen (path ? path : DEFAULT_PATH) + 1 + program_len + 1;
+  struct eva__io_program *program;
+  size_t argv_size = (n_words + 1) * sizeof *program->argv;
+
+  program = malloc (sizeof *program + argv_size + text_len + path_len);
+  if (program) *ret_text = (char *) program + sizeof *program + argv_size;
+  return program;
+}
+
+/* Finds the program, or frees PROGRAM.  BUF is as above.  Returns 0, or -1 with errno.  */
+static int
+complete (struct eva__io_program *program, char *buf, struct eva__io_program **ret_program) {
+  const char *path = getenv ("PATH");
+  int error;
+
+  if (*program->argv[0] && !find (program, path ? path : DEFAULT_PATH, buf)) {
+    *ret_program = program;
+    return 0;
+  }
+  error = *program->argv[0] ? errno : EINVAL;
+  free (program);
+  return eva__io_fail (error);
+}
+
 int
 eva__io_program_new (const char *command, struct eva__io_program **ret_program) {
-  const char *path = getenv ("PATH");
-  size_t command_len = strlen (command), n_words = count_words (command), argv_size, path_size;
+  ssize_t n_words = eva__io_command_split (command, NULL, NULL);
+  size_t text_len = strlen (command) + 1;
   struct eva__io_program *program;
   char *text;
 
+  if (n_words < 0) return -1;
   if (!n_words) return eva__io_fail (EINVAL);
-  if (!path) path = DEFAULT_PATH;
-  argv_size = (n_words + 1) * sizeof *program->argv;
-  path_size = strlen (path) + 1 + command_len + 1;
-  program = malloc (sizeof *program + argv_size + command_len + 1 + path_size);
+  program = allocate ((size_t) n_words, text_len, text_len, &text);
   if (!program) return -1;
-  text = (char *) program + sizeof *program + argv_size;
-  memcpy (text, command, command_len + 1);
-  split (text, program->argv);
-  if (find (program, path, text + command_len + 1) < 0) {
-    int error = errno;
-    free (program);
-    return eva__io_fail (error);
-  }
-  *ret_program = program;
-  return 0;
+  eva__io_command_split (command, text, program->argv);
+  return complete (program, text + text_len, ret_program);
 }
 
 int
 eva__io_program_new_words (const char *const *argv, struct eva__io_program **ret_program) {
-  const char *path = getenv ("PATH");
   struct eva__io_program *program;
-  size_t n_words = 0, argv_size;
+  size_t n_words = 0;
+  char *buf;
 
   while (argv[n_words])
     n_words++;
-  if (!n_words || !*argv[0]) return eva__io_fail (EINVAL);
-  if (!path) path = DEFAULT_PATH;
-  argv_size = (n_words + 1) * sizeof *program->argv;
-  program = malloc (sizeof *program + argv_size + strlen (path) + 1 + strlen (argv[0]) + 1);
+  if (!n_words) return eva__io_fail (EINVAL);
+  program = allocate (n_words, 0, strlen (argv[0]), &buf);
   if (!program) return -1;
-  memcpy (program->argv, argv, argv_size);
-  if (find (program, path, (char *) program + sizeof *program + argv_size) < 0) {
-    int error = errno;
-    free (program);
-    return eva__io_fail (error);
-  }
-  *ret_program = program;
-  return 0;
+  memcpy (program->argv, argv, (n_words + 1) * sizeof *argv);
+  return complete (program, buf, ret_program);
+}
+
+/* --- Starting --------------------------------------------------------------------------------- */
+
+bool
+eva__io_program_can_set (const char *const *settings) {
+  for (; settings && *settings; settings++)
+    if (!**settings || **settings == '=') return false;
+  return true;
 }
 
 /* Runs in the child.  A program with an event loop takes its signals from a descriptor and blocks
@@ -151,43 +150,135 @@ prepare (void *opaque, int reserved) {
   sigprocmask (SIG_SETMASK, &none, NULL);
 }
 
-/* The same as eva__io_spawn.  No signal comes to this thread meanwhile, nor to the child before it
-   has reset them.  */
-static int
-spawn (const struct eva__io_spawn *how, int *ret_in_fd, int *ret_out_fd, pid_t *ret_pid) {
-  struct eva__io_sys sys;
-  sigset_t all, old;
-  int rc, saved;
+/* The same for a daemon.  */
+static void
+prepare_daemon (void *opaque, int reserved) {
+  prepare (opaque, reserved);
+  setsid ();
+}
 
-  eva__io_sys_init (&sys, NULL, NULL);
-  sigfillset (&all);
-  pthread_sigmask (SIG_SETMASK, &all, &old);
-  rc = eva__io_spawn (&sys, how, ret_in_fd, ret_out_fd, ret_pid);
-  saved = errno;
-  pthread_sigmask (SIG_SETMASK, &old, NULL);
+/* What is to be started, found and opened.  */
+struct found {
+  struct eva__io_program *program;
+  const char *path; /* absolute, if it has to be */
+  char *own_path;   /* or NULL */
+  int dir_fd;       /* -1: none */
+  const int *dir;   /* NULL: none */
+};
+
+static void
+forget (struct found *found) {
+  int saved = errno;
+
+  free (found->program);
+  free (found->own_path);
+  if (found->dir_fd >= 0) close (found->dir_fd);
   errno = saved;
-  return rc;
+}
+
+/* The child changes its directory before it executes the program.  Returns 0, or -1 with errno.  */
+static int
+find_directory (const char *directory, struct found *found) {
+  char *here;
+
+  found->dir_fd = open (directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (found->dir_fd < 0 || faccessat (found->dir_fd, ".", X_OK, AT_EACCESS)) return -1;
+  found->dir = &found->dir_fd;
+  if (*found->path == '/') return 0;
+  found->own_path = malloc (PATH_MAX + 1 + strlen (found->path) + 1);
+  here = found->own_path ? getcwd (found->own_path, PATH_MAX) : NULL;
+  if (!here) return -1;
+  strcat (strcat (here, "/"), found->path);
+  found->path = here;
+  return 0;
+}
+
+/* Stores at FOUND what START tells.  Returns 0, or -1 with errno and nothing to forget.  */
+static int
+look_up (const struct eva__io_program_start *start, struct found *found) {
+  int rc;
+
+  *found = (struct found) { .dir_fd = -1 };
+  rc = start->argv ? eva__io_program_new_words (start->argv, &found->program)
+                   : eva__io_program_new (start->command, &found->program);
+  if (rc < 0) return -1;
+  found->path = found->program->path;
+  if (!start->directory || !find_directory (start->directory, found)) return 0;
+  forget (found);
+  return -1;
+}
+
+/* The descriptors that the program keeps.  */
+static const assuan_fd_t *
+kept_fds (const struct eva__io_program_start *start) {
+  static const assuan_fd_t kept[] = { STDERR_FILENO, ASSUAN_INVALID_FD };
+
+  return start->keeps_stderr || start->stderr_fd ? kept : NULL;
+}
+
+/* No signal comes to this thread while it starts a program, nor to the child before it has reset
+   them.  */
+static void
+restore_signals (const sigset_t *old) {
+  int saved = errno;
+
+  pthread_sigmask (SIG_SETMASK, old, NULL);
+  errno = saved;
+}
+
+static void
+block_signals (sigset_t *ret_old) {
+  sigset_t all;
+
+  sigfillset (&all);
+  pthread_sigmask (SIG_SETMASK, &all, ret_old);
 }
 
 int
 eva__io_program_start (const struct eva__io_program_start *start, int *ret_in_fd, int *ret_out_fd,
                        pid_t *ret_pid) {
-  static const assuan_fd_t kept[] = { STDERR_FILENO, ASSUAN_INVALID_FD };
   struct eva__io_spawn how = { .socketpair = start->socketpair,
+                               .fd_list = kept_fds (start),
+                               .settings = start->environment,
                                .atfork = prepare,
                                .atfork_value = (void *) (uintptr_t) start };
-  struct eva__io_program *program;
-  int rc, saved;
+  struct eva__io_sys sys;
+  struct found found;
+  sigset_t old;
+  int rc;
 
-  rc = start->argv ? eva__io_program_new_words (start->argv, &program)
-                   : eva__io_program_new (start->command, &program);
-  if (rc < 0) return -1;
-  if (start->keeps_stderr || start->stderr_fd) how.fd_list = kept;
-  how.name = program->path;
-  how.argv = program->argv;
-  rc = spawn (&how, ret_in_fd, ret_out_fd, ret_pid);
-  saved = errno;
-  free (program);
-  errno = saved;
+  if (look_up (start, &found) < 0) return -1;
+  how.name = found.path;
+  how.argv = found.program->argv;
+  how.dir_fd = found.dir;
+  eva__io_sys_init (&sys, NULL, NULL);
+  block_signals (&old);
+  rc = eva__io_spawn (&sys, &how, ret_in_fd, ret_out_fd, ret_pid);
+  restore_signals (&old);
+  forget (&found);
+  return rc;
+}
+
+int
+eva__io_program_launch (const struct eva__io_program_start *start, pid_t *ret_pid) {
+  struct eva__io_variables variables = { .settings = start->environment };
+  struct eva__io_child child = { .in_fd = ASSUAN_INVALID_FD,
+                                 .out_fd = ASSUAN_INVALID_FD,
+                                 .fd_list = kept_fds (start),
+                                 .variables = &variables,
+                                 .atfork = prepare_daemon,
+                                 .atfork_value = (void *) (uintptr_t) start };
+  struct found found;
+  sigset_t old;
+  int rc;
+
+  if (look_up (start, &found) < 0) return -1;
+  child.name = found.path;
+  child.argv = found.program->argv;
+  child.dir_fd = found.dir;
+  block_signals (&old);
+  rc = eva__io_child_start (&child, ret_pid);
+  restore_signals (&old);
+  forget (&found);
   return rc;
 }

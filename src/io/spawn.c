@@ -185,6 +185,7 @@ describe (const struct eva__io_spawn *how, const struct ends *ends,
   snprintf (variables->pid, sizeof variables->pid, "%s=%lu", EVA__IO_PID_VARIABLE,
             (unsigned long) getpid ());
   variables->fd[0] = 0;
+  variables->settings = how->settings;
   if (how->socketpair)
     snprintf (variables->fd, sizeof variables->fd, "%s=%d", EVA__IO_FD_VARIABLE, ends->child_in_fd);
 }
@@ -207,7 +208,8 @@ start (const struct eva__io_sys *sys, const struct eva__io_spawn *how, const str
                                  .out_fd = ASSUAN_INVALID_FD,
                                  .atfork = how->atfork,
                                  .atfork_value = how->atfork_value,
-                                 .variables = &variables };
+                                 .variables = &variables,
+                                 .dir_fd = how->dir_fd };
   assuan_fd_t *list =
       make_list (how->socketpair ? ends->child_in_fd : ASSUAN_INVALID_FD, how->fd_list);
   int rc, saved;

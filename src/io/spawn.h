@@ -18,7 +18,9 @@ struct eva__io_spawn {
   const assuan_fd_t *fd_list; /* ends with ASSUAN_INVALID_FD; or NULL */
   void (*atfork) (void *opaque, int reserved);
   void *atfork_value;
-  unsigned int flags; /* ASSUAN_SPAWN_DETACHED, handed to the spawn hook */
+  unsigned int flags;          /* ASSUAN_SPAWN_DETACHED, handed to the spawn hook */
+  const char *const *settings; /* of its environment (child.h), or NULL */
+  const int *dir_fd;           /* of its working directory, or NULL; not with a hook */
   bool socketpair; /* one socket, which the child finds in _assuan_connection_fd, not two pipes */
 };
 

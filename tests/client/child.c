@@ -4,7 +4,10 @@
 
        child serve [WORD...]    answers commands, see below
        child exit | half | refuse | mute | deaf
-       child linger FIFO        greets, and stays until FIFO has no writer any more  */
+       child linger FIFO        greets, and stays until FIFO has no writer any more
+       child daemon SOCKET STARTS HOW
+                                adds an octet to the file STARTS, then listens, until a client
+                                says END; HOW is `stay`, `fork`, or an exit status to fail with  */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,9 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static int in_fd = 0, out_fd = 1;
+static pid_t daemon_pid;
 static int passed_fd = -1;
 static unsigned int n_ignored;
 
@@ -87,6 +92,16 @@ inquire (void) {
   say (line);
 }
 
+/* Returns how many descriptors above the standard ones are open, without the connection.  */
+static unsigned int
+count_fds (void) {
+  unsigned int n = 0;
+
+  for (int fd = 3; fd < 1000; fd++)
+    n += fd != in_fd && fcntl (fd, F_GETFD) >= 0;
+  return n;
+}
+
 static void
 answer (const char *line, char **argv) {
   char reply[2000] = "OK\n";
@@ -105,6 +120,17 @@ answer (const char *line, char **argv) {
       say (*argv);
       say ("\n");
     }
+  } else if (!strncmp (line, "GETENV ", 7)) {
+    const char *value = getenv (line + 7);
+    snprintf (reply, sizeof reply, "OK %s\n", value ? value : "(unset)");
+  } else if (!strcmp (line, "WHERE")) {
+    char dir[1000];
+    snprintf (reply, sizeof reply, "OK %s\n", getcwd (dir, sizeof dir) ? dir : "?");
+  } else if (!strcmp (line, "HOLDS")) {
+    snprintf (reply, sizeof reply, "OK %u %s\n", count_fds (),
+              getsid (0) == daemon_pid ? "leads" : "follows");
+  } else if (!strcmp (line, "END")) {
+    kill (daemon_pid, SIGTERM);
   } else if (!strcmp (line, "COMPLAIN")) {
     if (write (2, "complaint", 9) < 0) strcpy (reply, "ERR 1\n");
   } else if (!strcmp (line, "MUCH")) {
@@ -166,6 +192,43 @@ be_deaf (void) {
     pause ();
 }
 
+/* --- A daemon --------------------------------------------------------------------------------- */
+
+/* Each client has a process of its own.  */
+static _Noreturn void
+serve_all (int listener) {
+  for (;;) {
+    int fd = accept (listener, NULL, NULL);
+    if (fd < 0) exit (3);
+    if (!fork ()) {
+      close (listener);
+      in_fd = out_fd = fd;
+      exit (serve ((char *[]) { NULL }));
+    }
+    close (fd);
+  }
+}
+
+static int
+be_daemon (const char *path, const char *starts, const char *how) {
+  struct sockaddr_un addr = { .sun_family = AF_UNIX };
+  int fd = open (starts, O_WRONLY | O_APPEND | O_CREAT, 0600);
+
+  if (fd < 0 || write (fd, "x", 1) != 1) return 2;
+  close (fd);
+  if (strcmp (how, "stay") && strcmp (how, "fork")) return atoi (how);
+  if (!strcmp (how, "fork") && fork ()) return 0;
+  usleep (30000); /* clients come meanwhile */
+  daemon_pid = getpid ();
+  if (!strcmp (how, "fork")) setsid ();
+  signal (SIGCHLD, SIG_IGN);
+  strncpy (addr.sun_path, path, sizeof addr.sun_path - 1);
+  fd = socket (AF_UNIX, SOCK_STREAM, 0);
+  unlink (path);
+  if (bind (fd, (struct sockaddr *) &addr, sizeof addr) || listen (fd, 100)) return 3;
+  serve_all (fd);
+}
+
 int
 main (int argc, char **argv) {
   const char *mode = argc > 1 ? argv[1] : "";
@@ -181,6 +244,7 @@ main (int argc, char **argv) {
   if (!strcmp (mode, "refuse")) say ("ERR 536871936 no\n");
   if (!strcmp (mode, "mute")) wait_for_end ();
   if (!strcmp (mode, "deaf")) be_deaf ();
+  if (!strcmp (mode, "daemon") && argc > 4) return be_daemon (argv[2], argv[3], argv[4]);
   if (!strcmp (mode, "linger") && argc > 2) return linger (argv[2]);
   return 0;
 }

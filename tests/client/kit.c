@@ -5,10 +5,12 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -142,6 +144,41 @@ kit_until (const bool *done) {
     kit_turn (&tries);
 }
 
+/* --- Programs --------------------------------------------------------------------------------- */
+
+const char *
+kit_program_dir (void) {
+  static char dir[PATH_MAX];
+  ssize_t len = readlink ("/proc/self/exe", dir, sizeof dir - 1);
+
+  assert_true (len > 0);
+  dir[len] = 0;
+  *strrchr (dir, '/') = 0;
+  return dir;
+}
+
+bool
+kit_has_child (void) {
+  siginfo_t info;
+
+  return waitid (P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+static void
+do_nothing (void *arg) {
+  (void) arg;
+}
+
+void
+kit_await_reaping (void) {
+  eva_source *other = eva_loop_add_timer (kit_loop.loop, 3600000, do_nothing, NULL);
+
+  assert_non_null (other);
+  for (unsigned int tries = 0; kit_has_child ();)
+    kit_turn (&tries);
+  eva_source_free (other);
+}
+
 /* --- The record ------------------------------------------------------------------------------- */
 
 void
@@ -175,6 +212,7 @@ kit_error (gpg_error_t err) {
     { GPG_ERR_TOO_LARGE, "TOO_LARGE" },
     { GPG_ERR_NOT_SUPPORTED, "NOT_SUPPORTED" },
     { GPG_ERR_ASS_SERVER_START, "ASS_SERVER_START" },
+    { GPG_ERR_SYNTAX, "SYNTAX" },
     { GPG_ERR_ASS_GENERAL, "ASS_GENERAL" },
     { GPG_ERR_ASS_INV_VALUE, "ASS_INV_VALUE" },
     { GPG_ERR_ASS_INV_RESPONSE, "ASS_INV_RESPONSE" },

@@ -62,6 +62,17 @@ extern void (*kit_also_turn) (void);
 /* Turns until *DONE.  */
 void kit_until (const bool *done);
 
+/* --- Programs --------------------------------------------------------------------------------- */
+
+/* The directory of this program, and of client-child.  */
+const char *kit_program_dir (void);
+
+/* Returns true if there is a child, ended or not.  */
+bool kit_has_child (void);
+
+/* The loop reaps them all, as long as it has something else to do.  */
+void kit_await_reaping (void);
+
 /* --- The record ------------------------------------------------------------------------------- */
 
 void kit_note (const char *format, ...) __attribute__ ((format (printf, 1, 2)));

@@ -15,51 +15,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The directory of this program, and of the other one.  */
-static const char *
-program_dir (void) {
-  static char dir[PATH_MAX];
-  ssize_t len = readlink ("/proc/self/exe", dir, sizeof dir - 1);
-
-  assert_true (len > 0);
-  dir[len] = 0;
-  *strrchr (dir, '/') = 0;
-  return dir;
-}
-
 static const char *
 child (const char *arguments) {
-  return kit_format ("exec:%s/client-child %s", program_dir (), arguments);
-}
-
-/* Returns true if there is a child, ended or not.  */
-static bool
-has_child (void) {
-  siginfo_t info;
-
-  return waitid (P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
-}
-
-static void
-do_nothing (void *arg) {
-  (void) arg;
-}
-
-/* The loop reaps them all, as long as it has something else to do.  */
-static void
-await_reaping (void) {
-  eva_source *other = eva_loop_add_timer (kit_loop.loop, 3600000, do_nothing, NULL);
-
-  assert_non_null (other);
-  for (unsigned int tries = 0; has_child ();)
-    kit_turn (&tries);
-  eva_source_free (other);
+  return kit_format ("exec:%s/client-child %s", kit_program_dir (), arguments);
 }
 
 static void
 release (assuan_context_t ctx) {
   assuan_release (ctx);
-  await_reaping ();
+  kit_await_reaping ();
   kit_expect ("");
 }
 
@@ -134,14 +98,15 @@ test_signals (void **state) {
   assert_true (signal (SIGINT, old_int) == SIG_IGN && signal (SIGPIPE, old_pipe) == SIG_IGN);
 }
 
-/* Words are separated by blanks, whatever else is in them.  */
+/* Words are separated by blanks, which quotes keep in them; nothing is expanded.  */
 static void
 test_words (void **state) {
-  assuan_context_t ctx = start ("serve  one   'two  $HOME\t*", 0);
+  assuan_context_t ctx = start ("serve  one   'two  2' \"\" th\\ ree $HOME\t*", 0);
 
   (void) state;
   kit_call (ctx, "a", "WORDS");
-  kit_await ("a.status one\na.status 'two\na.status $HOME\na.status *\na.done 0\n");
+  kit_await ("a.status one\na.status two  2\na.status\na.status th ree\na.status $HOME\na.status "
+             "*\na.done 0\n");
   release (ctx);
 }
 
@@ -209,13 +174,36 @@ test_stderr (void **state) {
   }
 }
 
+/* A program may have an environment and a directory of its own.  */
+static void
+test_surroundings (void **state) {
+  static const char *const environment[] = { "EVA_TEST=a b", "HOME", NULL };
+  assuan_context_t ctx;
+
+  (void) state;
+  for (unsigned int flags = 0; flags < 2; flags++) {
+    kit_config.environment = environment;
+    kit_config.directory = "/usr";
+    ctx = start ("serve", flags ? EVA_CONNECT_FDPASSING : 0);
+    kit_call (ctx, "a", "GETENV EVA_TEST");
+    kit_call (ctx, "b", "GETENV HOME");
+    kit_call (ctx, "c", "WHERE");
+    kit_await ("a.done 0 a b\nb.done 0 (unset)\nc.done 0 /usr\n");
+    release (ctx);
+  }
+  kit_config.directory = "/nonexistent";
+  assert_error (eva_connect (kit_loop.loop, child ("serve"), &kit_config, &ctx), "ENOENT");
+  kit_config.environment = (const char *const[]) { "", NULL };
+  assert_error (eva_connect (kit_loop.loop, child ("serve"), &kit_config, &ctx), "INV_ARG");
+}
+
 static void
 test_path (void **state) {
   char *path = strdup (getenv ("PATH"));
   assuan_context_t ctx;
 
   (void) state;
-  setenv ("PATH", kit_format ("/nonexistent:%s:/usr/bin", program_dir ()), 1);
+  setenv ("PATH", kit_format ("/nonexistent:%s:/usr/bin", kit_program_dir ()), 1);
   ctx = kit_dial ("exec:client-child serve");
   kit_await ("ready\n");
   talk (ctx);
@@ -272,7 +260,7 @@ test_many (void **state) {
   kit_await_end ("a.done 0\n");
   for (size_t i = 0; i < N_ELEMENTS (ctx); i++)
     assuan_release (ctx[i]);
-  await_reaping ();
+  kit_await_reaping ();
 }
 
 /* --- Programs that are none ------------------------------------------------------------------- */
@@ -283,7 +271,7 @@ refuse (const char *address, const char *error) {
 
   assert_error (eva_connect (kit_loop.loop, address, &kit_config, &ctx), error);
   assert_null (ctx);
-  await_reaping ();
+  kit_await_reaping ();
 }
 
 /* A file with TEXT and MODE.  */
@@ -306,6 +294,9 @@ test_no_program (void **state) {
     refuse ("exec:/nonexistent/program", "ENOENT");
     refuse ("exec:evassuan-no-such-program x", "ENOENT");
     refuse ("exec:/tmp", "EACCES");
+    refuse ("exec:sh 'x", "SYNTAX");
+    refuse ("exec:sh \\", "SYNTAX");
+    refuse ("exec:'' x", "INV_ARG");
     refuse (make_file ("plain", "text", 0600), "EACCES");
     unlink (tmpdir_path ("plain"));
   }
@@ -500,9 +491,9 @@ test_linger (void **state) {
   (void) state;
   assuan_release (ctx);
   kit_settle ();
-  assert_true (has_child ());
+  assert_true (kit_has_child ());
   close (fd);
-  await_reaping ();
+  kit_await_reaping ();
 }
 
 static bool
@@ -536,7 +527,7 @@ test_linger_alone (void **state) {
   if (test_loop_run_out (&kit_loop)) assert_true (lives (pid));
   kill (keeper, SIGKILL);
   assert_int_equal (waitpid (keeper, NULL, 0), keeper);
-  await_reaping ();
+  kit_await_reaping ();
 }
 
 /* Likewise one that was started with assuan.h, if its client is in a loop when it is released.  */
@@ -548,7 +539,7 @@ test_linger_attached (void **state) {
   int fd;
 
   (void) state;
-  snprintf (program, sizeof program, "%s/client-child", program_dir ());
+  snprintf (program, sizeof program, "%s/client-child", kit_program_dir ());
   argv[2] = tmpdir_path ("fifo");
   assert_int_equal (mkfifo (argv[2], 0600), 0);
   fd = open (argv[2], O_RDWR | O_CLOEXEC);
@@ -558,9 +549,9 @@ test_linger_attached (void **state) {
   assert_error (eva_attach (ctx, kit_loop.loop, NULL, NULL), "0");
   assuan_release (ctx);
   kit_settle ();
-  assert_true (has_child ());
+  assert_true (kit_has_child ());
   close (fd);
-  await_reaping ();
+  kit_await_reaping ();
 }
 
 /* The loop goes first: then it is left to the process.  */
@@ -573,7 +564,7 @@ test_linger_behind_loop (void **state) {
   assuan_release (ctx);
   kit_settle ();
   kit_free_loop ();
-  assert_true (has_child ());
+  assert_true (kit_has_child ());
   close (fd);
   assert_true (waitpid (-1, NULL, 0) > 0);
 }
@@ -601,6 +592,7 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_linger_alone),   kit_test (test_linger_behind_loop),
   kit_test (test_close),          kit_test (test_argv),
   kit_test (test_argv_fails),     kit_test (test_stderr),
+  kit_test (test_surroundings),
 };
 
 const struct suite program_suite = { "program", tests, N_ELEMENTS (tests) };

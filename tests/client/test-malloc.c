@@ -337,6 +337,34 @@ scene_retry (void) {
   if (peer_fd >= 0) close (peer_fd);
 }
 
+/* No server listens, and the command that starts it fails.  */
+static void
+scene_launch (void) {
+  static const char *const command[] = { "false", NULL };
+  static const char *const environment[] = { "A=B", NULL };
+  char address[] = "unix:/tmp/evac-malloc-0123456789";
+  struct eva_connect_config config = { .closed = on_closed,
+                                       .retry_ms = 1000000,
+                                       .start_argv = command,
+                                       .environment = environment,
+                                       .directory = "/" };
+
+  peer_fd = -1;
+  snprintf (address, sizeof address, "unix:/tmp/evac-malloc-%d", (int) getpid ());
+  memory.armed = true;
+  ctx = NULL;
+  if (eva_connect (loop.loop, address, &config, &ctx)) ctx = NULL;
+  memory.armed = false;
+  if (!ctx) return;
+  make_calls (false);
+  for (int i = 0; i < 10000 && !n_closed; i++) {
+    turn ();
+    usleep (100);
+  }
+  assert_int_equal (n_closed, 1);
+  release ();
+}
+
 static void
 scene_program (void) {
   peer_fd = -1;
@@ -469,6 +497,12 @@ test_retry (void **state) {
 }
 
 static void
+test_launch (void **state) {
+  (void) state;
+  play (scene_launch);
+}
+
+static void
 test_program (void **state) {
   (void) state;
   play (scene_program);
@@ -486,6 +520,7 @@ main (void) {
     cmocka_unit_test (test_fd),       cmocka_unit_test (test_unix),
     cmocka_unit_test (test_busy),     cmocka_unit_test (test_program),
     cmocka_unit_test (test_attached), cmocka_unit_test (test_retry),
+    cmocka_unit_test (test_launch),
   };
 
   signal (SIGPIPE, SIG_DFL);

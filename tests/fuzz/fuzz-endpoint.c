@@ -81,6 +81,12 @@ try_text (const char *text) {
     CHECK (rc || !ep.is_for_clients);
 }
 
+/* Returns true if COMMAND has octets that quote others.  */
+static bool
+has_quotes (const char *command) {
+  return strpbrk (command, "'\"\\");
+}
+
 /* Adds TEXT to the words of a program that is there, and looks for them.  */
 static void
 try_words (const char *text) {
@@ -90,11 +96,34 @@ try_words (const char *text) {
 
   CHECK (command);
   sprintf (command, "/bin/sh\t%s", text);
-  CHECK (!eva__io_program_new (command, &program));
-  CHECK (!strcmp (program->path, "/bin/sh"));
-  for (word = strtok_r (command, " \t", &save); word; word = strtok_r (NULL, " \t", &save))
+  if (eva__io_program_new (command, &program)) {
+    CHECK (errno == EBADMSG || errno == ENOENT);
+    CHECK (has_quotes (text));
+    free (command);
+    return;
+  }
+  for (word = strtok_r (command, " \t", &save); word && !has_quotes (text);
+       word = strtok_r (NULL, " \t", &save))
     CHECK (program->argv[n] && !strcmp (program->argv[n++], word));
-  CHECK (!program->argv[n]);
+  CHECK (has_quotes (text) || !program->argv[n]);
+  free (program);
+  free (command);
+}
+
+/* Quoted, TEXT is one word, whatever is in it.  */
+static void
+try_quoted (const char *text) {
+  char *command = malloc (4 * strlen (text) + 20), *to;
+  struct eva__io_program *program;
+
+  CHECK (command);
+  to = stpcpy (command, "/bin/sh '");
+  for (const char *c = text; *c; c++)
+    to = *c == '\'' ? stpcpy (to, "'\\''") : (*to = *c, to + 1);
+  strcpy (to, "'");
+  CHECK (!eva__io_program_new (command, &program));
+  CHECK (!strcmp (program->path, "/bin/sh") && !strcmp (program->argv[1], text));
+  CHECK (!program->argv[2]);
   free (program);
   free (command);
 }
@@ -123,6 +152,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t len) {
   text[len] = 0;
   try_text (text);
   try_words (text);
+  try_quoted (text);
   free (text);
   try_name (data, len);
   return 0;

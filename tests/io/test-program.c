@@ -46,7 +46,8 @@ test_words (void **state) {
     { "/bin/sh", "</bin/sh>" },
     { "/bin/sh a b", "</bin/sh><a><b>" },
     { "  /bin/sh \t a\t\tb \t", "</bin/sh><a><b>" },
-    { "/bin/sh 'a b' \"c\" \\ d $HOME *", "</bin/sh><'a><b'><\"c\"><\\><d><$HOME><*>" },
+    { "/bin/sh 'a b' \"c\" \\ d $HOME *", "</bin/sh><a b><c>< d><$HOME><*>" },
+    { "'/bin/sh' ''", "</bin/sh><>" },
     { "/bin/sh a\nb", "</bin/sh><a\nb>" },
   };
 
@@ -67,6 +68,8 @@ test_no_words (void **state) {
   (void) state;
   assert_fails (eva__io_program_new ("", &program), EINVAL);
   assert_fails (eva__io_program_new (" \t ", &program), EINVAL);
+  assert_fails (eva__io_program_new ("'' x", &program), EINVAL);
+  assert_fails (eva__io_program_new ("/bin/sh 'x", &program), EBADMSG);
   assert_null (program);
 }
 
@@ -345,6 +348,104 @@ test_start_fails (void **state) {
   assert_true (in_fd == 77 && out_fd == 78 && pid == 79);
 }
 
+/* Starts HOW's command, and returns what it says.  */
+static const char *
+hear (struct eva__io_program_start *how) {
+  static char text[1000];
+  int in_fd = -1, out_fd = -1;
+  pid_t pid = -1;
+
+  assert_int_equal (eva__io_program_start (how, &in_fd, &out_fd, &pid), 0);
+  close (out_fd);
+  read_rest (in_fd, text, sizeof text);
+  close (in_fd);
+  assert_int_equal (child_exit_code (pid), 0);
+  return text;
+}
+
+/* Settings change what they name, the last one of several counts, and the rest stays.  */
+static void
+test_environment (void **state) {
+  static const char *const settings[] = {
+    "A=1", "B", "C=", "D=a=b c", "A", "A=two", "EVA_OTHER=1", "E", "_assuan_connection_fd=9", NULL
+  };
+  struct eva__io_program_start how = {
+    .command = "sh -c 'echo \"$A|${B-unset}|${C-unset}|$D|${E-unset}|$EVA_KEPT|"
+               "${_assuan_connection_fd-unset}\"'",
+    .environment = settings,
+  };
+
+  (void) state;
+  setenv ("B", "ours", 1);
+  setenv ("EVA_KEPT", "kept", 1);
+  assert_string_equal (hear (&how), "two|unset||a=b c|unset|kept|unset\n");
+  assert_string_equal (getenv ("B"), "ours");
+  unsetenv ("B");
+  unsetenv ("EVA_KEPT");
+  assert_true (eva__io_program_can_set (settings));
+  assert_true (eva__io_program_can_set (NULL));
+  assert_false (eva__io_program_can_set ((const char *const[]) { "A", "", NULL }));
+  assert_false (eva__io_program_can_set ((const char *const[]) { "=A", NULL }));
+}
+
+/* A relative path of a program is one from here, whatever its directory is.  */
+static void
+test_directory (void **state) {
+  struct eva__io_program_start how = { .command = "sh -c pwd", .directory = "/usr" };
+  char *here = getcwd (NULL, 0);
+  int in_fd, out_fd;
+  pid_t pid;
+
+  (void) state;
+  assert_string_equal (hear (&how), "/usr\n");
+  assert_int_equal (chdir ("/"), 0);
+  how.command = "bin/sh -c pwd";
+  assert_string_equal (hear (&how), "/usr\n");
+  assert_int_equal (chdir (tmpdir_get ()), 0);
+  how.command = "/bin/sh -c pwd";
+  how.directory = make_dir ("sub");
+  how.directory = "sub";
+  assert_non_null (strstr (hear (&how), "/sub\n"));
+  assert_int_equal (chdir (here), 0);
+  free (here);
+  how.directory = "/nonexistent";
+  assert_fails (eva__io_program_start (&how, &in_fd, &out_fd, &pid), ENOENT);
+  how.directory = "/bin/sh";
+  assert_fails (eva__io_program_start (&how, &in_fd, &out_fd, &pid), ENOTDIR);
+}
+
+/* A daemon has nothing of ours, and its status tells how it went.  */
+static void
+test_launch (void **state) {
+  char file[200], command[500], text[100];
+  struct eva__io_program_start how = { .command = command };
+  int status = -1, fd;
+  pid_t pid;
+
+  (void) state;
+  snprintf (file, sizeof file, "%s", tmpdir_path ("said"));
+  snprintf (command, sizeof command,
+            "sh -c 'fds=$(readlink /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2); "
+            "{ echo \"$fds\"; cut -d\" \" -f6 /proc/$$/stat; } >%s; exit 3'",
+            file);
+  assert_int_equal (eva__io_program_launch (&how, &pid), 0);
+  while (!eva__io_child_reap_status (pid, &status))
+    usleep (1000);
+  assert_true (WIFEXITED (status) && WEXITSTATUS (status) == 3);
+  fd = open (file, O_RDONLY | O_CLOEXEC);
+  assert_true (fd >= 0);
+  read_rest (fd, text, sizeof text);
+  close (fd);
+  snprintf (command, sizeof command, "/dev/null\n/dev/null\n/dev/null\n%d\n", (int) pid);
+  assert_memory_equal (text, command, strlen (command));
+  /* That it is gone is known, its status is not.  */
+  status = -1;
+  assert_true (eva__io_child_reap_status (pid, &status));
+  assert_int_equal (status, 0);
+  how.command = "/nonexistent/x";
+  assert_fails (eva__io_program_launch (&how, &pid), ENOENT);
+}
+
 /* --- Children that end ------------------------------------------------------------------------ */
 
 /* Starts a child that lives until FD's other end, stored at RET_FD, is closed.  */
@@ -472,6 +573,9 @@ main (int argc, char **argv) {
     fixture_test (test_start_while_signals_are_blocked),
     fixture_test (test_start_while_signals_are_ignored),
     fixture_test (test_start_fails),
+    fixture_test (test_environment),
+    fixture_test (test_directory),
+    fixture_test (test_launch),
     fixture_test (test_reap),
     fixture_test (test_watch_late),
     fixture_test (test_reap_nobody),

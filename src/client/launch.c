@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* launch.c - a command that starts the server of a client, if none listens.
+
+   Of all clients that find no server one starts it: the one that has the lock, a file beside the
+   socket.
+
+       WAITING   --has the lock-->         LOCKED    tries once more: the owner before may have
+                                                     started the server meanwhile
+       LOCKED    --no server-->            STARTED   the command runs, or has put a daemon into the
+                                                     background
+       STARTED   --the command fails-->    FAILED    tries once more: the server may have come from
+                                                     elsewhere, which made the command fail
+       FAILED    --no server-->            an error
+
+   The lock is let go of when the client is connected, or gives up.  */
+
+#include "client/launch.h"
+
+#include "assuan/error.h"
+#include "client/reaper.h"
+#include "io/child.h"
+#include "io/endpoint.h"
+#include "io/lock.h"
+#include "io/process.h"
+#include "io/program.h"
+#include "loop/loop.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LOCK_SUFFIX ".start-lock"
+
+enum stage { WAITING, LOCKED, STARTED, FAILED };
+
+struct eva__launch {
+  enum stage stage;
+  struct eva__io_program_start start;
+  void (*failed) (struct eva__client *client);
+  int lock;           /* -1: not ours */
+  unsigned int owner; /* the process of ours that took it, and started the command */
+  pid_t pid;          /* of the command; ASSUAN_INVALID_PID: it has ended, or did not start */
+  int status;         /* of the command that has ended */
+  int watch_fd;       /* that reports its end; -1: none */
+  eva_source *watch;
+  char lock_path[EVA__IO_ENDPOINT_SIZE + sizeof LOCK_SUFFIX];
+};
+
+/* --- Copies ----------------------------------------------------------------------------------- */
+
+/* Returns a copy of STRINGS, one piece of memory, or NULL.  */
+static const char *const *
+copy_strings (const char *const *strings) {
+  size_t n = 0, len = 0;
+  const char **copy;
+  char *at;
+
+  for (; strings[n]; n++)
+    len += strlen (strings[n]) + 1;
+  copy = malloc ((n + 1) * sizeof *copy + len);
+  if (!copy) return NULL;
+  at = (char *) (copy + n + 1);
+  for (size_t i = 0; i < n; i++) {
+    copy[i] = at;
+    at = stpcpy (at, strings[i]) + 1;
+  }
+  copy[n] = NULL;
+  return copy;
+}
+
+static void
+free_copies (struct eva__launch *launch) {
+  free ((void *) (uintptr_t) launch->start.argv);
+  free ((void *) (uintptr_t) launch->start.environment);
+  free ((void *) (uintptr_t) launch->start.directory);
+}
+
+int
+eva__launch_init (struct eva__client *client, const struct eva_connect_config *config) {
+  struct eva__launch *launch;
+  struct eva__io_program_start *start;
+
+  if (!config || !config->start_argv) return 0;
+  launch = client->launch = calloc (1, sizeof *launch);
+  if (!launch) return -1;
+  launch->lock = launch->watch_fd = -1;
+  launch->pid = ASSUAN_INVALID_PID;
+  start = &launch->start;
+  start->keeps_stderr = config->flags & EVA_CONNECT_STDERR;
+  start->argv = copy_strings (config->start_argv);
+  if (config->environment) start->environment = copy_strings (config->environment);
+  if (config->directory) start->directory = strdup (config->directory);
+  return start->argv && !start->environment == !config->environment
+                 && !start->directory == !config->directory
+             ? 0
+             : -1;
+}
+
+/* --- The command ------------------------------------------------------------------------------ */
+
+/* What it is called in client->reason.  */
+static void
+explain (struct eva__client *client, const char *what, const char *why) {
+  char text[600];
+
+  free (client->reason);
+  snprintf (text, sizeof text, "%.400s%s", what, why);
+  client->reason = strdup (text);
+}
+
+static void
+explain_errno (struct eva__client *client, const char *what, int error) {
+  char why[150] = ": ";
+
+  gpg_strerror_r (gpg_error_from_errno (error), why + 2, sizeof why - 2);
+  explain (client, what, why);
+}
+
+static void
+stop_watching (struct eva__launch *launch) {
+  eva_source_free (launch->watch);
+  launch->watch = NULL;
+  if (launch->watch_fd >= 0) close (launch->watch_fd);
+  launch->watch_fd = -1;
+}
+
+/* Looks whether the command has ended.  One that ended well has left a daemon behind.  */
+static void
+look (struct eva__client *client) {
+  struct eva__launch *launch = client->launch;
+
+  if (launch->pid == ASSUAN_INVALID_PID || launch->owner != eva__io_this_process ()) return;
+  if (!eva__io_child_reap_status (launch->pid, &launch->status)) return;
+  launch->pid = ASSUAN_INVALID_PID;
+  stop_watching (launch);
+  if (!launch->status) return;
+  launch->stage = FAILED;
+}
+
+/* A read ends the readiness of a descriptor that only ticks.  */
+static void
+command_ended (void *arg, unsigned int revents) {
+  struct eva__client *client = arg;
+  uint64_t ticks;
+
+  (void) revents;
+  (void) !read (client->launch->watch_fd, &ticks, sizeof ticks);
+  look (client);
+  if (client->launch->stage == FAILED) client->launch->failed (client);
+}
+
+/* Where the loop cannot watch the command, each try looks.  */
+static void
+watch (struct eva__client *client) {
+  struct eva__launch *launch = client->launch;
+
+  launch->watch_fd = eva__io_child_watch (launch->pid);
+  if (launch->watch_fd < 0) return;
+  launch->watch =
+      eva_loop_add_fd (client->home, launch->watch_fd, EVA_READABLE, command_ended, client);
+  if (launch->watch) eva__loop_set_background (launch->watch);
+}
+
+static enum eva__launch_next
+start (struct eva__client *client, gpg_error_t *ret_err) {
+  struct eva__launch *launch = client->launch;
+  assuan_context_t ctx = eva__client_context (client);
+
+  if (eva__io_program_launch (&launch->start, &launch->pid)) {
+    *ret_err = errno == EINVAL ? eva__ctx_error (ctx, GPG_ERR_INV_ARG) : eva__ctx_syserror (ctx);
+    explain_errno (client, launch->start.argv[0], errno);
+    return EVA__LAUNCH_FAIL;
+  }
+  launch->stage = STARTED;
+  watch (client);
+  return EVA__LAUNCH_WAIT;
+}
+
+static enum eva__launch_next
+fail (struct eva__client *client, gpg_error_t *ret_err) {
+  const struct eva__launch *launch = client->launch;
+  char why[60];
+
+  if (WIFSIGNALED (launch->status))
+    snprintf (why, sizeof why, " was ended by signal %d", WTERMSIG (launch->status));
+  else
+    snprintf (why, sizeof why, " failed with exit status %d", WEXITSTATUS (launch->status));
+  explain (client, launch->start.argv[0], why);
+  *ret_err = eva__ctx_error (eva__client_context (client), GPG_ERR_ASS_SERVER_START);
+  return EVA__LAUNCH_FAIL;
+}
+
+/* --- The lock --------------------------------------------------------------------------------- */
+
+static enum eva__launch_next
+lock (struct eva__client *client, const char *path, gpg_error_t *ret_err) {
+  struct eva__launch *launch = client->launch;
+
+  snprintf (launch->lock_path, sizeof launch->lock_path, "%s%s", path, LOCK_SUFFIX);
+  launch->lock = eva__io_lock_take (launch->lock_path);
+  launch->owner = eva__io_this_process ();
+  if (launch->lock >= 0) {
+    launch->stage = LOCKED;
+    return EVA__LAUNCH_TRY;
+  }
+  if (errno == EWOULDBLOCK) return EVA__LAUNCH_WAIT;
+  *ret_err = eva__ctx_syserror (eva__client_context (client));
+  explain_errno (client, launch->lock_path, errno);
+  return EVA__LAUNCH_FAIL;
+}
+
+enum eva__launch_next
+eva__launch (struct eva__client *client, const char *path, void (*cb) (struct eva__client *client),
+             gpg_error_t *ret_err) {
+  struct eva__launch *launch = client->launch;
+
+  launch->failed = cb;
+  switch (launch->stage) {
+  case WAITING:
+    return lock (client, path, ret_err);
+  case LOCKED:
+    return start (client, ret_err);
+  case STARTED:
+    look (client);
+    return launch->stage == FAILED ? EVA__LAUNCH_TRY : EVA__LAUNCH_WAIT;
+  default:
+    return fail (client, ret_err);
+  }
+}
+
+void
+eva__launch_explain (struct eva__client *client) {
+  struct eva__launch *launch = client->launch;
+
+  if (!launch || client->reason) return;
+  if (launch->stage == WAITING && *launch->lock_path)
+    explain (client, launch->lock_path, ": another client starts the server");
+  else if (launch->stage == STARTED)
+    explain (client, launch->start.argv[0], " has started, but no server listens");
+}
+
+void
+eva__launch_free (struct eva__client *client) {
+  struct eva__launch *launch = client->launch;
+  bool is_ours;
+
+  if (!launch) return;
+  client->launch = NULL;
+  is_ours = launch->owner == eva__io_this_process ();
+  stop_watching (launch);
+  eva__io_lock_release (launch->lock_path, launch->lock, !is_ours);
+  if (launch->pid != ASSUAN_INVALID_PID && is_ours) eva__reaper_new (client->home, launch->pid);
+  free_copies (launch);
+  free (launch);
+}
