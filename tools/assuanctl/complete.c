@@ -67,6 +67,13 @@ offer_commands (const char *server, const char *begin) {
   address_deinit (&address);
 }
 
+/* Returns true if the first word behind SUBCOMMAND is the address of a server.  */
+static bool
+calls (const struct subcommand *subcommand) {
+  return !subcommand->listens && strcmp (subcommand->name, "list")
+         && strcmp (subcommand->name, "inquire");
+}
+
 /* The words of the line are N, the last of which is to be completed.  */
 static void
 complete (char **words, size_t n) {
@@ -85,7 +92,7 @@ complete (char **words, size_t n) {
     options_each (subcommand, offer_option, (void *) (size_t) begin);
   else if (!subcommand)
     offer_subcommands (begin);
-  else if (!n_others && strcmp (subcommand->name, "list"))
+  else if (!n_others && calls (subcommand))
     offer_addresses (begin);
   else if (n_others == 1
            && (!strcmp (subcommand->name, "call") || !strcmp (subcommand->name, "describe")))

@@ -54,6 +54,17 @@ print_tool (void) {
   print_title ("Options of all subcommands");
 }
 
+static void
+print_addresses (const struct subcommand *subcommand) {
+  print_title ("Addresses");
+  if (!subcommand || !subcommand->listens)
+    puts ("  agent agent-extra agent-browser dirmngr keyboxd scdaemon uiserver\n"
+          "  /PATH ./PATH unix:/PATH @NAME tcp:IP:PORT exec:PROGRAM fd:N");
+  else
+    puts ("  /PATH ./PATH unix:/PATH @NAME tcp:IP:PORT fd:N stdio: systemd:[NAME]");
+  puts ("\nMore in assuanctl(1).");
+}
+
 enum status
 help_print (const struct subcommand *subcommand) {
   terminal_start_pager ();
@@ -65,10 +76,7 @@ help_print (const struct subcommand *subcommand) {
     print_tool ();
   }
   options_each (subcommand, print_option, NULL);
-  print_title ("Addresses");
-  puts ("  agent agent-extra agent-browser dirmngr keyboxd scdaemon uiserver\n"
-        "  /PATH ./PATH unix:/PATH @NAME tcp:IP:PORT exec:PROGRAM fd:N\n\n"
-        "More in assuanctl(1).");
+  print_addresses (subcommand);
   return output_finish ();
 }
 

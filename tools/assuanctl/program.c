@@ -18,7 +18,7 @@ extern char **environ;
 
 /* SIGINT and SIGPIPE are handled here, and maybe ignored by who started us.  */
 static void
-init_attributes (posix_spawnattr_t *attributes) {
+init_attributes (posix_spawnattr_t *attributes, short flags) {
   sigset_t all, none;
 
   sigfillset (&all);
@@ -26,7 +26,8 @@ init_attributes (posix_spawnattr_t *attributes) {
   posix_spawnattr_init (attributes);
   posix_spawnattr_setsigdefault (attributes, &all);
   posix_spawnattr_setsigmask (attributes, &none);
-  posix_spawnattr_setflags (attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+  posix_spawnattr_setflags (attributes,
+                            (short) (POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | flags));
 }
 
 /* posix_spawn does not change the strings, whatever its prototype says.  */
@@ -36,7 +37,7 @@ spawn (const char *const *argv, const posix_spawn_file_actions_t *actions, char 
   pid_t pid;
   int error;
 
-  init_attributes (&attributes);
+  init_attributes (&attributes, 0);
   error = posix_spawnp (&pid, argv[0], actions, &attributes, (char *const *) (uintptr_t) argv, env);
   posix_spawnattr_destroy (&attributes);
   if (!error) return pid;
@@ -86,6 +87,43 @@ start_quiet (const char *const *argv, int out_fd) {
   pid = spawn (argv, &actions, environ);
   posix_spawn_file_actions_destroy (&actions);
   return pid;
+}
+
+/* The program's descriptors are made from copies that have numbers above them all, so that none is
+   overwritten before it was used.  */
+static int
+copy_fds (posix_spawn_file_actions_t *actions, const int *fds, size_t n, int *copies) {
+  for (size_t i = 0; i < n; i++) {
+    copies[i] = fds[i] < 0 ? -1 : fcntl (fds[i], F_DUPFD_CLOEXEC, (int) n);
+    if (fds[i] >= 0 && copies[i] < 0) return errno;
+    if (copies[i] >= 0) posix_spawn_file_actions_adddup2 (actions, copies[i], (int) i);
+  }
+  return 0;
+}
+
+pid_t
+program_start_group (const char *const *argv, char **env, const int *fds, size_t n) {
+  int *copies = text_alloc (n * sizeof *copies), error;
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  pid_t pid;
+
+  for (size_t i = 0; i < n; i++)
+    copies[i] = -1;
+  posix_spawn_file_actions_init (&actions);
+  init_attributes (&attributes, POSIX_SPAWN_SETPGROUP);
+  error = copy_fds (&actions, fds, n, copies);
+  if (!error)
+    error =
+        posix_spawn (&pid, argv[0], &actions, &attributes, (char *const *) (uintptr_t) argv, env);
+  posix_spawnattr_destroy (&attributes);
+  posix_spawn_file_actions_destroy (&actions);
+  for (size_t i = 0; i < n; i++)
+    if (copies[i] >= 0) close (copies[i]);
+  free (copies);
+  if (!error) return pid;
+  errno = error;
+  return -1;
 }
 
 /* Returns all that comes from FD, as a string.  */

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* worker.c - the program of a command that is served.
+
+   The number of a group is free for others as soon as its leader was waited for and no member is left.
+   So a worker that is being ended is waited for last: until then a signal can reach no other group.
+   Whether members are left behind a leader that has ended the kernel does not tell, but the pipe that
+   they all have does; one that has closed it has to leave by the SIGKILL.  */
+
+#include "worker.h"
+#include "program.h"
+#include "text.h"
+#include "wait.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define KILL_MS 5000u
+
+struct worker {
+  struct worker *previous, *next;
+  struct worker_config config; /* without what is needed for starting alone */
+  pid_t pid;
+  int pidfd;
+  eva_source *pid_source;
+  bool is_ending, has_ended;
+  int fd; /* of worker_end, or -1 */
+  eva_source *fd_source, *timer;
+};
+
+static struct worker *workers;
+
+/* --- Life ------------------------------------------------------------------------------------- */
+
+/* Waits for the leader, which has ended or was killed.  Returns its status.  */
+static int
+reap (struct worker *w) {
+  int status = 0;
+
+  while (waitpid (w->pid, &status, 0) < 0 && errno == EINTR) {}
+  return status;
+}
+
+static void
+unlink_worker (struct worker *w) {
+  if (w->previous)
+    w->previous->next = w->next;
+  else
+    workers = w->next;
+  if (w->next) w->next->previous = w->previous;
+}
+
+static void
+close_fd (struct worker *w) {
+  eva_source_free (w->fd_source);
+  w->fd_source = NULL;
+  if (w->fd >= 0) close (w->fd);
+  w->fd = -1;
+}
+
+static void
+free_worker (struct worker *w) {
+  unlink_worker (w);
+  close_fd (w);
+  eva_source_free (w->timer);
+  eva_source_free (w->pid_source);
+  close (w->pidfd);
+  free (w);
+}
+
+/* --- Ending ----------------------------------------------------------------------------------- */
+
+/* Nothing is left of a group that was ended.  */
+static void
+finish (struct worker *w) {
+  struct worker_config config = w->config;
+
+  reap (w);
+  free_worker (w);
+  config.gone (config.gone_arg);
+}
+
+static void
+look (struct worker *w) {
+  if (w->has_ended && w->fd < 0) finish (w);
+}
+
+static void
+on_fd (void *arg, unsigned int revents) {
+  struct worker *w = arg;
+  char buf[512];
+  ssize_t n = read (w->fd, buf, sizeof buf);
+
+  (void) revents;
+  if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR))) return;
+  close_fd (w);
+  look (w);
+}
+
+/* What is left is killed.  A leader that is stuck in the kernel is still waited for by its pidfd.  */
+static void
+on_time (void *arg) {
+  struct worker *w = arg;
+
+  kill (-w->pid, SIGKILL);
+  close_fd (w);
+  look (w);
+}
+
+static void
+on_end (void *arg, unsigned int revents) {
+  struct worker *w = arg;
+  struct worker_config config = w->config;
+  int status;
+
+  (void) revents;
+  if (w->is_ending) {
+    w->has_ended = true;
+    eva_source_free (w->pid_source); /* it stays readable */
+    w->pid_source = NULL;
+    look (w);
+    return;
+  }
+  status = reap (w);
+  free_worker (w);
+  config.ended (config.arg, status);
+  config.gone (config.gone_arg);
+}
+
+void
+worker_end (struct worker *w, int fd) {
+  w->is_ending = true;
+  kill (-w->pid, SIGTERM);
+  kill (-w->pid, SIGCONT); /* one that is stopped hears no other signal */
+  w->timer = eva_loop_add_timer (wait_loop (), KILL_MS, on_time, w);
+  w->fd = fd;
+  if (fd >= 0) w->fd_source = eva_loop_add_fd (wait_loop (), fd, EVA_READABLE, on_fd, w);
+  if (fd >= 0 && !w->fd_source) close_fd (w);
+  if (!w->timer) kill (-w->pid, SIGKILL);
+}
+
+/* --- Starting --------------------------------------------------------------------------------- */
+
+static int
+watch (struct worker *w) {
+  w->pidfd = (int) syscall (SYS_pidfd_open, w->pid, 0);
+  if (w->pidfd < 0) return -1;
+  fcntl (w->pidfd, F_SETFD, FD_CLOEXEC);
+  w->pid_source = eva_loop_add_fd (wait_loop (), w->pidfd, EVA_READABLE, on_end, w);
+  if (w->pid_source) return 0;
+  close (w->pidfd);
+  return -1;
+}
+
+struct worker *
+worker_start (const struct worker_config *config) {
+  struct worker *w = text_alloc (sizeof *w);
+
+  *w = (struct worker) { .config = *config, .fd = -1, .next = workers };
+  w->pid = program_start_group (config->argv, config->env, config->fds, config->n_fds);
+  if (w->pid < 0 || watch (w)) {
+    int error = errno;
+    if (w->pid > 0) kill (-w->pid, SIGKILL);
+    if (w->pid > 0) reap (w);
+    free (w);
+    errno = error;
+    return NULL;
+  }
+  if (workers) workers->previous = w;
+  workers = w;
+  return w;
+}
+
+bool
+worker_any (void) {
+  return workers != NULL;
+}
+
+void
+worker_kill_all (void) {
+  for (struct worker *w = workers; w; w = w->next)
+    kill (-w->pid, SIGKILL);
+}
