@@ -120,6 +120,21 @@ test_foreign_hooks (void **state) {
   set_clamp (NULL, NULL);
 }
 
+/* In API 3 ASSUAN_SYSTEM_NPTH is NULL: a program that sets it as before leaves all to the clamp.  */
+static void
+test_null_hooks (void **state) {
+  assuan_context_t ctx;
+
+  (void) state;
+  set_clamp (pre, post);
+  assuan_set_system_hooks (NULL);
+  ctx = new_context ();
+  assuan_ctx_set_system_hooks (ctx, NULL);
+  talk (ctx);
+  check_counts (true);
+  set_clamp (NULL, NULL);
+}
+
 /* nPth's macros call them where the lock is already open.  */
 static void
 test_exported_functions (void **state) {
@@ -317,11 +332,17 @@ test_child (void **state) {
 int
 main (void) {
   const struct CMUnitTest tests[] = {
-    suite_test (test_default_hooks), suite_test (test_set_later),
-    suite_test (test_foreign_hooks), suite_test (test_exported_functions),
-    suite_test (test_sock_accept),   suite_test (test_accept),
-    suite_test (test_errors),        suite_test (test_child),
-    suite_test (test_no_server),     suite_test (test_peer_leaves),
+    suite_test (test_default_hooks),
+    suite_test (test_set_later),
+    suite_test (test_foreign_hooks),
+    suite_test (test_null_hooks),
+    suite_test (test_exported_functions),
+    suite_test (test_sock_accept),
+    suite_test (test_accept),
+    suite_test (test_errors),
+    suite_test (test_child),
+    suite_test (test_no_server),
+    suite_test (test_peer_leaves),
     suite_test (test_child_errors),
   };
 

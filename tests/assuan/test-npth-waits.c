@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* In which of the library's waits the other threads of a program on nPth run: with the clamp, with
- * nPth's hooks, with both, and with neither.  A thread that nPth does not know ends each wait.  */
+ * nPth's hooks, with both, with neither, and with the clamp and the hooks of API 3, which are NULL.  A
+ * thread that nPth does not know ends each wait.  */
 
 #include <npth.h>
 
@@ -18,7 +19,7 @@ ASSUAN_SYSTEM_NPTH_IMPL;
 
 #define MS 1000000
 
-enum setting { NEITHER, CLAMP, HOOKS, BOTH, N_SETTINGS };
+enum setting { NEITHER, CLAMP, HOOKS, BOTH, API_3, N_SETTINGS };
 
 static enum setting setting;
 static int n_pre, n_post;
@@ -39,7 +40,7 @@ post (void) {
 
 static bool
 has_clamp (void) {
-  return setting == CLAMP || setting == BOTH;
+  return setting == CLAMP || setting == BOTH || setting == API_3;
 }
 
 static bool
@@ -52,6 +53,7 @@ context (void) {
   assuan_context_t ctx = new_context ();
 
   if (has_hooks ()) assuan_ctx_set_system_hooks (ctx, ASSUAN_SYSTEM_NPTH);
+  if (setting == API_3) assuan_ctx_set_system_hooks (ctx, NULL);
   return ctx;
 }
 
@@ -249,6 +251,7 @@ each_setting (void (*wait) (void)) {
     n_pre = n_post = 0;
     gpgrt_set_syscall_clamp (has_clamp () ? pre : NULL, has_clamp () ? post : NULL);
     assert_err (assuan_control (ASSUAN_CONTROL_REINIT_SYSCALL_CLAMP, NULL), 0);
+    if (setting == API_3) assuan_set_system_hooks (NULL);
     wait ();
   }
   gpgrt_set_syscall_clamp (NULL, NULL);
