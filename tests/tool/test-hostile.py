@@ -53,6 +53,7 @@ COMMANDS = (
     ("call", "-o", "all", "{}", "HELP"), ("describe", "{}"), ("-j", "describe", "{}", "HELP"),
     ("wait", "--for=HELP", "{}"), ("shell", "--decode", "{}", "-c", "HELP", "-c", "HELP"),
     ("shell", "--hex", "{}", "-c", "HELP"), ("complete", "--", "call", "{}", ""),
+    ("conform", "--only=help,help-name", "{}"), ("-j", "conform", "--only=help,help-name", "{}"),
 )
 
 for NAME, ANSWER in ANSWERS.items():
@@ -69,7 +70,7 @@ for NAME, ANSWER in ANSWERS.items():
 @suite.test("no escape reaches a terminal")
 def _(place):
     for number, name in enumerate(("escapes", "an inquiry of escapes", "progress")):
-        for command in COMMANDS[0], COMMANDS[2], COMMANDS[3], COMMANDS[4], COMMANDS[7]:
+        for command in COMMANDS[0], COMMANDS[2], COMMANDS[3], COMMANDS[4], COMMANDS[7], COMMANDS[10]:
             with Mock(place, {"HELP": ANSWERS[name], "HELP HELP": ANSWERS[name]}, name="S") as mock:
                 args = [mock.address if x == "{}" else x for x in command]
                 screen = Screen(place, "--color=never", "--timeout=300ms", "--no-pager", *args)
@@ -85,7 +86,7 @@ def _(place):
                                        b"# x\n" * 50000, b"ERR\n", b"OK\0\n", b"\n\n\n")):
         with Mock(place, greeting=greeting, name="S%d" % number) as mock:
             for args in ("call", mock.address, "NOP"), ("shell", mock.address, "-c", "NOP"), (
-                    "describe", mock.address), ("wait", mock.address):
+                    "describe", mock.address), ("wait", mock.address), ("conform", "--only=greet", mock.address):
                 expect(place.ctl("--timeout=300ms", *args).code in (0, 1, 3, 4), args, greeting[:20])
 
 

@@ -75,6 +75,19 @@ program_start (const char *const *argv, int out_fd, const char *name, const char
   return pid;
 }
 
+pid_t
+program_start_server (const char *const *argv, int fd) {
+  posix_spawn_file_actions_t actions;
+  pid_t pid;
+
+  posix_spawn_file_actions_init (&actions);
+  posix_spawn_file_actions_adddup2 (&actions, fd, STDIN_FILENO);
+  posix_spawn_file_actions_adddup2 (&actions, fd, STDOUT_FILENO);
+  pid = spawn (argv, &actions, environ);
+  posix_spawn_file_actions_destroy (&actions);
+  return pid;
+}
+
 static pid_t
 start_quiet (const char *const *argv, int out_fd) {
   posix_spawn_file_actions_t actions;

@@ -20,6 +20,10 @@ pid_t program_start (const char *const *argv, int out_fd, const char *name, cons
    its pid, or -1 with errno.  */
 pid_t program_start_group (const char *const *argv, char **env, const int *fds, size_t n);
 
+/* Starts ARGV with the socket FD as its stdin and stdout, and our stderr.  Returns its pid, or -1 with
+   errno.  */
+pid_t program_start_server (const char *const *argv, int fd);
+
 /* Cuts COMMAND at blanks into words, an array that NULL ends, to be freed in one piece.  */
 const char **program_split (const char *command);
 
