@@ -2,6 +2,8 @@
 /* bench.c - how fast the library is: the same program for ours and for Debian's, which
    LD_LIBRARY_PATH chooses.  bench/run.sh runs it on both in turn and compares.
 
+   Built as bench-corked it runs on libevassuan, and uses what assuan.h does not have.
+
    usage: bench list | NAME SECONDS          prints the rate, more is better  */
 
 #include "kit.h"
@@ -391,12 +393,16 @@ static const struct dialogue nop = { "NOP", 1, 0, false };
 static const struct dialogue echo = { "ECHO abcdefghijklmnopqrstuvwxyz012345", 1, 0, false };
 static const struct dialogue status = { "STATUS", STATUS_LINES, 0, false };
 static const struct dialogue plain = { "PLAIN 16", 16, 0, false };
+static const struct dialogue random_large = { "RANDOM 65536 16", 16, 0, false };
+static const struct dialogue random_small = { "RANDOM 4096 4", 4, 0, false };
+static const struct dialogue plain_small = { "SMALL 4096 4", 4, 0, false };
 static const struct dialogue escaped = { "ESCAPED 1", 1, 0, false };
 static const struct dialogue take_large = { "TAKE", 16, 16, true };
 static const struct dialogue take = { "TAKE", 1, 1, false };
 
-#define BOTH(name, unit, title, run, arg) { name, unit, title, "both", run, arg }
-#define OURS(name, unit, title, run, arg) { name, unit, title, "ours", run, arg }
+#define BOTH(name, unit, title, run, arg)   { name, unit, title, "both", run, arg }
+#define CORKED(name, unit, title, run, arg) { name, unit, title, "corked", run, arg }
+#define OURS(name, unit, title, run, arg)   { name, unit, title, "ours", run, arg }
 
 static const struct benchmark list[] = {
   BOTH ("nop", "/s", "NOP commands, one after the other", run_dialogue, &nop),
@@ -411,6 +417,11 @@ static const struct benchmark list[] = {
   BOTH ("data", "MiB/s", "data, server to client", run_dialogue, &plain),
   BOTH ("data-server", "MiB/s", "  the server alone", run_raw_data, &plain),
   BOTH ("data-client", "MiB/s", "  the client alone", run_client_data, NULL),
+  BOTH ("data-random", "MiB/s", "  one octet in 85 escaped", run_dialogue, &random_large),
+  BOTH ("data-small", "MiB/s", "data, 4 KiB at a time", run_dialogue, &plain_small),
+  BOTH ("data-small-random", "MiB/s", "  one octet in 85 escaped", run_dialogue, &random_small),
+  CORKED ("data-corked", "MiB/s", "data, 4 KiB at a time, corked", run_dialogue, &plain_small),
+  CORKED ("data-corked-random", "MiB/s", "  one octet in 85 escaped", run_dialogue, &random_small),
   BOTH ("escaped", "MiB/s", "data, every octet escaped", run_dialogue, &escaped),
   BOTH ("escaped-server", "MiB/s", "  the server alone", run_raw_data, &escaped),
   BOTH ("inquiry", "MiB/s", "inquired data, client to server", run_dialogue, &take),

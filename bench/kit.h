@@ -20,7 +20,7 @@ struct benchmark {
   const char *name;  /* to choose it by */
   const char *unit;  /* of its figure */
   const char *title; /* what is measured, for the table */
-  const char *scope; /* who can do it: "both" libraries or "ours" */
+  const char *scope; /* who can do it: "both" libraries, "ours", or "corked": ours with eva.h */
   struct rate (*run) (double seconds, const void *arg);
   const void *arg;
 };

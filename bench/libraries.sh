@@ -75,6 +75,7 @@ rates() {
     none) echo - - ;;
     fast) "$build/bench/wire" "$2" "$seconds" ;;
     plain) "$build/bench/wire" "$2-plain" "$seconds" ;;
+    corked) "$build/bench/bench-corked" "$2" "$seconds" ;;
     *) on "$1" bench "$2" "$seconds" ;;
   esac || echo failed
 }
@@ -113,9 +114,12 @@ table() {
   printf '%s\n' "$1" | while IFS='|' read -r name unit title scope; do
     case $name in *-plain) continue ;; esac
     wanted "$name" || continue
-    side=$3
-    [ "$scope" = both ] || [ "$3" = plain ] || side=none
-    take_turns "$name" "$2" "$side" | awk -v title="$title" -v unit="$unit" "$row"
+    first=$2 side=$3
+    case $scope in
+      corked) first=corked ;;
+      ours) [ "$3" = plain ] || side=none ;;
+    esac
+    take_turns "$name" "$first" "$side" | awk -v title="$title" -v unit="$unit" "$row"
   done
 }
 

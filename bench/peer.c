@@ -5,6 +5,10 @@
 
 #include "kit.h"
 
+#ifdef BENCH_CORKED
+#  include <eva.h>
+#endif
+
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -57,12 +61,45 @@ must (gpg_error_t err, const char *what) {
 /* --- Commands --------------------------------------------------------------------------------- */
 
 static gpg_error_t
-send_pieces (assuan_context_t ctx, const char *piece, size_t n_mib) {
+send_in (assuan_context_t ctx, const char *piece, size_t len, size_t n_mib) {
   gpg_error_t err = 0;
 
-  for (size_t left = n_mib * MIB; left && !err; left -= PIECE_LEN)
-    err = assuan_send_data (ctx, piece, PIECE_LEN);
+  for (size_t left = n_mib * MIB; left && !err; left -= len)
+    err = assuan_send_data (ctx, piece, len);
   return err;
+}
+
+static gpg_error_t
+send_pieces (assuan_context_t ctx, const char *piece, size_t n_mib) {
+  return send_in (ctx, piece, PIECE_LEN, n_mib);
+}
+
+/* LINE: the length of a piece, and MiB.  */
+static gpg_error_t
+send_small (assuan_context_t ctx, const char *piece, const char *line) {
+  char *rest;
+  size_t len = strtoul (line, &rest, 10), n_mib = strtoul (rest, NULL, 10);
+  gpg_error_t err;
+
+  if (!len || len > PIECE_LEN || MIB % len) die (line, "no length of a piece");
+#ifdef BENCH_CORKED
+  must (eva_cork (ctx), "cork");
+#endif
+  err = send_in (ctx, piece, len, n_mib);
+#ifdef BENCH_CORKED
+  if (!err) err = eva_uncork (ctx);
+#endif
+  return err;
+}
+
+static gpg_error_t
+cmd_random (assuan_context_t ctx, char *line) {
+  return send_small (ctx, random_piece, line);
+}
+
+static gpg_error_t
+cmd_small (assuan_context_t ctx, char *line) {
+  return send_small (ctx, plain_piece, line);
 }
 
 static gpg_error_t
@@ -122,6 +159,7 @@ register_commands (assuan_context_t ctx) {
   } commands[] = {
     { "ECHO", cmd_echo },       { "STATUS", cmd_status }, { "PLAIN", cmd_plain },
     { "ESCAPED", cmd_escaped }, { "TAKE", cmd_take },     { "DONE", cmd_done },
+    { "RANDOM", cmd_random },   { "SMALL", cmd_small },
   };
 
   for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)

@@ -35,6 +35,9 @@ typedef void register_fn (assuan_context_t ctx);
      STATUS        STATUS_LINES status lines
      PLAIN n       n MiB of data, none of which needs an escape
      ESCAPED n     n MiB of data, each octet of which needs one
+     RANDOM len n  n MiB of data, sent LEN octets at a time, of which one in 85 needs one; in the
+                   program that may, corked
+     SMALL len n   the same with data of which none needs one
      TAKE          an inquiry, whose data are thrown away
      DONE          nothing, ended by assuan_process_done, for event loops  */
 register_fn register_commands;

@@ -252,6 +252,30 @@ struct eva_timeouts {
    Callable from: everywhere, callbacks included.  */
 gpg_error_t eva_set_timeouts (assuan_context_t ctx, const struct eva_timeouts *timeouts);
 
+/* --- Data in small pieces --------------------------------------------------------------------- */
+
+/* Lets data of CTX, a blocking context of assuan.h, wait for more.
+
+   What it does: what a handler of a blocking context sends leaves at once, because the handler may
+   compute for minutes before it sends more; so every assuan_send_data costs a system call.  A
+   program that sends one piece after the other says so with this call, and the data then leave in
+   writes of 32 KiB.  Everything else pushes out what waits, before itself and in order: status
+   lines, comments, inquiries, END and CAN, descriptors, the reply to a command, assuan_send_data
+   without data, every call that waits for the peer, eva_uncork, and assuan_release.  It holds for
+   the handler under way and all that follow, until eva_uncork or another connection of CTX.
+   In a context of assuan_process_next or of eva.h it has no effect: there, what a turn says leaves
+   in one write in any case.
+
+   Returns: 0; GPG_ERR_ASS_INV_VALUE if CTX is NULL; GPG_ERR_EPIPE without a connection.
+
+   Callable from: everywhere, handlers and callbacks included.  */
+gpg_error_t eva_cork (assuan_context_t ctx);
+
+/* Ends eva_cork, and sends what waits.  Does nothing if CTX is not corked.
+   Returns 0; GPG_ERR_ASS_INV_VALUE if CTX is NULL; or what writing gave.  May be called from
+   everywhere, handlers and callbacks included.  */
+gpg_error_t eva_uncork (assuan_context_t ctx);
+
 /* --- Contexts driven by hand ------------------------------------------------------------------ */
 
 /* What eva_get_deadline returns if there is no deadline.  */

@@ -112,7 +112,7 @@ begin_dialogue (assuan_context_t ctx, enum eva__ctx_kind kind) {
   ctx->kind = kind;
   eva__ctx_mark_output (ctx, false);
   ctx->write_error = 0;
-  ctx->line_seen = ctx->end_logged = ctx->out_of_step = ctx->timed_out = false;
+  ctx->line_seen = ctx->end_logged = ctx->out_of_step = ctx->timed_out = ctx->is_corked = false;
   return 0;
 }
 

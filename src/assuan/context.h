@@ -93,6 +93,7 @@ struct assuan_context_s {
   bool out_of_step : 1;  /* it is not known any more to which reply a line of the server belongs */
   bool timed_out : 1;    /* a client whose server let it wait too long: the connection is closed */
   bool in_turn : 1;      /* a turn is under way: replies may wait for its end */
+  bool is_corked : 1;    /* data lines wait for more of them, or for any other line */
   bool is_external : 1;  /* in a loop of the program's: at rest it holds no buffers */
   bool wants_turn : 1;   /* its drive has to take one when no callback runs any more */
   bool released : 1;     /* assuan_release was called within a callback */

@@ -13,6 +13,17 @@
    that a context keeps.  */
 #define SLICE_LEN ((size_t) EVA__N_SPARES * EVA_OUTPUT_SIZE * 3 / 4)
 
+/* Octets of data lines that wait for more while a context is corked.  */
+#define CORKED_LEN ((size_t) 32 << 10)
+
+/* Returns true if data that was queued may wait for more.  A loop sends at the end of a turn, corked
+   or not.  */
+static bool
+may_hold (assuan_context_t ctx) {
+  return ctx->is_corked && !ctx->drive && !ctx->is_external
+         && eva__conn_output_len (ctx->conn) < CORKED_LEN;
+}
+
 /* What assuan_send_data does when it is called without data.  */
 static gpg_error_t
 flush_data (assuan_context_t ctx, size_t length) {
@@ -36,7 +47,12 @@ send_data (assuan_context_t ctx, const char *data, size_t length) {
     /* The queue is full: sends it, and there is room again, unless the context may not wait for
        that.  */
     if (rc == EVA_E_LIMIT && (taken || !ctx->drive || eva__ctx_made_room (ctx, rc))) rc = 0;
-    if (rc == EVA_E_NOMEM && taken) rc = 0;
+    if (rc == EVA_E_NOMEM && taken)
+      rc = 0;
+    else if (!rc && may_hold (ctx)) {
+      eva__ctx_show_output (ctx);
+      continue;
+    }
     err = eva__ctx_said (ctx, rc);
   }
   return err;

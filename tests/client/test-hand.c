@@ -4,10 +4,10 @@
 
 #include "kit.h"
 
-extern const struct suite hand_server_suite, hand_client_suite, hand_limits_suite;
+extern const struct suite hand_server_suite, hand_client_suite, hand_limits_suite, hand_cork_suite;
 
 static const struct suite *const suites[] = { &hand_server_suite, &hand_client_suite,
-                                              &hand_limits_suite };
+                                              &hand_limits_suite, &hand_cork_suite };
 
 int
 main (int argc, char **argv) {
