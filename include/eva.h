@@ -720,7 +720,7 @@ struct eva_connect_config {
      tells the ends that are none of a failure.  */
   void (*closed) (assuan_context_t ctx, void *arg, gpg_error_t err);
 
-  void *arg; /* of both */
+  void *arg; /* of all these, and of on_stderr */
 
   /* With the address `exec:` alone: the program and its arguments, ended by NULL, as they are.  So
      a word may have blanks.  Only eva_connect itself reads it, and it may go after that.  */
@@ -760,6 +760,13 @@ struct eva_connect_config {
      are.  Only eva_connect itself reads all of these.  */
   const char *const *environment;
   const char *directory;
+
+  /* Called out of the loop for each line that the program of `exec:` writes to its stderr, without
+     its LF or CRLF, and for what it wrote last without one; in place of EVA_CONNECT_STDERR.  Of a
+     line with over 1000 octets it gets these; a NUL comes as `?`.  LINE is valid until it returns.
+     What came until the connection is over, 64 KiB of it at most, is told before closed, and later
+     lines are read and dropped until CTX is released.  It may do what other callbacks may.  */
+  void (*on_stderr) (assuan_context_t ctx, void *arg, const char *line);
 };
 
 /* Connects to ADDRESS as a client.
@@ -807,8 +814,9 @@ const char *eva_get_greeting (assuan_context_t ctx);
 
 /* Returns what is known of why CTX, a client of eva_connect, was not served, besides the error of
    closed; NULL if nothing is.  It is what stood behind the code of the server's ERR, when it
-   refused the client: `the agent is in restricted mode`.  Why the system could not run the program
-   of `exec:` comes in the same way.  With EVA_CONNECT_LAST_STDERR it may be the last line of the
+   refused the client: `the agent is in restricted mode`.  Why the program of `exec:` or the command
+   of start_argv could not be run comes in the same way, with EVA_CONNECT_LATE_ERRORS also if the
+   program is not there at all.  With EVA_CONNECT_LAST_STDERR it may be the last line of the
    program's stderr, also if the program was in service before.  The text is CTX's, valid until CTX
    is released.  From everywhere, in closed and in the done of calls that end before it.  */
 const char *eva_get_reason (assuan_context_t ctx);

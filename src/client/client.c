@@ -267,9 +267,9 @@ drop_output (assuan_context_t ctx) {
 /* A server that refused has said why; one that just left may have told its stderr.  */
 static void
 find_reason (struct eva__client *client) {
-  const char *line = client->reason ? NULL : eva__stderr_finish (client);
+  const char *line = eva__stderr_finish (client);
 
-  if (line) client->reason = strdup (line);
+  if (line && !client->reason) client->reason = strdup (line);
 }
 
 /* The connection is over.  */
@@ -279,6 +279,7 @@ lost (struct eva__drive *drive) {
 
   client->stage = EVA__CLIENT_OVER;
   find_reason (client);
+  if (drive->ctx->released) return; /* by a callback for the lines of stderr */
   drop_output (drive->ctx);
   eva__call_end_all (client, drive->over);
 }
@@ -312,7 +313,7 @@ release (struct eva__drive *drive) {
   struct eva__client *client = EVA__CONTAINER (struct eva__client, driven.at.drive, drive);
 
   eva__dial_stop (client);
-  eva__stderr_free (client);
+  eva__stderr_stop (client);
   if (client->home) eva__loop_cancel_task (client->home, &client->fail_task);
   take_child (client);
   eva__attached_stop (&client->driven.at);
@@ -329,6 +330,7 @@ free_client (struct eva__drive *drive) {
   if (client->child != ASSUAN_INVALID_PID && client->child_of == eva__io_this_process ())
     eva__reaper_new (client->reaper, client->child);
   if (client->home) eva__loop_reserve_timers (client->home, -1);
+  eva__stderr_free (client);
   free (client->address);
   free (client->reason);
   free (client);

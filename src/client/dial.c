@@ -16,6 +16,7 @@
 #include "assuan/lifetime.h"
 #include "client/calls.h"
 #include "client/launch.h"
+#include "client/reason.h"
 #include "client/stderr.h"
 #include "io/dial.h"
 #include "io/duration.h"
@@ -263,7 +264,7 @@ start_with_stderr (struct eva__client *client, struct eva__io_program_start *sta
                    int *ret_out_fd) {
   int fd, rc, saved;
 
-  if (!(client->config.flags & EVA_CONNECT_LAST_STDERR))
+  if (!(client->config.flags & EVA_CONNECT_LAST_STDERR) && !client->config.on_stderr)
     return eva__io_program_start (start, ret_in_fd, ret_out_fd, &client->child);
   if (eva__stderr_open (client, &fd)) return -1;
   start->stderr_fd = &fd;
@@ -275,16 +276,20 @@ start_with_stderr (struct eva__client *client, struct eva__io_program_start *sta
   return rc;
 }
 
+/* START could not be done, as errno says.  */
 static gpg_error_t
-program_error (assuan_context_t ctx) {
-  switch (errno) {
-  case EINVAL:
-    return eva__ctx_error (ctx, GPG_ERR_INV_ARG);
-  case EBADMSG:
-    return eva__ctx_error (ctx, GPG_ERR_SYNTAX);
-  default:
-    return eva__ctx_syserror (ctx);
-  }
+program_error (struct eva__client *client, const struct eva__io_program_start *start) {
+  assuan_context_t ctx = client->driven.at.drive.ctx;
+  const char *name = start->argv ? start->argv[0] : start->command;
+  gpg_error_t err = eva__ctx_syserror (ctx);
+
+  if (gpg_err_code (err) == GPG_ERR_EINVAL) err = eva__ctx_error (ctx, GPG_ERR_INV_ARG);
+  if (gpg_err_code (err) == GPG_ERR_EBADMSG) err = eva__ctx_error (ctx, GPG_ERR_SYNTAX);
+  if (gpg_err_code (err) == GPG_ERR_SYNTAX)
+    eva__reason_set (client, name, ": a quote does not end");
+  else
+    eva__reason_set_error (client, name ? name : "", err);
+  return err;
 }
 
 /* Starts the program of COMMAND, or if that is NULL of the configuration.  The caller of
@@ -303,7 +308,7 @@ start_program (struct eva__client *client, const char *command) {
   int in_fd, out_fd;
   gpg_error_t err;
 
-  if (start_with_stderr (client, &start, &in_fd, &out_fd)) return program_error (ctx);
+  if (start_with_stderr (client, &start, &in_fd, &out_fd)) return program_error (client, &start);
   ctx->pid = client->child;
   client->child_of = eva__io_this_process ();
   client->reaper = client->home;

@@ -18,6 +18,7 @@
 
 #include "assuan/error.h"
 #include "client/reaper.h"
+#include "client/reason.h"
 #include "io/child.h"
 #include "io/endpoint.h"
 #include "io/lock.h"
@@ -101,24 +102,6 @@ eva__launch_init (struct eva__client *client, const struct eva_connect_config *c
 
 /* --- The command ------------------------------------------------------------------------------ */
 
-/* What it is called in client->reason.  */
-static void
-explain (struct eva__client *client, const char *what, const char *why) {
-  char text[600];
-
-  free (client->reason);
-  snprintf (text, sizeof text, "%.400s%s", what, why);
-  client->reason = strdup (text);
-}
-
-static void
-explain_errno (struct eva__client *client, const char *what, int error) {
-  char why[150] = ": ";
-
-  gpg_strerror_r (gpg_error_from_errno (error), why + 2, sizeof why - 2);
-  explain (client, what, why);
-}
-
 static void
 stop_watching (struct eva__launch *launch) {
   eva_source_free (launch->watch);
@@ -171,7 +154,7 @@ start (struct eva__client *client, gpg_error_t *ret_err) {
 
   if (eva__io_program_launch (&launch->start, &launch->pid)) {
     *ret_err = errno == EINVAL ? eva__ctx_error (ctx, GPG_ERR_INV_ARG) : eva__ctx_syserror (ctx);
-    explain_errno (client, launch->start.argv[0], errno);
+    eva__reason_set_error (client, launch->start.argv[0], *ret_err);
     return EVA__LAUNCH_FAIL;
   }
   launch->stage = STARTED;
@@ -188,7 +171,7 @@ fail (struct eva__client *client, gpg_error_t *ret_err) {
     snprintf (why, sizeof why, " was ended by signal %d", WTERMSIG (launch->status));
   else
     snprintf (why, sizeof why, " failed with exit status %d", WEXITSTATUS (launch->status));
-  explain (client, launch->start.argv[0], why);
+  eva__reason_set (client, launch->start.argv[0], why);
   *ret_err = eva__ctx_error (eva__client_context (client), GPG_ERR_ASS_SERVER_START);
   return EVA__LAUNCH_FAIL;
 }
@@ -208,7 +191,7 @@ lock (struct eva__client *client, const char *path, gpg_error_t *ret_err) {
   }
   if (errno == EWOULDBLOCK) return EVA__LAUNCH_WAIT;
   *ret_err = eva__ctx_syserror (eva__client_context (client));
-  explain_errno (client, launch->lock_path, errno);
+  eva__reason_set_error (client, launch->lock_path, *ret_err);
   return EVA__LAUNCH_FAIL;
 }
 
@@ -237,9 +220,9 @@ eva__launch_explain (struct eva__client *client) {
 
   if (!launch || client->reason) return;
   if (launch->stage == WAITING && *launch->lock_path)
-    explain (client, launch->lock_path, ": another client starts the server");
+    eva__reason_set (client, launch->lock_path, ": another client starts the server");
   else if (launch->stage == STARTED)
-    explain (client, launch->start.argv[0], " has started, but no server listens");
+    eva__reason_set (client, launch->start.argv[0], " has started, but no server listens");
 }
 
 void

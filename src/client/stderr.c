@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* stderr.c - the last line that a started program writes to its stderr.
+/* stderr.c - the lines that a started program writes to its stderr.
 
    A program that cannot go on says there why, and leaves.  The pipe is read all the time, or a program
-   that says much would wait forever.  */
+   that says much would wait forever.  It may be hostile: a line has a limit, a turn reads one piece,
+   and nothing grows.  */
 
 #include "client/stderr.h"
 
+#include "assuan/lifetime.h"
 #include "loop/loop.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +23,12 @@
 
 /* Of a longer line the beginning is kept.  */
 struct eva__stderr {
+  struct eva__client *client;
   int fd;
   eva_source *source;
-  size_t len; /* of the line that has not ended */
+  bool is_telling; /* its callback runs, which may run the loop */
+  bool is_over;    /* nothing is told any more */
+  size_t len;      /* of the line that has not ended */
   char line[EVA_LINE_MAX + 1];
   char last[EVA_LINE_MAX + 1]; /* that was not empty */
 };
@@ -36,14 +42,31 @@ close_pipe (struct eva__stderr *err) {
 }
 
 static void
-end_line (struct eva__stderr *err) {
-  if (err->len && err->line[err->len - 1] == '\r') err->len--;
-  if (!err->len) return;
-  memcpy (err->last, err->line, err->len);
-  err->last[err->len] = 0;
-  err->len = 0;
+tell (struct eva__stderr *err) {
+  const struct eva_connect_config *config = &err->client->config;
+  assuan_context_t ctx = eva__client_context (err->client);
+
+  if (!config->on_stderr || err->is_over || ctx->released) return;
+  eva__ctx_enter (ctx);
+  err->is_telling = true;
+  config->on_stderr (ctx, config->arg, err->line);
+  err->is_telling = false;
+  eva__ctx_leave (ctx);
 }
 
+/* The text is a string, so a NUL in it is told as another octet.  */
+static void
+end_line (struct eva__stderr *err) {
+  if (err->len && err->line[err->len - 1] == '\r') err->len--;
+  for (size_t i = 0; i < err->len; i++)
+    if (!err->line[i]) err->line[i] = '?';
+  err->line[err->len] = 0;
+  if (err->len) memcpy (err->last, err->line, err->len + 1);
+  err->len = 0;
+  tell (err);
+}
+
+/* The program may not want the lines any more when it was told one.  */
 static void
 take (struct eva__stderr *err, const char *octets, size_t len) {
   for (size_t i = 0; i < len; i++)
@@ -60,16 +83,19 @@ read_some (struct eva__stderr *err) {
   ssize_t n = read (err->fd, octets, sizeof octets);
 
   if (n > 0) take (err, octets, (size_t) n);
-  if (!n) close_pipe (err);
+  if (!n || (n < 0 && errno != EAGAIN && errno != EINTR)) close_pipe (err);
   return n > 0 ? (size_t) n : 0;
 }
 
 static void
 ready (void *arg, unsigned int revents) {
   struct eva__stderr *err = arg;
+  assuan_context_t ctx = eva__client_context (err->client);
 
   (void) revents;
+  eva__ctx_enter (ctx);
   read_some (err);
+  eva__ctx_leave (ctx);
 }
 
 /* The pipe alone does not keep the loop going: the program may never close it.  */
@@ -79,6 +105,7 @@ eva__stderr_open (struct eva__client *client, int *ret_fd) {
   int fd[2];
 
   if (!err) return -1;
+  err->client = client;
   err->fd = -1;
   client->stderr_lines = err;
   if (pipe2 (fd, O_CLOEXEC) < 0) return -1;
@@ -94,15 +121,23 @@ eva__stderr_open (struct eva__client *client, int *ret_fd) {
   return 0;
 }
 
+/* Within a callback of these lines it does nothing: it is called again, after that, before the end of
+   the connection is told.  */
 const char *
 eva__stderr_finish (struct eva__client *client) {
   struct eva__stderr *err = client->stderr_lines;
 
-  if (!err) return NULL;
+  if (!err || err->is_telling) return NULL;
   for (size_t n_read = 0, n; err->fd >= 0 && n_read < MAX_LAST_SIZE; n_read += n)
     if (!(n = read_some (err))) break;
-  end_line (err);
-  return *err->last ? err->last : NULL;
+  if (err->len) end_line (err);
+  err->is_over = true;
+  return *err->last && client->config.flags & EVA_CONNECT_LAST_STDERR ? err->last : NULL;
+}
+
+void
+eva__stderr_stop (struct eva__client *client) {
+  if (client->stderr_lines) close_pipe (client->stderr_lines);
 }
 
 void

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* stderr.h - the last line that a started program writes to its stderr.  */
+/* stderr.h - the lines that a started program writes to its stderr.  */
 
 #ifndef EVA__CLIENT_STDERR_H
 #define EVA__CLIENT_STDERR_H
@@ -10,9 +10,12 @@
    the caller's.  Returns 0, or -1 with errno.  */
 int eva__stderr_open (struct eva__client *client, int *ret_fd);
 
-/* The connection is over: reads what is there, and returns the last line, which is CLIENT's, or NULL if
-   there is none.  */
+/* The connection is over: tells the program what is there, and from then on nothing.  Returns the last
+   line, which is CLIENT's; NULL if there is none, or if it is not wanted.  */
 const char *eva__stderr_finish (struct eva__client *client);
+
+/* Reads no more.  The program may be in a callback of these lines.  */
+void eva__stderr_stop (struct eva__client *client);
 
 void eva__stderr_free (struct eva__client *client);
 

@@ -132,7 +132,7 @@ answer (const char *line, char **argv) {
   } else if (!strcmp (line, "END")) {
     kill (daemon_pid, SIGTERM);
   } else if (!strcmp (line, "COMPLAIN")) {
-    if (write (2, "complaint", 9) < 0) strcpy (reply, "ERR 1\n");
+    if (write (2, "complaint\n", 10) < 0) strcpy (reply, "ERR 1\n");
   } else if (!strcmp (line, "MUCH")) {
     for (int i = 0; i < 3000; i++)
       say ("D 0123456789012345678901234567890123456789012345678901234567890123456789\n");

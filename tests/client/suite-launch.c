@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,16 +56,32 @@ expect_starts (long n) {
   assert_int_equal (st.st_size, n);
 }
 
+/* Returns true if a server listens.  */
+static bool
+is_listening (void) {
+  struct sockaddr_un addr = { .sun_family = AF_UNIX };
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), rc;
+
+  assert_true (fd >= 0);
+  memcpy (addr.sun_path, socket_path, strlen (socket_path) + 1);
+  rc = connect (fd, (struct sockaddr *) &addr, sizeof addr);
+  close (fd);
+  return !rc;
+}
+
 /* Ends the daemon, which a client of its own tells to, and all that is left of it.  */
 static void
 end_daemon (void) {
   assuan_context_t ctx;
+  unsigned int tries = 0;
 
   kit_config.start_argv = NULL;
   ctx = kit_dial (address ());
   kit_call (ctx, "e", "END");
   kit_await ("ready\ne.done 0\n");
   assuan_release (ctx);
+  while (is_listening ())
+    kit_turn (&tries);
   kit_await_reaping ();
   assert_int_equal (access (lock_path (), F_OK), -1);
 }

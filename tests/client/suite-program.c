@@ -168,7 +168,7 @@ test_stderr (void **state) {
     close (old);
     kit_call (ctx, "a", "COMPLAIN");
     kit_await ("a.done 0\n");
-    assert_int_equal (read (fd[0], buf, sizeof buf), flags & EVA_CONNECT_STDERR ? 9 : 0);
+    assert_int_equal (read (fd[0], buf, sizeof buf), flags & EVA_CONNECT_STDERR ? 10 : 0);
     close (fd[0]);
     release (ctx);
   }
@@ -391,6 +391,179 @@ test_release_talker (void **state) {
   unlink (tmpdir_path ("words"));
 }
 
+/* --- Lines of stderr -------------------------------------------------------------------------- */
+
+static void (*on_line) (assuan_context_t ctx);
+
+static void
+note_line (assuan_context_t ctx, void *arg, const char *line) {
+  assert_ptr_equal (arg, &kit_config);
+  if (strlen (line) > 100)
+    kit_note ("line of %zu", strlen (line));
+  else
+    kit_note ("line %s", line);
+  if (on_line) on_line (ctx);
+}
+
+/* A program of the shell's COMMANDS is started, and TOLD of it.  */
+static void
+hear_lines (const char *commands, const char *told) {
+  const char *address = make_file ("words", kit_format ("#!/bin/sh\n%s\n", commands), 0700);
+  assuan_context_t ctx;
+
+  kit_config.on_stderr = note_line;
+  ctx = kit_dial (address);
+  kit_await (told);
+  release (ctx);
+  unlink (tmpdir_path ("words"));
+}
+
+static void
+test_lines (void **state) {
+  (void) state;
+  on_line = NULL;
+  for (unsigned int flags = 0; flags < 2; flags++) {
+    kit_config.flags = flags ? EVA_CONNECT_FDPASSING : 0;
+    hear_lines (":", "closed EOF\n");
+    hear_lines ("echo one >&2; echo >&2; printf 'two\\r\\nthree' >&2",
+                "line one\nline \nline two\nline three\nclosed EOF\n");
+    hear_lines ("printf 'a\\0b\\n' >&2", "line a?b\nclosed EOF\n");
+    hear_lines ("head -c 1000 /dev/zero | tr '\\0' x >&2; echo >&2; "
+                "head -c 300000 /dev/zero >&2; echo >&2; echo z >&2",
+                "line of 1000\nline of 1000\nline z\nclosed EOF\n");
+  }
+}
+
+/* The lines are told while the server is in service.  */
+static void
+test_lines_in_service (void **state) {
+  assuan_context_t ctx;
+
+  (void) state;
+  on_line = NULL;
+  kit_config.on_stderr = note_line;
+  ctx = start ("serve", 0);
+  kit_call (ctx, "a", "COMPLAIN");
+  kit_call (ctx, "b", "COMPLAIN");
+  for (unsigned int tries = 0; !kit_has_noted ("b.done") || !kit_has_noted ("line complaint");)
+    kit_turn (&tries);
+  kit_await_end ("\n"); /* whichever came last */
+  release (ctx);
+}
+
+/* With the last line as the reason.  */
+static void
+test_lines_and_reason (void **state) {
+  assuan_context_t ctx;
+
+  (void) state;
+  on_line = NULL;
+  kit_config.on_stderr = note_line;
+  kit_config.flags = EVA_CONNECT_LAST_STDERR;
+  ctx = kit_dial (make_file ("words", "#!/bin/sh\necho one >&2; echo two >&2\n", 0700));
+  kit_await ("line one\nline two\nclosed EOF\n");
+  assert_string_equal (eva_get_reason (ctx), "two");
+  release (ctx);
+  unlink (tmpdir_path ("words"));
+  kit_config.flags = 0;
+  ctx = kit_dial (make_file ("words", "#!/bin/sh\necho one >&2\n", 0700));
+  kit_await ("line one\nclosed EOF\n");
+  assert_null (eva_get_reason (ctx));
+  release (ctx);
+  unlink (tmpdir_path ("words"));
+}
+
+/* A callback ends the connection, or releases its context; no more lines come then.  */
+static void
+close_it (assuan_context_t ctx) {
+  eva_close (ctx);
+  on_line = NULL;
+}
+
+static void
+release_it (assuan_context_t ctx) {
+  assuan_release (ctx);
+}
+
+static void
+test_end_in_line (void **state) {
+  const char *stays, *leaves;
+
+  (void) state;
+  kit_config.on_stderr = note_line;
+  stays = make_file ("stays", "#!/bin/sh\nprintf 'a\\nb\\n' >&2; echo OK; read x\n", 0700);
+  leaves = make_file ("leaves", "#!/bin/sh\nprintf 'a\\nb\\n' >&2\n", 0700);
+  for (int i = 0; i < 20; i++) {
+    assuan_context_t ctx;
+    on_line = release_it;
+    ctx = kit_dial (i % 2 ? stays : leaves);
+    kit_call (ctx, "a", "NOP");
+    for (unsigned int tries = 0; !kit_has_noted ("line");)
+      kit_turn (&tries);
+    kit_await_end ("a.done CANCELED\n");
+    kit_await_reaping ();
+    kit_expect ("");
+    on_line = close_it;
+    ctx = kit_dial (stays);
+    for (unsigned int tries = 0; !kit_has_noted ("closed");)
+      kit_turn (&tries);
+    kit_await_end ("closed CANCELED\n");
+    release (ctx);
+  }
+  unlink (tmpdir_path ("stays"));
+  unlink (tmpdir_path ("leaves"));
+}
+
+/* One that never ends its talking does not hold anything up, and ends with its client.  */
+static void
+test_endless_lines (void **state) {
+  assuan_context_t ctx;
+
+  (void) state;
+  on_line = NULL;
+  kit_config.on_stderr = note_line;
+  ctx = kit_dial (make_file ("words",
+                             "#!/bin/sh\nyes >&2 & echo OK; while read x; do echo OK; done\n"
+                             "kill $!\n",
+                             0700));
+  for (unsigned int tries = 0; !kit_has_noted ("ready");)
+    kit_turn (&tries);
+  kit_call (ctx, "a", "NOP");
+  for (unsigned int tries = 0; !kit_has_noted ("a.done 0");)
+    kit_turn (&tries);
+  eva_close (ctx);
+  for (unsigned int tries = 0; !kit_has_noted ("closed");)
+    kit_turn (&tries);
+  kit_await_end ("closed CANCELED\n");
+  kit_settle ();
+  release (ctx);
+  unlink (tmpdir_path ("words"));
+}
+
+/* Why a program is not there comes to closed, if all errors do.  */
+static void
+note_reason (assuan_context_t ctx, gpg_error_t err) {
+  (void) err;
+  kit_note ("reason %s", eva_get_reason (ctx));
+}
+
+static void
+test_late_reason (void **state) {
+  static const char *const cases[][3] = {
+    { "exec:/nonexistent/x y", "ENOENT", "/nonexistent/x y: No such file or directory" },
+    { "exec:sh 'x", "SYNTAX", "sh 'x: a quote does not end" },
+  };
+
+  (void) state;
+  kit_config.flags = EVA_CONNECT_LATE_ERRORS;
+  kit_on_closed = note_reason;
+  for (size_t i = 0; i < N_ELEMENTS (cases); i++) {
+    assuan_context_t ctx = kit_dial (cases[i][0]);
+    kit_await (kit_format ("closed %s\nreason %s\n", cases[i][1], cases[i][2]));
+    release (ctx);
+  }
+}
+
 /* --- Programs that behave badly --------------------------------------------------------------- */
 
 static void
@@ -580,19 +753,37 @@ test_close (void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-  kit_test (test_pipes),          kit_test (test_socket),
-  kit_test (test_signals),        kit_test (test_words),
-  kit_test (test_path),           kit_test (test_much),
-  kit_test (test_many),           kit_test (test_no_program),
-  kit_test (test_no_executable),  kit_test (test_last_stderr),
-  kit_test (test_long_stderr),    kit_test (test_refusal_and_stderr),
-  kit_test (test_release_talker), kit_test (test_bad_beginnings),
-  kit_test (test_deaf),           kit_test (test_killed),
-  kit_test (test_linger),         kit_test (test_linger_attached),
-  kit_test (test_linger_alone),   kit_test (test_linger_behind_loop),
-  kit_test (test_close),          kit_test (test_argv),
-  kit_test (test_argv_fails),     kit_test (test_stderr),
+  kit_test (test_pipes),
+  kit_test (test_socket),
+  kit_test (test_signals),
+  kit_test (test_words),
+  kit_test (test_path),
+  kit_test (test_much),
+  kit_test (test_many),
+  kit_test (test_no_program),
+  kit_test (test_no_executable),
+  kit_test (test_last_stderr),
+  kit_test (test_long_stderr),
+  kit_test (test_refusal_and_stderr),
+  kit_test (test_release_talker),
+  kit_test (test_bad_beginnings),
+  kit_test (test_deaf),
+  kit_test (test_killed),
+  kit_test (test_linger),
+  kit_test (test_linger_attached),
+  kit_test (test_linger_alone),
+  kit_test (test_linger_behind_loop),
+  kit_test (test_close),
+  kit_test (test_argv),
+  kit_test (test_argv_fails),
+  kit_test (test_stderr),
   kit_test (test_surroundings),
+  kit_test (test_lines),
+  kit_test (test_lines_in_service),
+  kit_test (test_lines_and_reason),
+  kit_test (test_end_in_line),
+  kit_test (test_endless_lines),
+  kit_test (test_late_reason),
 };
 
 const struct suite program_suite = { "program", tests, N_ELEMENTS (tests) };
