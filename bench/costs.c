@@ -213,10 +213,25 @@ used_memory (void) {
   return info.uordblks + info.hblkhd;
 }
 
+static gpg_error_t
+cmd_nothing (assuan_context_t ctx, char *line) {
+  (void) ctx;
+  (void) line;
+  return 0;
+}
+
+/* The commands of the measurements, and as many more as a daemon has.  */
+static void
+register_twenty (assuan_context_t ctx) {
+  register_commands (ctx);
+  for (size_t i = N_MEASURED; i < 20; i++)
+    must (assuan_register_command (ctx, command_name (i), cmd_nothing, NULL), "register");
+}
+
 /* Makes a server that has served one command and waits for the next.  */
 static void
 make_idle (int fds[2]) {
-  assuan_context_t ctx = server_new (fds[0], register_commands, NULL);
+  assuan_context_t ctx = server_new (fds[0], register_twenty, NULL);
 
   raw_skip_lines (fds[1], 1);
   raw_send (fds[1], "DONE\n", 5);
@@ -224,9 +239,20 @@ make_idle (int fds[2]) {
   raw_skip_lines (fds[1], 1);
 }
 
+/* Octets of the process that are in memory.  */
+static size_t
+resident_memory (void) {
+  FILE *fp = fopen ("/proc/self/statm", "r");
+  size_t n_pages;
+
+  need (fp && fscanf (fp, "%*s %zu", &n_pages) == 1, "/proc/self/statm");
+  fclose (fp);
+  return n_pages * (size_t) sysconf (_SC_PAGESIZE);
+}
+
 /* The contexts are not released: the end of the program does that.  */
 static void
-print_idle_memory (void) {
+print_idle_memory (size_t (*measured) (void)) {
   size_t before = 0;
 
   raise_descriptor_limit ();
@@ -235,9 +261,9 @@ print_idle_memory (void) {
     int fds[2];
     need (!socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), "socketpair");
     make_idle (fds);
-    if (!i) before = used_memory ();
+    if (!i) before = measured ();
   }
-  printf ("%.0f\n", (double) (used_memory () - before) / N_CONNECTIONS);
+  printf ("%.0f\n", (double) (measured () - before) / N_CONNECTIONS);
 }
 
 /* --- The list --------------------------------------------------------------------------------- */
@@ -271,10 +297,14 @@ main (int argc, char **argv) {
       return 0;
     }
   if (argc == 2 && !strcmp (argv[1], "idle-memory")) {
-    print_idle_memory ();
+    print_idle_memory (used_memory);
+    return 0;
+  }
+  if (argc == 2 && !strcmp (argv[1], "idle-resident")) {
+    print_idle_memory (resident_memory);
     return 0;
   }
   if (wants_list) return 0;
-  fprintf (stderr, "usage: %s list | NAME | idle-memory\n", argv[0]);
+  fprintf (stderr, "usage: %s list | NAME | idle-memory | idle-resident\n", argv[0]);
   return 2;
 }

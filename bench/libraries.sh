@@ -154,7 +154,8 @@ on "$ours" costs list | while IFS='|' read -r name title; do
     | awk -v title="$title" '{ printf "%-42s %9.2f %9.2f %11.2f %9.2f\n", title, $1, $3, $2, $4 }'
 done
 printf '\n%-42s %9s %9s\n' 'octets of memory of an idle connection' \
-  "$(on "$ours" costs idle-memory)" "$(on "$theirs" costs idle-memory)"
+  "$(on "$ours" costs idle-memory)" "$(on "$theirs" costs idle-memory)" \
+  '  as the system counts it' "$(on "$ours" costs idle-resident)" "$(on "$theirs" costs idle-resident)"
 fi
 
 cat <<END

@@ -162,7 +162,8 @@ register_commands (assuan_context_t ctx) {
     { "RANDOM", cmd_random },   { "SMALL", cmd_small },
   };
 
-  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+  _Static_assert (sizeof commands / sizeof *commands == N_MEASURED, "as peer.h says");
+  for (size_t i = 0; i < N_MEASURED; i++)
     must (assuan_register_command (ctx, commands[i].name, commands[i].handler, NULL), "register");
 }
 

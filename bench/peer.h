@@ -41,6 +41,7 @@ typedef void register_fn (assuan_context_t ctx);
      TAKE          an inquiry, whose data are thrown away
      DONE          nothing, ended by assuan_process_done, for event loops  */
 register_fn register_commands;
+#define N_MEASURED 8 /* of them */
 
 /* N_COMMANDS, or N_MANY_COMMANDS, commands that do nothing, named as command_name says.  */
 register_fn register_some;

@@ -12,7 +12,9 @@
 
 #include <string.h>
 
-#define FIRST_SIZE 64
+/* How many entries a table that is full grows by: few, because every context has one, and where
+   there are many, a quarter of them.  */
+#define STEP 8
 
 /* Not tolower: that asks the locale, and in some of them an I is no I.  */
 static char
@@ -92,7 +94,8 @@ eva__ctx_own_table (assuan_context_t ctx) {
 /* The entry of the running command may move.  */
 gpg_error_t
 eva__ctx_grow_table (assuan_context_t ctx) {
-  size_t size = ctx->table->commands_size ? 2 * ctx->table->commands_size : FIRST_SIZE;
+  size_t old_size = ctx->table->commands_size;
+  size_t size = old_size + (old_size / 4 > STEP ? old_size / 4 : STEP);
   struct eva__command *commands = eva__ctx_malloc (ctx, size * sizeof *commands);
 
   if (!commands) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
