@@ -21,7 +21,7 @@ for cc in gcc clang; do
 done
 
 if command -v "$formatter" >/dev/null; then
-  git ls-files '*.c' '*.h' | xargs "$formatter" --dry-run --Werror 2>build-lint-gcc/format.log \
+  git ls-files '*.c' '*.h' '*.cpp' '*.hpp' | xargs "$formatter" --dry-run --Werror 2>build-lint-gcc/format.log \
     || { grep -c 'error:' build-lint-gcc/format.log >&2; complain "run ./dev format"; }
 else
   skip "formatting: there is no $formatter here"
@@ -32,7 +32,7 @@ for file in $(git ls-files | grep -vE '^(LICENSE|tests/fuzz/corpus/|.*\.md$|NEWS
     || complain "$file: no SPDX line"
 done
 
-for file in $(git ls-files 'src/*.[ch]' 'tools/*.[ch]' 'include/*.h'); do
+for file in $(git ls-files 'src/*.[ch]' 'tools/*.[ch]' 'include/*.h' 'include/*.hpp'); do
   lines=$(grep -cv '^[[:space:]]*$' "$file")
   case $file in include/*) max=1200 ;; *) max=600 ;; esac
   [ "$lines" -le "$max" ] || complain "$file: $lines lines"
@@ -45,7 +45,7 @@ ctags -x --c-kinds=f --fields=+ne --_xformat='%{end} %n %F %N' $(git ls-files 's
 
 # What people read: words that break a rule of CONTRIBUTING.md, "English".
 # shellcheck disable=SC2046
-python3 tests/words.py $(git ls-files '*.c' '*.h' '*.py' '*.sh' '*.md' '*.build' NEWS dev .ci/run \
+python3 tests/words.py $(git ls-files '*.c' '*.h' '*.cpp' '*.hpp' '*.py' '*.sh' '*.md' '*.build' NEWS dev .ci/run \
     | grep -v '^tests/fuzz/corpus/') \
   || complain "words of which tests/words.py says what to write instead"
 

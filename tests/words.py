@@ -82,7 +82,8 @@ def prose(text):
     return [*found, (0, text)]
 
 
-KINDS = {".c": c_comments, ".h": c_comments, ".py": python_comments, ".md": prose, "NEWS": prose}
+KINDS = {".c": c_comments, ".h": c_comments, ".cpp": c_comments, ".hpp": c_comments,
+         ".py": python_comments, ".md": prose, "NEWS": prose}
 
 
 def pieces(path, text):

@@ -5,8 +5,8 @@ What the system's header declares is read out of it and written into a C program
 its prototypes again, which a compiler refuses if they differ; its structures under other names, to
 be compared member by member; its numbers, to be compared with ours.
 
-Our other headers have no model; they compile alone, in C and C++, the adapters where their loop is
-installed.
+Our other headers have no model; they compile alone, in C and C++ of every standard, the adapters where
+their loop is installed.
 
 Usage: test-header.py INCLUDEDIR COMPAT2DIR, the directories of our headers, and of assuan.h with the
 interface of libassuan 2.5; CC and CXX in the environment.
@@ -26,6 +26,8 @@ ours_dir, compat2_dir = map(pathlib.Path, sys.argv[1:])
 CC = shlex.split(os.environ.get("CC", "cc"))
 CXX = shlex.split(os.environ.get("CXX", "c++"))
 OWN = ("eva-conn.h", "eva-loop.h", "eva-words.h", "eva.h")
+FOR_CXX = "eva.hpp"
+STANDARDS = ("c++11", "c++14", "c++17", "c++20")
 # The adapters, and what pkg-config calls their loop; libev has no such file.
 ADAPTERS = {"eva/uv.h": "libuv", "eva/event.h": "libevent_core", "eva/glib.h": "glib-2.0",
             "eva/gio.h": "gio-2.0", "eva/sd-event.h": "libsystemd", "eva/ev.h": None}
@@ -130,6 +132,36 @@ def loop_flags(package):
         return None
 
 
+def cxx_compilers():
+    """The C++ compilers that are here."""
+    found = [CXX, *([name] for name in ("g++", "clang++"))]
+    found = {run([*c, "--version"]).splitlines()[0].split(" ", 1)[1]: c
+             for c in found if shutil.which(c[0])}
+    if not found:
+        raise Skip("no C++ compiler")
+    return list(found.values())
+
+
+def compile_cxx(flags, path, standards=STANDARDS):
+    """Compile C++ with every compiler and language."""
+    # What other libraries' headers warn about is not ours.
+    flags = [x if not x.startswith("-I") else "-isystem" + x[2:] for x in flags]
+    with tempfile.TemporaryDirectory(prefix="eva-") as scratch:
+        for compiler in cxx_compilers():
+            for standard in standards:
+                run([*compiler, f"-std={standard}", "-Wall", "-Wextra", "-Wshadow",
+                     "-Wmissing-field-initializers", "-Wcast-align", "-Werror", "-I", ours_dir, *flags,
+                     "-c", path, "-o", f"{scratch}/check.o"])
+
+
+def compile_cxx_headers(names, flags, standards=STANDARDS):
+    """Compile a C++ program that includes the headers NAMES twice, likewise."""
+    with tempfile.TemporaryDirectory(prefix="eva-") as scratch:
+        path = pathlib.Path(scratch) / "check.cpp"
+        path.write_text("".join(f"#include <{name}>\n" for name in (*names, *names)))
+        compile_cxx(flags, path, standards=standards)
+
+
 def compile_header(name, flags):
     """Compile a program that includes the header NAME twice, in both languages, strictly."""
     text = f"#include <{name}>\n#include <{name}>\nint main (void) {{ return 0; }}\n"
@@ -163,6 +195,20 @@ def adapters():
             found += 1
     if not found:
         raise Skip("no loop is installed here")
+
+
+def languages():
+    """they are clean in C++11 to C++20, with every compiler"""
+    flags = {name: loop_flags(package) for name, package in ADAPTERS.items()}
+    found = [name for name in flags if flags[name] is not None]
+    # libev's header and libevent's exclude each other.
+    for group in ([x for x in found if x != "eva/ev.h"], [x for x in found if x == "eva/ev.h"]):
+        compile_cxx_headers([*OWN, "assuan.h", FOR_CXX, *group], sum((flags[x] for x in group), []))
+
+
+def templates():
+    """so is a program that uses eva.hpp"""
+    compile_cxx([], pathlib.Path(__file__).resolve().parent.parent / "cpp" / "test-cpp.cpp")
 
 
 def names():
@@ -246,4 +292,4 @@ def npth():
     expect(f"#define ASSUAN_SYSTEM_NPTH {hooks}" in found, "no hooks in 2.5's")
 
 
-main(names, values, layouts, difference, alone, npth, own, adapters)
+main(names, values, layouts, difference, alone, npth, own, adapters, languages, templates)

@@ -42,6 +42,7 @@ WANTED = {
     "include/evassuan/eva-loop.h",
     "include/evassuan/eva-words.h",
     "include/evassuan/eva.h",
+    "include/evassuan/eva.hpp",
     "include/evassuan/eva/ev.h",
     "include/evassuan/eva/event.h",
     "include/evassuan/eva/gio.h",

@@ -1,0 +1,947 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* eva.hpp - servers and clients of eva.h in C++11 and later: objects that free themselves, and
+   std::function for callbacks.
+
+       eva::loop loop;                                   or an adapter's: loop (eva_loop_from_qt ())
+       eva::client client (loop, "unix:/path");
+       client.call ("GETINFO version", [&] (gpg_error_t err, const eva_reply &reply) { ... });
+       loop.run ();
+
+       struct my_session : eva::session {                one of these for each connection
+         using eva::session::session;
+         gpg_error_t echo (char *line) { send (line); return 0; }
+       };
+       eva::service<my_session> service;
+       service.command ("ECHO", &my_session::echo, "ECHO text");
+       eva::server server (loop, service);
+       server.listen ("unix:/path");
+       loop.run ();
+
+   What the functions of eva.h and eva-loop.h promise holds here, too.  get () gives the thing of C
+   that an object owns, for all functions that have no counterpart here.
+
+   Errors and exceptions
+
+   Constructors, and functions that return nothing or a value, throw eva::error.  Callbacks hear of
+   errors as gpg_error_t.  No exception passes through the library, which is written in C:
+
+   * A callback that returns gpg_error_t may throw.  An eva::error is the same as returning its
+   value;
+     in a server its text, if it has one, goes to the client with it.  std::bad_alloc is
+     GPG_ERR_ENOMEM.  Anything else is GPG_ERR_GENERAL, and says no more to the peer.
+   * If a callback that returns void throws, loop::run or loop::dispatch throws that exception, the
+     first one of several.  If the loop is of an adapter, the function of loop::on_exception gets
+     it; without such a function the program ends by std::terminate.
+
+   Lifetimes
+
+   A loop outlives what is made in it.  A callback may destroy the object that it belongs to, and
+   every other one but the loop.  Everything belongs to the thread of the loop.  */
+
+#ifndef EVA_HPP
+#define EVA_HPP
+
+#include <eva.h>
+
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace eva {
+
+/* --- Errors ----------------------------------------------------------------------------------- */
+
+/* A gpg_error_t that is thrown.  what () has TEXT and what gpg_strerror says.  */
+class error : public std::runtime_error {
+public:
+  explicit error (gpg_error_t err) : std::runtime_error (gpg_strerror (err)), err_ (err) {
+  }
+
+  error (gpg_error_t err, const std::string &text)
+      : std::runtime_error (text + ": " + gpg_strerror (err)), err_ (err), text_ (text) {
+  }
+
+  /* The error with its source, and without.  */
+  gpg_error_t value () const noexcept {
+    return err_;
+  }
+
+  gpg_err_code_t code () const noexcept {
+    return gpg_err_code (err_);
+  }
+
+  /* What the constructor was given, or "".  */
+  const std::string &text () const noexcept {
+    return text_;
+  }
+
+private:
+  gpg_error_t err_;
+  std::string text_;
+};
+
+namespace detail {
+
+/* Throws ERR unless it is 0.  */
+inline void
+check (gpg_error_t err) {
+  if (err) throw error (err);
+}
+
+inline gpg_error_t
+make_error (gpg_err_code_t code) {
+  return gpg_err_make (GPG_ERR_SOURCE_ASSUAN, code);
+}
+
+inline void
+throw_errno () {
+  throw error (make_error (gpg_err_code_from_errno (errno)));
+}
+
+/* The rest of a string behind a NUL would be lost.  */
+inline const char *
+c_string (const std::string &text) {
+  if (text.find ('\0') != std::string::npos) throw error (make_error (GPG_ERR_ASS_INV_VALUE));
+  return text.c_str ();
+}
+
+/* Returns what F returns or throws.  CTX, which may be NULL, is a server that tells the text.  */
+template <typename F>
+gpg_error_t
+guard (assuan_context_t ctx, F f) noexcept {
+  try {
+    return f ();
+  } catch (const error &e) {
+    if (ctx && !e.text ().empty ()) return assuan_set_error (ctx, e.value (), e.text ().c_str ());
+    return e.value ();
+  } catch (const std::bad_alloc &) {
+    return make_error (GPG_ERR_ENOMEM);
+  } catch (...) {
+    return make_error (GPG_ERR_GENERAL);
+  }
+}
+
+struct source_free {
+  void operator() (eva_source *source) const noexcept {
+    eva_source_free (source);
+  }
+};
+
+struct server_free {
+  void operator() (eva_server *server) const noexcept {
+    eva_server_free (server);
+  }
+};
+
+struct context_free {
+  void operator() (assuan_context_t ctx) const noexcept {
+    assuan_release (ctx);
+  }
+};
+
+} // namespace detail
+
+/* --- Loops ------------------------------------------------------------------------------------ */
+
+/* An event loop.  It is neither copied nor moved: what lives in it knows where it is.  */
+class loop {
+public:
+  /* The embedded one, as eva_loop_new.  */
+  loop () : loop (eva_loop_new ()) {
+    is_embedded_ = true;
+  }
+
+  /* MADE, of an adapter such as eva_loop_from_uv, which becomes this object's.  If it is NULL, this
+     throws what errno says.  */
+  explicit loop (eva_loop *made) : loop_ (made) {
+    if (!made) detail::throw_errno ();
+  }
+
+  ~loop () {
+    eva_loop_free (loop_);
+  }
+
+  loop (const loop &) = delete;
+  loop &operator= (const loop &) = delete;
+
+  eva_loop *get () const noexcept {
+    return loop_;
+  }
+
+  /* As eva_loop_run, eva_loop_dispatch and eva_loop_stop: for the embedded loop.  */
+  void run () {
+    rethrow ();
+    is_running_ = true;
+    int rc = eva_loop_run (loop_);
+    is_running_ = false;
+    rethrow ();
+    if (rc) detail::throw_errno ();
+  }
+
+  void dispatch (int timeout_ms) {
+    rethrow ();
+    int rc = eva_loop_dispatch (loop_, timeout_ms);
+    rethrow ();
+    if (rc) detail::throw_errno ();
+  }
+
+  void stop () noexcept {
+    eva_loop_stop (loop_);
+  }
+
+  /* As eva_loop_get_fd.  */
+  int fd () const {
+    int fd = eva_loop_get_fd (loop_);
+    if (fd < 0) detail::throw_errno ();
+    return fd;
+  }
+
+  /* Lets F have the exceptions of callbacks that return void, in place of run and dispatch.  F
+     throws none itself.  */
+  void on_exception (std::function<void (std::exception_ptr)> f) {
+    on_exception_ = std::move (f);
+  }
+
+  /* Calls F, a callback that returns void.  For callbacks of C that a program writes itself.  */
+  template <typename F> void guard (F f) noexcept {
+    try {
+      f ();
+    } catch (...) {
+      caught (std::current_exception ());
+    }
+  }
+
+private:
+  void caught (std::exception_ptr exception) noexcept {
+    if (on_exception_) {
+      on_exception_ (exception);
+      return;
+    }
+    if (!is_embedded_) std::terminate ();
+    if (!exception_) exception_ = exception;
+    if (is_running_) eva_loop_stop (loop_);
+  }
+
+  void rethrow () {
+    std::exception_ptr exception = exception_;
+
+    exception_ = nullptr;
+    if (exception) std::rethrow_exception (exception);
+  }
+
+  eva_loop *loop_;
+  bool is_embedded_ = false, is_running_ = false;
+  std::exception_ptr exception_;
+  std::function<void (std::exception_ptr)> on_exception_;
+};
+
+/* A timer, as eva_loop_add_timer.  It runs F once, and once more after each set.  */
+class timer {
+public:
+  timer (loop &in, unsigned int delay_ms, std::function<void ()> f)
+      : state_ (std::make_shared<state> (in, std::move (f))),
+        source_ (eva_loop_add_timer (in.get (), delay_ms, rang, state_.get ())) {
+    if (!source_) detail::throw_errno ();
+  }
+
+  /* As eva_source_set_delay.  */
+  void set (unsigned int delay_ms) noexcept {
+    eva_source_set_delay (source_.get (), delay_ms);
+  }
+
+private:
+  struct state : std::enable_shared_from_this<state> {
+    state (loop &in, std::function<void ()> f) : home (in), function (std::move (f)) {
+    }
+    loop &home;
+    std::function<void ()> function;
+  };
+
+  static void rang (void *arg) noexcept {
+    std::shared_ptr<state> self = static_cast<state *> (arg)->shared_from_this ();
+
+    self->home.guard ([&] { self->function (); });
+  }
+
+  std::shared_ptr<state> state_;
+  std::unique_ptr<eva_source, detail::source_free> source_;
+};
+
+/* A descriptor that is watched, as eva_loop_add_fd.  It runs F with what the descriptor is ready
+   for, as long as it is.  The descriptor stays the program's.  */
+class watch {
+public:
+  watch (loop &in, int fd, unsigned int events, std::function<void (unsigned int revents)> f)
+      : state_ (std::make_shared<state> (in, std::move (f))),
+        source_ (eva_loop_add_fd (in.get (), fd, events, ready, state_.get ())) {
+    if (!source_) detail::throw_errno ();
+  }
+
+  /* As eva_source_set_events.  */
+  void set (unsigned int events) {
+    if (eva_source_set_events (source_.get (), events)) detail::throw_errno ();
+  }
+
+private:
+  struct state : std::enable_shared_from_this<state> {
+    state (loop &in, std::function<void (unsigned int)> f) : home (in), function (std::move (f)) {
+    }
+    loop &home;
+    std::function<void (unsigned int)> function;
+  };
+
+  static void ready (void *arg, unsigned int revents) noexcept {
+    std::shared_ptr<state> self = static_cast<state *> (arg)->shared_from_this ();
+
+    self->home.guard ([&] { self->function (revents); });
+  }
+
+  std::shared_ptr<state> state_;
+  std::unique_ptr<eva_source, detail::source_free> source_;
+};
+
+/* --- Clients ---------------------------------------------------------------------------------- */
+
+class pending_call;
+
+/* What a program wants to hear of a call, as struct eva_callbacks of eva.h says.  All members may
+   be left as they are.  Errors of eva_call come to done or replied, like all others.  */
+struct callbacks {
+  std::function<gpg_error_t (const char *buf, size_t len)> data; /* a bare END is (NULL, 0) */
+  std::function<gpg_error_t (const char *text)> status;
+  std::function<gpg_error_t (const char *text)> comment;
+  std::function<gpg_error_t (pending_call call, const char *text)> inquire;
+  std::function<void (gpg_error_t err, const char *text)> done;
+
+  /* In place of data, status and done.  */
+  std::function<void (gpg_error_t err, const eva_reply &reply)> replied;
+
+  size_t max_reply_len = 0;
+  unsigned int timeout_ms = 0;
+  unsigned int reply_timeout_ms = 0;
+  unsigned int flags = 0;
+  int fd = -1; /* a descriptor to pass */
+};
+
+namespace detail {
+
+/* A call under way keeps itself until done.  A callback may end it, so each of them keeps it.  */
+struct call_state {
+  call_state (loop &in, callbacks &&what) : home (in), cb (std::move (what)) {
+  }
+
+  loop &home;
+  callbacks cb;
+  eva_pending_call *call = nullptr; /* until done */
+  std::shared_ptr<call_state> self;
+};
+
+} // namespace detail
+
+/* A call under way, or one that has ended.  It may be copied and kept, and does not keep the
+   call.  */
+class pending_call {
+public:
+  pending_call () = default;
+
+  explicit pending_call (const std::shared_ptr<detail::call_state> &state) : state_ (state) {
+  }
+
+  /* As eva_call_cancel: done has run when this returns.  Does nothing once the call has ended.  */
+  void cancel () noexcept {
+    eva_call_cancel (get ());
+  }
+
+  /* NULL once the call has ended.  */
+  eva_pending_call *get () const noexcept {
+    std::shared_ptr<detail::call_state> state = state_.lock ();
+
+    return state ? state->call : nullptr;
+  }
+
+  /* As eva_answer_data, eva_answer_end and eva_answer_cancel.  They throw GPG_ERR_ASS_GENERAL once
+     the call has ended.  */
+  void answer (const void *buf, size_t len) {
+    detail::check (eva_answer_data (open (), buf, len));
+  }
+
+  void answer (const std::string &data) {
+    answer (data.data (), data.size ());
+  }
+
+  void end () {
+    detail::check (eva_answer_end (open ()));
+  }
+
+  void refuse () {
+    detail::check (eva_answer_cancel (open ()));
+  }
+
+private:
+  eva_pending_call *open () const {
+    eva_pending_call *call = get ();
+
+    if (!call) throw error (detail::make_error (GPG_ERR_ASS_GENERAL));
+    return call;
+  }
+
+  std::weak_ptr<detail::call_state> state_;
+};
+
+/* A call that is given up when this object goes away.  */
+class scoped_call {
+public:
+  scoped_call () = default;
+
+  scoped_call (pending_call call) : call_ (std::move (call)) {
+  }
+
+  scoped_call (scoped_call &&from) noexcept : call_ (std::move (from.call_)) {
+    from.call_ = pending_call ();
+  }
+
+  scoped_call &operator= (scoped_call &&from) noexcept {
+    std::swap (call_, from.call_);
+    return *this;
+  }
+
+  ~scoped_call () {
+    call_.cancel ();
+  }
+
+  pending_call &operator* () noexcept {
+    return call_;
+  }
+
+  pending_call *operator->() noexcept {
+    return &call_;
+  }
+
+private:
+  pending_call call_;
+};
+
+namespace detail {
+
+/* The functions of C that run the callbacks of a call.  */
+struct call_hooks {
+  static std::shared_ptr<call_state> state_of (void *arg) {
+    return static_cast<call_state *> (arg)->self;
+  }
+
+  static gpg_error_t data (void *arg, const void *buf, size_t len) noexcept {
+    std::shared_ptr<call_state> state = state_of (arg);
+
+    return guard (nullptr, [&] { return state->cb.data (static_cast<const char *> (buf), len); });
+  }
+
+  static gpg_error_t status (void *arg, const char *text) noexcept {
+    std::shared_ptr<call_state> state = state_of (arg);
+
+    return guard (nullptr, [&] { return state->cb.status (text); });
+  }
+
+  static gpg_error_t comment (void *arg, const char *text) noexcept {
+    std::shared_ptr<call_state> state = state_of (arg);
+
+    return guard (nullptr, [&] { return state->cb.comment (text); });
+  }
+
+  static gpg_error_t inquire (void *arg, eva_pending_call *, const char *text) noexcept {
+    std::shared_ptr<call_state> state = state_of (arg);
+
+    return guard (nullptr, [&] { return state->cb.inquire (pending_call (state), text); });
+  }
+
+  static std::shared_ptr<call_state> end (void *arg) noexcept {
+    std::shared_ptr<call_state> state;
+
+    state.swap (static_cast<call_state *> (arg)->self);
+    state->call = nullptr;
+    return state;
+  }
+
+  static void done (void *arg, gpg_error_t err, const char *text) noexcept {
+    std::shared_ptr<call_state> state = end (arg);
+
+    if (state->cb.done) state->home.guard ([&] { state->cb.done (err, text); });
+  }
+
+  static void replied (void *arg, gpg_error_t err, const eva_reply *reply) noexcept {
+    std::shared_ptr<call_state> state = end (arg);
+
+    state->home.guard ([&] { state->cb.replied (err, *reply); });
+  }
+
+  static eva_callbacks of (const callbacks &cb) {
+    eva_callbacks to;
+
+    std::memset (&to, 0, sizeof to);
+    if (cb.data) to.data = data;
+    if (cb.status) to.status = status;
+    if (cb.comment) to.comment = comment;
+    if (cb.inquire) to.inquire = inquire;
+    if (cb.done || !cb.replied) to.done = done;
+    if (cb.replied) to.replied = replied;
+    to.max_reply_len = cb.max_reply_len;
+    to.timeout_ms = cb.timeout_ms;
+    to.reply_timeout_ms = cb.reply_timeout_ms;
+    to.flags = cb.flags | EVA_CALL_LATE_ERRORS;
+    to.has_fd = cb.fd >= 0;
+    to.fd = cb.fd;
+    return to;
+  }
+};
+
+} // namespace detail
+
+/* A client.  When it goes away, its calls end with GPG_ERR_CANCELED.  */
+class client {
+public:
+  /* As eva_connect.  CONFIG, which may be NULL, is copied; its functions are NULL: on_ready and
+     on_closed are in place of them.  */
+  client (loop &in, const std::string &address, const eva_connect_config *config = nullptr)
+      : state_ (std::make_shared<state> (in)) {
+    eva_connect_config ours;
+    assuan_context_t ctx;
+
+    std::memset (&ours, 0, sizeof ours);
+    if (config) ours = *config;
+    if (ours.ready || ours.closed) throw error (detail::make_error (GPG_ERR_ASS_INV_VALUE));
+    ours.ready = ready;
+    ours.closed = closed;
+    ours.arg = state_.get ();
+    detail::check (eva_connect (in.get (), detail::c_string (address), &ours, &ctx));
+    ctx_.reset (ctx);
+  }
+
+  client (client &&) = default;
+
+  /* The client that was here goes away.  */
+  client &operator= (client &&from) noexcept {
+    ctx_ = std::move (from.ctx_);
+    state_ = std::move (from.state_);
+    return *this;
+  }
+
+  assuan_context_t get () const noexcept {
+    return ctx_.get ();
+  }
+
+  /* What runs once when the server has greeted, and once when the connection is over, as ready and
+     closed of struct eva_connect_config.  Both come out of the loop, so they may be set after the
+     constructor.  */
+  void on_ready (std::function<void ()> f) {
+    state_->ready = std::move (f);
+  }
+
+  void on_closed (std::function<void (gpg_error_t err)> f) {
+    state_->closed = std::move (f);
+  }
+
+  /* As eva_call.  Throws std::bad_alloc, GPG_ERR_ENOMEM, or, if COMMAND has a NUL,
+     GPG_ERR_ASS_INV_VALUE; all other errors come to done or replied.  */
+  pending_call call (const std::string &command, callbacks what) {
+    std::shared_ptr<detail::call_state> call =
+        std::make_shared<detail::call_state> (state_->home, std::move (what));
+    const eva_callbacks cb = detail::call_hooks::of (call->cb);
+    const char *line = detail::c_string (command);
+    gpg_error_t err;
+
+    call->self = call;
+    err = eva_call (get (), line, &cb, call.get (), &call->call);
+    if (err) call->self.reset ();
+    detail::check (err);
+    return pending_call (call);
+  }
+
+  /* The same for a call whose reply comes at once.  */
+  pending_call call (const std::string &command,
+                     std::function<void (gpg_error_t err, const eva_reply &reply)> replied) {
+    callbacks what;
+
+    what.replied = std::move (replied);
+    return call (command, std::move (what));
+  }
+
+  /* As eva_close.  */
+  void close () noexcept {
+    eva_close (get ());
+  }
+
+private:
+  struct state {
+    explicit state (loop &in) : home (in) {
+    }
+    loop &home;
+    std::function<void ()> ready;
+    std::function<void (gpg_error_t)> closed;
+  };
+
+  /* The client may go away within these.  */
+  static void ready (assuan_context_t, void *arg) noexcept {
+    loop &home = static_cast<state *> (arg)->home;
+    std::function<void ()> f = std::move (static_cast<state *> (arg)->ready);
+
+    if (f) home.guard (f);
+  }
+
+  static void closed (assuan_context_t, void *arg, gpg_error_t err) noexcept {
+    loop &home = static_cast<state *> (arg)->home;
+    std::function<void (gpg_error_t)> f = std::move (static_cast<state *> (arg)->closed);
+
+    if (f) home.guard ([&] { f (err); });
+  }
+
+  std::shared_ptr<state> state_;
+  std::unique_ptr<assuan_context_s, detail::context_free> ctx_;
+};
+
+/* --- Servers ---------------------------------------------------------------------------------- */
+
+class session;
+
+namespace detail {
+
+/* What a service does, apart from the type of its sessions.  */
+struct service_table {
+  virtual ~service_table () = default;
+
+  std::string hello;
+  std::map<std::string, std::string> help; /* of each command */
+  std::vector<eva_command> commands;
+  eva_service c = eva_service ();
+};
+
+/* What a server and its sessions share: sessions may outlive the server for a moment.  */
+struct server_state : std::enable_shared_from_this<server_state> {
+  server_state (loop &in, std::shared_ptr<service_table> what)
+      : home (in), table (std::move (what)) {
+  }
+
+  loop &home;
+  std::shared_ptr<service_table> table;
+  std::function<void ()> drained;
+};
+
+} // namespace detail
+
+/* One connection of a server: the base of a program's own class, whose members are what a
+   connection has.  The server makes it when it lets a client in, and destroys it when the
+   connection is over.  */
+class session {
+public:
+  /* If the constructor of the program's class throws, the server refuses the client.  */
+  explicit session (assuan_context_t ctx)
+      : ctx_ (ctx), server_ (state_of (ctx)->shared_from_this ()) {
+  }
+
+  virtual ~session () = default;
+  session (const session &) = delete;
+  session &operator= (const session &) = delete;
+
+  assuan_context_t get () const noexcept {
+    return ctx_;
+  }
+
+  loop &home () const noexcept {
+    return server_->home;
+  }
+
+  /* As assuan_send_data.  */
+  void send (const void *data, size_t len) {
+    detail::check (assuan_send_data (ctx_, data, len));
+  }
+
+  void send (const std::string &data) {
+    send (data.data (), data.size ());
+  }
+
+  /* As assuan_write_status.  */
+  void status (const std::string &keyword, const std::string &text) {
+    detail::check (assuan_write_status (ctx_, detail::c_string (keyword), detail::c_string (text)));
+  }
+
+  /* As eva_defer: `return defer ();`.  */
+  gpg_error_t defer () noexcept {
+    return eva_defer (ctx_);
+  }
+
+  /* As assuan_process_done: ends a command that was kept open.  Does nothing if none is.  */
+  void finish (gpg_error_t err = 0) noexcept {
+    assuan_process_done (ctx_, err);
+  }
+
+  /* As eva_set_cancel.  */
+  void on_cancel (std::function<void (gpg_error_t reason)> f) {
+    detail::check (eva_set_cancel (ctx_, f ? cancelled : nullptr, this));
+    cancel_ = std::move (f);
+  }
+
+  /* As assuan_inquire_ext: `return inquire ("KEY", 1000, [this] (...) {...});`.  What F returns
+     ends the command.  DATA is valid until F returns.  */
+  gpg_error_t
+  inquire (const std::string &keyword, size_t max_len,
+           std::function<gpg_error_t (gpg_error_t err, const char *data, size_t len)> f) {
+    std::unique_ptr<question> held (new question{ self_, std::move (f) });
+    gpg_error_t err =
+        assuan_inquire_ext (ctx_, detail::c_string (keyword), max_len, answered, held.get ());
+
+    if (!err) held.release ();
+    return err;
+  }
+
+  /* As eva_close.  */
+  void close () noexcept {
+    eva_close (ctx_);
+  }
+
+private:
+  struct question {
+    std::shared_ptr<session> asker;
+    std::function<gpg_error_t (gpg_error_t, const char *, size_t)> function;
+  };
+
+  static detail::server_state *state_of (assuan_context_t ctx) {
+    return static_cast<detail::server_state *> (eva_get_userdata (ctx));
+  }
+
+  static void cancelled (assuan_context_t, void *arg, gpg_error_t reason) noexcept {
+    std::shared_ptr<session> self = static_cast<session *> (arg)->self_;
+    std::function<void (gpg_error_t)> f = std::move (self->cancel_);
+
+    self->home ().guard ([&] { f (reason); });
+  }
+
+  static gpg_error_t answered (void *arg, gpg_error_t err, unsigned char *buf,
+                               size_t len) noexcept {
+    std::unique_ptr<question> held (static_cast<question *> (arg));
+    const char *data = reinterpret_cast<const char *> (buf);
+    assuan_context_t ctx = held->asker->ctx_;
+
+    err = detail::guard (ctx, [&] { return held->function (err, data, len); });
+    assuan_free (ctx, buf);
+    return err;
+  }
+
+  template <typename> friend class service;
+
+  assuan_context_t ctx_;
+  std::shared_ptr<detail::server_state> server_;
+  std::shared_ptr<session> self_; /* until the connection is over */
+  std::function<void (gpg_error_t)> cancel_;
+};
+
+/* What a server does, with a Session, derived from eva::session, for each connection.  A server
+   copies it.  */
+template <typename Session> class service {
+public:
+  /* A function of a command gets what follows the command's name.  It may be a member function of
+     Session.  */
+  using handler = std::function<gpg_error_t (Session &session, char *line)>;
+
+  /* The command NAME.  HELP is what HELP prints of it; "" is nothing.  */
+  service &command (const std::string &name, handler f, const std::string &help = "") {
+    table_.handlers[name] = std::move (f);
+    table_.help[name] = help;
+    return *this;
+  }
+
+  /* The greeting, as it is.  */
+  service &hello (const std::string &text) {
+    table_.hello = text;
+    return *this;
+  }
+
+  /* What OPTION sets, and what RESET does.  */
+  service &
+  on_option (std::function<gpg_error_t (Session &, const char *name, const char *value)> f) {
+    table_.option = std::move (f);
+    return *this;
+  }
+
+  service &on_reset (handler f) {
+    table_.reset = std::move (f);
+    return *this;
+  }
+
+  /* What runs when the connection is over, before Session is destroyed, with the reason that the
+     close function of eva_service gets.  */
+  service &on_close (std::function<void (Session &, gpg_error_t reason)> f) {
+    table_.close = std::move (f);
+    return *this;
+  }
+
+private:
+  struct table : detail::service_table {
+    std::map<std::string, handler> handlers;
+    std::function<gpg_error_t (Session &, const char *, const char *)> option;
+    handler reset;
+    std::function<void (Session &, gpg_error_t)> close;
+  };
+
+  static session *base_of (assuan_context_t ctx) {
+    return static_cast<session *> (assuan_get_pointer (ctx));
+  }
+
+  static gpg_error_t was_opened (assuan_context_t ctx) noexcept {
+    return detail::guard (ctx, [&] () -> gpg_error_t {
+      std::shared_ptr<session> made = std::make_shared<Session> (ctx);
+
+      made->self_ = made;
+      assuan_set_pointer (ctx, made.get ());
+      return 0;
+    });
+  }
+
+  static void was_closed (assuan_context_t ctx, gpg_error_t reason) noexcept {
+    std::shared_ptr<session> base = std::move (base_of (ctx)->self_);
+    std::shared_ptr<detail::server_state> state = base->server_;
+    table &t = static_cast<table &> (*state->table);
+
+    if (t.close) state->home.guard ([&] { t.close (static_cast<Session &> (*base), reason); });
+  }
+
+  /* Calls F with the session and the table, which stay until it returns.  */
+  template <typename F> static gpg_error_t with (assuan_context_t ctx, F f) noexcept {
+    std::shared_ptr<session> base = base_of (ctx)->self_;
+    std::shared_ptr<detail::server_state> state = base->server_;
+
+    return detail::guard (ctx, [&] {
+      return f (static_cast<Session &> (*base), static_cast<table &> (*state->table));
+    });
+  }
+
+  static gpg_error_t came (assuan_context_t ctx, char *line) noexcept {
+    base_of (ctx)->cancel_ = nullptr; /* of the command before */
+    return with (ctx, [&] (Session &s, table &t) {
+      return t.handlers.at (assuan_get_command_name (ctx)) (s, line);
+    });
+  }
+
+  static gpg_error_t option_came (assuan_context_t ctx, const char *name,
+                                  const char *value) noexcept {
+    return with (ctx, [&] (Session &s, table &t) { return t.option (s, name, value); });
+  }
+
+  static gpg_error_t reset_came (assuan_context_t ctx, char *line) noexcept {
+    return with (ctx, [&] (Session &s, table &t) { return t.reset (s, line); });
+  }
+
+  /* A copy of the table, with pointers for C into itself.  */
+  std::shared_ptr<detail::service_table> copy () const {
+    std::shared_ptr<table> t = std::make_shared<table> (table_);
+
+    for (const auto &entry : t->handlers) {
+      eva_command command = eva_command ();
+
+      command.name = entry.first.c_str ();
+      command.handler = came;
+      if (!t->help[entry.first].empty ()) command.help = t->help[entry.first].c_str ();
+      t->commands.push_back (command);
+    }
+    t->c.commands = t->commands.data ();
+    t->c.n_commands = t->commands.size ();
+    if (!t->hello.empty ()) t->c.hello = detail::c_string (t->hello);
+    t->c.open = was_opened;
+    t->c.close = was_closed;
+    if (t->option) t->c.option = option_came;
+    if (t->reset) t->c.reset = reset_came;
+    return t;
+  }
+
+  friend class server;
+
+  table table_;
+};
+
+/* A server.  When it goes away, its connections do, as eva_server_free says.  */
+class server {
+public:
+  /* As eva_server_new, with a copy of WHAT.  */
+  template <typename Session>
+  server (loop &in, const service<Session> &what)
+      : state_ (std::make_shared<detail::server_state> (in, what.copy ())) {
+    eva_server *made;
+
+    detail::check (eva_server_new (in.get (), &state_->table->c, state_.get (), &made));
+    server_.reset (made);
+  }
+
+  server (server &&) = default;
+
+  server &operator= (server &&from) noexcept {
+    server_ = std::move (from.server_);
+    state_ = std::move (from.state_);
+    return *this;
+  }
+
+  eva_server *get () const noexcept {
+    return server_.get ();
+  }
+
+  /* As eva_server_listen.  */
+  void listen (const std::string &address, unsigned int flags = 0) {
+    detail::check (eva_server_listen (get (), detail::c_string (address), flags));
+  }
+
+  /* As eva_server_get_address; "" if there is no such listener.  */
+  std::string address (size_t index = 0) const {
+    const char *address = eva_server_get_address (get (), index);
+
+    return address ? address : "";
+  }
+
+  /* As eva_server_adopt.  */
+  void adopt (int fd, unsigned int flags = 0) {
+    detail::check (eva_server_adopt (get (), fd, flags, nullptr));
+  }
+
+  /* As eva_server_allow_uid and eva_server_set_limits.  */
+  void allow_uid (uid_t uid) {
+    detail::check (eva_server_allow_uid (get (), uid));
+  }
+
+  void set_limits (const eva_server_limits &limits) {
+    detail::check (eva_server_set_limits (get (), &limits));
+  }
+
+  /* As eva_server_drain.  F may destroy the server.  */
+  void drain (unsigned int timeout_ms, std::function<void ()> f = nullptr) {
+    detail::check (eva_server_drain (get (), timeout_ms, drained, state_.get ()));
+    state_->drained = std::move (f);
+  }
+
+  /* As eva_server_get_stats.  */
+  eva_stats stats () const {
+    eva_stats stats;
+
+    eva_server_get_stats (get (), &stats);
+    return stats;
+  }
+
+private:
+  static void drained (eva_server *, void *arg) noexcept {
+    detail::server_state *state = static_cast<detail::server_state *> (arg);
+    std::function<void ()> f = std::move (state->drained);
+    loop &home = state->home;
+
+    if (f) home.guard (f);
+  }
+
+  std::shared_ptr<detail::server_state> state_;
+  std::unique_ptr<eva_server, detail::server_free> server_;
+};
+
+} // namespace eva
+
+#endif /* EVA_HPP */

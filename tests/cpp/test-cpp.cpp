@@ -1,0 +1,696 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// test-cpp.cpp - eva.hpp: servers and clients of C++ in one loop, what they throw, and what goes
+// away in the middle of a callback.
+
+#include <eva.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace {
+
+bool failed;
+
+void
+expect (bool ok, const char *what, int line) {
+  if (ok) return;
+  std::printf ("# %d: %s\n", line, what);
+  failed = true;
+}
+
+#define EXPECT(condition) expect ((condition), #condition, __LINE__)
+
+// What the callbacks were told.
+std::string record;
+
+void
+note (const std::string &text) {
+  record += text + ";";
+}
+
+std::string
+name (gpg_error_t err) {
+  return err ? gpg_strerror (gpg_err_code (err)) : "0";
+}
+
+void
+expect_record (const std::string &wanted, int line) {
+  if (record != wanted) {
+    std::printf ("# %d: told: %s\n# wanted: %s\n", line, record.c_str (), wanted.c_str ());
+    failed = true;
+  }
+  record.clear ();
+}
+
+#define EXPECT_RECORD(wanted) expect_record (wanted, __LINE__)
+
+int n_sessions;
+std::unique_ptr<eva::server> the_server;
+bool refuses;
+
+struct my_session : eva::session {
+  explicit my_session (assuan_context_t ctx) : eva::session (ctx) {
+    if (refuses) throw eva::error (GPG_ERR_USER_1, "closed today");
+    n_sessions++;
+  }
+
+  ~my_session () override {
+    n_sessions--;
+  }
+
+  gpg_error_t echo (char *line) {
+    status ("ECHOING", line);
+    send (line);
+    n_echoes++;
+    return 0;
+  }
+
+  gpg_error_t later (char *line) {
+    text = line;
+    on_cancel ([this] (gpg_error_t reason) {
+      note ("cancelled " + name (reason));
+      timer.reset ();
+    });
+    if (!*line) return defer (); // for good
+    timer.reset (new eva::timer (home (), 1, [this] {
+      send (text);
+      finish ();
+      timer.reset ();
+    }));
+    return defer ();
+  }
+
+  gpg_error_t ask (char *) {
+    return inquire ("WHAT", 100,
+                    [this] (gpg_error_t err, const char *data, size_t len) -> gpg_error_t {
+                      if (err) return err;
+                      if (std::string (data, len) == "throw")
+                        throw eva::error (GPG_ERR_USER_2, "thrown late");
+                      send ("got " + std::string (data, len));
+                      return 0;
+                    });
+  }
+
+  std::unique_ptr<eva::timer> timer;
+  std::string text;
+  int n_echoes = 0;
+};
+
+eva::service<my_session>
+make_service () {
+  eva::service<my_session> service;
+
+  service.hello ("hi")
+      .command ("ECHO", &my_session::echo, "ECHO text")
+      .command ("LATER", &my_session::later)
+      .command ("ASK", &my_session::ask)
+      .command ("COUNT",
+                [] (my_session &s, char *) {
+                  s.send (std::to_string (s.n_echoes));
+                  return 0u;
+                })
+      .command ("THROW",
+                [] (my_session &, char *line) -> gpg_error_t {
+                  switch (*line) {
+                  case 'e':
+                    throw eva::error (GPG_ERR_NOT_FOUND, "no such thing");
+                  case 'p':
+                    throw eva::error (GPG_ERR_NOT_FOUND);
+                  case 'm':
+                    throw std::bad_alloc ();
+                  case 'r':
+                    throw std::runtime_error ("a secret");
+                  default:
+                    throw 1;
+                  }
+                })
+      .command ("FREE",
+                [] (my_session &s, char *) -> gpg_error_t {
+                  the_server.reset ();
+                  EXPECT (n_sessions == 1);
+                  s.text = "still there";
+                  return 0;
+                })
+      .command ("CLOSE",
+                [] (my_session &s, char *) -> gpg_error_t {
+                  s.close ();
+                  return 0;
+                })
+      .on_option ([] (my_session &, const char *key, const char *value) -> gpg_error_t {
+        note (std::string ("option ") + key + "=" + value);
+        if (*value == 'x') throw eva::error (GPG_ERR_USER_1, "not x");
+        return 0;
+      })
+      .on_reset ([] (my_session &s, char *) -> gpg_error_t {
+        s.n_echoes = 0;
+        return 0;
+      })
+      .on_close ([] (my_session &, gpg_error_t reason) { note ("left " + name (reason)); });
+  return service;
+}
+
+// A server and a client of it.
+struct pair {
+  pair () {
+    int fd[2];
+
+    if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd)) std::abort ();
+    the_server.reset (new eva::server (loop, make_service ()));
+    the_server->adopt (fd[0]);
+    client.reset (new eva::client (loop, "fd:" + std::to_string (fd[1])));
+  }
+
+  ~pair () {
+    client.reset ();
+    the_server.reset ();
+    if (n_sessions) settle ();
+    EXPECT (n_sessions == 0);
+    record.clear ();
+  }
+
+  // Whatever is due has happened.
+  void settle () {
+    for (int i = 0; i < 30; i++)
+      loop.dispatch (0);
+  }
+
+  void await (const std::string &text) {
+    while (record.find (text) == std::string::npos)
+      loop.dispatch (1000);
+  }
+
+  // Tells what came of COMMAND.
+  eva::pending_call ask (const std::string &command) {
+    return client->call (command, [] (gpg_error_t err, const eva_reply &reply) {
+      std::string told = name (err) + " '" + std::string (reply.data, reply.data_len) + "'";
+
+      for (size_t i = 0; i < reply.n_status; i++)
+        told += std::string (" [") + reply.status[i] + "]";
+      if (reply.text) told += std::string (" ") + reply.text;
+      note (told);
+    });
+  }
+
+  eva::loop loop;
+  std::unique_ptr<eva::client> client;
+};
+
+// --- Talk ----------------------------------------------------------------------------------------
+
+void
+test_talk () {
+  pair p;
+
+  p.client->on_ready (
+      [&p] { note (std::string ("ready ") + eva_get_greeting (p.client->get ())); });
+  p.ask ("ECHO one");
+  p.ask ("ECHO");
+  p.ask ("COUNT");
+  p.ask ("RESET");
+  p.ask ("COUNT");
+  p.ask ("NONSENSE");
+  p.ask ("OPTION a=b");
+  p.ask ("OPTION a=x");
+  p.settle ();
+  EXPECT_RECORD ("ready hi;0 'one' [ECHOING one];0 '' [ECHOING];0 '2';0 '';0 '0';"
+                 + name (GPG_ERR_ASS_UNKNOWN_CMD)
+                 + " '' Unknown IPC command <User defined source 1>;"
+                 + "option a=b;0 '';option a=x;" + name (GPG_ERR_USER_1)
+                 + " '' User defined error code 1 <Unspecified source> - not x;");
+}
+
+void
+test_help () {
+  pair p;
+  eva::callbacks cb;
+
+  cb.comment = [] (const char *text) -> gpg_error_t {
+    note (text);
+    return 0;
+  };
+  p.client->call ("HELP ECHO", cb);
+  p.client->call ("HELP LATER", cb);
+  p.settle ();
+  EXPECT_RECORD ("# ECHO text;");
+}
+
+void
+test_pieces () {
+  pair p;
+  eva::callbacks cb;
+
+  cb.data = [] (const char *buf, size_t len) -> gpg_error_t {
+    note ("data " + std::string (buf, len));
+    return 0;
+  };
+  cb.status = [] (const char *text) -> gpg_error_t {
+    note (std::string ("status ") + text);
+    return 0;
+  };
+  cb.done = [] (gpg_error_t err, const char *text) {
+    note ("done " + name (err) + (text ? text : ""));
+  };
+  p.client->call ("ECHO a", cb);
+  p.client->call ("ECHO b", std::move (cb));
+  p.client->call ("ECHO c", eva::callbacks ());
+  p.settle ();
+  EXPECT_RECORD ("status ECHOING a;data a;done 0;status ECHOING b;data b;done 0;");
+}
+
+void
+test_deferred () {
+  pair p;
+
+  p.ask ("LATER x");
+  p.ask ("ECHO y");
+  p.await ("'y'");
+  EXPECT_RECORD ("0 'x';0 'y' [ECHOING y];");
+}
+
+void
+test_cancelled () {
+  {
+    pair p;
+
+    p.ask ("LATER");
+    p.settle ();
+    p.client.reset ();
+    p.await ("left");
+    EXPECT_RECORD (name (GPG_ERR_CANCELED) + " '';cancelled " + name (GPG_ERR_EPIPE) + ";left "
+                   + name (GPG_ERR_EPIPE) + ";");
+  }
+  pair p;
+
+  p.ask ("LATER");
+  p.settle ();
+  the_server.reset ();
+  p.settle ();
+  EXPECT_RECORD ("cancelled " + name (GPG_ERR_CANCELED) + ";left " + name (GPG_ERR_CANCELED) + ";"
+                 + name (GPG_ERR_EOF) + " '';");
+}
+
+// --- Inquiries -----------------------------------------------------------------------------------
+
+void
+answer (pair &p, std::function<gpg_error_t (eva::pending_call, const char *)> f) {
+  eva::callbacks cb;
+
+  cb.inquire = std::move (f);
+  cb.replied = [] (gpg_error_t err, const eva_reply &reply) {
+    note (name (err) + " " + (reply.text ? reply.text : reply.data));
+  };
+  p.client->call ("ASK", std::move (cb));
+  p.settle ();
+}
+
+void
+test_inquiries () {
+  pair p;
+  eva::pending_call kept;
+
+  answer (p, [] (eva::pending_call call, const char *text) -> gpg_error_t {
+    note (text);
+    call.answer ("this");
+    call.end ();
+    return 0;
+  });
+  EXPECT_RECORD ("WHAT;0 got this;");
+  answer (p, [] (eva::pending_call call, const char *) -> gpg_error_t {
+    call.refuse ();
+    return 0;
+  });
+  EXPECT_RECORD (name (GPG_ERR_ASS_CANCELED)
+                 + " IPC call has been cancelled <User defined source 1>;");
+  answer (p, [&kept] (eva::pending_call call, const char *) -> gpg_error_t {
+    kept = call;
+    return 0;
+  });
+  EXPECT_RECORD ("");
+  kept.answer ("late");
+  kept.end ();
+  p.settle ();
+  EXPECT_RECORD ("0 got late;");
+  EXPECT (!kept.get ());
+  kept.cancel ();
+  try {
+    kept.end ();
+    EXPECT (!"ended twice");
+  } catch (const eva::error &e) {
+    EXPECT (e.code () == GPG_ERR_ASS_GENERAL);
+  }
+  answer (p, [] (eva::pending_call call, const char *) -> gpg_error_t {
+    call.answer ("throw");
+    call.end ();
+    return 0;
+  });
+  EXPECT_RECORD (name (GPG_ERR_USER_2)
+                 + " User defined error code 2 <Unspecified source> - thrown late;");
+  answer (p, [] (eva::pending_call, const char *) -> gpg_error_t { throw 1; });
+  EXPECT_RECORD (name (GPG_ERR_GENERAL) + " ;");
+}
+
+// --- Exceptions ----------------------------------------------------------------------------------
+
+void
+test_thrown_by_handlers () {
+  pair p;
+
+  for (const char *what : { "e", "p", "m", "r", "1" })
+    p.ask (std::string ("THROW ") + what);
+  p.ask ("ECHO on");
+  p.settle ();
+  EXPECT_RECORD (name (GPG_ERR_NOT_FOUND) + " '' Not found <Unspecified source> - no such thing;"
+                 + name (GPG_ERR_NOT_FOUND) + " '' Not found <Unspecified source>;"
+                 + name (GPG_ERR_ENOMEM) + " '' Cannot allocate memory <Assuan>;"
+                 + name (GPG_ERR_GENERAL) + " '' General error <Assuan>;" + name (GPG_ERR_GENERAL)
+                 + " '' General error <Assuan>;0 'on' [ECHOING on];");
+}
+
+void
+test_thrown_by_data () {
+  pair p;
+  eva::callbacks cb;
+
+  cb.data = [] (const char *, size_t) -> gpg_error_t { throw eva::error (GPG_ERR_USER_2, "why"); };
+  cb.status = [] (const char *) { return 0u; };
+  cb.done = [] (gpg_error_t err, const char *text) { note (name (err) + (text ? text : "")); };
+  p.client->call ("ECHO x", cb);
+  cb.status = [] (const char *) -> gpg_error_t { throw std::bad_alloc (); };
+  p.client->call ("ECHO x", cb);
+  p.ask ("ECHO on");
+  p.settle ();
+  EXPECT_RECORD (name (GPG_ERR_USER_2) + ";" + name (GPG_ERR_ENOMEM) + ";0 'on' [ECHOING on];");
+}
+
+// The loop throws the first one, and can go on.
+void
+test_thrown_by_done () {
+  pair p;
+  int n_caught = 0;
+
+  for (int i = 0; i < 2; i++)
+    p.client->call ("ECHO x", [i] (gpg_error_t, const eva_reply &) {
+      throw std::runtime_error (i ? "2" : "1");
+    });
+  p.client->call ("ECHO y", [&p] (gpg_error_t, const eva_reply &) { p.loop.stop (); });
+  p.client->call ("LATER y", [&p] (gpg_error_t, const eva_reply &) {
+    note ("end");
+    p.loop.stop ();
+  });
+  while (record.empty ()) {
+    try {
+      p.loop.run ();
+    } catch (const std::runtime_error &e) {
+      if (!n_caught++) EXPECT (e.what () == std::string ("1"));
+    }
+  }
+  EXPECT (n_caught == 1 || n_caught == 2);
+  // What is thrown outside of the loop comes in its next run.
+  p.client->call ("LATER x", [] (gpg_error_t, const eva_reply &) { throw 3; });
+  p.client.reset ();
+  try {
+    p.loop.run ();
+    EXPECT (!"not thrown");
+  } catch (int number) {
+    EXPECT (number == 3);
+  }
+}
+
+void
+test_thrown_in_other_loops () {
+  eva::loop loop (eva_loop_new ());
+  eva::timer timer (loop, 0, [] { throw 5; });
+
+  loop.on_exception ([&loop] (std::exception_ptr e) {
+    try {
+      std::rethrow_exception (e);
+    } catch (int number) {
+      note (std::to_string (number));
+    }
+    loop.stop ();
+  });
+  loop.run ();
+  EXPECT_RECORD ("5;");
+  try {
+    eva::loop none (static_cast<eva_loop *> (nullptr));
+    EXPECT (!"made of nothing");
+  } catch (const eva::error &) {}
+}
+
+void
+test_thrown_by_sessions () {
+  refuses = true;
+  {
+    eva::loop loop;
+    eva::server server (loop, make_service ());
+    int fd[2];
+
+    if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd)) std::abort ();
+    try {
+      server.adopt (fd[0]);
+      EXPECT (!"adopted");
+    } catch (const eva::error &e) {
+      EXPECT (e.code () == GPG_ERR_USER_1);
+    }
+    close (fd[0]);
+    close (fd[1]);
+  }
+  refuses = false;
+  EXPECT (n_sessions == 0);
+  EXPECT_RECORD ("");
+}
+
+void
+test_constructors () {
+  eva::loop loop;
+
+  try {
+    eva::client client (loop, "nonsense");
+    EXPECT (!"connected");
+  } catch (const eva::error &e) {
+    EXPECT (e.code () == GPG_ERR_INV_ARG);
+    EXPECT (std::string (e.what ()) == gpg_strerror (e.value ()));
+  }
+  try {
+    eva::client client (loop, std::string ("unix:/a\0b", 9));
+    EXPECT (!"connected");
+  } catch (const eva::error &e) {
+    EXPECT (e.code () == GPG_ERR_ASS_INV_VALUE);
+  }
+  try {
+    eva::server server (loop, eva::service<my_session> ().command ("", &my_session::echo));
+    EXPECT (!"made");
+  } catch (const eva::error &e) {
+    EXPECT (e.code () == GPG_ERR_ASS_INV_VALUE);
+  }
+  eva::server server (loop, make_service ());
+  try {
+    server.listen ("nonsense");
+    EXPECT (!"listens");
+  } catch (const eva::error &e) {
+    EXPECT (e.code () == GPG_ERR_INV_ARG);
+  }
+  EXPECT (server.address ().empty ());
+}
+
+// --- Giving up, and going away -------------------------------------------------------------------
+
+void
+test_cancel () {
+  pair p;
+  eva::pending_call call = p.ask ("LATER");
+
+  p.settle ();
+  EXPECT (call.get ());
+  call.cancel ();
+  EXPECT (!call.get ());
+  EXPECT_RECORD (name (GPG_ERR_CANCELED) + " '';");
+  {
+    eva::scoped_call scoped = p.ask ("LATER");
+    eva::scoped_call other = std::move (scoped);
+
+    EXPECT (!scoped->get () && other->get ());
+    scoped = std::move (other);
+    EXPECT_RECORD ("");
+  }
+  EXPECT_RECORD (name (GPG_ERR_CANCELED) + " '';");
+  p.ask (std::string (2000, 'x'));
+  EXPECT_RECORD ("");
+  p.await (name (GPG_ERR_ASS_LINE_TOO_LONG));
+  try {
+    p.ask (std::string ("A\0B", 3));
+    EXPECT (!"sent");
+  } catch (const eva::error &e) {
+    EXPECT (e.code () == GPG_ERR_ASS_INV_VALUE);
+  }
+}
+
+// A client goes away in each of its callbacks, whose functions still have what they captured.
+void
+test_client_goes () {
+  for (int where = 0; where < 5; where++) {
+    pair p;
+    std::string captured (100, 'c');
+    auto go = [&p, captured] {
+      p.client.reset ();
+      note (captured);
+    };
+    eva::callbacks cb;
+
+    if (where == 0) p.client->on_ready (go);
+    if (where == 1) p.client->on_closed ([go] (gpg_error_t) { go (); });
+    cb.status = [=] (const char *) -> gpg_error_t {
+      if (where == 2) go ();
+      return 0;
+    };
+    cb.data = [=] (const char *, size_t) -> gpg_error_t {
+      if (where == 3) go ();
+      return 0;
+    };
+    cb.done = [=, &p] (gpg_error_t, const char *) {
+      if (where == 4) go ();
+      if (where == 1 && p.client) p.client->close ();
+    };
+    p.client->call ("ECHO x", cb);
+    p.client->call ("ECHO y", cb);
+    p.await (captured);
+    p.settle ();
+    EXPECT (!p.client);
+  }
+}
+
+void
+test_server_goes () {
+  pair p;
+
+  p.ask ("FREE");
+  p.settle ();
+  EXPECT (n_sessions == 0 && !the_server);
+}
+
+void
+test_connection_closes () {
+  pair p;
+
+  p.ask ("CLOSE");
+  p.client->on_closed ([] (gpg_error_t err) { note ("closed " + name (err)); });
+  p.await ("closed");
+  EXPECT (record.find ("left " + name (GPG_ERR_CANCELED)) != std::string::npos);
+  EXPECT (n_sessions == 0);
+}
+
+void
+test_drain () {
+  pair p;
+
+  p.settle ();
+  EXPECT (the_server->stats ().n_connections == 1);
+  the_server->drain (1000, [] {
+    the_server.reset ();
+    note ("drained");
+  });
+  p.await ("drained");
+  EXPECT (n_sessions == 0 && !the_server);
+}
+
+void
+test_moves () {
+  pair p;
+  eva::client client = std::move (*p.client);
+  eva::server server = std::move (*the_server);
+
+  EXPECT (!p.client->get () && !the_server->get ());
+  client.call ("ECHO moved",
+               [] (gpg_error_t err, const eva_reply &reply) { note (name (err) + reply.data); });
+  p.settle ();
+  EXPECT_RECORD ("0moved;");
+  *the_server = std::move (server);
+  *p.client = std::move (client);
+  p.ask ("ECHO back");
+  p.settle ();
+  EXPECT_RECORD ("0 'back' [ECHOING back];");
+}
+
+void
+test_sources () {
+  eva::loop loop;
+  std::unique_ptr<eva::timer> timer;
+  std::unique_ptr<eva::watch> watch;
+  std::string captured (100, 'c');
+  int fd[2], n_rings = 0;
+
+  if (pipe (fd)) std::abort ();
+  timer.reset (new eva::timer (loop, 0, [&, captured] {
+    if (++n_rings < 3) {
+      timer->set (1);
+      return;
+    }
+    timer.reset ();
+    note ("timer " + captured);
+    loop.stop ();
+  }));
+  loop.run ();
+  EXPECT_RECORD ("timer " + captured + ";");
+  watch.reset (new eva::watch (loop, fd[0], 0, [&, captured] (unsigned int revents) {
+    EXPECT (revents == EVA_READABLE);
+    watch.reset ();
+    note ("watch " + captured);
+    loop.stop ();
+  }));
+  if (write (fd[1], "x", 1) != 1) std::abort ();
+  loop.dispatch (0);
+  EXPECT_RECORD ("");
+  watch->set (EVA_READABLE);
+  loop.run ();
+  EXPECT_RECORD ("watch " + captured + ";");
+  EXPECT (loop.fd () >= 0);
+  close (fd[0]);
+  close (fd[1]);
+}
+
+const struct {
+  const char *name;
+  void (*run) ();
+} tests[] = {
+#define TEST(name) { #name, test_##name }
+  TEST (talk),
+  TEST (help),
+  TEST (pieces),
+  TEST (deferred),
+  TEST (cancelled),
+  TEST (inquiries),
+  TEST (thrown_by_handlers),
+  TEST (thrown_by_data),
+  TEST (thrown_by_done),
+  TEST (thrown_in_other_loops),
+  TEST (thrown_by_sessions),
+  TEST (constructors),
+  TEST (cancel),
+  TEST (client_goes),
+  TEST (server_goes),
+  TEST (connection_closes),
+  TEST (drain),
+  TEST (moves),
+  TEST (sources),
+};
+
+} // namespace
+
+int
+main () {
+  int n = 0, n_failed = 0;
+
+  std::setvbuf (stdout, nullptr, _IOLBF, 0);
+  alarm (300);
+  std::printf ("1..%zu\n", sizeof tests / sizeof *tests);
+  for (const auto &test : tests) {
+    failed = false;
+    record.clear ();
+    test.run ();
+    if (failed) n_failed++;
+    std::printf ("%sok %d - %s\n", failed ? "not " : "", ++n, test.name);
+  }
+  return n_failed ? 1 : 0;
+}
