@@ -513,12 +513,18 @@ gpg_error_t eva_server_allow_uid (eva_server *server, uid_t uid);
 #define EVA_LISTEN_FDPASSING   1u /* clients may pass descriptors */
 #define EVA_LISTEN_ANY_ADDRESS 2u /* TCP: addresses other than loopback, too */
 
+/* `unix:/path`: also the socket of a server that still listens there is replaced, in one step.  Clients
+   reach the old server up to a moment, and this one from then on: none is refused.  The old server
+   goes on with the clients that it has, and with those that wait at its socket; it lets these in when
+   it drains or stops listening.  It leaves the file alone, which is this server's now.  */
+#define EVA_LISTEN_TAKE_OVER 4u
+
 /* Makes SERVER listen on ADDRESS.
 
    What it does: binds and opens a listener, from which clients come in the loop.  ADDRESS is one of
 
        unix:/path            mode 0600.  A socket on which no process listens any more is replaced;
-                             a socket that is in use is not
+                             a socket that is in use is not, unless EVA_LISTEN_TAKE_OVER is set
        unix:@name            an abstract one
        tcp:127.0.0.1:port    numeric; IPv6 in brackets; port 0 is a free one
        fd:N                  a listening socket, on which several threads can listen; or a connected
@@ -530,8 +536,8 @@ gpg_error_t eva_server_allow_uid (eva_server *server, uid_t uid);
    directory keeps two servers apart that want the same path; while another process holds it, this
    call waits, for at most a fifth of a second.
 
-   Ownership and lifetime: the listener is SERVER's and lives until eva_server_drain or
-   eva_server_free.  N of `fd:N` stays the caller's in both cases; a connected one is copied.
+   Ownership and lifetime: the listener is SERVER's and lives until eva_server_drain,
+   eva_server_stop_listening or eva_server_free.  N of `fd:N` stays the caller's in both cases; a connected one is copied.
 
    Returns: 0; or
 
@@ -540,7 +546,8 @@ gpg_error_t eva_server_allow_uid (eva_server *server, uid_t uid);
      GPG_ERR_EADDRINUSE     ADDRESS is in use, or a file that is no socket stands there
      GPG_ERR_EACCES         TCP without EVA_ANY_UID, or an address that is not loopback without
                             EVA_LISTEN_ANY_ADDRESS
-     GPG_ERR_ENAMETOOLONG   the path has over 107 octets
+     GPG_ERR_ENAMETOOLONG   the path has over 107 octets; EVA_LISTEN_TAKE_OVER: that of its directory
+                            has over 97
      GPG_ERR_ENOENT         systemd passed no (such) socket
      other values           what the system gave
 
@@ -551,6 +558,23 @@ gpg_error_t eva_server_listen (eva_server *server, const char *address, unsigned
    made, in the form of eva_server_listen (with the real port), or NULL if there is none.  The
    string is SERVER's, valid until the next call or eva_server_free.  */
 const char *eva_server_get_address (eva_server *server, size_t index);
+
+/* Closes all listeners of SERVER, and removes the files of their sockets.  Its connections go on.
+   Before that it lets in the clients that wait at sockets that it has made itself: in this call, or
+   for sockets that have a file, out of the loop within a few hundredths of a second.  So no client is
+   lost that came before this call.  Clients that wait at a socket of `fd:`, `systemd:` or
+   eva_server_hand_over stay for the next process that accepts from it.  May be called from everywhere,
+   also in a server that drains, in which it does nothing; eva_server_listen may follow.  */
+void eva_server_stop_listening (eva_server *server);
+
+/* Hands the socket of the listener number INDEX (as for eva_server_get_address) over to a successor:
+   stores a copy at RET_FD, which is the caller's, and close-on-exec.  The successor listens on it as
+   on any `fd:N`, after an exec or in another process to which the copy was passed.  SERVER goes on
+   listening until it drains or stops listening, and neither removes the file of the socket nor lets
+   in those that wait then: they are the successor's.  If there never is a successor, the file stays.
+   May be called from everywhere.
+   Returns 0; GPG_ERR_ASS_INV_VALUE if there is no such listener; GPG_ERR_EMFILE.  */
+gpg_error_t eva_server_hand_over (eva_server *server, size_t index, int *ret_fd);
 
 /* Serves the client at the other end of FD, a connected stream socket.  On success FD belongs to
    SERVER.  The limits and eva_server_allow_uid apply; a TCP socket also needs
@@ -572,9 +596,15 @@ gpg_error_t eva_server_adopt (eva_server *server, int fd, unsigned int flags,
 gpg_error_t eva_server_adopt_pipe (eva_server *server, int in_fd, int out_fd,
                                    assuan_context_t *ret_ctx);
 
-/* Ends the work of SERVER gently.  It accepts no new connections and closes those that have no
-   command.  Open commands have TIMEOUT_MS milliseconds (EVA_NO_LIMIT: without end) to finish, and
-   are cancelled after that.  When no connection is left, the loop calls DONE, which may be NULL,
+/* How long a client has for its first command when its server begins to drain, milliseconds.  */
+#define EVA_DRAIN_GRACE_MS 1000u
+
+/* Ends the work of SERVER gently.  It stops listening, as eva_server_stop_listening does, and closes
+   connections that have no command.  Clients that have said nothing yet, among them those that waited
+   at the sockets, have EVA_DRAIN_GRACE_MS milliseconds to begin their first command.  So a client
+   that sends one command when it has connected gets its answer, whenever its server drains.  Open
+   commands have TIMEOUT_MS milliseconds (EVA_NO_LIMIT: without end) to finish, and are cancelled after
+   that; clients that are still there without a command have no more time either.  When no connection is left, the loop calls DONE, which may be NULL,
    once; DONE may free SERVER.  DONE does not run if SERVER is freed before.
    Returns 0; GPG_ERR_ENOMEM; GPG_ERR_ASS_GENERAL if SERVER is draining already.  */
 gpg_error_t eva_server_drain (eva_server *server, unsigned int timeout_ms,

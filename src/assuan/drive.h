@@ -155,6 +155,7 @@ struct eva__drive {
   bool held : 1;      /* this turn is within such a callback: lines wait */
   bool telling : 1;   /* the function of eva_set_writable runs */
   bool leaves : 1;    /* the connection ends with the command under way */
+  bool is_new : 1;    /* and so far with the first one: no line of the peer was handled yet */
   bool closing : 1;   /* no more is read; over when all is sent */
   gpg_error_t closing_reason;
   unsigned int n_fds; /* counted to the account */

@@ -303,13 +303,19 @@ dispatch (struct eva__drive *drive, int rc, const struct eva_event *ev) {
     eva__serve_event (drive->ctx, rc, ev); /* a write that failed is remembered by the context */
 }
 
+/* Returns true if the connection is to end, and no command is left that it has to wait for.  */
+static bool
+has_to_leave (const struct eva__drive *drive) {
+  return drive->leaves && !drive->is_new && !eva__ctx_is_busy (drive->ctx);
+}
+
 /* Returns true if the next line may be handled.  */
 static bool
 may_handle (const struct eva__drive *drive) {
   assuan_context_t ctx = drive->ctx;
 
   if (ctx->released || drive->over || !eva__ctx_is_connected (ctx)) return false;
-  return !holds_lines (drive) && !(drive->leaves && !eva__ctx_is_busy (ctx));
+  return !holds_lines (drive) && !has_to_leave (drive);
 }
 
 /* Handles the next line.  Returns false if there is none.  */
@@ -324,6 +330,7 @@ handle_line (struct eva__drive *drive, uint64_t now_ns) {
     drive->restarted = true;
   begin_command (drive, now_ns);
   drive->due = true;
+  drive->is_new = false;
   dispatch (drive, rc, &ev);
   return true;
 }
@@ -458,7 +465,7 @@ close_if_done (struct eva__drive *drive, bool is_working) {
         drive, eva__ctx_error (ctx, ctx->flags.force_close ? GPG_ERR_CANCELED : GPG_ERR_EOF));
   else if (eva__conn_at_eof (ctx->conn) && drive->drained && !is_working)
     eva__drive_close (drive, eva__ctx_error (ctx, GPG_ERR_EOF));
-  else if (drive->leaves && !eva__ctx_is_busy (ctx))
+  else if (has_to_leave (drive))
     eva__drive_close (drive, eva__ctx_error (ctx, GPG_ERR_CANCELED));
 }
 

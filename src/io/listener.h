@@ -4,21 +4,16 @@
 #ifndef EVA__IO_LISTENER_H
 #define EVA__IO_LISTENER_H
 
-#include "io/endpoint.h"
+#include "io/sockfile.h"
 
 #include <stdbool.h>
-#include <sys/types.h>
 
 struct eva__io_listener {
   int fd;           /* -1: closed */
   bool is_unix;     /* else of the internet */
   bool is_loopback; /* of the internet, and reached from this host only */
-
-  /* The file of the socket, as it was after bind; empty: none.  */
-  char path[sizeof ((struct sockaddr_un *) 0)->sun_path];
-  dev_t dev;
-  ino_t ino;
-  unsigned int process; /* that made it */
+  bool is_taken;    /* others have the socket, too: it goes on without this one */
+  struct eva__io_sockfile file;
 };
 
 /* The initializer of a listener that eva__io_listener_close has nothing to do with.  */
@@ -26,12 +21,11 @@ struct eva__io_listener {
 
 /* Listens on ENDPOINT, of kind UNIX, INTERNET, or FD as eva__io_listener_take.  The socket is
    non-blocking and close-on-exec.  It replaces the file of a stale socket: if several servers try
-   that at the same time, one wins.
-   Returns 0 and RET, or -1 with errno: EINVAL for an endpoint that cannot be listened on;
-   EADDRINUSE if a server listens there, or something stands there that is no socket, symbolic links
-   included; ENOENT for a directory that is not there; what eva__io_listener_take or the system
-   gives.  */
-int eva__io_listener_open (const struct eva__io_endpoint *endpoint, struct eva__io_listener *ret);
+   that at the same time, one wins.  TAKES_OVER: it replaces that of a live one, too.
+   Returns 0 and RET, or -1 with errno: EINVAL for an endpoint that cannot be listened on; what
+   eva__io_sockfile_listen, eva__io_listener_take or the system gives.  */
+int eva__io_listener_open (const struct eva__io_endpoint *endpoint, bool takes_over,
+                           struct eva__io_listener *ret);
 
 /* Listens on a copy of FD, a listening stream socket, which stays the caller's.  The copy becomes
    non-blocking and FD with it, because that belongs to the socket.  The file of the socket, if it
@@ -45,6 +39,13 @@ int eva__io_listener_take (int fd, struct eva__io_listener *ret);
    process that made it, removes it only if no process listens there any more: the parent, or
    another child of it, may.  Does nothing the second time.  Keeps errno.  */
 void eva__io_listener_close (struct eva__io_listener *listener);
+
+/* Leaves the socket, and its file, to others that have it, too, when LISTENER is closed.  */
+static inline void
+eva__io_listener_share (struct eva__io_listener *listener) {
+  listener->is_taken = true;
+  *listener->file.path = 0;
+}
 
 /* Only closes: another process goes on with the socket.  */
 void eva__io_listener_drop (struct eva__io_listener *listener);

@@ -3,15 +3,23 @@
 
    A client that may not come in gets an ERR line instead of a greeting, before the server takes any
    memory for it.  When the system has no descriptor for the next client, accepting pauses for a
-   while: the socket stays readable, and a server that went on looking would do nothing else.  */
+   while: the socket stays readable, and a server that went on looking would do nothing else.
+
+   A client counts as one of the server from the moment in which its connect returns, so an acceptor
+   that is no longer wanted lets in all that wait before it closes.  The file of its socket leads to
+   no listener then, or to a successor's.  But a client that the kernel has led to this socket before
+   that may be about to enter the queue.  So the acceptor lingers: it is retired.  */
 
 #include "server/acceptor.h"
 
+#include "io/duration.h"
 #include "io/peer.h"
+#include "io/sys.h"
 #include "server/end.h"
 #include "server/session.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +30,8 @@
    connections that are there do not have to wait for a crowd that comes.  */
 #define N_ACCEPTS_WHEN_QUIET 4
 
-#define PAUSE_NS 100000000u
+#define PAUSE_NS  100000000u
+#define LINGER_NS 20000000u
 
 /* Refuses the client at FD because of ERR, and does not wait until the client reads that.  */
 static void
@@ -37,6 +46,14 @@ refuse (eva_server *server, int fd, gpg_error_t err) {
   close (fd);
 }
 
+/* SESSION came in while the server drains: it has time for one command.  */
+static void
+serve_late (eva_server *server, struct eva__session *session) {
+  eva__session_drain (session);
+  eva__loop_set_timer (server->loop, &server->grace,
+                       eva_now () + eva__io_ns_of_ms (EVA_DRAIN_GRACE_MS));
+}
+
 /* A client is at the acceptor.  */
 static void
 welcome (struct eva__acceptor *acceptor, int fd) {
@@ -48,26 +65,37 @@ welcome (struct eva__acceptor *acceptor, int fd) {
     .is_unix = acceptor->listener.is_unix,
     .is_accepted = true,
   };
+  assuan_context_t ctx = NULL;
   gpg_error_t err;
 
   if (incoming.is_unix) incoming.is_known = !eva__io_peer_credentials (fd, &incoming.peer);
   err = eva__session_check (server, &incoming);
-  if (!err) err = eva__session_new (server, &incoming, NULL);
-  if (err) refuse (server, fd, err);
+  if (!err) err = eva__session_new (server, &incoming, &ctx);
+  if (err)
+    refuse (server, fd, err);
+  else if (server->is_draining && !server->is_freed && ctx)
+    serve_late (server, eva__session_of (ctx));
 }
 
-/* Opens all acceptors, or shuts them for a while.  Returns false if the loop could not do that with
-   all of them.  */
+/* Opens all acceptors of LIST, or shuts them for a while.  Returns false if the loop could not do
+   that with all of them.  */
 static bool
-set_open (eva_server *server, bool open) {
+set_list_open (struct eva__acceptor *list, bool open) {
   bool done = true;
 
-  for (struct eva__acceptor *acceptor = server->acceptors; acceptor; acceptor = acceptor->next) {
-    eva_source *source = acceptor->source;
-    eva__loop_cancel_task (server->loop, &acceptor->task);
-    if (source && eva_source_set_events (source, open ? EVA_READABLE : 0)) done = false;
+  for (struct eva__acceptor *acceptor = list; acceptor; acceptor = acceptor->next) {
+    eva__loop_cancel_task (acceptor->server->loop, &acceptor->task);
+    if (acceptor->source && eva_source_set_events (acceptor->source, open ? EVA_READABLE : 0))
+      done = false;
   }
   return done;
+}
+
+static bool
+set_open (eva_server *server, bool open) {
+  bool done = set_list_open (server->acceptors, open);
+
+  return set_list_open (server->retired, open) && done;
 }
 
 static void
@@ -92,13 +120,19 @@ pause_accepting (eva_server *server) {
 }
 
 static void
-let_in (struct eva__task *task) {
-  struct eva__acceptor *acceptor = EVA__CONTAINER (struct eva__acceptor, task, task);
-  eva_server *server = acceptor->server;
-  int n = eva__loop_is_quiet (server->loop) ? N_ACCEPTS_WHEN_QUIET : 1;
+free_if_closed (struct eva__acceptor *acceptor) {
+  if (!acceptor->source && !acceptor->n_busy) free (acceptor);
+}
 
-  eva__server_ref (server); /* the service's functions may free it, and with it the acceptors */
-  while (n-- > 0 && !server->is_draining) {
+/* Lets N clients in, or those that wait.  The service's functions may free the server, and with it
+   the acceptor.  */
+static void
+let_some_in (struct eva__acceptor *acceptor, int n) {
+  eva_server *server = acceptor->server;
+
+  eva__server_ref (server);
+  acceptor->n_busy++;
+  while (n-- > 0 && acceptor->source) {
     int fd = eva__io_listener_accept (&acceptor->listener);
     if (fd >= 0) {
       welcome (acceptor, fd);
@@ -107,7 +141,16 @@ let_in (struct eva__task *task) {
     if (errno != EAGAIN) pause_accepting (server);
     break;
   }
+  acceptor->n_busy--;
+  free_if_closed (acceptor);
   eva__server_unref (server);
+}
+
+static void
+let_in (struct eva__task *task) {
+  struct eva__acceptor *acceptor = EVA__CONTAINER (struct eva__acceptor, task, task);
+
+  let_some_in (acceptor, eva__loop_is_quiet (acceptor->server->loop) ? N_ACCEPTS_WHEN_QUIET : 1);
 }
 
 static void
@@ -118,10 +161,37 @@ knocked (void *arg, unsigned int revents) {
   eva__loop_let_in (acceptor->server->loop, &acceptor->task);
 }
 
+/* The address in words.  A socket that took a name over was bound to another one.  */
+static void
+set_address (struct eva__acceptor *acceptor) {
+  const struct eva__io_listener *listener = &acceptor->listener;
+
+  if (*listener->file.path)
+    snprintf (acceptor->address, sizeof acceptor->address, "unix:%s", listener->file.path);
+  else if (eva__io_endpoint_format (listener->fd, acceptor->address))
+    *acceptor->address = 0;
+}
+
+/* --- Coming and going ------------------------------------------------------------------------- */
+
+static void
+append (struct eva__acceptor **list, struct eva__acceptor *acceptor) {
+  while (*list)
+    list = &(*list)->next;
+  acceptor->next = NULL;
+  *list = acceptor;
+}
+
+static void
+take_off (struct eva__acceptor **list, struct eva__acceptor *acceptor) {
+  while (*list && *list != acceptor)
+    list = &(*list)->next;
+  if (*list) *list = acceptor->next;
+}
+
 gpg_error_t
 eva__acceptor_new (eva_server *server, const struct eva__io_listener *listener,
                    unsigned int flags) {
-  struct eva__acceptor **last = &server->acceptors;
   struct eva__acceptor *acceptor = calloc (1, sizeof *acceptor);
 
   if (!acceptor) return gpg_error_from_syserror ();
@@ -129,7 +199,7 @@ eva__acceptor_new (eva_server *server, const struct eva__io_listener *listener,
   acceptor->listener = *listener;
   acceptor->flags = flags;
   acceptor->task.cb = let_in;
-  if (eva__io_endpoint_format (listener->fd, acceptor->address)) *acceptor->address = 0;
+  set_address (acceptor);
   acceptor->source = eva_loop_add_fd (server->loop, listener->fd, EVA_READABLE, knocked, acceptor);
   if (!acceptor->source) {
     gpg_error_t err = gpg_error_from_syserror ();
@@ -139,25 +209,96 @@ eva__acceptor_new (eva_server *server, const struct eva__io_listener *listener,
   eva__loop_set_exclusive (acceptor->source);
   eva__loop_set_reentrant (
       acceptor->source); /* others come in while an open function runs the loop */
-  while (*last)
-    last = &(*last)->next;
-  *last = acceptor;
+  append (&server->acceptors, acceptor);
   return 0;
+}
+
+/* Closes ACCEPTOR, which is on no list.  */
+static void
+close_acceptor (struct eva__acceptor *acceptor) {
+  eva_loop *loop = acceptor->server->loop;
+
+  eva_source_free (acceptor->source);
+  acceptor->source = NULL;
+  eva__loop_cancel_task (loop, &acceptor->task);
+  if (eva__loop_is_ours (loop))
+    eva__io_listener_close (&acceptor->listener);
+  else
+    eva__io_listener_drop (&acceptor->listener);
+  free_if_closed (acceptor);
+}
+
+static void
+close_list (struct eva__acceptor **list) {
+  struct eva__acceptor *acceptor;
+
+  while ((acceptor = *list)) {
+    *list = acceptor->next;
+    close_acceptor (acceptor);
+  }
+}
+
+void
+eva__acceptor_close_retired (eva_server *server) {
+  close_list (&server->retired);
+  eva__loop_cancel_timer (server->loop, &server->linger);
 }
 
 void
 eva__acceptor_close_all (eva_server *server) {
-  struct eva__acceptor *acceptor;
-
-  while ((acceptor = server->acceptors)) {
-    server->acceptors = acceptor->next;
-    eva_source_free (acceptor->source);
-    eva__loop_cancel_task (server->loop, &acceptor->task);
-    if (eva__loop_is_ours (server->loop))
-      eva__io_listener_close (&acceptor->listener);
-    else
-      eva__io_listener_drop (&acceptor->listener);
-    free (acceptor);
-  }
+  close_list (&server->acceptors);
+  eva__acceptor_close_retired (server);
   eva__loop_cancel_timer (server->loop, &server->pause);
+}
+
+/* --- Retiring --------------------------------------------------------------------------------- */
+
+static void
+end_linger (struct eva__timer *timer) {
+  eva_server *server = EVA__CONTAINER (eva_server, linger, timer);
+  struct eva__acceptor *next;
+
+  for (struct eva__acceptor *acceptor = server->retired; acceptor; acceptor = next) {
+    next = acceptor->next;
+    if (eva__io_sys_is_ready (acceptor->listener.fd, POLLIN)) continue; /* a client waits */
+    take_off (&server->retired, acceptor);
+    close_acceptor (acceptor);
+  }
+  if (server->retired)
+    eva__loop_set_timer (server->loop, timer, eva_now () + LINGER_NS);
+  else
+    eva__server_was_left (server);
+}
+
+/* At a socket without a file clients may come to the last, so there is nothing to linger for; nor in
+   a child of the process that made the socket, whose other processes go on with it.  */
+void
+eva__acceptor_retire (struct eva__acceptor *acceptor) {
+  eva_server *server = acceptor->server;
+  struct eva__io_listener *listener = &acceptor->listener;
+  bool has_file = *listener->file.path;
+
+  take_off (&server->acceptors, acceptor);
+  append (&server->retired, acceptor);
+  eva__io_sockfile_remove (&listener->file, false);
+  if (has_file && !*listener->file.path) {
+    server->linger.cb = end_linger;
+    eva__loop_set_timer (server->loop, &server->linger, eva_now () + LINGER_NS);
+    return;
+  }
+  acceptor->n_busy++;
+  if (!listener->is_taken) let_some_in (acceptor, SOMAXCONN);
+  acceptor->n_busy--;
+  if (acceptor->source) {
+    take_off (&server->retired, acceptor);
+    close_acceptor (acceptor);
+  } else {
+    free_if_closed (acceptor);
+  }
+}
+
+void
+eva__acceptor_retire_all (eva_server *server) {
+  while (server->acceptors)
+    eva__acceptor_retire (server->acceptors);
 }

@@ -15,6 +15,7 @@ struct eva__acceptor {
   eva_source *source;
   struct eva__task task; /* lets clients in */
   unsigned int flags;    /* of eva_server_listen */
+  unsigned int n_busy; /* calls that let clients in: the memory stays, though the source be gone */
   char address[EVA__IO_ENDPOINT_SIZE];
 };
 
@@ -22,7 +23,16 @@ struct eva__acceptor {
 gpg_error_t eva__acceptor_new (eva_server *server, const struct eva__io_listener *listener,
                                unsigned int flags);
 
-/* Closes all acceptors of SERVER.  */
+/* Closes all acceptors of SERVER at once, the retired ones, too: clients that wait there are lost.  */
 void eva__acceptor_close_all (eva_server *server);
+
+/* Retires ACCEPTOR, or all of SERVER: no more clients come, as far as the server can see to that, and
+   those that wait are let in.  Runs callbacks of the service, which may free the server: the caller
+   has a reference.  */
+void eva__acceptor_retire (struct eva__acceptor *acceptor);
+void eva__acceptor_retire_all (eva_server *server);
+
+/* Closes the retired ones.  */
+void eva__acceptor_close_retired (eva_server *server);
 
 #endif /* EVA__SERVER_ACCEPTOR_H */

@@ -38,12 +38,14 @@ call_drained (struct eva__task *task) {
 
   server->drained = NULL;
   eva__loop_cancel_timer (server->loop, &server->drain_timer);
+  eva__loop_cancel_timer (server->loop, &server->grace);
   if (drained) drained (server, server->drained_arg);
 }
 
 void
 eva__server_was_left (eva_server *server) {
-  if (!server->is_draining || server->is_freed || server->sessions) return;
+  if (!server->is_draining || server->is_freed) return;
+  if (server->sessions || server->retired) return;
   if (!eva__loop_is_ours (server->loop)) return;
   server->drained_task.cb = call_drained;
   eva__loop_run_soon (server->loop, &server->drained_task);

@@ -84,7 +84,8 @@ listen_on_socket (eva_server *server, const struct eva__io_endpoint *endpoint, u
                                        .is_loopback = endpoint->is_loopback };
 
   if (!is_allowed (server, &listener, flags)) return eva__server_error (server, GPG_ERR_EACCES);
-  if (eva__io_listener_open (endpoint, &listener)) return syserror (server);
+  if (eva__io_listener_open (endpoint, flags & EVA_LISTEN_TAKE_OVER, &listener))
+    return syserror (server);
   return add_listener (server, &listener, flags);
 }
 
@@ -109,13 +110,33 @@ eva_server_listen (eva_server *server, const char *address, unsigned int flags) 
   }
 }
 
-const char *
-eva_server_get_address (eva_server *server, size_t index) {
+static struct eva__acceptor *
+find_acceptor (eva_server *server, size_t index) {
   struct eva__acceptor *acceptor = server ? server->acceptors : NULL;
 
   while (acceptor && index--)
     acceptor = acceptor->next;
+  return acceptor;
+}
+
+const char *
+eva_server_get_address (eva_server *server, size_t index) {
+  struct eva__acceptor *acceptor = find_acceptor (server, index);
+
   return acceptor ? acceptor->address : NULL;
+}
+
+gpg_error_t
+eva_server_hand_over (eva_server *server, size_t index, int *ret_fd) {
+  struct eva__acceptor *acceptor = find_acceptor (server, index);
+  int fd;
+
+  if (!acceptor || !ret_fd) return eva__server_error (server, GPG_ERR_ASS_INV_VALUE);
+  fd = fcntl (acceptor->listener.fd, F_DUPFD_CLOEXEC, 3);
+  if (fd < 0) return syserror (server);
+  eva__io_listener_share (&acceptor->listener);
+  *ret_fd = fd;
+  return 0;
 }
 
 /* --- Adopting --------------------------------------------------------------------------------- */
@@ -130,6 +151,7 @@ static gpg_error_t
 adopt (eva_server *server, const struct eva__incoming *incoming, assuan_context_t *ret_ctx) {
   gpg_error_t err = eva__session_check (server, incoming);
 
+  if (!err && server->is_draining) err = eva__server_error (server, GPG_ERR_LIMIT_REACHED);
   eva__server_ref (server); /* the open function may free it */
   if (!err) err = eva__session_new (server, incoming, ret_ctx);
   if (err) server->stats.n_refused++;

@@ -18,6 +18,9 @@
 
 #include <stdlib.h>
 
+/* For pauses in accepting, acceptors that linger, first commands, and the end of a drain.  */
+#define N_TIMERS 4
+
 /* --- Making ----------------------------------------------------------------------------------- */
 
 /* A built-in command that does not exist is a name that was misspelled.  */
@@ -76,8 +79,7 @@ eva_server_new (eva_loop *loop, const struct eva_service *service, void *userdat
   if (!loop || !service || !ret_server) return eva__server_error (NULL, GPG_ERR_ASS_INV_VALUE);
   server = calloc (1, sizeof *server);
   if (!server) return eva__server_error (NULL, GPG_ERR_ENOMEM);
-  /* For pauses in accepting, and the end of a drain.  */
-  if (eva__loop_reserve_timers (loop, 2)) {
+  if (eva__loop_reserve_timers (loop, N_TIMERS)) {
     free (server);
     return eva__server_error (NULL, GPG_ERR_ENOMEM);
   }
@@ -88,7 +90,7 @@ eva_server_new (eva_loop *loop, const struct eva_service *service, void *userdat
   if (!err) err = eva_server_set_limits (server, &defaults);
   if (err) {
     assuan_release (server->pattern);
-    eva__loop_reserve_timers (loop, -2);
+    eva__loop_reserve_timers (loop, -N_TIMERS);
     free (server);
     return err;
   }
@@ -109,8 +111,9 @@ eva_server_free (eva_server *server) {
   while (server->sessions)
     assuan_release (server->sessions->at.drive.ctx);
   eva__loop_cancel_timer (server->loop, &server->drain_timer);
+  eva__loop_cancel_timer (server->loop, &server->grace);
   eva__loop_cancel_task (server->loop, &server->drained_task);
-  eva__loop_reserve_timers (server->loop, -2);
+  eva__loop_reserve_timers (server->loop, -N_TIMERS);
   eva__server_unref (server);
 }
 
@@ -142,6 +145,12 @@ drain_one (assuan_context_t ctx, void *arg) {
 }
 
 static void
+hurry_one (assuan_context_t ctx, void *arg) {
+  (void) arg;
+  eva__session_hurry (eva__session_of (ctx));
+}
+
+static void
 close_one (assuan_context_t ctx, void *arg) {
   (void) arg;
   eva__session_close (eva__session_of (ctx));
@@ -151,7 +160,22 @@ close_one (assuan_context_t ctx, void *arg) {
    cancelled, and the replies to them still have the time that closing has.  */
 static void
 time_is_over (struct eva__timer *timer) {
-  for_all (EVA__CONTAINER (eva_server, drain_timer, timer), close_one, NULL);
+  eva_server *server = EVA__CONTAINER (eva_server, drain_timer, timer);
+
+  eva__acceptor_close_retired (server);
+  eva__server_was_left (server);
+  for_all (server, close_one, NULL);
+}
+
+/* Clients that have come in and said nothing since are idle.  */
+static void
+end_grace (struct eva__timer *timer) {
+  for_all (EVA__CONTAINER (eva_server, grace, timer), hurry_one, NULL);
+}
+
+static void
+set_timer (eva_server *server, struct eva__timer *timer, unsigned int ms) {
+  eva__loop_set_timer (server->loop, timer, eva_now () + eva__io_ns_of_ms (ms));
 }
 
 gpg_error_t
@@ -163,15 +187,27 @@ eva_server_drain (eva_server *server, unsigned int timeout_ms,
   server->is_draining = true;
   server->drained = done;
   server->drained_arg = arg;
-  eva__acceptor_close_all (server);
-  for_all (server, drain_one, NULL);
   if (timeout_ms != EVA_NO_LIMIT) {
     server->drain_timer.cb = time_is_over;
-    eva__loop_set_timer (server->loop, &server->drain_timer,
-                         eva_now () + eva__io_ns_of_ms (timeout_ms));
+    set_timer (server, &server->drain_timer, timeout_ms);
   }
+  server->grace.cb = end_grace;
+  set_timer (server, &server->grace, EVA_DRAIN_GRACE_MS);
+  eva__server_ref (server); /* the service sees clients that come in */
+  for_all (server, drain_one, NULL);
+  eva__acceptor_retire_all (server);
   eva__server_was_left (server);
+  eva__server_unref (server);
   return 0;
+}
+
+void
+eva_server_stop_listening (eva_server *server) {
+  if (!server || server->is_freed) return;
+  (void) eva__loop_take_over (server->loop);
+  eva__server_ref (server);
+  eva__acceptor_retire_all (server);
+  eva__server_unref (server);
 }
 
 /* --- Limits and figures ----------------------------------------------------------------------- */

@@ -30,6 +30,8 @@ struct eva_server {
   struct eva__account account;
   struct eva__users users;
   struct eva__acceptor *acceptors;
+  struct eva__acceptor *retired; /* they let in the last clients */
+  struct eva__timer linger;      /* the end of that */
   struct eva__session *sessions;
   struct eva__walk *walks; /* the innermost one */
   unsigned int n_kept;     /* sessions that were not freed yet, and callers */
@@ -41,6 +43,7 @@ struct eva_server {
   /* The end.  */
   bool is_draining;
   struct eva__timer drain_timer;
+  struct eva__timer grace; /* the end of the time for first commands */
   struct eva__task drained_task;
   void (*drained) (eva_server *server, void *arg);
   void *drained_arg;

@@ -156,6 +156,12 @@ eva__session_drain (struct eva__session *session) {
   eva__drive_wake (&session->at.drive);
 }
 
+void
+eva__session_hurry (struct eva__session *session) {
+  session->at.drive.is_new = false;
+  eva__drive_wake (&session->at.drive);
+}
+
 /* --- The beginning ---------------------------------------------------------------------------- */
 
 /* Returns the user that the connection counts for.  A process that started this one with a pipe
@@ -190,7 +196,7 @@ eva__session_check (eva_server *server, const struct eva__incoming *incoming) {
 
   if (!incoming->is_pipe && !eva__users_may_enter (&server->users, uid))
     return gpg_err_make (server->pattern->err_source, GPG_ERR_EACCES);
-  if (server->is_draining || is_full (server, incoming, uid))
+  if (is_full (server, incoming, uid))
     return gpg_err_make (server->pattern->err_source, GPG_ERR_LIMIT_REACHED);
   return 0;
 }
@@ -231,6 +237,7 @@ make_context (eva_server *server, struct eva__session *session,
   ctx->peercred = incoming->peer;
   ctx->pid = incoming->is_known || incoming->is_pipe ? incoming->peer.pid : ASSUAN_INVALID_PID;
   eva__drive_init (&session->at.drive, ctx);
+  session->at.drive.is_new = true;
   eva__session_limits_apply (server->session_limits, &session->at.drive);
   return 0;
 }

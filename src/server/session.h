@@ -38,8 +38,10 @@ gpg_error_t eva__session_check (eva_server *server, const struct eva__incoming *
 gpg_error_t eva__session_new (eva_server *server, const struct eva__incoming *incoming,
                               assuan_context_t *ret_ctx);
 
-/* Lets SESSION finish its command, if it has one, and end.  */
+/* Lets SESSION finish its command, if it has one, and end.  A session that had none yet also has
+   time for its first one, until eva__session_hurry.  */
 void eva__session_drain (struct eva__session *session);
+void eva__session_hurry (struct eva__session *session);
 
 /* Ends SESSION at once: its command is cancelled, what is queued is sent.  */
 void eva__session_close (struct eva__session *session);

@@ -27,7 +27,7 @@ listen_at (const char *path, struct eva__io_listener *listener) {
 
   snprintf (text, sizeof text, "unix:%s", path);
   if (eva__io_endpoint_parse (text, &ep) < 0) return -1;
-  return eva__io_listener_open (&ep, listener);
+  return eva__io_listener_open (&ep, false, listener);
 }
 
 /* --- Other servers ---------------------------------------------------------------------------- */

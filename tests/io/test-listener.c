@@ -30,7 +30,7 @@ listen_on (const char *text, struct eva__io_listener *listener) {
   struct eva__io_endpoint ep;
 
   assert_int_equal (eva__io_endpoint_parse (text, &ep), 0);
-  return eva__io_listener_open (&ep, listener);
+  return eva__io_listener_open (&ep, false, listener);
 }
 
 static const char *

@@ -31,7 +31,8 @@ on_open (assuan_context_t ctx) {
 
   if (err) service.n_refused++;
   if (err) return err;
-  assert_ptr_equal (eva_get_server (ctx), kit.server);
+  assert_ptr_equal (eva_get_userdata (ctx),
+                    &kit); /* of its server, which is kit.server or follows it */
   assert_ptr_equal (eva_get_loop (ctx), kit.loop.loop);
   g = kit_alloc (sizeof *g);
   g->number = ++service.n_guests;

@@ -23,6 +23,7 @@
   X (release)                                                                                      \
   X (pipes)                                                                                        \
   X (drain)                                                                                        \
+  X (takeover)                                                                                     \
   X (limits)                                                                                       \
   X (timeouts)                                                                                     \
   X (work)                                                                                         \
