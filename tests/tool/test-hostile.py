@@ -4,7 +4,7 @@ control character reaches a terminal."""
 
 import random
 
-from kit import Mock, Screen, Suite, expect
+from kit import TOOL, Mock, Screen, Suite, expect
 
 suite = Suite()
 
@@ -53,6 +53,8 @@ COMMANDS = (
     ("call", "-o", "all", "{}", "HELP"), ("describe", "{}"), ("-j", "describe", "{}", "HELP"),
     ("wait", "--for=HELP", "{}"), ("shell", "--decode", "{}", "-c", "HELP", "-c", "HELP"),
     ("shell", "--hex", "{}", "-c", "HELP"), ("complete", "--", "call", "{}", ""),
+    ("monitor", "{}", "--", TOOL, "call", "-q", "-o", "comments", "{}", "HELP"),
+    ("-j", "monitor", "{}", "--", "sh", "-c", TOOL + " call -q $0 HELP >/dev/null", "{}"),
     ("conform", "--only=help,help-name", "{}"), ("-j", "conform", "--only=help,help-name", "{}"),
 )
 
@@ -70,7 +72,7 @@ for NAME, ANSWER in ANSWERS.items():
 @suite.test("no escape reaches a terminal")
 def _(place):
     for number, name in enumerate(("escapes", "an inquiry of escapes", "progress")):
-        for command in COMMANDS[0], COMMANDS[2], COMMANDS[3], COMMANDS[4], COMMANDS[7], COMMANDS[10]:
+        for command in COMMANDS[0], COMMANDS[2], COMMANDS[3], COMMANDS[4], COMMANDS[7], COMMANDS[12]:
             with Mock(place, {"HELP": ANSWERS[name], "HELP HELP": ANSWERS[name]}, name="S") as mock:
                 args = [mock.address if x == "{}" else x for x in command]
                 screen = Screen(place, "--color=never", "--timeout=300ms", "--no-pager", *args)

@@ -95,9 +95,16 @@ json_add_octets (struct json *object, const char *name, const void *buf, size_t 
 }
 
 void
-json_print (struct json *object) {
-  puts (json_object_to_json_string_ext (of (object),
-                                        JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
-  fflush (stdout);
+json_print_to (struct json *object, FILE *file) {
+  fputs (json_object_to_json_string_ext (of (object),
+                                         JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
+         file);
+  putc ('\n', file);
+  fflush (file);
   json_object_put (of (object));
+}
+
+void
+json_print (struct json *object) {
+  json_print_to (object, stdout);
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* An object that is being made.  */
 struct json;
@@ -28,7 +29,8 @@ void json_add_array (struct json *object, const char *name, const char *const *t
 /* Adds octets: as NAME if they are text, else as "base64".  */
 void json_add_octets (struct json *object, const char *name, const void *buf, size_t len);
 
-/* Prints OBJECT as one line to stdout, and frees it.  */
+/* Prints OBJECT as one line to stdout, or to FILE, and frees it.  */
 void json_print (struct json *object);
+void json_print_to (struct json *object, FILE *file);
 
 #endif /* ASSUANCTL_JSON_H */

@@ -32,16 +32,23 @@ extern const struct subcommand conform_subcommand;
 extern const struct subcommand describe_subcommand;
 extern const struct subcommand inquire_subcommand;
 extern const struct subcommand list_subcommand;
+extern const struct subcommand monitor_subcommand;
 extern const struct subcommand serve_subcommand;
 extern const struct subcommand shell_subcommand;
 extern const struct subcommand wait_subcommand;
 
 const struct subcommand *const subcommands[] = {
-  &call_subcommand,    &complete_subcommand,
-  &conform_subcommand, &describe_subcommand,
-  &inquire_subcommand, &list_subcommand,
-  &serve_subcommand,   &shell_subcommand,
-  &wait_subcommand,    NULL,
+  &call_subcommand,
+  &complete_subcommand,
+  &conform_subcommand,
+  &describe_subcommand,
+  &inquire_subcommand,
+  &list_subcommand,
+  &monitor_subcommand,
+  &serve_subcommand,
+  &shell_subcommand,
+  &wait_subcommand,
+  NULL,
 };
 
 struct settings settings;

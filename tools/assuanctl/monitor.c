@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* monitor.c - `assuanctl monitor`: shows who says what to a server, line by line.  */
+
+#include "json.h"
+#include "message.h"
+#include "settings.h"
+#include "terminal.h"
+#include "text.h"
+#include "watching.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define NS_PER_S  1000000000u
+#define NS_PER_MS 1000000u
+#define NS_PER_US 1000u
+
+enum option { OPT_TIME = WATCHING_N_OPTIONS };
+
+static const struct option_spec options[] = {
+  WATCHING_OPTIONS,
+  { "time", 0, "FORM", "times: clock, relative to the beginning, or iso" },
+};
+
+static enum { TIME_CLOCK, TIME_RELATIVE, TIME_ISO } time_form;
+
+static enum status
+set (size_t index, const char *value) {
+  if (index != OPT_TIME) return watching_set (index, value);
+  if (!strcmp (value, "clock"))
+    time_form = TIME_CLOCK;
+  else if (!strcmp (value, "relative"))
+    time_form = TIME_RELATIVE;
+  else if (!strcmp (value, "iso"))
+    time_form = TIME_ISO;
+  else
+    return message_fail (STATUS_USAGE, "--time: '%s' is none of clock, relative, iso", value);
+  return STATUS_OK;
+}
+
+/* --- Times ------------------------------------------------------------------------------------ */
+
+static void
+put_iso (FILE *file, uint64_t time_ns) {
+  time_t seconds = (time_t) (time_ns / NS_PER_S);
+  char text[32];
+  struct tm tm;
+
+  gmtime_r (&seconds, &tm);
+  strftime (text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+  fprintf (file, "%s.%06" PRIu64 "Z", text, time_ns % NS_PER_S / NS_PER_US);
+}
+
+static void
+put_time (FILE *out, uint64_t time_ns) {
+  static uint64_t began_ns;
+  uint64_t since_ns;
+  time_t seconds = (time_t) (time_ns / NS_PER_S);
+  struct tm tm;
+
+  if (!began_ns) began_ns = time_ns;
+  since_ns = time_ns > began_ns ? time_ns - began_ns : 0;
+  if (time_form == TIME_ISO) {
+    put_iso (out, time_ns);
+  } else if (time_form == TIME_RELATIVE) {
+    fprintf (out, "%" PRIu64 ".%06" PRIu64, since_ns / NS_PER_S, since_ns % NS_PER_S / NS_PER_US);
+  } else {
+    localtime_r (&seconds, &tm);
+    fprintf (out, "%02d:%02d:%02d.%03" PRIu64, tm.tm_hour, tm.tm_min, tm.tm_sec,
+             time_ns % NS_PER_S / NS_PER_MS);
+  }
+}
+
+/* --- JSON ------------------------------------------------------------------------------------- */
+
+static struct json *
+new_object (const char *type, const struct watched *w, uint64_t time_ns) {
+  struct json *object = json_new (type);
+  char *text = NULL;
+  size_t size = 0;
+  FILE *file = open_memstream (&text, &size);
+
+  if (!file) abort ();
+  put_iso (file, time_ns);
+  if (fclose (file)) abort ();
+  json_add (object, "time", text);
+  json_add_number (object, "conn", (int64_t) w->number);
+  free (text);
+  return object;
+}
+
+static void
+add_process (struct json *object, const struct process *p) {
+  if (p->pid > 0) json_add_number (object, "pid", p->pid);
+  if (p->has_uid) json_add_number (object, "uid", p->uid);
+  if (p->exe) json_add (object, "exe", p->exe);
+  json_add_array (object, "args", (const char *const *) p->args, p->n_args);
+  json_add_array (object, "parents", (const char *const *) p->parents, p->n_parents);
+}
+
+static void
+json_line (FILE *out, const struct watched *w, const struct watched_line *line) {
+  struct json *object = new_object ("line", w, line->time_ns);
+
+  json_add (object, "from", line->is_from_server ? "server" : "client");
+  json_add_octets (object, "line", line->text, line->len);
+  if (line->hidden)
+    json_add (object, "redacted", line->hidden == SECRET_SECRET ? "secret" : "unknown");
+  if (line->is_cut) json_add_bool (object, "cut", true);
+  if (line->command) {
+    json_add (object, "command", line->command);
+    json_add_number (object, "microseconds", (int64_t) (line->took_ns / NS_PER_US));
+    json_add_number (object, "octets", (int64_t) line->n_octets);
+  }
+  json_print_to (object, out);
+}
+
+/* --- Text ------------------------------------------------------------------------------------- */
+
+static void
+put_text (FILE *out, const char *text) {
+  text_print (out, text, strlen (text), false);
+}
+
+static void
+put_head (FILE *out, const struct watched *w, uint64_t time_ns) {
+  put_time (out, time_ns);
+  fprintf (out, " #%lu ", w->number);
+}
+
+static void
+put_process (FILE *out, const char *before, const struct process *p) {
+  char *text = process_describe (p);
+
+  fputs (before, out);
+  put_text (out, text);
+  putc ('\n', out);
+  free (text);
+}
+
+static void
+show_begin (FILE *out, const char *address) {
+  (void) out;
+  (void) address;
+}
+
+static void
+show_connect (FILE *out, const struct watched *w, uint64_t time_ns) {
+  struct json *object;
+
+  if (settings.is_json) {
+    object = new_object ("connect", w, time_ns);
+    add_process (object, &w->peer);
+    json_print_to (object, out);
+    return;
+  }
+  put_head (out, w, time_ns);
+  put_process (out, "", &w->peer);
+}
+
+static void
+show_owner (FILE *out, const struct watched *w, const struct process *owner, uint64_t time_ns) {
+  struct json *object;
+
+  if (settings.is_json) {
+    object = new_object ("owner", w, time_ns);
+    add_process (object, owner);
+    json_print_to (object, out);
+    return;
+  }
+  put_head (out, w, time_ns);
+  put_process (out, "on behalf of ", owner);
+}
+
+/* What the end of a command tells stands where the lines mostly have ended.  */
+static void
+show_line (FILE *out, const struct watched *w, const struct watched_line *line) {
+  if (settings.is_json) {
+    json_line (out, w, line);
+    return;
+  }
+  put_head (out, w, line->time_ns);
+  fputs (line->is_from_server ? "< " : "> ", out);
+  text_print (out, line->text, line->len, false);
+  if (line->is_cut) fputs ("[cut: the line is too long]", out);
+  if (line->command) {
+    fprintf (out, "%*s", line->len < 40 ? (int) (40 - line->len) : 2, "");
+    put_text (out, line->command);
+    fprintf (out, ": %" PRIu64 " ms, %" PRIu64 " octets", line->took_ns / NS_PER_MS,
+             line->n_octets);
+  }
+  putc ('\n', out);
+}
+
+static void
+show_disconnect (FILE *out, const struct watched *w, const char *reason, uint64_t time_ns) {
+  struct json *object;
+
+  if (settings.is_json) {
+    object = new_object ("disconnect", w, time_ns);
+    json_add (object, "reason", reason);
+    json_add_number (object, "commands", (int64_t) w->n_commands);
+    json_print_to (object, out);
+    return;
+  }
+  put_head (out, w, time_ns);
+  fprintf (out, "closed (%s) after %lu commands\n", reason, w->n_commands);
+}
+
+static enum status
+run (const struct arguments *arguments) {
+  static const struct sink sink = {
+    .appends = true,
+    .begin = show_begin,
+    .connect = show_connect,
+    .owner = show_owner,
+    .line = show_line,
+    .disconnect = show_disconnect,
+  };
+
+  return watching_run (arguments, &sink);
+}
+
+const struct subcommand monitor_subcommand = {
+  .name = "monitor",
+  .synopsis = "ADDRESS -- PROGRAM [ARG...]\nADDRESS --listen=ADDRESS\n--stdio -- SERVER [ARG...]",
+  .purpose = "Show who says what to a server",
+  .options = options,
+  .n_options = N_ELEMENTS (options),
+  .set = set,
+  .run = run,
+};

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* watching.c - standing between clients and a server.  */
+
+#include "watching.h"
+#include "dial.h"
+#include "message.h"
+#include "mount.h"
+#include "place.h"
+#include "settings.h"
+#include "signals.h"
+#include "spectator.h"
+#include "tap.h"
+#include "terminal.h"
+#include "text.h"
+#include "wait.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gpg-error.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* How long connections may last when the program that was run has ended.  */
+#define LINGER_MS 1000u
+
+enum option { OPT_WRITE, OPT_LISTEN, OPT_STDIO, OPT_SECRET, OPT_OPEN, OPT_SHOW_DATA };
+
+static struct {
+  const char *file, *listen;
+  bool is_stdio;
+  const char **secret, **open;
+  struct secret_rules rules;
+} config;
+
+/* A client and its way to the server.  */
+struct way {
+  struct way *next;
+  struct tap *tap;
+  struct spectator *spectator;
+  struct dial server;
+  struct tap_end client;
+};
+
+static struct {
+  const struct sink *sink;
+  FILE *out;
+  struct address address; /* of the server */
+  struct way *ways;
+  bool is_over;  /* nothing is left to watch */
+  bool is_ended; /* the program has ended */
+  pid_t program;
+} state;
+
+/* --- Options ---------------------------------------------------------------------------------- */
+
+static const char **
+add_word (const char **words, size_t *n, const char *word) {
+  words = realloc (words, (*n + 1) * sizeof *words);
+  if (!words) abort ();
+  words[(*n)++] = word;
+  return words;
+}
+
+enum status
+watching_set (size_t index, const char *value) {
+  switch (index) {
+  case OPT_WRITE:
+    config.file = value;
+    break;
+  case OPT_LISTEN:
+    config.listen = value;
+    break;
+  case OPT_STDIO:
+    config.is_stdio = true;
+    break;
+  case OPT_SECRET:
+    config.secret = add_word (config.secret, &config.rules.n_secret, value);
+    break;
+  case OPT_OPEN:
+    config.open = add_word (config.open, &config.rules.n_open, value);
+    break;
+  default:
+    config.rules.shows_data = true;
+    break;
+  }
+  return STATUS_OK;
+}
+
+/* --- Connections ------------------------------------------------------------------------------ */
+
+static void
+on_line (void *arg, bool is_from_server, const char *line, size_t len, bool is_cut) {
+  struct way *way = arg;
+
+  spectator_line (way->spectator, is_from_server, line, len, is_cut);
+}
+
+static void
+free_way (struct way *way, const char *reason) {
+  struct way **at = &state.ways;
+
+  while (*at && *at != way)
+    at = &(*at)->next;
+  if (*at) *at = way->next;
+  tap_free (way->tap);
+  spectator_free (way->spectator, reason);
+  close (way->client.in_fd);
+  if (way->client.out_fd != way->client.in_fd) close (way->client.out_fd);
+  dial_close (&way->server);
+  free (way);
+  if (!state.ways && (state.is_ended || config.is_stdio)) state.is_over = true;
+}
+
+static void
+on_over (void *arg, const char *reason) {
+  free_way (arg, reason);
+}
+
+/* Owns the descriptors of CLIENT and SERVER.  PID is the client's.  */
+static void
+start_way (struct tap_end client, struct dial server, pid_t pid) {
+  struct way *way = text_alloc (sizeof *way);
+  struct tap_config tap = { .client = client,
+                            .server = { server.fd, server.fd },
+                            .line = on_line,
+                            .over = on_over,
+                            .arg = way };
+
+  way->client = client;
+  way->server = server;
+  way->next = state.ways;
+  state.ways = way;
+  way->spectator = spectator_new (state.sink, state.out, &config.rules, pid);
+  way->tap = tap_new (wait_loop (), &tap);
+  if (way->tap) return;
+  message_note ("cannot watch a connection: %s", strerror (errno));
+  free_way (way, "local");
+}
+
+/* Without a server, a client is told so in place of the greeting.  */
+static void
+refuse (int fd, gpg_err_code_t code) {
+  char *line = text_format ("ERR %u %s\n", gpg_err_make (GPG_ERR_SOURCE_USER_1, code),
+                            gpg_strerror (gpg_err_make (GPG_ERR_SOURCE_USER_1, code)));
+
+  if (send (fd, line, strlen (line), MSG_NOSIGNAL) < 0) {}
+  free (line);
+  close (fd);
+}
+
+/* A client comes to the socket of ours.  */
+static void
+on_client (void *arg, int fd, pid_t pid, uid_t uid) {
+  struct dial server;
+
+  (void) arg;
+  if (uid && uid != geteuid ())
+    refuse (fd, GPG_ERR_FORBIDDEN);
+  else if (dial_open (&state.address, DIAL_NO_START, &server))
+    refuse (fd, GPG_ERR_ASS_CONNECT_FAILED);
+  else
+    start_way ((struct tap_end) { fd, fd }, server, pid);
+}
+
+/* --- Where it is shown ------------------------------------------------------------------------ */
+
+static enum status
+open_file (void) {
+  int flags =
+      O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (state.sink->appends ? O_APPEND : O_TRUNC);
+  int fd = open (config.file, flags, 0600);
+
+  if (fd >= 0) state.out = fdopen (fd, "a");
+  if (state.out) return STATUS_OK;
+  return message_fail (STATUS_LOCAL, "%s: %s", config.file, strerror (errno));
+}
+
+static enum status
+open_out (void) {
+  if (config.file && strcmp (config.file, "-") != 0) return open_file ();
+  if (state.sink->is_binary && config.is_stdio)
+    return message_fail (STATUS_USAGE, "with --stdio, name a file: --write=FILE");
+  if (state.sink->is_binary && terminal_is (stdout))
+    return message_fail (STATUS_USAGE, "a capture is not for a terminal; pipe it, or --write=FILE");
+  state.out = config.is_stdio ? stderr : stdout;
+  return STATUS_OK;
+}
+
+static enum status
+close_out (void) {
+  bool is_bad;
+
+  if (!state.out) return STATUS_OK;
+  is_bad = fflush (state.out) || ferror (state.out);
+  if (state.out != stdout && state.out != stderr && fclose (state.out)) is_bad = true;
+  if (!is_bad) return STATUS_OK;
+  return message_fail (STATUS_LOCAL, "cannot write %s: %s",
+                       config.file ? config.file : "the output", strerror (errno));
+}
+
+/* --- Waiting ---------------------------------------------------------------------------------- */
+
+static void
+on_signal (int sig) {
+  if (sig == SIGTERM) state.is_over = true;
+}
+
+/* Waits for the program.  Ctrl-C is for it: it ends, or goes on, as it would without us.  */
+static enum status
+wait_for_program (void) {
+  enum status status;
+
+  while ((status = wait_until (&state.is_over)) == STATUS_INTERRUPTED)
+    wait_forget_interrupt ();
+  return status;
+}
+
+static void
+on_linger (void *arg) {
+  (void) arg;
+  state.is_over = true;
+}
+
+static void
+on_program_end (void *arg, unsigned int revents) {
+  (void) arg;
+  (void) revents;
+  state.is_ended = true;
+  if (!state.ways) state.is_over = true;
+}
+
+/* --- A program of ours ------------------------------------------------------------------------ */
+
+/* What the program returned, as a shell tells it.  */
+static enum status
+reap (void) {
+  int status = 0;
+
+  while (waitpid (state.program, &status, 0) < 0)
+    if (errno != EINTR) return STATUS_LOCAL;
+  return (enum status) (WIFEXITED (status) ? WEXITSTATUS (status) : 128 + WTERMSIG (status));
+}
+
+/* Waits until the program has ended, and what it said was shown.  */
+static enum status
+watch_program (void) {
+  int fd = (int) syscall (SYS_pidfd_open, state.program, 0);
+  eva_source *ends =
+      fd >= 0 ? eva_loop_add_fd (wait_loop (), fd, EVA_READABLE, on_program_end, NULL) : NULL;
+  eva_source *linger = NULL;
+  enum status status = STATUS_OK, ended;
+
+  if (!ends) status = message_fail (STATUS_LOCAL, "cannot watch a process: %s", strerror (errno));
+  while (!status && !state.is_ended && !state.is_over) {
+    status = wait_until (&state.is_ended);
+    if (status != STATUS_INTERRUPTED) continue;
+    wait_forget_interrupt ();
+    status = STATUS_OK;
+  }
+  eva_source_free (ends);
+  if (fd >= 0) close (fd);
+  if (!status && !state.is_over) {
+    linger = eva_loop_add_timer (wait_loop (), LINGER_MS, on_linger, NULL);
+    status = wait_for_program ();
+    eva_source_free (linger);
+  }
+  if (status) kill (state.program, SIGTERM);
+  ended = reap ();
+  return status ? status : ended;
+}
+
+/* The server may have to be started, and has to be there.  */
+static enum status
+meet_server (void) {
+  struct dial server;
+  enum status status = dial_open (&state.address, 0, &server);
+
+  if (!status) dial_close (&server);
+  return status;
+}
+
+static enum status
+run_program (const struct arguments *arguments) {
+  char *theirs = NULL;
+  struct place *place = NULL;
+  enum status status = meet_server ();
+
+  if (!status) status = place_of_server (&state.address, &theirs);
+  if (!status) status = place_new_private (on_client, NULL, &place);
+  if (!status) status = mount_run (place_get_path (place), theirs, arguments->rest, &state.program);
+  /* The mount has it; so nothing is left behind, however this process ends.  */
+  if (!status) place_hide (place);
+  if (!status) status = watch_program ();
+  place_free (place);
+  free (theirs);
+  return status;
+}
+
+/* --- A socket of ours ------------------------------------------------------------------------- */
+
+static enum status
+run_listening (void) {
+  struct address listen;
+  struct place *place = NULL;
+  enum status status = address_parse (config.listen, true, &listen);
+
+  if (status) return status;
+  status = place_new (&listen, on_client, NULL, &place);
+  if (!status) status = signals_watch (on_signal);
+  if (!status) message_note ("listening on %s", listen.text);
+  if (!status) status = wait_until (&state.is_over);
+  signals_unwatch ();
+  place_free (place);
+  address_deinit (&listen);
+  return status;
+}
+
+/* --- A server that is started ----------------------------------------------------------------- */
+
+static void
+set_nonblocking (int fd, bool is_so) {
+  int flags = fcntl (fd, F_GETFL);
+
+  fcntl (fd, F_SETFL, is_so ? flags | O_NONBLOCK : flags & ~O_NONBLOCK);
+}
+
+/* Our signals are meant for the server: gpg-agent sends SIGINT to a pinentry that is to give up.  */
+static enum status
+wait_for_server (void) {
+  pid_t pid = state.ways ? state.ways->server.pid : 0;
+  enum status status;
+
+  while ((status = wait_until (&state.is_over)) == STATUS_INTERRUPTED) {
+    wait_forget_interrupt ();
+    if (pid > 0) kill (pid, SIGINT);
+  }
+  return status;
+}
+
+static enum status
+run_stdio (void) {
+  struct tap_end client = { fcntl (STDIN_FILENO, F_DUPFD_CLOEXEC, 3),
+                            fcntl (STDOUT_FILENO, F_DUPFD_CLOEXEC, 3) };
+  struct dial server;
+  enum status status = dial_open (&state.address, 0, &server);
+
+  if (status) return status;
+  status = signals_watch (on_signal);
+  set_nonblocking (client.in_fd, true);
+  set_nonblocking (client.out_fd, true);
+  start_way (client, server, getppid ());
+  if (!status) status = wait_for_server ();
+  signals_unwatch ();
+  set_nonblocking (STDIN_FILENO, false);
+  set_nonblocking (STDOUT_FILENO, false);
+  return status;
+}
+
+/* --- The interface ---------------------------------------------------------------------------- */
+
+static enum status
+check_usage (const struct arguments *a) {
+  size_t n_wanted = config.is_stdio ? 0 : 1;
+
+  if (config.is_stdio && config.listen)
+    return message_fail (STATUS_USAGE, "either --stdio or --listen");
+  if (a->n_words != n_wanted)
+    return message_fail (STATUS_USAGE, config.is_stdio
+                                           ? "with --stdio, the server stands behind --"
+                                           : "which server? a name as agent, or a path");
+  if (config.listen ? a->n_rest > 0 : !a->n_rest)
+    return message_fail (
+        STATUS_USAGE,
+        "give one of: ADDRESS -- PROGRAM, ADDRESS --listen=ADDRESS, --stdio -- SERVER");
+  return STATUS_OK;
+}
+
+static enum status
+take_address (const struct arguments *arguments) {
+  enum status status;
+
+  if (config.is_stdio) {
+    char **words;
+    size_t n;
+    status = address_take (arguments, &state.address, &words, &n);
+    if (!status) free (words);
+    return status;
+  }
+  status = address_parse (arguments->words[0], false, &state.address);
+  return status ? status : address_resolve (&state.address);
+}
+
+static enum status
+run (const struct arguments *arguments) {
+  enum status status = open_out ();
+
+  if (status) return status;
+  state.sink->begin (state.out, state.address.text);
+  fflush (state.out);
+  if (config.is_stdio) return run_stdio ();
+  return config.listen ? run_listening () : run_program (arguments);
+}
+
+enum status
+watching_run (const struct arguments *arguments, const struct sink *sink) {
+  enum status status = check_usage (arguments), closed;
+
+  state.sink = sink;
+  config.rules.secret = config.secret;
+  config.rules.open = config.open;
+  config.rules.shows_secrets = settings.shows_secrets;
+  if (!status) status = take_address (arguments);
+  if (!status) status = run (arguments);
+  while (state.ways)
+    free_way (state.ways, "end");
+  closed = close_out ();
+  address_deinit (&state.address);
+  free (config.secret);
+  free (config.open);
+  return status ? status : closed;
+}
