@@ -64,6 +64,12 @@ WANTED = {
     "lib/evassuan/compat/3/libassuan.so",
     "lib/evassuan/compat/3/libassuan.so.9",
     "bin/evassuan-run",
+    "share/man/man1/evassuan-run.1",
+    "share/man/man3/assuan_new.3",
+    "share/man/man3/eva.h.3",
+    "share/man/man3/eva_server_new.3",
+    "share/man/man7/assuan-protocol.7",
+    "share/man/man7/evassuan.7",
 }
 REPLY = ["OK consumer", "D hello", "OK", "OK closing connection"]
 
