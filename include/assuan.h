@@ -256,7 +256,8 @@ typedef unsigned int assuan_flag_t;
    Here: the log does not show, either, what was said, set or asked for while the flag was set and
    comes later: the rest of a data line, the texts of assuan_set_okay_line, assuan_set_error and
    assuan_set_hello_line, the answer to an inquiry, the rest of a reply that was given up.  It does
-   not show any part of a line that holds some of it.  I/O monitors see every line. */
+   not show any part of a line that holds some of it.  I/O monitors see every line,
+   but for those of the secret commands of eva.h. */
 #define ASSUAN_CONFIDENTIAL 2
 
 /* Leave the handling of SIGPIPE alone.  Here: without effect.  The library never touches the

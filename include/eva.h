@@ -378,11 +378,27 @@ gpg_error_t eva_set_cancel (assuan_context_t ctx,
 
 /* --- Services --------------------------------------------------------------------------------- */
 
+/* Flags of struct eva_command.  */
+
+/* What belongs to the command is confidential: its arguments, what it says, the answers to its
+   inquiries.  The log, and monitors of assuan_set_io_monitor, see the keyword of each line alone:
+
+       PASSWD [confidential]
+       S KEYINFO [confidential]
+       D [confidential]
+       ERR 67108949 Bad PIN <User defined source 1> - [confidential]
+
+   That holds from the line of the client on, whatever its case, and also if it has to wait, is
+   malformed or refused, and for answers that come when the command is over.  A line that is over-long
+   is never shown.  There is no need of assuan_begin_confidential.  */
+#define EVA_COMMAND_SECRET 1u
+
 /* A command.  A table of them names the members: `{ .name = "ECHO", .handler = cmd_echo }`.  */
 struct eva_command {
   const char *name;
   assuan_handler_t handler; /* runs it; NULL: the built-in function of that name */
   const char *help;         /* what HELP NAME shows, or NULL: a synopsis, an empty line, a text */
+  unsigned int flags;       /* EVA_COMMAND_* */
 };
 
 /* What a server does.  It is constant, all connections share it, and it must live as long as the
@@ -486,7 +502,7 @@ struct eva_stats {
 /* Makes a server in LOOP that offers SERVICE, and stores it at RET_SERVER.  The caller frees it
    with eva_server_free before it frees LOOP.  eva_get_userdata returns USERDATA.
    Returns 0; GPG_ERR_ENOMEM; GPG_ERR_ASS_INV_VALUE if LOOP or SERVICE is NULL, if a command has no
-   name, or if a command has no function and there is no built-in one of that name.  */
+   name or unknown flags, or if a command has no function and there is no built-in one of that name.  */
 gpg_error_t eva_server_new (eva_loop *loop, const struct eva_service *service, void *userdata,
                             eva_server **ret_server);
 

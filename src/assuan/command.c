@@ -15,6 +15,8 @@ static const char *const builtin_names[] = { "NOP",  "CANCEL", "OPTION", "BYE",
 static gpg_error_t
 enter (assuan_context_t ctx, const char *name, assuan_handler_t handler, const char *help) {
   struct eva__command *command = eva__ctx_find_registered (ctx, name);
+  bool is_secret =
+      command && command->is_secret; /* a connection's own handler changes nothing there */
   gpg_error_t err;
 
   if (!command) {
@@ -22,7 +24,9 @@ enter (assuan_context_t ctx, const char *name, assuan_handler_t handler, const c
     if (err) return err;
     command = &ctx->table->commands[ctx->table->n_commands++];
   }
-  *command = (struct eva__command) { .name = name, .help = help, .handler = handler };
+  *command = (struct eva__command) {
+    .name = name, .help = help, .handler = handler, .is_secret = is_secret
+  };
   if (handler) return 0;
   command->is_builtin = true;
   command->handler = eva__builtin_handler (name, NULL);

@@ -12,6 +12,7 @@
 #include "assuan/memory.h"
 #include "assuan/outgoing.h"
 #include "assuan/pool.h"
+#include "assuan/secret.h"
 #include "conn/conn.h"
 #include "io/peer.h"
 #include "io/process.h"
@@ -302,36 +303,22 @@ eva__ctx_read (assuan_context_t ctx, bool wait) {
   return err;
 }
 
-/* Returns true if LINE, which comes next, belongs to what was asked for confidentially: an answer
-   to an inquiry, even one that was given up, or a reply.  */
-static bool
-is_input_secret (assuan_context_t ctx, const char *line) {
-  if (ctx->flags.confidential) return true;
-  switch (eva__conn_get_state (ctx->conn)) {
-  case EVA_STATE_INQUIRY:
-  case EVA_STATE_OVERFLOW:
-    return ctx->answer_secret;
-  case EVA_STATE_COMMAND:
-  case EVA_STATE_STRAGGLER: /* a line that is no data of the answer is the next request */
-    return ctx->answer_secret && eva__conn_is_owed (ctx->conn) && line[0] == 'D' && line[1] == ' ';
-  case EVA_STATE_DRAINING:
-    return ctx->rest_secret;
-  default:
-    return ctx->drive && eva__drive_hears_secret (ctx->drive);
-  }
-}
-
 /* Shows the line that is used next to log and monitor, once.  Returns false if the monitor wants
    it ignored.  */
 static bool
 show_input (assuan_context_t ctx) {
+  char redacted[EVA__REDACTED_SIZE];
+  size_t len, redacted_len;
+  bool is_secret;
   char *line;
-  size_t len;
 
   if (!eva__ctx_is_watched (ctx) || ctx->line_seen) return true;
   if (!eva_conn_peek (ctx->conn, &line, &len)) return true;
   ctx->line_seen = true;
-  return eva__ctx_show_line (ctx, ASSUAN_IO_FROM_PEER, line, len, is_input_secret (ctx, line));
+  is_secret = eva__secret_input (ctx, line, len);
+  redacted_len = eva__secret_redact_input (ctx, line, len, redacted);
+  if (redacted_len) line = redacted, len = redacted_len;
+  return eva__ctx_show_line (ctx, ASSUAN_IO_FROM_PEER, line, len, is_secret);
 }
 
 /* Notes in the log how the input ended, or that a line of it was no line.  RC is what the eva_conn
@@ -458,12 +445,14 @@ eva__ctx_wait_line (assuan_context_t ctx, char **ret_line, size_t *ret_len) {
 
 void
 eva__ctx_show_output (assuan_context_t ctx) {
+  char redacted[EVA__REDACTED_SIZE];
   const char *line;
   size_t len;
 
   if (!eva__ctx_is_watched (ctx)) return;
   while (eva_conn_inspect (ctx->conn, &line, &len)) {
     bool is_secret = ctx->flags.confidential || eva__conn_shows_confidential (ctx->conn);
+    if (ctx->is_redacted) len = eva__redact_response (line, len, redacted), line = redacted;
     if (!eva__ctx_show_line (ctx, ASSUAN_IO_TO_PEER, line, len, is_secret))
       eva_conn_discard (ctx->conn);
   }

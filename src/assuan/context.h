@@ -105,6 +105,10 @@ struct assuan_context_s {
   bool err_secret : 1;
   bool answer_secret : 1; /* to the inquiry that was sent last */
   bool rest_secret : 1;   /* of the reply that a client gave up */
+
+  /* Of a secret command: log and monitors see keywords alone.  */
+  bool is_redacted : 1;     /* what the command under way says */
+  bool answer_redacted : 1; /* to the inquiry that was sent last */
 };
 
 /* Makes a context that shares what PATTERN has, which must stay as long as it; or returns NULL.  */

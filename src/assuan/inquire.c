@@ -64,6 +64,8 @@ eva__ctx_inquire (assuan_context_t ctx, const char *keyword, size_t maxlen) {
   if (ctx->drive) ctx->drive->restarted = true;
   ctx->answer_secret =
       ctx->flags.confidential || (ctx->answer_secret && eva__conn_is_owed (ctx->conn));
+  ctx->answer_redacted =
+      ctx->is_redacted || (ctx->answer_redacted && eva__conn_is_owed (ctx->conn));
   buf[0] = 0;
   keyword = eva__ctx_cut (ctx, keyword, 8, buf);
   rc = eva_conn_inquire (ctx->conn, keyword, maxlen);

@@ -164,6 +164,7 @@ eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc) {
   if (ctx->drive)
     eva__drive_forget_callbacks (ctx->drive); /* a monitor of the reply may release CTX */
   err = send_reply (ctx, rc);
+  if (!err) ctx->is_redacted = false;
   /* The notification may try to finish the command, or release the context.  */
   if (ctx->drive) eva__drive_forget_command (ctx->drive);
   if (ctx->released) return eva__ctx_is_left (ctx, err) ? 0 : err;

@@ -138,6 +138,7 @@ on_request (assuan_context_t ctx, const struct eva_event *ev) {
   if (is_stray_data (ev))
     return eva__ctx_finish_command (ctx, eva__ctx_error (ctx, GPG_ERR_NOT_IMPLEMENTED));
   command = eva__ctx_find_command (ctx, ev->word);
+  ctx->is_redacted = command && command->is_secret;
   if (!command) return eva__ctx_finish_command (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_UNKNOWN_CMD));
   return begin_command (ctx, (size_t) (command - ctx->table->commands), ev);
 }

@@ -15,6 +15,7 @@ struct eva__command {
   const char *help; /* or NULL */
   assuan_handler_t handler;
   bool is_builtin; /* its handler finishes the command by returning, also in an event loop */
+  bool is_secret;  /* neither log nor monitor see more than the keywords of its lines */
 };
 
 /* The notifications of the program.  */
@@ -43,6 +44,7 @@ struct eva__table {
   size_t n_commands;
   size_t commands_size;
   bool has_commands; /* the program registered some, besides those that every server has */
+  bool has_secrets;  /* some of them are secret */
   struct eva__notify notify;
 };
 

@@ -26,9 +26,17 @@
 /* A built-in command that does not exist is a name that was misspelled.  */
 static gpg_error_t
 register_command (assuan_context_t pattern, const struct eva_command *command) {
+  bool is_secret = command->flags & EVA_COMMAND_SECRET;
+  gpg_error_t err;
+
+  if (command->flags & ~EVA_COMMAND_SECRET) return eva__ctx_error (pattern, GPG_ERR_ASS_INV_VALUE);
   if (command->name && !command->handler && !eva__builtin_exists (command->name))
     return eva__ctx_error (pattern, GPG_ERR_ASS_INV_VALUE);
-  return assuan_register_command (pattern, command->name, command->handler, command->help);
+  err = assuan_register_command (pattern, command->name, command->handler, command->help);
+  if (err || !is_secret) return err;
+  eva__ctx_find_registered (pattern, command->name)->is_secret = true;
+  pattern->table->has_secrets = true;
+  return 0;
 }
 
 /* Registers what SERVICE offers with the pattern of all its connections.  */

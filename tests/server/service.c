@@ -277,6 +277,7 @@ static const struct eva_command commands[] = {
   { .name = "WAIT", .handler = cmd_wait },
   { .name = "ASK", .handler = cmd_ask },
   { .name = "RUN", .handler = cmd_run },
+  { .name = "PASSWD", .handler = cmd_run, .flags = EVA_COMMAND_SECRET },
   { .name = "INPUT" },
   { .name = "OUTPUT" },
 };

@@ -82,6 +82,7 @@ extern struct service service;
      WAIT          deferred: a job
      ASK [N]       INQUIRE ASKED, at most N octets
      RUN ...       the test's own
+     PASSWD ...    the same, and secret
      INPUT, OUTPUT the built-in ones  */
 extern const struct eva_service service_offer;
 

@@ -85,6 +85,8 @@ static void
 test_bad_service (void **state) {
   const struct eva_command commands[] = { { .name = "" } };
   const struct eva_command unknown = { .name = "INPUTT" };
+  const struct eva_command flagged = { .name = "NOP", .flags = 1u << 31 };
+  const struct eva_service odd = { .commands = &flagged, .n_commands = 1 };
   const struct eva_service nameless = { .commands = commands, .n_commands = 1 };
   const struct eva_service misspelled = { .commands = &unknown, .n_commands = 1 };
   eva_server *server = (void *) &kit;
@@ -94,6 +96,7 @@ test_bad_service (void **state) {
   assert_code (eva_server_new (kit.loop.loop, NULL, NULL, &server), GPG_ERR_ASS_INV_VALUE);
   assert_code (eva_server_new (NULL, &service_offer, NULL, &server), GPG_ERR_ASS_INV_VALUE);
   assert_code (eva_server_new (kit.loop.loop, &nameless, NULL, &server), GPG_ERR_ASS_INV_VALUE);
+  assert_code (eva_server_new (kit.loop.loop, &odd, NULL, &server), GPG_ERR_ASS_INV_VALUE);
   assert_ptr_equal (server, &kit);
   eva_server_free (NULL);
 }
@@ -280,9 +283,10 @@ test_help (void **state) {
 
   (void) state;
   peer_say (p, "HELP\n");
-  peer_expect (p, "# NOP\n# CANCEL\n# OPTION\n# BYE\n# AUTH\n# RESET\n# END\n# HELP\n"
-                  "# ECHO <text>\n# DATA\n# STATUS\n# FAIL\n# TEXT\n# WAIT\n# ASK\n# RUN\n"
-                  "# INPUT\n# OUTPUT\nOK\n");
+  peer_expect (p,
+               "# NOP\n# CANCEL\n# OPTION\n# BYE\n# AUTH\n# RESET\n# END\n# HELP\n"
+               "# ECHO <text>\n# DATA\n# STATUS\n# FAIL\n# TEXT\n# WAIT\n# ASK\n# RUN\n# PASSWD\n"
+               "# INPUT\n# OUTPUT\nOK\n");
   peer_ask (p, "HELP ECHO\n", "# ECHO <text>\n# \n# Send text back.\nOK\n");
   peer_say (p, "HELP NOSUCH\n");
   peer_expect_err (p, GPG_ERR_UNKNOWN_COMMAND, NULL);

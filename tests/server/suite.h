@@ -16,6 +16,7 @@
 #define SUITES(X)                                                                                  \
   X (requests)                                                                                     \
   X (services)                                                                                     \
+  X (secrets)                                                                                      \
   X (commands)                                                                                     \
   X (inquiries)                                                                                    \
   X (output)                                                                                       \
