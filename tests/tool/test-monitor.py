@@ -252,8 +252,8 @@ def _(place):
         expect_equal(os.pread(fds[1], 100, 0), b"content")
         for fd in fds:
             os.close(fd)
-    expect_equal(len([x for x in os.listdir("/proc/%d/fd" % child.pid)
-                      if os.readlink("/proc/%d/fd/%s" % (child.pid, x)).endswith("/file")]), 0)
+    eventually("closed", lambda: not [x for x in os.listdir("/proc/%d/fd" % child.pid)
+                                      if os.readlink("/proc/%d/fd/%s" % (child.pid, x)).endswith("/file")])
     client.close()
     server.close()
     listener.close()

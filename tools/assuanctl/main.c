@@ -27,6 +27,7 @@
 #include <stdlib.h>
 
 extern const struct subcommand call_subcommand;
+extern const struct subcommand capture_subcommand;
 extern const struct subcommand complete_subcommand;
 extern const struct subcommand conform_subcommand;
 extern const struct subcommand describe_subcommand;
@@ -38,17 +39,9 @@ extern const struct subcommand shell_subcommand;
 extern const struct subcommand wait_subcommand;
 
 const struct subcommand *const subcommands[] = {
-  &call_subcommand,
-  &complete_subcommand,
-  &conform_subcommand,
-  &describe_subcommand,
-  &inquire_subcommand,
-  &list_subcommand,
-  &monitor_subcommand,
-  &serve_subcommand,
-  &shell_subcommand,
-  &wait_subcommand,
-  NULL,
+  &call_subcommand,     &capture_subcommand, &complete_subcommand, &conform_subcommand,
+  &describe_subcommand, &inquire_subcommand, &list_subcommand,     &monitor_subcommand,
+  &serve_subcommand,    &shell_subcommand,   &wait_subcommand,     NULL,
 };
 
 struct settings settings;

@@ -92,7 +92,7 @@ fail (const struct report *report, const char *program) {
 }
 
 enum status
-mount_run (const char *ours, const char *theirs, char *const *argv, pid_t *ret_pid) {
+mount_run (const char *ours, const char *theirs, char *const *argv, int out_fd, pid_t *ret_pid) {
   struct report report;
   ssize_t n;
   int fd[2];
@@ -101,7 +101,10 @@ mount_run (const char *ours, const char *theirs, char *const *argv, pid_t *ret_p
   if (pipe2 (fd, O_CLOEXEC))
     return message_fail (STATUS_LOCAL, "cannot make a pipe: %s", strerror (errno));
   pid = fork ();
-  if (!pid) be_program (fd[1], ours, theirs, argv);
+  if (!pid) {
+    if (out_fd != STDOUT_FILENO) dup2 (out_fd, STDOUT_FILENO);
+    be_program (fd[1], ours, theirs, argv);
+  }
   close (fd[1]);
   if (pid < 0) {
     close (fd[0]);

@@ -10,9 +10,10 @@
 
 #include <sys/types.h>
 
-/* Starts ARGV, which finds the socket OURS where the socket THEIRS is.  Stores its pid at RET_PID.
+/* Starts ARGV, which finds the socket OURS where the socket THEIRS is, with OUT_FD as its stdout.  Stores its pid at RET_PID.
    Returns STATUS_LOCAL, after a message, if the system does not allow that, or there is no such
    program.  */
-enum status mount_run (const char *ours, const char *theirs, char *const *argv, pid_t *ret_pid);
+enum status mount_run (const char *ours, const char *theirs, char *const *argv, int out_fd,
+                       pid_t *ret_pid);
 
 #endif /* ASSUANCTL_MOUNT_H */

@@ -284,15 +284,18 @@ meet_server (void) {
   return status;
 }
 
+/* What the program prints goes to stderr if a capture goes to stdout.  */
 static enum status
 run_program (const struct arguments *arguments) {
+  int out_fd = state.sink->is_binary && state.out == stdout ? STDERR_FILENO : STDOUT_FILENO;
   char *theirs = NULL;
   struct place *place = NULL;
   enum status status = meet_server ();
 
   if (!status) status = place_of_server (&state.address, &theirs);
   if (!status) status = place_new_private (on_client, NULL, &place);
-  if (!status) status = mount_run (place_get_path (place), theirs, arguments->rest, &state.program);
+  if (!status)
+    status = mount_run (place_get_path (place), theirs, arguments->rest, out_fd, &state.program);
   /* The mount has it; so nothing is left behind, however this process ends.  */
   if (!status) place_hide (place);
   if (!status) status = watch_program ();
@@ -400,7 +403,7 @@ run (const struct arguments *arguments) {
   enum status status = open_out ();
 
   if (status) return status;
-  state.sink->begin (state.out, state.address.text);
+  state.sink->begin (state.out, state.address.argv ? state.address.text : state.address.eva);
   fflush (state.out);
   if (config.is_stdio) return run_stdio ();
   return config.listen ? run_listening () : run_program (arguments);
