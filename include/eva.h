@@ -393,12 +393,53 @@ gpg_error_t eva_set_cancel (assuan_context_t ctx,
    is never shown.  There is no need of assuan_begin_confidential.  */
 #define EVA_COMMAND_SECRET 1u
 
+/* The library compares the arguments of the command with its parameters, and does not run a handler
+   whose line has others.  The client gets GPG_ERR_UNKNOWN_OPTION or GPG_ERR_ASS_PARAMETER, with a text
+   that names what is wrong: `ttl: a number from 1 to 3600 is needed`.  */
+#define EVA_COMMAND_CHECKED 2u
+
+/* What a parameter may be.  */
+enum eva_parameter_type {
+  EVA_PLAIN,  /* an option without a value; an argument that may be any word */
+  EVA_WORD,   /* any word */
+  EVA_NUMBER, /* decimal digits; from min to max */
+  EVA_HEX,    /* two hex digits an octet; from min to max octets */
+  EVA_REST    /* the rest of the line, which may have blanks: the last argument alone */
+};
+
+/* A parameter of a command.  Options have a name that begins with two dashes, and may come in any
+   order before the arguments, which come in the order of the table.  An argument is one word, with the
+   exception of EVA_REST.  In a command that has options, two dashes alone end them; in others a word
+   with dashes is an argument.  Members that are not named are 0.  */
+struct eva_parameter {
+  const char *name;             /* `--ttl`, or of an argument, `key` */
+  enum eva_parameter_type type; /* of an option: of its value, which it then must have */
+  const char *value;            /* of an option: what HELP calls its value; or NULL */
+  const char *help;             /* one line; or NULL */
+  uint64_t min, max;            /* max 0: no limit */
+  bool is_optional;             /* an argument that may be missing, as those behind it may */
+};
+
 /* A command.  A table of them names the members: `{ .name = "ECHO", .handler = cmd_echo }`.  */
 struct eva_command {
   const char *name;
   assuan_handler_t handler; /* runs it; NULL: the built-in function of that name */
   const char *help;         /* what HELP NAME shows, or NULL: a synopsis, an empty line, a text */
   unsigned int flags;       /* EVA_COMMAND_* */
+
+  /* What follows the name; NULL and 0 if that is not described.  With a table HELP makes the synopsis,
+     in the form of GnuPG's servers, and help is the text alone:
+
+         # PUT [--ttl=<seconds>] <key> [<text>]
+         #
+         # Stores the text.
+         #
+         # --ttl=<seconds>  how long it stays (1 to 3600)
+
+     The last part has a line for each parameter with a help or a limit.  A command with
+     EVA_COMMAND_CHECKED and without a table has no arguments.  */
+  const struct eva_parameter *parameters;
+  size_t n_parameters;
 };
 
 /* What a server does.  It is constant, all connections share it, and it must live as long as the
@@ -502,7 +543,9 @@ struct eva_stats {
 /* Makes a server in LOOP that offers SERVICE, and stores it at RET_SERVER.  The caller frees it
    with eva_server_free before it frees LOOP.  eva_get_userdata returns USERDATA.
    Returns 0; GPG_ERR_ENOMEM; GPG_ERR_ASS_INV_VALUE if LOOP or SERVICE is NULL, if a command has no
-   name or unknown flags, or if a command has no function and there is no built-in one of that name.  */
+   name or unknown flags, if it has no function and there is no built-in one of that name, or if its
+   parameters make no sense (no name, an option of EVA_REST, something behind it or a required argument
+   behind an optional one).  */
 gpg_error_t eva_server_new (eva_loop *loop, const struct eva_service *service, void *userdata,
                             eva_server **ret_server);
 

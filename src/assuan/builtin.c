@@ -5,6 +5,7 @@
 
 #include "assuan/builtin.h"
 
+#include "assuan/describe.h"
 #include "assuan/descriptor.h"
 #include "assuan/error.h"
 #include "assuan/say.h"
@@ -90,11 +91,15 @@ output (assuan_context_t ctx, char *line) {
   return set_fd (ctx, line, &ctx->output_fd, ctx->table->notify.output);
 }
 
-/* Returns what to list for COMMAND.  */
+/* Returns what to list for COMMAND, of which a part may stand in BUF.  */
 static const char *
-usage (const struct eva__command *command) {
+usage (const struct eva__command *command, char buf[EVA__DESCRIPTION_SIZE]) {
   size_t len = strlen (command->name);
 
+  if (command->described) {
+    eva__describe_synopsis (command->described, buf);
+    return buf;
+  }
   if (!command->help || strncmp (command->help, command->name, len)) return command->name;
   return strchr (" \n", command->help[len]) ? command->help : command->name;
 }
@@ -102,26 +107,21 @@ usage (const struct eva__command *command) {
 /* One line for each command, in the order of registration.  */
 static gpg_error_t
 list_commands (assuan_context_t ctx) {
+  char buf[EVA__DESCRIPTION_SIZE];
   gpg_error_t err = 0;
 
   for (size_t i = 0; !err && i < ctx->table->n_commands; i++) {
-    const char *text = usage (&ctx->table->commands[i]);
+    const char *text = usage (&ctx->table->commands[i], buf);
     err = eva__ctx_queue_comment (ctx, text, strcspn (text, "\n"));
   }
   return err;
 }
 
-/* The whole text of one command, an empty line of it as an empty comment.  */
+/* An empty line of TEXT is an empty comment.  */
 static gpg_error_t
-show_command (assuan_context_t ctx, const char *name) {
-  const struct eva__command *command = eva__ctx_find_command (ctx, name);
-  gpg_error_t err = 0;
-  const char *text;
+show_text (assuan_context_t ctx, const char *text) {
+  gpg_error_t err;
 
-  if (!command) return eva__ctx_error (ctx, GPG_ERR_UNKNOWN_COMMAND);
-  text = command->help;
-  if (!text && command->is_builtin) eva__builtin_handler (command->name, &text);
-  if (!text) return eva__ctx_error (ctx, GPG_ERR_NOT_FOUND);
   do {
     size_t len = strcspn (text, "\n");
     err = eva__ctx_queue_comment (ctx, text, len);
@@ -129,6 +129,48 @@ show_command (assuan_context_t ctx, const char *name) {
     if (*text) text++;
   } while (!err && *text);
   return err;
+}
+
+/* Says what is known of the parameters of COMMAND, after an empty comment.  */
+static gpg_error_t
+show_parameters (assuan_context_t ctx, const struct eva_command *command) {
+  char buf[EVA__DESCRIPTION_SIZE];
+  bool is_first = true;
+  gpg_error_t err = 0;
+
+  for (size_t i = 0; !err && i < command->n_parameters; i++) {
+    if (!eva__describe_parameter (command, i, buf)) continue;
+    if (is_first) err = show_text (ctx, "");
+    if (!err) err = show_text (ctx, buf);
+    is_first = false;
+  }
+  return err;
+}
+
+/* HELP is the text of COMMAND, or NULL.  */
+static gpg_error_t
+show_described (assuan_context_t ctx, const struct eva_command *command, const char *help) {
+  char buf[EVA__DESCRIPTION_SIZE];
+  gpg_error_t err;
+
+  eva__describe_synopsis (command, buf);
+  err = show_text (ctx, buf);
+  if (!err && help) err = show_text (ctx, "");
+  if (!err && help) err = show_text (ctx, help);
+  return err ? err : show_parameters (ctx, command);
+}
+
+/* The whole text of one command.  */
+static gpg_error_t
+show_command (assuan_context_t ctx, const char *name) {
+  const struct eva__command *command = eva__ctx_find_command (ctx, name);
+  const char *text;
+
+  if (!command) return eva__ctx_error (ctx, GPG_ERR_UNKNOWN_COMMAND);
+  text = command->help;
+  if (command->described) return show_described (ctx, command->described, text);
+  if (!text && command->is_builtin) eva__builtin_handler (command->name, &text);
+  return text ? show_text (ctx, text) : eva__ctx_error (ctx, GPG_ERR_NOT_FOUND);
 }
 
 /* Without an argument: a comment line for each command, the first line of its help text where

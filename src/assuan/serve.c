@@ -8,6 +8,7 @@
 #include "assuan/serve.h"
 
 #include "assuan/accept.h"
+#include "assuan/arguments.h"
 #include "assuan/connection.h"
 #include "assuan/drive.h"
 #include "assuan/error.h"
@@ -99,6 +100,15 @@ notify (assuan_context_t ctx, const char *name) {
   return notify->pre_cmd ? notify->pre_cmd (ctx, name) : 0;
 }
 
+/* Returns the error of a LINE whose arguments are not those that COMMAND describes.  */
+static gpg_error_t
+check_arguments (assuan_context_t ctx, const struct eva__command *command, const char *line) {
+  const struct eva_command *described = command->described;
+
+  if (!described || !(described->flags & EVA_COMMAND_CHECKED)) return 0;
+  return eva__arguments_check (ctx, described, line);
+}
+
 /* Notifies the program of the command number INDEX and, unless the program refuses, runs it.  It
    takes a number, because the notification may register commands, which moves the table.  The
    argument is a copy: an inquiry or another nested read, here or in the handler, puts its lines in
@@ -112,12 +122,13 @@ begin_command (assuan_context_t ctx, size_t index, const struct eva_event *ev) {
   memcpy (line, ev->text, ev->text_len + 1);
   err = notify (ctx, ctx->table->commands[index].name);
   /* The notification may have released the context, or finished the command itself.  */
-  if (!eva__ctx_is_busy (ctx))
+  if (!eva__ctx_is_busy (ctx)) {
     err = 0;
-  else if (err)
-    err = eva__ctx_finish_command (ctx, err);
-  else
-    err = run_command (ctx, &ctx->table->commands[index], line);
+  } else {
+    if (!err) err = check_arguments (ctx, &ctx->table->commands[index], line);
+    err = err ? eva__ctx_finish_command (ctx, err)
+              : run_command (ctx, &ctx->table->commands[index], line);
+  }
   eva__wire_wipe (line, ev->text_len + 1);
   return err;
 }

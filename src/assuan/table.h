@@ -9,11 +9,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct eva_command;
+
 /* A command that a server knows.  The strings are the program's and live as long as the context. */
 struct eva__command {
   const char *name;
   const char *help; /* or NULL */
   assuan_handler_t handler;
+  const struct eva_command
+      *described;  /* its entry in the service's table, with parameters; or NULL */
   bool is_builtin; /* its handler finishes the command by returning, also in an event loop */
   bool is_secret;  /* neither log nor monitor see more than the keywords of its lines */
 };

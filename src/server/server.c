@@ -6,6 +6,7 @@
 
 #include "server/server.h"
 
+#include "assuan/arguments.h"
 #include "assuan/builtin.h"
 #include "assuan/command.h"
 #include "assuan/connection.h"
@@ -23,19 +24,25 @@
 
 /* --- Making ----------------------------------------------------------------------------------- */
 
+#define KNOWN_FLAGS (EVA_COMMAND_SECRET | EVA_COMMAND_CHECKED)
+
 /* A built-in command that does not exist is a name that was misspelled.  */
 static gpg_error_t
 register_command (assuan_context_t pattern, const struct eva_command *command) {
   bool is_secret = command->flags & EVA_COMMAND_SECRET;
+  struct eva__command *entry;
   gpg_error_t err;
 
-  if (command->flags & ~EVA_COMMAND_SECRET) return eva__ctx_error (pattern, GPG_ERR_ASS_INV_VALUE);
+  if (command->flags & ~KNOWN_FLAGS || !eva__arguments_make_sense (command))
+    return eva__ctx_error (pattern, GPG_ERR_ASS_INV_VALUE);
   if (command->name && !command->handler && !eva__builtin_exists (command->name))
     return eva__ctx_error (pattern, GPG_ERR_ASS_INV_VALUE);
   err = assuan_register_command (pattern, command->name, command->handler, command->help);
-  if (err || !is_secret) return err;
-  eva__ctx_find_registered (pattern, command->name)->is_secret = true;
-  pattern->table->has_secrets = true;
+  if (err) return err;
+  entry = eva__ctx_find_registered (pattern, command->name);
+  if (command->parameters || command->flags & EVA_COMMAND_CHECKED) entry->described = command;
+  entry->is_secret = is_secret;
+  if (is_secret) pattern->table->has_secrets = true;
   return 0;
 }
 

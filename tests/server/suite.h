@@ -17,6 +17,7 @@
   X (requests)                                                                                     \
   X (services)                                                                                     \
   X (secrets)                                                                                      \
+  X (parameters)                                                                                   \
   X (commands)                                                                                     \
   X (inquiries)                                                                                    \
   X (output)                                                                                       \
