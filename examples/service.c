@@ -47,22 +47,38 @@ was_closed (assuan_context_t ctx, gpg_error_t reason) {
   }
 }
 
-/* HELP shows the first line of each, HELP NAME the whole text.  A handler that is NULL is the
-   library's own.  */
+/* What some commands take.  The library checks that, and HELP shows it.  */
+static const struct eva_parameter text[] = {
+  { .name = "text", .type = EVA_REST, .is_optional = true },
+};
+static const struct eva_parameter number[] = { { .name = "n", .type = EVA_NUMBER } };
+static const struct eva_parameter error[] = {
+  { .name = "code", .type = EVA_NUMBER, .min = 1, .max = GPG_ERR_CODE_DIM - 1 },
+  { .name = "text", .type = EVA_REST, .is_optional = true },
+};
+
+/* HELP shows the synopsis of each, HELP NAME the whole text.  A handler that is NULL is the library's
+   own.  */
 static const struct eva_command commands[] = {
   { .name = "ECHO",
     .handler = cmd_echo,
-    .help = "ECHO text\n\n"
-            "Answer with the text as data." },
+    .help = "Answer with the text as data.",
+    .flags = EVA_COMMAND_CHECKED,
+    .parameters = text,
+    .n_parameters = 1 },
   { .name = "COUNT",
     .handler = cmd_count,
-    .help = "COUNT n\n\n"
-            "Count to n, ten times a second, with a status line each time:\n"
-            "  S PROGRESS COUNT ? <now> <n>" },
+    .help = "Count to n, ten times a second, with a status line each time:\n"
+            "  S PROGRESS COUNT ? <now> <n>",
+    .flags = EVA_COMMAND_CHECKED,
+    .parameters = number,
+    .n_parameters = 1 },
   { .name = "LIST",
     .handler = cmd_list,
-    .help = "LIST n\n\n"
-            "Answer with n lines of data, the numbers from 1 to n." },
+    .help = "Answer with n lines of data, the numbers from 1 to n.",
+    .flags = EVA_COMMAND_CHECKED,
+    .parameters = number,
+    .n_parameters = 1 },
   { .name = "DIGEST",
     .handler = cmd_digest,
     .help = "DIGEST\n\n"
@@ -95,8 +111,10 @@ static const struct eva_command commands[] = {
             "  S PROGRESS PUT ? <octets> 0" },
   { .name = "FAIL",
     .handler = cmd_fail,
-    .help = "FAIL code [text]\n\n"
-            "Fail with the error code, a number, and the text." },
+    .help = "Fail with the error code and the text.",
+    .flags = EVA_COMMAND_CHECKED,
+    .parameters = error,
+    .n_parameters = 2 },
 };
 
 const struct eva_service service = {
