@@ -635,6 +635,11 @@ void eva_server_stop_listening (eva_server *server);
    Returns 0; GPG_ERR_ASS_INV_VALUE if there is no such listener; GPG_ERR_EMFILE.  */
 gpg_error_t eva_server_hand_over (eva_server *server, size_t index, int *ret_fd);
 
+/* Returns the descriptor of the listener number INDEX, as for eva_server_get_address, or
+   ASSUAN_INVALID_FD if there is none.  It stays SERVER's, and open as long as the listener.  It is for
+   getsockname, setsockopt and the like; SERVER watches it and accepts from it.  */
+int eva_server_get_fd (eva_server *server, size_t index);
+
 /* Serves the client at the other end of FD, a connected stream socket.  On success FD belongs to
    SERVER.  The limits and eva_server_allow_uid apply; a TCP socket also needs
    EVA_LISTEN_ANY_ADDRESS unless its own end has a loopback address.  FLAGS as for
@@ -671,6 +676,39 @@ gpg_error_t eva_server_drain (eva_server *server, unsigned int timeout_ms,
 
 /* Stores at RET_STATS what SERVER has done and what it has now.  */
 void eva_server_get_stats (eva_server *server, struct eva_stats *ret_stats);
+
+/* What happened, for an observer.  */
+enum eva_server_event {
+  EVA_SERVER_REFUSED = 1, /* a client was not let in: its uid, a limit, the open function */
+  EVA_SERVER_DROPPED,     /* a connection ends because of a limit, or because a time is over */
+  EVA_SERVER_PAUSED,      /* accepting stopped for a moment, because the system has no descriptor */
+  EVA_SERVER_RESUMED      /* it goes on; not told if the server stops listening in the pause */
+};
+
+struct eva_server_notice {
+  enum eva_server_event event;
+
+  /* Why.  REFUSED: what the client was told, or eva_server_adopt returns.  DROPPED: what the close
+     function gets: GPG_ERR_TIMEOUT, GPG_ERR_TOO_LARGE, GPG_ERR_EMFILE.  PAUSED: what the system gave.
+     RESUMED: 0.  */
+  gpg_error_t err;
+
+  /* The client's; EVA_ANY_UID and ASSUAN_INVALID_PID if they are not known.  */
+  uid_t uid;
+  pid_t pid;
+
+  const char *address;  /* REFUSED: of the listener at which the client came, or NULL */
+  assuan_context_t ctx; /* DROPPED: the connection, before its close function; else NULL */
+};
+
+/* Sets CB to be called with ARG and NOTICE, which is valid until CB returns, for each of these
+   events, out of the loop or within eva_server_adopt and what calls that.  It is for logs and
+   alarms: clients that come all the time call it all the time.  NULL takes it back.  CB may free
+   SERVER.  */
+void eva_server_set_observer (eva_server *server,
+                              void (*cb) (eva_server *server, void *arg,
+                                          const struct eva_server_notice *notice),
+                              void *arg);
 
 /* Calls CB with ARG for each connection of SERVER.  CB may end connections only with eva_close or
    with the flag ASSUAN_FORCE_CLOSE of assuan_set_flag.  */

@@ -33,17 +33,17 @@
 #define PAUSE_NS  100000000u
 #define LINGER_NS 20000000u
 
-/* Refuses the client at FD because of ERR, and does not wait until the client reads that.  */
+/* Refuses INCOMING because of ERR, and does not wait until the client reads that.  */
 static void
-refuse (eva_server *server, int fd, gpg_error_t err) {
+refuse (struct eva__acceptor *acceptor, const struct eva__incoming *incoming, gpg_error_t err) {
   char line[200];
   int len = snprintf (line, sizeof line, "ERR %d %s <%s>\n", (int) err, gpg_strerror (err),
                       gpg_strsource (err));
 
-  server->stats.n_refused++;
   if (len > 0 && (size_t) len < sizeof line)
-    (void) !send (fd, line, (size_t) len, MSG_DONTWAIT | MSG_NOSIGNAL);
-  close (fd);
+    (void) !send (incoming->in_fd, line, (size_t) len, MSG_DONTWAIT | MSG_NOSIGNAL);
+  close (incoming->in_fd);
+  eva__session_refused (acceptor->server, incoming, acceptor->address, err);
 }
 
 /* SESSION came in while the server drains: it has time for one command.  */
@@ -72,7 +72,7 @@ welcome (struct eva__acceptor *acceptor, int fd) {
   err = eva__session_check (server, &incoming);
   if (!err) err = eva__session_new (server, &incoming, &ctx);
   if (err)
-    refuse (server, fd, err);
+    refuse (acceptor, &incoming, err);
   else if (server->is_draining && !server->is_freed && ctx)
     serve_late (server, eva__session_of (ctx));
 }
@@ -103,20 +103,35 @@ set_timer (eva_server *server) {
   eva__loop_set_timer (server->loop, &server->pause, eva_now () + PAUSE_NS);
 }
 
+static void
+tell (eva_server *server, enum eva_server_event event, gpg_error_t err) {
+  const struct eva_server_notice notice = {
+    .event = event, .err = err, .uid = EVA_ANY_UID, .pid = ASSUAN_INVALID_PID
+  };
+
+  eva__server_tell (server, &notice);
+}
+
 /* An acceptor that cannot be opened, because memory is short, must not stay shut.  */
 static void
 end_pause (struct eva__timer *timer) {
   eva_server *server = EVA__CONTAINER (eva_server, pause, timer);
 
-  if (!set_open (server, true)) set_timer (server);
+  if (set_open (server, true))
+    tell (server, EVA_SERVER_RESUMED, 0);
+  else
+    set_timer (server);
 }
 
 static void
 pause_accepting (eva_server *server) {
+  gpg_error_t err = eva__server_error (server, gpg_err_code_from_syserror ());
+
   server->stats.n_accept_pauses++;
   (void) set_open (server, false); /* one that stays open pauses again */
   server->pause.cb = end_pause;
   set_timer (server);
+  tell (server, EVA_SERVER_PAUSED, err);
 }
 
 static void

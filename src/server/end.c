@@ -29,6 +29,14 @@ eva__server_unref (eva_server *server) {
   if (!--server->n_kept && server->is_freed) destroy (server);
 }
 
+void
+eva__server_tell (eva_server *server, const struct eva_server_notice *notice) {
+  if (!server->observer || server->is_freed || !eva__loop_is_ours (server->loop)) return;
+  eva__server_ref (server);
+  server->observer (server, server->observer_arg, notice);
+  eva__server_unref (server);
+}
+
 /* The last session has ended.  A task reports it: the session may have ended within a call of the
    program, which does not expect that its server goes away in that call.  */
 static void

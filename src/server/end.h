@@ -10,6 +10,9 @@
 void eva__server_ref (eva_server *server);
 void eva__server_unref (eva_server *server);
 
+/* Tells the observer, if there is one.  It may free SERVER.  */
+void eva__server_tell (eva_server *server, const struct eva_server_notice *notice);
+
 /* Call it when a session is over: if it was the last one, and SERVER drains, the drain is over,
    too.  */
 void eva__server_was_left (eva_server *server);

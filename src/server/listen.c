@@ -126,6 +126,13 @@ eva_server_get_address (eva_server *server, size_t index) {
   return acceptor ? acceptor->address : NULL;
 }
 
+int
+eva_server_get_fd (eva_server *server, size_t index) {
+  struct eva__acceptor *acceptor = find_acceptor (server, index);
+
+  return acceptor ? acceptor->listener.fd : ASSUAN_INVALID_FD;
+}
+
 gpg_error_t
 eva_server_hand_over (eva_server *server, size_t index, int *ret_fd) {
   struct eva__acceptor *acceptor = find_acceptor (server, index);
@@ -141,20 +148,17 @@ eva_server_hand_over (eva_server *server, size_t index, int *ret_fd) {
 
 /* --- Adopting --------------------------------------------------------------------------------- */
 
+/* IS_FAR: it is one of those that may only come with EVA_LISTEN_ANY_ADDRESS.  */
 static gpg_error_t
-refuse (eva_server *server, gpg_err_code_t code) {
-  server->stats.n_refused++;
-  return eva__server_error (server, code);
-}
-
-static gpg_error_t
-adopt (eva_server *server, const struct eva__incoming *incoming, assuan_context_t *ret_ctx) {
-  gpg_error_t err = eva__session_check (server, incoming);
+adopt (eva_server *server, const struct eva__incoming *incoming, bool is_far,
+       assuan_context_t *ret_ctx) {
+  gpg_error_t err =
+      is_far ? eva__server_error (server, GPG_ERR_EACCES) : eva__session_check (server, incoming);
 
   if (!err && server->is_draining) err = eva__server_error (server, GPG_ERR_LIMIT_REACHED);
   eva__server_ref (server); /* the open function may free it */
   if (!err) err = eva__session_new (server, incoming, ret_ctx);
-  if (err) server->stats.n_refused++;
+  if (err) eva__session_refused (server, incoming, NULL, err);
   eva__server_unref (server);
   return err;
 }
@@ -175,14 +179,13 @@ examine (int fd, bool *ret_is_unix) {
 gpg_error_t
 eva_server_adopt (eva_server *server, int fd, unsigned int flags, assuan_context_t *ret_ctx) {
   struct eva__incoming incoming = { .in_fd = fd, .out_fd = fd, .flags = flags };
+  bool is_far;
 
   if (!server) return eva__server_error (NULL, GPG_ERR_ASS_INV_VALUE);
   if (!examine (fd, &incoming.is_unix)) return syserror (server);
-  if (incoming.is_unix)
-    incoming.is_known = !eva__io_peer_credentials (fd, &incoming.peer);
-  else if (!(flags & EVA_LISTEN_ANY_ADDRESS) && !eva__io_endpoint_is_near (fd))
-    return refuse (server, GPG_ERR_EACCES);
-  return adopt (server, &incoming, ret_ctx);
+  if (incoming.is_unix) incoming.is_known = !eva__io_peer_credentials (fd, &incoming.peer);
+  is_far = !incoming.is_unix && !(flags & EVA_LISTEN_ANY_ADDRESS) && !eva__io_endpoint_is_near (fd);
+  return adopt (server, &incoming, is_far, ret_ctx);
 }
 
 /* A client of libassuan may have passed a socket pair instead of the two pipes, and says so in the
@@ -200,5 +203,5 @@ eva_server_adopt_pipe (eva_server *server, int in_fd, int out_fd, assuan_context
   } else if (fcntl (in_fd, F_GETFD) < 0 || fcntl (out_fd, F_GETFD) < 0) {
     return syserror (server);
   }
-  return adopt (server, &incoming, ret_ctx);
+  return adopt (server, &incoming, false, ret_ctx);
 }

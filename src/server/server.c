@@ -265,6 +265,16 @@ eva_server_get_stats (eva_server *server, struct eva_stats *ret_stats) {
   *ret_stats = stats;
 }
 
+void
+eva_server_set_observer (eva_server *server,
+                         void (*cb) (eva_server *server, void *arg,
+                                     const struct eva_server_notice *notice),
+                         void *arg) {
+  if (!server) return;
+  server->observer = cb;
+  server->observer_arg = arg;
+}
+
 /* --- Connections ------------------------------------------------------------------------------ */
 
 void

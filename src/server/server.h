@@ -33,6 +33,8 @@ struct eva_server {
   struct eva__acceptor *retired; /* they let in the last clients */
   struct eva__timer linger;      /* the end of that */
   struct eva__session *sessions;
+  void (*observer) (eva_server *server, void *arg, const struct eva_server_notice *notice);
+  void *observer_arg;
   struct eva__walk *walks; /* the innermost one */
   unsigned int n_kept;     /* sessions that were not freed yet, and callers */
   bool is_freed;           /* eva_server_free was called */

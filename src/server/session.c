@@ -34,9 +34,33 @@ tell_closed (struct eva__session *session, gpg_error_t reason) {
     session->server->service->close (session->at.drive.ctx, reason);
 }
 
+/* Tells the observer that this end is the server's doing.  */
+static void
+tell_dropped (struct eva__session *session, gpg_error_t reason) {
+  assuan_context_t ctx = session->at.drive.ctx;
+  const struct eva_server_notice notice = {
+    .event = EVA_SERVER_DROPPED,
+    .err = reason,
+    .uid = ctx->has_peercred ? ctx->peercred.uid : EVA_ANY_UID,
+    .pid = ctx->pid,
+    .ctx = ctx,
+  };
+
+  switch (gpg_err_code (reason)) {
+  case GPG_ERR_TIMEOUT:
+  case GPG_ERR_TOO_LARGE:
+  case GPG_ERR_EMFILE:
+    eva__server_tell (session->server, &notice);
+    break;
+  default:
+    break;
+  }
+}
+
 /* The connection is over.  */
 static void
 over (struct eva__drive *drive) {
+  tell_dropped (EVA__CONTAINER (struct eva__session, at.drive, drive), drive->over);
   tell_closed (EVA__CONTAINER (struct eva__session, at.drive, drive), drive->over);
   assuan_release (drive->ctx);
 }
@@ -199,6 +223,21 @@ eva__session_check (eva_server *server, const struct eva__incoming *incoming) {
   if (is_full (server, incoming, uid))
     return gpg_err_make (server->pattern->err_source, GPG_ERR_LIMIT_REACHED);
   return 0;
+}
+
+void
+eva__session_refused (eva_server *server, const struct eva__incoming *incoming, const char *address,
+                      gpg_error_t err) {
+  const struct eva_server_notice notice = {
+    .event = EVA_SERVER_REFUSED,
+    .err = err,
+    .uid = incoming->is_known ? incoming->peer.uid : EVA_ANY_UID,
+    .pid = incoming->is_known || incoming->is_pipe ? incoming->peer.pid : ASSUAN_INVALID_PID,
+    .address = address,
+  };
+
+  server->stats.n_refused++;
+  eva__server_tell (server, &notice);
 }
 
 /* Enters SESSION in the lists of SERVER.  From here on it goes away with its context.  */

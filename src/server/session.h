@@ -38,6 +38,11 @@ gpg_error_t eva__session_check (eva_server *server, const struct eva__incoming *
 gpg_error_t eva__session_new (eva_server *server, const struct eva__incoming *incoming,
                               assuan_context_t *ret_ctx);
 
+/* Counts a client that is not let in because of ERR, and tells the observer.  ADDRESS is that of the
+   listener at which it came, or NULL.  */
+void eva__session_refused (eva_server *server, const struct eva__incoming *incoming,
+                           const char *address, gpg_error_t err);
+
 /* Lets SESSION finish its command, if it has one, and end.  A session that had none yet also has
    time for its first one, until eva__session_hurry.  */
 void eva__session_drain (struct eva__session *session);

@@ -17,6 +17,7 @@
   X (requests)                                                                                     \
   X (services)                                                                                     \
   X (secrets)                                                                                      \
+  X (observer)                                                                                     \
   X (parameters)                                                                                   \
   X (commands)                                                                                     \
   X (inquiries)                                                                                    \
