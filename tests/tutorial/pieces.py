@@ -7,6 +7,8 @@ A remark in front of a piece, which no reader sees, says what becomes of it:
     <!-- above: NAME "TEXT" -->     it is put above the line of NAME that begins with TEXT
     <!-- append: NAME -->           it is put at the end of NAME
     <!-- change: NAME -->           it is a change of NAME; with "to OTHER", OTHER is made of NAME
+    <!-- excerpt: PATH -->         it stands in the file PATH, seen from the document; "..." stands for
+                                   lines that are left out.  The shell has the file from then on
     <!-- text -->                   it is not for machines
     <!-- needs: MODULE -->          it is tried only where pkg-config knows MODULE
 
@@ -22,7 +24,7 @@ import typing
 
 from tap import Failure
 
-REMARK = re.compile(r"<!-- (file|above|append|change|text|needs|run)(?:: (.*?))?( -->)?$")
+REMARK = re.compile(r"<!-- (file|above|append|change|excerpt|text|needs|run)(?:: (.*?))?( -->)?$")
 
 
 class Mistake(Failure):
@@ -141,6 +143,17 @@ def changed(lines, change):
         done += rest[:place] + [x[1:] for x in hunk if x[0] in " +"]
         rest, hunk = rest[place + len(old):], []
     return done + rest
+
+
+def check_excerpt(lines, excerpt):
+    """Fail unless EXCERPT stands in LINES, as it stands in a document."""
+    place, hunk = 0, []
+    for line in [*excerpt, "..."]:
+        if line != "...":
+            hunk.append(line)
+        elif hunk:
+            place = find(lines, hunk, place) + len(hunk)
+            hunk = []
 
 
 def inserted(lines, text, new):

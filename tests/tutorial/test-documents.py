@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import sys
 
-from pieces import Mistake, changed, inserted, pieces, transcript
+from pieces import Mistake, changed, check_excerpt, inserted, pieces, transcript
 from shell import Shell
 from tap import Failure, Skip, expect, main
 
@@ -102,6 +102,12 @@ class Document:
         elif piece.verb == "change":
             name, _, other = piece.name.partition(" to ")
             self.write(other or name, changed(self.read(name), piece.lines))
+        elif piece.verb == "excerpt":
+            lines = (self.path.parent / piece.name).read_text(encoding="utf-8").splitlines()
+            check_excerpt(lines, piece.lines)
+            name = pathlib.Path(piece.name).name
+            if not (self.shell.dir / name).exists():
+                self.write(name, lines)
         elif piece.verb == "run":
             self.play(piece)
         elif piece.verb != "text" and (piece.is_code or self.is_strict):
