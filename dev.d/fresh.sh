@@ -3,7 +3,7 @@
 # fresh.sh - the first commands on a fresh machine: makes a bare root of a release of Debian, clones
 # the tree into it as it is committed, and runs commands of `./dev` there, as root.
 #
-# usage: fresh.sh RELEASE [build|run|test|lint]...     (`./dev fresh` calls this; run)
+# usage: fresh.sh RELEASE [build|run|test|lint|package]...     (`./dev fresh` calls this; run)
 #
 # A bare root is what debootstrap's minbase has, git, and ca-certificates.  It is made once and kept
 # as build-fresh/RELEASE.tar.  Packages that were once downloaded are kept in build-fresh/RELEASE/,
@@ -35,8 +35,8 @@ shift
 [ $# -gt 0 ] || set -- run
 for command; do
   case $command in
-    build | run | test | lint) ;;
-    *) echo "dev: fresh does not take '$command', but build, run, test and lint" >&2; exit 2 ;;
+    build | run | test | lint | package) ;;
+    *) echo "dev: fresh does not take '$command', but build, run, test, lint and package" >&2; exit 2 ;;
   esac
 done
 

@@ -23,6 +23,8 @@ formatter=clang-format-19
 lint_packages="clang clang-tidy $formatter universal-ctags git shellcheck"
 # In a root for another architecture, where nothing is compiled.
 port_packages="libc6-dev libgpg-error-dev libcmocka-dev libassuan-dev libnpth0-dev $loop_packages"
+package_packages="build-essential debhelper git libgpg-error-dev meson pkgconf python3 $tools_packages"
+package_check_packages='lintian'
 fresh_packages='debootstrap debian-archive-keyring git util-linux'
 
 # packages_of PART...: what a build of these parts looks for.
