@@ -252,7 +252,8 @@ class Writer:
         self.date = date
         self.page = None
         self.out = []
-        self.join = None                # the length of `out` where the next example goes on
+        self.example_end = None         # the length of `out` after the last example
+        self.goes_on = False            # whether an example that follows is a part of it
 
     @staticmethod
     def file_of(page):
@@ -313,10 +314,12 @@ class Writer:
         """An example or a table; what was one with an empty line in it stays one."""
         lines = textwrap.dedent("\n".join(lines)).split("\n")
         begin = [".Bd -literal -offset 4n"]
-        if self.join == len(self.out):
+        if self.goes_on:
             self.out.pop()
             begin = [""]
         self.out += begin + [literal(x) for x in lines] + [".Ed"]
+        self.goes_on = False
+        self.example_end = len(self.out)
 
     def items(self, lines, parameters):
         """A list, with numbers or without."""
@@ -357,13 +360,14 @@ class Writer:
     def text(self, lines, parameters):
         """A comment."""
         blocks = [x.split("\n") for x in re.split(r"\n\n+", "\n".join(lines).strip("\n")) if x]
-        for i, block in enumerate(blocks):
+        self.example_end = None
+        for block in blocks:
+            self.goes_on = block[0].startswith(" ") and self.example_end == len(self.out)
             if len(block) == 1 and re.match(r"[A-Z][\w ,-]{3,50}$", block[0]):
                 self.out.append(f".Ss {block[0]}")
             else:
                 self.block(block, parameters)
-            if i + 1 < len(blocks) and self.out[-1] == ".Ed" and blocks[i + 1][0].startswith(" "):
-                self.join = len(self.out)
+        self.goes_on = False
 
     def synopsis(self):
         self.out += [".Sh SYNOPSIS", f".In {self.page.header}"]
@@ -379,7 +383,7 @@ class Writer:
     def item(self, item):
         if item.functions:
             self.out.append(".Ss " + ", ".join(name for _, name, _ in item.functions))
-        elif self.page.functions() and item.types:
+        elif item.types:
             self.out.append(".Ss " + ", ".join(item.types))
         self.text(item.comment, item.parameters())
         if item.code:
