@@ -5,8 +5,8 @@
 
    A step lets one of two clients send octets or a known line, read, shut down, close or come back;
    lets time go by or the loop turn; or lets the server finish what it had deferred, close, drain.
-   Whatever happens, the service is told of each connection's end once, each deferred command ends
-   once, what clients read is lines of the protocol, and no descriptor stays.  */
+   Whatever happens, the service is told of each connection's end once, and of each command's, each
+   deferred command ends once, a monitor sees nothing of a secret one, what clients read is lines of the protocol, and no descriptor stays.  */
 
 #include "eva.h"
 
@@ -26,6 +26,7 @@
 struct session {
   assuan_context_t ctx; /* NULL: there is none */
   bool deferred;        /* a job waits for its end */
+  const char *command;  /* that before let pass and after has not told; or NULL */
 };
 
 struct client {
@@ -51,11 +52,30 @@ session_of (assuan_context_t ctx) {
   return assuan_get_pointer (ctx);
 }
 
+/* Of a line of the secret command a monitor sees the name alone.  */
+static unsigned int
+watch (assuan_context_t ctx, void *arg, int direction, const char *line, size_t len) {
+  static const char shown[] = "[confidential]";
+  size_t start = 0;
+
+  (void) ctx;
+  (void) arg;
+  while (start < len && (line[start] == ' ' || line[start] == '\t' || !line[start]))
+    start++;
+  if (direction != ASSUAN_IO_FROM_PEER || len - start < 4) return 0;
+  if (strncasecmp (line + start, "PASS", 4) != 0) return 0;
+  start += 4;
+  if (start == len || (line[start] != ' ' && line[start] != '\t' && line[start])) return 0;
+  CHECK (len - start == sizeof shown && !memcmp (line + start + 1, shown, sizeof shown - 1));
+  return 0;
+}
+
 static gpg_error_t
 on_open (assuan_context_t ctx) {
   CHECK (!sessions[who].ctx);
   sessions[who] = (struct session) { .ctx = ctx };
   assuan_set_pointer (ctx, &sessions[who]);
+  assuan_set_io_monitor (ctx, watch, NULL);
   n_open++;
   return 0;
 }
@@ -64,9 +84,24 @@ static void
 on_close (assuan_context_t ctx, gpg_error_t reason) {
   CHECK (session_of (ctx)->ctx == ctx);
   CHECK (!session_of (ctx)->deferred);
+  CHECK (!session_of (ctx)->command);
   CHECK (reason);
   session_of (ctx)->ctx = NULL;
   n_open--;
+}
+
+static gpg_error_t
+on_before (assuan_context_t ctx, const char *name) {
+  CHECK (!session_of (ctx)->command);
+  session_of (ctx)->command = name;
+  return 0;
+}
+
+static void
+on_after (assuan_context_t ctx, const char *name, gpg_error_t result) {
+  (void) result;
+  CHECK (session_of (ctx)->ctx == ctx && session_of (ctx)->command == name);
+  session_of (ctx)->command = NULL;
 }
 
 static gpg_error_t
@@ -142,7 +177,30 @@ cmd_gone (assuan_context_t ctx, char *line) {
   return 0;
 }
 
+/* The line is as described: the first argument is a number.  */
+static gpg_error_t
+cmd_pass (assuan_context_t ctx, char *line) {
+  const char *word = eva_word_skip_options (line);
+  uint64_t number;
+
+  CHECK (!eva_word_number (word, 1, 99, &number));
+  return assuan_send_data (ctx, word, strlen (word));
+}
+
+static const struct eva_parameter parameters[] = {
+  { .name = "--old", .type = EVA_WORD },
+  { .name = "--force" },
+  { .name = "--id", .type = EVA_HEX, .min = 1, .max = 3 },
+  { .name = "n", .type = EVA_NUMBER, .min = 1, .max = 99 },
+  { .name = "text", .type = EVA_REST, .is_optional = true },
+};
+
 static const struct eva_command commands[] = {
+  { .name = "PASS",
+    .handler = cmd_pass,
+    .flags = EVA_COMMAND_SECRET | EVA_COMMAND_CHECKED,
+    .parameters = parameters,
+    .n_parameters = sizeof parameters / sizeof *parameters },
   { .name = "ECHO", .handler = cmd_echo },
   { .name = "WAIT", .handler = cmd_wait },
   { .name = "ASK", .handler = cmd_ask },
@@ -158,6 +216,8 @@ static const struct eva_service service = {
   .n_commands = sizeof commands / sizeof *commands,
   .open = on_open,
   .close = on_close,
+  .before = on_before,
+  .after = on_after,
 };
 
 static const struct eva_server_limits limits = {
@@ -234,17 +294,19 @@ say (const void *octets, size_t len) {
 static void
 say_known (unsigned int which) {
   static const char *const lines[] = {
-    "NOP\n",       "ECHO a%20b\n",
-    "WAIT\n",      "ASK\n",
-    "ASK 1\n",     "D abc\nEND\n",
-    "END\n",       "CAN\n",
-    "BIG\n",       "BIG 1\n",
-    "PUMP\n",      "PUMP 1\n",
-    "D 1%\nD 2\n", "BYE\n",
-    "GONE\n",      "GONE 1\n",
-    "RESET\n",     "INPUT FD\n",
-    "HELP\n",      "OPTION --a = b\r\n",
-    " x\n",        "NOP\nWAIT\nNOP\nBYE\n",
+    "NOP\n",        "ECHO a%20b\n",
+    "WAIT\n",       "ASK\n",
+    "ASK 1\n",      "D abc\nEND\n",
+    "END\n",        "CAN\n",
+    "BIG\n",        "BIG 1\n",
+    "PUMP\n",       "PUMP 1\n",
+    "D 1%\nD 2\n",  "BYE\n",
+    "GONE\n",       "GONE 1\n",
+    "RESET\n",      "INPUT FD\n",
+    "HELP\n",       "OPTION --a = b\r\n",
+    " x\n",         "NOP\nWAIT\nNOP\nBYE\n",
+    "PASS 5 a b\n", " pass x\n",
+    "HELP pass\n",  "pass --old=x --force --id=0aff 99\n",
   };
   const char *line = lines[which % (sizeof lines / sizeof *lines)];
 

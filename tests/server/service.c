@@ -268,11 +268,19 @@ cmd_run (assuan_context_t ctx, char *line) {
   return service.run ? service.run (ctx, line) : 0;
 }
 
+static const struct eva_parameter code[] = {
+  { .name = "code", .type = EVA_NUMBER, .help = "of the error", .max = GPG_ERR_CODE_DIM - 1 }
+};
+
 static const struct eva_command commands[] = {
   { .name = "ECHO", .handler = cmd_echo, .help = "ECHO <text>\n\nSend text back." },
   { .name = "DATA", .handler = cmd_data },
   { .name = "STATUS", .handler = cmd_status },
-  { .name = "FAIL", .handler = cmd_fail },
+  { .name = "FAIL",
+    .handler = cmd_fail,
+    .flags = EVA_COMMAND_CHECKED,
+    .parameters = code,
+    .n_parameters = 1 },
   { .name = "TEXT", .handler = cmd_text },
   { .name = "WAIT", .handler = cmd_wait },
   { .name = "ASK", .handler = cmd_ask },

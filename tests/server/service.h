@@ -77,7 +77,7 @@ extern struct service service;
      ECHO TEXT     TEXT as data
      DATA N        N octets of data: service_octet of 0, 1, ...
      STATUS N      N status lines `S COUNT I`
-     FAIL CODE     ERR with CODE
+     FAIL CODE     ERR with CODE; its parameter is described and checked
      TEXT TEXT     OK TEXT
      WAIT          deferred: a job
      ASK [N]       INQUIRE ASKED, at most N octets

@@ -283,10 +283,10 @@ test_help (void **state) {
 
   (void) state;
   peer_say (p, "HELP\n");
-  peer_expect (p,
-               "# NOP\n# CANCEL\n# OPTION\n# BYE\n# AUTH\n# RESET\n# END\n# HELP\n"
-               "# ECHO <text>\n# DATA\n# STATUS\n# FAIL\n# TEXT\n# WAIT\n# ASK\n# RUN\n# PASSWD\n"
-               "# INPUT\n# OUTPUT\nOK\n");
+  peer_expect (
+      p, "# NOP\n# CANCEL\n# OPTION\n# BYE\n# AUTH\n# RESET\n# END\n# HELP\n"
+         "# ECHO <text>\n# DATA\n# STATUS\n# FAIL <code>\n# TEXT\n# WAIT\n# ASK\n# RUN\n# PASSWD\n"
+         "# INPUT\n# OUTPUT\nOK\n");
   peer_ask (p, "HELP ECHO\n", "# ECHO <text>\n# \n# Send text back.\nOK\n");
   peer_say (p, "HELP NOSUCH\n");
   peer_expect_err (p, GPG_ERR_UNKNOWN_COMMAND, NULL);

@@ -96,6 +96,9 @@ play_requests (void) {
   if (!ask (p, "TEXT fine\n", "OK")) return;
   if (!ask (p, "FAIL 58\n", "ERR")) return;
   if (!ask (p, "HELP\n", "OK")) return;
+  if (!ask (p, "HELP FAIL\n", "OK")) return;
+  if (!ask (p, "FAIL x\n", "ERR")) return;
+  if (!ask (p, "PASSWD a\n", "OK")) return;
   if (!ask (p, "OPTION a=b\n", "OK")) return;
   if (ask (p, "BYE\n", "OK closing")) peer_expect_end (p);
 }

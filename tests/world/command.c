@@ -213,6 +213,8 @@ const struct eva_service command_service = {
   .n_commands = N_COMMANDS,
   .open = session_open,
   .close = session_close,
+  .before = session_before,
+  .after = session_after,
 };
 
 gpg_error_t

@@ -202,10 +202,30 @@ void
 session_close (assuan_context_t ctx, gpg_error_t reason) {
   struct session *s = session_of (ctx);
 
-  CHECK (s && s->ctx == ctx);
+  CHECK (s && s->ctx == ctx && !s->command);
   check_over (s, reason);
   ledger_end (s->end);
   forget (s);
+  mischief ();
+}
+
+gpg_error_t
+session_before (assuan_context_t ctx, const char *name) {
+  struct session *s = session_of (ctx);
+
+  CHECK (s && s->ctx == ctx && !s->command && name);
+  s->command = ledger_begin ("after of a command", s->number);
+  return 0;
+}
+
+void
+session_after (assuan_context_t ctx, const char *name, gpg_error_t result) {
+  struct session *s = session_of (ctx);
+
+  (void) result;
+  CHECK (s && s->ctx == ctx && s->command && name);
+  ledger_end (s->command);
+  s->command = NULL;
   mischief ();
 }
 

@@ -17,15 +17,16 @@ struct session {
   struct session *next;
   unsigned int number;
   enum session_kind kind;
-  assuan_context_t ctx; /* NULL: over */
-  struct link *link;    /* NULL: not known yet */
-  struct entry *end;    /* it will be told that it is over */
-  struct job *job;      /* a command that takes its time, or NULL */
-  eva_source *source;   /* of one in turns */
-  struct hand hand;     /* of one that is driven by hand, or in turns */
-  bool has_more;        /* of one in turns: lines may be held */
-  bool is_finishing;    /* its command is finished, whatever else ends with it */
-  uint64_t active_ns;   /* when a command last began or ended */
+  assuan_context_t ctx;  /* NULL: over */
+  struct link *link;     /* NULL: not known yet */
+  struct entry *end;     /* it will be told that it is over */
+  struct entry *command; /* of an eva_server: before let it pass, and after is owed; or NULL */
+  struct job *job;       /* a command that takes its time, or NULL */
+  eva_source *source;    /* of one in turns */
+  struct hand hand;      /* of one that is driven by hand, or in turns */
+  bool has_more;         /* of one in turns: lines may be held */
+  bool is_finishing;     /* its command is finished, whatever else ends with it */
+  uint64_t active_ns;    /* when a command last began or ended */
 };
 
 /* Begins a session of KIND, not OF_SERVER, that serves LINK through IN_FD and OUT_FD, which it owns; the
@@ -37,6 +38,10 @@ void session_new (enum session_kind kind, int in_fd, int out_fd, struct link *li
 extern struct link *session_arriving;
 gpg_error_t session_open (assuan_context_t ctx);
 void session_close (assuan_context_t ctx, gpg_error_t reason);
+
+/* Its before and after.  */
+gpg_error_t session_before (assuan_context_t ctx, const char *name);
+void session_after (assuan_context_t ctx, const char *name, gpg_error_t result);
 
 struct session *session_of (assuan_context_t ctx);
 
