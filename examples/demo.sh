@@ -327,6 +327,27 @@ show_gpg() {
 }
 show_gpg
 
+# What gpg asks the agent for while it decrypts, by a tool in between that neither of them notices.
+# Some systems allow no private mounts to users, or in containers.
+show_monitor() {
+  status=0
+  # shellcheck disable=SC2086
+  limited $at_home "$tool" monitor -w "$dir/monitor" agent -- gpg --batch --quiet --pinentry-mode loopback \
+    --passphrase-file "$dir/passphrase" --decrypt "$dir/secret.gpg" >"$dir/watched" 2>"$dir/tool.err" \
+    || status=$?
+  if [ $status = 5 ] && grep -q 'allows no private' "$dir/tool.err"; then
+    row assuanctl "monitor agent -- gpg --decrypt secret.gpg" "not here: no private mounts"
+    return
+  fi
+  { [ $status = 0 ] && cmp -s "$dir/text" "$dir/watched"; } || fail "assuanctl monitor" "$dir/tool.err" "$dir/monitor"
+  grep -q "$(cat "$dir/passphrase")" "$dir/monitor" && fail "assuanctl shows a secret" "$dir/monitor"
+  row assuanctl "monitor agent -- gpg --decrypt secret.gpg" \
+    "$(sed -n 's/^[0-9:.]* #1 \(pid [0-9]* uid [0-9]* gpg\) .*/\1/p' "$dir/monitor" | head -n 1) asks:"
+  grep -E '> PKDECRYPT|< INQUIRE|\[secret\]|PKDECRYPT: ' "$dir/monitor" \
+    | sed 's/  */ /g' | while read -r line; do row "" "" "$line"; done
+}
+show_monitor
+
 # The client is on evassuan; the agent still has the passphrase, or asks for it.
 grip=$(run_gpg --with-colons --with-keygrip --list-keys | sed -n '/^grp/{s/^grp:*\(.*\):/\1/p;q;}')
 signing=$(limited env GNUPGHOME="$dir/home" "$examples/agent-keys" \

@@ -212,7 +212,7 @@ class Forgetful(Server):
 
 @breaks("eof")
 class Hasty(Server):
-    """Half a line is acted upon."""
+    """Half a line is a command."""
 
     def eof(self, sock, rest):
         if rest:

@@ -164,6 +164,16 @@ def _(place):
             os.unlink(place.path("log"))
 
 
+@suite.test("secrets in a client's command line do not show")
+def _(place):
+    with Mock(place, TALK) as mock:
+        for args in (("-c", "PRESET_PASSPHRASE x -1 " + SECRET), ("-i", "PASSPHRASE=text:" + SECRET, "-c", "ASK"),
+                     ("-c", "LOOKUP //u:%s@host/" % SECRET)):
+            result = private(place.ctl("monitor", mock.address, "--", TOOL, "call", "-q", mock.address, *args))
+            expect("[secret]" in texts(result)[0], result)
+            expect_clean(result.out, result.err)
+
+
 def memory(pid):
     """What a process may write to, without what is too big to be of use."""
     octets = []

@@ -10,7 +10,7 @@
 
 static const struct option_spec options[] = { WATCHING_OPTIONS };
 
-/* Comments for the next record, which tell who the client is and for whom it asks; by connection.  */
+/* Comments for the next record, which name the client, and the process that it asks for; by connection.  */
 struct comment {
   struct comment *next;
   unsigned long connection;

@@ -10,7 +10,7 @@
 
 /* What is nothing but a dialogue, and what is more.  */
 #define DIALOGUE(...)         .run = check_dialogue, .steps = { __VA_ARGS__ }
-#define NEEDS(function, what) .run = function, .needs = what
+#define NEEDS(function, what) .run = (function), .needs = (what)
 
 #define SHIFT "one reply each, or all later ones are shifted"
 

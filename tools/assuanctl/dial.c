@@ -37,7 +37,7 @@ pause_ms (long ms) {
 
 /* --- Each kind of address --------------------------------------------------------------------- */
 
-/* A listener that takes nobody would hold up connect for ever.  */
+/* A listener that accepts no client would hold up connect forever.  */
 static int
 new_socket (int domain) {
   struct timeval timeout = { .tv_sec = CONNECT_TIMEOUT_S };
@@ -112,7 +112,7 @@ start_program (const struct address *address, pid_t *ret_pid) {
   int fd[2], saved;
 
   errno = ENOENT;
-  if (!argv[0] || socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd)) {
+  if (!argv || !argv[0] || socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd)) {
     free (split);
     return -1;
   }

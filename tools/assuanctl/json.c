@@ -100,11 +100,11 @@ json_print_to (struct json *object, FILE *file) {
                                          JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
          file);
   putc ('\n', file);
-  fflush (file);
   json_object_put (of (object));
 }
 
 void
 json_print (struct json *object) {
   json_print_to (object, stdout);
+  fflush (stdout);
 }

@@ -29,7 +29,7 @@ void json_add_array (struct json *object, const char *name, const char *const *t
 /* Adds octets: as NAME if they are text, else as "base64".  */
 void json_add_octets (struct json *object, const char *name, const void *buf, size_t len);
 
-/* Prints OBJECT as one line to stdout, or to FILE, and frees it.  */
+/* Prints OBJECT as one line to stdout, which is flushed, or to FILE, and frees it.  */
 void json_print (struct json *object);
 void json_print_to (struct json *object, FILE *file);
 

@@ -53,12 +53,26 @@ put_iso (FILE *file, uint64_t time_ns) {
   fprintf (file, "%s.%06" PRIu64 "Z", text, time_ns % NS_PER_S / NS_PER_US);
 }
 
+/* Many lines come in a second.  */
+static void
+put_clock (FILE *out, time_t seconds) {
+  static time_t last;
+  static char text[16];
+  struct tm tm;
+
+  if (!*text || seconds != last) {
+    localtime_r (&seconds, &tm);
+    strftime (text, sizeof text, "%H:%M:%S", &tm);
+    last = seconds;
+  }
+  fputs (text, out);
+}
+
 static void
 put_time (FILE *out, uint64_t time_ns) {
   static uint64_t began_ns;
   uint64_t since_ns;
   time_t seconds = (time_t) (time_ns / NS_PER_S);
-  struct tm tm;
 
   if (!began_ns) began_ns = time_ns;
   since_ns = time_ns > began_ns ? time_ns - began_ns : 0;
@@ -67,9 +81,8 @@ put_time (FILE *out, uint64_t time_ns) {
   } else if (time_form == TIME_RELATIVE) {
     fprintf (out, "%" PRIu64 ".%06" PRIu64, since_ns / NS_PER_S, since_ns % NS_PER_S / NS_PER_US);
   } else {
-    localtime_r (&seconds, &tm);
-    fprintf (out, "%02d:%02d:%02d.%03" PRIu64, tm.tm_hour, tm.tm_min, tm.tm_sec,
-             time_ns % NS_PER_S / NS_PER_MS);
+    put_clock (out, seconds);
+    fprintf (out, ".%03" PRIu64, time_ns % NS_PER_S / NS_PER_MS);
   }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* mount.h - running a program that finds a socket of ours in place of another one, and nobody else does:
-   in a mount namespace of its own, where ours is bound over it.  An ordinary user needs a user
+/* mount.h - running a program that finds a socket of ours in place of another one, which no other
+   process does: in a mount namespace of its own, where ours is bound over it.  An ordinary user needs a user
    namespace for that, in which the user is the same.  */
 
 #ifndef ASSUANCTL_MOUNT_H

@@ -42,34 +42,50 @@
 /* A block or a payload that grows.  */
 struct octets {
   char *buf;
-  size_t len;
-  FILE *file;
+  size_t len, size;
 };
 
 static void
 begin (struct octets *o) {
-  *o = (struct octets) { .len = 0 };
-  o->file = open_memstream (&o->buf, &o->len);
-  if (!o->file) abort ();
+  *o = (struct octets) { .size = 256 };
+  o->buf = text_alloc (o->size);
+}
+
+static void
+put (struct octets *o, const void *octets, size_t len) {
+  if (o->size - o->len < len) {
+    o->size = (o->len + len) * 2;
+    o->buf = realloc (o->buf, o->size);
+    if (!o->buf) abort ();
+  }
+  if (len) memcpy (o->buf + o->len, octets, len);
+  o->len += len;
+}
+
+static void
+put_octet (struct octets *o, unsigned int octet) {
+  char c = (char) (unsigned char) (octet & 255);
+
+  put (o, &c, 1);
 }
 
 static void
 put_le (struct octets *o, uint32_t value, unsigned int n) {
   for (unsigned int i = 0; i < n; i++)
-    putc ((int) (value >> 8 * i & 255), o->file);
+    put_octet (o, value >> 8 * i);
 }
 
 static void
 put_be (struct octets *o, uint32_t value, unsigned int n) {
   while (n--)
-    putc ((int) (value >> 8 * n & 255), o->file);
+    put_octet (o, value >> 8 * n);
 }
 
 /* Fills up to a multiple of 4.  */
 static void
 pad (struct octets *o, size_t len) {
   for (; len % 4; len++)
-    putc (0, o->file);
+    put_octet (o, 0);
 }
 
 static void
@@ -77,7 +93,7 @@ put_option (struct octets *o, unsigned int code, const void *value, size_t len) 
   if (len > MAX_OPTION_LEN) len = MAX_OPTION_LEN;
   put_le (o, code, 2);
   put_le (o, (uint32_t) len, 2);
-  fwrite (value, 1, len, o->file);
+  put (o, value, len);
   pad (o, len);
 }
 
@@ -96,14 +112,12 @@ end_block (struct octets *body, unsigned int type, FILE *out) {
   uint32_t size;
 
   put_option (body, OPT_END, "", 0);
-  if (fclose (body->file)) abort ();
   size = (uint32_t) body->len + BLOCK_SIZE_AND_ITS_TWINS;
   begin (&block);
   put_le (&block, type, 4);
   put_le (&block, size, 4);
-  fwrite (body->buf, 1, body->len, block.file);
+  put (&block, body->buf, body->len);
   put_le (&block, size, 4);
-  if (fclose (block.file)) abort ();
   fwrite (block.buf, 1, block.len, out);
   fflush (out);
   free (body->buf);
@@ -150,15 +164,15 @@ put_payload (struct octets *o, const struct pcapng_record *r) {
 
   put_be (o, TAG_DISSECTOR, 2);
   put_be (o, sizeof dissector, 2);
-  fwrite (dissector, 1, sizeof dissector, o->file);
+  put (o, dissector, sizeof dissector);
   put_tag (o, TAG_PORT_TYPE, 0);
   put_tag (o, TAG_SRC_PORT, r->is_from_server ? 0 : r->connection);
   put_tag (o, TAG_DST_PORT, r->is_from_server ? r->connection : 0);
   put_tag (o, TAG_P2P_DIR, r->is_from_server);
   put_be (o, TAG_END, 2);
   put_be (o, 0, 2);
-  fwrite (r->line, 1, r->len, o->file);
-  putc ('\n', o->file);
+  put (o, r->line, r->len);
+  put_octet (o, '\n');
 }
 
 void
@@ -168,14 +182,13 @@ pcapng_put (FILE *out, const struct pcapng_record *r) {
 
   begin (&payload);
   put_payload (&payload, r);
-  if (fclose (payload.file)) abort ();
   begin (&o);
   put_le (&o, 0, 4); /* the interface */
   put_le (&o, (uint32_t) (r->time_ns >> 32), 4);
   put_le (&o, (uint32_t) r->time_ns, 4);
   put_le (&o, (uint32_t) payload.len, 4);
   put_le (&o, (uint32_t) payload.len, 4);
-  fwrite (payload.buf, 1, payload.len, o.file);
+  put (&o, payload.buf, payload.len);
   pad (&o, payload.len);
   if (r->comment) put_text_option (&o, OPT_COMMENT, r->comment);
   put_option (&o, EPB_FLAGS, flags, sizeof flags);

@@ -15,8 +15,8 @@ struct place;
 /* A client came by FD, not blocking, which is the callback's; PID and UID are what the kernel tells.  */
 typedef void (*place_cb) (void *arg, int fd, pid_t pid, uid_t uid);
 
-/* Listens on ADDRESS, of a Unix socket, which only we and root may reach; a file of a socket at which
-   nobody listens any more is replaced.  */
+/* Listens on ADDRESS, of a Unix socket, which only we and root may reach; the file of a socket that no
+   process listens at any more is replaced.  */
 enum status place_new (const struct address *address, place_cb cb, void *arg, struct place **ret);
 
 /* Listens in a directory that is made for it.  */

@@ -3,6 +3,7 @@
 
 #include "process.h"
 #include "options.h"
+#include "secret.h"
 #include "text.h"
 
 #include <fcntl.h>
@@ -32,7 +33,7 @@ read_file (pid_t pid, const char *name, size_t *ret_len) {
 
 /* --- The command line ------------------------------------------------------------------------- */
 
-/* Whoever may look at processes can see it there; but a log is kept, and read by others.  */
+/* What looks at processes sees it there; but a log is kept, and read by others.  */
 static const char *const secret_options[] = { "--passphrase", "--password", "--pin" };
 
 static bool
@@ -45,12 +46,17 @@ is_secret_option (const char *arg) {
 /* Returns ARG as it is shown behind the argument BEFORE, to be freed.  */
 static char *
 show_arg (const char *arg, const char *before) {
+  const char *text;
+
   if (before && is_secret_option (before)) return text_dup ("[secret]");
   for (size_t i = 0; i < N_ELEMENTS (secret_options); i++) {
     const char *rest = text_skip (arg, secret_options[i]);
     if (rest && *rest == '=') return text_format ("%s=[secret]", secret_options[i]);
   }
-  return text_dup (arg);
+  text = strstr (arg, "=text:");
+  if (text) return text_format ("%.*s=text:[secret]", (int) (text - arg), arg);
+  /* Some clients have commands as their arguments.  */
+  return secret_show_command (arg);
 }
 
 static void

@@ -142,31 +142,36 @@ cut (const char *line, size_t len) {
 /* A line as it is shown, while it is put together.  */
 struct shown {
   char *text;
-  size_t len;
-  FILE *file;
+  size_t len, size;
   enum secret_class hidden;
 };
 
 static void
 begin (struct shown *s) {
-  *s = (struct shown) { .hidden = SECRET_OPEN };
-  s->file = open_memstream (&s->text, &s->len);
-  if (!s->file) abort ();
+  *s = (struct shown) { .hidden = SECRET_OPEN, .size = 128 };
+  s->text = text_alloc (s->size);
+}
+
+/* With room for a NUL.  */
+static void
+show (struct shown *s, const char *text, size_t len) {
+  if (s->size - s->len <= len) {
+    s->size = (s->len + len + 1) * 2;
+    s->text = realloc (s->text, s->size);
+    if (!s->text) abort ();
+  }
+  if (len) memcpy (s->text + s->len, text, len);
+  s->len += len;
 }
 
 static void
 end (struct shown *s) {
-  if (fclose (s->file)) abort ();
-}
-
-static void
-show (struct shown *s, const char *text, size_t len) {
-  fwrite (text, 1, len, s->file);
+  s->text[s->len] = 0;
 }
 
 static void
 hide (struct shown *s) {
-  fputs (HIDDEN, s->file);
+  show (s, HIDDEN, strlen (HIDDEN));
   s->hidden = SECRET_SECRET;
 }
 
@@ -205,7 +210,8 @@ show_as (struct shown *s, enum secret_class class, const char *text, size_t len)
   } else if (class == SECRET_SECRET) {
     hide (s);
   } else {
-    fprintf (s->file, "[%zu octets]", count_octets (text, len));
+    char note[48];
+    show (s, note, (size_t) snprintf (note, sizeof note, "[%zu octets]", count_octets (text, len)));
     if (!s->hidden) s->hidden = SECRET_UNKNOWN;
   }
 }

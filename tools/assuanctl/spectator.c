@@ -120,7 +120,7 @@ from_server (struct spectator *s, const char *line, size_t len, struct watched_l
   s->n--;
 }
 
-/* `OPTION owner=PID HOST` is how gpg-agent tells a pinentry for whom it asks; `owner=PID/UID HOST` in
+/* `OPTION owner=PID HOST` is how gpg-agent names the process that it asks for to a pinentry; `owner=PID/UID HOST` in
    newer ones.  */
 static void
 look_for_owner (struct spectator *s, const char *line, size_t len, uint64_t time_ns) {
@@ -155,6 +155,10 @@ spectator_line (struct spectator *s, bool is_from_server, const char *line, size
     from_client (s, line, len, shown.time_ns);
   s->sink->line (s->out, &s->watched, &shown);
   if (!is_from_server) look_for_owner (s, line, len, shown.time_ns);
-  fflush (s->out);
   free (text);
+}
+
+void
+spectator_flush (struct spectator *s) {
+  fflush (s->out);
 }

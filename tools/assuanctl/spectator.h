@@ -5,7 +5,7 @@
 #ifndef ASSUANCTL_SPECTATOR_H
 #define ASSUANCTL_SPECTATOR_H
 
-#include "watching.h"
+#include "sink.h"
 
 struct spectator;
 
@@ -16,6 +16,9 @@ struct spectator *spectator_new (const struct sink *sink, FILE *out,
 /* A line of LEN octets went by.  */
 void spectator_line (struct spectator *s, bool is_from_server, const char *line, size_t len,
                      bool is_cut);
+
+/* The lines that came at once were all told.  */
+void spectator_flush (struct spectator *s);
 
 /* Tells SINK that the connection is over.  NULL is allowed.  */
 void spectator_free (struct spectator *s, const char *reason);

@@ -188,6 +188,7 @@ take (struct tap *tap, enum side from) {
   } else {
     flow->len = (size_t) n;
     show_lines (tap, from, flow->buffer, flow->len);
+    tap->config.lines_end (tap->config.arg);
   }
 }
 
@@ -248,12 +249,12 @@ why_over (const struct tap *tap) {
   return NULL;
 }
 
+/* SIDE is ready.  */
 static void
-go_on (struct tap *tap) {
+go_on (struct tap *tap, enum side side) {
   const char *reason;
 
-  take (tap, CLIENT);
-  take (tap, SERVER);
+  take (tap, side);
   pass_on (tap, CLIENT);
   pass_on (tap, SERVER);
   set_sources (tap, CLIENT);
@@ -265,13 +266,13 @@ go_on (struct tap *tap) {
 static void
 on_client (void *arg, unsigned int revents) {
   (void) revents;
-  go_on (arg);
+  go_on (arg, CLIENT);
 }
 
 static void
 on_server (void *arg, unsigned int revents) {
   (void) revents;
-  go_on (arg);
+  go_on (arg, SERVER);
 }
 
 struct tap *

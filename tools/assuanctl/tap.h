@@ -25,6 +25,9 @@ struct tap_config {
      beginning.  LINE is wiped afterwards.  */
   void (*line) (void *arg, bool is_from_server, const char *line, size_t len, bool is_cut);
 
+  /* All lines that came at once were shown; they are passed on after this.  */
+  void (*lines_end) (void *arg);
+
   /* The dialogue is over; REASON is one word.  tap_free may be called from here.  */
   void (*over) (void *arg, const char *reason);
   void *arg;

@@ -101,6 +101,13 @@ on_line (void *arg, bool is_from_server, const char *line, size_t len, bool is_c
 }
 
 static void
+on_lines_end (void *arg) {
+  struct way *way = arg;
+
+  spectator_flush (way->spectator);
+}
+
+static void
 free_way (struct way *way, const char *reason) {
   struct way **at = &state.ways;
 
@@ -128,6 +135,7 @@ start_way (struct tap_end client, struct dial server, pid_t pid) {
   struct tap_config tap = { .client = client,
                             .server = { server.fd, server.fd },
                             .line = on_line,
+                            .lines_end = on_lines_end,
                             .over = on_over,
                             .arg = way };
 
