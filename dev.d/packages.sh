@@ -16,7 +16,7 @@ demo_packages='gnupg gpg gpg-agent gpgconf bsdutils'
 tests_packages="$examples_packages libcmocka-dev libassuan-dev libnpth0-dev libgpgme-dev g++
   mandoc man-db groff-base"
 programs_packages="$demo_packages openssl binutils dirmngr scdaemon gpgsm pinentry-tty
-  pinentry-curses openssh-client openssh-server systemd valgrind"
+  pinentry-curses openssh-client openssh-server haproxy systemd valgrind"
 fuzz_packages='clang libclang-rt-dev'
 # Both releases have this version.  Other versions lay some lines out in another way.
 formatter=clang-format-19

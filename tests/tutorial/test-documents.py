@@ -6,8 +6,9 @@ their order; pieces.py tells how they say what they are.  Each is a test.  Compi
 the document says, but with all warnings as errors.  At the end every file must have been compiled
 in its last form.
 
-Usage: test-documents.py BUILDDIR [--all] DOCUMENT...; CC in the environment, with the options that
-the library was built with.  --all: the next documents have no code or transcript without a use.
+Usage: test-documents.py BUILDDIR [--needs=PROGRAM,...] [--all] DOCUMENT...; CC in the environment, with
+the options that the library was built with.  --needs: where one of these programs is missing, nothing
+is tried.  --all: the next documents have no code or transcript without a use.
 """
 
 import atexit
@@ -52,7 +53,7 @@ class Document:
         cc = bin_dir / "cc"
         cc.write_text(f"#!/bin/sh\nexec {CC} {WARNINGS} \"$@\"\n")
         cc.chmod(0o755)
-        self.shell.run(f"PATH={bin_dir}:$PATH")
+        self.shell.run(f"PATH={bin_dir}:{BUILD / 'tools' / 'assuanctl'}:$PATH")
 
     def read(self, name):
         """The lines of the file NAME."""
@@ -60,8 +61,10 @@ class Document:
 
     def write(self, name, lines):
         """Make LINES the file NAME."""
+        (self.shell.dir / name).parent.mkdir(exist_ok=True)
         (self.shell.dir / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
-        self.stale.add(name)
+        if name.endswith((".c", ".h")):
+            self.stale.add(name)
 
     def note_compiled(self, command):
         """Take the files that a cc COMMAND names, and the headers of theirs, for compiled."""
@@ -145,6 +148,11 @@ documents, strict = [], False
 for argument in sys.argv[2:]:
     if argument == "--all":
         strict = True
+    elif argument.startswith("--needs="):
+        for program in argument.partition("=")[2].split(","):
+            if not shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin"):
+                print(f"1..0 # SKIP no {program} here")
+                sys.exit()
     else:
         documents.append(Document(pathlib.Path(argument), strict))
 tests = [test for document in documents for test in document.tests()]
