@@ -849,7 +849,7 @@ struct eva_connect_config {
 
   void *arg; /* of all these, and of on_stderr */
 
-  /* With the address `exec:` alone: the program and its arguments, ended by NULL, as they are.  So
+  /* With the address `exec:` alone (and see `ssh:`): the program and its arguments, ended by NULL, as they are.  So
      a word may have blanks.  Only eva_connect itself reads it, and it may go after that.  */
   const char *const *argv;
 
@@ -912,6 +912,15 @@ struct eva_connect_config {
                                               is looked for in PATH.  Its stderr is /dev/null unless
                                               EVA_CONNECT_STDERR is set.  No signal is blocked or
                                               ignored in it
+       ssh:[USER@]HOST[:PORT]/PATH            the Unix socket /PATH of another host.  This starts
+                                              `ssh -N -L`, which has to come in without a question
+                                              (BatchMode), and ends it with CTX; the kernel does if
+                                              this thread ends before.  The member argv, if it is
+                                              set, stands in place of the word `ssh`, as
+                                              { "ssh", "-F", "config", NULL }.  The last line of its
+                                              stderr becomes the reason (eva_get_reason).  PATH has
+                                              no blank and none of : \ % $; no descriptors are
+                                              passed; no pid is known
        fd:N                                   a connected socket
 
    Ownership and lifetime: CONFIG, which may be NULL, is copied.  The context at RET_CTX is the

@@ -15,6 +15,7 @@
 #include "client/reaper.h"
 #include "client/reply.h"
 #include "client/stderr.h"
+#include "client/tunnel.h"
 #include "io/process.h"
 #include "wire/wipe.h"
 
@@ -329,6 +330,7 @@ free_client (struct eva__drive *drive) {
   eva__call_forget_all (client);
   if (client->child != ASSUAN_INVALID_PID && client->child_of == eva__io_this_process ())
     eva__reaper_new (client->reaper, client->child);
+  eva__tunnel_free (client);
   if (client->home) eva__loop_reserve_timers (client->home, -1);
   eva__stderr_free (client);
   free (client->address);

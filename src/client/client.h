@@ -77,6 +77,7 @@ struct eva__client {
   eva_source *dial_source;
   int dial_fd;                      /* -1: none */
   struct eva__stderr *stderr_lines; /* of the program, or NULL */
+  struct eva__tunnel *tunnel;       /* of ssh, or NULL */
   struct eva__launch *launch;       /* starts the server; NULL: nothing does, or not any more */
   pid_t child;                      /* ASSUAN_INVALID_PID: none */
   unsigned int child_of;            /* the process of ours that started it */

@@ -18,6 +18,7 @@
 #include "client/launch.h"
 #include "client/reason.h"
 #include "client/stderr.h"
+#include "client/tunnel.h"
 #include "io/dial.h"
 #include "io/duration.h"
 #include "io/process.h"
@@ -94,6 +95,7 @@ fail (struct eva__client *client, gpg_error_t err) {
   assuan_context_t ctx = client->driven.at.drive.ctx;
 
   eva__dial_stop (client);
+  eva__tunnel_free (client);
   client->driven.at.drive.over = err;
   if (client->driven.at.is_told) return;
   client->driven.at.is_told = true;
@@ -106,6 +108,7 @@ fail (struct eva__client *client, gpg_error_t err) {
 void
 eva__dial_fail_soon (struct eva__client *client, gpg_error_t err) {
   eva__dial_stop (client);
+  eva__tunnel_free (client);
   client->driven.at.drive.over = err;
   eva__loop_set_timer (client->home, &client->dial_timer, 0);
 }
@@ -176,7 +179,7 @@ connected (struct eva__client *client, int in_fd, int out_fd) {
   gpg_error_t err = eva__ctx_connect (ctx, EVA__CTX_CLIENT, in_fd, out_fd, passes_fds);
 
   if (err) return err;
-  if (client->child == ASSUAN_INVALID_PID) eva__ctx_learn_server_pid (ctx);
+  if (client->child == ASSUAN_INVALID_PID && !client->tunnel) eva__ctx_learn_server_pid (ctx);
   eva__drive_init (&client->driven.at.drive, ctx);
   err = eva__attached_start (&client->driven.at, client->home);
   if (err) {
@@ -339,6 +342,46 @@ has_file (const struct eva__io_endpoint *endpoint) {
   return endpoint->kind == EVA__IO_ENDPOINT_UNIX && *endpoint->addr.un.sun_path;
 }
 
+/* ssh has ended.  */
+static void
+tunnel_ended (void *arg) {
+  struct eva__client *client = arg;
+
+  if (client->stage == EVA__CLIENT_DIALLING) try_at_once (client);
+}
+
+/* Starts ssh for NAME, or looks whether it has made its socket.  */
+static gpg_error_t
+dial_tunnel (struct eva__client *client, const char *name) {
+  assuan_context_t ctx = client->driven.at.drive.ctx;
+  struct eva__io_endpoint endpoint;
+  const char *path;
+  gpg_error_t err;
+  int fd, rc;
+
+  client->dial_until_ns = 0;
+  if (!client->tunnel) {
+    err = eva__tunnel_new (client, name, tunnel_ended);
+    if (err) return err;
+  }
+  path = eva__tunnel_get_path (client);
+  if (!path) return eva__ctx_error (ctx, GPG_ERR_ASS_CONNECT_FAILED);
+  if (eva__io_endpoint_parse (path, &endpoint)) return eva__ctx_syserror (ctx);
+  rc = eva__io_dial (&endpoint, &fd);
+  if (rc < 0 && !may_come_up ()) return dial_error (ctx);
+  if (rc == EVA__IO_DIAL_CONNECTED) {
+    err = connected (client, fd, fd);
+    if (err)
+      close (fd);
+    else
+      eva__dial_stop (client);
+    eva__tunnel_settle (client);
+    return err;
+  }
+  client->dial_again_ns = eva_now () + FIRST_PAUSE_NS;
+  return 0;
+}
+
 /* Begins to connect, or begins anew: a server that is starting up may have another socket by then,
    so the address is looked at each time.  */
 gpg_error_t
@@ -359,7 +402,9 @@ eva__dial (struct eva__client *client) {
   }
   if (eva__io_endpoint_parse (client->address, &endpoint)) return dial_error (ctx);
   if (client->launch && !has_file (&endpoint)) return eva__ctx_error (ctx, GPG_ERR_INV_ARG);
-  client->is_local = endpoint.kind != EVA__IO_ENDPOINT_INTERNET;
+  client->is_local =
+      endpoint.kind != EVA__IO_ENDPOINT_INTERNET && endpoint.kind != EVA__IO_ENDPOINT_SSH;
+  if (endpoint.kind == EVA__IO_ENDPOINT_SSH) return dial_tunnel (client, endpoint.name);
   if (endpoint.kind == EVA__IO_ENDPOINT_EXEC) return start_program (client, endpoint.name);
   rc = eva__io_dial (&endpoint, &fd);
   switch (rc) {

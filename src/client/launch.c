@@ -17,14 +17,12 @@
 #include "client/launch.h"
 
 #include "assuan/error.h"
-#include "client/reaper.h"
 #include "client/reason.h"
-#include "io/child.h"
+#include "client/started.h"
 #include "io/endpoint.h"
 #include "io/lock.h"
 #include "io/process.h"
 #include "io/program.h"
-#include "loop/loop.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -42,11 +40,8 @@ struct eva__launch {
   struct eva__io_program_start start;
   void (*failed) (struct eva__client *client);
   int lock;           /* -1: not ours */
-  unsigned int owner; /* the process of ours that took it, and started the command */
-  pid_t pid;          /* of the command; ASSUAN_INVALID_PID: it has ended, or did not start */
-  int status;         /* of the command that has ended */
-  int watch_fd;       /* that reports its end; -1: none */
-  eva_source *watch;
+  unsigned int owner; /* the process of ours that took it */
+  struct eva__started command;
   char lock_path[EVA__IO_ENDPOINT_SIZE + sizeof LOCK_SUFFIX];
 };
 
@@ -87,8 +82,7 @@ eva__launch_init (struct eva__client *client, const struct eva_connect_config *c
   if (!config || !config->start_argv) return 0;
   launch = client->launch = calloc (1, sizeof *launch);
   if (!launch) return -1;
-  launch->lock = launch->watch_fd = -1;
-  launch->pid = ASSUAN_INVALID_PID;
+  launch->lock = -1;
   start = &launch->start;
   start->keeps_stderr = config->flags & EVA_CONNECT_STDERR;
   start->argv = copy_strings (config->start_argv);
@@ -102,75 +96,48 @@ eva__launch_init (struct eva__client *client, const struct eva_connect_config *c
 
 /* --- The command ------------------------------------------------------------------------------ */
 
-static void
-stop_watching (struct eva__launch *launch) {
-  eva_source_free (launch->watch);
-  launch->watch = NULL;
-  if (launch->watch_fd >= 0) close (launch->watch_fd);
-  launch->watch_fd = -1;
-}
-
 /* Looks whether the command has ended.  One that ended well has left a daemon behind.  */
-static void
-look (struct eva__client *client) {
-  struct eva__launch *launch = client->launch;
+static bool
+has_failed (struct eva__launch *launch) {
+  bool has_failed = eva__started_has_ended (&launch->command) && launch->command.status;
 
-  if (launch->pid == ASSUAN_INVALID_PID || launch->owner != eva__io_this_process ()) return;
-  if (!eva__io_child_reap_status (launch->pid, &launch->status)) return;
-  launch->pid = ASSUAN_INVALID_PID;
-  stop_watching (launch);
-  if (!launch->status) return;
-  launch->stage = FAILED;
+  if (has_failed) launch->stage = FAILED;
+  return has_failed;
 }
 
-/* A read ends the readiness of a descriptor that only ticks.  */
 static void
-command_ended (void *arg, unsigned int revents) {
+command_ended (void *arg) {
   struct eva__client *client = arg;
-  uint64_t ticks;
 
-  (void) revents;
-  (void) !read (client->launch->watch_fd, &ticks, sizeof ticks);
-  look (client);
-  if (client->launch->stage == FAILED) client->launch->failed (client);
-}
-
-/* Where the loop cannot watch the command, each try looks.  */
-static void
-watch (struct eva__client *client) {
-  struct eva__launch *launch = client->launch;
-
-  launch->watch_fd = eva__io_child_watch (launch->pid);
-  if (launch->watch_fd < 0) return;
-  launch->watch =
-      eva_loop_add_fd (client->home, launch->watch_fd, EVA_READABLE, command_ended, client);
-  if (launch->watch) eva__loop_set_background (launch->watch);
+  if (has_failed (client->launch)) client->launch->failed (client);
 }
 
 static enum eva__launch_next
 start (struct eva__client *client, gpg_error_t *ret_err) {
   struct eva__launch *launch = client->launch;
   assuan_context_t ctx = eva__client_context (client);
+  pid_t pid;
 
-  if (eva__io_program_launch (&launch->start, &launch->pid)) {
+  if (eva__io_program_launch (&launch->start, &pid)) {
     *ret_err = errno == EINVAL ? eva__ctx_error (ctx, GPG_ERR_INV_ARG) : eva__ctx_syserror (ctx);
     eva__reason_set_error (client, launch->start.argv[0], *ret_err);
     return EVA__LAUNCH_FAIL;
   }
   launch->stage = STARTED;
-  watch (client);
+  eva__started_watch (&launch->command, client->home, pid, command_ended, client);
   return EVA__LAUNCH_WAIT;
 }
 
 static enum eva__launch_next
 fail (struct eva__client *client, gpg_error_t *ret_err) {
   const struct eva__launch *launch = client->launch;
+  int status = launch->command.status;
   char why[60];
 
-  if (WIFSIGNALED (launch->status))
-    snprintf (why, sizeof why, " was ended by signal %d", WTERMSIG (launch->status));
+  if (WIFSIGNALED (status))
+    snprintf (why, sizeof why, " was ended by signal %d", WTERMSIG (status));
   else
-    snprintf (why, sizeof why, " failed with exit status %d", WEXITSTATUS (launch->status));
+    snprintf (why, sizeof why, " failed with exit status %d", WEXITSTATUS (status));
   eva__reason_set (client, launch->start.argv[0], why);
   *ret_err = eva__ctx_error (eva__client_context (client), GPG_ERR_ASS_SERVER_START);
   return EVA__LAUNCH_FAIL;
@@ -207,8 +174,7 @@ eva__launch (struct eva__client *client, const char *path, void (*cb) (struct ev
   case LOCKED:
     return start (client, ret_err);
   case STARTED:
-    look (client);
-    return launch->stage == FAILED ? EVA__LAUNCH_TRY : EVA__LAUNCH_WAIT;
+    return has_failed (launch) ? EVA__LAUNCH_TRY : EVA__LAUNCH_WAIT;
   default:
     return fail (client, ret_err);
   }
@@ -228,14 +194,11 @@ eva__launch_explain (struct eva__client *client) {
 void
 eva__launch_free (struct eva__client *client) {
   struct eva__launch *launch = client->launch;
-  bool is_ours;
 
   if (!launch) return;
   client->launch = NULL;
-  is_ours = launch->owner == eva__io_this_process ();
-  stop_watching (launch);
-  eva__io_lock_release (launch->lock_path, launch->lock, !is_ours);
-  if (launch->pid != ASSUAN_INVALID_PID && is_ours) eva__reaper_new (client->home, launch->pid);
+  eva__io_lock_release (launch->lock_path, launch->lock, launch->owner != eva__io_this_process ());
+  eva__started_leave (&launch->command, client->home, 0);
   free_copies (launch);
   free (launch);
 }

@@ -10,6 +10,7 @@
 #include "io/fail.h"
 #include "io/number.h"
 #include "io/redirect.h"
+#include "io/ssh.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -116,6 +117,15 @@ parse_exec (const char *text, struct eva__io_endpoint *ep) {
 }
 
 static int
+parse_ssh (const char *text, struct eva__io_endpoint *ep) {
+  struct eva__io_ssh ssh;
+
+  ep->kind = EVA__IO_ENDPOINT_SSH;
+  ep->name = text;
+  return eva__io_ssh_parse (text, &ssh);
+}
+
+static int
 parse (const char *text, struct eva__io_endpoint *ep) {
   const char *rest;
 
@@ -125,6 +135,7 @@ parse (const char *text, struct eva__io_endpoint *ep) {
   if ((rest = skip_prefix (text, "fd:"))) return parse_fd (rest, ep);
   if ((rest = skip_prefix (text, "systemd:"))) return parse_systemd (rest, ep);
   if ((rest = skip_prefix (text, "exec:"))) return parse_exec (rest, ep);
+  if ((rest = skip_prefix (text, "ssh:"))) return parse_ssh (rest, ep);
   return parse_classic (text, ep);
 }
 

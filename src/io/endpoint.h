@@ -6,6 +6,7 @@
        fd:N                      a descriptor that is there already
        systemd:  systemd:NAME    descriptors of the service manager (activation.h)
        exec:PROGRAM ARGUMENTS    a server to start (program.h)
+       ssh:[USER@]HOST[:PORT]/PATH   a Unix socket of another host (ssh.h)
 
    and for clients what assuan_socket_connect takes: a path that starts with `/` or `file://`,
    `@name`, `assuan://IP:PORT`, `assuan://[IP6]:PORT`.  Nothing here makes a system call but
@@ -35,7 +36,8 @@ enum eva__io_endpoint_kind {
   EVA__IO_ENDPOINT_INTERNET,
   EVA__IO_ENDPOINT_FD,
   EVA__IO_ENDPOINT_SYSTEMD,
-  EVA__IO_ENDPOINT_EXEC
+  EVA__IO_ENDPOINT_EXEC,
+  EVA__IO_ENDPOINT_SSH
 };
 
 struct eva__io_endpoint {
@@ -45,7 +47,7 @@ struct eva__io_endpoint {
   socklen_t addr_len;          /* UNIX, INTERNET */
   union eva__io_sockaddr addr; /* UNIX, INTERNET; a path has its NUL */
   int fd;                      /* FD: not below 0 */
-  const char *name;            /* SYSTEMD: NULL for all; EXEC: the command.  Part of the text */
+  const char *name;            /* SYSTEMD: NULL for all; EXEC, SSH: the rest.  Part of the text */
 };
 
 /* Parses TEXT into RET, which borrows from TEXT.  Port 0 is accepted in `tcp:` only: it is good for

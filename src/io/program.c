@@ -19,6 +19,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -150,11 +151,23 @@ prepare (void *opaque, int reserved) {
   sigprocmask (SIG_SETMASK, &none, NULL);
 }
 
-/* The same for a daemon.  */
+/* What the child of eva__io_program_launch knows.  */
+struct alone {
+  const struct eva__io_program_start *start;
+  pid_t parent;
+};
+
+/* The same for a program that is not a server on a pipe.  Its parent may have ended before it could
+   ask for the signal.  */
 static void
-prepare_daemon (void *opaque, int reserved) {
-  prepare (opaque, reserved);
+prepare_alone (void *opaque, int reserved) {
+  const struct alone *alone = opaque;
+
+  prepare ((void *) (uintptr_t) alone->start, reserved);
   setsid ();
+  if (!alone->start->ends_with_us) return;
+  prctl (PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid () != alone->parent) _exit (1);
 }
 
 /* What is to be started, found and opened.  */
@@ -262,12 +275,13 @@ eva__io_program_start (const struct eva__io_program_start *start, int *ret_in_fd
 int
 eva__io_program_launch (const struct eva__io_program_start *start, pid_t *ret_pid) {
   struct eva__io_variables variables = { .settings = start->environment };
+  struct alone alone = { .start = start, .parent = getpid () };
   struct eva__io_child child = { .in_fd = ASSUAN_INVALID_FD,
                                  .out_fd = ASSUAN_INVALID_FD,
                                  .fd_list = kept_fds (start),
                                  .variables = &variables,
-                                 .atfork = prepare_daemon,
-                                 .atfork_value = (void *) (uintptr_t) start };
+                                 .atfork = prepare_alone,
+                                 .atfork_value = &alone };
   struct found found;
   sigset_t old;
   int rc;

@@ -103,6 +103,7 @@ eva_server_listen (eva_server *server, const char *address, unsigned int flags) 
   case EVA__IO_ENDPOINT_SYSTEMD:
     return listen_on_activated (server, endpoint.name, flags);
   case EVA__IO_ENDPOINT_EXEC:
+  case EVA__IO_ENDPOINT_SSH:
     return eva__server_error (server, GPG_ERR_INV_ARG);
   default:
     if (endpoint.is_for_clients) return eva__server_error (server, GPG_ERR_INV_ARG);

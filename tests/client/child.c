@@ -7,7 +7,11 @@
        child linger FIFO        greets, and stays until FIFO has no writer any more
        child daemon SOCKET STARTS HOW
                                 adds an octet to the file STARTS, then listens, until a client
-                                says END; HOW is `stay`, `fork`, or an exit status to fail with  */
+                                says END; HOW is `stay`, `fork`, or an exit status to fail with
+       child ssh HOW FILE OPTIONS...
+                                stands in for `ssh -L PATH:...`: writes its words to FILE, and
+                                listens at PATH; or HOW is `fail`, `hang`, `leave` (when a client
+                                comes) or `drop` (each client)  */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -131,6 +135,8 @@ answer (const char *line, char **argv) {
               getsid (0) == daemon_pid ? "leads" : "follows");
   } else if (!strcmp (line, "END")) {
     kill (daemon_pid, SIGTERM);
+  } else if (!strcmp (line, "DROP")) {
+    kill (-daemon_pid, SIGKILL); /* this one, too */
   } else if (!strcmp (line, "COMPLAIN")) {
     if (write (2, "complaint\n", 10) < 0) strcpy (reply, "ERR 1\n");
   } else if (!strcmp (line, "MUCH")) {
@@ -229,6 +235,38 @@ be_daemon (const char *path, const char *starts, const char *how) {
   serve_all (fd);
 }
 
+/* --- ssh -------------------------------------------------------------------------------------- */
+
+static int
+be_ssh (const char *how, const char *file, char **words) {
+  struct sockaddr_un addr = { .sun_family = AF_UNIX };
+  FILE *fp = fopen (file, "w");
+  int fd;
+
+  for (; fp && *words; words++) {
+    fprintf (fp, "%s\n", *words);
+    if (!strcmp (*words, "-L")) memcpy (addr.sun_path, words[1], strcspn (words[1], ":"));
+  }
+  if (!fp || fclose (fp)) return 2;
+  daemon_pid = getpid ();
+  signal (SIGCHLD, SIG_IGN);
+  fprintf (stderr, "Warning: first\n");
+  if (!strcmp (how, "fail")) fprintf (stderr, "me@host: Permission denied (publickey).\n");
+  if (!strcmp (how, "fail")) return 255;
+  while (!strcmp (how, "hang"))
+    pause ();
+  usleep (30000);
+  fd = socket (AF_UNIX, SOCK_STREAM, 0);
+  if (bind (fd, (struct sockaddr *) &addr, sizeof addr) || listen (fd, 100)) return 3;
+  if (!strcmp (how, "serve")) serve_all (fd);
+  do {
+    int client = accept (fd, NULL, NULL);
+    fprintf (stderr, "channel 2: open failed: connect failed\n");
+    close (client);
+  } while (!strcmp (how, "drop"));
+  return 255;
+}
+
 int
 main (int argc, char **argv) {
   const char *mode = argc > 1 ? argv[1] : "";
@@ -245,6 +283,7 @@ main (int argc, char **argv) {
   if (!strcmp (mode, "mute")) wait_for_end ();
   if (!strcmp (mode, "deaf")) be_deaf ();
   if (!strcmp (mode, "daemon") && argc > 4) return be_daemon (argv[2], argv[3], argv[4]);
+  if (!strcmp (mode, "ssh") && argc > 4) return be_ssh (argv[2], argv[3], argv + 4);
   if (!strcmp (mode, "linger") && argc > 2) return linger (argv[2]);
   return 0;
 }

@@ -6,11 +6,13 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "check.h"
 #include "io/endpoint.h"
 #include "io/program.h"
+#include "io/ssh.h"
 
 static bool
 starts_with (const char *text, const char *prefix) {
@@ -40,6 +42,24 @@ try_back (const struct eva__io_endpoint *ep) {
   CHECK (!memcmp (&again.addr, &ep->addr, ep->addr_len));
 }
 
+/* The parts of the address make it up again, and none is an option.  */
+static void
+try_ssh (const char *text) {
+  char whole[600], bracketed[600];
+  struct eva__io_ssh ssh;
+  const char *user, *port;
+
+  CHECK (!eva__io_ssh_parse (text, &ssh));
+  CHECK (*ssh.user != '-' && *ssh.host && *ssh.host != '-' && *ssh.path == '/');
+  user = *ssh.user ? "@" : "";
+  port = *ssh.port ? ":" : "";
+  snprintf (whole, sizeof whole, "%s%s%s%s%s%s", ssh.user, user, ssh.host, port, ssh.port,
+            ssh.path);
+  snprintf (bracketed, sizeof bracketed, "%s%s[%s]%s%s%s", ssh.user, user, ssh.host, port, ssh.port,
+            ssh.path);
+  CHECK (!strcmp (whole, text) || !strcmp (bracketed, text));
+}
+
 /* Checks EP against TEXT, from which it was parsed.  */
 static void
 check (const struct eva__io_endpoint *ep, const char *text) {
@@ -64,6 +84,10 @@ check (const struct eva__io_endpoint *ep, const char *text) {
     break;
   case EVA__IO_ENDPOINT_EXEC:
     CHECK (starts_with (text, "exec:") && ep->name == text + 5);
+    break;
+  case EVA__IO_ENDPOINT_SSH:
+    CHECK (starts_with (text, "ssh:") && ep->name == text + 4);
+    try_ssh (ep->name);
     break;
   }
 }

@@ -10,14 +10,16 @@
 #include <unistd.h>
 
 #include "io/endpoint.h"
+#include "io/ssh.h"
 
 #define countof(array) (sizeof (array) / sizeof *(array))
 
 /* Says in words what EP holds, all of it.  */
 static const char *
 describe (const struct eva__io_endpoint *ep) {
-  static char text[300];
+  static char text[600];
   char addr[EVA__IO_ENDPOINT_SIZE];
+  struct eva__io_ssh ssh;
 
   switch (ep->kind) {
   case EVA__IO_ENDPOINT_UNIX:
@@ -34,6 +36,10 @@ describe (const struct eva__io_endpoint *ep) {
     break;
   case EVA__IO_ENDPOINT_EXEC:
     snprintf (text, sizeof text, "exec %s", ep->name);
+    break;
+  case EVA__IO_ENDPOINT_SSH:
+    assert_int_equal (eva__io_ssh_parse (ep->name, &ssh), 0);
+    snprintf (text, sizeof text, "ssh <%s> <%s> <%s> <%s>", ssh.user, ssh.host, ssh.port, ssh.path);
     break;
   }
   return text;
@@ -137,6 +143,49 @@ static const struct form forms[] = {
   { "exec:", NULL },
   { "exec:  ", NULL },
   { "exec:\t", NULL },
+
+  { "ssh:host/run/s", "ssh <> <host> <> </run/s>" },
+  { "ssh:a.b-c_d/s", "ssh <> <a.b-c_d> <> </s>" },
+  { "ssh:me@host:2222/run/user/1/S.x", "ssh <me> <host> <2222> </run/user/1/S.x>" },
+  { "ssh:a.b-c_d+e@10.0.0.1/s", "ssh <a.b-c_d+e> <10.0.0.1> <> </s>" },
+  { "ssh:[::1]/s", "ssh <> <::1> <> </s>" },
+  { "ssh:me@[fe80::1%eth0]:22/s", "ssh <me> <fe80::1%eth0> <22> </s>" },
+  { "ssh:host/a@b", "ssh <> <host> <> </a@b>" },
+  { "ssh:host/\303\274", "ssh <> <host> <> </\303\274>" },
+  { "ssh:", NULL },
+  { "ssh:host", NULL },
+  { "ssh:host/", NULL },
+  { "ssh:/s", NULL },
+  { "ssh:@host/s", NULL },
+  { "ssh:me@/s", NULL },
+  { "ssh:me@you@host/s", NULL },
+  { "ssh:-oProxyCommand=x/s", NULL },
+  { "ssh:-l@host/s", NULL },
+  { "ssh:me@-host/s", NULL },
+  { "ssh:[-x]/s", NULL },
+  { "ssh:ho st/s", NULL },
+  { "ssh:ho\tst/s", NULL },
+  { "ssh:host\n/s", NULL },
+  { "ssh:ho$t/s", NULL },
+  { "ssh:ho`x`t/s", NULL },
+  { "ssh:\303\274/s", NULL },
+  { "ssh:m e@host/s", NULL },
+  { "ssh:host:/s", NULL },
+  { "ssh:host:0/s", NULL },
+  { "ssh:host:65536/s", NULL },
+  { "ssh:host:22x/s", NULL },
+  { "ssh:host:-1/s", NULL },
+  { "ssh:::1/s", NULL },
+  { "ssh:[::1/s", NULL },
+  { "ssh:[::1]x/s", NULL },
+  { "ssh:[]/s", NULL },
+  { "ssh:host/a:b", NULL },
+  { "ssh:host/a b", NULL },
+  { "ssh:host/a\\b", NULL },
+  { "ssh:host/%h", NULL },
+  { "ssh:host/${HOME}", NULL },
+  { "ssh:host/a\001", NULL },
+  { "ssh:host/a\177", NULL },
 
   { "/tmp/S", "unix:/tmp/S for clients" },
   { "/", "unix:/ for clients" },

@@ -5,11 +5,14 @@ It is a real sshd, on loopback, with a configuration, keys and a port of its own
 a connection is not what the client made of it: octets come in other pieces, and a client that is
 gone is at first one that has finished sending.
 
-usage: test-ssh.py HOST
+The addresses `ssh:` of eva_connect are tested here, too, by assuanctl: there the library starts ssh.
+
+usage: test-ssh.py HOST [ASSUANCTL]
 """
 
 import getpass
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -72,7 +75,8 @@ class Tunnel:
             self.ssh = self.find("ssh")
             self.make_key("host_key")
             self.make_key("user_key")
-            self.forward(self.start_sshd())
+            self.port = self.start_sshd()
+            self.forward(self.port)
         except BaseException:
             self.__exit__()
             raise
@@ -126,13 +130,16 @@ class Tunnel:
                 return port
         raise Skip("sshd cannot be started here: " + self.log().strip()[-200:].replace("\n", "; "))
 
-    def forward(self, port):
-        """Start ssh and wait until the socket is there."""
+    def options(self):
+        """Those of ssh that reach this sshd and no file of the user's."""
         options = ["IdentitiesOnly=yes", "BatchMode=yes", "ExitOnForwardFailure=yes",
                    "StrictHostKeyChecking=no", "UserKnownHostsFile=%s/known" % self.dir,
-                   "IdentityFile=%s/user_key" % self.dir, "LogLevel=ERROR"]
-        ssh = self.spawn(self.ssh, "-F", "none", "-N", *[x for o in options for x in ("-o", o)],
-                         "-p", str(port), "-L", "%s:%s" % (self.path, self.target),
+                   "IdentityFile=%s/user_key" % self.dir]
+        return ["-F", "none", *[x for o in options for x in ("-o", o)]]
+
+    def forward(self, port):
+        """Start ssh and wait until the socket is there."""
+        ssh = self.spawn(self.ssh, *self.options(), "-o", "LogLevel=ERROR", "-N", "-p", str(port), "-L", "%s:%s" % (self.path, self.target),
                          "%s@127.0.0.1" % getpass.getuser())
         eventually("ssh forwards", lambda: ssh.poll() is not None or accepts(self.path))
         if ssh.poll() is not None:
@@ -141,6 +148,17 @@ class Tunnel:
 
     def connect(self):
         return Connection(self.path)
+
+    def call(self, *words, path=None, port=None, options=()):
+        """What assuanctl gives that connects by an address `ssh:`, with an ssh of these options."""
+        bin_dir = self.dir + "/bin"
+        os.makedirs(bin_dir, exist_ok=True)
+        with open(bin_dir + "/ssh", "w", encoding="utf-8") as f:
+            f.write("#!/bin/sh\nexec %s \"$@\"\n" % shlex.join([self.ssh, *self.options(), *options]))
+        os.chmod(bin_dir + "/ssh", 0o700)
+        address = "ssh:%s@127.0.0.1:%d%s" % (getpass.getuser(), port or self.port, path or self.target)
+        return kit.run(assuanctl, "call", address, *words,
+                       env={**os.environ, "PATH": bin_dir + ":" + os.environ["PATH"]})
 
 
 def settle(server):
@@ -251,6 +269,41 @@ def agent():
                      [b"D hi", b"OK", b"D 1%0A", b"D 2%0A", b"OK"])
 
 
+def left_behind():
+    """The directories that the library makes for ssh."""
+    return {name for name in os.listdir("/tmp") if name.startswith("eva-ssh-")}
+
+
+def address():
+    """eva_connect starts ssh, and nothing is left of it"""
+    if not assuanctl:
+        raise Skip("assuanctl is not built")
+    before = left_behind()
+    with Host() as server, Tunnel(server) as tunnel:
+        for _ in range(3):
+            code, out, err = tunnel.call("ECHO over ssh")
+            expect_equal((code, out), (0, b"over ssh"), err)
+        settle(server)
+    expect_equal(left_behind() - before, set())
+
+
+def address_fails():
+    """what ssh says when it cannot come in, or when no server is there"""
+    if not assuanctl:
+        raise Skip("assuanctl is not built")
+    before = left_behind()
+    with Host() as server, Tunnel(server) as tunnel:
+        code, _, err = tunnel.call("NOP", path="/nonexistent/s")
+        expect(code and "open failed" in err, (code, err))
+        code, _, err = tunnel.call("NOP", port=free_port())
+        expect(code and "refused" in err, (code, err))
+        code, _, err = tunnel.call("NOP", options=("-o", "PubkeyAuthentication=no"))
+        expect(code and "Permission denied" in err and "said why" in err, (code, err))
+    expect_equal(left_behind() - before, set())
+
+
 if __name__ == "__main__":
     host.Host.program = os.path.abspath(sys.argv[1])
-    kit.main([commands, long_data, many, half_closed, leaving, not_reading, agent])
+    assuanctl = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else None
+    kit.main([commands, long_data, many, half_closed, leaving, not_reading, agent, address,
+              address_fails])

@@ -18,7 +18,7 @@ fail_form (const char *text, bool listens) {
       listens ? "'%s' is no address to listen on; take /PATH, @NAME, tcp:IP:PORT, fd:N, "
                 "stdio: or systemd:[NAME]"
               : "'%s' is no address; take a name as agent or dirmngr, /PATH, ./PATH, "
-                "@NAME, tcp:IP:PORT, exec:PROGRAM or fd:N",
+                "@NAME, tcp:IP:PORT, exec:PROGRAM, ssh:[USER@]HOST[:PORT]/PATH or fd:N",
       text);
 }
 

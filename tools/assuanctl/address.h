@@ -3,7 +3,7 @@
 
        agent agent-extra agent-browser dirmngr keyboxd scdaemon uiserver     names (gnupg.h)
        /PATH ./PATH unix:/PATH unix:@NAME @NAME tcp:IP:PORT fd:N
-       exec:PROGRAM ARG...     -- PROGRAM ARG...     ssh:[USER@]HOST/PATH     to connect to
+       exec:PROGRAM ARG...     -- PROGRAM ARG...     ssh:[USER@]HOST[:PORT]/PATH   to connect to
        stdio: systemd:[NAME]                                                  to listen on
 
    Names win over files: ./agent is the file.  */

@@ -59,7 +59,8 @@ print_addresses (const struct subcommand *subcommand) {
   print_title ("Addresses");
   if (!subcommand || !subcommand->listens)
     puts ("  agent agent-extra agent-browser dirmngr keyboxd scdaemon uiserver\n"
-          "  /PATH ./PATH unix:/PATH @NAME tcp:IP:PORT exec:PROGRAM fd:N");
+          "  /PATH ./PATH unix:/PATH @NAME tcp:IP:PORT exec:PROGRAM fd:N\n"
+          "  ssh:[USER@]HOST[:PORT]/PATH");
   else
     puts ("  /PATH ./PATH unix:/PATH @NAME tcp:IP:PORT fd:N stdio: systemd:[NAME]");
   puts ("\nMore in assuanctl(1).");

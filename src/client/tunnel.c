@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* tunnel.c - the ssh that connects a client with a socket of another host.
+
+   ssh forwards a socket in a directory that only this user can enter.  The socket appears when ssh has
+   logged in.  After the client has connected, socket and directory are of no use any more, and go: no
+   other process comes in, and nothing is left however the program ends.  ssh ends with the client; if
+   the program is killed, by a signal of the kernel.  */
+
+#include "client/tunnel.h"
+
+#include "assuan/error.h"
+#include "client/reason.h"
+#include "client/started.h"
+#include "client/stderr.h"
+#include "io/process.h"
+#include "io/program.h"
+#include "io/ssh.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ssh takes the first setting that it finds.  So those of the program's own words come first, and
+   these count more than its configuration.  A master connection would keep the socket for itself, and
+   the questions that ssh asks have no terminal to go to.  */
+static const char *const options[] = {
+  "-N", "-T",
+  "-a", "-x",
+  "-S", "none",
+  "-o", "ControlMaster=no",
+  "-o", "BatchMode=yes",
+  "-o", "ExitOnForwardFailure=yes",
+  "-o", "ForkAfterAuthentication=no",
+  "-o", "PermitLocalCommand=no",
+  "-o", "RemoteCommand=none",
+};
+
+#define N_OPTIONS (sizeof options / sizeof *options)
+
+/* `-L`, where to; `-l`, the user; `-p`, the port; `--`, the host; and NULL.  */
+#define N_MORE 9
+
+struct eva__tunnel {
+  struct eva__started ssh;
+  unsigned int owner;                     /* the process of ours that made the directory */
+  char dir[sizeof "/tmp/eva-ssh-XXXXXX"]; /* "": none, or not any more */
+  char path[sizeof "/tmp/eva-ssh-XXXXXX/s"];
+};
+
+/* --- Starting --------------------------------------------------------------------------------- */
+
+static size_t
+count (const char *const *words) {
+  size_t n = 0;
+
+  while (words[n])
+    n++;
+  return n;
+}
+
+/* Returns the words of the command, an array to be freed that borrows from all of these, or
+   NULL.  */
+static const char **
+make_argv (const char *const *command, const struct eva__io_ssh *ssh, const char *forward) {
+  size_t n = count (command), at = n + N_OPTIONS;
+  const char **argv = calloc (at + N_MORE, sizeof *argv);
+
+  if (!argv) return NULL;
+  memcpy (argv, command, n * sizeof *argv);
+  memcpy (argv + n, options, sizeof options);
+  argv[at++] = "-L";
+  argv[at++] = forward;
+  if (*ssh->user) argv[at++] = "-l";
+  if (*ssh->user) argv[at++] = ssh->user;
+  if (*ssh->port) argv[at++] = "-p";
+  if (*ssh->port) argv[at++] = ssh->port;
+  argv[at++] = "--";
+  argv[at] = ssh->host;
+  return argv;
+}
+
+/* Starts ARGV; the last line of its stderr becomes the reason, unless the program wants to see all of
+   it.  Returns 0, or -1 with errno.  */
+static int
+start (struct eva__client *client, const char *const *argv, pid_t *ret_pid) {
+  struct eva_connect_config *config = &client->config;
+  struct eva__io_program_start how = { .argv = argv,
+                                       .keeps_stderr = config->flags & EVA_CONNECT_STDERR,
+                                       .environment = config->environment,
+                                       .directory = config->directory,
+                                       .ends_with_us = true };
+  int fd = -1, rc, saved;
+
+  if (!how.keeps_stderr || config->on_stderr) {
+    if (eva__stderr_open (client, &fd)) return -1;
+    config->flags |= EVA_CONNECT_LAST_STDERR;
+    how.stderr_fd = &fd;
+  }
+  rc = eva__io_program_launch (&how, ret_pid);
+  saved = errno;
+  if (fd >= 0) close (fd);
+  errno = saved;
+  return rc;
+}
+
+static int
+make_directory (struct eva__tunnel *tunnel) {
+  strcpy (tunnel->dir, "/tmp/eva-ssh-XXXXXX");
+  tunnel->owner = eva__io_this_process ();
+  if (!mkdtemp (tunnel->dir)) {
+    *tunnel->dir = 0;
+    return -1;
+  }
+  snprintf (tunnel->path, sizeof tunnel->path, "%s/s", tunnel->dir);
+  return 0;
+}
+
+/* All that eva__tunnel_new does; returns -1 with errno.  */
+static int
+open_tunnel (struct eva__client *client, const char *text, const char *const *command,
+             void (*cb) (void *client)) {
+  struct eva__tunnel *tunnel = client->tunnel = calloc (1, sizeof *tunnel);
+  char forward[sizeof tunnel->path + sizeof ((struct eva__io_ssh *) 0)->path];
+  struct eva__io_ssh ssh;
+  const char **argv;
+  pid_t pid;
+  int rc;
+
+  if (!tunnel || eva__io_ssh_parse (text, &ssh) < 0 || make_directory (tunnel) < 0) return -1;
+  snprintf (forward, sizeof forward, "%s:%s", tunnel->path, ssh.path);
+  argv = make_argv (command, &ssh, forward);
+  if (!argv) return -1;
+  rc = start (client, argv, &pid);
+  free (argv);
+  if (!rc) eva__started_watch (&tunnel->ssh, client->home, pid, cb, client);
+  return rc;
+}
+
+gpg_error_t
+eva__tunnel_new (struct eva__client *client, const char *text, void (*cb) (void *client)) {
+  static const char *const ssh[] = { "ssh", NULL };
+  const char *const *command = client->config.argv ? client->config.argv : ssh;
+  assuan_context_t ctx = eva__client_context (client);
+  gpg_error_t err;
+
+  if (!command[0]) return eva__ctx_error (ctx, GPG_ERR_INV_ARG);
+  if (!open_tunnel (client, text, command, cb)) return 0;
+  err = errno == EINVAL ? eva__ctx_error (ctx, GPG_ERR_INV_ARG) : eva__ctx_syserror (ctx);
+  eva__reason_set_error (client, command[0], err);
+  return err;
+}
+
+/* --- While it runs ---------------------------------------------------------------------------- */
+
+const char *
+eva__tunnel_get_path (struct eva__client *client) {
+  struct eva__tunnel *tunnel = client->tunnel;
+
+  return eva__started_has_ended (&tunnel->ssh) ? NULL : tunnel->path;
+}
+
+/* A child of fork has the names, too.  */
+static void
+remove_directory (struct eva__tunnel *tunnel) {
+  if (*tunnel->dir && tunnel->owner == eva__io_this_process ()) {
+    unlink (tunnel->path);
+    rmdir (tunnel->dir);
+  }
+  *tunnel->dir = 0;
+}
+
+void
+eva__tunnel_settle (struct eva__client *client) {
+  if (client->tunnel) remove_directory (client->tunnel);
+}
+
+void
+eva__tunnel_free (struct eva__client *client) {
+  struct eva__tunnel *tunnel = client->tunnel;
+
+  if (!tunnel) return;
+  client->tunnel = NULL;
+  eva__started_leave (&tunnel->ssh, client->home, SIGTERM);
+  remove_directory (tunnel);
+  free (tunnel);
+}
