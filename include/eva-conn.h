@@ -313,6 +313,15 @@ int eva_conn_can (eva_conn *c);
    CLOSED; the state does not change.  EVA_E_TEXT if there is a LF among them.  */
 int eva_conn_line (eva_conn *c, const char *line, size_t len);
 
+/* The LEN octets of LINE, which a NUL follows, as a line of their own, with the state that the
+   function for such a line leads to: for a relay, which passes on to one end what it heard at the
+   other.  eva_conn_next hands out lines cut into words and unescaped, so a relay copies the line of
+   eva_conn_peek first.  A server passes OK, ERR, S, D, END, INQUIRE, for whose answer there is no
+   limit, comments and empty lines; a client requests, and the lines of an answer.
+   Returns as these functions; EVA_E_STATE also for a line of an answer where none is due but one
+   was owed; EVA_E_SYNTAX for what is none of these lines.  */
+int eva_conn_pass (eva_conn *c, const char *line, size_t len);
+
 /* Client: gives up the reply under way.  C drops the rest of it when it comes, and answers
    inquiries in it with CAN.  State DRAINING until its OK or ERR, then IDLE.  Allowed in PENDING and
    ANSWERING (an inquiry that is open gets CAN at once); else EVA_E_STATE.

@@ -450,6 +450,14 @@ struct eva_service {
   const struct eva_command *commands;
   size_t n_commands;
 
+  /* In place of all else: the program itself speaks with the clients, by eva-conn.h for instance.
+     Called when the server lets a client in, with the USERDATA of the server and the client's
+     socket FD, which does not block if the server accepted it.  If it returns 0, FD is the
+     program's, and the server knows no more of that client: no limit counts it, and no drain waits
+     for it.  If it returns an error, the server refuses the client with an ERR line.  A client
+     that came by two pipes gets GPG_ERR_NOT_SUPPORTED.  */
+  gpg_error_t (*take) (void *userdata, int fd);
+
   /* Called when the server has let a client in and will greet it next: the place for
      assuan_set_pointer.  If it returns an error, the server refuses the client with an ERR
      line.  */
@@ -646,9 +654,10 @@ int eva_server_get_fd (eva_server *server, size_t index);
    eva_server_listen.
    Stores the connection's context at RET_CTX unless that is NULL.  The context is SERVER's, valid
    until the close function returned.  It is NULL if the close function has run already, because a
-   monitor or log callback that was shown the greeting released the context.
-   Returns 0; GPG_ERR_EACCES; GPG_ERR_LIMIT_REACHED; GPG_ERR_ENOMEM; what the open function gave; or
-   what the system gave.  On failure FD stays the caller's.  */
+   monitor or log callback that was shown the greeting released the context, and if the take function
+   has taken FD.
+   Returns 0; GPG_ERR_EACCES; GPG_ERR_LIMIT_REACHED; GPG_ERR_ENOMEM; what the open or the
+   take function gave; or what the system gave.  On failure FD stays the caller's.  */
 gpg_error_t eva_server_adopt (eva_server *server, int fd, unsigned int flags,
                               assuan_context_t *ret_ctx);
 

@@ -123,17 +123,21 @@ eva_conn_comment (eva_conn *c, const char *text) {
   return rc ? rc : say (c, "#", text);
 }
 
+static void
+begin_inquiry (eva_conn *c, size_t max_len) {
+  c->inquiry_max = max_len;
+  c->inquiry_len = 0;
+  c->is_aside = c->state != EVA_STATE_COMMAND;
+  eva__conn_set_state (c, EVA_STATE_INQUIRY);
+}
+
 int
 eva_conn_inquire (eva_conn *c, const char *keyword, size_t max_len) {
   int rc = eva__conn_may_say (c, EVA__SAY_INQUIRE);
 
   if (!rc) rc = say_keyword (c, "INQUIRE", keyword, NULL);
-  if (rc) return rc;
-  c->inquiry_max = max_len;
-  c->inquiry_len = 0;
-  c->is_aside = c->state != EVA_STATE_COMMAND;
-  eva__conn_set_state (c, EVA_STATE_INQUIRY);
-  return 0;
+  if (!rc) begin_inquiry (c, max_len);
+  return rc;
 }
 
 /* Returns true if COMMAND reads like a line of an answer.  */
@@ -143,6 +147,14 @@ is_like_answer (const char *command) {
 
   eva__wire_parse_answer ((char *) command, strlen (command), &m); /* writes nothing to it */
   return m.kind != EVA__WIRE_INVALID;
+}
+
+/* A client has said a request.  */
+static void
+begin_reply (eva_conn *c) {
+  c->owes_answer = false;
+  c->n_pending++;
+  eva__conn_set_state (c, EVA_STATE_PENDING);
 }
 
 /* A client may send requests ahead: replies come in their order, so counting them is enough.  If
@@ -156,11 +168,8 @@ eva_conn_command (eva_conn *c, const char *command) {
   if (!rc && strchr (command, '\n')) rc = EVA_E_TEXT;
   if (!rc && !silent && c->owes_answer && is_like_answer (command)) rc = EVA_E_STATE;
   if (!rc) rc = say (c, command, NULL);
-  if (rc || silent) return rc;
-  c->owes_answer = false;
-  c->n_pending++;
-  eva__conn_set_state (c, EVA_STATE_PENDING);
-  return 0;
+  if (!rc && !silent) begin_reply (c);
+  return rc;
 }
 
 /* Begins a data line if none is open, and reserves room for the longest line.  */
@@ -250,6 +259,82 @@ eva_conn_line (eva_conn *c, const char *line, size_t len) {
   if (len) memcpy (dst, line, len);
   eva__conn_queue_commit (&c->out, len);
   return 0;
+}
+
+/* The verb that a line of KIND is.  */
+static enum eva__conn_verb
+verb_of (enum eva__wire_kind kind) {
+  static const enum eva__conn_verb verbs[] = {
+    [EVA__WIRE_NOTHING] = EVA__SAY_LINE,    [EVA__WIRE_COMMENT] = EVA__SAY_COMMENT,
+    [EVA__WIRE_COMMAND] = EVA__SAY_COMMAND, [EVA__WIRE_DATA] = EVA__SAY_DATA,
+    [EVA__WIRE_END] = EVA__SAY_END,         [EVA__WIRE_CANCEL] = EVA__SAY_CAN,
+    [EVA__WIRE_OK] = EVA__SAY_OK,           [EVA__WIRE_ERR] = EVA__SAY_ERR,
+    [EVA__WIRE_STATUS] = EVA__SAY_STATUS,   [EVA__WIRE_INQUIRE] = EVA__SAY_INQUIRE,
+  };
+
+  return verbs[kind];
+}
+
+/* What LINE is when this end says it.  An ERR whose number cannot be read is one.  */
+static enum eva__wire_kind
+kind_of (const eva_conn *c, const char *line, size_t len) {
+  char *text = (char *) line; /* of which nothing is changed */
+  struct eva__wire_message m;
+  size_t word_len;
+
+  if (c->owner.config->role == EVA_ROLE_SERVER) {
+    eva__wire_parse_response (text, len, &m);
+    return m.kind == EVA__WIRE_INVALID ? eva__wire_find_keyword (line, len, &word_len) : m.kind;
+  }
+  if (c->state == EVA_STATE_ANSWERING || c->owes_answer) {
+    eva__wire_parse_answer (text, len, &m);
+    if (m.kind != EVA__WIRE_INVALID) return m.kind;
+  }
+  eva__wire_parse_request (text, len, &m);
+  return m.kind;
+}
+
+/* The state after a line of KIND was said.  */
+static void
+move_behind (eva_conn *c, enum eva__wire_kind kind) {
+  switch (kind) {
+  case EVA__WIRE_ERR:
+    if (c->state == EVA_STATE_GREETING) {
+      eva_conn_close (c);
+      return;
+    }
+    /* fall through */
+  case EVA__WIRE_OK:
+    finish_command (c);
+    return;
+  case EVA__WIRE_INQUIRE:
+    begin_inquiry (c, 0);
+    return;
+  case EVA__WIRE_COMMAND:
+    begin_reply (c);
+    return;
+  case EVA__WIRE_END:
+  case EVA__WIRE_CANCEL:
+    end_answer (c); /* which does nothing to a server */
+    return;
+  default:
+    return;
+  }
+}
+
+int
+eva_conn_pass (eva_conn *c, const char *line, size_t len) {
+  enum eva__wire_kind kind;
+  int rc;
+
+  if (c->state == EVA_STATE_CLOSED) return EVA_E_CLOSED;
+  if (len > EVA_LINE_MAX) return EVA_E_LINE_TOO_LONG;
+  kind = kind_of (c, line, len);
+  if (kind == EVA__WIRE_INVALID) return EVA_E_SYNTAX;
+  rc = eva__conn_may_say (c, verb_of (kind));
+  if (!rc) rc = eva_conn_line (c, line, len);
+  if (!rc) move_behind (c, kind);
+  return rc;
 }
 
 /* The inquiry itself is not taken back: its answer still comes, and is skipped, while the command

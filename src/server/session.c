@@ -305,13 +305,28 @@ open_session (struct eva__session *session) {
   return err ? err : eva__attached_start (&session->at, server->loop);
 }
 
+/* The program speaks with the client itself.  */
+static gpg_error_t
+give_away (eva_server *server, const struct eva__incoming *incoming, assuan_context_t *ret_ctx) {
+  gpg_error_t err;
+
+  if (incoming->in_fd != incoming->out_fd)
+    return gpg_err_make (server->pattern->err_source, GPG_ERR_NOT_SUPPORTED);
+  err = server->service->take (server->userdata, incoming->in_fd);
+  if (!err) server->stats.n_accepted++;
+  if (!err && ret_ctx) *ret_ctx = NULL;
+  return err;
+}
+
 gpg_error_t
 eva__session_new (eva_server *server, const struct eva__incoming *incoming,
                   assuan_context_t *ret_ctx) {
-  struct eva__session *session = calloc (1, sizeof *session);
+  struct eva__session *session;
   assuan_context_t ctx;
   gpg_error_t err = 0;
 
+  if (server->service->take) return give_away (server, incoming, ret_ctx);
+  session = calloc (1, sizeof *session);
   /* The account comes first: it is charged for what the connection takes from here on.  */
   if (session)
     session->user = eva__users_enter (&server->users, uid_of (incoming), &server->account);

@@ -221,6 +221,8 @@ say (struct player *p, const char *text, size_t len) {
     return eva_conn_can (c);
   case STEP_RAW:
     return eva_conn_line (c, text, len);
+  case STEP_PASS:
+    return eva_conn_pass (c, text, len);
   case STEP_DRAIN:
     return eva_conn_drain (c);
   case STEP_SEND_FD:
@@ -432,6 +434,7 @@ static step_func *const step_funcs[] = {
   [STEP_END] = do_say,
   [STEP_CAN] = do_say,
   [STEP_RAW] = do_say,
+  [STEP_PASS] = do_say,
   [STEP_DRAIN] = do_say,
   [STEP_SEND_FD] = do_say,
   [STEP_FLUSH] = do_plain,
@@ -506,7 +509,7 @@ play (const struct conversation *talk, const struct way *way) {
 static const struct topic *const topics[] = {
   &request_topic, &inquiry_topic, &overflow_topic, &given_up_topic, &aside_topic,
   &reply_topic,   &answer_topic,  &drain_topic,    &line_topic,     &in_fd_topic,
-  &say_topic,     &data_topic,    &out_fd_topic,   &inspect_topic,
+  &say_topic,     &data_topic,    &out_fd_topic,   &inspect_topic,  &pass_topic,
 };
 
 int

@@ -60,6 +60,7 @@ enum step_op {
   STEP_END,
   STEP_CAN,
   STEP_RAW,
+  STEP_PASS,
   STEP_DRAIN,
   STEP_SEND_FD,
   STEP_FLUSH,
@@ -173,6 +174,7 @@ struct step {
 #define SAY_END                    { .op = STEP_END }
 #define SAY_CAN                    { .op = STEP_CAN }
 #define SAY_RAW(t)                 { .op = STEP_RAW, TEXT_ (t) }
+#define PASS(t)                    { .op = STEP_PASS, TEXT_ (t) }
 #define LONG_SAY(what, h, c, n, t) { .op = STEP_##what, LONG_TEXT_ (h, c, n, t) }
 #define DRAIN                      { .op = STEP_DRAIN }
 #define SEND_FD(fd)                { .op = STEP_SEND_FD, .number = (fd) }
@@ -231,7 +233,7 @@ struct topic {
 extern const struct topic request_topic, inquiry_topic, overflow_topic, given_up_topic, aside_topic;
 extern const struct topic reply_topic, answer_topic, drain_topic;
 extern const struct topic line_topic, in_fd_topic;
-extern const struct topic say_topic, data_topic, out_fd_topic, inspect_topic;
+extern const struct topic say_topic, data_topic, out_fd_topic, inspect_topic, pass_topic;
 
 /* --- Runs ------------------------------------------------------------------------------------- */
 

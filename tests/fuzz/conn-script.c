@@ -175,6 +175,17 @@ do_inquire (struct run *r, const char *text, uint8_t arg) {
   return 0;
 }
 
+/* What is passed on may be an inquiry, for whose answer there is no limit.  */
+static int
+do_pass (struct run *r, const char *text) {
+  enum eva_conn_state before = eva_conn_get_state (r->conn);
+  int rc = eva_conn_pass (r->conn, text, strlen (text));
+
+  if (!rc && before != EVA_STATE_INQUIRY && eva_conn_get_state (r->conn) == EVA_STATE_INQUIRY)
+    r->inquiry_max = r->inquiry_len = 0;
+  return rc;
+}
+
 static int
 do_drain (struct run *r) {
   int rc = eva_conn_drain (r->conn);
@@ -206,6 +217,8 @@ say_text (struct run *r, uint8_t verb, uint8_t arg, const char *text) {
     return eva_conn_can (r->conn);
   case 'l':
     return eva_conn_line (r->conn, text, text ? strlen (text) : 0);
+  case 'P':
+    return do_pass (r, text ? text : "OK");
   case 'D':
     return do_drain (r);
   default:

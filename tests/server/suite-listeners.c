@@ -399,7 +399,89 @@ test_strangers (void **state) {
   assert_int_equal (kit_stats ().n_accepted, 1);
 }
 
+/* --- Clients that the program takes ------------------------------------------------------------ */
+
+static struct {
+  int fd; /* of the client that was taken */
+  gpg_error_t err;
+} taken;
+
+static gpg_error_t
+take (void *userdata, int fd) {
+  assert_ptr_equal (userdata, &taken);
+  if (!taken.err) taken.fd = fd;
+  return taken.err;
+}
+
+static const struct eva_service taking_service = { .take = take };
+
+static void
+test_taken (void **state) {
+  assuan_context_t ctx = (void *) &kit;
+  struct eva_stats stats;
+  eva_server *server;
+  struct peer *p;
+  int fds[2], end[2];
+
+  (void) state;
+  taken.err = 0;
+  assert_int_equal (eva_server_new (kit.loop.loop, &taking_service, &taken, &server), 0);
+  fds_socketpair (fds, O_NONBLOCK);
+  assert_int_equal (eva_server_adopt (server, fds[1], 0, &ctx), 0);
+  assert_null (ctx);
+  assert_int_equal (taken.fd, fds[1]);
+  p = peer_on (fds[0], fds[0]);
+  assert_int_equal (write (taken.fd, "x\n", 2), 2);
+  peer_expect (p, "x\n");
+  eva_server_get_stats (server, &stats);
+  assert_int_equal (stats.n_accepted, 1);
+  assert_int_equal (stats.n_connections, 0);
+  taken.err = ERR (GPG_ERR_FORBIDDEN);
+  fds_socketpair (end, O_NONBLOCK);
+  assert_int_equal (eva_server_adopt (server, end[1], 0, NULL), taken.err);
+  assert_int_equal (eva_server_adopt_pipe (server, end[0], end[1], NULL),
+                    gpg_err_make (KIT_SOURCE, GPG_ERR_NOT_SUPPORTED));
+  close (end[0]);
+  close (end[1]);
+  eva_server_free (server);
+  assert_int_equal (write (taken.fd, "y\n", 2), 2);
+  peer_expect (p, "y\n");
+  close (taken.fd);
+}
+
+/* One that comes to a listener, and one that is refused there.  */
+static void
+test_taken_at_listener (void **state) {
+  struct sockaddr_un addr = { .sun_family = AF_UNIX };
+  eva_server *server;
+  char line[100];
+  ssize_t n;
+
+  (void) state;
+  assert_int_equal (eva_server_new (kit.loop.loop, &taking_service, &taken, &server), 0);
+  assert_int_equal (eva_server_listen (server, unix_address ("t"), 0), 0);
+  strcpy (addr.sun_path, tmpdir_path ("t"));
+  for (int i = 0; i < 2; i++) {
+    int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    taken.fd = -1;
+    taken.err = i ? ERR (GPG_ERR_FORBIDDEN) : 0;
+    assert_int_equal (connect (fd, (struct sockaddr *) &addr, sizeof addr), 0);
+    kit_settle ();
+    assert_true ((taken.fd >= 0) == !i);
+    if (!i) assert_true (fcntl (taken.fd, F_GETFL) & O_NONBLOCK);
+    if (!i) assert_int_equal (write (taken.fd, "OK mine\n", 8), 8);
+    n = read (fd, line, sizeof line - 1);
+    assert_true (n > 3);
+    assert_memory_equal (line, i ? "ERR" : "OK ", 3);
+    if (!i) close (taken.fd);
+    close (fd);
+  }
+  eva_server_free (server);
+}
+
 static const struct CMUnitTest tests[] = {
+  kit_test (test_taken),
+  kit_test (test_taken_at_listener),
   kit_test (test_path),
   kit_test (test_path_in_use),
   kit_test (test_stale_path),
