@@ -83,6 +83,8 @@ def _(place):
     expect_equal(offered("call", "--acc"), ["--accept="])
     expect_equal({x[2:].rstrip("=") for x in offered("call", "--")}, options(helped(place, "call")))
     expect_equal(offered("call", "agent-"), ["agent-extra", "agent-browser"])
+    expect_equal(offered("relay", "agent-"), [])
+    expect_equal(offered("relay", "./R", "agent-"), ["agent-extra", "agent-browser"])
     with Mock(place, {"HELP": "# GETINFO x\n# SIGN\nOK\n"}) as mock:
         expect_equal(offered("call", "-q", mock.address, "g"), ["GETINFO"])
         expect_equal(offered("describe", mock.address, ""), ["GETINFO", "SIGN"])

@@ -92,7 +92,7 @@ complete (char **words, size_t n) {
     options_each (subcommand, offer_option, (void *) (size_t) begin);
   else if (!subcommand)
     offer_subcommands (begin);
-  else if (!n_others && calls (subcommand))
+  else if (n_others ? n_others == 1 && subcommand->relays : calls (subcommand))
     offer_addresses (begin);
   else if (n_others == 1
            && (!strcmp (subcommand->name, "call") || !strcmp (subcommand->name, "describe")))

@@ -39,24 +39,25 @@ pause_ms (long ms) {
 
 /* A listener that accepts no client would hold up connect forever.  */
 static int
-new_socket (int domain) {
+new_socket (int domain, int flags) {
   struct timeval timeout = { .tv_sec = CONNECT_TIMEOUT_S };
-  int fd = socket (domain, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int fd = socket (domain, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 
   if (fd >= 0) setsockopt (fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
   return fd;
 }
 
-/* Connects FD, and closes it if that fails.  */
+/* Connects FD, which has FLAGS, and closes it if that fails.  */
 static int
-connect_to (int fd, const void *address, size_t len) {
+connect_to (int fd, int flags, const void *address, size_t len) {
   struct sockaddr_storage copy = { 0 };
   int saved;
 
   if (fd < 0) return -1;
   memcpy (&copy, address, len);
   if (!assuan_sock_connect (fd, (struct sockaddr *) &copy, (_assuan_addrlen_t) len)) return fd;
-  saved = errno == EAGAIN || errno == EINPROGRESS ? ETIMEDOUT : errno;
+  if (flags && errno == EINPROGRESS) return fd;
+  saved = !flags && (errno == EAGAIN || errno == EINPROGRESS) ? ETIMEDOUT : errno;
   close (fd);
   errno = saved;
   return -1;
@@ -64,7 +65,7 @@ connect_to (int fd, const void *address, size_t len) {
 
 /* NAME is a path, or `@NAME` with %XX for odd octets.  */
 static int
-connect_unix (const char *name) {
+connect_unix (const char *name, int flags) {
   struct sockaddr_un un = { .sun_family = AF_UNIX };
   bool is_abstract = *name == '@';
   size_t len, at = is_abstract ? 1 : 0;
@@ -79,12 +80,12 @@ connect_unix (const char *name) {
   memcpy (un.sun_path + at, octets, len);
   free (octets);
   len += at + (is_abstract ? 0 : 1) + offsetof (struct sockaddr_un, sun_path);
-  return connect_to (new_socket (AF_UNIX), &un, len);
+  return connect_to (new_socket (AF_UNIX, flags), flags, &un, len);
 }
 
 /* IP:PORT or [IP6]:PORT.  */
 static int
-connect_tcp (const char *text) {
+connect_tcp (const char *text, int flags) {
   struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
                             .ai_socktype = SOCK_STREAM },
                   *found;
@@ -98,7 +99,8 @@ connect_tcp (const char *text) {
   host = is_bracketed ? text_part (text + 1, (size_t) (colon - text) - 2)
                       : text_part (text, (size_t) (colon - text));
   if (!getaddrinfo (host, colon + 1, &hints, &found)) {
-    fd = connect_to (new_socket (found->ai_family), found->ai_addr, found->ai_addrlen);
+    fd =
+        connect_to (new_socket (found->ai_family, flags), flags, found->ai_addr, found->ai_addrlen);
     freeaddrinfo (found);
   }
   free (host);
@@ -135,14 +137,15 @@ path_of (const struct address *address) {
   return path ? path : text_skip (address->eva, "file://");
 }
 
+/* FLAGS: of the socket.  */
 static int
-dial (const struct address *address, pid_t *ret_pid) {
+dial (const struct address *address, int flags, pid_t *ret_pid) {
   switch (address->kind) {
   case ADDRESS_NAME:
   case ADDRESS_UNIX:
-    return connect_unix (path_of (address));
+    return connect_unix (path_of (address), flags);
   case ADDRESS_TCP:
-    return connect_tcp (address->eva + strlen ("tcp:"));
+    return connect_tcp (address->eva + strlen ("tcp:"), flags);
   case ADDRESS_EXEC:
     return start_program (address, ret_pid);
   case ADDRESS_FD:
@@ -169,7 +172,7 @@ start_and_dial (const struct address *address, enum status *ret_status) {
   *ret_status = gnupg_launch (address->server);
   for (int i = 0; i < START_TRIES && !*ret_status && fd < 0; i++) {
     if (i) pause_ms (PAUSE_MS);
-    fd = dial (address, &none);
+    fd = dial (address, 0, &none);
     if (fd < 0 && !is_nobody ()) break;
   }
   return fd;
@@ -191,7 +194,7 @@ dial_open (const struct address *address, unsigned int flags, struct dial *ret) 
   struct timeval none = { 0 };
   enum status status = STATUS_OK;
   pid_t pid = 0;
-  int fd = dial (address, &pid);
+  int fd = dial (address, 0, &pid);
 
   if (fd < 0 && is_nobody () && address->server && !(flags & DIAL_NO_START))
     fd = start_and_dial (address, &status);
@@ -201,6 +204,13 @@ dial_open (const struct address *address, unsigned int flags, struct dial *ret) 
   fcntl (fd, F_SETFL, fcntl (fd, F_GETFL) | O_NONBLOCK);
   *ret = (struct dial) { .fd = fd, .pid = pid };
   return STATUS_OK;
+}
+
+int
+dial_try (const struct address *address) {
+  pid_t none;
+
+  return dial (address, SOCK_NONBLOCK, &none);
 }
 
 bool

@@ -25,6 +25,11 @@ struct dial {
    dial_close; STATUS_CONNECTION; STATUS_USAGE for an address that this cannot connect to.  */
 enum status dial_open (const struct address *address, unsigned int flags, struct dial *ret);
 
+/* Connects to ADDRESS, which is no program, without waiting.  Returns a descriptor, of TCP maybe one on
+   which the connection is still to come; or -1 with errno: EAGAIN if the server has too many that wait,
+   and it should be tried again.  */
+int dial_try (const struct address *address);
+
 /* Returns true if descriptors can be passed on D.  */
 bool dial_passes_fds (const struct dial *d);
 

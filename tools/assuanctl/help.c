@@ -57,12 +57,13 @@ print_tool (void) {
 static void
 print_addresses (const struct subcommand *subcommand) {
   print_title ("Addresses");
-  if (!subcommand || !subcommand->listens)
+  if (subcommand && subcommand->listens)
+    puts ("  /PATH ./PATH unix:/PATH @NAME tcp:IP:PORT fd:N stdio: systemd:[NAME]");
+  if (subcommand && subcommand->relays) puts ("and of the server");
+  if (!subcommand || !subcommand->listens || subcommand->relays)
     puts ("  agent agent-extra agent-browser dirmngr keyboxd scdaemon uiserver\n"
           "  /PATH ./PATH unix:/PATH @NAME tcp:IP:PORT exec:PROGRAM fd:N\n"
           "  ssh:[USER@]HOST[:PORT]/PATH");
-  else
-    puts ("  /PATH ./PATH unix:/PATH @NAME tcp:IP:PORT fd:N stdio: systemd:[NAME]");
   puts ("\nMore in assuanctl(1).");
 }
 

@@ -34,14 +34,25 @@ extern const struct subcommand describe_subcommand;
 extern const struct subcommand inquire_subcommand;
 extern const struct subcommand list_subcommand;
 extern const struct subcommand monitor_subcommand;
+extern const struct subcommand relay_subcommand;
 extern const struct subcommand serve_subcommand;
 extern const struct subcommand shell_subcommand;
 extern const struct subcommand wait_subcommand;
 
 const struct subcommand *const subcommands[] = {
-  &call_subcommand,     &capture_subcommand, &complete_subcommand, &conform_subcommand,
-  &describe_subcommand, &inquire_subcommand, &list_subcommand,     &monitor_subcommand,
-  &serve_subcommand,    &shell_subcommand,   &wait_subcommand,     NULL,
+  &call_subcommand,
+  &capture_subcommand,
+  &complete_subcommand,
+  &conform_subcommand,
+  &describe_subcommand,
+  &inquire_subcommand,
+  &list_subcommand,
+  &monitor_subcommand,
+  &relay_subcommand,
+  &serve_subcommand,
+  &shell_subcommand,
+  &wait_subcommand,
+  NULL,
 };
 
 struct settings settings;

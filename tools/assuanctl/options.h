@@ -33,6 +33,7 @@ struct subcommand {
   const struct option_spec *options;
   size_t n_options;
   bool listens; /* its first address is one to listen on */
+  bool relays;  /* and its second one a server's */
 
   /* The option with number INDEX in the table stands on the command line, with VALUE or NULL.
      Returns STATUS_OK, or what message_fail returned.  */

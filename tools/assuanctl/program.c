@@ -128,7 +128,7 @@ program_start_group (const char *const *argv, char **env, const int *fds, size_t
   error = copy_fds (&actions, fds, n, copies);
   if (!error)
     error =
-        posix_spawn (&pid, argv[0], &actions, &attributes, (char *const *) (uintptr_t) argv, env);
+        posix_spawnp (&pid, argv[0], &actions, &attributes, (char *const *) (uintptr_t) argv, env);
   posix_spawnattr_destroy (&attributes);
   posix_spawn_file_actions_destroy (&actions);
   for (size_t i = 0; i < n; i++)

@@ -5,6 +5,7 @@
 #include "admission.h"
 #include "catalog.h"
 #include "job.h"
+#include "listening.h"
 #include "message.h"
 #include "options.h"
 #include "peer.h"
@@ -20,7 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 #define DEFAULT_MAX_CHILDREN 32u
 #define DEFAULT_GRACE_MS     5000u
@@ -190,48 +190,15 @@ static struct eva_service service = {
 /* --- Listening -------------------------------------------------------------------------------- */
 
 static enum status
-fail_listen (const struct address *address, gpg_error_t err) {
-  const char *advice = "";
-
-  switch (gpg_err_code (err)) {
-  case GPG_ERR_EADDRINUSE:
-    advice = "; does another server run?";
-    break;
-  case GPG_ERR_EACCES:
-    if (address->kind == ADDRESS_TCP) advice = "; TCP is served on 127.0.0.1 and [::1] alone";
-    break;
-  case GPG_ERR_ENAMETOOLONG:
-    advice = "; a socket's path has at most 107 octets";
-    break;
-  case GPG_ERR_INV_ARG:
-    return message_fail (STATUS_USAGE, "%s: this is no address to listen on", address->text);
-  default:
-    break;
-  }
-  return message_fail (STATUS_LOCAL, "%s: cannot listen: %s%s", address->text, gpg_strerror (err),
-                       advice);
-}
-
-/* Returns true if the descriptor of ADDRESS is a connection, which is the only one then.  */
-static bool
-is_connection (const struct address *address) {
-  const char *fd = text_skip (address->eva, "fd:");
-  int listens = 0;
-  socklen_t len = sizeof listens;
-
-  return fd && !getsockopt (atoi (fd), SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) && !listens;
-}
-
-static enum status
 listen_on (const struct address *address) {
   gpg_error_t err;
 
-  state.is_for_one = address->kind == ADDRESS_STDIO || is_connection (address);
+  state.is_for_one = listening_is_single (address);
   if (address->kind == ADDRESS_STDIO)
     err = eva_server_adopt_pipe (state.server, 0, 1, NULL);
   else
     err = eva_server_listen (state.server, address->eva, EVA_LISTEN_FDPASSING);
-  if (err) return fail_listen (address, err);
+  if (err) return listening_fail (address, err);
   if (address->kind == ADDRESS_TCP)
     message_note ("serves %s", eva_server_get_address (state.server, 0));
   return admission_open_file (&config.admission, address);

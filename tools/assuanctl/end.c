@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* end.c - one end of what `relay` passes on.
+
+   A descriptor belongs to the message that brought it, and a read may bring older octets along with that.
+   It counts from the first octet of the read on: never too late for its own line, and in the order of
+   its coming.  */
+
+#include "end.h"
+#include "wait.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MAX_FDS 253 /* of a message, as the kernel has it */
+#define MAX_IOV 16
+
+union control {
+  struct cmsghdr align;
+  char octets[CMSG_SPACE (MAX_FDS * sizeof (int))];
+};
+
+/* --- Memory ----------------------------------------------------------------------------------- */
+
+/* A connection has a buffer while there are octets, which come and go with every line.  */
+static struct {
+  void *buffers[32];
+  size_t n;
+} spare;
+
+static void *
+take_memory (void *arg, size_t len) {
+  (void) arg;
+  if (len == EVA_INPUT_SIZE && spare.n) return spare.buffers[--spare.n];
+  return malloc (len);
+}
+
+static void
+give_memory (void *arg, void *ptr, size_t len) {
+  (void) arg;
+  if (len == EVA_INPUT_SIZE && spare.n < sizeof spare.buffers / sizeof *spare.buffers)
+    spare.buffers[spare.n++] = ptr;
+  else
+    free (ptr);
+}
+
+/* --- Life ------------------------------------------------------------------------------------- */
+
+bool
+end_init (struct end *e, enum eva_role role, void (*ready) (void *arg, unsigned int revents),
+          void *arg) {
+  struct eva_conn_config config = { .role = role, .alloc = take_memory, .release = give_memory };
+
+  *e = (struct end) { .in_fd = -1, .out_fd = -1, .ready = ready, .arg = arg };
+  return !eva_conn_new (&config, &e->conn);
+}
+
+static void
+set_flags (int fd) {
+  fcntl (fd, F_SETFD, FD_CLOEXEC);
+  fcntl (fd, F_SETFL, fcntl (fd, F_GETFL) | O_NONBLOCK);
+}
+
+void
+end_open (struct end *e, int in_fd, int out_fd) {
+  e->in_fd = in_fd;
+  e->out_fd = out_fd;
+  set_flags (in_fd);
+  set_flags (out_fd);
+}
+
+static void
+close_queued_fds (struct end *e) {
+  int fd;
+
+  while (eva_conn_take_any_fd (e->conn, &fd))
+    if (fd >= 0) close (fd);
+  while (eva_conn_take_output_fd (e->conn, &fd))
+    close (fd);
+}
+
+void
+end_deinit (struct end *e) {
+  eva_source_free (e->in);
+  eva_source_free (e->out);
+  if (e->conn) close_queued_fds (e);
+  eva_conn_free (e->conn);
+  if (e->in_fd >= 0) close (e->in_fd);
+  if (e->out_fd >= 0 && e->out_fd != e->in_fd) close (e->out_fd);
+}
+
+/* --- Reading ---------------------------------------------------------------------------------- */
+
+static void
+feed_fds (struct end *e, struct msghdr *message) {
+  bool is_refused = message->msg_flags & MSG_CTRUNC;
+
+  for (struct cmsghdr *c = CMSG_FIRSTHDR (message); c; c = CMSG_NXTHDR (message, c)) {
+    size_t n = (c->cmsg_len - CMSG_LEN (0)) / sizeof (int);
+    int fds[MAX_FDS];
+    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
+    memcpy (fds, CMSG_DATA (c), n * sizeof *fds);
+    for (size_t i = 0; i < n; i++) {
+      if (!is_refused && !eva_conn_fed_fd (e->conn, fds[i])) continue;
+      close (fds[i]);
+      is_refused = true;
+    }
+  }
+  if (is_refused) eva_conn_fed_fd (e->conn, END_REFUSED_FD);
+}
+
+/* Without room for descriptors the kernel closes them, and says so.  */
+static ssize_t
+receive (struct end *e, void *buf, size_t len) {
+  struct iovec iov = { .iov_base = buf, .iov_len = len };
+  struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+  union control control;
+  ssize_t n;
+
+  if (e->in_fd != e->out_fd) return read (e->in_fd, buf, len);
+  if (e->takes_fds) {
+    message.msg_control = control.octets;
+    message.msg_controllen = sizeof control.octets;
+  }
+  n = recvmsg (e->in_fd, &message, MSG_CMSG_CLOEXEC);
+  if (n < 0 && errno == ENOTSOCK) return read (e->in_fd, buf, len);
+  if (n > 0 && (message.msg_controllen || message.msg_flags & MSG_CTRUNC)) feed_fds (e, &message);
+  return n;
+}
+
+static bool
+is_later (void) {
+  return errno == EAGAIN || errno == EINTR;
+}
+
+void
+end_read (struct end *e) {
+  size_t len;
+  void *buf;
+  ssize_t n;
+
+  if (e->is_eof || e->in_fd < 0) return;
+  buf = eva_conn_inbuf (e->conn, &len);
+  if (!len) return;
+  n = buf ? receive (e, buf, len) : 0; /* without memory, nothing goes on */
+  if (n < 0 && is_later ()) return;
+  if (n <= 0) e->is_eof = true;
+  eva_conn_fed (e->conn, n < 0 ? 0 : (size_t) n);
+}
+
+/* --- Sending ---------------------------------------------------------------------------------- */
+
+static ssize_t
+send_some (struct end *e, struct iovec *iov, size_t n_iov, const int *fds, size_t n_fds) {
+  struct msghdr message = { .msg_iov = iov, .msg_iovlen = n_iov };
+  size_t size = n_fds * sizeof *fds;
+  union control control;
+  ssize_t n;
+
+  if (e->in_fd != e->out_fd) return writev (e->out_fd, iov, (int) n_iov);
+  if (n_fds) {
+    memset (&control, 0, CMSG_SPACE (size));
+    message.msg_control = control.octets;
+    message.msg_controllen = CMSG_SPACE (size);
+    control.align = (struct cmsghdr) { .cmsg_len = CMSG_LEN (size),
+                                       .cmsg_level = SOL_SOCKET,
+                                       .cmsg_type = SCM_RIGHTS };
+    memcpy (CMSG_DATA (&control.align), fds, size);
+  }
+  n = sendmsg (e->out_fd, &message, MSG_NOSIGNAL);
+  return n < 0 && errno == ENOTSOCK ? writev (e->out_fd, iov, (int) n_iov) : n;
+}
+
+/* Sends once, or drops what cannot be sent.  Returns false if nothing left.  */
+static bool
+flush_once (struct end *e) {
+  struct iovec iov[MAX_IOV];
+  size_t n_iov = eva_conn_output (e->conn, iov, MAX_IOV), n_fds;
+  int fds[MAX_FDS];
+  ssize_t n;
+
+  if (!n_iov) return false;
+  n_fds = eva_conn_output_fds (e->conn, fds, MAX_FDS);
+  n = e->is_dead ? -1 : send_some (e, iov, n_iov, fds, n_fds);
+  if (n < 0 && !e->is_dead && is_later ()) return false;
+  if (n < 0) {
+    e->is_dead = true;
+    n = 0;
+    for (size_t i = 0; i < n_iov; i++)
+      n += (ssize_t) iov[i].iov_len;
+  }
+  eva_conn_sent (e->conn, (size_t) n);
+  for (size_t i = 0; n && i < n_fds; i++)
+    close (fds[i]);
+  return n > 0;
+}
+
+void
+end_flush (struct end *e) {
+  if (e->out_fd < 0) return;
+  while (flush_once (e)) {}
+}
+
+void
+end_shut (struct end *e) {
+  if (e->is_shut || e->out_fd < 0 || eva_conn_output_len (e->conn)) return;
+  e->is_shut = true;
+  shutdown (e->out_fd, SHUT_WR);
+}
+
+bool
+end_is_full (const struct end *e) {
+  return eva_conn_output_len (e->conn) >= END_HIGH_WATER;
+}
+
+/* --- Waiting ---------------------------------------------------------------------------------- */
+
+static void
+on_out (void *arg, unsigned int revents) {
+  struct end *e = arg;
+
+  if (revents & EVA_HANGUP) e->is_dead = true;
+  e->ready (e->arg, revents & EVA_WRITABLE);
+}
+
+/* A socket that is not connected yet may look as if it had hung up.  */
+static bool
+is_connected (struct end *e, unsigned int revents) {
+  int error = 0;
+  socklen_t len = sizeof error;
+
+  if (getsockopt (e->in_fd, SOL_SOCKET, SO_ERROR, &error, &len) || error) e->is_dead = true;
+  if (!e->is_dead && !(revents & EVA_WRITABLE)) return false;
+  e->is_connecting = false;
+  return true;
+}
+
+/* A socket that hangs up takes nothing more, but may have sent more.  */
+static void
+on_in (void *arg, unsigned int revents) {
+  struct end *e = arg;
+
+  if (e->is_connecting && !is_connected (e, revents)) return;
+  if (revents & EVA_HANGUP && e->in_fd == e->out_fd) e->is_dead = true;
+  e->ready (e->arg, revents);
+}
+
+static bool
+set_source (struct end *e, eva_source **source, int fd, unsigned int events,
+            void (*cb) (void *arg, unsigned int revents)) {
+  if (*source) return !eva_source_set_events (*source, events);
+  *source = eva_loop_add_fd (wait_loop (), fd, events, cb, e);
+  return *source != NULL;
+}
+
+/* A hang-up is told again and again, whether asked for or not.  So what has hung up is watched only
+   while more is wanted of it.  */
+static void
+drop_source (eva_source **source) {
+  eva_source_free (*source);
+  *source = NULL;
+}
+
+bool
+end_watch (struct end *e, bool wants_input) {
+  unsigned int in = wants_input && !e->is_eof ? EVA_READABLE : 0;
+  unsigned int out = eva_conn_output_len (e->conn) && !e->is_dead ? EVA_WRITABLE : 0;
+  bool is_ok = true;
+
+  if (e->in_fd < 0) return true;
+  if (e->is_connecting) return set_source (e, &e->in, e->in_fd, EVA_WRITABLE, on_in);
+  if (e->in_fd == e->out_fd) {
+    if (!in && !out && e->is_dead)
+      drop_source (&e->in);
+    else
+      return set_source (e, &e->in, e->in_fd, in | out, on_in);
+    return true;
+  }
+  if (in)
+    is_ok = set_source (e, &e->in, e->in_fd, in, on_in);
+  else
+    drop_source (&e->in);
+  if (out)
+    is_ok = set_source (e, &e->out, e->out_fd, out, on_out) && is_ok;
+  else
+    drop_source (&e->out);
+  return is_ok;
+}
