@@ -55,6 +55,7 @@ COMMANDS = (
     ("shell", "--hex", "{}", "-c", "HELP"), ("complete", "--", "call", "{}", ""),
     ("monitor", "{}", "--", TOOL, "call", "-q", "-o", "comments", "{}", "HELP"),
     ("-j", "monitor", "{}", "--", "sh", "-c", TOOL + " call -q $0 HELP >/dev/null", "{}"),
+    ("capture", "-w", "/dev/null", "{}", "--", TOOL, "call", "-q", "{}", "HELP"),
     ("conform", "--only=help,help-name", "{}"), ("-j", "conform", "--only=help,help-name", "{}"),
 )
 
@@ -72,7 +73,7 @@ for NAME, ANSWER in ANSWERS.items():
 @suite.test("no escape reaches a terminal")
 def _(place):
     for number, name in enumerate(("escapes", "an inquiry of escapes", "progress")):
-        for command in COMMANDS[0], COMMANDS[2], COMMANDS[3], COMMANDS[4], COMMANDS[7], COMMANDS[12]:
+        for command in COMMANDS[0], COMMANDS[2], COMMANDS[3], COMMANDS[4], COMMANDS[7], COMMANDS[13]:
             with Mock(place, {"HELP": ANSWERS[name], "HELP HELP": ANSWERS[name]}, name="S") as mock:
                 args = [mock.address if x == "{}" else x for x in command]
                 screen = Screen(place, "--color=never", "--timeout=300ms", "--no-pager", *args)

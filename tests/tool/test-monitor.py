@@ -330,31 +330,6 @@ def _(place):
         child.communicate()
 
 
-@suite.test("an ordinary user watches a program, too")
-def _(place):
-    need("setpriv")
-    if os.getuid():
-        raise Skip("the other tests do that already")
-    os.chmod(place.dir, 0o755)
-    tool = place.path("assuanctl")
-    with open(TOOL, "rb") as f:
-        place.write("assuanctl", f.read(), 0o755)
-    os.mkdir(place.path("u"), 0o700)
-    with Mock(place, TALK, name="u/S") as mock:
-        for path in place.path("u"), mock.path:
-            os.chown(path, 65534, 65534)
-        user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-        libraries = os.path.dirname(TOOL) + "/../.."
-        env = {"LD_LIBRARY_PATH": libraries}
-        if place.run(*user, tool, "--version", env=env).code:
-            raise Skip("another user cannot run the tool here")
-        result = private(place.run(*user, tool, "monitor", mock.address, "--", tool, "call", mock.address,
-                                   "GETPIN", env=env))
-    expect(result.code == 0, result)
-    expect(re.search(r"#1 pid \d+ uid 65534 .*call", result.out.decode()), result)
-    expect("< D [secret]" in texts(result), result)
-
-
 def start_key(place):
     """An agent with a key of a passphrase, SECRET; returns a file that is encrypted to it."""
     need("gpg")
@@ -366,6 +341,58 @@ def start_key(place):
                      ).code == 0, "cannot encrypt")
     place.run("gpgconf", "--reload", "gpg-agent")
     return place.path("m.gpg")
+
+
+def as_user(place):
+    """What runs a program as an ordinary user, its environment, and the tool that it can run."""
+    need("setpriv")
+    if os.getuid():
+        raise Skip("the other tests do that already")
+    os.chmod(place.dir, 0o755)
+    # That user may not get to where the tool was built.
+    library = re.search(r"=> (.*/libevassuan\S*)", place.run("ldd", TOOL).out.decode())
+    for path in (TOOL, library[1]) if library else (TOOL,):
+        with open(path, "rb") as f:
+            place.write(os.path.basename(path), f.read(), 0o755)
+    tool = place.path(os.path.basename(TOOL))
+    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env",
+            "LD_LIBRARY_PATH=" + place.dir]
+    result = place.run(*user, tool, "--version")
+    if result.code:
+        raise Skip("another user cannot run the tool here: " + result.err)
+    return user, tool
+
+
+@suite.test("an ordinary user watches a program, too")
+def _(place):
+    user, tool = as_user(place)
+    os.mkdir(place.path("u"), 0o700)
+    with Mock(place, TALK, name="u/S") as mock:
+        for path in place.path("u"), mock.path:
+            os.chown(path, 65534, 65534)
+        result = private(place.run(*user, tool, "monitor", mock.address, "--", tool, "call", mock.address,
+                                   "GETPIN"))
+    expect(result.code == 0, result)
+    expect(re.search(r"#1 pid \d+ uid 65534 .*call", result.out.decode()), result)
+    expect("< D [secret]" in texts(result), result)
+
+
+@suite.test("an ordinary user watches gpg --decrypt")
+def _(place):
+    user, tool = as_user(place)
+    message = start_key(place)
+    place.run("gpgconf", "--kill", "all")
+    for directory, _, names in os.walk(place.home):
+        for name in ["", *names]:
+            os.chown(os.path.join(directory, name), 65534, 65534)
+    os.chmod(message, 0o644)
+    result = private(place.run(*user, tool, "monitor", "agent", "--", "gpg", "--batch", "-q",
+                               "--pinentry-mode=loopback", "--passphrase-fd", "0", "-d", message, data=SECRET))
+    place.run(*user, "gpgconf", "--kill", "all")
+    expect(result.code == 0 and b"the message\n" in result.out, result)
+    expect(re.search(r"#1 pid \d+ uid 65534 gpg --batch", result.out.decode()), result)
+    expect("PKDECRYPT: " in result.out.decode() and "< D [secret]" in texts(result), result)
+    expect_clean(result.out, result.err)
 
 
 @suite.test("gpg decrypts; who asks is named, and no secret shows")
@@ -434,6 +461,50 @@ def _(place):
     expect_equal(out, b"")
     expect(b"#1 < OK interrupted" in err and b"closed" in err, err)
     expect_equal(child.returncode, 0)
+
+
+@suite.test("--stdio: nothing but the server's lines is on stdout, even if there is no server")
+def _(place):
+    result = place.ctl("-j", "monitor", "--stdio", "--", place.path("none")).fails(3, "No such file")
+    expect(result.out.startswith(b"ERR ") and result.out.count(b"\n") == 1, result)
+    place.ctl("-j", "monitor", "--stdio", "--", "echo", "OK bye").gives("OK bye\n")
+
+
+@suite.test("servers of other kinds: a started one for each client, an abstract socket")
+def _(place):
+    server = place.write("server", "#!/bin/sh\necho OK $$\nread x; echo OK\n", 0o700)
+
+    class Address:
+        address = "exec:" + server
+    child = start_listening(place, Address, "-w", place.path("log"))
+    for _ in range(3):
+        place.ctl("call", place.path("L"), "NOP").gives("", "")
+    child.terminate()
+    child.communicate()
+    expect_equal(len(set(re.findall(r"< OK (\d+)", place.read("log").decode()))), 3)
+    Address.address = "@evt-monitor-%d" % os.getpid()
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind("\0" + Address.address[1:])
+    listener.listen(1)
+    child = start_listening(place, Address)
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(place.path("L"))
+    listener.accept()[0].sendall(b"OK here\n")
+    expect_equal(client.recv(100), b"OK here\n")
+    child.terminate()
+    expect(b"< OK here" in child.communicate()[0], "not shown")
+    client.close()
+    listener.close()
+
+
+@suite.test("a reader that leaves ends it by SIGPIPE")
+def _(place):
+    with Mock(place, TALK) as mock:
+        child = start_listening(place, mock)
+        child.stdout.close()
+        child.stdout = None
+        place.ctl("call", place.path("L"), "NOP")
+        expect_equal(child.wait(60), -signal.SIGPIPE)
 
 
 @suite.test("Ctrl-C is the program's")

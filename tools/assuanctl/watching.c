@@ -156,7 +156,8 @@ refuse (int fd, gpg_err_code_t code) {
   char *line = text_format ("ERR %u %s\n", gpg_err_make (GPG_ERR_SOURCE_USER_1, code),
                             gpg_strerror (gpg_err_make (GPG_ERR_SOURCE_USER_1, code)));
 
-  if (send (fd, line, strlen (line), MSG_NOSIGNAL) < 0) {}
+  if (send (fd, line, strlen (line), MSG_NOSIGNAL) < 0 && errno == ENOTSOCK
+      && write (fd, line, strlen (line)) < 0) {}
   free (line);
   close (fd);
 }
@@ -323,6 +324,8 @@ run_listening (void) {
   if (status) return status;
   status = place_new (&listen, on_client, NULL, &place);
   if (!status) status = signals_watch (on_signal);
+  /* Unlike a peer, a reader of stdout that leaves ends this process.  */
+  if (!status) signal (SIGPIPE, SIG_DFL);
   if (!status) message_note ("listening on %s", listen.text);
   if (!status) status = wait_until (&state.is_over);
   signals_unwatch ();
@@ -353,14 +356,30 @@ wait_for_server (void) {
   return status;
 }
 
+/* What else is printed must not get among the lines: from here on, stdout is stderr.  Stores what it was
+   at RET_FD.  */
 static enum status
-run_stdio (void) {
+take_stdout (int *ret_fd) {
+  int fd = fcntl (STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+
+  if (fd < 0 || dup2 (STDERR_FILENO, STDOUT_FILENO) < 0)
+    return message_fail (STATUS_LOCAL, "cannot serve on stdout: %s", strerror (errno));
+  *ret_fd = fd;
+  return STATUS_OK;
+}
+
+static enum status
+run_stdio (int out_fd) {
   struct tap_end client = { fcntl (STDIN_FILENO, F_DUPFD_CLOEXEC, 3),
-                            fcntl (STDOUT_FILENO, F_DUPFD_CLOEXEC, 3) };
+                            fcntl (out_fd, F_DUPFD_CLOEXEC, 3) };
   struct dial server;
   enum status status = dial_open (&state.address, 0, &server);
 
-  if (status) return status;
+  if (status) {
+    refuse (client.out_fd, GPG_ERR_ASS_CONNECT_FAILED);
+    close (client.in_fd);
+    return status;
+  }
   status = signals_watch (on_signal);
   set_nonblocking (client.in_fd, true);
   set_nonblocking (client.out_fd, true);
@@ -368,7 +387,7 @@ run_stdio (void) {
   if (!status) status = wait_for_server ();
   signals_unwatch ();
   set_nonblocking (STDIN_FILENO, false);
-  set_nonblocking (STDOUT_FILENO, false);
+  set_nonblocking (out_fd, false);
   return status;
 }
 
@@ -407,29 +426,32 @@ take_address (const struct arguments *arguments) {
 }
 
 static enum status
-run (const struct arguments *arguments) {
+run (const struct arguments *arguments, int out_fd) {
   enum status status = open_out ();
 
   if (status) return status;
   state.sink->begin (state.out, state.address.argv ? state.address.text : state.address.eva);
   fflush (state.out);
-  if (config.is_stdio) return run_stdio ();
+  if (config.is_stdio) return run_stdio (out_fd);
   return config.listen ? run_listening () : run_program (arguments);
 }
 
 enum status
 watching_run (const struct arguments *arguments, const struct sink *sink) {
   enum status status = check_usage (arguments), closed;
+  int out_fd = -1;
 
   state.sink = sink;
   config.rules.secret = config.secret;
   config.rules.open = config.open;
   config.rules.shows_secrets = settings.shows_secrets;
+  if (!status && config.is_stdio) status = take_stdout (&out_fd);
   if (!status) status = take_address (arguments);
-  if (!status) status = run (arguments);
+  if (!status) status = run (arguments, out_fd);
   while (state.ways)
     free_way (state.ways, "end");
   closed = close_out ();
+  if (out_fd >= 0) close (out_fd);
   address_deinit (&state.address);
   free (config.secret);
   free (config.open);
