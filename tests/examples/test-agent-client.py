@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The client that stays with gpg-agent, with a real agent in a home of its own: the agent is started by
+it, ends and starts again, and is left in the middle of a call.
+
+usage: test-agent-client.py CLIENT
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+import kit
+from kit import Skip, eventually, expect, expect_equal, run
+
+PROGRAMS = ("gpg", "gpg-agent", "gpgconf", "gpg-connect-agent")
+
+# It never answers, and tells that it was asked.
+PINENTRY = """\
+#!/bin/sh
+echo OK
+while read -r line; do
+  case $line in
+    GETPIN*) echo $$ >"%(dir)s/asked"; exec sleep 100 ;;
+    *) echo OK ;;
+  esac
+done
+"""
+
+
+class Home:
+    """A home with a key without passphrase, one with, and no agent."""
+
+    def __enter__(self):
+        for program in PROGRAMS:
+            if not shutil.which(program):
+                raise Skip(program + " is not installed")
+        self.dir = tempfile.mkdtemp(prefix="eva-", dir="/tmp")
+        # What the client is built with, such as sanitizers, is nothing to GnuPG's programs.
+        self.env = {**os.environ, "GNUPGHOME": self.dir, "LC_ALL": "C"}
+        with open(self.dir + "/pinentry", "w", encoding="ascii") as f:
+            f.write(PINENTRY % {"dir": self.dir})
+        os.chmod(self.dir + "/pinentry", 0o700)
+        with open(self.dir + "/gpg-agent.conf", "w", encoding="ascii") as f:
+            f.write("disable-scdaemon\ns2k-count 65536\npinentry-program %s/pinentry\n" % self.dir)
+        try:
+            for passphrase in ("", "pass word"):
+                self.gnupg("gpg", "--batch", "--quiet", "--pinentry-mode", "loopback",
+                           "--passphrase", passphrase, "--quick-gen-key",
+                           "x%d <x@example.org>" % len(passphrase), "ed25519", "default", "0")
+            self.address = self.gnupg("gpgconf", "--list-dirs", "agent-socket").decode().strip()
+            lines = self.gnupg("gpg-connect-agent", "KEYINFO --list", "/bye").splitlines()
+            rows = [x.split() for x in lines if x.startswith(b"S KEYINFO")]
+            self.free, = (x[2].decode() for x in rows if x[7] == b"C")
+            self.protected, = (x[2].decode() for x in rows if x[7] == b"P")
+            self.end_agent()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exc):
+        subprocess.run(["gpgconf", "--kill", "all"], env=self.env, check=False,
+                       stderr=subprocess.DEVNULL, timeout=kit.TIMEOUT)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def gnupg(self, *argv):
+        """Run one of GnuPG's programs, which must go well."""
+        code, out, err = run(*argv, env=self.env)
+        expect_equal(code, 0, err)
+        return out
+
+    def agent(self):
+        """The pid of the agent."""
+        out = self.gnupg("gpg-connect-agent", "--no-autostart", "GETINFO pid", "/bye")
+        return int(out.split()[1])
+
+    def end_agent(self):
+        self.gnupg("gpgconf", "--kill", "gpg-agent")
+        eventually("the agent has ended", lambda: not os.path.exists(self.address))
+
+    def start(self, *commands):
+        """The client, running."""
+        return subprocess.Popen([CLIENT, self.address, *commands], stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.env)
+
+
+def begins():
+    """it starts the agent, lists all keys, and signs"""
+    with Home() as home:
+        code, out, err = run(CLIENT, home.address, "keys", home.free, "sign", env=home.env)
+        expect_equal((code, err), (0, ""))
+        lines = out.decode().splitlines()
+        expect_equal(sorted(lines[:2]), sorted([
+            home.free + "  on disk", home.protected + "  on disk, with a passphrase"]))
+        for line in lines[2:]:
+            expect(line.startswith("signed with %s: " % home.free), lines)
+        expect_equal(len(lines), 4)
+        first = home.agent()
+        code, _, _ = run(CLIENT, "unix:" + home.address, home.free, env=home.env)
+        expect_equal((code, home.agent()), (0, first))
+        expect(not os.path.exists(home.address + ".start-lock"), "the lock is left")
+
+
+def restarts():
+    """the agent ends and starts again between two commands, or only ends"""
+    with Home() as home:
+        with home.start(home.free, "wait", home.free, "wait", home.free) as client:
+            try:
+                signed = b"signed with " + home.free.encode()
+                expect(client.stdout.readline().startswith(signed), "first")
+                home.end_agent()
+                home.gnupg("gpgconf", "--launch", "gpg-agent")
+                client.stdin.write(b"\n")
+                client.stdin.flush()
+                expect(client.stdout.readline().startswith(signed), "after a restart")
+                home.end_agent()
+                out, err = client.communicate(b"\n", timeout=kit.TIMEOUT)
+                expect_equal((client.returncode, err), (0, b""))
+                expect(out.startswith(signed), out)
+            finally:
+                client.kill()
+
+
+def gives_up():
+    """Ctrl-C gives up what is under way, and the next command comes at once"""
+    with Home() as home:
+        with home.start(home.protected, home.free, "wait") as client:
+            try:
+                eventually("pinentry", lambda: os.path.exists(home.dir + "/asked"))
+                client.send_signal(signal.SIGINT)
+                expect(client.stdout.readline().startswith(b"signed with "), "next")
+                client.send_signal(signal.SIGINT)
+                out, err = client.communicate(timeout=kit.TIMEOUT)
+                expect_equal((client.returncode, out), (1, b""))
+                expect(b"%s: Operation cancelled" % home.protected.encode() in err, err)
+            finally:
+                client.kill()
+
+
+def errors():
+    """what is wrong is told once"""
+    for argv in ((), ("--help",), ("-x", "keys"), ("a",)):
+        code, out, err = run(CLIENT, *argv)
+        expect(code == 2 and not out and err.startswith("usage: ") and err.count("\n") == 1, err)
+    for address in ("unix:/nowhere/S", "nonsense", "exec:/nowhere/agent"):
+        code, out, err = run(CLIENT, address, "keys")
+        expect(code == 1 and not out and err.startswith("agent-client: keys: "), err)
+        expect_equal(err.count("\n"), 1)
+    with Home() as home:
+        code, out, err = run(CLIENT, home.address, 40 * "0", env=home.env)
+        expect(code == 1 and "No secret key" in err and err.count("\n") == 1, err)
+
+
+if __name__ == "__main__":
+    CLIENT = os.path.abspath(sys.argv[1])
+    kit.main([begins, restarts, gives_up, errors])
