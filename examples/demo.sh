@@ -178,6 +178,28 @@ row assuanctl "call -i DATA=file:text DIGEST" "$(echo "$answer" | cut -c 1-24)..
 answer=$(limited "$tool" -j call "unix:$socket" ECHO Hello) || fail "assuanctl: no JSON"
 row assuanctl "-j call ECHO Hello" "$(echo "$answer" | grep '"data"')"
 
+# A server whose command is a script, and one that passes on what its allow-list lets pass.
+# shellcheck disable=SC2016  # the script expands it
+"$tool" serve "unix:$dir/served" 'GREET=printf "Hello, %s" "$1"' 2>"$dir/served.log" &
+served=$!
+"$tool" relay "unix:$dir/relayed" "unix:$socket" --allow=ECHO 2>"$dir/relayed.log" &
+relayed=$!
+pids="$pids $served $relayed"
+limited "$tool" wait "unix:$dir/served" || fail "assuanctl serve does not serve" "$dir/served.log"
+answer=$(limited "$tool" call "unix:$dir/served" GREET Ada) || fail "GREET failed" "$dir/served.log"
+[ "$answer" = "Hello, Ada" ] || fail "GREET got: $answer"
+row assuanctl "serve 'GREET=printf ...', call GREET Ada" "$answer"
+limited "$tool" wait "unix:$dir/relayed" || fail "assuanctl relay does not listen" "$dir/relayed.log"
+answer=$(limited "$tool" call "unix:$dir/relayed" ECHO relayed) || fail "the relay fails" "$dir/relayed.log"
+status=0
+limited "$tool" call "unix:$dir/relayed" FAIL 58 2>"$dir/tool.err" || status=$?
+grep -q Forbidden "$dir/tool.err" || fail "the relay passed FAIL: $status" "$dir/tool.err"
+row assuanctl "relay --allow=ECHO, call ECHO, call FAIL" "$answer, Forbidden"
+for pid in $served $relayed; do
+  kill "$pid"
+  wait "$pid" || fail "assuanctl did not end well" "$dir/served.log" "$dir/relayed.log"
+done
+
 # A terminal for the client, whose keys come from a fifo.
 if [ -x "$examples/glib-client" ]; then
   mkfifo "$dir/keys"
