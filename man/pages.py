@@ -178,8 +178,12 @@ class Reader:
         return end
 
     def read(self):
-        """All pages of the header."""
+        """All pages of the header; of one of C++, what its file comment says."""
         i, item, declared = 0, None, False
+        if self.header.endswith(".hpp"):
+            i = next(i for i, line in enumerate(self.lines) if line.startswith(f"/* {self.header}"))
+            self.begin(self.comment(i)[0])
+            return self.pages
         while i < len(self.lines):
             line = self.lines[i]
             if line.startswith("/*"):
@@ -391,15 +395,13 @@ class Writer:
 
     def see_also(self):
         """The pages of the same header, and where to begin."""
-        names = {self.files_of(p) for p in self.pages if p.header == self.page.header
-                 and p is not self.page} | {self.page.header.replace("/", "_")} \
-            | ({"eva-loop.h"} if "/" in self.page.header else set())
-        names.discard(self.files_of(self.page))
+        header = self.page.header
+        names = {self.file_of(p) for p in self.pages if p.header == header}
+        names |= {"eva-loop.h"} if "/" in header else set()
+        names |= {"eva.h"} if header.endswith(".hpp") else set()
+        names.discard(self.file_of(self.page))
         self.out.append(".Sh SEE ALSO")
         self.out += [f".Xr {name} 3 ," for name in sorted(names)] + [".Xr evassuan 7"]
-
-    def files_of(self, page):
-        return self.file_of(page)
 
     def write(self, page):
         """The text of PAGE."""
@@ -441,7 +443,7 @@ def main(outdir, dated, include):
     outdir, include = pathlib.Path(outdir), pathlib.Path(include)
     date = re.search(r"^\.Dd (.*)$", pathlib.Path(dated).read_text(), re.M)[1]
     pages = []
-    for path in sorted([*include.glob("*.h"), *include.glob("eva/*.h")]):
+    for path in sorted([*include.glob("*.h*"), *include.glob("eva/*.h*")]):
         found = Reader(path, str(path.relative_to(include))).read()
         for page in found:
             page.is_header = page is found[0]

@@ -65,9 +65,11 @@ def public():
 
 
 def complete():
-    """every function and every type has a page"""
+    """every function, every type and every header has a page"""
     names = public()
     expect(len(names) > 200, f"only {len(names)} public names")
+    names |= {str(x.relative_to(SOURCE / "include")).replace("/", "_")
+              for x in (SOURCE / "include").rglob("*.h*")}
     expect_same({n for n in names if f"{n}.3" not in PAGES}, [], "no page")
 
 
