@@ -127,7 +127,7 @@ def scripts():
     """scripts of packages have no mistakes that shellcheck knows"""
     if not shutil.which("shellcheck"):
         raise Skip("not installed: shellcheck")
-    run(["shellcheck", "-x", *DEBIAN.glob("*.postrm"),
+    run(["shellcheck", "-x", *DEBIAN.glob("*.post*"),
          *(x for x in (DEBIAN / "tests").iterdir() if x.name != "control")], cwd=SOURCE)
 
 
