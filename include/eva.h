@@ -645,7 +645,8 @@ gpg_error_t eva_server_hand_over (eva_server *server, size_t index, int *ret_fd)
 
 /* Returns the descriptor of the listener number INDEX, as for eva_server_get_address, or
    ASSUAN_INVALID_FD if there is none.  It stays SERVER's, and open as long as the listener.  It is for
-   getsockname, setsockopt and the like; SERVER watches it and accepts from it.  */
+   getsockname, setsockopt and the like; SERVER watches it and accepts from it.  May be called from
+   everywhere.  */
 int eva_server_get_fd (eva_server *server, size_t index);
 
 /* Serves the client at the other end of FD, a connected stream socket.  On success FD belongs to
@@ -713,7 +714,7 @@ struct eva_server_notice {
 /* Sets CB to be called with ARG and NOTICE, which is valid until CB returns, for each of these
    events, out of the loop or within eva_server_adopt and what calls that.  It is for logs and
    alarms: clients that come all the time call it all the time.  NULL takes it back.  CB may free
-   SERVER.  */
+   SERVER.  May be called from everywhere.  */
 void eva_server_set_observer (eva_server *server,
                               void (*cb) (eva_server *server, void *arg,
                                           const struct eva_server_notice *notice),

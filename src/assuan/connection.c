@@ -303,21 +303,48 @@ eva__ctx_read (assuan_context_t ctx, bool wait) {
   return err;
 }
 
+/* Shows LEN octets at BUF, as eva__ctx_show_line does, and wipes them.  */
+static bool
+show_copy (assuan_context_t ctx, int direction, char *buf, size_t len, bool is_secret) {
+  bool is_wanted = eva__ctx_show_line (ctx, direction, buf, len, is_secret);
+
+  eva__wire_wipe (buf, len);
+  return is_wanted;
+}
+
+/* Shows what may be shown of LINE, which the peer said.  This and the next one stand apart because
+   lines that nobody watches must not pay for the buffer.  */
+static __attribute__ ((noinline)) bool
+show_heard (assuan_context_t ctx, char *line, size_t len, bool is_secret) {
+  char buf[EVA__REDACTED_SIZE];
+  size_t shown_len = eva__secret_redact_input (ctx, line, len, buf);
+
+  if (!shown_len) return eva__ctx_show_line (ctx, ASSUAN_IO_FROM_PEER, line, len, is_secret);
+  return show_copy (ctx, ASSUAN_IO_FROM_PEER, buf, shown_len, is_secret);
+}
+
+/* The same for a line that a secret command says.  */
+static __attribute__ ((noinline)) bool
+show_said (assuan_context_t ctx, const char *line, size_t len, bool is_secret) {
+  char buf[EVA__REDACTED_SIZE];
+  size_t shown_len = eva__redact_response (line, len, buf);
+
+  return show_copy (ctx, ASSUAN_IO_TO_PEER, buf, shown_len, is_secret);
+}
+
 /* Shows the line that is used next to log and monitor, once.  Returns false if the monitor wants
    it ignored.  */
 static bool
 show_input (assuan_context_t ctx) {
-  char redacted[EVA__REDACTED_SIZE];
-  size_t len, redacted_len;
   bool is_secret;
   char *line;
+  size_t len;
 
   if (!eva__ctx_is_watched (ctx) || ctx->line_seen) return true;
   if (!eva_conn_peek (ctx->conn, &line, &len)) return true;
   ctx->line_seen = true;
   is_secret = eva__secret_input (ctx, line, len);
-  redacted_len = eva__secret_redact_input (ctx, line, len, redacted);
-  if (redacted_len) line = redacted, len = redacted_len;
+  if (ctx->table->has_secrets) return show_heard (ctx, line, len, is_secret);
   return eva__ctx_show_line (ctx, ASSUAN_IO_FROM_PEER, line, len, is_secret);
 }
 
@@ -445,16 +472,16 @@ eva__ctx_wait_line (assuan_context_t ctx, char **ret_line, size_t *ret_len) {
 
 void
 eva__ctx_show_output (assuan_context_t ctx) {
-  char redacted[EVA__REDACTED_SIZE];
   const char *line;
   size_t len;
 
   if (!eva__ctx_is_watched (ctx)) return;
   while (eva_conn_inspect (ctx->conn, &line, &len)) {
     bool is_secret = ctx->flags.confidential || eva__conn_shows_confidential (ctx->conn);
-    if (ctx->is_redacted) len = eva__redact_response (line, len, redacted), line = redacted;
-    if (!eva__ctx_show_line (ctx, ASSUAN_IO_TO_PEER, line, len, is_secret))
-      eva_conn_discard (ctx->conn);
+    bool is_wanted = ctx->is_redacted
+                         ? show_said (ctx, line, len, is_secret)
+                         : eva__ctx_show_line (ctx, ASSUAN_IO_TO_PEER, line, len, is_secret);
+    if (!is_wanted) eva_conn_discard (ctx->conn);
   }
 }
 

@@ -67,6 +67,7 @@ skip_error (const char *line, size_t len) {
   return len - pos > 2 && !memcmp (line + pos, " - ", 3) ? pos + 2 : pos;
 }
 
+/* A line that begins with no keyword is one that the program has made itself.  */
 size_t
 eva__redact_response (const char *line, size_t len, char buf[EVA__REDACTED_SIZE]) {
   size_t word_len;
@@ -77,6 +78,8 @@ eva__redact_response (const char *line, size_t len, char buf[EVA__REDACTED_SIZE]
   case EVA__WIRE_STATUS:
   case EVA__WIRE_INQUIRE:
     return cut (line, len, skip_words (line, len, 2), buf);
+  case EVA__WIRE_INVALID:
+    return cut (line, len, len && strchr ("D#", *line) && (len == 1 || line[1] == ' '), buf);
   default:
     return cut (line, len, skip_words (line, len, 1), buf);
   }

@@ -75,7 +75,6 @@ is_redacted_answer (assuan_context_t ctx, char *line, size_t len) {
 size_t
 eva__secret_redact_input (assuan_context_t ctx, char *line, size_t len,
                           char buf[EVA__REDACTED_SIZE]) {
-  if (!ctx->table->has_secrets) return 0;
   if (is_redacted_answer (ctx, line, len)) return eva__redact_answer (line, len, buf);
   if (is_answer_data (line, len) && eva__conn_get_state (ctx->conn) == EVA_STATE_IDLE)
     return eva__redact_answer (line, len, buf);

@@ -12,7 +12,7 @@
 bool eva__secret_input (assuan_context_t ctx, char *line, size_t len);
 
 /* Writes to BUF what may be shown of LINE, of LEN octets, which comes next, because it belongs to a
-   secret command.  Returns the length of that; 0 if the line belongs to none.  */
+   secret command.  Returns the length of that; 0 if the line belongs to none, or is empty.  */
 size_t eva__secret_redact_input (assuan_context_t ctx, char *line, size_t len,
                                  char buf[EVA__REDACTED_SIZE]);
 

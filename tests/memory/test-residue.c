@@ -199,6 +199,11 @@ static const struct conversation said[] = {
 
 static const struct conversation heard[] = {
   { "|RUN @\n|", NULL },
+  { "|RUN --pin=@ @\n|", NULL },
+  { "|RUN --id=@ @\n|", NULL },
+  { "|RUN --n=@ @\n|", NULL },
+  { "|RUN --@ @\n|", NULL },
+  { "| run @\n|", NULL },
   { "|@\n|", NULL },
   { "|OPTION pin=@\n|", NULL },
   { "|OPTION @ = @\n|", NULL },
@@ -306,20 +311,53 @@ on_close (assuan_context_t ctx, gpg_error_t reason) {
   eva_loop_stop (loop);
 }
 
+static const struct eva_command plain_commands[] = {
+  { .name = "RUN", .handler = cmd_run },
+  { .name = "ASK", .handler = cmd_ask },
+  { .name = "INPUT" },
+};
+static const struct eva_service plain_service = {
+  .commands = plain_commands, .n_commands = 3, .option = on_option, .close = on_close
+};
+
+/* The same with secret commands, whose arguments are compared with the table, and a monitor.  */
+static gpg_error_t
+open_watched (assuan_context_t ctx) {
+  assuan_set_io_monitor (ctx, see_nothing, NULL);
+  return 0;
+}
+
+static const struct eva_parameter parameters[] = {
+  { .name = "--pin", .type = EVA_WORD },
+  { .name = "--id", .type = EVA_HEX, .max = 4 },
+  { .name = "--n", .type = EVA_NUMBER, .max = 4 },
+  { .name = "text", .type = EVA_REST, .is_optional = true },
+};
+static const struct eva_command secret_commands[] = {
+  { .name = "RUN",
+    .handler = cmd_run,
+    .flags = EVA_COMMAND_SECRET | EVA_COMMAND_CHECKED,
+    .parameters = parameters,
+    .n_parameters = N_ELEMENTS (parameters) },
+  { .name = "ASK", .handler = cmd_ask, .flags = EVA_COMMAND_SECRET },
+  { .name = "INPUT", .flags = EVA_COMMAND_SECRET },
+};
+static const struct eva_service secret_service = {
+  .commands = secret_commands,
+  .n_commands = 3,
+  .option = on_option,
+  .open = open_watched,
+  .close = on_close,
+};
+
 static void
-serve_in_loop (const struct conversation *c) {
-  static const struct eva_command commands[] = { { .name = "RUN", .handler = cmd_run },
-                                                 { .name = "ASK", .handler = cmd_ask },
-                                                 { .name = "INPUT" } };
-  static const struct eva_service service = {
-    .commands = commands, .n_commands = 3, .option = on_option, .close = on_close
-  };
+serve_in_loop (const struct conversation *c, const struct eva_service *service) {
   eva_server *server;
   struct talk talk;
 
   use = c->use;
   talk_start (&talk, c->script);
-  assert_int_equal (eva_server_new (loop, &service, NULL, &server), 0);
+  assert_int_equal (eva_server_new (loop, service, NULL, &server), 0);
   assert_int_equal (eva_server_adopt (server, talk.fd, 0, NULL), 0);
   eva_loop_run (loop);
   check (c, "in a loop");
@@ -385,10 +423,28 @@ test_server_in_loop (void **state) {
   loop = eva_loop_new ();
   assert_non_null (loop);
   for (size_t i = 0; i < N_ELEMENTS (said); i++)
-    serve_in_loop (&said[i]);
+    serve_in_loop (&said[i], &plain_service);
   for (size_t i = 0; i < N_ELEMENTS (heard); i++)
-    serve_in_loop (&heard[i]);
+    serve_in_loop (&heard[i], &plain_service);
   eva_loop_free (loop);
+}
+
+static void
+test_secret_commands (void **state) {
+  assuan_log_cb_t cb;
+  void *data;
+
+  (void) state;
+  assuan_get_log_cb (&cb, &data);
+  assuan_set_log_cb (log_nothing, NULL);
+  loop = eva_loop_new ();
+  assert_non_null (loop);
+  for (size_t i = 0; i < N_ELEMENTS (said); i++)
+    serve_in_loop (&said[i], &secret_service);
+  for (size_t i = 0; i < N_ELEMENTS (heard); i++)
+    serve_in_loop (&heard[i], &secret_service);
+  eva_loop_free (loop);
+  assuan_set_log_cb (cb, data);
 }
 
 /* --- Clients ---------------------------------------------------------------------------------- */
@@ -572,10 +628,10 @@ test_search (void **state) {
 int
 main (void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test (test_search),         cmocka_unit_test (test_blocking_server),
-    cmocka_unit_test (test_watched_server), cmocka_unit_test (test_server_in_loop),
-    cmocka_unit_test (test_pump),           cmocka_unit_test (test_blocking_client),
-    cmocka_unit_test (test_client_in_loop),
+    cmocka_unit_test (test_search),          cmocka_unit_test (test_blocking_server),
+    cmocka_unit_test (test_watched_server),  cmocka_unit_test (test_server_in_loop),
+    cmocka_unit_test (test_secret_commands), cmocka_unit_test (test_pump),
+    cmocka_unit_test (test_blocking_client), cmocka_unit_test (test_client_in_loop),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);

@@ -172,6 +172,27 @@ say_all (assuan_context_t ctx, char *line) {
   return err ? err : assuan_set_okay_line (ctx, line);
 }
 
+/* Lines that the program puts together itself may have any form.  */
+static gpg_error_t
+say_raw (assuan_context_t ctx, char *line) {
+  gpg_error_t err = assuan_write_line (ctx, line);
+
+  if (!err) err = assuan_write_line (ctx, "#hunter2");
+  if (!err) err = assuan_write_line (ctx, "Dhunter2");
+  return err ? err : assuan_write_line (ctx, "S");
+}
+
+static void
+test_raw_output (void **state) {
+  struct peer *p = begin ();
+
+  (void) state;
+  service.run = say_raw;
+  peer_ask (p, "PASSWD hunter2 hunter2\n", "hunter2 hunter2\n#hunter2\nDhunter2\nS\nOK\n");
+  finish (p, "< PASSWD [confidential]\n> [confidential]\n> [confidential]\n> [confidential]\n"
+             "> S\n> OK\n");
+}
+
 static gpg_error_t
 fail_with_text (assuan_context_t ctx, char *line) {
   return assuan_set_error (ctx, ERR (GPG_ERR_BAD_PIN), line);
@@ -433,15 +454,25 @@ test_late_answer_to_bracket (void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-  kit_test (test_arguments),   kit_test (test_log),
-  kit_test (test_malformed),   kit_test (test_too_long),
-  kit_test (test_ahead),       kit_test (test_ahead_and_gone),
-  kit_test (test_output),      kit_test (test_failure),
-  kit_test (test_deferred),    kit_test (test_answer),
-  kit_test (test_no_answer),   kit_test (test_overflow),
-  kit_test (test_late_answer), kit_test (test_in_place_of_answer),
-  kit_test (test_pump),        kit_test (test_own_handler),
-  kit_test (test_bracket),     kit_test (test_late_answer_to_bracket),
+  kit_test (test_arguments),
+  kit_test (test_log),
+  kit_test (test_malformed),
+  kit_test (test_too_long),
+  kit_test (test_ahead),
+  kit_test (test_ahead_and_gone),
+  kit_test (test_output),
+  kit_test (test_raw_output),
+  kit_test (test_failure),
+  kit_test (test_deferred),
+  kit_test (test_answer),
+  kit_test (test_no_answer),
+  kit_test (test_overflow),
+  kit_test (test_late_answer),
+  kit_test (test_in_place_of_answer),
+  kit_test (test_pump),
+  kit_test (test_own_handler),
+  kit_test (test_bracket),
+  kit_test (test_late_answer_to_bracket),
 };
 
 SUITE (secrets);

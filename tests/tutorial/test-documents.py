@@ -30,6 +30,7 @@ WARNINGS = "-Wall -Wextra -Werror"
 CC = " ".join(word if word.startswith("-") else shutil.which(word) or word
               for word in os.environ.get("CC", "cc").split())
 LINES_OF_THE_FIRST_SERVER = 20
+LINES_OF_THE_PINENTRY = 150
 
 
 class Document:
@@ -144,6 +145,16 @@ def first_server(document):
     return test
 
 
+def pinentry(document):
+    """The test that the pinentry is as short as we say, comments and empty lines not counted."""
+    def test():
+        text = re.sub(r"/\*.*?\*/", "", "\n".join(document.read("pinentry.c")), flags=re.S)
+        n_lines = sum(1 for line in text.splitlines() if line.strip())
+        expect(n_lines <= LINES_OF_THE_PINENTRY, f"pinentry.c has {n_lines} lines")
+    test.__doc__ = f"{document.path.name}: the pinentry has {LINES_OF_THE_PINENTRY} lines"
+    return test
+
+
 documents, strict = [], False
 for argument in sys.argv[2:]:
     if argument == "--all":
@@ -156,5 +167,7 @@ for argument in sys.argv[2:]:
     else:
         documents.append(Document(pathlib.Path(argument), strict))
 tests = [test for document in documents for test in document.tests()]
-tests += [first_server(x) for x in documents if x.path.name == "tutorial.md"]
+for x in documents:
+    if x.path.name == "tutorial.md":
+        tests += [first_server(x), pinentry(x)]
 main(*tests)
