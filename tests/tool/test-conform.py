@@ -4,9 +4,10 @@
 import os
 import re
 import socket
+import subprocess
 import threading
 
-from kit import Skip, Suite, expect, expect_equal, need
+from kit import TOOL, Skip, Suite, expect, expect_equal, need
 
 suite = Suite()
 
@@ -476,17 +477,41 @@ def _(place):
     expect(result.code == 0, result)
 
 
-@suite.test("the example server passes, on a socket and as descriptors")
+@suite.test("the example servers pass, in every loop that was built")
 def _(place):
     program = os.environ.get("EVA_SERVER")
     if not program:
         raise Skip("no example server")
-    server = place.spawn([program, "unix:" + place.path("E")])
-    while b"listening" not in server.stdout.readline():
-        pass
-    result = place.ctl("-j", "conform", place.path("E"), "--command=DIGEST")
-    expect(result.code == 0, result)
-    expect_equal(with_result(result, "skip"), [])
+    built = os.path.dirname(program)
+    servers = [[os.path.join(built, x), "unix:"] for x in os.listdir(built)
+               if x.startswith("server-") and "." not in x]
+    servers += [[os.path.join(built, x), ""] for x in ("threads-server", "by-hand/loop-server")
+                if os.path.exists(os.path.join(built, x))]
+    for number, (name, scheme) in enumerate(servers):
+        socket_path = place.path("E%d" % number)
+        count = ["3"] if name.endswith("threads-server") else []
+        server = place.spawn([name, scheme + socket_path, *count], stderr=subprocess.STDOUT)
+        while b"listening" not in server.stdout.readline():
+            expect(server.poll() is None, name, "does not start")
+        result = place.ctl("-j", "conform", socket_path, "--command=DIGEST")
+        expect(result.code == 0, name, result)
+        expect_equal(with_result(result, "skip"), [])
+        expect_equal(with_result(result, "warn"), ["option"], name)
+
+
+@suite.test("a server of scripts passes, too, and one behind a relay")
+def _(place):
+    serve = place.start("serve", place.path("V"), "ASK=assuanctl inquire X >/dev/null; true",
+                        env={"PATH": os.path.dirname(TOOL) + ":" + os.environ["PATH"]})
+    place.ctl("wait", place.path("V"))
+    relay = place.start("relay", place.path("R"), place.path("V"))
+    place.ctl("wait", place.path("R"))
+    for path in place.path("V"), place.path("R"):
+        result = place.ctl("-j", "conform", path, "--command=ASK")
+        expect_equal(with_result(result, "fail"), [], path, result)
+    for child in serve, relay:
+        child.terminate()
+        child.communicate()
 
 
 suite.main()
