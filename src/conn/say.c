@@ -298,14 +298,12 @@ kind_of (const eva_conn *c, const char *line, size_t len) {
 static void
 move_behind (eva_conn *c, enum eva__wire_kind kind) {
   switch (kind) {
-  case EVA__WIRE_ERR:
-    if (c->state == EVA_STATE_GREETING) {
-      eva_conn_close (c);
-      return;
-    }
-    /* fall through */
   case EVA__WIRE_OK:
-    finish_command (c);
+  case EVA__WIRE_ERR:
+    if (kind == EVA__WIRE_ERR && c->state == EVA_STATE_GREETING)
+      eva_conn_close (c);
+    else
+      finish_command (c);
     return;
   case EVA__WIRE_INQUIRE:
     begin_inquiry (c, 0);
