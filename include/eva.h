@@ -864,14 +864,14 @@ struct eva_connect_config {
   const char *const *argv;
 
   /* Milliseconds from eva_connect on in which a connection is tried again that fails because no
-     server listens yet, as when a daemon is just starting: there is no such socket, it refuses, or
-     (over TCP, or where the queue of a Unix socket is full) a try takes more than
-     connect_timeout_ms.  0, the default: eva_connect tries once.
+     server listens yet, as when a daemon is just starting, or ending: there is no such socket, it
+     refuses, the server leaves before it greets, or (over TCP, or where the queue of a Unix socket
+     is full) a try takes more than connect_timeout_ms.  0, the default: eva_connect tries once.
      The first pause between two tries is 20 ms long, each next one twice as long, up to 500 ms; the
      last try comes when the time is over, and its error is that of closed.  A try that has begun
      may take connect_timeout_ms, so all of it takes at most the sum of both.  Calls wait meanwhile,
      each up to its own timeout_ms.  eva_close, eva_call_cancel and assuan_release work at once.
-     Errors that no server could mend come at once, and so do those of `exec:` and `fd:`.  */
+     Errors that no server could mend come at once, and so do those of `exec:`, `fd:` and `ssh:`.  */
   unsigned int retry_ms;
 
   /* A command that starts the server, if none listens at `unix:/path`; ended by NULL.  With other

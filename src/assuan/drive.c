@@ -112,6 +112,14 @@ eva__drive_init (struct eva__drive *drive, assuan_context_t ctx) {
   if (!ctx->shares) eva__drive_configure (&ctx->shared->conn_config, drive->class->limits);
 }
 
+void
+eva__drive_restart (struct eva__drive *drive) {
+  *drive = (struct eva__drive) { .ctx = drive->ctx,
+                                 .class = drive->class,
+                                 .account = drive->account,
+                                 .callbacks = drive->callbacks };
+}
+
 struct eva__callbacks *
 eva__drive_get_callbacks (struct eva__drive *drive) {
   if (drive->callbacks) return drive->callbacks;

@@ -165,6 +165,10 @@ struct eva__drive {
    has its ops and limits set and is zero otherwise, and stays as long as CTX.  */
 void eva__drive_init (struct eva__drive *drive, assuan_context_t ctx);
 
+/* The connection of DRIVE is over, and its context is about to get another one: forgets it.  The
+   context is disconnected by now.  */
+void eva__drive_restart (struct eva__drive *drive);
+
 /* Returns what DRIVE keeps of these, or NULL if there is no memory.  */
 struct eva__callbacks *eva__drive_get_callbacks (struct eva__drive *drive);
 

@@ -12,6 +12,7 @@
 #include "assuan/outgoing.h"
 #include "client/calls.h"
 #include "client/dial.h"
+#include "client/launch.h"
 #include "client/reaper.h"
 #include "client/reply.h"
 #include "client/stderr.h"
@@ -273,11 +274,15 @@ find_reason (struct eva__client *client) {
   if (line && !client->reason) client->reason = strdup (line);
 }
 
-/* The connection is over.  */
+/* The connection is over.  A server that leaves before it greets, in the time in which others are tried
+   again, was about to end: the client has sent nothing yet.  */
 static void
 lost (struct eva__drive *drive) {
   struct eva__client *client = EVA__CONTAINER (struct eva__client, driven.at.drive, drive);
 
+  if (client->stage == EVA__CLIENT_GREETING && !client->dials_anew)
+    client->dials_anew = eva__dial_may_begin_anew (client);
+  if (client->stage == EVA__CLIENT_GREETING && client->dials_anew) return;
   client->stage = EVA__CLIENT_OVER;
   find_reason (client);
   if (drive->ctx->released) return; /* by a callback for the lines of stderr */
@@ -287,8 +292,13 @@ lost (struct eva__drive *drive) {
 
 static void
 over (struct eva__drive *drive) {
+  struct eva__client *client = EVA__CONTAINER (struct eva__client, driven.at.drive, drive);
+
   lost (drive);
-  if (!drive->ctx->released) eva__driven_over (drive);
+  if (client->stage == EVA__CLIENT_GREETING)
+    eva__dial_anew (client);
+  else if (!drive->ctx->released)
+    eva__driven_over (drive);
 }
 
 /* A server that assuan_pipe_connect started may take its time to end, and the loop must not wait
@@ -331,6 +341,7 @@ free_client (struct eva__drive *drive) {
   if (client->child != ASSUAN_INVALID_PID && client->child_of == eva__io_this_process ())
     eva__reaper_new (client->reaper, client->child);
   eva__tunnel_free (client);
+  eva__launch_free (client);
   if (client->home) eva__loop_reserve_timers (client->home, -1);
   eva__stderr_free (client);
   free (client->address);

@@ -68,6 +68,7 @@ struct eva__client {
   struct eva_connect_config config;
   char *address;
   bool fails_late;           /* closed will be told, and calls meanwhile are no mistake */
+  bool dials_anew;           /* the server has left before it greeted */
   bool is_local;             /* it is not an address of the internet: descriptors can be passed */
   uint64_t dial_until_ns;    /* later no try begins but the first */
   uint64_t dial_pause_ns;    /* before the next try */

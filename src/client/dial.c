@@ -85,7 +85,7 @@ hang_up (struct eva__client *client) {
 void
 eva__dial_stop (struct eva__client *client) {
   hang_up (client);
-  eva__launch_free (client);
+  eva__launch_rest (client);
   if (client->home) eva__loop_cancel_timer (client->home, &client->dial_timer);
 }
 
@@ -161,7 +161,6 @@ failed_dial (struct eva__client *client, const struct eva__io_endpoint *endpoint
   case EVA__LAUNCH_TRY:
     hang_up (client);
     client->dial_again_ns = 0;
-    client->dial_pause_ns = 0;
     return 0;
   default:
     return try_again (client, eva__ctx_error (client->driven.at.drive.ctx, GPG_ERR_TIMEOUT));
@@ -256,6 +255,33 @@ on_dial_timer (struct eva__timer *timer) {
     eva__call_expire (client, now_ns);
   if (is_dialling (client)) eva__dial_set_timer (client);
   eva__ctx_leave (ctx);
+}
+
+/* --- Once more -------------------------------------------------------------------------------- */
+
+bool
+eva__dial_may_begin_anew (const struct eva__client *client) {
+  switch (gpg_err_code (client->driven.at.drive.over)) {
+  case GPG_ERR_EOF:
+  case GPG_ERR_EPIPE:
+  case GPG_ERR_ECONNRESET:
+    return eva_now () < client->dial_until_ns;
+  default:
+    return false;
+  }
+}
+
+void
+eva__dial_anew (struct eva__client *client) {
+  gpg_error_t err = client->driven.at.drive.over;
+
+  eva__ctx_disconnect (client->driven.at.drive.ctx);
+  eva__drive_restart (&client->driven.at.drive);
+  client->driven.at.is_told = client->dials_anew = false;
+  client->stage = EVA__CLIENT_DIALLING;
+  client->greeting_deadline_ns = EVA_NO_DEADLINE;
+  if (try_again (client, err)) client->dial_again_ns = 0; /* for the last time */
+  eva__dial_set_timer (client);
 }
 
 /* --- Dialling --------------------------------------------------------------------------------- */
@@ -359,7 +385,6 @@ dial_tunnel (struct eva__client *client, const char *name) {
   gpg_error_t err;
   int fd, rc;
 
-  client->dial_until_ns = 0;
   if (!client->tunnel) {
     err = eva__tunnel_new (client, name, tunnel_ended);
     if (err) return err;
@@ -397,6 +422,7 @@ eva__dial (struct eva__client *client) {
     client->dial_deadline_ns = eva_now () + eva__io_ns_of_ms (client->config.connect_timeout_ms);
   if (client->launch && has_words (client)) return eva__ctx_error (ctx, GPG_ERR_INV_ARG);
   if (has_words (client)) {
+    client->dial_until_ns = 0;
     client->is_local = true;
     return start_program (client, NULL);
   }
@@ -404,6 +430,8 @@ eva__dial (struct eva__client *client) {
   if (client->launch && !has_file (&endpoint)) return eva__ctx_error (ctx, GPG_ERR_INV_ARG);
   client->is_local =
       endpoint.kind != EVA__IO_ENDPOINT_INTERNET && endpoint.kind != EVA__IO_ENDPOINT_SSH;
+  if (endpoint.kind != EVA__IO_ENDPOINT_UNIX && endpoint.kind != EVA__IO_ENDPOINT_INTERNET)
+    client->dial_until_ns = 0;
   if (endpoint.kind == EVA__IO_ENDPOINT_SSH) return dial_tunnel (client, endpoint.name);
   if (endpoint.kind == EVA__IO_ENDPOINT_EXEC) return start_program (client, endpoint.name);
   rc = eva__io_dial (&endpoint, &fd);

@@ -12,7 +12,8 @@
                                                      elsewhere, which made the command fail
        FAILED    --no server-->            an error
 
-   The lock is let go of when the client is connected, or gives up.  */
+   The lock is let go of when the client is connected, or gives up.  A client starts the server once;
+   if that leaves before it greets, the client just tries again.  */
 
 #include "client/launch.h"
 
@@ -191,14 +192,27 @@ eva__launch_explain (struct eva__client *client) {
     eva__reason_set (client, launch->start.argv[0], " has started, but no server listens");
 }
 
+/* The server may leave before it greets, and then another client may start it; this one does so only
+   once.  */
+void
+eva__launch_rest (struct eva__client *client) {
+  struct eva__launch *launch = client->launch;
+
+  if (!launch) return;
+  eva__io_lock_release (launch->lock_path, launch->lock, launch->owner != eva__io_this_process ());
+  launch->lock = -1;
+  *launch->lock_path = 0;
+  eva__started_leave (&launch->command, client->home, 0);
+  if (launch->stage == LOCKED) launch->stage = WAITING;
+}
+
 void
 eva__launch_free (struct eva__client *client) {
   struct eva__launch *launch = client->launch;
 
   if (!launch) return;
+  eva__launch_rest (client);
   client->launch = NULL;
-  eva__io_lock_release (launch->lock_path, launch->lock, launch->owner != eva__io_this_process ());
-  eva__started_leave (&launch->command, client->home, 0);
   free_copies (launch);
   free (launch);
 }

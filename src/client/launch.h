@@ -25,8 +25,9 @@ enum eva__launch_next eva__launch (struct eva__client *client, const char *path,
 /* The time is over, and no server listens: says in client->reason what became of the command.  */
 void eva__launch_explain (struct eva__client *client);
 
-/* The client is connected, or not wanted any more: lets go of the lock.  The loop reaps the
-   command.  */
+/* The client is connected, or gives up: lets go of the lock.  The loop reaps the command.  */
+void eva__launch_rest (struct eva__client *client);
+
 void eva__launch_free (struct eva__client *client);
 
 #endif /* EVA__CLIENT_LAUNCH_H */

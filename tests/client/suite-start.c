@@ -164,18 +164,72 @@ test_queue_full (void **state) {
   }
 }
 
-/* The server leaves before it greets: that is no server which is about to start.  */
+/* Servers that leave before they greet were about to end.  Calls wait for one that stays, and one that
+   was in service is not dialled again.  */
 static void
 test_leaves (void **state) {
-  assuan_context_t ctx = wait_for (address ("s"));
+  static const char *const lasts[] = { "", "OK never en", "# a comment\n" };
   int listener = peer_listen (address ("s"), 5, NULL);
+  assuan_context_t ctx = wait_for (address ("s"));
+  struct peer p;
+
+  (void) state;
+  for (size_t i = 0; i < N_ELEMENTS (lasts); i++) {
+    peer_accept (&p, listener);
+    peer_say (&p, lasts[i]);
+    peer_hears_nothing (&p);
+    if (i)
+      peer_close (&p);
+    else
+      peer_reset (&p);
+    kit_settle ();
+    kit_expect ("");
+  }
+  peer_accept (&p, listener);
+  kit_exchange (&p, NULL, "OK\n", "ready\n");
+  kit_exchange (&p, "NOP\n", "OK\n", "a.done 0\n");
+  kit_call (ctx, "b", "NOP");
+  peer_hears (&p, "NOP\n");
+  peer_close (&p);
+  kit_await ("b.done EOF\nclosed EOF\n");
+  assuan_release (ctx);
+  close (listener);
+}
+
+/* One that refuses has said so.  */
+static void
+test_refuses (void **state) {
+  int listener = peer_listen (address ("s"), 5, NULL);
+  assuan_context_t ctx = wait_for (address ("s"));
   struct peer p;
 
   (void) state;
   peer_accept (&p, listener);
+  peer_say (&p, kit_format ("ERR %d no\n", GPG_ERR_USER_1));
   peer_close (&p);
-  kit_await ("a.done EOF\nclosed EOF\n");
+  kit_await ("a.done USER_1\nclosed USER_1\n");
   assuan_release (ctx);
+  close (listener);
+}
+
+/* Closed and released before the next try.  */
+static void
+test_end_after_leaving (void **state) {
+  int listener = peer_listen (address ("s"), 5, NULL);
+  assuan_context_t ctx;
+  struct peer p;
+
+  (void) state;
+  for (int releases = 0; releases < 2; releases++) {
+    ctx = wait_for (address ("s"));
+    peer_accept (&p, listener);
+    peer_close (&p);
+    kit_settle ();
+    if (!releases) eva_close (ctx);
+    if (!releases) kit_await ("a.done CANCELED\nclosed CANCELED\n");
+    assuan_release (ctx);
+    if (releases) kit_expect ("a.done CANCELED\n");
+  }
   close (listener);
 }
 
@@ -206,6 +260,26 @@ test_window_ends (void **state) {
   other = kit_dial (address ("s"));
   run_out (address ("s"), "a.done TIMEOUT\nclosed TIMEOUT\n");
   assuan_release (other);
+  close (listener);
+}
+
+/* The last one to leave before it greets.  */
+static void
+test_window_ends_with_eof (void **state) {
+  int listener = peer_listen (address ("s"), 5, NULL);
+  unsigned int tries = 0;
+  assuan_context_t ctx;
+
+  (void) state;
+  kit_config.retry_ms = 50;
+  ctx = kit_dial (address ("s"));
+  while (!kit_has_noted ("closed")) {
+    int fd = accept (listener, NULL, NULL);
+    if (fd >= 0) close (fd);
+    kit_turn (&tries);
+  }
+  kit_expect ("closed EOF\n");
+  assuan_release (ctx);
   close (listener);
 }
 
@@ -324,14 +398,24 @@ test_many (void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-  kit_test (test_no_socket_yet), kit_test (test_no_directory_yet),
-  kit_test (test_abstract),      kit_test (test_stale),
-  kit_test (test_redirected),    kit_test (test_port),
-  kit_test (test_queue_full),    kit_test (test_leaves),
-  kit_test (test_window_ends),   kit_test (test_other_errors),
-  kit_test (test_release),       kit_test (test_close),
-  kit_test (test_calls_end),     kit_test (test_release_in_callback),
+  kit_test (test_no_socket_yet),
+  kit_test (test_no_directory_yet),
+  kit_test (test_abstract),
+  kit_test (test_stale),
+  kit_test (test_redirected),
+  kit_test (test_port),
+  kit_test (test_queue_full),
+  kit_test (test_leaves),
+  kit_test (test_window_ends),
+  kit_test (test_other_errors),
+  kit_test (test_release),
+  kit_test (test_close),
+  kit_test (test_calls_end),
+  kit_test (test_release_in_callback),
   kit_test (test_many),
+  kit_test (test_refuses),
+  kit_test (test_end_after_leaving),
+  kit_test (test_window_ends_with_eof),
 };
 
 const struct suite start_suite = { "start", tests, N_ELEMENTS (tests) };

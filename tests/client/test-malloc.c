@@ -330,6 +330,14 @@ scene_retry (void) {
     peer_fd = accept (listener, NULL, NULL);
     usleep (1000);
   }
+  /* The first one leaves.  */
+  if (peer_fd >= 0) close (peer_fd);
+  peer_fd = -1;
+  for (int i = 0; i < 10000 && peer_fd < 0 && !n_closed; i++) {
+    turn ();
+    peer_fd = accept (listener, NULL, NULL);
+    usleep (1000);
+  }
   close (listener);
   say ("OK ready\n");
   turn ();

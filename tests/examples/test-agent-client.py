@@ -125,6 +125,24 @@ def restarts():
                 client.kill()
 
 
+def in_the_middle():
+    """an agent that leaves in the middle of a signature is asked once more, by a new connection"""
+    with Home() as home:
+        with home.start(home.protected, home.free) as client:
+            try:
+                eventually("pinentry", lambda: os.path.exists(home.dir + "/asked"))
+                os.remove(home.dir + "/asked")
+                os.kill(home.agent(), signal.SIGKILL)
+                eventually("pinentry again", lambda: os.path.exists(home.dir + "/asked"))
+                client.send_signal(signal.SIGINT)
+                out, err = client.communicate(timeout=kit.TIMEOUT)
+                expect_equal(client.returncode, 1)
+                expect(out.startswith(b"signed with " + home.free.encode()), out)
+                expect(b"cancel" in err and err.count(b"\n") == 1, err)
+            finally:
+                client.kill()
+
+
 def gives_up():
     """Ctrl-C gives up what is under way, and the next command comes at once"""
     with Home() as home:
@@ -157,4 +175,4 @@ def errors():
 
 if __name__ == "__main__":
     CLIENT = os.path.abspath(sys.argv[1])
-    kit.main([begins, restarts, gives_up, errors])
+    kit.main([begins, restarts, in_the_middle, gives_up, errors])
