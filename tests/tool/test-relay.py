@@ -500,6 +500,33 @@ def _(place):
         gate.set()
 
 
+@suite.test("a reader that stalls for a while gets all of it, however much that is")
+def _(place):
+    def ask(sock, _):
+        sock.sendall(b"INQUIRE X\n")
+        time.sleep(0.03)
+        return ""
+
+    def give(sock, line):
+        sock.sendall((b"D " + b"x" * 997 + b"\n") * int(line[5:]))
+        return "OK\n"
+    with Mock(place, {"ASK": ask, "END": "OK done\n", **{"GIVE %d" % n: give for n in range(600)}}) as mock, \
+            Relay(place, mock.address) as relay:
+        sock = relay.connect()
+        for n in range(60, 560, 7):
+            sock.sendall(b"ASK\n")
+            expect_equal(sock.recv(100), b"INQUIRE X\n")
+            sock.sendall((b"D " + b"x" * 997 + b"\n") * n + b"END\n")
+            expect_equal(sock.recv(100), b"OK done\n", n)
+            sock.sendall(b"GIVE %d\n" % n)
+            time.sleep(0.03)
+            left = n * 1000 + 3
+            while left:
+                more = sock.recv(left)
+                expect(more, "closed")
+                left -= len(more)
+
+
 @suite.test("hostile clients hurt nobody else")
 def _(place):
     dice = random.Random(5)

@@ -161,6 +161,10 @@ send_some (struct end *e, struct iovec *iov, size_t n_iov, const int *fds, size_
   ssize_t n;
 
   if (e->in_fd != e->out_fd) return writev (e->out_fd, iov, (int) n_iov);
+  if (n_iov == 1 && !n_fds) { /* nearly all are so, and this is the faster call */
+    n = send (e->out_fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
+    return n < 0 && errno == ENOTSOCK ? writev (e->out_fd, iov, (int) n_iov) : n;
+  }
   if (n_fds) {
     memset (&control, 0, CMSG_SPACE (size));
     message.msg_control = control.octets;

@@ -350,16 +350,18 @@ watch (struct link *l) {
   if (!is_ok) finish_end (l);
 }
 
-/* Each reply may let the next request pass, and the other way round.  What was read is bounded.  */
+/* Each reply may let the next request pass, and the other way round.  What was read is bounded.  An end
+   that was full takes lines again as soon as it was flushed, and nothing else would tell of those that
+   wait here; so the last thing is to look for lines, and to find none.  */
 static void
 go_on (struct link *l) {
   bool any;
 
   do {
-    any = take_requests (l);
-    any = take_replies (l) || any;
     end_flush (&l->server);
     end_flush (&l->client);
+    any = take_requests (l);
+    any = take_replies (l) || any;
   } while (any);
   follow_client (l);
   watch (l);
