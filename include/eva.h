@@ -684,6 +684,34 @@ gpg_error_t eva_server_adopt_pipe (eva_server *server, int in_fd, int out_fd,
 gpg_error_t eva_server_drain (eva_server *server, unsigned int timeout_ms,
                               void (*done) (eva_server *server, void *arg), void *arg);
 
+/* Lets SERVER drain by itself when it had no connection for IDLE_MS milliseconds, because none came or
+   because the last one left so long ago.  IDLE_MS 0 is the next turn of the loop in which it has none;
+   EVA_NO_LIMIT, the default, is never.  The drain is that of eva_server_drain (SERVER, EVA_NO_LIMIT,
+   DONE, ARG), with which a daemon ends that is started when there is something to do.  No client is
+   lost by that: one that comes in the last moment is served; one that waits at a socket of `systemd:`
+   makes systemd start the daemon again.  The time counts from the last client that left, but not from
+   before this call.  A second call replaces the first one.  Does nothing while SERVER drains.  May be
+   called from everywhere.  */
+void eva_server_set_idle (eva_server *server, unsigned int idle_ms,
+                          void (*done) (eva_server *server, void *arg), void *arg);
+
+/* Lets SERVER watch the files of its `unix:/path` sockets.  When one is gone, with its directory or
+   without, or when another file is in its place, no client finds the socket any more.  Then the loop
+   calls CB, once for each such listener, with ARG and with the listener's ADDRESS, valid until CB
+   returns; IS_REPLACED says that another file stands there, which is a successor's socket as a rule.
+   The listener is gone by then, as after eva_server_stop_listening: clients that wait at it are let
+   in, and connections go on.  CB may listen at ADDRESS again, drain, or free SERVER.  What SERVER does
+   itself with its files is no loss, and CB is not called once SERVER drains.
+   The kernel reports losses where it can (inotify), and SERVER looks once a minute besides, for what
+   the kernel does not report: a directory further up that was moved.  If this user has too many such
+   watches, SERVER looks once a second.  In a child of fork that goes on with SERVER beside its parent
+   one of the two may notice a minute later.
+   CB NULL, the default, ends the watch.  May be called from everywhere.  */
+void eva_server_set_lost (eva_server *server,
+                          void (*cb) (eva_server *server, void *arg, const char *address,
+                                      bool is_replaced),
+                          void *arg);
+
 /* Stores at RET_STATS what SERVER has done and what it has now.  */
 void eva_server_get_stats (eva_server *server, struct eva_stats *ret_stats);
 

@@ -266,6 +266,13 @@ eva__acceptor_close_all (eva_server *server) {
   eva__loop_cancel_timer (server->loop, &server->pause);
 }
 
+bool
+eva__acceptor_has_waiting (const eva_server *server) {
+  for (struct eva__acceptor *acceptor = server->acceptors; acceptor; acceptor = acceptor->next)
+    if (eva__io_sys_is_ready (acceptor->listener.fd, POLLIN)) return true;
+  return false;
+}
+
 /* --- Retiring --------------------------------------------------------------------------------- */
 
 static void

@@ -32,6 +32,9 @@ void eva__acceptor_close_all (eva_server *server);
 void eva__acceptor_retire (struct eva__acceptor *acceptor);
 void eva__acceptor_retire_all (eva_server *server);
 
+/* Returns true if a client waits at one of those that are not retired.  */
+bool eva__acceptor_has_waiting (const eva_server *server);
+
 /* Closes the retired ones.  */
 void eva__acceptor_close_retired (eva_server *server);
 

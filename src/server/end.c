@@ -8,6 +8,8 @@
 
 #include "server/end.h"
 
+#include "io/duration.h"
+
 #include <stdlib.h>
 
 void
@@ -52,9 +54,14 @@ call_drained (struct eva__task *task) {
 
 void
 eva__server_was_left (eva_server *server) {
-  if (!server->is_draining || server->is_freed) return;
-  if (server->sessions || server->retired) return;
+  if (server->is_freed || server->sessions || server->retired) return;
   if (!eva__loop_is_ours (server->loop)) return;
+  if (!server->is_draining) {
+    if (server->idle_ms != EVA_NO_LIMIT)
+      eva__loop_set_timer (server->loop, &server->idle,
+                           eva_now () + eva__io_ns_of_ms (server->idle_ms));
+    return;
+  }
   server->drained_task.cb = call_drained;
   eva__loop_run_soon (server->loop, &server->drained_task);
 }

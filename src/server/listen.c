@@ -7,6 +7,7 @@
 #include "io/peer.h"
 #include "server/acceptor.h"
 #include "server/end.h"
+#include "server/lost.h"
 #include "server/session.h"
 
 #include <errno.h>
@@ -39,7 +40,10 @@ add_listener (eva_server *server, struct eva__io_listener *listener, unsigned in
   gpg_error_t err = eva__server_error (server, GPG_ERR_EACCES);
 
   if (is_allowed (server, listener, flags)) err = eva__acceptor_new (server, listener, flags);
-  if (err) eva__io_listener_close (listener);
+  if (err)
+    eva__io_listener_close (listener);
+  else
+    eva__lost_update (server);
   return err;
 }
 

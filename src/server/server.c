@@ -15,12 +15,17 @@
 #include "io/duration.h"
 #include "server/acceptor.h"
 #include "server/end.h"
+#include "server/lost.h"
 #include "server/session.h"
 
 #include <stdlib.h>
 
-/* For pauses in accepting, acceptors that linger, first commands, and the end of a drain.  */
-#define N_TIMERS 4
+/* For pauses in accepting, acceptors that linger, looks at their files, times without a client, first
+   commands, and the end of a drain.  */
+#define N_TIMERS 6
+
+/* When clients are just coming, a server that has none is not idle: how long it waits for them.  */
+#define COMING_MS 10
 
 /* --- Making ----------------------------------------------------------------------------------- */
 
@@ -101,6 +106,7 @@ eva_server_new (eva_loop *loop, const struct eva_service *service, void *userdat
   server->loop = loop;
   server->service = service;
   server->userdata = userdata;
+  server->idle_ms = EVA_NO_LIMIT;
   err = make_pattern (service, &server->pattern);
   if (!err) err = eva_server_set_limits (server, &defaults);
   if (err) {
@@ -120,6 +126,7 @@ eva_server_free (eva_server *server) {
   if (!server || server->is_freed) return;
   eva__server_ref (server);
   server->is_freed = server->is_draining = true;
+  eva__lost_stop (server);
   eva__acceptor_close_all (server);
   /* Each session takes itself off the list when it is released; and the close function that is
      called there may release others.  */
@@ -127,6 +134,7 @@ eva_server_free (eva_server *server) {
     assuan_release (server->sessions->at.drive.ctx);
   eva__loop_cancel_timer (server->loop, &server->drain_timer);
   eva__loop_cancel_timer (server->loop, &server->grace);
+  eva__loop_cancel_timer (server->loop, &server->idle);
   eva__loop_cancel_task (server->loop, &server->drained_task);
   eva__loop_reserve_timers (server->loop, -N_TIMERS);
   eva__server_unref (server);
@@ -211,6 +219,7 @@ eva_server_drain (eva_server *server, unsigned int timeout_ms,
   eva__server_ref (server); /* the service sees clients that come in */
   for_all (server, drain_one, NULL);
   eva__acceptor_retire_all (server);
+  if (!server->is_freed) eva__lost_update (server);
   eva__server_was_left (server);
   eva__server_unref (server);
   return 0;
@@ -222,7 +231,34 @@ eva_server_stop_listening (eva_server *server) {
   (void) eva__loop_take_over (server->loop);
   eva__server_ref (server);
   eva__acceptor_retire_all (server);
+  if (!server->is_freed) eva__lost_update (server);
   eva__server_unref (server);
+}
+
+/* No client was there for so long.  Those that have just come are no reason to wait anew for all of
+   that time: the next one that leaves is.  */
+static void
+was_idle (struct eva__timer *timer) {
+  eva_server *server = EVA__CONTAINER (eva_server, idle, timer);
+
+  if (server->is_draining || server->sessions || server->retired) return;
+  if (eva__acceptor_has_waiting (server))
+    set_timer (server, timer, COMING_MS);
+  else
+    (void) eva_server_drain (server, EVA_NO_LIMIT, server->idle_done, server->idle_arg);
+}
+
+void
+eva_server_set_idle (eva_server *server, unsigned int idle_ms,
+                     void (*done) (eva_server *server, void *arg), void *arg) {
+  if (!server || server->is_freed) return;
+  (void) eva__loop_take_over (server->loop);
+  server->idle_ms = idle_ms;
+  server->idle_done = done;
+  server->idle_arg = arg;
+  server->idle.cb = was_idle;
+  eva__loop_cancel_timer (server->loop, &server->idle);
+  eva__server_was_left (server);
 }
 
 /* --- Limits and figures ----------------------------------------------------------------------- */

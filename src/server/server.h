@@ -18,6 +18,17 @@ struct eva__walk {
   struct eva__session *next;
 };
 
+/* The watch over the files of sockets, if the program wants to hear of their loss.  */
+struct eva__lost {
+  void (*cb) (eva_server *server, void *arg, const char *address, bool is_replaced); /* or NULL */
+  void *arg;
+  int fd;               /* inotify */
+  eva_source *source;   /* of that; NULL: there is none */
+  unsigned int process; /* that made it */
+  struct eva__timer timer;
+  struct eva__task task;
+};
+
 struct eva_server {
   eva_loop *loop;
   const struct eva_service *service;
@@ -41,6 +52,14 @@ struct eva_server {
 
   /* Accepting stopped because the system has no descriptor; the end of that pause.  */
   struct eva__timer pause;
+
+  struct eva__lost lost;
+
+  /* The server drains when it had no client for so long.  */
+  unsigned int idle_ms; /* EVA_NO_LIMIT: it does not */
+  struct eva__timer idle;
+  void (*idle_done) (eva_server *server, void *arg);
+  void *idle_arg;
 
   /* The end.  */
   bool is_draining;

@@ -47,6 +47,7 @@ WANTED = {
     "include/evassuan/eva/event.h",
     "include/evassuan/eva/gio.h",
     "include/evassuan/eva/glib.h",
+    "include/evassuan/eva/notify.h",
     "include/evassuan/eva/sd-event.h",
     "include/evassuan/eva/uv.h",
     "lib/libevassuan.a",

@@ -27,6 +27,9 @@
   X (pipes)                                                                                        \
   X (drain)                                                                                        \
   X (takeover)                                                                                     \
+  X (lost)                                                                                         \
+  X (idle)                                                                                         \
+  X (notify)                                                                                       \
   X (limits)                                                                                       \
   X (timeouts)                                                                                     \
   X (work)                                                                                         \

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 
 /* --- Allocations that fail -------------------------------------------------------------------- */
@@ -298,6 +299,34 @@ play_full_pipe (void) {
   hear (p, "OK");
 }
 
+static unsigned int n_lost;
+
+static void
+on_lost (eva_server *server, void *arg, const char *address, bool is_replaced) {
+  (void) server;
+  (void) arg;
+  (void) address;
+  assert_false (is_replaced);
+  n_lost++;
+}
+
+static void
+play_lost (void) {
+  char address[100];
+  gpg_error_t err;
+
+  n_lost = 0;
+  snprintf (address, sizeof address, "unix:%s", tmpdir_path ("s"));
+  eva_server_set_lost (kit.server, on_lost, NULL);
+  err = eva_server_listen (kit.server, address, EVA_LISTEN_TAKE_OVER);
+  if (err) assert_code (err, GPG_ERR_ENOMEM);
+  if (err) return;
+  unlink (tmpdir_path ("s"));
+  kit_until (n_lost);
+  kit_settle ();
+  assert_int_equal (n_lost, 1);
+}
+
 /* --- Each allocation of each scene ------------------------------------------------------------ */
 
 /* Plays a scene with allocation AT failing.  Returns whether it was reached.  */
@@ -419,6 +448,52 @@ test_accept_fails (void **state) {
   kit_teardown (NULL);
 }
 
+/* --- Files that cannot be watched ------------------------------------------------------------- */
+
+/* These fail.  */
+static bool has_no_watches, has_no_room;
+
+int __real_inotify_init1 (int flags);
+int __wrap_inotify_init1 (int flags);
+int
+__wrap_inotify_init1 (int flags) {
+  if (!has_no_watches) return __real_inotify_init1 (flags);
+  errno = EMFILE;
+  return -1;
+}
+
+int __real_inotify_add_watch (int fd, const char *path, uint32_t mask);
+int __wrap_inotify_add_watch (int fd, const char *path, uint32_t mask);
+int
+__wrap_inotify_add_watch (int fd, const char *path, uint32_t mask) {
+  if (!has_no_room) return __real_inotify_add_watch (fd, path, mask);
+  errno = ENOSPC;
+  return -1;
+}
+
+/* The server looks at times, and has no work in between.  */
+static void
+test_no_watches (void **state) {
+  (void) state;
+  for (int i = 0; i < 2; i++) {
+    char address[100];
+    kit_setup (NULL);
+    has_no_watches = i == 0;
+    has_no_room = i == 1;
+    n_lost = 0;
+    snprintf (address, sizeof address, "unix:%s", tmpdir_path ("s"));
+    assert_int_equal (eva_server_listen (kit.server, address, 0), 0);
+    eva_server_set_lost (kit.server, on_lost, NULL);
+    assert_in_range (kit_idle (50), 0, 20);
+    unlink (tmpdir_path ("s"));
+    kit_until (n_lost);
+    kit_idle (10);
+    assert_int_equal (n_lost, 1);
+    has_no_watches = has_no_room = false;
+    kit_teardown (NULL);
+  }
+}
+
 #define scene_test(name) { "test_" #name, test_scene, NULL, NULL, (void *) (uintptr_t) play_##name }
 
 int
@@ -434,10 +509,12 @@ main (void) {
     scene_test (own_command),
     scene_test (timeout),
     scene_test (drain),
+    scene_test (lost),
     scene_test (pipes),
     scene_test (full_pipe),
     cmocka_unit_test (test_send_fails),
     cmocka_unit_test (test_accept_fails),
+    cmocka_unit_test (test_no_watches),
   };
 
   signal (SIGPIPE, SIG_DFL);
