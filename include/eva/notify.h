@@ -131,8 +131,8 @@ eva_watchdog_tick (void *arg) {
 
 /* Lets a timer of LOOP tell the service manager, at once and then whenever half of its limit has gone
    by, that LOOP runs.  A callback that takes longer than the other half makes the service manager
-   end the process.  WATCHDOG is the caller's, who gives it to eva_watchdog_stop before LOOP is freed.
-   In a child of fork it is stopped likewise; the service manager listens to the parent alone.
+   end the process.  WATCHDOG is the caller's, and stays where it is until eva_watchdog_stop, or until
+   LOOP is freed, which ends it, too.
    Returns 1; 0 if the service manager wants no such thing, and then WATCHDOG is none; -1 with errno
    ENOMEM.  */
 static inline int
