@@ -599,6 +599,15 @@ gpg_error_t eva_server_allow_uid (eva_server *server, uid_t uid);
        systemd:              all sockets of systemd's activation (sd_listen_fds(3))
        systemd:name          those of them with this name
 
+   A redirection file at `/path` (assuan_sock_set_sockaddr_un) names the socket: SERVER listens there,
+   and leaves the file alone.  It has to belong to this user or root, and only they may write it; it is
+   no symbolic link, and names an absolute path, which is not redirected again.  A path of over 107
+   octets has no room in the address of a socket.  So the socket of such a path stands in a directory
+   of its own, which no other user can enter, in $XDG_RUNTIME_DIR or else /tmp, and SERVER writes a
+   redirection file of mode 0600 at the path, by which eva_connect and assuan_sock_connect find the
+   socket; it removes all of that with the listener.  If the path has a redirection already that leads
+   to no directory, SERVER replaces it.  eva_server_get_address tells the address of the socket itself.
+
    FLAGS are EVA_LISTEN_* bits.  The program may call this more than once.  A lock (flock) on the
    directory keeps two servers apart that want the same path; while another process holds it, this
    call waits, for at most a fifth of a second.
@@ -613,8 +622,10 @@ gpg_error_t eva_server_allow_uid (eva_server *server, uid_t uid);
      GPG_ERR_EADDRINUSE     ADDRESS is in use, or a file that is no socket stands there
      GPG_ERR_EACCES         TCP without EVA_ANY_UID, or an address that is not loopback without
                             EVA_LISTEN_ANY_ADDRESS
-     GPG_ERR_ENAMETOOLONG   the path has over 107 octets; EVA_LISTEN_TAKE_OVER: that of its directory
-                            has over 97
+     GPG_ERR_ENAMETOOLONG   a name or the path in a redirection file has over 107 octets;
+                            EVA_LISTEN_TAKE_OVER: the path of the directory has over 97
+     GPG_ERR_EPERM          a redirection file that others may have written
+     GPG_ERR_EINVAL         a redirection file names nothing that can be a path
      GPG_ERR_ENOENT         systemd passed no (such) socket
      other values           what the system gave
 
@@ -972,7 +983,7 @@ struct eva_connect_config {
                                  no name, or start_argv no word or no socket's file to go with
      GPG_ERR_SYNTAX              a quote in `exec:` does not end, or nothing follows a backslash
      GPG_ERR_ASS_CONNECT_FAILED  no server listens there; with retry_ms this comes to closed
-     GPG_ERR_ENAMETOOLONG        the path is too long
+     GPG_ERR_ENAMETOOLONG        the path is too long, and no redirection file stands there
      GPG_ERR_ENOENT              the program is not there
      GPG_ERR_ENOMEM
      other values                what the system gave

@@ -73,8 +73,6 @@ static int
 connect_to (union eva__io_sockaddr *addr, socklen_t addr_len, int *ret_fd) {
   int fd, rc;
 
-  if (addr->any.sa_family == AF_UNIX && eva__io_address_follow (addr, &addr_len) < 0)
-    return judge (addr);
   fd = eva__io_socket_new (addr->any.sa_family);
   if (fd < 0) return -1;
   rc = connect (fd, &addr->any, addr_len) < 0 ? judge (addr) : EVA__IO_DIAL_CONNECTED;
@@ -88,6 +86,7 @@ connect_to (union eva__io_sockaddr *addr, socklen_t addr_len, int *ret_fd) {
 int
 eva__io_dial (const struct eva__io_endpoint *endpoint, int *ret_fd) {
   union eva__io_sockaddr addr = endpoint->addr;
+  socklen_t addr_len;
 
   switch (endpoint->kind) {
   case EVA__IO_ENDPOINT_FD:
@@ -100,7 +99,10 @@ eva__io_dial (const struct eva__io_endpoint *endpoint, int *ret_fd) {
     if (eva__io_address_get_proxy () && !endpoint->is_loopback) return eva__io_fail (ENOTSUP);
     return connect_to (&addr, endpoint->addr_len, ret_fd);
   case EVA__IO_ENDPOINT_UNIX:
-    return connect_to (&addr, endpoint->addr_len, ret_fd);
+    addr_len = endpoint->addr_len;
+    if (!endpoint->is_followed && eva__io_address_follow (&addr, &addr_len) < 0)
+      return judge (&addr);
+    return connect_to (&addr, addr_len, ret_fd);
   default:
     return eva__io_fail (EINVAL);
   }

@@ -76,6 +76,17 @@ parse_unix (const char *name, bool allow_abstract, struct eva__io_endpoint *ep) 
   return eva__io_redirect_address (name, allow_abstract, &ep->addr.un, &ep->addr_len, NULL);
 }
 
+/* NAME may be too long for the kernel where a redirection file stands that names the socket.  */
+static int
+parse_unix_or_long (const char *name, struct eva__io_endpoint *ep) {
+  int is_redirected = 0;
+
+  if (!parse_unix (name, true, ep)) return 0;
+  if (errno != ENAMETOOLONG || *name != '/') return -1;
+  ep->is_followed = true;
+  return eva__io_redirect_address (name, false, &ep->addr.un, &ep->addr_len, &is_redirected);
+}
+
 static bool
 is_path_or_abstract (const char *name) {
   return *name == '/' || (*name == '@' && name[1]);
@@ -130,7 +141,7 @@ parse (const char *text, struct eva__io_endpoint *ep) {
   const char *rest;
 
   if ((rest = skip_prefix (text, "unix:")))
-    return is_path_or_abstract (rest) ? parse_unix (rest, true, ep) : eva__io_fail (EINVAL);
+    return is_path_or_abstract (rest) ? parse_unix_or_long (rest, ep) : eva__io_fail (EINVAL);
   if ((rest = skip_prefix (text, "tcp:"))) return parse_internet (rest, 0, ep);
   if ((rest = skip_prefix (text, "fd:"))) return parse_fd (rest, ep);
   if ((rest = skip_prefix (text, "systemd:"))) return parse_systemd (rest, ep);

@@ -10,7 +10,7 @@
 
    and for clients what assuan_socket_connect takes: a path that starts with `/` or `file://`,
    `@name`, `assuan://IP:PORT`, `assuan://[IP6]:PORT`.  Nothing here makes a system call but
-   eva__io_endpoint_format.  */
+   eva__io_endpoint_format, and eva__io_endpoint_parse for a path that is too long.  */
 
 #ifndef EVA__IO_ENDPOINT_H
 #define EVA__IO_ENDPOINT_H
@@ -44,6 +44,7 @@ struct eva__io_endpoint {
   enum eva__io_endpoint_kind kind;
   bool is_for_clients;         /* one of assuan_socket_connect's forms: nothing to listen on */
   bool is_loopback;            /* INTERNET */
+  bool is_followed;            /* UNIX: the address is what a redirection file names */
   socklen_t addr_len;          /* UNIX, INTERNET */
   union eva__io_sockaddr addr; /* UNIX, INTERNET; a path has its NUL */
   int fd;                      /* FD: not below 0 */
@@ -52,8 +53,9 @@ struct eva__io_endpoint {
 
 /* Parses TEXT into RET, which borrows from TEXT.  Port 0 is accepted in `tcp:` only: it is good for
    listening.
-   Returns 0, or -1 with errno: EINVAL for a text of no such form, ENAMETOOLONG over 107 octets of
-   path or name (with its @).  */
+   A path of over 107 octets has to be that of a redirection file, whose socket RET gets.
+   Returns 0, or -1 with errno: EINVAL for a text of no such form or a bad redirection, ENAMETOOLONG
+   over 107 octets of path or name (with its @).  */
 int eva__io_endpoint_parse (const char *text, struct eva__io_endpoint *ret);
 
 /* The same for the forms of assuan_socket_connect alone.  */

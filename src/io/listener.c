@@ -79,6 +79,32 @@ eva__io_listener_open (const struct eva__io_endpoint *endpoint, bool takes_over,
   return 0;
 }
 
+int
+eva__io_listener_open_long (const char *path, struct eva__io_listener *ret) {
+  struct eva__io_alias *alias = eva__io_alias_new (path);
+  struct eva__io_endpoint endpoint = { .kind = EVA__IO_ENDPOINT_UNIX };
+  struct sockaddr_un *addr = &endpoint.addr.un;
+
+  if (!alias) return -1;
+  addr->sun_family = AF_UNIX;
+  memcpy (addr->sun_path, alias->target, sizeof alias->target);
+  endpoint.addr_len = sizeof *addr;
+  if (eva__io_listener_open (&endpoint, false, ret) < 0) {
+    eva__io_alias_free (alias);
+    return -1;
+  }
+  ret->alias = alias;
+  return 0;
+}
+
+enum eva__io_sockfile_state
+eva__io_listener_look (const struct eva__io_listener *listener) {
+  enum eva__io_sockfile_state state = eva__io_sockfile_look (&listener->file);
+
+  if (state != EVA__IO_SOCKFILE_STANDS || !listener->alias) return state;
+  return eva__io_alias_look (listener->alias);
+}
+
 /* --- Taking ----------------------------------------------------------------------------------- */
 
 /* Returns 0 if FD listens, or -1 with errno.  */
@@ -123,20 +149,34 @@ eva__io_listener_take (int fd, struct eva__io_listener *ret) {
 /* --- Closing and accepting -------------------------------------------------------------------- */
 
 void
+eva__io_listener_leave (struct eva__io_listener *listener) {
+  struct eva__io_alias *alias = listener->alias;
+
+  if (alias && eva__io_sockfile_look (&listener->file) == EVA__IO_SOCKFILE_REPLACED)
+    alias->process = 0;
+  eva__io_sockfile_remove (&listener->file, false);
+  eva__io_alias_free (alias);
+  listener->alias = NULL;
+}
+
+void
 eva__io_listener_drop (struct eva__io_listener *listener) {
   int saved = errno;
 
   if (listener->fd >= 0) close (listener->fd);
+  if (listener->alias) listener->alias->process = 0;
+  eva__io_alias_free (listener->alias);
   *listener = (struct eva__io_listener) EVA__IO_LISTENER_NONE;
   errno = saved;
 }
 
 void
 eva__io_listener_close (struct eva__io_listener *listener) {
-  struct eva__io_sockfile file = listener->file;
+  struct eva__io_sockfile file;
 
   if (listener->fd < 0) return;
-  eva__io_sockfile_remove (&file, false);
+  eva__io_listener_leave (listener);
+  file = listener->file;
   eva__io_listener_drop (listener);
   eva__io_sockfile_remove (&file, true);
 }

@@ -4,7 +4,7 @@
 #ifndef EVA__IO_LISTENER_H
 #define EVA__IO_LISTENER_H
 
-#include "io/sockfile.h"
+#include "io/alias.h"
 
 #include <stdbool.h>
 
@@ -14,6 +14,7 @@ struct eva__io_listener {
   bool is_loopback; /* of the internet, and reached from this host only */
   bool is_taken;    /* others have the socket, too: it goes on without this one */
   struct eva__io_sockfile file;
+  struct eva__io_alias *alias; /* of a path that is too long for the socket; or NULL */
 };
 
 /* The initializer of a listener that eva__io_listener_close has nothing to do with.  */
@@ -26,6 +27,17 @@ struct eva__io_listener {
    eva__io_sockfile_listen, eva__io_listener_take or the system gives.  */
 int eva__io_listener_open (const struct eva__io_endpoint *endpoint, bool takes_over,
                            struct eva__io_listener *ret);
+
+/* The same at PATH, which is too long for the address of a socket: makes an alias, at which clients that
+   follow redirections find the socket.  Returns 0 and RET, or -1 with errno as eva__io_alias_new.  */
+int eva__io_listener_open_long (const char *path, struct eva__io_listener *ret);
+
+/* Returns what became of the file of LISTENER, which has one, and of its alias.  */
+enum eva__io_sockfile_state eva__io_listener_look (const struct eva__io_listener *listener);
+
+/* Removes the file of LISTENER, and its alias, if they still are those that were made.  A successor's
+   socket goes on with the alias of its predecessor.  */
+void eva__io_listener_leave (struct eva__io_listener *listener);
 
 /* Listens on a copy of FD, a listening stream socket, which stays the caller's.  The copy becomes
    non-blocking and FD with it, because that belongs to the socket.  The file of the socket, if it
@@ -45,6 +57,7 @@ static inline void
 eva__io_listener_share (struct eva__io_listener *listener) {
   listener->is_taken = true;
   *listener->file.path = 0;
+  if (listener->alias) listener->alias->process = 0;
 }
 
 /* Only closes: another process goes on with the socket.  */

@@ -7,8 +7,11 @@
 
 #include "io/redirect.h"
 
+#include "io/fail.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -94,20 +97,20 @@ eva__io_redirect_parse (const char *text, size_t len, char *(*lookup) (const cha
   return 1;
 }
 
-/* Reads the file FNAME into BUF of SIZE octets.  Returns the octets, or -1 if it is no regular file
-   or cannot be read.  The check comes before the open, which can do harm to a device, and again
-   after it, because the file may be another one by then.  */
+/* Reads the file FNAME into BUF of SIZE octets, and stores what it is at ST.  FLAGS O_NOFOLLOW: not
+   through a symbolic link.  Returns the octets, or -1 if it is no regular file or cannot be read.  The
+   check comes before the open, which can do harm to a device, and again after it, because the file may
+   be another one by then.  */
 static ssize_t
-read_file (const char *fname, char *buf, size_t size) {
-  struct stat st;
+read_file (const char *fname, int flags, char *buf, size_t size, struct stat *st) {
   size_t len = 0;
   ssize_t n = -1;
   int fd;
 
-  if (stat (fname, &st) < 0 || !S_ISREG (st.st_mode)) return -1;
-  fd = open (fname, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (stat (fname, st) < 0 || !S_ISREG (st->st_mode)) return -1;
+  fd = open (fname, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
   if (fd < 0) return -1;
-  if (!fstat (fd, &st) && S_ISREG (st.st_mode)) {
+  if (!fstat (fd, st) && S_ISREG (st->st_mode)) {
     while (len < size && ((n = read (fd, buf + len, size - len)) > 0 || (n < 0 && errno == EINTR)))
       if (n > 0) len += (size_t) n;
   }
@@ -139,14 +142,51 @@ eva__io_redirect_address (const char *fname, bool allow_abstract, struct sockadd
   char text[EVA__IO_REDIRECT_MAX + 1];
   char name[sizeof addr->sun_path];
   bool is_abstract = allow_abstract && *fname == '@';
+  struct stat st;
   ssize_t len = -1;
   int rc = 0;
 
   if (ret_redirected) {
-    if (!is_abstract) len = read_file (fname, text, sizeof text);
+    if (!is_abstract) len = read_file (fname, 0, text, sizeof text, &st);
     if (len >= 0) rc = eva__io_redirect_parse (text, (size_t) len, getenv, name, sizeof name);
     *ret_redirected = rc != 0;
   }
   if (rc < 0) return -1;
   return set_path (addr, rc ? name : fname, !rc && is_abstract, ret_len);
+}
+
+/* Root and this user may decide where this process listens, and nobody else.  */
+static bool
+is_trusted (const struct stat *st) {
+  return (st->st_uid == geteuid () || !st->st_uid) && !(st->st_mode & 022);
+}
+
+int
+eva__io_redirect_find (const char *fname, char *ret_name, size_t size) {
+  char text[EVA__IO_REDIRECT_MAX + 1];
+  struct stat st;
+  ssize_t len = read_file (fname, O_NOFOLLOW, text, sizeof text, &st);
+  int rc;
+
+  if (len < 0) return 0;
+  rc = eva__io_redirect_parse (text, (size_t) len, getenv, ret_name, size);
+  if (!rc) return 0;
+  if (!is_trusted (&st)) return eva__io_fail (EPERM);
+  if (rc > 0 && *ret_name != '/') return eva__io_fail (EINVAL);
+  return rc;
+}
+
+int
+eva__io_redirect_write (const char *fname, const char *name) {
+  char text[EVA__IO_REDIRECT_MAX + 1];
+  int len = snprintf (text, sizeof text, "%s%s\n", MAGIC, name), fd;
+
+  if (len < 0 || len >= (int) sizeof text) return eva__io_fail (ENAMETOOLONG);
+  if (strpbrk (name, "$\n")) return eva__io_fail (EINVAL);
+  fd = open (fname, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return -1;
+  if (write (fd, text, (size_t) len) == len) return close (fd);
+  close (fd);
+  unlink (fname);
+  return eva__io_fail (ENOSPC);
 }

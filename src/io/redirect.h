@@ -33,4 +33,16 @@ int eva__io_redirect_parse (const char *text, size_t len, char *(*lookup) (const
 int eva__io_redirect_address (const char *fname, bool allow_abstract, struct sockaddr_un *addr,
                               socklen_t *ret_len, int *ret_redirected);
 
+/* For servers: looks whether the file FNAME, itself and no symbolic link to it, is a redirection, and
+   stores the name in it at RET_NAME of SIZE octets.
+   Returns 1; 0 if it is none; -1 with errno: EPERM if it belongs to another user than this one and
+   root, or others may write it; EINVAL also for a name that is no absolute path; or what
+   eva__io_redirect_parse gives.  */
+int eva__io_redirect_find (const char *fname, char *ret_name, size_t size);
+
+/* Writes a redirection to NAME, with mode 0600, to the file FNAME, which must not be there.
+   Returns 0, or -1 with errno: EEXIST; EINVAL for a NAME that would be read as something else;
+   ENAMETOOLONG; or what the system gives.  */
+int eva__io_redirect_write (const char *fname, const char *name);
+
 #endif /* EVA__IO_REDIRECT_H */

@@ -302,7 +302,7 @@ eva__acceptor_retire (struct eva__acceptor *acceptor) {
 
   take_off (&server->acceptors, acceptor);
   append (&server->retired, acceptor);
-  eva__io_sockfile_remove (&listener->file, false);
+  eva__io_listener_leave (listener);
   if (has_file && !*listener->file.path) {
     server->linger.cb = end_linger;
     eva__loop_set_timer (server->loop, &server->linger, eva_now () + LINGER_NS);

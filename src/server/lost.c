@@ -49,7 +49,7 @@ find_lost (const eva_server *server, bool *ret_is_replaced) {
   struct eva__acceptor *acceptor = next_with_file (server->acceptors);
 
   for (; acceptor; acceptor = next_with_file (acceptor->next)) {
-    enum eva__io_sockfile_state state = eva__io_sockfile_look (&acceptor->listener.file);
+    enum eva__io_sockfile_state state = eva__io_listener_look (&acceptor->listener);
     *ret_is_replaced = state == EVA__IO_SOCKFILE_REPLACED;
     if (state != EVA__IO_SOCKFILE_STANDS) return acceptor;
   }
@@ -125,8 +125,11 @@ watch_all (eva_server *server) {
     open_watch (server);
   }
   if (!server->lost.source) return false;
-  for (; acceptor; acceptor = next_with_file (acceptor->next))
-    if (eva__io_watch_add (server->lost.fd, acceptor->listener.file.path)) return false;
+  for (; acceptor; acceptor = next_with_file (acceptor->next)) {
+    const struct eva__io_listener *listener = &acceptor->listener;
+    if (eva__io_watch_add (server->lost.fd, listener->file.path)) return false;
+    if (listener->alias && eva__io_watch_add (server->lost.fd, listener->alias->path)) return false;
+  }
   return true;
 }
 

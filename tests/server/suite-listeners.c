@@ -310,13 +310,13 @@ test_bad_addresses (void **state) {
     "assuan://127.0.0.1:80",
     "file:///tmp/x",
   };
-  char address[200] = "unix:/tmp/";
+  char address[500] = "unix:/tmp/";
 
   (void) state;
   assert_int_equal (eva_server_allow_uid (kit.server, EVA_ANY_UID), 0);
   for (size_t i = 0; i < N_ELEMENTS (bad); i++)
     assert_code (listen_at (bad[i]), GPG_ERR_INV_ARG);
-  memset (address + 10, 'x', 120);
+  memset (address + 10, 'x', 300); /* no file has such a name */
   assert_code (listen_at (address), GPG_ERR_ENAMETOOLONG);
   assert_code (listen_at ("unix:/nonexistent/directory/s"), GPG_ERR_ENOENT);
   assert_code (listen_at ("systemd:"), GPG_ERR_ENOENT);

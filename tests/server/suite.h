@@ -28,6 +28,7 @@
   X (drain)                                                                                        \
   X (takeover)                                                                                     \
   X (lost)                                                                                         \
+  X (redirections)                                                                                 \
   X (idle)                                                                                         \
   X (notify)                                                                                       \
   X (limits)                                                                                       \

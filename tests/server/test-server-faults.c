@@ -123,6 +123,24 @@ play_listening (void) {
   }
 }
 
+/* Where the path is too long for a socket.  */
+static void
+play_long_path (void) {
+  char address[400];
+  gpg_error_t err;
+
+  setenv ("XDG_RUNTIME_DIR", tmpdir_get (), 1);
+  snprintf (address, sizeof address, "unix:%s/%0120d", tmpdir_get (), 0);
+  for (int i = 0; i < 3; i++) {
+    err = eva_server_listen (kit.server, address, 0);
+    if (err) assert_code (err, GPG_ERR_ENOMEM);
+    if (!err) hear (peer_connect (0), "OK Pleased");
+    eva_server_stop_listening (kit.server);
+    assert_int_equal (access (address + 5, F_OK), -1);
+  }
+  unsetenv ("XDG_RUNTIME_DIR");
+}
+
 static void
 play_inquiry (void) {
   static char line[900];
@@ -501,6 +519,7 @@ main (void) {
   const struct CMUnitTest tests[] = {
     scene_test (requests),
     scene_test (listening),
+    scene_test (long_path),
     scene_test (inquiry),
     scene_test (deferred),
     scene_test (finished_together),
