@@ -298,25 +298,49 @@ pass_server_event (struct link *l, const struct eva_event *event, struct passing
   }
 }
 
+/* Data of a reply move nothing, and to undo their escapes would be most of the work: so the line goes by
+   without becoming an event.  Returns false if P is none of that.  */
+static bool
+pass_reply_data (struct link *l, struct passing *p) {
+  static const struct eva_event data = { .type = EVA_EVENT_DATA };
+  char *line;
+  size_t len;
+
+  if (!p->is_there || p->len < 2 || memcmp (p->line, "D ", 2)
+      || eva_conn_get_state (l->server.conn) != EVA_STATE_PENDING)
+    return false;
+  eva_conn_next_line (l->server.conn, &line, &len);
+  take_fds (&l->server, p);
+  pass_server_event (l, &data, p);
+  return true;
+}
+
+/* Passes on the next line of the server.  Returns false if there is none.  */
+static bool
+take_reply (struct link *l, struct passing *p) {
+  struct eva_event event;
+  int rc;
+
+  copy_line (&l->server, p);
+  if (pass_reply_data (l, p)) return true;
+  rc = eva_conn_next (l->server.conn, &event);
+  if (!rc) return false;
+  take_fds (&l->server, p);
+  if (rc < 0)
+    lose_server (l, GPG_ERR_ASS_INV_RESPONSE, "protocol");
+  else
+    pass_server_event (l, &event, p);
+  drop_fds (p);
+  return true;
+}
+
 static bool
 take_replies (struct link *l) {
   struct passing p;
   bool any = false;
 
-  while (l->server.in_fd >= 0 && !l->is_at_end && !end_is_full (&l->client)) {
-    struct eva_event event;
-    int rc;
-    copy_line (&l->server, &p);
-    rc = eva_conn_next (l->server.conn, &event);
-    if (!rc) break;
-    take_fds (&l->server, &p);
-    if (rc < 0)
-      lose_server (l, GPG_ERR_ASS_INV_RESPONSE, "protocol");
-    else
-      pass_server_event (l, &event, &p);
-    drop_fds (&p);
+  while (l->server.in_fd >= 0 && !l->is_at_end && !end_is_full (&l->client) && take_reply (l, &p))
     any = true;
-  }
   if (any) explicit_bzero (p.line, sizeof p.line);
   return any;
 }
