@@ -14,6 +14,7 @@
 set -eu
 here=$(dirname "$0")
 programs=$1/bench/servers
+tool=$1/tools/assuanctl/assuanctl
 shift
 rows=$*
 rounds=${ROUNDS:-25}
@@ -21,7 +22,7 @@ seconds=${SERVER_SECONDS:-0.2}
 libassuan=$(pkg-config --variable=libdir libassuan)
 
 all_rows='nop-1 nop-10 nop-100 nop-1000 mix ahead crowd memory idle greet bulk hostile
-  uv event glib sd-event ev'
+  uv event glib sd-event ev relay monitor'
 # Against an older revision: the rows that compare servers, and what each has to be at least.
 against=${AGAINST:-}
 kept=0.97
@@ -40,8 +41,9 @@ for row in $rows; do
   exit 2
 done
 
-for program in load server-bare server-libassuan server-embedded; do
-  [ -x "$programs/$program" ] || { echo "bench: there is no $programs/$program" >&2; exit 1; }
+for program in "$programs/load" "$programs/server-bare" "$programs/server-libassuan" \
+  "$programs/server-embedded" "$tool"; do
+  [ -x "$program" ] || { echo "bench: there is no $program" >&2; exit 1; }
 done
 
 # --- Processes ------------------------------------------------------------------------------------
@@ -75,6 +77,8 @@ start() {
   case $form in
     older) "$against/bench/servers/server-embedded" "$dir/$1" & ;;
     libassuan-*) LD_LIBRARY_PATH=$libassuan "$programs/server-libassuan" "${form#*-}" "$dir/$1" & ;;
+    relay) "$tool" -q relay "$dir/relay" "$dir/embedded" & ;;
+    monitor) "$tool" -q monitor "$dir/embedded" --listen="$dir/monitor" >/dev/null & ;;
     *) "$programs/server-$form" "$dir/$1" & ;;
   esac
   servers="$servers $!"
@@ -220,6 +224,19 @@ adapter() {
   commands "$1" embedded 100 | by_processor "NOP, 100 connections, $1 : embedded loop" 0.7
 }
 
+# The tool in front of a server.  Its clients come at once, so the server has to be there.
+between() {
+  start embedded
+  until [ -S "$dir/embedded" ]; do sleep 0.05; done
+  start relay
+  [ "$1" = relay ] || start "$1"
+  if [ "$1" = relay ]; then
+    commands relay embedded 100 | by_processor "NOP, 100 connections, relay : server" 0.45
+  else
+    commands "$1" relay 100 | by_processor "NOP, 100 connections, $1 : relay" 0.5
+  fi
+}
+
 # --- Hostile neighbours ---------------------------------------------------------------------------
 
 # storm NAME N: the percentiles of N calls, and of new clients, without neighbours and with them.
@@ -296,6 +313,7 @@ for row in ${rows:-$all_rows}; do
     mix) against_libassuan '3 status, 100 octets, OK' 2.2 -c MIX ;;
     ahead) against_libassuan 'NOP, 16 ahead' 8 -a 16 ;;
     crowd | memory | idle | greet | bulk | hostile) $row ;;
+    relay | monitor) between "$row" ;;
     *) adapter "$row" ;;
   esac
   stop_servers
