@@ -3,7 +3,9 @@
 # package.sh - builds the Debian packages into build-package/, from the files that git knows, as they
 # are in the tree.
 #
-# usage: package.sh [check]     (`./dev package` calls this)
+# usage: package.sh [check|rpm]     (`./dev package` calls this)
+#
+# With `rpm`: builds packages of RPM instead, with Debian's rpmbuild, into build-package/rpm/.
 #
 # With `check`, which is for a bare root of `./dev fresh`: builds them twice and compares, asks lintian,
 # installs an older version of them from a repository of their own, upgrades, runs debian/tests, removes
@@ -42,6 +44,23 @@ figures() {
   done
 }
 
+# build_rpm: what the spec file makes of the tree.  Debian's packages are none that rpm knows, so it
+# does not ask for them.
+build_rpm() {
+  top=$work/rpm
+  spec_version=$(sed -n 's/^Version: *//p' rpm/evassuan.spec)
+  rm -rf "$top"
+  mkdir -p "$top/SOURCES"
+  git ls-files -z | tar --null -T - --transform "s,^,evassuan-$spec_version/," \
+    -cJf "$top/SOURCES/evassuan-$spec_version.tar.xz"
+  rpmlint -c rpm/rpmlint.toml rpm/evassuan.spec >"$top/lint" || { cat "$top/lint" >&2; fail "rpmlint"; }
+  rpmbuild -bb --nodeps --define "_topdir $top" --define "_smp_mflags -j$(nproc)" rpm/evassuan.spec \
+    >"$top/log" 2>&1 || { tail -n 30 "$top/log" >&2; fail "the build has failed; see $top/log"; }
+  for package in "$top"/RPMS/*/*.rpm; do
+    rpm -qp --queryformat '%{NAME} %{VERSION}, %{SIZE} octets installed\n' "$package"
+  done
+}
+
 # shellcheck disable=SC2086
 need $package_packages
 # The tree may belong to another user than root.
@@ -55,5 +74,11 @@ case ${1:-} in
     figures "$work"
     ;;
   check) . dev.d/package-check.sh ;;
-  *) echo "dev: package does not take '$1', but check" >&2; exit 2 ;;
+  rpm)
+    # shellcheck disable=SC2086
+    need $package_rpm_packages
+    say "building packages of RPM into build-package/rpm/"
+    build_rpm
+    ;;
+  *) echo "dev: package does not take '$1', but check and rpm" >&2; exit 2 ;;
 esac

@@ -25,6 +25,7 @@ lint_packages="clang clang-tidy $formatter universal-ctags git shellcheck"
 port_packages="libc6-dev libgpg-error-dev libcmocka-dev libassuan-dev libnpth0-dev $loop_packages"
 package_packages="build-essential debhelper git libgpg-error-dev meson pkgconf python3 $tools_packages"
 package_check_packages='lintian'
+package_rpm_packages='rpm rpmlint'
 release_packages='abigail-tools binutils'
 fresh_packages='debootstrap debian-archive-keyring git util-linux'
 

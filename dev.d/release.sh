@@ -55,11 +55,12 @@ check_tree() {
   has src/meson.build "version: '$quoted', soversion:" "the library's version is not $version"
   [ "$(sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)" = "$version" ] \
     || fail "debian/changelog: the first entry is not of $version"
+  has rpm/evassuan.spec "^Version: +$quoted\$" "the version is not $version"
   [ "$(grep -m 1 '^Version' NEWS | sed 's/ (.*//')" = "Version $version" ] \
     || fail "NEWS: the first section is not of $version"
   grep -m 1 '^Version' NEWS | grep -qxE "Version $quoted \([0-9]{4}-[0-9]{2}-[0-9]{2}\)" \
     || fail "NEWS: Version $version has no date, as (2026-12-31)"
-  ok "meson.build, src/meson.build, debian/changelog and NEWS have version $version"
+  ok "meson.build, src/meson.build, debian/changelog, rpm/evassuan.spec and NEWS have version $version"
   has debian/libevassuan0.symbols "^ \(symver\)$(newest_node) " \
     "the version node $(newest_node) of src/libevassuan.sym is missing"
   ok "the symbols file of the package knows $(newest_node)"

@@ -96,10 +96,12 @@ def control():
 
 
 def versions():
-    """changelog and NEWS have the version of the project"""
+    """changelog, spec file and NEWS have the version of the project"""
     version = re.search(r"^  version: '(.*?)'", (SOURCE / "meson.build").read_text(), re.M)[1]
     said = re.match(r"evassuan \((.*?)\)", (DEBIAN / "changelog").read_text())[1]
     expect(said == version, f"debian/changelog has {said}, the project {version}")
+    said = re.search(r"^Version: *(\S+)", (SOURCE / "rpm/evassuan.spec").read_text(), re.M)[1]
+    expect(said == version, f"rpm/evassuan.spec has {said}, the project {version}")
     said = re.search(r"^Version (\S+)", (SOURCE / "NEWS").read_text(), re.M)[1]
     expect(said == version, f"NEWS has {said}, the project {version}")
 
