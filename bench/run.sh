@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # run.sh - measures evassuan: libraries.sh the library against Debian's, one connection at a time,
-# and servers.sh servers for many clients.
+# servers.sh servers for many clients, and tool.sh the command line tool.
 #
 # usage: run.sh BUILDDIR                             everything
-#        run.sh BUILDDIR libraries|servers [ROW...]  one of the two, or some rows of it
+#        run.sh BUILDDIR libraries|servers|tool [ROW...]  one of the three, or some rows of it
 #        run.sh BUILDDIR ROW...                      rows of servers
 #        run.sh BUILDDIR list                        the names of all rows
 #        run.sh BUILDDIR --against REV ...           one of these, but the other side is the library
@@ -54,8 +54,11 @@ path() {
 
 case ${1:-} in
   '') sh "$here/libraries.sh" "$build" && echo && exec sh "$here/servers.sh" "$build" ;;
-  list) echo path && sh "$here/libraries.sh" "$build" list && exec sh "$here/servers.sh" "$build" list ;;
+  list)
+    echo path
+    for part in libraries servers tool; do sh "$here/$part.sh" "$build" list; done
+    ;;
   path) path ;;
-  libraries | servers) part=$1; shift; exec sh "$here/$part.sh" "$build" "$@" ;;
+  libraries | servers | tool) part=$1; shift; exec sh "$here/$part.sh" "$build" "$@" ;;
   *) exec sh "$here/servers.sh" "$build" "$@" ;;
 esac
