@@ -13,8 +13,10 @@ loop_packages='libuv1-dev libevent-dev libglib2.0-dev libsystemd-dev libev-dev'
 examples_packages="libgcrypt20-dev $loop_packages"
 tools_packages='libjson-c-dev libedit-dev'
 demo_packages='gnupg gpg gpg-agent gpgconf bsdutils'
-tests_packages="$examples_packages libcmocka-dev libassuan-dev libnpth0-dev libgpgme-dev g++
-  mandoc man-db groff-base"
+# One Qt is enough to see it run.
+qt_packages='g++ qt6-base-dev'
+tests_packages="$examples_packages libcmocka-dev libassuan-dev libnpth0-dev libgpgme-dev
+  mandoc man-db groff-base $qt_packages qtbase5-dev"
 programs_packages="$demo_packages openssl binutils dirmngr scdaemon gpgsm pinentry-tty
   pinentry-curses openssh-client openssh-server haproxy systemd valgrind"
 fuzz_packages='clang libclang-rt-dev'

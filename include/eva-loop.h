@@ -9,6 +9,7 @@
        #include <eva/glib.h>       eva_loop_from_glib (GMainContext *)         GLib
        #include <eva/sd-event.h>   eva_loop_from_sd_event (sd_event *)         systemd
        #include <eva/ev.h>         eva_loop_from_ev (struct ev_loop *)         libev
+       #include <eva/qt.h>         eva_loop_from_qt ()                         Qt 5 and 6, in C++
 
    eva/gio.h adds GLib's asynchronous functions to the clients of eva.h.
 
@@ -26,11 +27,11 @@
    Callbacks that run the loop
 
    In some loops a callback may run the loop again, as a modal dialog does: in GLib's loop
-   (g_main_context_iteration and what calls it), in libev's (ev_run), and in every loop whose table
-   says so (eva_loop_ops.recurses).  libuv, libevent and systemd's loop do not allow it.  In a
-   callback of the embedded loop eva_loop_run and eva_loop_dispatch fail with ELOOP.  Meanwhile the
-   loop calls all sources but the one whose callback runs the loop: what that source is ready for
-   comes after its callback.  For servers and clients eva.h says what goes on and what waits.
+   (g_main_context_iteration and what calls it), in libev's (ev_run), in Qt's (QEventLoop::exec), and
+   in every loop whose table says so (eva_loop_ops.recurses).  libuv, libevent and systemd's loop do
+   not allow it.  In a callback of the embedded loop eva_loop_run and eva_loop_dispatch fail with
+   ELOOP.  Meanwhile the loop calls all sources but the one whose callback runs the loop: what that
+   source is ready for comes after its callback.  For servers and clients eva.h says what goes on and what waits.
 
    Processes
 

@@ -103,7 +103,7 @@ def declaration_end(lines, i):
         while lines[i].endswith("\\"):
             i += 1
         return i + 1
-    block = re.match(r"static |(typedef )?(struct|enum|union)[ \w]* \{$", lines[i])
+    block = re.match(r"static |class |(typedef )?(struct|enum|union)[ \w]* \{$", lines[i])
     end = re.compile(r"\}.*$" if block else r".*;(\s*/\*.*\*/)?$")
     while not end.match(lines[i]):
         i += 1

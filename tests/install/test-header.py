@@ -31,6 +31,8 @@ STANDARDS = ("c++11", "c++14", "c++17", "c++20")
 # The adapters, and what pkg-config calls their loop; libev has no such file.
 ADAPTERS = {"eva/uv.h": "libuv", "eva/event.h": "libevent_core", "eva/glib.h": "glib-2.0",
             "eva/gio.h": "gio-2.0", "eva/sd-event.h": "libsystemd", "eva/ev.h": None}
+# What is for C++ alone, of which libraries, in which of the standards.
+QT, QTS = "eva/qt.h", {"Qt5Core": STANDARDS, "Qt6Core": STANDARDS[2:]}
 
 # What the headers define for themselves.
 PRIVATE = re.compile(r"_|ASSUAN_H$|ASSUAN_SYSTEM_N?PTH")
@@ -187,7 +189,7 @@ def adapters():
     """so do the adapters"""
     found = 0
     expect_same({f"eva/{path.name}" for path in (ours_dir / "eva").iterdir()} - set(OWN),
-                set(ADAPTERS), "adapter")
+                {*ADAPTERS, QT}, "adapter")
     for name, package in ADAPTERS.items():
         flags = loop_flags(package)
         if flags is not None:
@@ -204,6 +206,17 @@ def languages():
     # libev's header and libevent's exclude each other.
     for group in ([x for x in found if x != "eva/ev.h"], [x for x in found if x == "eva/ev.h"]):
         compile_cxx_headers([*OWN, "assuan.h", FOR_CXX, *group], sum((flags[x] for x in group), []))
+
+
+def qt():
+    """so is the adapter of Qt"""
+    found = {package: flags for package in QTS if (flags := loop_flags(package)) is not None}
+    if not found:
+        raise Skip("no Qt is installed here")
+    for package, flags in found.items():
+        # Among Qt's keywords are names such as `signals`.
+        compile_cxx_headers([QT, *OWN, FOR_CXX], [*flags, "-fPIC"], QTS[package])
+        compile_cxx_headers([QT], [*flags, "-fPIC", "-fno-exceptions"], QTS[package][-1:])
 
 
 def templates():
@@ -292,4 +305,4 @@ def npth():
     expect(f"#define ASSUAN_SYSTEM_NPTH {hooks}" in found, "no hooks in 2.5's")
 
 
-main(names, values, layouts, difference, alone, npth, own, adapters, languages, templates)
+main(names, values, layouts, difference, alone, npth, own, adapters, languages, qt, templates)

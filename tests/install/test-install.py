@@ -48,6 +48,7 @@ WANTED = {
     "include/evassuan/eva/gio.h",
     "include/evassuan/eva/glib.h",
     "include/evassuan/eva/notify.h",
+    "include/evassuan/eva/qt.h",
     "include/evassuan/eva/sd-event.h",
     "include/evassuan/eva/uv.h",
     "lib/libevassuan.a",

@@ -20,7 +20,7 @@ struct test_loop {
 };
 
 /* The kind of loop that this program is linked with: epoll, poll, nested, uv, event, glib,
-   sd-event, ev.  */
+   sd-event, ev, qt5, qt6.  */
 extern const char *const test_loop_name;
 
 /* Returns true if callbacks may run such a loop.  */
