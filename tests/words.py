@@ -82,7 +82,7 @@ def prose(text):
     return [*found, (0, text)]
 
 
-KINDS = {".c": c_comments, ".h": c_comments, ".cpp": c_comments, ".hpp": c_comments,
+KINDS = {".c": c_comments, ".h": c_comments, ".cpp": c_comments, ".hpp": c_comments, ".js": c_comments,
          ".py": python_comments, ".md": prose, "NEWS": prose}
 
 
