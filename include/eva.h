@@ -583,7 +583,8 @@ gpg_error_t eva_server_allow_uid (eva_server *server, uid_t uid);
 /* `unix:/path`: also the socket of a server that still listens there is replaced, in one step.  Clients
    reach the old server up to a moment, and this one from then on: none is refused.  The old server
    goes on with the clients that it has, and with those that wait at its socket; it lets these in when
-   it drains or stops listening.  It leaves the file alone, which is this server's now.  */
+   it drains or stops listening.  It leaves the file alone, which is this server's now.  Tools that list
+   sockets show this one by the hidden name, in the same directory, that it had for a moment.  */
 #define EVA_LISTEN_TAKE_OVER 4u
 
 /* Makes SERVER listen on ADDRESS.

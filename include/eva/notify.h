@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -61,6 +62,7 @@ eva_notify_address (struct sockaddr_un *addr) {
 /* For the functions below: as eva_notify, with flags of send.  */
 static inline int
 eva_notify_send (const char *state, int flags) {
+  const struct timeval limit = { 1, 0 };
   struct sockaddr_un addr;
   int addr_len = eva_notify_address (&addr), fd, saved;
   ssize_t n;
@@ -68,6 +70,7 @@ eva_notify_send (const char *state, int flags) {
   if (addr_len <= 0) return addr_len;
   fd = socket (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
+  (void) setsockopt (fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   do
     n = sendto (fd, state, strlen (state), flags | MSG_NOSIGNAL, (const struct sockaddr *) &addr,
                 (socklen_t) addr_len);
@@ -78,12 +81,12 @@ eva_notify_send (const char *state, int flags) {
   return n < 0 ? -1 : 1;
 }
 
-/* Tells the service manager STATE: assignments as sd_notify(3) lists them, with LF between.  It may
-   wait, as sd_notify may, if the service manager has not read what many services told it.  May be
-   called from everywhere.
-   Returns 1; 0 if there is no service manager ($NOTIFY_SOCKET is not set); -1 with errno: EINVAL if
-   STATE is NULL or empty; ENAMETOOLONG or EAFNOSUPPORT for a $NOTIFY_SOCKET that is no Unix socket;
-   or what the system gives, as ECONNREFUSED.  */
+/* Tells the service manager STATE: assignments as sd_notify(3) lists them, with LF between.  If the
+   service manager has not read what it was told, this waits for at most a second.  May be called from
+   everywhere.
+   Returns 1; 0 if there is no service manager ($NOTIFY_SOCKET is not set); -1 with errno: EAGAIN if it
+   does not read; EINVAL if STATE is NULL or empty; ENAMETOOLONG or EAFNOSUPPORT for a $NOTIFY_SOCKET
+   that is no Unix socket; or what the system gives, as ECONNREFUSED.  */
 static inline int
 eva_notify (const char *state) {
   errno = EINVAL;

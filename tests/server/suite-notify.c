@@ -98,6 +98,18 @@ test_nobody_there (void **state) {
   assert_fails (eva_notify ("READY=1"), ENAMETOOLONG);
 }
 
+/* One that does not read must not hold up the program for good.  */
+static void
+test_unread (void **state) {
+  (void) state;
+  begin (abstract_name ());
+  while (eva_notify_send ("STATUS=full", MSG_DONTWAIT) > 0)
+    ;
+  assert_fails (eva_notify ("STOPPING=1"), EAGAIN);
+  assert_string_equal (heard (), "STATUS=full");
+  assert_int_equal (eva_notify ("STOPPING=1"), 1);
+}
+
 static void
 test_bad_texts (void **state) {
   char text[1100];
@@ -196,8 +208,13 @@ test_no_watchdog (void **state) {
 
 #define notify_test(name) cmocka_unit_test_setup_teardown (name, kit_setup, end)
 static const struct CMUnitTest tests[] = {
-  notify_test (test_path),        notify_test (test_abstract), notify_test (test_nobody_there),
-  notify_test (test_bad_texts),   notify_test (test_watchdog), notify_test (test_watchdog_unheard),
+  notify_test (test_path),
+  notify_test (test_abstract),
+  notify_test (test_nobody_there),
+  notify_test (test_bad_texts),
+  notify_test (test_unread),
+  notify_test (test_watchdog),
+  notify_test (test_watchdog_unheard),
   notify_test (test_no_watchdog),
 };
 

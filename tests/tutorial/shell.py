@@ -18,10 +18,14 @@ TIMEOUT = 120       # seconds for one command; only a hang takes that long
 
 
 def is_listening(path):
-    """Whether a process listens on the socket PATH.  Asking it would make us a client."""
+    """Whether a process listens on the socket PATH.  Asking it would make us a client.
+
+    One that has taken PATH over is known by a hidden name beside it.
+    """
     with open("/proc/net/unix", encoding="utf-8") as table:
         rows = [line.split() for line in table]
-    return any(len(row) == 8 and row[7] == str(path) and int(row[3], 16) & 0x10000 for row in rows)
+    names = [row[7] for row in rows if len(row) == 8 and int(row[3], 16) & 0x10000]
+    return any(x == str(path) or x.startswith(f"{path.parent}/.") for x in names)
 
 
 class Shell:
