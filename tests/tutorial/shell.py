@@ -23,7 +23,7 @@ def is_listening(path):
     One that has taken PATH over is known by a hidden name beside it.
     """
     with open("/proc/net/unix", encoding="utf-8") as table:
-        rows = [line.split() for line in table]
+        rows = [line.split() for line in table][1:]
     names = [row[7] for row in rows if len(row) == 8 and int(row[3], 16) & 0x10000]
     return any(x == str(path) or x.startswith(f"{path.parent}/.") for x in names)
 
