@@ -52,7 +52,7 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 1' INT TERM HUP
 
-# await SOCKET: until somebody listens there.
+# await SOCKET: until a server listens there.
 await() { "$tool" wait --timeout=10s "$dir/$1"; }
 
 # Makes a line of the table from lines "A B", of which the ratio A/B counts.

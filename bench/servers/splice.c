@@ -51,7 +51,7 @@ move (struct flow *flow) {
   shutdown (flow->to, SHUT_WR);
 }
 
-/* Flows live as long as the process: whoever measures ends it.  */
+/* Flows live as long as the process: the script that measures ends it.  */
 static void
 add_flow (int from, int to) {
   struct flow *flow = malloc (sizeof *flow);

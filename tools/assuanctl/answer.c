@@ -24,7 +24,7 @@ struct answer {
   void *arg;
   int from_fd; /* the reading end of the pump's pipe, or -1 */
   eva_source *from;
-  int to_fd; /* -1: nobody reads */
+  int to_fd; /* -1: the command reads no more */
   eva_source *to;
   bool is_pumped; /* the pump has ended */
   bool is_ended;  /* END or CAN is among the lines */

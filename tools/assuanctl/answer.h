@@ -12,12 +12,12 @@
 struct answer;
 
 /* Sends the inquiry TEXT to the client of CTX, and what comes to TO_FD, the writing end of a pipe,
-   which stays the caller's.  Calls OVER with ARG when END or CAN was written, or nobody reads any more;
+   which stays the caller's.  Calls OVER with ARG when END or CAN was written, or the command reads no more;
    the answer is gone then.  Returns NULL, and OVER is not called, if the client cannot be asked.  */
 struct answer *answer_begin (assuan_context_t ctx, const char *text, int to_fd,
                              void (*over) (void *arg), void *arg);
 
-/* Nobody waits for the answer any more.  */
+/* The command does not wait for the answer any more.  */
 void answer_abandon (struct answer *answer);
 
 #endif /* ASSUANCTL_ANSWER_H */

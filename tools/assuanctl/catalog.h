@@ -2,7 +2,7 @@
 /* catalog.h - the commands that `serve` offers: executable files of a directory, and shell commands
    `NAME=COMMAND` of the command line.
 
-   A connection keeps the catalog with which it began, so a catalog counts who has it.  */
+   A connection keeps the catalog with which it began, so a catalog counts its owners.  */
 
 #ifndef ASSUANCTL_CATALOG_H
 #define ASSUANCTL_CATALOG_H

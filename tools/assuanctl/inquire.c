@@ -78,12 +78,12 @@ static void
 keep (struct answer *a, char *text, size_t len) {
   char *larger;
 
-  if (eva_unescape (text, len, EVA_ESCAPE_LENIENT, &len)) return;
+  if (eva_unescape (text, len, EVA_ESCAPE_LENIENT, &len) || !len) return;
   if (len > max_len - a->len || a->is_too_long) {
     a->is_too_long = true; /* the rest is still read, up to its end */
     return;
   }
-  if (len > a->size - a->len) {
+  if (!a->octets || len > a->size - a->len) {
     /* A secret may be in it, which realloc would leave behind.  */
     larger = text_alloc (a->size = (a->len + len) * 2);
     if (a->len) memcpy (larger, a->octets, a->len);
@@ -111,7 +111,8 @@ static enum status
 read_answer (void) {
   FILE *file = fdopen (ANSWER_FD, "r");
   struct answer a = { 0 };
-  size_t size = 2 * EVA_LINE_SIZE; /* which is never too little: nothing is left behind elsewhere */
+  size_t size =
+      (size_t) 2 * EVA_LINE_SIZE; /* which is never too little: nothing is left behind elsewhere */
   char *line = text_alloc (size);
   int status = -1;
   ssize_t len;

@@ -179,7 +179,7 @@ pass_answer (struct link *l, struct passing *p, bool is_end) {
   drop_fds (p);
 }
 
-/* Comments and empty lines pass; late lines of an answer that nobody waits for do not.  A descriptor is
+/* Comments and empty lines pass; late lines of an answer that was given up do not.  A descriptor is
    announced by a comment, which gets no reply: so it is dropped without one.  */
 static void
 pass_skipped (struct link *l, struct passing *p) {

@@ -26,7 +26,7 @@ struct link_config {
   /* A request was refused.  */
   void (*refused) (void *arg, const char *request, gpg_error_t err);
 
-  /* A line of LEN octets passes; NULL: nobody looks.  */
+  /* A line of LEN octets passes; NULL: none is shown.  */
   void (*line) (void *arg, bool is_from_server, const char *line, size_t len);
 
   /* It is over, out of the loop; the caller frees the link within.  REASON is one word.  */

@@ -424,7 +424,7 @@ close_all (void) {
   worker_kill_all ();
 }
 
-/* GnuPG's servers are started when nobody listens there; what comes and goes later is the clients'
+/* GnuPG's servers are started where no process listens; what comes and goes later is the clients'
    matter.  */
 static enum status
 start_server (void) {
