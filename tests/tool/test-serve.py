@@ -509,7 +509,7 @@ def _(place):
     for bad in "agent", "exec:x", "S":
         place.ctl("serve", bad, "X=x").fails(2, "listen on")
     place.ctl("serve", "systemd:", "X=x").fails(5)
-    place.ctl("serve", "./" + "x" * 108, "X=x").fails(5, "107 octets")
+    place.ctl("serve", "@" + "x" * 108, "X=x").fails(5, "107 octets")
     with Server(place, "X=x") as server:
         place.ctl("serve", server.path, "X=x").fails(5, "another server")
     for args in (), ("./T",), ("./T", "--", "X=x"):
@@ -530,6 +530,7 @@ def _(place):
         with Server(place, "X=echo x", *args) as server:
             result = place.run("setpriv", "--reuid=65534", "--clear-groups", TOOL, "call", server.path, "X")
             expect(result.code == code, args, result)
+    place.ctl("serve", "./" + "x" * 108, "X=x", "--any-uid").fails(2, "107 octets")
 
 
 # --- Peers ----------------------------------------------------------------------------------------

@@ -60,8 +60,16 @@ admission_lets_in (const struct admission *admission, uid_t uid) {
   return false;
 }
 
+/* The library puts the socket of a longer path where no other user can enter.  */
+#define MAX_PATH_LEN 107u
+
 enum status
 admission_check (const struct admission *admission, const struct address *address) {
+  const char *path = text_skip (address->eva, "unix:");
+
+  if (admission->n_uids && path && *path == '/' && strlen (path) > MAX_PATH_LEN)
+    return message_fail (STATUS_USAGE, "%s: other users cannot reach a path of over %u octets",
+                         address->text, MAX_PATH_LEN);
   if (address->kind != ADDRESS_TCP || admission->has_any) return STATUS_OK;
   return message_fail (
       STATUS_USAGE, "%s: the kernel does not tell who comes by TCP; --any-uid lets every user in",
@@ -69,11 +77,11 @@ admission_check (const struct admission *admission, const struct address *addres
 }
 
 enum status
-admission_open_file (const struct admission *admission, const struct address *address) {
-  const char *path = text_skip (address->eva, "unix:");
+admission_open_file (const struct admission *admission, const char *address) {
+  const char *path = address ? text_skip (address, "unix:") : NULL;
 
   if (!admission->n_uids || !path || *path == '@') return STATUS_OK;
   if (!chmod (path, 0666)) return STATUS_OK;
-  return message_fail (STATUS_LOCAL, "%s: cannot be opened to other users: %s", address->text,
+  return message_fail (STATUS_LOCAL, "%s: cannot be opened to other users: %s", path,
                        strerror (errno));
 }

@@ -360,7 +360,7 @@ listen_on (const struct address *address) {
   if (err) return listening_fail (address, err);
   if (address->kind == ADDRESS_TCP)
     message_note ("listens on %s", eva_server_get_address (state.listener, 0));
-  return admission_open_file (&config.admission, address);
+  return admission_open_file (&config.admission, eva_server_get_address (state.listener, 0));
 }
 
 /* Every client takes two descriptors.  */

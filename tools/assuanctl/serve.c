@@ -201,7 +201,7 @@ listen_on (const struct address *address) {
   if (err) return listening_fail (address, err);
   if (address->kind == ADDRESS_TCP)
     message_note ("serves %s", eva_server_get_address (state.server, 0));
-  return admission_open_file (&config.admission, address);
+  return admission_open_file (&config.admission, eva_server_get_address (state.server, 0));
 }
 
 static enum status
