@@ -489,6 +489,11 @@ def _(place):
     child = place.start("serve", name, "GET=echo x")
     place.ctl("wait", name).gives("")
     place.ctl("call", name, "GET").gives("x\n")
+    relay = place.start("relay", name + "%20%25r", "unix:" + name.replace("evt", "%65vt"))
+    place.ctl("wait", "--timeout=30s", name + "%20%25r").gives("")
+    place.ctl("call", name + " %25r", "GET").gives("x\n")
+    relay.terminate()
+    expect_equal(relay.wait(30), 0)
     child.terminate()
     expect_equal(child.wait(30), 0)
     place.ctl("serve", "tcp:127.0.0.1:0", "GET=echo x").fails(2, "--any-uid")
@@ -506,7 +511,7 @@ def _(place):
     ours.sendall(b"GET\nBYE\n")
     expect_equal(ours.makefile("rb").read().splitlines()[1:3], [b"D x%0A", b"OK"])
     expect_equal(child.wait(30), 0)
-    for bad in "agent", "exec:x", "S":
+    for bad in "agent", "exec:x", "S", "@a%00b":
         place.ctl("serve", bad, "X=x").fails(2, "listen on")
     place.ctl("serve", "systemd:", "X=x").fails(5)
     place.ctl("serve", "@" + "x" * 108, "X=x").fails(5, "107 octets")

@@ -34,12 +34,26 @@ absolute (const char *path, bool listens) {
   return whole;
 }
 
+/* NAME has %XX for odd octets.  eva.h has strings, so none of them is a NUL.  */
+static bool
+parse_abstract (const char *name, struct address *ret) {
+  size_t len;
+  char *octets = text_unescape (name, &len);
+  bool is_ok = strlen (octets) == len;
+
+  if (is_ok) ret->eva = text_format ("unix:@%s", octets);
+  if (is_ok) ret->kind = ADDRESS_UNIX;
+  free (octets);
+  return is_ok;
+}
+
 static bool
 parse_unix (const char *text, bool listens, struct address *ret) {
   const char *rest = text_skip (text, "unix:");
   const char *name = rest ? rest : text;
 
-  if (*name == '/' || (*name == '@' && name[1]))
+  if (*name == '@' && name[1]) return parse_abstract (name + 1, ret);
+  if (*name == '/')
     ret->eva = text_format ("unix:%s", name);
   else if (!strncmp (name, "./", 2) || !strncmp (name, "../", 3))
     ret->eva = absolute (name, listens);

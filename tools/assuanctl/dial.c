@@ -63,23 +63,20 @@ connect_to (int fd, int flags, const void *address, size_t len) {
   return -1;
 }
 
-/* NAME is a path, or `@NAME` with %XX for odd octets.  */
+/* NAME is a path, or `@NAME`.  */
 static int
 connect_unix (const char *name, int flags) {
   struct sockaddr_un un = { .sun_family = AF_UNIX };
   bool is_abstract = *name == '@';
-  size_t len, at = is_abstract ? 1 : 0;
-  char *octets = is_abstract ? text_unescape (name + 1, &len) : text_dup (name);
+  size_t len = strlen (name);
 
-  if (!is_abstract) len = strlen (octets);
-  if (at + len >= sizeof un.sun_path + (is_abstract ? 1 : 0)) {
-    free (octets);
+  if (len >= sizeof un.sun_path + (is_abstract ? 1 : 0)) {
     errno = ENAMETOOLONG;
     return -1;
   }
-  memcpy (un.sun_path + at, octets, len);
-  free (octets);
-  len += at + (is_abstract ? 0 : 1) + offsetof (struct sockaddr_un, sun_path);
+  memcpy (un.sun_path, name, len);
+  if (is_abstract) *un.sun_path = 0;
+  len += (is_abstract ? 0 : 1) + offsetof (struct sockaddr_un, sun_path);
   return connect_to (new_socket (AF_UNIX, flags), flags, &un, len);
 }
 
