@@ -155,7 +155,7 @@ eva__io_redirect_address (const char *fname, bool allow_abstract, struct sockadd
   return set_path (addr, rc ? name : fname, !rc && is_abstract, ret_len);
 }
 
-/* Root and this user may decide where this process listens, and nobody else.  */
+/* Only root and this user may decide where this process listens.  */
 static bool
 is_trusted (const struct stat *st) {
   return (st->st_uid == geteuid () || !st->st_uid) && !(st->st_mode & 022);

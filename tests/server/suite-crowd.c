@@ -438,7 +438,7 @@ test_freed_with_knocks (void **state) {
   }
 }
 
-/* Those who came before the drain are let in all the same.  */
+/* Clients that came before the drain are let in all the same.  */
 static void
 test_drained_with_knocks (void **state) {
   struct peer *peers[N_LISTENERS];
