@@ -236,7 +236,7 @@ test_no_directory (void **state) {
   assert_code (eva_server_listen (kit.server, text, EVA_LISTEN_TAKE_OVER), GPG_ERR_ENOENT);
 }
 
-/* --- Clients that wait at the socket ------------------------------------------------------------- -------------------------------------------------------------------- */
+/* --- Clients that wait at the socket ---------------------------------------------------------- */
 
 static struct peer *
 come (void) {
