@@ -180,6 +180,20 @@ def _(place):
         os.close(fds[0])
 
 
+@suite.test("conform finds no fault with a served script, nor with a relay before it")
+def _(place):
+    os.mkdir(place.path("bin"))
+    os.symlink(TOOL, place.path("bin/assuanctl"))
+    server = place.start("serve", "unix:" + place.path("S"), "ASK=assuanctl inquire KEY >/dev/null",
+                         stderr=subprocess.DEVNULL, env={"PATH": place.path("bin") + ":" + place.env["PATH"]})
+    place.ctl("wait", "--timeout=30s", "./S").gives("")
+    with Relay(place, "./S") as relay:
+        for path in "./S", relay.path:
+            result = place.ctl("conform", "--command=ASK", path)
+            expect(result.code == 0 and b" 0 failed" in result.out, result)
+    server.terminate()
+
+
 # --- What does not pass ---------------------------------------------------------------------------
 
 @suite.test("--allow: these, what is harmless, and no other; the server never hears of it")
