@@ -56,6 +56,12 @@ def texts(result):
     return [x.split(" ", 2)[2] for x in result.out.decode().splitlines() if re.match(r"[0-9:.]+ #", x)]
 
 
+def takes(pid, sig):
+    """Whether a process has blocked the signal, to read it."""
+    with open("/proc/%d/status" % pid, encoding="ascii") as f:
+        return int(re.search(r"SigBlk:\s*(\w+)", f.read())[1], 16) >> (sig - 1) & 1
+
+
 def start_listening(place, mock, *options):
     """A monitor between a socket L and the mock."""
     child = place.start("monitor", mock.address, "--listen=" + place.path("L"), *options)
@@ -90,13 +96,28 @@ def _(place):
     with Mock(place) as mock:
         private(place.ctl("monitor", mock.address, "--", "true"))
         child = place.start("monitor", mock.address, "--", "sh", "-c", "echo ready; read x", env={
-            "XDG_RUNTIME_DIR": place.dir}, stdin=None)
+            "XDG_RUNTIME_DIR": place.dir})
         expect_equal(child.stdout.readline(), b"ready\n")
         eventually("removed", lambda: not [x for x in os.listdir(place.dir) if x.startswith("assuanctl")])
         place.ctl("call", mock.address, "NOP").gives("", "")
-        child.terminate()
+        expect(child.poll() is None, "the program has ended")
+        child.stdin.close()
+        child.stdin = None
         out = child.communicate()[0]
-        expect(b"NOP" not in out, out)
+        expect_equal((child.returncode, b"NOP" in out), (1, False))
+
+
+@suite.test("SIGTERM and SIGHUP end the program, and then the monitor")
+def _(place):
+    with Mock(place) as mock:
+        private(place.ctl("monitor", mock.address, "--", "true"))
+        for sig in signal.SIGTERM, signal.SIGHUP:
+            child = place.start("monitor", mock.address, "--", "sh", "-c", "echo ready; exec sleep 600")
+            expect_equal(child.stdout.readline(), b"ready\n")
+            eventually("takes signals over", lambda c=child: takes(c.pid, signal.SIGTERM))
+            child.send_signal(sig)
+            child.communicate()
+            expect_equal(child.returncode, 128 + sig)
 
 
 @suite.test("JSON, one object a line")

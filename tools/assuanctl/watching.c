@@ -214,9 +214,22 @@ close_out (void) {
 
 /* --- Waiting ---------------------------------------------------------------------------------- */
 
+/* SIGTERM or SIGHUP ends the program, and with it this one.  */
 static void
 on_signal (int sig) {
-  if (sig == SIGTERM) state.is_over = true;
+  if (state.program > 0)
+    kill (state.program, sig);
+  else
+    state.is_over = true;
+}
+
+/* Unlike a peer, a reader of stdout that leaves ends this process.  */
+static enum status
+watch_signals (void) {
+  enum status status = signals_watch (on_signal);
+
+  signal (SIGPIPE, SIG_DFL);
+  return status;
 }
 
 /* Waits for the program.  Ctrl-C is for it: it ends, or goes on, as it would without us.  */
@@ -265,6 +278,7 @@ watch_program (void) {
   enum status status = STATUS_OK, ended;
 
   if (!ends) status = message_fail (STATUS_LOCAL, "cannot watch a process: %s", strerror (errno));
+  if (!status) status = watch_signals ();
   while (!status && !state.is_ended && !state.is_over) {
     status = wait_until (&state.is_ended);
     if (status != STATUS_INTERRUPTED) continue;
@@ -308,6 +322,7 @@ run_program (const struct arguments *arguments) {
   /* The mount has it; so nothing is left behind, however this process ends.  */
   if (!status) place_hide (place);
   if (!status) status = watch_program ();
+  signals_unwatch ();
   place_free (place);
   free (theirs);
   return status;
@@ -323,9 +338,7 @@ run_listening (void) {
 
   if (status) return status;
   status = place_new (&listen, on_client, NULL, &place);
-  if (!status) status = signals_watch (on_signal);
-  /* Unlike a peer, a reader of stdout that leaves ends this process.  */
-  if (!status) signal (SIGPIPE, SIG_DFL);
+  if (!status) status = watch_signals ();
   if (!status) message_note ("listening on %s", listen.text);
   if (!status) status = wait_until (&state.is_over);
   signals_unwatch ();
