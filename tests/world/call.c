@@ -70,10 +70,11 @@ struct call {
   unsigned int n; /* status lines that were told, or the number that was asked for */
   unsigned int n_told;
   uint64_t begun_ns;
-  unsigned int timeout_ms; /* 0: none */
-  bool is_asked;           /* the answer is being sent */
-  bool is_given_up;        /* by us */
-  gpg_err_code_t own_err;  /* what a callback returned */
+  unsigned int timeout_ms;       /* 0: none */
+  unsigned int reply_timeout_ms; /* likewise, from when it is sent */
+  bool is_asked;                 /* the answer is being sent */
+  bool is_given_up;              /* by us */
+  gpg_err_code_t own_err;        /* what a callback returned */
 };
 
 static struct call *calls;
@@ -105,18 +106,31 @@ behave (struct call *call) {
   return call->own_err && call->handle ? gpg_error (call->own_err) : 0;
 }
 
-static gpg_error_t
-on_data (void *arg, const void *buf, size_t len) {
-  struct call *call = arg;
-
-  CHECK (call->handle && (buf || !len));
+static void
+take_data (struct call *call, const void *buf, size_t len) {
   if (!call->caller->link->hurt) CHECK (call->kind->sends);
   if (call->kind->sends
       && (!pattern_is (call->key, call->at, buf, len) || call->at + len > call->len))
     if (!link_is_strange (call->caller->link))
       fail ("call %u gets octets that are not its own", call->number);
   call->at += len;
+}
+
+static gpg_error_t
+on_data (void *arg, const void *buf, size_t len) {
+  struct call *call = arg;
+
+  CHECK (call->handle && (buf || !len));
+  take_data (call, buf, len);
   return behave (call);
+}
+
+static void
+take_status (struct call *call, const char *text) {
+  if (text[0] == 'N' && text[1] == ' ') {
+    if (call->kind->tells) CHECK ((unsigned int) atoi (text + 2) == call->n_told);
+    call->n_told++;
+  }
 }
 
 static gpg_error_t
@@ -124,10 +138,7 @@ on_status (void *arg, const char *text) {
   struct call *call = arg;
 
   CHECK (call->handle);
-  if (text[0] == 'N' && text[1] == ' ') {
-    if (call->kind->tells) CHECK ((unsigned int) atoi (text + 2) == call->n_told);
-    call->n_told++;
-  }
+  take_status (call, text);
   return behave (call);
 }
 
@@ -147,7 +158,10 @@ on_inquire (void *arg, struct eva_pending_call *handle, const char *text) {
 
 static bool
 is_late (const struct call *call) {
-  return call->timeout_ms && fake_clock_now () >= call->begun_ns + call->timeout_ms * NS_PER_MS;
+  uint64_t now_ns = fake_clock_now ();
+
+  if (call->timeout_ms && now_ns >= call->begun_ns + call->timeout_ms * NS_PER_MS) return true;
+  return call->reply_timeout_ms && now_ns >= call->begun_ns + call->reply_timeout_ms * NS_PER_MS;
 }
 
 /* Returns true if CALL may end with CODE, which is not what its kind ends with.  */
@@ -157,6 +171,7 @@ may_end (const struct call *call, gpg_err_code_t code) {
   if (code == GPG_ERR_TIMEOUT && is_late (call)) return true;
   if (call->own_err && code == call->own_err) return true;
   if (call->caller->link->hurt || weather_explains (code)) return true;
+  if (call->caller->is_closing && code == GPG_ERR_EPIPE) return true; /* told late */
   if (call->kind->in_loop && call->caller->link->was_by_hand) return true;
   return call->kind->may_fail;
 }
@@ -197,7 +212,32 @@ on_done (void *arg, gpg_error_t err, const char *text) {
   mischief ();
 }
 
+/* All of it at once.  */
+static void
+on_replied (void *arg, gpg_error_t err, const struct eva_reply *reply) {
+  struct call *call = arg;
+
+  CHECK (call->handle);
+  if (reply->data_len) take_data (call, reply->data, reply->data_len);
+  for (size_t i = 0; i < reply->n_status; i++)
+    take_status (call, reply->status[i]);
+  on_done (arg, err, reply->text);
+}
+
 /* --- Making ----------------------------------------------------------------------------------- */
+
+/* Data and status lines come one by one, or with the end.  */
+static void
+set_callbacks (struct eva_callbacks *callbacks) {
+  if (dice (3)) {
+    callbacks->data = on_data;
+    callbacks->status = on_status;
+    callbacks->done = on_done;
+  } else {
+    callbacks->replied = on_replied;
+    callbacks->max_reply_len = EVA_NO_LIMIT_LEN;
+  }
+}
 
 /* What the other side will know CALL by: an octet in a pipe.  */
 static int
@@ -257,18 +297,18 @@ make (struct caller *caller, const struct kind *kind) {
 /* Makes the call of CALL, which has been filled in.  */
 static struct entry *
 begin (struct call *call) {
-  struct eva_callbacks callbacks = { .data = on_data,
-                                     .status = on_status,
-                                     .inquire = on_inquire,
-                                     .done = on_done,
+  struct eva_callbacks callbacks = { .inquire = on_inquire,
                                      .timeout_ms = call->timeout_ms,
+                                     .reply_timeout_ms = call->reply_timeout_ms,
                                      .has_fd = call->kind->passes };
   struct caller *caller = call->caller;
   char command[60];
   gpg_error_t err;
 
+  set_callbacks (&callbacks);
   /* One that is sent ahead must not come into the answer to an inquiry.  */
   if (!caller->n_inquiring && dice (2)) callbacks.flags = EVA_CALL_AHEAD;
+  if (!dice (3)) callbacks.flags |= EVA_CALL_LATE_ERRORS;
   if (callbacks.has_fd) callbacks.fd = open_token (call);
   write_command (call, command);
   tell ("call %u of caller %u: %s, %u ms", call->number, caller->number, command, call->timeout_ms);
@@ -293,6 +333,7 @@ call_new (struct caller *caller, unsigned int timeout_ms) {
   if (caller->n_calls >= MAX_CALLS) return NULL;
   call = make (caller, choose_kind (caller));
   call->timeout_ms = timeout_ms || dice (8) ? timeout_ms : 1 + dice (500);
+  if (!timeout_ms && !dice (8)) call->reply_timeout_ms = 1 + dice (500);
   return begin (call);
 }
 
