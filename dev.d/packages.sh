@@ -17,7 +17,8 @@ demo_packages='gnupg gpg gpg-agent gpgconf bsdutils'
 qt_packages='g++ qt6-base-dev'
 tests_packages="$examples_packages libcmocka-dev libassuan-dev libnpth0-dev libgpgme-dev
   mandoc man-db groff-base $qt_packages qtbase5-dev"
-programs_packages="$demo_packages openssl binutils dirmngr scdaemon gpgsm pinentry-tty
+doc_packages='mandoc python3-sphinx python3-myst-parser furo'
+programs_packages="$demo_packages $doc_packages openssl binutils dirmngr scdaemon gpgsm pinentry-tty
   pinentry-curses openssh-client openssh-server haproxy systemd valgrind"
 fuzz_packages='clang libclang-rt-dev'
 # Both releases have this version.  Other versions lay some lines out in another way.

@@ -92,6 +92,7 @@ def parameters_of(text):
 
 def function_of(text):
     """A prototype as (TYPE, NAME, [PARAMETER])."""
+    text = re.sub(r"\s+GPGRT_ATTR_\w+( \([^)]*\))?", "", text)
     match = re.match(r"(.*?)(\w+)\s\((.*)\)[^)]*$", text, re.S)
     kind = re.sub(r"\s+", " ", match[1].replace("static inline", "")).strip()
     return kind, match[2], parameters_of(match[3])
