@@ -3,8 +3,8 @@
 
    usage: kv-daemon ADDRESS [IDLE-MS]     ends gently on SIGTERM, or after so long without a client
 
-   It keeps up to MAX_KEYS values in memory, listens at the sockets of systemd or else at ADDRESS, and
-   tells systemd how it is.  Keys are words, percent-escaped in a line.  */
+   It keeps up to MAX_KEYS values in memory, listens at the sockets of systemd or else at ADDRESS,
+   and tells systemd how it is.  Keys are words, percent-escaped in a line.  */
 
 #include <eva.h>
 #include <eva/notify.h>
@@ -103,7 +103,8 @@ cmd_del (assuan_context_t ctx, char *line) {
   return err;
 }
 
-/* The client has answered the inquiry of a PUT, or ERR says why not.  The result ends the command.  */
+/* The client has answered the inquiry of a PUT, or ERR says why not.  The result ends the
+   command.  */
 static gpg_error_t
 value_came (void *arg, gpg_error_t err, unsigned char *value, size_t len) {
   struct entry *entry = arg;

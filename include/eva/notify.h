@@ -10,9 +10,10 @@
        eva_notify_status ("12 clients")           what `systemctl status` shows
        eva_watchdog_start (&watchdog, loop)       WATCHDOG=1, from a timer of the loop
 
-   Without a service manager all of them do nothing, so a daemon calls them in any case.  This header
-   is all there is: neither the library nor the program links anything for it.  The environment stays
-   as it is; systemd hears none but the main process, unless `NotifyAccess=` says otherwise.  */
+   Without a service manager all of them do nothing, so a daemon calls them in any case.  This
+   header is all there is: neither the library nor the program links anything for it.  The
+   environment stays as it is; systemd hears none but the main process, unless `NotifyAccess=` says
+   otherwise.  */
 
 #ifndef EVA_NOTIFY_H
 #define EVA_NOTIFY_H
@@ -39,9 +40,9 @@ struct eva_watchdog {
   unsigned int interval_ms;
 };
 
-/* For the functions below: fills ADDR from $NOTIFY_SOCKET, a path or @ and an abstract name.  Returns
-   the length of the address; 0 if the variable is not set; -1 with errno EAFNOSUPPORT for something
-   else, ENAMETOOLONG.  */
+/* For the functions below: fills ADDR from $NOTIFY_SOCKET, a path or @ and an abstract name.
+   Returns the length of the address; 0 if the variable is not set; -1 with errno EAFNOSUPPORT for
+   something else, ENAMETOOLONG.  */
 static inline int
 eva_notify_address (struct sockaddr_un *addr) {
   const char *name = getenv ("NOTIFY_SOCKET");
@@ -82,11 +83,11 @@ eva_notify_send (const char *state, int flags) {
 }
 
 /* Tells the service manager STATE: assignments as sd_notify(3) lists them, with LF between.  If the
-   service manager has not read what it was told, this waits for at most a second.  May be called from
-   everywhere.
-   Returns 1; 0 if there is no service manager ($NOTIFY_SOCKET is not set); -1 with errno: EAGAIN if it
-   does not read; EINVAL if STATE is NULL or empty; ENAMETOOLONG or EAFNOSUPPORT for a $NOTIFY_SOCKET
-   that is no Unix socket; or what the system gives, as ECONNREFUSED.  */
+   service manager has not read what it was told, this waits for at most a second.  May be called
+   from everywhere.
+   Returns 1; 0 if there is no service manager ($NOTIFY_SOCKET is not set); -1 with errno: EAGAIN if
+   it does not read; EINVAL if STATE is NULL or empty; ENAMETOOLONG or EAFNOSUPPORT for a
+   $NOTIFY_SOCKET that is no Unix socket; or what the system gives, as ECONNREFUSED.  */
 static inline int
 eva_notify (const char *state) {
   errno = EINVAL;
@@ -132,10 +133,10 @@ eva_watchdog_tick (void *arg) {
   eva_source_set_delay (watchdog->timer, watchdog->interval_ms);
 }
 
-/* Lets a timer of LOOP tell the service manager, at once and then whenever half of its limit has gone
-   by, that LOOP runs.  A callback that takes longer than the other half makes the service manager
-   end the process.  WATCHDOG is the caller's, and stays where it is until eva_watchdog_stop, or until
-   LOOP is freed, which ends it, too.
+/* Lets a timer of LOOP tell the service manager, at once and then whenever half of its limit has
+   gone by, that LOOP runs.  A callback that takes longer than the other half makes the service
+   manager end the process.  WATCHDOG is the caller's, and stays where it is until
+   eva_watchdog_stop, or until LOOP is freed, which ends it, too.
    Returns 1; 0 if the service manager wants no such thing, and then WATCHDOG is none; -1 with errno
    ENOMEM.  */
 static inline int

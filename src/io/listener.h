@@ -28,15 +28,16 @@ struct eva__io_listener {
 int eva__io_listener_open (const struct eva__io_endpoint *endpoint, bool takes_over,
                            struct eva__io_listener *ret);
 
-/* The same at PATH, which is too long for the address of a socket: makes an alias, at which clients that
-   follow redirections find the socket.  Returns 0 and RET, or -1 with errno as eva__io_alias_new.  */
+/* The same at PATH, which is too long for the address of a socket: makes an alias, at which clients
+   that follow redirections find the socket.  Returns 0 and RET, or -1 with errno as
+   eva__io_alias_new.  */
 int eva__io_listener_open_long (const char *path, struct eva__io_listener *ret);
 
 /* Returns what became of the file of LISTENER, which has one, and of its alias.  */
 enum eva__io_sockfile_state eva__io_listener_look (const struct eva__io_listener *listener);
 
-/* Removes the file of LISTENER, and its alias, if they still are those that were made.  A successor's
-   socket goes on with the alias of its predecessor.  */
+/* Removes the file of LISTENER, and its alias, if they still are those that were made.  A
+   successor's socket goes on with the alias of its predecessor.  */
 void eva__io_listener_leave (struct eva__io_listener *listener);
 
 /* Listens on a copy of FD, a listening stream socket, which stays the caller's.  The copy becomes

@@ -98,9 +98,9 @@ eva__io_redirect_parse (const char *text, size_t len, char *(*lookup) (const cha
 }
 
 /* Reads the file FNAME into BUF of SIZE octets, and stores what it is at ST.  FLAGS O_NOFOLLOW: not
-   through a symbolic link.  Returns the octets, or -1 if it is no regular file or cannot be read.  The
-   check comes before the open, which can do harm to a device, and again after it, because the file may
-   be another one by then.  */
+   through a symbolic link.  Returns the octets, or -1 if it is no regular file or cannot be read.
+   The check comes before the open, which can do harm to a device, and again after it, because the
+   file may be another one by then.  */
 static ssize_t
 read_file (const char *fname, int flags, char *buf, size_t size, struct stat *st) {
   size_t len = 0;

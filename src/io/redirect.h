@@ -33,8 +33,8 @@ int eva__io_redirect_parse (const char *text, size_t len, char *(*lookup) (const
 int eva__io_redirect_address (const char *fname, bool allow_abstract, struct sockaddr_un *addr,
                               socklen_t *ret_len, int *ret_redirected);
 
-/* For servers: looks whether the file FNAME, itself and no symbolic link to it, is a redirection, and
-   stores the name in it at RET_NAME of SIZE octets.
+/* For servers: looks whether the file FNAME, itself and no symbolic link to it, is a redirection,
+   and stores the name in it at RET_NAME of SIZE octets.
    Returns 1; 0 if it is none; -1 with errno: EPERM if it belongs to another user than this one and
    root, or others may write it; EINVAL also for a name that is no absolute path; or what
    eva__io_redirect_parse gives.  */

@@ -24,13 +24,13 @@ enum eva__io_sockfile_state {
   EVA__IO_SOCKFILE_REPLACED /* another file stands there */
 };
 
-/* Binds FD, a new stream socket, to the absolute path of ADDR with mode 0600, and listens.  The file
-   of a stale socket is replaced; TAKES_OVER: also that of one at which a server listens, in one step,
-   so that clients reach the old one or the new one at each moment.
+/* Binds FD, a new stream socket, to the absolute path of ADDR with mode 0600, and listens.  The
+   file of a stale socket is replaced; TAKES_OVER: also that of one at which a server listens, in
+   one step, so that clients reach the old one or the new one at each moment.
    Returns 0, or -1 with errno: EADDRINUSE if a server listens there, or something stands there that
    is no socket, symbolic links included; ENOENT or ENOTDIR for a directory that is not there;
-   ENAMETOOLONG if the directory has no room for another name; or what the system gives.  FILE has to
-   be removed then, too.  */
+   ENAMETOOLONG if the directory has no room for another name; or what the system gives.  FILE has
+   to be removed then, too.  */
 int eva__io_sockfile_listen (struct eva__io_sockfile *file, int fd,
                              const union eva__io_sockaddr *addr, socklen_t addr_len,
                              bool takes_over);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* watch.c - notices that names in a directory came, went or were replaced.
 
-   What the kernel reports is a hint: reports may be lost when there are too many.  So none is read for
-   what it says, and the caller looks at the files themselves.  */
+   What the kernel reports is a hint: reports may be lost when there are too many.  So none is read
+   for what it says, and the caller looks at the files themselves.  */
 
 #include "io/watch.h"
 

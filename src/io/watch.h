@@ -8,9 +8,9 @@
    happened; or -1 with errno: EMFILE if this user has too many of them, ENFILE, ENOMEM, ENOSYS.  */
 int eva__io_watch_new (void);
 
-/* Lets FD also report on the directory of PATH, which is absolute: files that leave it or are put into
-   the place of others, and its own end.  Returns 0, or -1 with errno: ENOENT, ENOSPC if this user
-   watches too many directories, or what else the system gives.  */
+/* Lets FD also report on the directory of PATH, which is absolute: files that leave it or are put
+   into the place of others, and its own end.  Returns 0, or -1 with errno: ENOENT, ENOSPC if this
+   user watches too many directories, or what else the system gives.  */
 int eva__io_watch_add (int fd, const char *path);
 
 /* Takes all that FD has to report.  */

@@ -7,8 +7,8 @@
 
    A client counts as one of the server from the moment in which its connect returns, so an acceptor
    that is no longer wanted lets in all that wait before it closes.  The file of its socket leads to
-   no listener then, or to a successor's.  But a client that the kernel has led to this socket before
-   that may be about to enter the queue.  So the acceptor lingers: it is retired.  */
+   no listener then, or to a successor's.  But a client that the kernel has led to this socket
+   before that may be about to enter the queue.  So the acceptor lingers: it is retired.  */
 
 #include "server/acceptor.h"
 
@@ -292,8 +292,8 @@ end_linger (struct eva__timer *timer) {
     eva__server_was_left (server);
 }
 
-/* At a socket without a file clients may come to the last, so there is nothing to linger for; nor in
-   a child of the process that made the socket, whose other processes go on with it.  */
+/* At a socket without a file clients may come to the last, so there is nothing to linger for; nor
+   in a child of the process that made the socket, whose other processes go on with it.  */
 void
 eva__acceptor_retire (struct eva__acceptor *acceptor) {
   eva_server *server = acceptor->server;

@@ -23,12 +23,13 @@ struct eva__acceptor {
 gpg_error_t eva__acceptor_new (eva_server *server, const struct eva__io_listener *listener,
                                unsigned int flags);
 
-/* Closes all acceptors of SERVER at once, the retired ones, too: clients that wait there are lost.  */
+/* Closes all acceptors of SERVER at once, the retired ones, too: clients that wait there are
+   lost.  */
 void eva__acceptor_close_all (eva_server *server);
 
-/* Retires ACCEPTOR, or all of SERVER: no more clients come, as far as the server can see to that, and
-   those that wait are let in.  Runs callbacks of the service, which may free the server: the caller
-   has a reference.  */
+/* Retires ACCEPTOR, or all of SERVER: no more clients come, as far as the server can see to that,
+   and those that wait are let in.  Runs callbacks of the service, which may free the server: the
+   caller has a reference.  */
 void eva__acceptor_retire (struct eva__acceptor *acceptor);
 void eva__acceptor_retire_all (eva_server *server);
 

@@ -97,7 +97,8 @@ listen_on_socket (eva_server *server, const struct eva__io_endpoint *endpoint, u
   return add_listener (server, &listener, flags);
 }
 
-/* Listens where the redirection file at PATH leads to.  Returns GPG_ERR_NOT_FOUND if there is none.  */
+/* Listens where the redirection file at PATH leads to.  Returns GPG_ERR_NOT_FOUND if there is
+   none.  */
 static gpg_error_t
 listen_redirected (eva_server *server, const char *path, unsigned int flags) {
   char address[EVA__IO_ENDPOINT_SIZE] = "unix:";
@@ -109,8 +110,8 @@ listen_redirected (eva_server *server, const char *path, unsigned int flags) {
   return listen_on_socket (server, &endpoint, flags);
 }
 
-/* Returns true if ERR says that a redirection leads nowhere.  Those of servers that crashed do, when
-   their private directories are gone.  */
+/* Returns true if ERR says that a redirection leads nowhere.  Those of servers that crashed do,
+   when their private directories are gone.  */
 static bool
 is_nowhere (gpg_error_t err) {
   switch (gpg_err_code (err)) {
@@ -123,8 +124,8 @@ is_nowhere (gpg_error_t err) {
   }
 }
 
-/* Listens at the file PATH, unless no redirection is there and the kernel takes PATH as it is; that is
-   GPG_ERR_NOT_FOUND.  */
+/* Listens at the file PATH, unless no redirection is there and the kernel takes PATH as it is; that
+   is GPG_ERR_NOT_FOUND.  */
 static gpg_error_t
 listen_at_file (eva_server *server, const char *path, unsigned int flags) {
   struct eva__io_listener listener;

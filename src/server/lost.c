@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* lost.c - sockets whose files are no longer there.
 
-   No client finds such a socket, and its server would wait forever.  The kernel reports changes in the
-   directories of the files (io/watch.h), and then the server looks at the files.  It also looks once a
-   minute: the kernel does not report that a directory further up was moved.  Where the kernel reports
-   nothing, because the user has too many watches, the server looks every second.
+   No client finds such a socket, and its server would wait forever.  The kernel reports changes in
+   the directories of the files (io/watch.h), and then the server looks at the files.  It also looks
+   once a minute: the kernel does not report that a directory further up was moved.  Where the
+   kernel reports nothing, because the user has too many watches, the server looks every second.
 
-   In a child of fork the kernel's part of the watch is still the parent's: what one of the two reads
-   the other never sees.  So the child makes one of its own when it notices.  */
+   In a child of fork the kernel's part of the watch is still the parent's: what one of the two
+   reads the other never sees.  So the child makes one of its own when it notices.  */
 
 #include "server/lost.h"
 
@@ -114,8 +114,8 @@ open_watch (eva_server *server) {
   if (!lost->source) eva__io_socket_close (lost->fd);
 }
 
-/* Watches the directories of all files.  Returns false if it is not all of them.  To watch one again
-   changes nothing.  */
+/* Watches the directories of all files.  Returns false if it is not all of them.  To watch one
+   again changes nothing.  */
 static bool
 watch_all (eva_server *server) {
   struct eva__acceptor *acceptor = next_with_file (server->acceptors);

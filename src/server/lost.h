@@ -6,8 +6,8 @@
 
 #include "server/server.h"
 
-/* Call it when the listeners of SERVER have changed, or what its program wants to hear of them: begins
-   or ends the watch over their files.  */
+/* Call it when the listeners of SERVER have changed, or what its program wants to hear of them:
+   begins or ends the watch over their files.  */
 void eva__lost_update (eva_server *server);
 
 /* Ends it, when SERVER goes away.  */

@@ -20,8 +20,8 @@
 
 #include <stdlib.h>
 
-/* For pauses in accepting, acceptors that linger, looks at their files, times without a client, first
-   commands, and the end of a drain.  */
+/* For pauses in accepting, acceptors that linger, looks at their files, times without a client,
+   first commands, and the end of a drain.  */
 #define N_TIMERS 6
 
 /* When clients are just coming, a server that has none is not idle: how long it waits for them.  */

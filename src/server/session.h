@@ -38,8 +38,8 @@ gpg_error_t eva__session_check (eva_server *server, const struct eva__incoming *
 gpg_error_t eva__session_new (eva_server *server, const struct eva__incoming *incoming,
                               assuan_context_t *ret_ctx);
 
-/* Counts a client that is not let in because of ERR, and tells the observer.  ADDRESS is that of the
-   listener at which it came, or NULL.  */
+/* Counts a client that is not let in because of ERR, and tells the observer.  ADDRESS is that of
+   the listener at which it came, or NULL.  */
 void eva__session_refused (eva_server *server, const struct eva__incoming *incoming,
                            const char *address, gpg_error_t err);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* suite-takeover.c - servers that follow one another at one address, and what becomes of the clients
-   that come meanwhile.  */
+/* suite-takeover.c - servers that follow one another at one address, and what becomes of the
+   clients that come meanwhile.  */
 
 #include "suite.h"
 
