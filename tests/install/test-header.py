@@ -204,8 +204,9 @@ def languages():
     flags = {name: loop_flags(package) for name, package in ADAPTERS.items()}
     found = [name for name in flags if flags[name] is not None]
     # libev's header and libevent's exclude each other.
-    for group in ([x for x in found if x != "eva/ev.h"], [x for x in found if x == "eva/ev.h"]):
-        compile_cxx_headers([*OWN, "assuan.h", FOR_CXX, *group], sum((flags[x] for x in group), []))
+    for group in ([*OWN, "assuan.h", FOR_CXX, *(x for x in found if x != "eva/ev.h")],
+                  [x for x in found if x == "eva/ev.h"]):
+        compile_cxx_headers(group, sum((flags.get(x, []) for x in group), []))
 
 
 def qt():
