@@ -344,11 +344,16 @@ warned("long-arg", type("Broken", (Server,), {"unknown": lambda self, line: None
 
 
 class Stuck(Server):
-    """A client that leaves in mid-command holds up who comes."""
+    """A new client waits while an inquiry is open, and forever if the one that was asked has left."""
 
-    def eof(self, sock, rest):
-        if sock_state(sock).asked:
+    def command(self, sock, word, line):
+        if word == b"ASK":
             self.free.clear()
+        return super().command(sock, word, line)
+
+    def answered(self, sock, line, n):
+        self.free.set()
+        return super().answered(sock, line, n)
 
 
 warned("leave", Stuck)
