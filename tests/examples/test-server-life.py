@@ -236,7 +236,8 @@ def bad_paths():
         refused(d + "/missing/S", "No such file")
         refused("", "empty", "unix:/PATH")
         room = 107 - len(d) - 1
-        refused(d + "/" + "x" * (room + 1), "107 octets")
+        if not Server.has_addresses:    # the library's listeners write a redirection file there
+            refused(d + "/" + "x" * (room + 1), "107 octets")
         refused(d + "/" + "x" * 5000, "107 octets")
         expect_equal(os.listdir(d), [])
         server = Server()                                   # the longest that there is
