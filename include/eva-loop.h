@@ -106,6 +106,19 @@ int eva_loop_dispatch (eva_loop *loop, int timeout_ms);
    timerfd_create gives; in a child, what epoll_create1 gives.  */
 int eva_loop_get_fd (eva_loop *loop);
 
+/* Returns the sentence for the last call of eva_server_listen or eva_connect (eva.h) in LOOP, if it
+   returned an error: what failed, on what, why, and what to do, in English.
+
+       cannot listen on unix:S: the path is relative; write unix:/home/ann/S
+       cannot connect to unix:/run/S: there is no such socket; does the server run?
+
+   It is for people: a program goes by the error.  Its words may change with the next version.  The
+   library looks at the system after the failure, and tells what it sees then.
+   Returns NULL if that call worked, or if there was no memory for the sentence.  What comes to the
+   closed callback of eva_connect is told by eva_get_reason.  The text is LOOP's, valid until the
+   next of these calls or eva_loop_free.  May be called from everywhere.  */
+const char *eva_loop_get_failure (eva_loop *loop);
+
 /* Returns the time in nanoseconds that callbacks of this turn of LOOP may take for now.  It may be
    as old as the turn, so count what is to be "from now" from eva_now.  May be called from
    everywhere.  */

@@ -389,8 +389,8 @@ gpg_error_t eva_set_cancel (assuan_context_t ctx,
        ERR 67108949 Bad PIN <User defined source 1> - [confidential]
 
    That holds from the line of the client on, whatever its case, and also if it has to wait, is
-   malformed or refused, and for answers that come when the command is over.  A line that is over-long
-   is never shown.  There is no need of assuan_begin_confidential.  */
+   malformed or refused, and for answers that come when the command is over.  A line that is
+   over-long is never shown.  There is no need of assuan_begin_confidential.  */
 #define EVA_COMMAND_SECRET 1u
 
 /* The library compares the arguments of the command with its parameters, and does not run a handler
@@ -470,8 +470,8 @@ struct eva_service {
 
   /* What assuan_register_option_handler, _reset_notify, _input_notify, _output_notify, _bye_notify
      and _cancel_notify take.  bye runs within the command BYE, before its answer; close follows, as
-     after every other end.  cancel runs within the command CANCEL, whose answer stays an error.  The
-     results of these two are ignored.  */
+     after every other end.  cancel runs within the command CANCEL, whose answer stays an error.
+     The results of these two are ignored.  */
   gpg_error_t (*option) (assuan_context_t ctx, const char *name, const char *value);
   assuan_handler_t reset;
   assuan_handler_t input;
@@ -485,11 +485,11 @@ struct eva_service {
      once, and neither defers nor inquires.  Not called for a line that is no command.  */
   gpg_error_t (*before) (assuan_context_t ctx, const char *name);
 
-  /* Called once for each command that before let pass, and for all where there is no before, when the
-     command is over.  RESULT is what ended it: the result of its handler or continuation, what was
-     given to assuan_process_done, or the reason if it was cancelled or its time was over.  A command
-     that has an answer has said it by then, and the next one has not begun.  If the connection ends
-     with the command, after runs before close.  */
+  /* Called once for each command that before let pass, and for all where there is no before, when
+     the command is over.  RESULT is what ended it: the result of its handler or continuation, what
+     was given to assuan_process_done, or the reason if it was cancelled or its time was over.  A
+     command that has an answer has said it by then, and the next one has not begun.  If the
+     connection ends with the command, after runs before close.  */
   void (*after) (assuan_context_t ctx, const char *name, gpg_error_t result);
 };
 
@@ -614,7 +614,8 @@ gpg_error_t eva_server_allow_uid (eva_server *server, uid_t uid);
    call waits, for at most a fifth of a second.
 
    Ownership and lifetime: the listener is SERVER's and lives until eva_server_drain,
-   eva_server_stop_listening or eva_server_free.  N of `fd:N` stays the caller's in both cases; a connected one is copied.
+   eva_server_stop_listening or eva_server_free.  N of `fd:N` stays the caller's in both cases; a
+   connected one is copied.
 
    Returns: 0; or
 
@@ -640,18 +641,19 @@ const char *eva_server_get_address (eva_server *server, size_t index);
 
 /* Closes all listeners of SERVER, and removes the files of their sockets.  Its connections go on.
    Before that it lets in the clients that wait at sockets that it has made itself: in this call, or
-   for sockets that have a file, out of the loop within a few hundredths of a second.  So no client is
-   lost that came before this call.  Clients that wait at a socket of `fd:`, `systemd:` or
-   eva_server_hand_over stay for the next process that accepts from it.  May be called from everywhere,
-   also in a server that drains, in which it does nothing; eva_server_listen may follow.  */
+   for sockets that have a file, out of the loop within a few hundredths of a second.  So no client
+   is lost that came before this call.  Clients that wait at a socket of `fd:`, `systemd:` or
+   eva_server_hand_over stay for the next process that accepts from it.  May be called from
+   everywhere, also in a server that drains, in which it does nothing; eva_server_listen may
+   follow.  */
 void eva_server_stop_listening (eva_server *server);
 
-/* Hands the socket of the listener number INDEX (as for eva_server_get_address) over to a successor:
-   stores a copy at RET_FD, which is the caller's, and close-on-exec.  The successor listens on it as
-   on any `fd:N`, after an exec or in another process to which the copy was passed.  SERVER goes on
-   listening until it drains or stops listening, and neither removes the file of the socket nor lets
-   in those that wait then: they are the successor's.  If there never is a successor, the file stays.
-   May be called from everywhere.
+/* Hands the socket of the listener number INDEX (as for eva_server_get_address) over to a
+   successor: stores a copy at RET_FD, which is the caller's, and close-on-exec.  The successor
+   listens on it as on any `fd:N`, after an exec or in another process to which the copy was passed.
+   SERVER goes on listening until it drains or stops listening, and neither removes the file of the
+   socket nor lets in those that wait then: they are the successor's.  If there never is a
+   successor, the file stays.  May be called from everywhere.
    Returns 0; GPG_ERR_ASS_INV_VALUE if there is no such listener; GPG_ERR_EMFILE.  */
 gpg_error_t eva_server_hand_over (eva_server *server, size_t index, int *ret_fd);
 
@@ -685,13 +687,14 @@ gpg_error_t eva_server_adopt_pipe (eva_server *server, int in_fd, int out_fd,
 /* How long a client has for its first command when its server begins to drain, milliseconds.  */
 #define EVA_DRAIN_GRACE_MS 1000u
 
-/* Ends the work of SERVER gently.  It stops listening, as eva_server_stop_listening does, and closes
-   connections that have no command.  Clients that have said nothing yet, among them those that waited
-   at the sockets, have EVA_DRAIN_GRACE_MS milliseconds to begin their first command.  So a client
-   that sends one command when it has connected gets its answer, whenever its server drains.  Open
-   commands have TIMEOUT_MS milliseconds (EVA_NO_LIMIT: without end) to finish, and are cancelled after
-   that; clients that are still there without a command have no more time either.  When no connection is left, the loop calls DONE, which may be NULL,
-   once; DONE may free SERVER.  DONE does not run if SERVER is freed before.
+/* Ends the work of SERVER gently.  It stops listening, as eva_server_stop_listening does, and
+   closes connections that have no command.  Clients that have said nothing yet, among them those
+   that waited at the sockets, have EVA_DRAIN_GRACE_MS milliseconds to begin their first command.
+   So a client that sends one command when it has connected gets its answer, whenever its server
+   drains.  Open commands have TIMEOUT_MS milliseconds (EVA_NO_LIMIT: without end) to finish, and
+   are cancelled after that; clients that are still there without a command have no more time
+   either.  When no connection is left, the loop calls DONE, which may be NULL, once; DONE may free
+   SERVER.  DONE does not run if SERVER is freed before.
    Returns 0; GPG_ERR_ENOMEM; GPG_ERR_ASS_GENERAL if SERVER is draining already.  */
 gpg_error_t eva_server_drain (eva_server *server, unsigned int timeout_ms,
                               void (*done) (eva_server *server, void *arg), void *arg);
@@ -980,7 +983,8 @@ struct eva_connect_config {
 
    Returns: 0, or an error that needs no waiting; all others come to closed:
 
-     GPG_ERR_INV_ARG             ADDRESS has none of these forms; or a setting of the environment has
+     GPG_ERR_INV_ARG             ADDRESS has none of these forms; or a setting of the environment
+     has
                                  no name, or start_argv no word or no socket's file to go with
      GPG_ERR_SYNTAX              a quote in `exec:` does not end, or nothing follows a backslash
      GPG_ERR_ASS_CONNECT_FAILED  no server listens there; with retry_ms this comes to closed
@@ -999,12 +1003,19 @@ gpg_error_t eva_connect (eva_loop *loop, const char *address,
 const char *eva_get_greeting (assuan_context_t ctx);
 
 /* Returns what is known of why CTX, a client of eva_connect, was not served, besides the error of
-   closed; NULL if nothing is.  It is what stood behind the code of the server's ERR, when it
-   refused the client: `the agent is in restricted mode`.  Why the program of `exec:` or the command
-   of start_argv could not be run comes in the same way, with EVA_CONNECT_LATE_ERRORS also if the
-   program is not there at all.  With EVA_CONNECT_LAST_STDERR it may be the last line of the
-   program's stderr, also if the program was in service before.  The text is CTX's, valid until CTX
-   is released.  From everywhere, in closed and in the done of calls that end before it.  */
+   closed; NULL if nothing is.  It is one of these, in this order:
+
+   * what stood after the code of the server's ERR, when it refused the client: `the agent is in
+     restricted mode`.  Why the system could not run the program of `exec:` comes in the same way
+   * what became of the command of start_argv
+   * with EVA_CONNECT_LAST_STDERR the last line of the program's stderr, also if the program was in
+     service before
+   * if there was no connection, or no greeting, a sentence as of eva_loop_get_failure (eva-loop.h),
+     which tells it for errors that eva_connect returns: `cannot connect to unix:/run/S: no process
+     listens on this socket; has the server ended?`
+
+   The text is CTX's, valid until CTX is released.  From everywhere, in closed and in the done of
+   calls that end before it.  */
 const char *eva_get_reason (assuan_context_t ctx);
 
 /* The default of max_reply_len.  */

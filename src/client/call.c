@@ -99,8 +99,8 @@ queue (struct eva__client *client, const char *command, const struct eva_callbac
   return 0;
 }
 
-/* Lets a call that could not be made end with ERR out of the loop, if CALLBACKS want that, or returns
-   ERR.  */
+/* Lets a call that could not be made end with ERR out of the loop, if CALLBACKS want that, or
+   returns ERR.  */
 static gpg_error_t
 refuse (struct eva__client *client, gpg_error_t err, const struct eva_callbacks *callbacks,
         void *arg, struct eva_pending_call **ret_call) {

@@ -14,6 +14,7 @@
 #include "client/dial.h"
 #include "client/launch.h"
 #include "client/reaper.h"
+#include "client/reason.h"
 #include "client/reply.h"
 #include "client/stderr.h"
 #include "client/tunnel.h"
@@ -105,6 +106,7 @@ on_greeting (struct eva__client *client, const struct eva_event *ev) {
     greeted (client, ev->text_len ? ev->text : NULL);
     break;
   case EVA_EVENT_ERR:
+    client->is_refused = true;
     client->reason = *ev->text ? strdup (ev->text) : NULL;
     eva__drive_fail (drive,
                      ev->code ? ev->code : eva__ctx_error (drive->ctx, GPG_ERR_ASS_CONNECT_FAILED));
@@ -266,12 +268,14 @@ drop_output (assuan_context_t ctx) {
   eva__outgoing_fd_drop_all (ctx);
 }
 
-/* A server that refused has said why; one that just left may have told its stderr.  */
+/* A server that refused has said why; one that just left may have told its stderr, and of one that
+   never came the library knows something.  */
 static void
-find_reason (struct eva__client *client) {
+find_reason (struct eva__client *client, enum eva__client_stage stage, gpg_error_t err) {
   const char *line = eva__stderr_finish (client);
 
   if (line && !client->reason) client->reason = strdup (line);
+  eva__reason_find (client, stage, err);
 }
 
 /* The connection is over.  A server that leaves before it greets, in the time in which others are tried
@@ -279,12 +283,13 @@ find_reason (struct eva__client *client) {
 static void
 lost (struct eva__drive *drive) {
   struct eva__client *client = EVA__CONTAINER (struct eva__client, driven.at.drive, drive);
+  enum eva__client_stage stage = client->stage;
 
   if (client->stage == EVA__CLIENT_GREETING && !client->dials_anew)
     client->dials_anew = eva__dial_may_begin_anew (client);
   if (client->stage == EVA__CLIENT_GREETING && client->dials_anew) return;
   client->stage = EVA__CLIENT_OVER;
-  find_reason (client);
+  find_reason (client, stage, drive->over);
   if (drive->ctx->released) return; /* by a callback for the lines of stderr */
   drop_output (drive->ctx);
   eva__call_end_all (client, drive->over);

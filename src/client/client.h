@@ -62,6 +62,7 @@ struct eva__client {
   uint64_t greeting_deadline_ns;
   const char *greeting; /* within ready */
   char *reason;         /* why it was not served, or NULL */
+  bool is_refused;      /* the server said ERR in place of a greeting */
 
   /* Of eva_connect.  */
   eva_loop *home; /* the loop; NULL: the context was the program's before */
@@ -77,6 +78,7 @@ struct eva__client {
   struct eva__timer dial_timer;
   eva_source *dial_source;
   int dial_fd;                      /* -1: none */
+  int dial_error;                   /* what errno said of the last try that failed; 0: nothing */
   struct eva__stderr *stderr_lines; /* of the program, or NULL */
   struct eva__tunnel *tunnel;       /* of ssh, or NULL */
   struct eva__launch *launch;       /* starts the server; NULL: nothing does, or not any more */

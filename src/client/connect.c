@@ -4,6 +4,7 @@
 #include "assuan/error.h"
 #include "client/dial.h"
 #include "client/launch.h"
+#include "client/reason.h"
 #include "io/duration.h"
 #include "io/program.h"
 
@@ -73,12 +74,16 @@ eva_connect (eva_loop *loop, const char *address, const struct eva_connect_confi
   if (!client) return err;
   ctx = client->driven.at.drive.ctx;
   err = is_possible (config) ? eva__dial (client) : eva__ctx_error (ctx, GPG_ERR_INV_ARG);
+  if (err) eva__reason_find (client, EVA__CLIENT_DIALLING, err);
+  eva__loop_take_failure (loop, NULL);
   if (err && client->config.flags & EVA_CONNECT_LATE_ERRORS) {
     client->fails_late = true;
     eva__dial_fail_soon (client, err);
     err = 0;
   }
   if (err) {
+    eva__loop_take_failure (loop, client->reason);
+    client->reason = NULL;
     assuan_release (ctx); /* the program has not seen it: no callback runs */
     return err;
   }

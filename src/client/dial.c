@@ -16,7 +16,6 @@
 #include "assuan/lifetime.h"
 #include "client/calls.h"
 #include "client/launch.h"
-#include "client/reason.h"
 #include "client/stderr.h"
 #include "client/tunnel.h"
 #include "io/dial.h"
@@ -48,7 +47,10 @@ eva__client_passes_fds (const struct eva__client *client) {
 
 /* The error that programs look for when they start a server that is not there.  */
 static gpg_error_t
-dial_error (assuan_context_t ctx) {
+dial_error (struct eva__client *client) {
+  assuan_context_t ctx = client->driven.at.drive.ctx;
+
+  client->dial_error = errno;
   switch (errno) {
   case ENOENT:
   case ECONNREFUSED:
@@ -132,7 +134,7 @@ try_again (struct eva__client *client, gpg_error_t err) {
 static gpg_error_t
 failed_try (struct eva__client *client) {
   bool is_early = may_come_up ();
-  gpg_error_t err = dial_error (client->driven.at.drive.ctx);
+  gpg_error_t err = dial_error (client);
 
   return is_early ? try_again (client, err) : err;
 }
@@ -305,20 +307,20 @@ start_with_stderr (struct eva__client *client, struct eva__io_program_start *sta
   return rc;
 }
 
-/* START could not be done, as errno says.  */
+/* The program could not be started, as errno says.  */
 static gpg_error_t
-program_error (struct eva__client *client, const struct eva__io_program_start *start) {
+program_error (struct eva__client *client) {
   assuan_context_t ctx = client->driven.at.drive.ctx;
-  const char *name = start->argv ? start->argv[0] : start->command;
-  gpg_error_t err = eva__ctx_syserror (ctx);
 
-  if (gpg_err_code (err) == GPG_ERR_EINVAL) err = eva__ctx_error (ctx, GPG_ERR_INV_ARG);
-  if (gpg_err_code (err) == GPG_ERR_EBADMSG) err = eva__ctx_error (ctx, GPG_ERR_SYNTAX);
-  if (gpg_err_code (err) == GPG_ERR_SYNTAX)
-    eva__reason_set (client, name, ": a quote does not end");
-  else
-    eva__reason_set_error (client, name ? name : "", err);
-  return err;
+  client->dial_error = errno;
+  switch (errno) {
+  case EINVAL:
+    return eva__ctx_error (ctx, GPG_ERR_INV_ARG);
+  case EBADMSG:
+    return eva__ctx_error (ctx, GPG_ERR_SYNTAX);
+  default:
+    return eva__ctx_syserror (ctx);
+  }
 }
 
 /* Starts the program of COMMAND, or if that is NULL of the configuration.  The caller of
@@ -337,7 +339,7 @@ start_program (struct eva__client *client, const char *command) {
   int in_fd, out_fd;
   gpg_error_t err;
 
-  if (start_with_stderr (client, &start, &in_fd, &out_fd)) return program_error (client, &start);
+  if (start_with_stderr (client, &start, &in_fd, &out_fd)) return program_error (client);
   ctx->pid = client->child;
   client->child_of = eva__io_this_process ();
   client->reaper = client->home;
@@ -426,7 +428,7 @@ eva__dial (struct eva__client *client) {
     client->is_local = true;
     return start_program (client, NULL);
   }
-  if (eva__io_endpoint_parse (client->address, &endpoint)) return dial_error (ctx);
+  if (eva__io_endpoint_parse (client->address, &endpoint)) return dial_error (client);
   if (client->launch && !has_file (&endpoint)) return eva__ctx_error (ctx, GPG_ERR_INV_ARG);
   client->is_local =
       endpoint.kind != EVA__IO_ENDPOINT_INTERNET && endpoint.kind != EVA__IO_ENDPOINT_SSH;

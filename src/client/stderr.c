@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* stderr.c - the lines that a started program writes to its stderr.
 
-   A program that cannot go on says there why, and leaves.  The pipe is read all the time, or a program
-   that says much would wait forever.  It may be hostile: a line has a limit, a turn reads one piece,
-   and nothing grows.  */
+   A program that cannot go on says there why, and leaves.  The pipe is read all the time, or a
+   program that says much would wait forever.  It may be hostile: a line has a limit, a turn reads
+   one piece, and nothing grows.  */
 
 #include "client/stderr.h"
 
@@ -121,8 +121,8 @@ eva__stderr_open (struct eva__client *client, int *ret_fd) {
   return 0;
 }
 
-/* Within a callback of these lines it does nothing: it is called again, after that, before the end of
-   the connection is told.  */
+/* Within a callback of these lines it does nothing: it is called again, after that, before the end
+   of the connection is told.  */
 const char *
 eva__stderr_finish (struct eva__client *client) {
   struct eva__stderr *err = client->stderr_lines;

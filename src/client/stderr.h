@@ -6,12 +6,12 @@
 
 #include "client/client.h"
 
-/* Makes a pipe whose lines CLIENT's loop reads, and stores at RET_FD the end for the program, which is
-   the caller's.  Returns 0, or -1 with errno.  */
+/* Makes a pipe whose lines CLIENT's loop reads, and stores at RET_FD the end for the program, which
+   is the caller's.  Returns 0, or -1 with errno.  */
 int eva__stderr_open (struct eva__client *client, int *ret_fd);
 
-/* The connection is over: tells the program what is there, and from then on nothing.  Returns the last
-   line, which is CLIENT's; NULL if there is none, or if it is not wanted.  */
+/* The connection is over: tells the program what is there, and from then on nothing.  Returns the
+   last line, which is CLIENT's; NULL if there is none, or if it is not wanted.  */
 const char *eva__stderr_finish (struct eva__client *client);
 
 /* Reads no more.  The program may be in a callback of these lines.  */

@@ -242,6 +242,15 @@ error_text (int error) {
   return text ? text : "system error";
 }
 
+/* Returns the text for ERROR of executing CHILD's program.  A script whose interpreter is missing
+   is there itself, whatever the system says.  */
+static const char *
+cause_text (const struct eva__io_child *child, int error) {
+  bool is_there = child->name && !access (child->name, X_OK);
+
+  return error == ENOENT && is_there ? "its interpreter is missing" : error_text (error);
+}
+
 /* Returns where the parent reads: an out_fd is 1 by now, and without one the connection is a
    socket, which stands in front of the list.  */
 static int
@@ -268,7 +277,7 @@ fail (const struct eva__io_child *child, int error) {
   add_text (&line, " can't exec '", 13);
   add_text (&line, child->name ? child->name : "", 300);
   add_text (&line, "': ", 3);
-  add_text (&line, error_text (error), 100);
+  add_text (&line, cause_text (child, error), 100);
   line.text[line.len++] = '\n';
   while (sent < line.len) {
     ssize_t n = write (error_fd (child), line.text + sent, line.len - sent);

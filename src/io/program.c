@@ -136,8 +136,8 @@ eva__io_program_can_set (const char *const *settings) {
 
 /* Runs in the child.  A program with an event loop takes its signals from a descriptor and blocks
    them, or ignores some: a server that it starts would not hear of them either.  The handlers go
-   before the mask does, because they are the program's, and a signal may come at any time.  What dup2
-   makes stays open in the program.  */
+   before the mask does, because they are the program's, and a signal may come at any time.  What
+   dup2 makes stays open in the program.  */
 static void
 prepare (void *opaque, int reserved) {
   const struct eva__io_program_start *start = opaque;

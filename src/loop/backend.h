@@ -78,6 +78,7 @@ struct eva_loop {
   eva_source *dead;          /* freed while events may point to them; by next */
   struct eva__frame *frames; /* callbacks under way, the innermost first */
   struct eva__loop_attachment attachment;
+  char *failure;   /* the sentence of eva_loop_get_failure, or NULL */
   eva_loop *outer; /* a foreign loop that this one is nested in, by one descriptor; or NULL */
 };
 

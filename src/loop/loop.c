@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 
 void
 eva__loop_init (eva_loop *loop, const struct eva__loop_backend *backend) {
@@ -36,6 +37,7 @@ eva_loop_free (eva_loop *loop) {
     eva_source_free (loop->sources);
   eva__loop_bury (loop);
   eva__timers_deinit (&loop->timers);
+  free (loop->failure);
   eva_loop_free (loop->outer);
   loop->backend->free (loop);
 }
@@ -48,6 +50,17 @@ eva__loop_tells_hangup (const eva_loop *loop) {
 struct eva__loop_attachment *
 eva__loop_get_attachment (eva_loop *loop) {
   return &loop->attachment;
+}
+
+void
+eva__loop_take_failure (eva_loop *loop, char *text) {
+  free (loop->failure);
+  loop->failure = text;
+}
+
+const char *
+eva_loop_get_failure (eva_loop *loop) {
+  return loop ? loop->failure : NULL;
 }
 
 int

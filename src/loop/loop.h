@@ -69,6 +69,10 @@ struct eva__loop_attachment {
 };
 struct eva__loop_attachment *eva__loop_get_attachment (eva_loop *loop);
 
+/* Makes TEXT, memory of malloc or NULL, what eva_loop_get_failure returns for LOOP, which frees
+   it.  */
+void eva__loop_take_failure (eva_loop *loop, char *text);
+
 /* Marks SOURCE, of eva_loop_add_fd, as a listening socket that several loops watch: where the loop
    can, it wakes up one of them only.  Before its first event.  */
 void eva__loop_set_exclusive (eva_source *source);

@@ -4,6 +4,7 @@
 
 #include "assuan/accept.h"
 #include "io/activation.h"
+#include "io/explain.h"
 #include "io/peer.h"
 #include "io/redirect.h"
 #include "server/acceptor.h"
@@ -136,12 +137,11 @@ listen_at_file (eva_server *server, const char *path, unsigned int flags) {
   return add_listener (server, &listener, flags);
 }
 
-gpg_error_t
-eva_server_listen (eva_server *server, const char *address, unsigned int flags) {
+static gpg_error_t
+listen_on (eva_server *server, const char *address, unsigned int flags) {
   struct eva__io_endpoint endpoint;
   gpg_error_t err;
 
-  if (!server || !address) return eva__server_error (server, GPG_ERR_ASS_INV_VALUE);
   if (server->is_draining) return eva__server_error (server, GPG_ERR_ASS_GENERAL);
   if (!strncmp (address, "unix:/", 6)) {
     err = listen_at_file (server, address + 5, flags);
@@ -161,6 +161,50 @@ eva_server_listen (eva_server *server, const char *address, unsigned int flags) 
     if (endpoint.is_for_clients) return eva__server_error (server, GPG_ERR_INV_ARG);
     return listen_on_socket (server, &endpoint, flags);
   }
+}
+
+/* Returns what is wrong with the program rather than with ADDRESS, or NULL.  */
+static const char *
+find_fault (const eva_server *server, const char *address, unsigned int flags, gpg_error_t err) {
+  struct eva__io_endpoint endpoint;
+  bool is_known = !eva__io_endpoint_parse (address, &endpoint);
+  bool is_internet = is_known && endpoint.kind == EVA__IO_ENDPOINT_INTERNET;
+
+  if (gpg_err_code (err) == GPG_ERR_ASS_GENERAL) return "the server is draining";
+  if (gpg_err_code (err) != GPG_ERR_EACCES || !is_known || endpoint.kind == EVA__IO_ENDPOINT_UNIX)
+    return NULL;
+  if (!eva__users_may_enter (&server->users, EVA_ANY_UID))
+    return "the kernel does not tell who the peers of TCP are; let every user in "
+           "(eva_server_allow_uid, EVA_ANY_UID), or take a Unix socket";
+  if (flags & EVA_LISTEN_ANY_ADDRESS || (is_internet && endpoint.is_loopback)) return NULL;
+  return "other hosts reach this address; take a loopback address, or let them in "
+         "(EVA_LISTEN_ANY_ADDRESS)";
+}
+
+/* Returns the sentence for ERR, or NULL without memory.  */
+static char *
+explain (const eva_server *server, const char *address, unsigned int flags, gpg_error_t err) {
+  const char *fault = find_fault (server, address, flags, err);
+  int error = gpg_err_code_to_errno (gpg_err_code (err));
+  char text[100];
+
+  if (fault) return eva__io_explain_as (EVA__IO_LISTEN, address, fault);
+  if (gpg_err_code (err) == GPG_ERR_INV_ARG) error = EINVAL;
+  if (error) return eva__io_explain (EVA__IO_LISTEN, address, NULL, error);
+  gpg_strerror_r (err, text, sizeof text);
+  return eva__io_explain_as (EVA__IO_LISTEN, address, text);
+}
+
+gpg_error_t
+eva_server_listen (eva_server *server, const char *address, unsigned int flags) {
+  gpg_error_t err;
+
+  if (!server || !address) return eva__server_error (server, GPG_ERR_ASS_INV_VALUE);
+  eva__server_ref (server); /* the open function of a connected one may free it */
+  err = listen_on (server, address, flags);
+  eva__loop_take_failure (server->loop, err ? explain (server, address, flags, err) : NULL);
+  eva__server_unref (server);
+  return err;
 }
 
 static struct eva__acceptor *

@@ -373,6 +373,40 @@ scene_launch (void) {
   release ();
 }
 
+/* What fails at once is told whole, or not at all.  */
+static void
+expect_failure (const char *address, const char *sentence) {
+  struct eva_connect_config config = { .closed = on_closed };
+  const char *failure;
+
+  memory.armed = true;
+  ctx = NULL;
+  assert_int_not_equal (eva_connect (loop.loop, address, &config, &ctx), 0);
+  memory.armed = false;
+  assert_null (ctx);
+  failure = eva_loop_get_failure (loop.loop);
+  if (!memory.failed) assert_non_null (failure);
+  if (failure && !memory.failed) assert_string_equal (failure, sentence);
+  if (failure) assert_memory_equal (failure, "cannot connect to ", 18);
+}
+
+static void
+scene_failure (void) {
+  static const struct eva_service service;
+  eva_server *server;
+
+  peer_fd = -1;
+  expect_failure ("unix:/nonexistent/S",
+                  "cannot connect to unix:/nonexistent/S: there is no directory /nonexistent");
+  expect_failure ("exec:/nonexistent/x y",
+                  "cannot connect to exec:/nonexistent/x y: there is no directory /nonexistent");
+  assert_int_equal (eva_server_new (loop.loop, &service, NULL, &server), 0);
+  memory.armed = true;
+  assert_int_not_equal (eva_server_listen (server, "unix:S", 0), 0);
+  memory.armed = false;
+  eva_server_free (server);
+}
+
 static void
 scene_program (void) {
   peer_fd = -1;
@@ -511,6 +545,12 @@ test_launch (void **state) {
 }
 
 static void
+test_failure (void **state) {
+  (void) state;
+  play (scene_failure);
+}
+
+static void
 test_program (void **state) {
   (void) state;
   play (scene_program);
@@ -525,10 +565,10 @@ test_attached (void **state) {
 int
 main (void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test (test_fd),       cmocka_unit_test (test_unix),
-    cmocka_unit_test (test_busy),     cmocka_unit_test (test_program),
-    cmocka_unit_test (test_attached), cmocka_unit_test (test_retry),
-    cmocka_unit_test (test_launch),
+    cmocka_unit_test (test_failure), cmocka_unit_test (test_fd),
+    cmocka_unit_test (test_unix),    cmocka_unit_test (test_busy),
+    cmocka_unit_test (test_program), cmocka_unit_test (test_attached),
+    cmocka_unit_test (test_retry),   cmocka_unit_test (test_launch),
   };
 
   signal (SIGPIPE, SIG_DFL);
