@@ -395,7 +395,7 @@ dial_tunnel (struct eva__client *client, const char *name) {
   if (!path) return eva__ctx_error (ctx, GPG_ERR_ASS_CONNECT_FAILED);
   if (eva__io_endpoint_parse (path, &endpoint)) return eva__ctx_syserror (ctx);
   rc = eva__io_dial (&endpoint, &fd);
-  if (rc < 0 && !may_come_up ()) return dial_error (ctx);
+  if (rc < 0 && !may_come_up ()) return dial_error (client);
   if (rc == EVA__IO_DIAL_CONNECTED) {
     err = connected (client, fd, fd);
     if (err)

@@ -125,13 +125,16 @@ say_form (struct trouble *t) {
   else if ((rest = skip (address, "systemd:")))
     add (t, strchr (rest, ':') ? "the name of a socket has no colon"
                                : "these sockets are for listening alone");
+  else if (skip (address, "ssh:"))
+    add (t, listens ? "a socket of another host is no place to listen on"
+                    : "write it as ssh:[USER@]HOST[:PORT]/PATH, without blanks");
   else if (listens && (*address == '/' || *address == '@'))
     eva__io_sentence_add (&t->text, "the address begins with what it is; write unix:%s", address);
   else
     add (t, listens ? "this is no address; write unix:/PATH, unix:@NAME, tcp:IP:PORT, fd:N or "
                       "systemd:NAME"
-                    : "this is no address; write unix:/PATH, unix:@NAME, tcp:IP:PORT, fd:N or "
-                      "exec:PROGRAM");
+                    : "this is no address; write unix:/PATH, unix:@NAME, tcp:IP:PORT, fd:N, "
+                      "exec:PROGRAM or ssh:HOST/PATH");
 }
 
 /* --- Unix sockets ----------------------------------------------------------------------------- */
@@ -433,6 +436,8 @@ say_why (struct trouble *t) {
     say_fd (t);
   } else if (endpoint.kind == EVA__IO_ENDPOINT_SYSTEMD && t->act == EVA__IO_LISTEN) {
     say_activation (t, endpoint.name);
+  } else if (endpoint.kind == EVA__IO_ENDPOINT_SSH && t->act == EVA__IO_CONNECT) {
+    say_error (t);
   } else {
     say_form (t);
   }

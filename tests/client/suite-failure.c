@@ -114,7 +114,9 @@ test_connect (void **state) {
     { "unix:S", "the path is relative; write unix:^/S" },
     { "unix:", "the name is missing" },
     { "unix:@", "the name is missing" },
-    { "S", "this is no address; write unix:/PATH, unix:@NAME, tcp:IP:PORT, fd:N or exec:PROGRAM" },
+    { "S", "this is no address; write unix:/PATH, unix:@NAME, tcp:IP:PORT, fd:N, exec:PROGRAM or "
+           "ssh:HOST/PATH" },
+    { "ssh:host", "write it as ssh:[USER@]HOST[:PORT]/PATH, without blanks" },
     { "unix:~" NAME_107, "@long" },
     { "unix:~/none", "there is no such socket; does the server run?" },
     { "~/none", "there is no such socket; does the server run?" },
@@ -273,6 +275,7 @@ test_listen (void **state) {
     { "S", "this is no address; write unix:/PATH, unix:@NAME, tcp:IP:PORT, fd:N or systemd:NAME" },
     { "/x/S", "the address begins with what it is; write unix:/x/S" },
     { "exec:sh", "a program is no place to listen on" },
+    { "ssh:host/S", "a socket of another host is no place to listen on" },
     { "unix:~/a/S", "there is no directory ~/a; make it first" },
     { "unix:~/plain/S", "~/plain is a file, not a directory" },
     { "unix:~/plain", "a file stands there, not a socket; remove it, or take another path" },
