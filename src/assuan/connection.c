@@ -313,7 +313,7 @@ show_copy (assuan_context_t ctx, int direction, char *buf, size_t len, bool is_s
 }
 
 /* Shows what may be shown of LINE, which the peer said.  This and the next one stand apart because
-   lines that nobody watches must not pay for the buffer.  */
+   lines that are not watched must not pay for the buffer.  */
 static __attribute__ ((noinline)) bool
 show_heard (assuan_context_t ctx, char *line, size_t len, bool is_secret) {
   char buf[EVA__REDACTED_SIZE];

@@ -71,7 +71,7 @@ is_redacted_answer (assuan_context_t ctx, char *line, size_t len) {
   }
 }
 
-/* Data that nobody waits for any more may be the rest of any answer.  */
+/* Data that no inquiry waits for any more may be the rest of any answer.  */
 size_t
 eva__secret_redact_input (assuan_context_t ctx, char *line, size_t len,
                           char buf[EVA__REDACTED_SIZE]) {

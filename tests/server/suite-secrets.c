@@ -326,7 +326,7 @@ test_overflow (void **state) {
   finish (p, NULL);
 }
 
-/* The answer comes when nobody waits for it any more, and another inquiry is under way.  */
+/* The answer comes when no inquiry waits for it any more, and another inquiry is under way.  */
 static void
 test_late_answer (void **state) {
   const struct eva_limits limits = { .inquiry_timeout_ms = 20 };
