@@ -23,10 +23,9 @@ struct foreign_loop {
   _Alignas (max_align_t) unsigned char self[];
 };
 
-/* The loop is the first member.  */
 static struct foreign_loop *
 foreign_of (eva_loop *loop) {
-  return (void *) loop;
+  return (void *) loop; /* the first member of one */
 }
 
 static const struct eva_loop_ops *

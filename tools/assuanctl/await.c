@@ -22,7 +22,7 @@ enum option { OPT_FOR, OPT_GONE };
 
 static const struct option_spec options[] = {
   { "for", 0, "COMMAND", "wait until this command is OK" },
-  { "gone", 0, NULL, "wait until nobody listens there" },
+  { "gone", 0, NULL, "wait until no server listens there" },
 };
 
 static struct {

@@ -77,7 +77,7 @@ advice_for (const struct connection *c, gpg_err_code_t code) {
   switch (code) {
   case GPG_ERR_ASS_CONNECT_FAILED:
     if (kind == ADDRESS_SSH) return "; ssh has said why";
-    return kind == ADDRESS_NAME ? "; nobody listens there" : "; does the server run?";
+    return kind == ADDRESS_NAME ? "; no server listens there" : "; does the server run?";
   case GPG_ERR_ENOENT:
     return kind == ADDRESS_EXEC || kind == ADDRESS_SSH ? "; is the program installed?" : "";
   case GPG_ERR_EACCES:

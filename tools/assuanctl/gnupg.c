@@ -82,7 +82,7 @@ gnupg_launch (const struct gnupg_server *server) {
   char *output;
 
   if (!server->component)
-    return message_fail (STATUS_CONNECTION, "%s: nobody listens there, and nothing starts it",
+    return message_fail (STATUS_CONNECTION, "%s: no server listens there, and nothing starts it",
                          server->name);
   if (program_read (argv, &output))
     return message_fail (STATUS_CONNECTION, "%s: gpgconf --launch %s fails", server->name,
