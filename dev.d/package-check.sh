@@ -79,6 +79,8 @@ done
 depends=$(echo "$depends" | tr ' ' '\n' | grep '^[a-z]' | sort -u)
 # shellcheck disable=SC2086
 apt install $depends
+# Some packages keep something of each update.
+apt update
 everything >"$work/before"
 echo "deb [trusted=yes] file:$repository ./" >/etc/apt/sources.list.d/evassuan.list
 publish "$work/old"
