@@ -243,7 +243,7 @@ make_idle (int fds[2]) {
 static size_t
 resident_memory (void) {
   FILE *fp = fopen ("/proc/self/statm", "r");
-  size_t n_pages;
+  size_t n_pages = 0;
 
   need (fp && fscanf (fp, "%*s %zu", &n_pages) == 1, "/proc/self/statm");
   fclose (fp);

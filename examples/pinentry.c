@@ -23,7 +23,8 @@ static char texts[N_TEXTS][1001], tty_name[256] = "/dev/tty"; /* a line has no m
 static const struct eva_service service; /* below */
 
 /* The question under way.  */
-static enum { PIN = 'G', CONFIRM = 'C', MESSAGE = 'M' } kind; /* letters of the commands */
+static int kind; /* the first letter of its command */
+enum { PIN = 'G', CONFIRM = 'C', MESSAGE = 'M' };
 static int tty, n_pins;
 static struct termios tty_state; /* to be restored */
 static eva_source *tty_source;
@@ -84,7 +85,7 @@ cmd_ask (assuan_context_t ctx, char *line) {
   uint64_t seconds = 0;
   struct termios state;
 
-  kind = eva_word_is (line, "--one-button") ? 'M' : *assuan_get_command_name (ctx);
+  kind = eva_word_is (line, "--one-button") ? MESSAGE : *assuan_get_command_name (ctx);
   tty_source = NULL;
   tty = open (tty_name, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
   if (tty >= 0 && !tcgetattr (tty, &tty_state))

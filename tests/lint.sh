@@ -16,8 +16,8 @@ complain() { printf '%s\n' "lint: $*" >&2; bad=1; }
 for cc in gcc clang; do
   dir=build-lint-$cc
   (export CC=$cc; configure "$dir" 'examples tools tests bench' -Dwerror=true) || exit 1
-  ninja -C "$dir" >"$dir/compile.log" 2>&1 \
-    || { grep -A 8 -E 'error|warning' "$dir/compile.log" >&2; complain "$cc warns"; }
+  ninja -k 0 -C "$dir" >"$dir/compile.log" 2>&1 \
+    || { grep -A 8 -E 'error:|warning:' "$dir/compile.log" >&2; complain "$cc warns"; }
 done
 
 if command -v "$formatter" >/dev/null; then
@@ -27,7 +27,7 @@ else
   skip "formatting: there is no $formatter here"
 fi
 
-for file in $(git ls-files | grep -vE '^(LICENSE|tests/fuzz/corpus/|.*\.md$|NEWS$)'); do
+for file in $(git ls-files | grep -vE '^(LICENSE|debian/|tests/fuzz/corpus/|.*\.md$|NEWS$)'); do
   head -n 3 "$file" | grep -q 'SPDX-License-Identifier: LGPL-2.1-or-later' \
     || complain "$file: no SPDX line"
 done

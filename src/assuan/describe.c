@@ -45,7 +45,7 @@ eva__describe_synopsis (const struct eva_command *command, char buf[EVA__DESCRIP
     bool may_miss = parameter->is_optional || eva__describe_is_option (parameter);
     size_t form_len = (size_t) write_form (parameter, NULL, 0);
     if (len >= room || form_len + 4 > room - len) {
-      strcpy (buf + strlen (buf), " ...");
+      memcpy (buf + strlen (buf), " ...", sizeof " ...");
       return;
     }
     buf[len++] = ' ';

@@ -258,13 +258,13 @@ say_port (struct trouble *t, const struct eva__io_endpoint *endpoint) {
     add (t, "no interface of this host has this address");
     break;
   case EACCES:
-    if (t->act == EVA__IO_LISTEN && port && port < FIRST_FREE_PORT) {
+    if (t->act == EVA__IO_LISTEN && port && port < FIRST_FREE_PORT)
       eva__io_sentence_add (
           &t->text, "ports below %d are for root, or for CAP_NET_BIND_SERVICE; take another one",
           FIRST_FREE_PORT);
-      break;
-    }
-    /* fall through */
+    else
+      say_error (t);
+    break;
   default:
     if (t->act == EVA__IO_CONNECT && t->error == EINVAL)
       say_form (t);

@@ -192,17 +192,20 @@ forget (struct found *found) {
 /* The child changes its directory before it executes the program.  Returns 0, or -1 with errno.  */
 static int
 find_directory (const char *directory, struct found *found) {
+  size_t len = strlen (found->path);
   char *here;
 
   found->dir_fd = open (directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (found->dir_fd < 0 || faccessat (found->dir_fd, ".", X_OK, AT_EACCESS)) return -1;
   found->dir = &found->dir_fd;
   if (*found->path == '/') return 0;
-  found->own_path = malloc (PATH_MAX + 1 + strlen (found->path) + 1);
+  found->own_path = malloc (PATH_MAX + 1 + len + 1);
   here = found->own_path ? getcwd (found->own_path, PATH_MAX) : NULL;
   if (!here) return -1;
-  strcat (strcat (here, "/"), found->path);
-  found->path = here;
+  here += strlen (here);
+  *here = '/';
+  memcpy (here + 1, found->path, len + 1);
+  found->path = found->own_path;
   return 0;
 }
 
