@@ -194,7 +194,7 @@ main (int argc, char **argv) {
   if (!err) (void) eva_notify ("READY=1");
   (void) eva_watchdog_start (&watchdog, loop);
   if (!err) eva_loop_run (loop);
-  if (err) fprintf (stderr, "kv-daemon: %s: %s\n", argv[1], gpg_strerror (err));
+  if (err) fprintf (stderr, "kv-daemon: %s\n", eva_loop_get_failure (loop));
   eva_server_free (server);
   eva_loop_free (loop);
   return err ? 1 : 0;

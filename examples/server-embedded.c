@@ -65,7 +65,7 @@ main (int argc, char **argv) {
     tell_listening (server);
     eva_loop_run (loop);
   } else
-    tell_failure (argv[1], err);
+    tell_failure (loop, err);
 
   eva_server_free (server);
   eva_source_free (signals);

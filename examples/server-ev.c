@@ -51,7 +51,7 @@ main (int argc, char **argv) {
     tell_listening (server);
     ev_run (ev, 0);
   } else
-    tell_failure (argv[1], err);
+    tell_failure (loop, err);
 
   eva_server_free (server);
   eva_loop_free (loop);

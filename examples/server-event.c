@@ -53,7 +53,7 @@ main (int argc, char **argv) {
     tell_listening (server);
     event_base_dispatch (base);
   } else
-    tell_failure (argv[1], err);
+    tell_failure (loop, err);
 
   eva_server_free (server);
   eva_loop_free (loop);

@@ -47,7 +47,7 @@ main (int argc, char **argv) {
     tell_listening (server);
     g_main_loop_run (main_loop);
   } else
-    tell_failure (argv[1], err);
+    tell_failure (loop, err);
 
   eva_server_free (server);
   eva_loop_free (loop);

@@ -60,7 +60,7 @@ serve (const char *address) {
     tell_listening (server);
     QCoreApplication::exec ();
   } else
-    tell_failure (address, err);
+    tell_failure (loop, err);
 
   eva_server_free (server);
   eva_loop_free (loop);

@@ -52,7 +52,7 @@ main (int argc, char **argv) {
     tell_listening (server);
     sd_event_loop (event);
   } else
-    tell_failure (argv[1], err);
+    tell_failure (loop, err);
 
   eva_server_free (server);
   eva_loop_free (loop);

@@ -50,7 +50,7 @@ main (int argc, char **argv) {
     tell_listening (server);
     uv_run (uv, UV_RUN_DEFAULT);
   } else
-    tell_failure (argv[1], err);
+    tell_failure (loop, err);
 
   eva_server_free (server);
   eva_loop_free (loop);

@@ -22,37 +22,12 @@ tell_loop_failure (void) {
   return 1;
 }
 
-/* Says what to do about ERR.  */
-static const char *
-find_advice (const char *address, gpg_err_code_t code) {
-  bool is_tcp = !strncmp (address, "tcp:", 4), is_systemd = !strncmp (address, "systemd:", 8);
-
-  switch (code) {
-  case GPG_ERR_INV_ARG:
-    return "an address is unix:/PATH, with the whole path, unix:@NAME, fd:N or systemd:";
-  case GPG_ERR_EADDRINUSE:
-    return "another server is listening there, or the file is not a socket: take another path";
-  case GPG_ERR_ENOENT:
-    return is_systemd ? "systemd has passed no such socket" : "make the directory first";
-  case GPG_ERR_EACCES:
-    return is_tcp ? "TCP does not tell the user of a client, which this server checks: use unix:"
-                  : "take a directory that you may write to";
-  case GPG_ERR_ENAMETOOLONG:
-    return "a socket's path has at most 107 octets: take a shorter one";
-  case GPG_ERR_EBADF:
-  case GPG_ERR_ENOTSOCK:
-    return "the program that starts this one has to open that descriptor, and listen on it";
-  default:
-    return NULL;
-  }
-}
-
 int
-tell_failure (const char *address, gpg_error_t err) {
-  const char *advice = find_advice (address, gpg_err_code (err));
+tell_failure (eva_loop *loop, gpg_error_t err) {
+  const char *failure = eva_loop_get_failure (loop);
 
-  fprintf (stderr, "%s: cannot listen on '%s': %s%s%s\n", program_invocation_short_name, address,
-           gpg_strerror (err), advice ? "; " : "", advice ? advice : "");
+  fprintf (stderr, "%s: %s\n", program_invocation_short_name,
+           failure ? failure : gpg_strerror (err));
   return 1;
 }
 

@@ -12,9 +12,9 @@ int tell_usage (void);
 /* Prints that the loop fails, because of what is in errno.  Returns 1, the exit status.  */
 int tell_loop_failure (void);
 
-/* Prints that no client can be served at ADDRESS because of ERR, and what to do.  Returns 1, the
-   exit status.  */
-int tell_failure (const char *address, gpg_error_t err);
+/* Prints why no client can be served in LOOP, because of ERR, and what to do.  Returns 1, the exit
+   status.  */
+int tell_failure (eva_loop *loop, gpg_error_t err);
 
 /* Prints where SERVER listens.  */
 void tell_listening (eva_server *server);

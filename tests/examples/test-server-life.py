@@ -233,8 +233,8 @@ def other_files():
 def bad_paths():
     """paths at which nothing can be made are told with their reason"""
     with tempfile.TemporaryDirectory(prefix="eva-", dir="/tmp") as d:
-        refused(d + "/missing/S", "No such file")
-        refused("", "empty", "unix:/PATH")
+        refused(d + "/missing/S", "there is no directory", "No such file")
+        refused("", "empty", "unix:/PATH", "relative", "no address")
         room = 107 - len(d) - 1
         if not Server.has_addresses:    # the library's listeners write a redirection file there
             refused(d + "/" + "x" * (room + 1), "107 octets")

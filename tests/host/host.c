@@ -141,7 +141,7 @@ serve (const char *address) {
   if (!err) err = eva_server_set_limits (host_server, &host_limits);
   if (!err && allowed_uid) err = eva_server_allow_uid (host_server, (uid_t) allowed_uid);
   if (!err) err = eva_server_listen (host_server, address, EVA_LISTEN_FDPASSING);
-  if (err) return tell_failure (address, err);
+  if (err) return tell_failure (loop, err);
   tell_listening (host_server);
   eva_loop_run (loop);
   return 0;

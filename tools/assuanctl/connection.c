@@ -70,38 +70,28 @@ watch (struct connection *c) {
 
 /* --- Failing ---------------------------------------------------------------------------------- */
 
+/* Why there is no connection.  The library's sentence begins with what failed, and on what: the
+   message has that already.  */
 static const char *
-advice_for (const struct connection *c, gpg_err_code_t code) {
-  enum address_kind kind = c->address->kind;
+find_why (const struct connection *c, gpg_error_t err) {
+  const char *why = c->ctx ? eva_get_reason (c->ctx) : eva_loop_get_failure (wait_loop ());
+  const char *rest = why ? text_skip (why, "cannot connect to ") : NULL;
 
-  switch (code) {
-  case GPG_ERR_ASS_CONNECT_FAILED:
-    if (kind == ADDRESS_SSH) return "; ssh has said why";
-    return kind == ADDRESS_NAME ? "; no server listens there" : "; does the server run?";
-  case GPG_ERR_ENOENT:
-    return kind == ADDRESS_EXEC || kind == ADDRESS_SSH ? "; is the program installed?" : "";
-  case GPG_ERR_EACCES:
-    return "; is it yours?";
-  case GPG_ERR_ENAMETOOLONG:
-    return "; a socket's path has at most 107 octets";
-  case GPG_ERR_TIMEOUT:
-    return "; it does not greet as an Assuan server does";
-  default:
-    return "";
-  }
+  if (rest) rest = text_skip (rest, c->address->eva);
+  if (rest) rest = text_skip (rest, ": ");
+  if (rest) return rest;
+  return why ? why : gpg_strerror (err);
 }
 
 static enum status
 fail_connect (struct connection *c, gpg_error_t err, unsigned int flags) {
-  gpg_err_code_t code = gpg_err_code (err);
+  bool is_usage = gpg_err_code (err) == GPG_ERR_INV_ARG;
 
   c->is_over = true;
   c->over = err;
   if (flags & CONNECTION_SILENT) return STATUS_CONNECTION;
-  if (code == GPG_ERR_INV_ARG)
-    return message_fail (STATUS_USAGE, "%s: this is no address to connect to", c->address->text);
-  return message_fail (STATUS_CONNECTION, "%s: cannot connect: %s%s", c->address->text,
-                       gpg_strerror (err), advice_for (c, code));
+  return message_fail (is_usage ? STATUS_USAGE : STATUS_CONNECTION, "%s: cannot connect: %s",
+                       c->address->text, find_why (c, err));
 }
 
 static enum status

@@ -4,31 +4,22 @@
 #include "listening.h"
 #include "message.h"
 #include "text.h"
+#include "wait.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>
 
 enum status
 listening_fail (const struct address *address, gpg_error_t err) {
-  const char *advice = "";
+  bool is_usage = gpg_err_code (err) == GPG_ERR_INV_ARG;
+  const char *why = eva_loop_get_failure (wait_loop ());
+  const char *rest = why ? text_skip (why, "cannot listen on ") : NULL;
 
-  switch (gpg_err_code (err)) {
-  case GPG_ERR_EADDRINUSE:
-    advice = "; does another server run?";
-    break;
-  case GPG_ERR_EACCES:
-    if (address->kind == ADDRESS_TCP) advice = "; TCP is served on 127.0.0.1 and [::1] alone";
-    break;
-  case GPG_ERR_ENAMETOOLONG:
-    advice = "; a socket's path has at most 107 octets";
-    break;
-  case GPG_ERR_INV_ARG:
-    return message_fail (STATUS_USAGE, "%s: this is no address to listen on", address->text);
-  default:
-    break;
-  }
-  return message_fail (STATUS_LOCAL, "%s: cannot listen: %s%s", address->text, gpg_strerror (err),
-                       advice);
+  if (rest) rest = text_skip (rest, address->eva);
+  if (rest) rest = text_skip (rest, ": ");
+  if (!rest) rest = why ? why : gpg_strerror (err);
+  return message_fail (is_usage ? STATUS_USAGE : STATUS_LOCAL, "%s: cannot listen: %s",
+                       address->text, rest);
 }
 
 bool
