@@ -479,6 +479,13 @@ struct eva_service {
   assuan_handler_t bye;
   assuan_handler_t cancel;
 
+  /* What OPTION may set; NULL and 0: anything, and option decides.  With a table HELP OPTION shows it,
+     and the server refuses other names with GPG_ERR_UNKNOWN_OPTION, and values that are not of the type
+     with GPG_ERR_ASS_PARAMETER, before option is called.  The names have no dashes.  EVA_PLAIN takes no
+     value, EVA_REST one that may have blanks.  */
+  const struct eva_parameter *options;
+  size_t n_options;
+
   /* Called before each command, a built-in one too, with its NAME as the table has it, however the
      client wrote it.  If it returns an error, the server answers with that and does not run the
      command: the place for a check who may use which command (assuan_get_peercred).  It decides at
@@ -553,7 +560,7 @@ struct eva_stats {
    Returns 0; GPG_ERR_ENOMEM; GPG_ERR_ASS_INV_VALUE if LOOP or SERVICE is NULL, if a command has no
    name or unknown flags, if it has no function and there is no built-in one of that name, or if its
    parameters make no sense (no name, an option of EVA_REST, something behind it or a required argument
-   behind an optional one).  */
+   behind an optional one), or an option of the service has no name.  */
 gpg_error_t eva_server_new (eva_loop *loop, const struct eva_service *service, void *userdata,
                             eva_server **ret_server);
 

@@ -86,8 +86,7 @@ has_options (const struct eva_command *command) {
 
 /* Quotes the name of an option as far as it looks like one.  */
 static gpg_error_t
-fail_unknown (assuan_context_t ctx, const struct eva_command *command, const char *word) {
-  bool is_secret = command->flags & EVA_COMMAND_SECRET;
+fail_unknown (assuan_context_t ctx, bool is_secret, const char *word) {
   size_t len = strspn (word, LETTERS);
   char name[44];
 
@@ -107,7 +106,7 @@ check_option (assuan_context_t ctx, const struct eva_command *command, const cha
     if (!eva_word_len (value)) return fail_parameter (ctx, parameter, " needs a value");
     return check_value (ctx, parameter, value);
   }
-  return fail_unknown (ctx, command, word);
+  return fail_unknown (ctx, command->flags & EVA_COMMAND_SECRET, word);
 }
 
 /* --- The line --------------------------------------------------------------------------------- */
@@ -141,7 +140,34 @@ eva__arguments_check (assuan_context_t ctx, const struct eva_command *command, c
   return check_words (ctx, command, eva_word_skip_options (line));
 }
 
+/* --- The command OPTION ----------------------------------------------------------------------- */
+
+static gpg_error_t
+check_option_value (assuan_context_t ctx, const struct eva_parameter *option, const char *value) {
+  if (option->type == EVA_PLAIN)
+    return *value ? fail_parameter (ctx, option, " takes no value") : 0;
+  if (!*value) return fail_parameter (ctx, option, " needs a value");
+  if (option->type == EVA_REST) return 0;
+  if (value[eva_word_len (value)]) return fail_parameter (ctx, option, ": one word is needed");
+  return check_value (ctx, option, value);
+}
+
+gpg_error_t
+eva__arguments_check_option (assuan_context_t ctx, const struct eva_parameter *options,
+                             size_t n_options, const char *name, const char *value) {
+  for (size_t i = 0; i < n_options; i++)
+    if (!strcmp (options[i].name, name)) return check_option_value (ctx, &options[i], value);
+  return fail_unknown (ctx, false, name);
+}
+
 /* --- The table -------------------------------------------------------------------------------- */
+
+bool
+eva__arguments_are_options (const struct eva_parameter *options, size_t n_options) {
+  for (size_t i = 0; i < n_options; i++)
+    if (!options[i].name || !*options[i].name || options[i].type > EVA_REST) return false;
+  return true;
+}
 
 bool
 eva__arguments_make_sense (const struct eva_command *command) {

@@ -131,15 +131,15 @@ show_text (assuan_context_t ctx, const char *text) {
   return err;
 }
 
-/* Says what is known of the parameters of COMMAND, after an empty comment.  */
+/* Says what is known of PARAMETERS, after an empty comment.  */
 static gpg_error_t
-show_parameters (assuan_context_t ctx, const struct eva_command *command) {
+show_parameters (assuan_context_t ctx, const struct eva__parameters *parameters) {
   char buf[EVA__DESCRIPTION_SIZE];
   bool is_first = true;
   gpg_error_t err = 0;
 
-  for (size_t i = 0; !err && i < command->n_parameters; i++) {
-    if (!eva__describe_parameter (command, i, buf)) continue;
+  for (size_t i = 0; !err && i < parameters->n; i++) {
+    if (!eva__describe_parameter (parameters, i, buf)) continue;
     if (is_first) err = show_text (ctx, "");
     if (!err) err = show_text (ctx, buf);
     is_first = false;
@@ -150,6 +150,8 @@ show_parameters (assuan_context_t ctx, const struct eva_command *command) {
 /* HELP is the text of COMMAND, or NULL.  */
 static gpg_error_t
 show_described (assuan_context_t ctx, const struct eva_command *command, const char *help) {
+  const struct eva__parameters parameters = { .table = command->parameters,
+                                              .n = command->n_parameters };
   char buf[EVA__DESCRIPTION_SIZE];
   gpg_error_t err;
 
@@ -157,20 +159,26 @@ show_described (assuan_context_t ctx, const struct eva_command *command, const c
   err = show_text (ctx, buf);
   if (!err && help) err = show_text (ctx, "");
   if (!err && help) err = show_text (ctx, help);
-  return err ? err : show_parameters (ctx, command);
+  return err ? err : show_parameters (ctx, &parameters);
 }
 
 /* The whole text of one command.  */
 static gpg_error_t
 show_command (assuan_context_t ctx, const char *name) {
   const struct eva__command *command = eva__ctx_find_command (ctx, name);
+  const struct eva__parameters options = { .table = ctx->table->options,
+                                           .n = ctx->table->n_options,
+                                           .are_options = true };
   const char *text;
+  gpg_error_t err;
 
   if (!command) return eva__ctx_error (ctx, GPG_ERR_UNKNOWN_COMMAND);
   text = command->help;
   if (command->described) return show_described (ctx, command->described, text);
   if (!text && command->is_builtin) eva__builtin_handler (command->name, &text);
-  return text ? show_text (ctx, text) : eva__ctx_error (ctx, GPG_ERR_NOT_FOUND);
+  err = text ? show_text (ctx, text) : eva__ctx_error (ctx, GPG_ERR_NOT_FOUND);
+  if (err || command->handler != eva__builtin_option) return err;
+  return show_parameters (ctx, &options);
 }
 
 /* Without an argument: a comment line for each command, the first line of its help text where

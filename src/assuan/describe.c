@@ -29,8 +29,8 @@ value_name (const struct eva_parameter *parameter) {
 /* Writes the form of PARAMETER to BUF, which has SIZE octets: `--ttl=<seconds>`, `<key>`.  Returns its
    length, as snprintf does.  */
 static int
-write_form (const struct eva_parameter *parameter, char *buf, size_t size) {
-  if (!eva__describe_is_option (parameter)) return snprintf (buf, size, "<%s>", parameter->name);
+write_form (const struct eva_parameter *parameter, bool is_option, char *buf, size_t size) {
+  if (!is_option) return snprintf (buf, size, "<%s>", parameter->name);
   if (parameter->type == EVA_PLAIN) return snprintf (buf, size, "%s", parameter->name);
   return snprintf (buf, size, "%s=<%s>", parameter->name, value_name (parameter));
 }
@@ -42,15 +42,16 @@ eva__describe_synopsis (const struct eva_command *command, char buf[EVA__DESCRIP
 
   for (size_t i = 0; i < command->n_parameters; i++) {
     const struct eva_parameter *parameter = &command->parameters[i];
-    bool may_miss = parameter->is_optional || eva__describe_is_option (parameter);
-    size_t form_len = (size_t) write_form (parameter, NULL, 0);
+    bool is_option = eva__describe_is_option (parameter);
+    bool may_miss = parameter->is_optional || is_option;
+    size_t form_len = (size_t) write_form (parameter, is_option, NULL, 0);
     if (len >= room || form_len + 4 > room - len) {
       memcpy (buf + strlen (buf), " ...", sizeof " ...");
       return;
     }
     buf[len++] = ' ';
     if (may_miss) buf[len++] = '[';
-    len += (size_t) write_form (parameter, buf + len, form_len + 1);
+    len += (size_t) write_form (parameter, is_option, buf + len, form_len + 1);
     if (may_miss) buf[len++] = ']';
     buf[len] = 0;
   }
@@ -69,29 +70,42 @@ write_limits (const struct eva_parameter *parameter, char *buf, size_t size) {
     snprintf (buf, size, "%" PRIu64 " to %" PRIu64 "%s", parameter->min, parameter->max, unit);
 }
 
+/* Writes the form of the parameter number I of PARAMETERS.  */
+static int
+write_form_of (const struct eva__parameters *parameters, size_t i, char *buf, size_t size) {
+  const struct eva_parameter *parameter = &parameters->table[i];
+
+  return write_form (parameter, parameters->are_options || eva__describe_is_option (parameter), buf,
+                     size);
+}
+
 /* Returns the width of the widest form that is not too wide.  */
 static int
-find_width (const struct eva_command *command) {
+find_width (const struct eva__parameters *parameters) {
   int width = 0;
 
-  for (size_t i = 0; i < command->n_parameters; i++) {
-    int len = write_form (&command->parameters[i], NULL, 0);
+  for (size_t i = 0; i < parameters->n; i++) {
+    int len = write_form_of (parameters, i, NULL, 0);
     if (len > width && len <= MAX_WIDTH) width = len;
   }
   return width;
 }
 
 bool
-eva__describe_parameter (const struct eva_command *command, size_t i,
+eva__describe_parameter (const struct eva__parameters *parameters, size_t i,
                          char buf[EVA__DESCRIPTION_SIZE]) {
-  const struct eva_parameter *parameter = &command->parameters[i];
+  const struct eva_parameter *parameter = &parameters->table[i];
   const char *help = parameter->help ? parameter->help : "";
   char form[200], limits[80] = "";
 
   if (parameter->min || parameter->max) write_limits (parameter, limits, sizeof limits);
-  if (!*help && !*limits) return false;
-  write_form (parameter, form, sizeof form);
-  snprintf (buf, EVA__DESCRIPTION_SIZE, "%-*s  %s%s%s%s", find_width (command), form, help,
-            *help && *limits ? " (" : "", limits, *help && *limits ? ")" : "");
+  write_form_of (parameters, i, form, sizeof form);
+  if (*help || *limits)
+    snprintf (buf, EVA__DESCRIPTION_SIZE, "%-*s  %s%s%s%s", find_width (parameters), form, help,
+              *help && *limits ? " (" : "", limits, *help && *limits ? ")" : "");
+  else if (parameters->are_options)
+    strcpy (buf, form);
+  else
+    return false;
   return true;
 }

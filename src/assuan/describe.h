@@ -13,9 +13,16 @@
    not fit are left out, and three dots tell.  */
 void eva__describe_synopsis (const struct eva_command *command, char buf[EVA__DESCRIPTION_SIZE]);
 
-/* Writes what is said of the parameter number I of COMMAND to BUF: its form, its help, its limits.
-   Returns false, and writes nothing, if there is only its form.  */
-bool eva__describe_parameter (const struct eva_command *command, size_t i,
+/* A table of parameters.  */
+struct eva__parameters {
+  const struct eva_parameter *table;
+  size_t n;
+  bool are_options; /* of the command OPTION: all are, though they have no dashes */
+};
+
+/* Writes what is said of the parameter number I of PARAMETERS to BUF: its form, its help, its limits.
+   Returns false, and writes nothing, if there is only its form, which the synopsis has.  */
+bool eva__describe_parameter (const struct eva__parameters *parameters, size_t i,
                               char buf[EVA__DESCRIPTION_SIZE]);
 
 /* Returns true if PARAMETER is an option.  */

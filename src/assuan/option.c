@@ -5,6 +5,7 @@
 
    Blanks and tabs around NAME and VALUE do not count (Assuan manual, "Client requests").  */
 
+#include "assuan/arguments.h"
 #include "assuan/builtin.h"
 #include "assuan/error.h"
 
@@ -55,5 +56,10 @@ eva__builtin_option (assuan_context_t ctx, char *line) {
     name += 2;
   if (!split (name, &value)) return syntax_error (ctx, "option argument expected");
   if (*name == '-') return syntax_error (ctx, "option should not begin with one dash");
+  if (ctx->table->options) {
+    gpg_error_t err =
+        eva__arguments_check_option (ctx, ctx->table->options, ctx->table->n_options, name, value);
+    if (err) return err;
+  }
   return ctx->table->notify.option ? ctx->table->notify.option (ctx, name, value) : 0;
 }

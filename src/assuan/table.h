@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 struct eva_command;
+struct eva_parameter;
 
 /* A command that a server knows.  The strings are the program's and live as long as the context. */
 struct eva__command {
@@ -49,6 +50,8 @@ struct eva__table {
   size_t commands_size;
   bool has_commands; /* the program registered some, besides those that every server has */
   bool has_secrets;  /* some of them are secret */
+  const struct eva_parameter *options; /* what OPTION may set; NULL: anything */
+  size_t n_options;
   struct eva__notify notify;
 };
 

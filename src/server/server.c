@@ -59,6 +59,10 @@ register_service (assuan_context_t pattern, const struct eva_service *service) {
 
   for (size_t i = 0; !err && i < service->n_commands; i++)
     err = register_command (pattern, &service->commands[i]);
+  if (!err && !eva__arguments_are_options (service->options, service->n_options))
+    err = eva__ctx_error (pattern, GPG_ERR_ASS_INV_VALUE);
+  table->options = service->options;
+  table->n_options = service->n_options;
   table->hello = service->hello;
   table->notify.option = service->option;
   table->notify.reset = service->reset;

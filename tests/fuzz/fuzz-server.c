@@ -211,7 +211,28 @@ static const struct eva_command commands[] = {
   { .name = "OUTPUT" },
 };
 
+static const struct eva_parameter options[] = {
+  { .name = "a", .type = EVA_WORD },
+  { .name = "n", .type = EVA_NUMBER, .max = 10 },
+  { .name = "on" },
+  { .name = "text", .type = EVA_REST },
+};
+
+/* The value is as described.  */
+static gpg_error_t
+on_option (assuan_context_t ctx, const char *name, const char *value) {
+  uint64_t number;
+
+  (void) ctx;
+  if (!strcmp (name, "n")) CHECK (!eva_word_number (value, 0, 10, &number));
+  CHECK (!*value == !strcmp (name, "on"));
+  return 0;
+}
+
 static const struct eva_service service = {
+  .option = on_option,
+  .options = options,
+  .n_options = sizeof options / sizeof *options,
   .commands = commands,
   .n_commands = sizeof commands / sizeof *commands,
   .open = on_open,
@@ -306,6 +327,7 @@ say_known (unsigned int which) {
     "HELP\n",       "OPTION --a = b\r\n",
     " x\n",         "NOP\nWAIT\nNOP\nBYE\n",
     "PASS 5 a b\n", " pass x\n",
+    "OPTION n 5\n", "HELP OPTION\n",
     "HELP pass\n",  "pass --old=x --force --id=0aff 99\n",
   };
   const char *line = lines[which % (sizeof lines / sizeof *lines)];

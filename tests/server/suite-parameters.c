@@ -227,6 +227,74 @@ test_own_handler (void **state) {
   peer_ask (p, "HELP ALONE\n", "# ALONE NOT\n# \n# Takes all.\nOK\n");
 }
 
+/* --- OPTION ----------------------------------------------------------------------------------- */
+
+static struct peer *
+begin_with_options (void) {
+  static const struct eva_parameter options[] = {
+    { .name = "ttyname", .type = EVA_WORD, .help = "where to ask" },
+    { .name = "grab" },
+    { .name = "timeout", .type = EVA_NUMBER, .value = "seconds", .min = 1, .max = 60 },
+    { .name = "title", .type = EVA_REST },
+  };
+  static struct eva_service own;
+
+  own = service_offer;
+  own.options = options;
+  own.n_options = N_ELEMENTS (options);
+  kit_free_server ();
+  assert_int_equal (eva_server_new (kit.loop.loop, &own, &kit, &kit.server), 0);
+  return peer_new ();
+}
+
+static void
+test_options_help (void **state) {
+  struct peer *p = begin_with_options ();
+  const char *line;
+
+  (void) state;
+  peer_say (p, "help option\n");
+  do {
+    kit_until (peer_has_line (p));
+    line = peer_line (p);
+  } while (strncmp (line, "# ttyname", 9) != 0);
+  assert_string_equal (line, "# ttyname=<value>    where to ask");
+  peer_expect (p, "# grab\n# timeout=<seconds>  1 to 60\n# title=<value>\nOK\n");
+  peer_ask (p, "HELP NOP\n", "# NOP\n# \n# Do nothing and answer OK.\nOK\n");
+}
+
+static void
+test_options (void **state) {
+  static const struct {
+    const char *line;
+    gpg_err_code_t code;
+    const char *text;
+  } cases[] = {
+    { "OPTION nosuch=1\n", GPG_ERR_UNKNOWN_OPTION, "unknown option nosuch" },
+    { "OPTION --nosuch\n", GPG_ERR_UNKNOWN_OPTION, "unknown option nosuch" },
+    { "OPTION Grab\n", GPG_ERR_UNKNOWN_OPTION, "unknown option Grab" },
+    { "OPTION ttyname\n", GPG_ERR_ASS_PARAMETER, "ttyname needs a value" },
+    { "OPTION ttyname=a b\n", GPG_ERR_ASS_PARAMETER, "ttyname: one word is needed" },
+    { "OPTION grab=1\n", GPG_ERR_ASS_PARAMETER, "grab takes no value" },
+    { "OPTION timeout=0\n", GPG_ERR_ASS_PARAMETER, "timeout: a number from 1 to 60 is needed" },
+    { "OPTION timeout=5 x\n", GPG_ERR_ASS_PARAMETER, "timeout: one word is needed" },
+  };
+  struct peer *p = begin_with_options ();
+
+  (void) state;
+  for (size_t i = 0; i < N_ELEMENTS (cases); i++) {
+    peer_say (p, cases[i].line);
+    peer_expect_err (p, cases[i].code, cases[i].text);
+    assert_string_equal (p->guest->option, "");
+  }
+  peer_ask (p, "OPTION timeout = 5\n", "OK\n");
+  assert_string_equal (p->guest->option, "timeout=5");
+  peer_ask (p, "OPTION --grab\n", "OK\n");
+  assert_string_equal (p->guest->option, "grab=");
+  peer_ask (p, "OPTION title a b\n", "OK\n");
+  assert_string_equal (p->guest->option, "title=a b");
+}
+
 /* --- Tables that make no sense ---------------------------------------------------------------- */
 
 static void
@@ -241,10 +309,12 @@ test_bad_tables (void **state) {
   };
   struct eva_command command = { .name = "X", .handler = cmd_put, .n_parameters = 2 };
   const struct eva_service bad = { .commands = &command, .n_commands = 1 };
+  const struct eva_service nameless = { .options = &tables[3][1], .n_options = 1 };
   eva_server *server;
 
   (void) state;
   assert_code (eva_server_new (kit.loop.loop, &bad, NULL, &server), GPG_ERR_ASS_INV_VALUE);
+  assert_code (eva_server_new (kit.loop.loop, &nameless, NULL, &server), GPG_ERR_ASS_INV_VALUE);
   for (size_t i = 0; i < N_ELEMENTS (tables); i++) {
     command.parameters = tables[i];
     assert_code (eva_server_new (kit.loop.loop, &bad, NULL, &server), GPG_ERR_ASS_INV_VALUE);
@@ -252,9 +322,9 @@ test_bad_tables (void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-  kit_test (test_list),       kit_test (test_text), kit_test (test_many),
-  kit_test (test_good),       kit_test (test_bad),  kit_test (test_own_handler),
-  kit_test (test_bad_tables),
+  kit_test (test_list),       kit_test (test_text),         kit_test (test_many),
+  kit_test (test_good),       kit_test (test_bad),          kit_test (test_own_handler),
+  kit_test (test_bad_tables), kit_test (test_options_help), kit_test (test_options),
 };
 
 SUITE (parameters);
