@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* pinentry.c - asks for passphrases on a terminal: a program that gpg-agent starts.
 
-   gpg-agent speaks to it through stdin and stdout: it sets texts, with SETDESC and the like, then says
-   GETPIN, CONFIRM or MESSAGE, and waits.  The terminal is one more descriptor in the loop.  So the
-   server hears, while it waits for the user, that the agent is gone or that the time is over.  */
+   gpg-agent speaks to it through stdin and stdout: it sets texts, with SETDESC and the like, then
+   says GETPIN, CONFIRM or MESSAGE, and waits.  The terminal is one more descriptor in the loop.  So
+   the server hears, while the user thinks, that the agent is gone or that the time is over.  */
 
 #define GPG_ERR_SOURCE_DEFAULT GPG_ERR_SOURCE_PINENTRY /* for gpg_error */
 #include <eva.h>

@@ -57,8 +57,8 @@ static const struct eva_parameter error[] = {
   { .name = "text", .type = EVA_REST, .is_optional = true },
 };
 
-/* HELP shows the synopsis of each, HELP NAME the whole text.  A handler that is NULL is the library's
-   own.  */
+/* HELP shows the synopsis of each, HELP NAME the whole text.  A handler that is NULL is the
+   library's own.  */
 static const struct eva_command commands[] = {
   { .name = "ECHO",
     .handler = cmd_echo,

@@ -408,9 +408,9 @@ enum eva_parameter_type {
 };
 
 /* A parameter of a command.  Options have a name that begins with two dashes, and may come in any
-   order before the arguments, which come in the order of the table.  An argument is one word, with the
-   exception of EVA_REST.  In a command that has options, two dashes alone end them; in others a word
-   with dashes is an argument.  Members that are not named are 0.  */
+   order before the arguments, which come in the order of the table.  An argument is one word, with
+   the exception of EVA_REST.  In a command that has options, two dashes alone end them; in others a
+   word with dashes is an argument.  Members that are not named are 0.  */
 struct eva_parameter {
   const char *name;             /* `--ttl`, or of an argument, `key` */
   enum eva_parameter_type type; /* of an option: of its value, which it then must have */
@@ -427,8 +427,8 @@ struct eva_command {
   const char *help;         /* what HELP NAME shows, or NULL: a synopsis, an empty line, a text */
   unsigned int flags;       /* EVA_COMMAND_* */
 
-  /* What follows the name; NULL and 0 if that is not described.  With a table HELP makes the synopsis,
-     in the form of GnuPG's servers, and help is the text alone:
+  /* What follows the name; NULL and 0 if that is not described.  With a table HELP makes the
+     synopsis, in the form of GnuPG's servers, and help is the text alone:
 
          # PUT [--ttl=<seconds>] <key> [<text>]
          #
@@ -479,10 +479,10 @@ struct eva_service {
   assuan_handler_t bye;
   assuan_handler_t cancel;
 
-  /* What OPTION may set; NULL and 0: anything, and option decides.  With a table HELP OPTION shows it,
-     and the server refuses other names with GPG_ERR_UNKNOWN_OPTION, and values that are not of the type
-     with GPG_ERR_ASS_PARAMETER, before option is called.  The names have no dashes.  EVA_PLAIN takes no
-     value, EVA_REST one that may have blanks.  */
+  /* What OPTION may set; NULL and 0: anything, and option decides.  With a table HELP OPTION shows
+     it, and the server refuses other names with GPG_ERR_UNKNOWN_OPTION, and values that are not of
+     the type with GPG_ERR_ASS_PARAMETER, before option is called.  The names have no dashes.
+     EVA_PLAIN takes no value, EVA_REST one that may have blanks.  */
   const struct eva_parameter *options;
   size_t n_options;
 
@@ -749,8 +749,8 @@ struct eva_server_notice {
   enum eva_server_event event;
 
   /* Why.  REFUSED: what the client was told, or eva_server_adopt returns.  DROPPED: what the close
-     function gets: GPG_ERR_TIMEOUT, GPG_ERR_TOO_LARGE, GPG_ERR_EMFILE.  PAUSED: what the system gave.
-     RESUMED: 0.  */
+     function gets: GPG_ERR_TIMEOUT, GPG_ERR_TOO_LARGE, GPG_ERR_EMFILE.  PAUSED: what the system
+     gave.  RESUMED: 0.  */
   gpg_error_t err;
 
   /* The client's; EVA_ANY_UID and ASSUAN_INVALID_PID if they are not known.  */

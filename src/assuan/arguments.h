@@ -6,13 +6,13 @@
 
 #include "eva.h"
 
-/* Compares LINE, the arguments of COMMAND, with what COMMAND describes.  Returns 0 or the error that
-   the client gets, with a text in CTX that names the parameter.  */
+/* Compares LINE, the arguments of COMMAND, with what COMMAND describes.  Returns 0 or the error
+   that the client gets, with a text in CTX that names the parameter.  */
 gpg_error_t eva__arguments_check (assuan_context_t ctx, const struct eva_command *command,
                                   const char *line);
 
-/* Compares an option that OPTION sets with the N_OPTIONS of the service.  Returns as above.  VALUE is
-   empty if there is none.  */
+/* Compares an option that OPTION sets with the N_OPTIONS of the service.  Returns as above.  VALUE
+   is empty if there is none.  */
 gpg_error_t eva__arguments_check_option (assuan_context_t ctx, const struct eva_parameter *options,
                                          size_t n_options, const char *name, const char *value);
 

@@ -26,8 +26,8 @@ value_name (const struct eva_parameter *parameter) {
   return parameter->type == EVA_NUMBER ? "n" : parameter->type == EVA_HEX ? "hex" : "value";
 }
 
-/* Writes the form of PARAMETER to BUF, which has SIZE octets: `--ttl=<seconds>`, `<key>`.  Returns its
-   length, as snprintf does.  */
+/* Writes the form of PARAMETER to BUF, which has SIZE octets: `--ttl=<seconds>`, `<key>`.  Returns
+   its length, as snprintf does.  */
 static int
 write_form (const struct eva_parameter *parameter, bool is_option, char *buf, size_t size) {
   if (!is_option) return snprintf (buf, size, "<%s>", parameter->name);
