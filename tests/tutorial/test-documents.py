@@ -112,6 +112,7 @@ class Document:
             name = pathlib.Path(piece.name).name
             if not (self.shell.dir / name).exists():
                 self.write(name, lines)
+                self.stale.discard(name)    # the build compiles it
         elif piece.verb == "run":
             self.play(piece)
         elif piece.verb != "text" and (piece.is_code or self.is_strict):
