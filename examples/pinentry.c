@@ -23,9 +23,8 @@ static char texts[N_TEXTS][1001], tty_name[256] = "/dev/tty"; /* a line has no m
 static const struct eva_service service; /* below */
 
 /* The question under way.  */
-static int kind; /* the first letter of its command */
-enum { PIN = 'G', CONFIRM = 'C', MESSAGE = 'M' };
-static int tty, n_pins;
+enum { PIN = 'G', CONFIRM = 'C', MESSAGE = 'M' }; /* the first letters of the commands */
+static int kind, tty, n_pins;
 static struct termios tty_state; /* to be restored */
 static eva_source *tty_source;
 static char pins[2][4096]; /* the passphrase, and once more; a terminal's line has no more */
