@@ -162,9 +162,9 @@ def stale():
 def live():
     """a socket that a server listens on is left to it"""
     with Server() as server, server.connect() as c:
-        refused(server.path, "another server is listening")
+        refused(server.path, "another server listens", "another server is listening")
         if not Server.has_addresses:
-            refused("S", "another server is listening", cwd=server.dir)
+            refused("S", "another server listens", "another server is listening", cwd=server.dir)
         c.expect(b"ECHO x", b"D x", b"OK")
         with server.connect() as other:
             other.expect(b"ECHO y", b"D y", b"OK")
@@ -183,7 +183,7 @@ def live_but_busy():
             queued.append(s)
             if s.connect_ex(d + "/S"):
                 break
-        refused(d + "/S", "another server is listening")
+        refused(d + "/S", "another server listens", "another server is listening")
         for s in queued:
             s.close()
 
@@ -226,7 +226,7 @@ def other_files():
         expect_equal(sorted(os.listdir(d)), ["fifo", "file", "link"])
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
             other.bind(d + "/datagrams")
-            refused(d + "/datagrams", os.strerror(91), "not a socket")      # EPROTOTYPE
+            refused(d + "/datagrams", os.strerror(91), "another server listens")      # EPROTOTYPE
             expect(os.path.exists(d + "/datagrams"), "removed")
 
 
@@ -234,11 +234,11 @@ def bad_paths():
     """paths at which nothing can be made are told with their reason"""
     with tempfile.TemporaryDirectory(prefix="eva-", dir="/tmp") as d:
         refused(d + "/missing/S", "there is no directory", "No such file")
-        refused("", "empty", "unix:/PATH", "relative", "no address")
+        refused("", "empty", "the name is missing")
         room = 107 - len(d) - 1
         if not Server.has_addresses:    # the library's listeners write a redirection file there
             refused(d + "/" + "x" * (room + 1), "107 octets")
-        refused(d + "/" + "x" * 5000, "107 octets")
+        refused(d + "/" + "x" * 5000, "takes 107")
         expect_equal(os.listdir(d), [])
         server = Server()                                   # the longest that there is
         server.path = server.dir + "/" + "x" * (107 - len(server.dir) - 1)
@@ -305,16 +305,17 @@ def bad_addresses():
     """what is no address that can be served at is told with what to do"""
     if not Server.has_addresses:
         raise Skip("takes paths")
-    for address, reason in (("/tmp/S", "unix:/PATH"), ("S", "unix:/PATH"), ("", "unix:/PATH"),
-                            ("unix:S", "unix:/PATH"), ("Unix:/tmp/S", "unix:/PATH"),
-                            ("exec:true", "unix:/PATH"), ("tcp:localhost:1", "unix:/PATH"),
-                            ("tcp:127.0.0.1:0", "use unix:"), ("fd:99", "descriptor"),
-                            ("fd:0", "descriptor"), ("systemd:", "systemd has passed"),
-                            ("systemd:name", "systemd has passed")):
+    for address, reason in (("/tmp/S", "write unix:/tmp/S"), ("S", "no address"),
+                            ("", "no address"), ("unix:S", "relative"),
+                            ("Unix:/tmp/S", "write unix:/PATH"), ("exec:true", "exec:"),
+                            ("tcp:localhost:1", "write tcp:127.0.0.1:1"),
+                            ("tcp:127.0.0.1:0", "take a Unix socket"), ("fd:99", "descriptor"),
+                            ("fd:0", "descriptor"), ("systemd:", "LISTEN_FDS"),
+                            ("systemd:name", "LISTEN_FDS")):
         code, out, err = run(Server.argv[0], address)
         expect_equal((code, out), (1, b""), address)
         expect(err.startswith(Server.name + ": ") and err.count("\n") == 1, err)
-        expect("'%s'" % address in err and reason in err, "unexpected message:", err)
+        expect(" %s:" % address in err and reason in err, "unexpected message:", address, err)
 
 
 # --- What is served --------------------------------------------------------------------------------

@@ -514,7 +514,7 @@ def _(place):
     for bad in "agent", "exec:x", "S", "@a%00b":
         place.ctl("serve", bad, "X=x").fails(2, "listen on")
     place.ctl("serve", "systemd:", "X=x").fails(5)
-    place.ctl("serve", "@" + "x" * 108, "X=x").fails(5, "107 octets")
+    place.ctl("serve", "@" + "x" * 108, "X=x").fails(5, "takes 107")
     with Server(place, "X=x") as server:
         place.ctl("serve", server.path, "X=x").fails(5, "another server")
     for args in (), ("./T",), ("./T", "--", "X=x"):

@@ -7,19 +7,35 @@
 #include "wait.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
-enum status
-listening_fail (const struct address *address, gpg_error_t err) {
-  bool is_usage = gpg_err_code (err) == GPG_ERR_INV_ARG;
+/* Why ADDRESS cannot be listened on.  The library's sentence begins with what failed, and on what: the
+   message has that already.  Where it goes on with advice for programs, this is left out.  */
+static char *
+find_why (const struct address *address, gpg_error_t err) {
   const char *why = eva_loop_get_failure (wait_loop ());
   const char *rest = why ? text_skip (why, "cannot listen on ") : NULL;
+  const char *advice;
 
   if (rest) rest = text_skip (rest, address->eva);
   if (rest) rest = text_skip (rest, ": ");
   if (!rest) rest = why ? why : gpg_strerror (err);
-  return message_fail (is_usage ? STATUS_USAGE : STATUS_LOCAL, "%s: cannot listen: %s",
-                       address->text, rest);
+  advice = strstr (rest, "EVA_") ? strstr (rest, "; ") : NULL;
+  return text_format ("%.*s", (int) (advice ? (size_t) (advice - rest) : strlen (rest)), rest);
+}
+
+enum status
+listening_fail (const struct address *address, gpg_error_t err) {
+  bool is_usage = gpg_err_code (err) == GPG_ERR_INV_ARG;
+  bool is_foreign = address->kind == ADDRESS_TCP && gpg_err_code (err) == GPG_ERR_EACCES;
+  char *why = find_why (address, err);
+  enum status status =
+      message_fail (is_usage ? STATUS_USAGE : STATUS_LOCAL, "%s: cannot listen: %s%s",
+                    address->text, why, is_foreign ? "; take 127.0.0.1 or [::1]" : "");
+
+  free (why);
+  return status;
 }
 
 bool
