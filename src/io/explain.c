@@ -413,6 +413,23 @@ say_unparsed (struct trouble *t, int parse_error) {
 }
 
 static void
+say_endpoint (struct trouble *t, const struct eva__io_endpoint *endpoint) {
+  if (endpoint->kind == EVA__IO_ENDPOINT_UNIX
+      && (t->error != EINVAL || skip (t->address, "unix:/")))
+    say_unix (t, endpoint);
+  else if (endpoint->kind == EVA__IO_ENDPOINT_INTERNET)
+    say_port (t, endpoint);
+  else if (endpoint->kind == EVA__IO_ENDPOINT_FD && t->error != EINVAL)
+    say_fd (t);
+  else if (endpoint->kind == EVA__IO_ENDPOINT_SYSTEMD && t->act == EVA__IO_LISTEN)
+    say_activation (t, endpoint->name);
+  else if (endpoint->kind == EVA__IO_ENDPOINT_SSH && t->act == EVA__IO_CONNECT)
+    say_error (t);
+  else
+    say_form (t);
+}
+
+static void
 say_why (struct trouble *t) {
   const char *command = skip (t->address, "exec:");
   struct eva__io_endpoint endpoint;
@@ -427,19 +444,8 @@ say_why (struct trouble *t) {
     say_program (t, command);
   } else if (eva__io_endpoint_parse (t->address, &endpoint) < 0) {
     say_unparsed (t, errno);
-  } else if (endpoint.kind == EVA__IO_ENDPOINT_UNIX
-             && (t->error != EINVAL || skip (t->address, "unix:/"))) {
-    say_unix (t, &endpoint);
-  } else if (endpoint.kind == EVA__IO_ENDPOINT_INTERNET) {
-    say_port (t, &endpoint);
-  } else if (endpoint.kind == EVA__IO_ENDPOINT_FD && t->error != EINVAL) {
-    say_fd (t);
-  } else if (endpoint.kind == EVA__IO_ENDPOINT_SYSTEMD && t->act == EVA__IO_LISTEN) {
-    say_activation (t, endpoint.name);
-  } else if (endpoint.kind == EVA__IO_ENDPOINT_SSH && t->act == EVA__IO_CONNECT) {
-    say_error (t);
   } else {
-    say_form (t);
+    say_endpoint (t, &endpoint);
   }
 }
 

@@ -238,7 +238,7 @@ def bad_paths():
         room = 107 - len(d) - 1
         if not Server.has_addresses:    # the library's listeners write a redirection file there
             refused(d + "/" + "x" * (room + 1), "107 octets")
-        refused(d + "/" + "x" * 5000, "takes 107")
+        refused(d + "/" + "x" * 5000, "takes 107", "107 octets")
         expect_equal(os.listdir(d), [])
         server = Server()                                   # the longest that there is
         server.path = server.dir + "/" + "x" * (107 - len(server.dir) - 1)
