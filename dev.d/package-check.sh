@@ -79,8 +79,10 @@ done
 depends=$(echo "$depends" | tr ' ' '\n' | grep '^[a-z]' | sort -u)
 # shellcheck disable=SC2086
 apt install $depends
-# Some packages keep something of each update.
+# What the system itself has to upgrade is no change of ours; and some packages keep something of each
+# update.
 apt update
+apt upgrade
 everything >"$work/before"
 echo "deb [trusted=yes] file:$repository ./" >/etc/apt/sources.list.d/evassuan.list
 publish "$work/old"
