@@ -104,7 +104,7 @@ eva__describe_parameter (const struct eva__parameters *parameters, size_t i,
     snprintf (buf, EVA__DESCRIPTION_SIZE, "%-*s  %s%s%s%s", find_width (parameters), form, help,
               *help && *limits ? " (" : "", limits, *help && *limits ? ")" : "");
   else if (parameters->are_options)
-    strcpy (buf, form);
+    memcpy (buf, form, strlen (form) + 1);
   else
     return false;
   return true;

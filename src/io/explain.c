@@ -413,7 +413,7 @@ say_unparsed (struct trouble *t, int parse_error) {
 }
 
 static void
-say_endpoint (struct trouble *t, const struct eva__io_endpoint *endpoint) {
+say_endpoint (struct trouble *t, struct eva__io_endpoint *endpoint) {
   if (endpoint->kind == EVA__IO_ENDPOINT_UNIX
       && (t->error != EINVAL || skip (t->address, "unix:/")))
     say_unix (t, endpoint);
