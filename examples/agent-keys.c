@@ -23,10 +23,13 @@ static char keygrip[41];
 static eva_source *input;    /* while a call waits for a passphrase */
 static int exit_status = -1; /* not known yet */
 
-/* The first reason is the one that counts.  */
+/* The first error is the one that counts.  If the connection is over, it may have a reason.  */
 static void
 quit (gpg_error_t err) {
-  if (exit_status < 0 && err) fprintf (stderr, "agent-keys: gpg-agent: %s\n", gpg_strerror (err));
+  const char *reason = eva_get_reason (ctx);
+
+  if (exit_status < 0 && err)
+    fprintf (stderr, "agent-keys: gpg-agent: %s\n", reason ? reason : gpg_strerror (err));
   if (exit_status < 0) exit_status = err ? 1 : 0;
   eva_loop_stop (loop);
 }
@@ -108,10 +111,8 @@ keys_came (void *arg, gpg_error_t err, const char *text) {
 
 static void
 was_closed (assuan_context_t the_ctx, void *arg, gpg_error_t err) {
-  const char *reason = eva_get_reason (the_ctx);
-
+  (void) the_ctx;
   (void) arg;
-  if (reason) fprintf (stderr, "agent-keys: gpg-agent refuses: %s\n", reason);
   quit (err);
 }
 
@@ -137,8 +138,7 @@ main (int argc, char **argv) {
   if (!err)
     eva_loop_run (loop);
   else
-    fprintf (stderr, "agent-keys: cannot connect to '%s': %s; is gpg-agent running?\n", argv[1],
-             gpg_strerror (err));
+    fprintf (stderr, "agent-keys: %s\n", eva_loop_get_failure (loop));
   assuan_release (ctx);
   eva_loop_free (loop);
   return exit_status ? 1 : 0;

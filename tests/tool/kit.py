@@ -18,6 +18,7 @@ path, in which GnuPG's programs have a home of their own.  What it starts is end
 import json
 import os
 import pty
+import re
 import select
 import shutil
 import signal
@@ -68,6 +69,26 @@ def need(*programs):
     for name in programs:
         if not shutil.which(name):
             raise Skip("not installed: " + name)
+
+
+def as_user(place):
+    """What runs a program as an ordinary user, its environment, and the tool that it can run."""
+    need("setpriv")
+    if os.getuid():
+        raise Skip("only root can be another user")
+    os.chmod(place.dir, 0o755)
+    # That user may not get to where the tool was built.
+    library = re.search(r"=> (.*/libevassuan\S*)", place.run("ldd", TOOL).out.decode())
+    for path in (TOOL, library[1]) if library else (TOOL,):
+        with open(path, "rb") as f:
+            place.write(os.path.basename(path), f.read(), 0o755)
+    tool = place.path(os.path.basename(TOOL))
+    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env",
+            "LD_LIBRARY_PATH=" + place.dir]
+    result = place.run(*user, tool, "--version")
+    if result.code:
+        raise Skip("another user cannot run the tool here: " + result.err)
+    return user, tool
 
 
 class Result:

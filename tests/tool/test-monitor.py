@@ -11,7 +11,7 @@ import stat
 import sys
 import threading
 
-from kit import TOOL, Mock, Screen, Skip, Suite, eventually, expect, expect_equal, need
+from kit import TOOL, Mock, Screen, Skip, Suite, as_user, eventually, expect, expect_equal, need
 
 suite = Suite()
 
@@ -362,26 +362,6 @@ def start_key(place):
                      ).code == 0, "cannot encrypt")
     place.run("gpgconf", "--reload", "gpg-agent")
     return place.path("m.gpg")
-
-
-def as_user(place):
-    """What runs a program as an ordinary user, its environment, and the tool that it can run."""
-    need("setpriv")
-    if os.getuid():
-        raise Skip("the other tests do that already")
-    os.chmod(place.dir, 0o755)
-    # That user may not get to where the tool was built.
-    library = re.search(r"=> (.*/libevassuan\S*)", place.run("ldd", TOOL).out.decode())
-    for path in (TOOL, library[1]) if library else (TOOL,):
-        with open(path, "rb") as f:
-            place.write(os.path.basename(path), f.read(), 0o755)
-    tool = place.path(os.path.basename(TOOL))
-    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env",
-            "LD_LIBRARY_PATH=" + place.dir]
-    result = place.run(*user, tool, "--version")
-    if result.code:
-        raise Skip("another user cannot run the tool here: " + result.err)
-    return user, tool
 
 
 @suite.test("an ordinary user watches a program, too")

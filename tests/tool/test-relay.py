@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 
-from kit import TOOL, Mock, Suite, eventually, expect, expect_equal, need
+from kit import TOOL, Mock, Suite, as_user, eventually, expect, expect_equal, need
 
 suite = Suite()
 
@@ -430,10 +430,10 @@ def _(place):
             one.close()
         if os.getuid():
             return
-        os.chmod(place.dir, 0o755)
+        user, tool = as_user(place)
         for args, code in (("--allow-uid=65534",), 0), (("--any-uid",), 0), (("--allow-uid=root",), 3):
             with Relay(place, mock.address, *args) as relay:
-                result = place.run("setpriv", "--reuid=65534", "--clear-groups", TOOL, "call", relay.path, "NOP")
+                result = place.run(*user, tool, "call", relay.path, "NOP")
                 expect(result.code == code, args, result)
 
 

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-from kit import TOOL, Suite, eventually, expect, expect_equal, need
+from kit import TOOL, Suite, as_user, eventually, expect, expect_equal, need
 
 suite = Suite()
 
@@ -530,12 +530,12 @@ def _(place):
     place.ctl("serve", "./T", "X=x", "--allow-uid=no-such-user").fails(2, "no user")
     if os.getuid():
         return
-    os.chmod(place.dir, 0o755)
+    place.ctl("serve", "./" + "x" * 108, "X=x", "--any-uid").fails(2, "107 octets")
+    user, tool = as_user(place)
     for args, code in (("--allow-uid=65534",), 0), (("--any-uid",), 0), (("--allow-uid=root",), 3):
         with Server(place, "X=echo x", *args) as server:
-            result = place.run("setpriv", "--reuid=65534", "--clear-groups", TOOL, "call", server.path, "X")
+            result = place.run(*user, tool, "call", server.path, "X")
             expect(result.code == code, args, result)
-    place.ctl("serve", "./" + "x" * 108, "X=x", "--any-uid").fails(2, "107 octets")
 
 
 # --- Peers ----------------------------------------------------------------------------------------
