@@ -387,8 +387,9 @@ dial_tunnel (struct eva__client *client, const char *name) {
   int fd, rc;
 
   if (!client->tunnel) {
-    err = eva__tunnel_new (client, name, tunnel_ended);
-    if (err) return err;
+    /* That ssh has ended by then is for the loop to tell, however soon it does.  */
+    client->dial_again_ns = eva_now () + FIRST_PAUSE_NS;
+    return eva__tunnel_new (client, name, tunnel_ended);
   }
   path = eva__tunnel_get_path (client);
   if (!path) return eva__ctx_error (ctx, GPG_ERR_ASS_CONNECT_FAILED);
