@@ -33,8 +33,7 @@ configure() {
     [ -n "$lacks" ] || [ "$now" != "$(cat "$dir/packages" 2>/dev/null)" ] || return 0
     # Half set up it must not pass for done.
     rm -f "$dir/packages"
-    log=$({ meson configure "$dir" --clearcache && meson configure "$dir" "$@" \
-      && meson setup --reconfigure "$dir"; } 2>&1)
+    log=$({ meson configure "$dir" --clearcache && meson setup --reconfigure "$dir" "$@"; } 2>&1)
   else
     log=$(meson setup "$dir" -Dtests=false -Dexamples=false -Dtools=false "$@" 2>&1)
   fi || { printf '%s\n' "$log" >&2; exit 1; }

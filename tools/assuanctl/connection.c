@@ -79,8 +79,12 @@ find_why (const struct connection *c, gpg_error_t err) {
 
   if (rest) rest = text_skip (rest, c->address->eva);
   if (rest) rest = text_skip (rest, ": ");
-  if (rest) return rest;
-  return why ? why : gpg_strerror (err);
+  if (rest) why = rest;
+  if (!why) why = gpg_strerror (err);
+  /* It has this program's stderr.  */
+  if (c->address->kind == ADDRESS_SSH && !strcmp (why, gpg_strerror (err)))
+    return "ssh has said why";
+  return why;
 }
 
 static enum status
