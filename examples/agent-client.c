@@ -7,9 +7,9 @@
        wait       waits for a line of standard input, or its end
 
    It never waits for the agent but in its loop.  Ctrl-C gives up what is under way, and so does the
-   time.  The agent may end and start again between two commands, or in the middle of one: the client
-   connects anew, and starts an agent if none is there.  The agent's pinentry asks for passphrases;
-   agent-keys.c answers the agent itself.
+   time.  The agent may end and start again between two commands, or in the middle of one: the
+   client connects anew, and starts an agent if none is there.  The agent's pinentry asks for
+   passphrases; agent-keys.c answers the agent itself.
 
    usage: agent-client ADDRESS COMMAND...
    such as: agent-client "$(gpgconf --list-dirs agent-socket)" keys sign

@@ -6,8 +6,9 @@
 #
 # First several gpg-connect-agent, on the system's own libassuan, use an example server at the same
 # time: the one in the loop named SERVER, or `threads`, or `by-hand`.  Then gpg and gpg-agent run on
-# our libassuan, of whichever generation they are built for, and an example client uses that agent.  All of it happens in a new directory, and nothing of it is left afterwards.  Exit status: 0
-# if all went as it says, else 1.
+# our libassuan, of whichever generation they are built for, and an example client uses that agent.
+# All of it happens in a new directory, and nothing of it is left afterwards.  Exit status: 0 if all
+# went as it says, else 1.
 
 set -eu
 

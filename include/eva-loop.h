@@ -27,11 +27,12 @@
    Callbacks that run the loop
 
    In some loops a callback may run the loop again, as a modal dialog does: in GLib's loop
-   (g_main_context_iteration and what calls it), in libev's (ev_run), in Qt's (QEventLoop::exec), and
-   in every loop whose table says so (eva_loop_ops.recurses).  libuv, libevent and systemd's loop do
-   not allow it.  In a callback of the embedded loop eva_loop_run and eva_loop_dispatch fail with
-   ELOOP.  Meanwhile the loop calls all sources but the one whose callback runs the loop: what that
-   source is ready for comes after its callback.  For servers and clients eva.h says what goes on and what waits.
+   (g_main_context_iteration and what calls it), in libev's (ev_run), in Qt's (QEventLoop::exec),
+   and in every loop whose table says so (eva_loop_ops.recurses).  libuv, libevent and systemd's
+   loop do not allow it.  In a callback of the embedded loop eva_loop_run and eva_loop_dispatch fail
+   with ELOOP.  Meanwhile the loop calls all sources but the one whose callback runs the loop: what
+   that source is ready for comes after its callback.  For servers and clients eva.h says what goes
+   on and what waits.
 
    Processes
 

@@ -394,8 +394,8 @@ gpg_error_t eva_set_cancel (assuan_context_t ctx,
 #define EVA_COMMAND_SECRET 1u
 
 /* The library compares the arguments of the command with its parameters, and does not run a handler
-   whose line has others.  The client gets GPG_ERR_UNKNOWN_OPTION or GPG_ERR_ASS_PARAMETER, with a text
-   that names what is wrong: `ttl: a number from 1 to 3600 is needed`.  */
+   whose line has others.  The client gets GPG_ERR_UNKNOWN_OPTION or GPG_ERR_ASS_PARAMETER, with a
+   text that names what is wrong: `ttl: a number from 1 to 3600 is needed`.  */
 #define EVA_COMMAND_CHECKED 2u
 
 /* What a parameter may be.  */
@@ -559,8 +559,8 @@ struct eva_stats {
    with eva_server_free before it frees LOOP.  eva_get_userdata returns USERDATA.
    Returns 0; GPG_ERR_ENOMEM; GPG_ERR_ASS_INV_VALUE if LOOP or SERVICE is NULL, if a command has no
    name or unknown flags, if it has no function and there is no built-in one of that name, or if its
-   parameters make no sense (no name, an option of EVA_REST, something behind it or a required argument
-   behind an optional one), or an option of the service has no name.  */
+   parameters make no sense (no name, an option of EVA_REST, something behind it or a required
+   argument behind an optional one), or an option of the service has no name.  */
 gpg_error_t eva_server_new (eva_loop *loop, const struct eva_service *service, void *userdata,
                             eva_server **ret_server);
 
@@ -587,11 +587,12 @@ gpg_error_t eva_server_allow_uid (eva_server *server, uid_t uid);
 #define EVA_LISTEN_FDPASSING   1u /* clients may pass descriptors */
 #define EVA_LISTEN_ANY_ADDRESS 2u /* TCP: addresses other than loopback, too */
 
-/* `unix:/path`: also the socket of a server that still listens there is replaced, in one step.  Clients
-   reach the old server up to a moment, and this one from then on: none is refused.  The old server
-   goes on with the clients that it has, and with those that wait at its socket; it lets these in when
-   it drains or stops listening.  It leaves the file alone, which is this server's now.  Tools that list
-   sockets show this one by the hidden name, in the same directory, that it had for a moment.  */
+/* `unix:/path`: also the socket of a server that still listens there is replaced, in one step.
+   Clients reach the old server up to a moment, and this one from then on: none is refused.  The old
+   server goes on with the clients that it has, and with those that wait at its socket; it lets
+   these in when it drains or stops listening.  It leaves the file alone, which is this server's
+   now.  Tools that list sockets show this one by the hidden name, in the same directory, that it
+   had for a moment.  */
 #define EVA_LISTEN_TAKE_OVER 4u
 
 /* Makes SERVER listen on ADDRESS.
@@ -607,14 +608,15 @@ gpg_error_t eva_server_allow_uid (eva_server *server, uid_t uid);
        systemd:              all sockets of systemd's activation (sd_listen_fds(3))
        systemd:name          those of them with this name
 
-   A redirection file at `/path` (assuan_sock_set_sockaddr_un) names the socket: SERVER listens there,
-   and leaves the file alone.  It has to belong to this user or root, and only they may write it; it is
-   no symbolic link, and names an absolute path, which is not redirected again.  A path of over 107
-   octets has no room in the address of a socket.  So the socket of such a path stands in a directory
-   of its own, which no other user can enter, in $XDG_RUNTIME_DIR or else /tmp, and SERVER writes a
-   redirection file of mode 0600 at the path, by which eva_connect and assuan_sock_connect find the
-   socket; it removes all of that with the listener.  If the path has a redirection already that leads
-   to no directory, SERVER replaces it.  eva_server_get_address tells the address of the socket itself.
+   A redirection file at `/path` (assuan_sock_set_sockaddr_un) names the socket: SERVER listens
+   there, and leaves the file alone.  It has to belong to this user or root, and only they may write
+   it; it is no symbolic link, and names an absolute path, which is not redirected again.  A path of
+   over 107 octets has no room in the address of a socket.  So the socket of such a path stands in a
+   directory of its own, which no other user can enter, in $XDG_RUNTIME_DIR or else /tmp, and SERVER
+   writes a redirection file of mode 0600 at the path, by which eva_connect and assuan_sock_connect
+   find the socket; it removes all of that with the listener.  If the path has a redirection already
+   that leads to no directory, SERVER replaces it.  eva_server_get_address tells the address of the
+   socket itself.
 
    FLAGS are EVA_LISTEN_* bits.  The program may call this more than once.  A lock (flock) on the
    directory keeps two servers apart that want the same path; while another process holds it, this
@@ -665,9 +667,9 @@ void eva_server_stop_listening (eva_server *server);
 gpg_error_t eva_server_hand_over (eva_server *server, size_t index, int *ret_fd);
 
 /* Returns the descriptor of the listener number INDEX, as for eva_server_get_address, or
-   ASSUAN_INVALID_FD if there is none.  It stays SERVER's, and open as long as the listener.  It is for
-   getsockname, setsockopt and the like; SERVER watches it and accepts from it.  May be called from
-   everywhere.  */
+   ASSUAN_INVALID_FD if there is none.  It stays SERVER's, and open as long as the listener.  It is
+   for getsockname, setsockopt and the like; SERVER watches it and accepts from it.  May be called
+   from everywhere.  */
 int eva_server_get_fd (eva_server *server, size_t index);
 
 /* Serves the client at the other end of FD, a connected stream socket.  On success FD belongs to
@@ -676,8 +678,8 @@ int eva_server_get_fd (eva_server *server, size_t index);
    eva_server_listen.
    Stores the connection's context at RET_CTX unless that is NULL.  The context is SERVER's, valid
    until the close function returned.  It is NULL if the close function has run already, because a
-   monitor or log callback that was shown the greeting released the context, and if the take function
-   has taken FD.
+   monitor or log callback that was shown the greeting released the context, and if the take
+   function has taken FD.
    Returns 0; GPG_ERR_EACCES; GPG_ERR_LIMIT_REACHED; GPG_ERR_ENOMEM; what the open or the
    take function gave; or what the system gave.  On failure FD stays the caller's.  */
 gpg_error_t eva_server_adopt (eva_server *server, int fd, unsigned int flags,
@@ -706,28 +708,28 @@ gpg_error_t eva_server_adopt_pipe (eva_server *server, int in_fd, int out_fd,
 gpg_error_t eva_server_drain (eva_server *server, unsigned int timeout_ms,
                               void (*done) (eva_server *server, void *arg), void *arg);
 
-/* Lets SERVER drain by itself when it had no connection for IDLE_MS milliseconds, because none came or
-   because the last one left so long ago.  IDLE_MS 0 is the next turn of the loop in which it has none;
-   EVA_NO_LIMIT, the default, is never.  The drain is that of eva_server_drain (SERVER, EVA_NO_LIMIT,
-   DONE, ARG), with which a daemon ends that is started when there is something to do.  No client is
-   lost by that: one that comes in the last moment is served; one that waits at a socket of `systemd:`
-   makes systemd start the daemon again.  The time counts from the last client that left, but not from
-   before this call.  A second call replaces the first one.  Does nothing while SERVER drains.  May be
-   called from everywhere.  */
+/* Lets SERVER drain by itself when it had no connection for IDLE_MS milliseconds, because none came
+   or because the last one left so long ago.  IDLE_MS 0 is the next turn of the loop in which it has
+   none; EVA_NO_LIMIT, the default, is never.  The drain is that of eva_server_drain (SERVER,
+   EVA_NO_LIMIT, DONE, ARG), with which a daemon ends that is started when there is something to do.
+   No client is lost by that: one that comes in the last moment is served; one that waits at a
+   socket of `systemd:` makes systemd start the daemon again.  The time counts from the last client
+   that left, but not from before this call.  A second call replaces the first one.  Does nothing
+   while SERVER drains.  May be called from everywhere.  */
 void eva_server_set_idle (eva_server *server, unsigned int idle_ms,
                           void (*done) (eva_server *server, void *arg), void *arg);
 
 /* Lets SERVER watch the files of its `unix:/path` sockets.  When one is gone, with its directory or
-   without, or when another file is in its place, no client finds the socket any more.  Then the loop
-   calls CB, once for each such listener, with ARG and with the listener's ADDRESS, valid until CB
-   returns; IS_REPLACED says that another file stands there, which is a successor's socket as a rule.
-   The listener is gone by then, as after eva_server_stop_listening: clients that wait at it are let
-   in, and connections go on.  CB may listen at ADDRESS again, drain, or free SERVER.  What SERVER does
-   itself with its files is no loss, and CB is not called once SERVER drains.
-   The kernel reports losses where it can (inotify), and SERVER looks once a minute besides, for what
-   the kernel does not report: a directory further up that was moved.  If this user has too many such
-   watches, SERVER looks once a second.  In a child of fork that goes on with SERVER beside its parent
-   one of the two may notice a minute later.
+   without, or when another file is in its place, no client finds the socket any more.  Then the
+   loop calls CB, once for each such listener, with ARG and with the listener's ADDRESS, valid until
+   CB returns; IS_REPLACED says that another file stands there, which is a successor's socket as a
+   rule.  The listener is gone by then, as after eva_server_stop_listening: clients that wait at it
+   are let in, and connections go on.  CB may listen at ADDRESS again, drain, or free SERVER.  What
+   SERVER does itself with its files is no loss, and CB is not called once SERVER drains.
+   The kernel reports losses where it can (inotify), and SERVER looks once a minute besides, for
+   what the kernel does not report: a directory further up that was moved.  If this user has too
+   many such watches, SERVER looks once a second.  In a child of fork that goes on with SERVER
+   beside its parent one of the two may notice a minute later.
    CB NULL, the default, ends the watch.  May be called from everywhere.  */
 void eva_server_set_lost (eva_server *server,
                           void (*cb) (eva_server *server, void *arg, const char *address,
@@ -909,8 +911,9 @@ struct eva_connect_config {
 
   void *arg; /* of all these, and of on_stderr */
 
-  /* With the address `exec:` alone (and see `ssh:`): the program and its arguments, ended by NULL, as they are.  So
-     a word may have blanks.  Only eva_connect itself reads it, and it may go after that.  */
+  /* With the address `exec:` alone (and see `ssh:`): the program and its arguments, ended by NULL,
+     as they are.  So a word may have blanks.  Only eva_connect itself reads it, and it may go after
+     that.  */
   const char *const *argv;
 
   /* Milliseconds from eva_connect on in which a connection is tried again that fails because no
@@ -921,7 +924,8 @@ struct eva_connect_config {
      last try comes when the time is over, and its error is that of closed.  A try that has begun
      may take connect_timeout_ms, so all of it takes at most the sum of both.  Calls wait meanwhile,
      each up to its own timeout_ms.  eva_close, eva_call_cancel and assuan_release work at once.
-     Errors that no server could mend come at once, and so do those of `exec:`, `fd:` and `ssh:`.  */
+     Errors that no server could mend come at once, and so do those of `exec:`, `fd:` and
+     `ssh:`.  */
   unsigned int retry_ms;
 
   /* A command that starts the server, if none listens at `unix:/path`; ended by NULL.  With other

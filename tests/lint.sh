@@ -36,6 +36,8 @@ for file in $(git ls-files 'src/*.[ch]' 'tools/*.[ch]' 'include/*.h' 'include/*.
   lines=$(grep -cv '^[[:space:]]*$' "$file")
   case $file in include/*) max=1200 ;; *) max=600 ;; esac
   [ "$lines" -le "$max" ] || complain "$file: $lines lines"
+  wide=$(grep -nE '^.{101}' "$file" | cut -d : -f 1 | tr '\n' ' ')
+  [ -z "$wide" ] || complain "$file: over 100 columns in line $wide"
 done
 
 # shellcheck disable=SC2046

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* splice.c - the relay that one writes by hand and that looks at nothing: the kernel moves the octets from
-   one socket to the other.  It is what `assuanctl relay` is measured by.
+/* splice.c - the relay that one writes by hand and that looks at nothing: the kernel moves the
+   octets from one socket to the other.  It is what `assuanctl relay` is measured by.
 
    usage: relay-splice SOCKET SERVER  */
 

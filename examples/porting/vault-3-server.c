@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* vault-3-server.c - the same in an event loop: eva_server accepts, and one thread serves all clients,
-   so there is no lock.  SUM still waits for the other server, and holds up everyone.
+/* vault-3-server.c - the same in an event loop: eva_server accepts, and one thread serves all
+   clients, so there is no lock.  SUM still waits for the other server, and holds up everyone.
 
    usage: vault ADDRESS DIGEST-SOCKET
 

@@ -31,8 +31,8 @@ gpg_error_t eva__ctx_connect (assuan_context_t ctx, enum eva__ctx_kind kind, ass
 gpg_error_t eva__ctx_connect_socket (assuan_context_t ctx, enum eva__ctx_kind kind, assuan_fd_t fd,
                                      bool pass_fds);
 
-/* CTX, a client, was connected by a socket: asks the kernel which process listened there, or made the
-   pair.  */
+/* CTX, a client, was connected by a socket: asks the kernel which process listened there, or made
+   the pair.  */
 void eva__ctx_learn_server_pid (assuan_context_t ctx);
 
 /* Closes the connection, if there is one: descriptors, also those that wait, are closed.  */

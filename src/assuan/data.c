@@ -16,8 +16,8 @@
 /* Octets of data lines that wait for more while a context is corked.  */
 #define CORKED_LEN ((size_t) 32 << 10)
 
-/* Returns true if data that was queued may wait for more.  A loop sends at the end of a turn, corked
-   or not.  */
+/* Returns true if data that was queued may wait for more.  A loop sends at the end of a turn,
+   corked or not.  */
 static bool
 may_hold (assuan_context_t ctx) {
   return ctx->is_corked && !ctx->drive && !ctx->is_external

@@ -42,8 +42,8 @@ eva__ctx_give_up_answer (assuan_context_t ctx) {
   if (ctx->conn && ctx->kind == EVA__CTX_SERVER) eva_conn_drain (ctx->conn);
 }
 
-/* Returns how long the answer to an inquiry may be for which a program allows MAXLEN octets, or 0 if
-   it may have any length.  */
+/* Returns how long the answer to an inquiry may be for which a program allows MAXLEN octets, or 0
+   if it may have any length.  */
 static size_t
 limit_answer (assuan_context_t ctx, size_t maxlen) {
   size_t limit = ctx->drive ? ctx->drive->class->limits->max_inquiry_len : EVA_NO_LIMIT_LEN;

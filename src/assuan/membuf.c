@@ -27,8 +27,8 @@ cap (const struct eva__membuf *mb, size_t size) {
 
 /* Returns the size to grow to, so that NEED octets fit.  Memory of the C library that nothing has
    touched costs nothing, but each move touches the new memory and wipes the old: so such a buffer
-   moves seldom.  Programs ask for powers of two, and a page more than one lets those fit.  The memory
-   of a program's own allocator may be scarce.  */
+   moves seldom.  Programs ask for powers of two, and a page more than one lets those fit.  The
+   memory of a program's own allocator may be scarce.  */
 static size_t
 next_size (assuan_context_t ctx, const struct eva__membuf *mb, size_t need) {
   size_t size = 2 * mb->size;

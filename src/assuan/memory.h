@@ -10,7 +10,8 @@ void *eva__ctx_malloc (assuan_context_t ctx, size_t len);
 /* Whether the memory of CTX is the C library's, and not that of hooks of the program.  */
 bool eva__ctx_has_libc_memory (assuan_context_t ctx);
 
-/* As eva__ctx_malloc, for LEN octets of which many will be used: the kernel may give huge pages.  */
+/* As eva__ctx_malloc, for LEN octets of which many will be used: the kernel may give huge
+   pages.  */
 void *eva__ctx_malloc_pages (assuan_context_t ctx, size_t len);
 
 void eva__ctx_free (assuan_context_t ctx, void *ptr);

@@ -278,8 +278,8 @@ find_reason (struct eva__client *client, enum eva__client_stage stage, gpg_error
   eva__reason_find (client, stage, err);
 }
 
-/* The connection is over.  A server that leaves before it greets, in the time in which others are tried
-   again, was about to end: the client has sent nothing yet.  */
+/* The connection is over.  A server that leaves before it greets, in the time in which others are
+   tried again, was about to end: the client has sent nothing yet.  */
 static void
 lost (struct eva__drive *drive) {
   struct eva__client *client = EVA__CONTAINER (struct eva__client, driven.at.drive, drive);

@@ -13,8 +13,8 @@ gpg_error_t eva__dial (struct eva__client *client);
 /* Gives up dialling.  */
 void eva__dial_stop (struct eva__client *client);
 
-/* The connection is over, and the server has not greeted.  Returns true if that counts as a try that
-   has failed, and another one may come.  */
+/* The connection is over, and the server has not greeted.  Returns true if that counts as a try
+   that has failed, and another one may come.  */
 bool eva__dial_may_begin_anew (const struct eva__client *client);
 
 /* Such a connection goes, and the client dials once more.  */

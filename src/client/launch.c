@@ -12,8 +12,8 @@
                                                      elsewhere, which made the command fail
        FAILED    --no server-->            an error
 
-   The lock is let go of when the client is connected, or gives up.  A client starts the server once;
-   if that leaves before it greets, the client just tries again.  */
+   The lock is let go of when the client is connected, or gives up.  A client starts the server
+   once; if that leaves before it greets, the client just tries again.  */
 
 #include "client/launch.h"
 
@@ -192,8 +192,8 @@ eva__launch_explain (struct eva__client *client) {
     eva__reason_set (client, launch->start.argv[0], " has started, but no server listens");
 }
 
-/* The server may leave before it greets, and then another client may start it; this one does so only
-   once.  */
+/* The server may leave before it greets, and then another client may start it; this one does so
+   only once.  */
 void
 eva__launch_rest (struct eva__client *client) {
   struct eva__launch *launch = client->launch;

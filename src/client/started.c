@@ -54,8 +54,8 @@ eva__started_has_ended (struct eva__started *started) {
   return true;
 }
 
-/* It leads a session of its own, and so a group, but for the moment after the fork.  Its number is not
-   another process's: it was not reaped.  */
+/* It leads a session of its own, and so a group, but for the moment after the fork.  Its number is
+   not another process's: it was not reaped.  */
 void
 eva__started_leave (struct eva__started *started, eva_loop *loop, int signal) {
   stop_watching (started);

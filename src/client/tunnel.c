@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* tunnel.c - the ssh that connects a client with a socket of another host.
 
-   ssh forwards a socket in a directory that only this user can enter.  The socket appears when ssh has
-   logged in.  After the client has connected, socket and directory are of no use any more, and go: no
-   other process comes in, and nothing is left however the program ends.  ssh ends with the client; if
-   the program is killed, by a signal of the kernel.  */
+   ssh forwards a socket in a directory that only this user can enter.  The socket appears when ssh
+   has logged in.  After the client has connected, socket and directory are of no use any more, and
+   go: no other process comes in, and nothing is left however the program ends.  ssh ends with the
+   client; if the program is killed, by a signal of the kernel.  */
 
 #include "client/tunnel.h"
 
@@ -24,8 +24,8 @@
 #include <unistd.h>
 
 /* ssh takes the first setting that it finds.  So those of the program's own words come first, and
-   these count more than its configuration.  A master connection would keep the socket for itself, and
-   the questions that ssh asks have no terminal to go to.  */
+   these count more than its configuration.  A master connection would keep the socket for itself,
+   and the questions that ssh asks have no terminal to go to.  */
 static const char *const options[] = {
   "-N", "-T",
   "-a", "-x",
@@ -82,8 +82,8 @@ make_argv (const char *const *command, const struct eva__io_ssh *ssh, const char
   return argv;
 }
 
-/* Starts ARGV; the last line of its stderr becomes the reason, unless the program wants to see all of
-   it.  Returns 0, or -1 with errno.  */
+/* Starts ARGV; the last line of its stderr becomes the reason, unless the program wants to see all
+   of it.  Returns 0, or -1 with errno.  */
 static int
 start (struct eva__client *client, const char *const *argv, pid_t *ret_pid) {
   struct eva_connect_config *config = &client->config;

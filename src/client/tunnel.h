@@ -11,7 +11,8 @@
 gpg_error_t eva__tunnel_new (struct eva__client *client, const char *text,
                              void (*cb) (void *client));
 
-/* Returns the path of the socket that ssh makes when it has logged in, or NULL if ssh has ended.  */
+/* Returns the path of the socket that ssh makes when it has logged in, or NULL if ssh has
+   ended.  */
 const char *eva__tunnel_get_path (struct eva__client *client);
 
 /* The client has connected there: the socket and its directory go.  */

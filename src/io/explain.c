@@ -396,8 +396,8 @@ say_program (struct trouble *t, const char *command) {
 
 /* --- All -------------------------------------------------------------------------------------- */
 
-/* The address cannot be taken apart, as PARSE_ERROR says.  A path that is too long for the kernel may
-   be good for a redirection file, and something else is wrong.  */
+/* The address cannot be taken apart, as PARSE_ERROR says.  A path that is too long for the kernel
+   may be good for a redirection file, and something else is wrong.  */
 static void
 say_unparsed (struct trouble *t, int parse_error) {
   const char *name = name_of (t->address);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* ssh.c - a Unix socket of another host, which ssh reaches.
 
-   What is allowed is listed, and everything else is refused: a host that begins with `-` is an option
-   to ssh, and in the paths that it forwards `:`, `\`, `%` and `$` have meanings.  */
+   What is allowed is listed, and everything else is refused: a host that begins with `-` is an
+   option to ssh, and in the paths that it forwards `:`, `\`, `%` and `$` have meanings.  */
 
 #include "io/ssh.h"
 

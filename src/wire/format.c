@@ -6,8 +6,8 @@
      size       = "l" / "ll" / "z"
      number     = "d" / "i" / "u" / "x" / "X"
 
-   That is a part of printf's, so that compilers check the arguments.  Anything else in a format fails:
-   a width that was overlooked would make another line than the caller means.  */
+   That is a part of printf's, so that compilers check the arguments.  Anything else in a format
+   fails: a width that was overlooked would make another line than the caller means.  */
 
 #include "eva-words.h"
 
@@ -173,8 +173,8 @@ put_conversion (struct room *room, const char **p, struct arguments *args) {
   }
 }
 
-/* A format that ends in the middle of a conversion must not be read on: each function that finds the
-   NUL where it wants something else fails, and leaves the NUL in its place.  */
+/* A format that ends in the middle of a conversion must not be read on: each function that finds
+   the NUL where it wants something else fails, and leaves the NUL in its place.  */
 gpg_error_t
 eva_vformat (char *dst, size_t size, const char *format, va_list ap) {
   struct room room = { dst, size ? size - 1 : 0 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* octet.h - single octets: their kinds, and their escapes.  The functions of ctype.h ask the locale,
-   which must not change what a peer said.  All of this is inline: data pass here octet by octet.  */
+/* octet.h - single octets: their kinds, and their escapes.  The functions of ctype.h ask the
+   locale, which must not change what a peer said.  All of this is inline: data pass here octet by
+   octet.  */
 
 #ifndef EVA__WIRE_OCTET_H
 #define EVA__WIRE_OCTET_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Clients of a child process: the program pipe-child of the same generation, which stands beside the
- * test's own.  */
+/* Clients of a child process: the program pipe-child of the same generation, which stands beside
+ * the test's own.  */
 
 #ifndef EVA_TESTS_ASSUAN_CHILD_H
 #define EVA_TESTS_ASSUAN_CHILD_H

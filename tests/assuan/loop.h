@@ -103,7 +103,8 @@ gpg_error_t conn_next (struct conn *c);
 bool conn_readable (const struct conn *c);
 /* What the loop does with one connection: conn_next while readable, until done or an error.  */
 void conn_turns (struct conn *c);
-/* Write as much of the LEN octets at BUF as there is room for, never waiting; the number that went. */
+/* Write as much of the LEN octets at BUF as there is room for, never waiting; the number that went.
+   */
 size_t conn_pour (const struct conn *c, const char *buf, size_t len);
 /* Finish the pending command.  */
 void conn_finish (struct conn *c, gpg_error_t rc);

@@ -110,13 +110,13 @@ size_t suite_peer_read_all (int fd, void *buf, size_t size, const char *file, in
 #define peer_send_fd(sock, text, fd) peer_send_fds ((sock), (text), &(int) { (fd) }, 1)
 
 /* TEXT with each "%P" replaced by what libassuan 3 puts behind a hello line of the program,
- * ", process N" with our own pid, and libassuan 2 does not.  In a buffer that the next call but three
- * uses again.  */
+ * ", process N" with our own pid, and libassuan 2 does not.  In a buffer that the next call but
+ * three uses again.  */
 const char *with_pid (const char *text);
 
-/* Callbacks of assuan_transact.  The first one adds LEN to the size_t at ARG.  The second one answers
- * an inquiry of the context ARG with SUITE_LARGE_LEN octets: more than a socket holds, so both ends
- * have to wait for each other.  */
+/* Callbacks of assuan_transact.  The first one adds LEN to the size_t at ARG.  The second one
+ * answers an inquiry of the context ARG with SUITE_LARGE_LEN octets: more than a socket holds, so
+ * both ends have to wait for each other.  */
 #define SUITE_LARGE_LEN (300 * 1000)
 gpg_error_t suite_count_data (void *arg, const void *buf, size_t len);
 gpg_error_t suite_send_large (void *arg, const char *text);

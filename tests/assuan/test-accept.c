@@ -94,8 +94,8 @@ hello_line_is_copied (void **state) {
   server_free (&s);
 }
 
-/* deviation: libassuan 3 cuts the whole line to 255 octets, the pid with it | The text is cut, at the
- * limit of a line, and the pid is whole  */
+/* deviation: libassuan 3 cuts the whole line to 255 octets, the pid with it | The text is cut, at
+ * the limit of a line, and the pid is whole  */
 static void
 check_long_hello (void) {
   char text[1200], pid[32], expected[1300];

@@ -120,7 +120,8 @@ test_foreign_hooks (void **state) {
   set_clamp (NULL, NULL);
 }
 
-/* In API 3 ASSUAN_SYSTEM_NPTH is NULL: a program that sets it as before leaves all to the clamp.  */
+/* In API 3 ASSUAN_SYSTEM_NPTH is NULL: a program that sets it as before leaves all to the
+   clamp.  */
 static void
 test_null_hooks (void **state) {
   assuan_context_t ctx;

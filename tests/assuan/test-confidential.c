@@ -197,8 +197,8 @@ check_data (const char *text, const char *log) {
   expect_hidden_data (log);
 }
 
-/* deviation: libassuan 2 logs confidential data if their line is completed later | A line that holds any
- * confidential octet is not logged  */
+/* deviation: libassuan 2 logs confidential data if their line is completed later | A line that
+ * holds any confidential octet is not logged  */
 static void
 test_data (void **state) {
   (void) state;
@@ -337,8 +337,8 @@ test_rest_of_answer (void **state) {
   conn_free (&c);
 }
 
-/* deviation: An answer that comes after its command was finished is taken for commands | It is skipped;
- * and not logged if it was to be confidential  */
+/* deviation: An answer that comes after its command was finished is taken for commands | It is
+ * skipped; and not logged if it was to be confidential  */
 static void
 test_late_answer (void **state) {
   struct conn c;
@@ -402,8 +402,8 @@ test_rest_of_reply (void **state) {
   client_drop (&c);
 }
 
-/* deviation: What stands in place of a greeting is logged as the reason, confidential or not | Not if
- * it is  */
+/* deviation: What stands in place of a greeting is logged as the reason, confidential or not | Not
+ * if it is  */
 static void
 test_no_greeting (void **state) {
   assuan_context_t ctx = new_context ();

@@ -297,7 +297,8 @@ set_numbers (bool few) {
   }
 }
 
-/* deviation: Descriptors for which the process has no numbers left are missing silently | EMFILE  */
+/* deviation: Descriptors for which the process has no numbers left are missing silently |
+   EMFILE  */
 static void
 test_no_numbers (void **state) {
   int fds[3] = { 0, 0, 0 };

@@ -403,8 +403,8 @@ cut_greetings_are_told (void **state) {
   server_free (&s);
   assuan_set_log_cb (default_cb, default_data);
   shorten (log.notes.text);
-  /* deviation: libassuan 3 cuts the last line to 258 octets | cut where the line is full, and the pid
-   * is whole  */
+  /* deviation: libassuan 3 cuts the last line to 258 octets | cut where the line is full, and the
+   * pid is whole  */
   if (IS_GENERATION_3 && on_oracle ()) return;
   assert_string_equal (log.notes.text, with_pid ("-> # one\n-> # \n" TOO_LONG "-> # x...\n" TOO_LONG
                                                  "-> OK x...%P\n"));

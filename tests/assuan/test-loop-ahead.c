@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A client that says much ahead of a command that is pending, and may leave: a loop that watches its
- * descriptor, level-triggered as poll is, comes to rest and hears of the end; nothing is lost, and
- * memory has a bound.  */
+/* A client that says much ahead of a command that is pending, and may leave: a loop that watches
+ * its descriptor, level-triggered as poll is, comes to rest and hears of the end; nothing is lost,
+ * and memory has a bound.  */
 
 #include <malloc.h>
 #include <stdio.h>

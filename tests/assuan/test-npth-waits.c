@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* In which of the library's waits the other threads of a program on nPth run: with the clamp, with
- * nPth's hooks, with both, with neither, and with the clamp and the hooks of API 3, which are NULL.  A
- * thread that nPth does not know ends each wait.  */
+ * nPth's hooks, with both, with neither, and with the clamp and the hooks of API 3, which are NULL.
+ * A thread that nPth does not know ends each wait.  */
 
 #include <npth.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Servers that are released when they show a line, or run a continuation, out of every function that
- * can.  */
+/* Servers that are released when they show a line, or run a continuation, out of every function
+ * that can.  */
 
 #include <stdio.h>
 #include <sys/socket.h>
@@ -104,7 +104,8 @@ open_asking (struct stage *s) {
   take_command (s, "ASK\n");
 }
 
-/* A server that listens, with a client that waits to be accepted; one that serves its first client.  */
+/* A server that listens, with a client that waits to be accepted; one that serves its first
+   client.  */
 static void
 open_listening (struct stage *s) {
   stage_make (s);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* suite-launch.c - servers that their clients start by a command: one of them does, whatever they are
-   and however many, and all come in.  */
+/* suite-launch.c - servers that their clients start by a command: one of them does, whatever they
+   are and however many, and all come in.  */
 
 #include "kit.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* suite-model.c - many clients and a server in one loop, doing everything at random: each call is told
-   what it should be, in order, up to its end, and ends once.  */
+/* suite-model.c - many clients and a server in one loop, doing everything at random: each call is
+   told what it should be, in order, up to its end, and ends once.  */
 
 #include "kit.h"
 

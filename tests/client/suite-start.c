@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* suite-start.c - servers that are not there yet: clients try again for a time, and each of them ends
-   at once when its program does not want it any more.  */
+/* suite-start.c - servers that are not there yet: clients try again for a time, and each of them
+   ends at once when its program does not want it any more.  */
 
 #include "kit.h"
 
@@ -49,7 +49,8 @@ get_in (assuan_context_t ctx, int listener) {
   close (listener);
 }
 
-/* Turns for some milliseconds, in which a client that did not wait for its pause would have failed.  */
+/* Turns for some milliseconds, in which a client that did not wait for its pause would have
+   failed.  */
 static void
 note_time (void *arg) {
   *(bool *) arg = true;
@@ -164,8 +165,8 @@ test_queue_full (void **state) {
   }
 }
 
-/* Servers that leave before they greet were about to end.  Calls wait for one that stays, and one that
-   was in service is not dialled again.  */
+/* Servers that leave before they greet were about to end.  Calls wait for one that stays, and one
+   that was in service is not dialled again.  */
 static void
 test_leaves (void **state) {
   static const char *const lasts[] = { "", "OK never en", "# a comment\n" };

@@ -302,8 +302,8 @@ test_release_in_callback (void **state) {
   peer_close (&p);
 }
 
-/* The time for the reply begins when the command is sent: a call that was given up in front does not
-   use it up.  */
+/* The time for the reply begins when the command is sent: a call that was given up in front does
+   not use it up.  */
 static void
 test_from_sending (void **state) {
   const struct rec like = { .name = "b", .cb.reply_timeout_ms = 20 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-faults.c - system calls fail while a client starts a program, reads its stderr and looks after
-   it: each scene again and again, with the 1st, the 2nd, ... of a kind of call failing, alone or with
-   all that follow.  Whatever comes of it, each call ends once, nothing hangs, no descriptor and no
-   child is left behind.
+/* test-faults.c - system calls fail while a client starts a program, reads its stderr and looks
+   after it: each scene again and again, with the 1st, the 2nd, ... of a kind of call failing, alone
+   or with all that follow.  Whatever comes of it, each call ends once, nothing hangs, no descriptor
+   and no child is left behind.
 
    The calls are those of src/io/child.c, spawn.c, program.c and lock.c, and of src/client, in the
    parent: what goes wrong in the child is an ERR line, or an exit status.  */
@@ -354,8 +354,8 @@ play_once (void (*scene) (void)) {
   assert_int_equal (fds_count (), n_fds);
 }
 
-/* What may fail, and how.  A read that is always interrupted would keep the loop busy forever, as it
-   would any program.  */
+/* What may fail, and how.  A read that is always interrupted would keep the loop busy forever, as
+   it would any program.  */
 static const struct {
   enum call call;
   int error;

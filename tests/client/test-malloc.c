@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-malloc.c - memory runs out: each scene again and again, with the 1st, the 2nd, ... allocation
-   failing, alone or with all behind it.  Whatever comes of it, each call ends once, nothing hangs,
-   and nothing is left behind.  */
+/* test-malloc.c - memory runs out: each scene again and again, with the 1st, the 2nd, ...
+   allocation failing, alone or with all behind it.  Whatever comes of it, each call ends once,
+   nothing hangs, and nothing is left behind.  */
 
 #include "kit.h"
 
@@ -228,7 +228,8 @@ release (void) {
   memory.armed = false;
 }
 
-/* Calls of all kinds: with a descriptor, ahead, with an inquiry, with a limit, collected, wrong.  */
+/* Calls of all kinds: with a descriptor, ahead, with an inquiry, with a limit, collected,
+   wrong.  */
 static void
 make_calls (bool has_fd) {
   memory.armed = true;

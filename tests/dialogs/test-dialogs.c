@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-dialogs.c - a server and its clients in one loop, of which every callback does something at
-   random: it runs the loop, where that is allowed, calls, gives up, closes, releases, finishes.  What
-   has begun ends once, in the order that eva.h promises, and nothing is left behind.
+   random: it runs the loop, where that is allowed, calls, gives up, closes, releases, finishes.
+   What has begun ends once, in the order that eva.h promises, and nothing is left behind.
 
    usage: test-dialogs-LOOP [SEED [N]]     N runs with SEED, SEED + 1, ...  */
 

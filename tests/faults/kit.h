@@ -16,8 +16,8 @@
 /* How long anything may take before it counts as a hang.  */
 #define KIT_TIMEOUT_S 600
 
-/* What main does first: the default disposition of SIGPIPE, so that one would end the program, and a
-   limit of time.  */
+/* What main does first: the default disposition of SIGPIPE, so that one would end the program, and
+   a limit of time.  */
 void kit_init (void);
 
 /* What the thread of a peer does first: SIGPIPE is not for it.  */

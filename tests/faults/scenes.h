@@ -30,8 +30,9 @@ struct outcome {
   size_t n_errors;    /* calls that failed because of the connection or for want of memory */
 };
 
-/* Plays SCENE with SYS as system hooks, or none.  WAITS: the peer waits for its turn.  The test fails
-   if descriptors or memory are left over, or if an error is none that may come of a fault.  */
+/* Plays SCENE with SYS as system hooks, or none.  WAITS: the peer waits for its turn.  The test
+   fails if descriptors or memory are left over, or if an error is none that may come of a
+   fault.  */
 void scene_play (const struct scene *scene, assuan_system_hooks_t sys, bool waits,
                  struct outcome *ret);
 void outcome_free (struct outcome *o);
@@ -40,8 +41,8 @@ void outcome_free (struct outcome *o);
 void outcome_check_same (const struct outcome *got, const struct outcome *reference,
                          const char *what);
 
-/* Fails the test unless GOT is REFERENCE with something missing: lines that were not there before must
-   be the reply or the answer that tells of the error.  */
+/* Fails the test unless GOT is REFERENCE with something missing: lines that were not there before
+   must be the reply or the answer that tells of the error.  */
 void outcome_check_clean (const struct outcome *got, const struct outcome *reference,
                           const char *what);
 

@@ -108,8 +108,8 @@ int run_next (struct run *r, struct eva_event *event);
    line of the input says. In conn-event.c, as the next one.  */
 void run_check_event (struct run *r, const struct eva_event *event);
 
-/* Returns true if EVENT tells of a line that stays where it is, and is run next: a request that comes in
-   place of an answer to an inquiry of no command.  */
+/* Returns true if EVENT tells of a line that stays where it is, and is run next: a request that
+   comes in place of an answer to an inquiry of no command.  */
 bool run_is_kept (const struct eva_event *event);
 
 /* Checks that LINE is the next line of the input.  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fuzz-endpoint.c - addresses in words, there and back; the words of command lines; and addresses as
-   the kernel gives them.
+/* fuzz-endpoint.c - addresses in words, there and back; the words of command lines; and addresses
+   as the kernel gives them.
 
      input = text, or the name of a Unix socket  */
 

@@ -6,7 +6,8 @@
    A step lets one of two clients send octets or a known line, read, shut down, close or come back;
    lets time go by or the loop turn; or lets the server finish what it had deferred, close, drain.
    Whatever happens, the service is told of each connection's end once, and of each command's, each
-   deferred command ends once, a monitor sees nothing of a secret one, what clients read is lines of the protocol, and no descriptor stays.  */
+   deferred command ends once, a monitor sees nothing of a secret one, what clients read is lines of
+   the protocol, and no descriptor stays.  */
 
 #include "eva.h"
 

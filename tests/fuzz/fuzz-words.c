@@ -144,7 +144,8 @@ try_escape (const uint8_t *data, size_t len, unsigned int flags) {
   free (again);
 }
 
-/* A line that is put together has as many words as its format says, and the text is what it was.  */
+/* A line that is put together has as many words as its format says, and the text is what it
+   was.  */
 static void
 try_format (const char *text, size_t room) {
   size_t len = strlen (text), size = room ? room : 3 * len + 16, again_len;

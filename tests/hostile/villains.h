@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* villains.h - clients that behave badly, many at a time, in one thread.  They speak octets, and know
-   nothing of the library.
+/* villains.h - clients that behave badly, many at a time, in one thread.  They speak octets, and
+   know nothing of the library.
 
    One that the server throws out comes back.  What the servers say to them is read, if at all, to
    count it.  */
@@ -38,8 +38,8 @@ extern volatile sig_atomic_t villains_stop;
 const char *villains_kind (size_t index, const char **ret_what);
 
 /* Lets N clients of KIND behave badly to the server on the socket PATH, or @NAME, an abstract one,
-   until villains_stop.  Fills REPORT, which is zero before.  Returns 0, or -1 with errno: EINVAL for a
-   KIND that there is not, ECONNREFUSED if the server is gone, or what else failed.  */
+   until villains_stop.  Fills REPORT, which is zero before.  Returns 0, or -1 with errno: EINVAL
+   for a KIND that there is not, ECONNREFUSED if the server is gone, or what else failed.  */
 int villains_run (const char *path, const char *kind, size_t n, struct villains_report *report);
 
 #endif /* EVA_TESTS_HOSTILE_VILLAINS_H */

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include "tmpdir.h"
 
-/* cmocka's own skip () reports "not ok - SKIP", which meson takes for a failure: say it in a comment
-   line and leave the test, which holds nothing.  */
+/* cmocka's own skip () reports "not ok - SKIP", which meson takes for a failure: say it in a
+   comment line and leave the test, which holds nothing.  */
 #undef skip
 #define skip()                                                                                     \
   do {                                                                                             \

@@ -155,8 +155,8 @@ link_down (struct link *link) {
   if (link->out != link->in) close (link->out);
 }
 
-/* Goes on to the next link, so many TIMES to each kind; I is -1 before the first one.  Returns false
-   behind the last one.  */
+/* Goes on to the next link, so many TIMES to each kind; I is -1 before the first one.  Returns
+   false behind the last one.  */
 static bool
 next_link (struct link *link, int *i, int times) {
   if (*i >= 0) link_down (link);

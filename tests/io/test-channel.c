@@ -118,7 +118,8 @@ test_kinds (void **state) {
   eva__io_channel_close (&ch);
 }
 
-/* Of a socket that is known nothing is asked, neither at first nor later: so a number is enough.  */
+/* Of a socket that is known nothing is asked, neither at first nor later: so a number is
+   enough.  */
 static void
 test_known_socket (void **state) {
   struct eva__io_channel ch;

@@ -71,8 +71,8 @@ test_other_file (void **state) {
   assert_false (is_there ());
 }
 
-/* A child of fork has a copy, which it may close; the lock stays.  When the parent lets go of it, the
-   copy does not keep it.  */
+/* A child of fork has a copy, which it may close; the lock stays.  When the parent lets go of it,
+   the copy does not keep it.  */
 static void
 test_copy (void **state) {
   int lock = eva__io_lock_take (path ()), wake[2];

@@ -23,8 +23,8 @@ void fds_close_pair (int fds[2]);
 /* A socket that listens at PATH, close-on-exec.  */
 int fds_listen_at (const char *path);
 
-/* Sends the octets TEXT over SOCK, N_FDS descriptors along with them.  Returns what sendmsg does, and
-   never a part of the octets.  */
+/* Sends the octets TEXT over SOCK, N_FDS descriptors along with them.  Returns what sendmsg does,
+   and never a part of the octets.  */
 ssize_t fds_send (int sock, const char *text, const int *fds, size_t n_fds);
 
 #endif /* EVA_TESTS_KIT_FDS_H */

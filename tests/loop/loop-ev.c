@@ -16,8 +16,8 @@ test_loop_init (struct test_loop *t) {
   loop_check (t->loop, "eva_loop_from_ev");
 }
 
-/* Within a callback there may be others to call, of the turn around this one.  libev calls them, and
-   then waits for more.  */
+/* Within a callback there may be others to call, of the turn around this one.  libev calls them,
+   and then waits for more.  */
 void
 test_loop_turn (struct test_loop *t, bool wait) {
   if (wait && ev_pending_count (t->foreign))

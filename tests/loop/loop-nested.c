@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* loop-nested.c - the embedded loop within another one, which knows nothing of it but the descriptor
-   of eva_loop_get_fd.  See loops.h.  */
+/* loop-nested.c - the embedded loop within another one, which knows nothing of it but the
+   descriptor of eva_loop_get_fd.  See loops.h.  */
 
 #include "kind.h"
 

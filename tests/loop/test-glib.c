@@ -25,7 +25,8 @@ ready (void *arg, unsigned int revents) {
   n_ready++;
 }
 
-/* Lets a descriptor of LOOP that is always ready and an idle source of PRIORITY run for a while.  */
+/* Lets a descriptor of LOOP that is always ready and an idle source of PRIORITY run for a
+   while.  */
 static void
 compete (eva_loop *loop, int priority) {
   GSource *source = g_idle_source_new ();

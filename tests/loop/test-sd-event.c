@@ -34,8 +34,8 @@ ring (void *arg) {
   n_rings++;
 }
 
-/* Lets a descriptor and a timer of LOOP that are always ready, and a descriptor of PRIORITY that is,
-   too, run for a while.  */
+/* Lets a descriptor and a timer of LOOP that are always ready, and a descriptor of PRIORITY that
+   is, too, run for a while.  */
 static void
 compete (eva_loop *loop, int64_t priority) {
   sd_event_source *source;

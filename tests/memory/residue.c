@@ -16,8 +16,8 @@
 /* Bit I of the element C is set if octet I of the secret is C.  */
 static uint64_t places[256];
 
-/* Octet I of the secret, which is computed, so that it never stands anywhere as a whole.  No piece of it
-   stands there twice.  */
+/* Octet I of the secret, which is computed, so that it never stands anywhere as a whole.  No piece
+   of it stands there twice.  */
 static unsigned char
 octet (size_t i) {
   unsigned char c = (unsigned char) ('0' + (i * 37 + i / 7 * 11 + 5) % 64);

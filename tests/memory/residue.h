@@ -18,8 +18,8 @@ void secret_make (char buf[SECRET_LEN + 1]);
 /* Overwrites LEN octets at BUF.  */
 void secret_forget (void *buf, size_t len);
 
-/* Looks for pieces of the secret, of 8 octets at least, in all memory that can be written.  Returns how
-   many there are, and tells where.  */
+/* Looks for pieces of the secret, of 8 octets at least, in all memory that can be written.  Returns
+   how many there are, and tells where.  */
 size_t secret_search (void);
 
 #endif /* EVA_TESTS_MEMORY_RESIDUE_H */

@@ -11,8 +11,8 @@ struct talk {
   int fd; /* our end */
 };
 
-/* Lets a peer follow SCRIPT: it says the octets, for `@` the secret, for `*` it twenty times, which fit in a line, and for
-   `|` it waits for a line.  */
+/* Lets a peer follow SCRIPT: it says the octets, for `@` the secret, for `*` it twenty times, which
+   fit in a line, and for `|` it waits for a line.  */
 void talk_start (struct talk *talk, const char *script);
 
 /* Waits for its end, which must be a good one.  */

@@ -5,8 +5,8 @@
  *   gpgme-client parallel N COMMAND       N conversations at once, in one loop
  *   gpgme-client crypt openpgp|cms KEY    encrypt, decrypt, sign and verify the standard input
  *
- * Instead of gpg-agent it is the server on the socket that the environment variable EVA_GPGME_SOCKET
- * names, if there is one.
+ * Instead of gpg-agent it is the server on the socket that the environment variable
+ * EVA_GPGME_SOCKET names, if there is one.
  *
  * GPGME gives libassuan its own allocator, log callback and system functions, dups its descriptors
  * and reads its lines one by one: no other program puts a client to such use. */

@@ -9,7 +9,8 @@
 
 #define KIB ((size_t) 1024)
 
-/* What a pump is between, in most tests: a pipe, of which the test has the other end, and a client.  */
+/* What a pump is between, in most tests: a pipe, of which the test has the other end, and a
+   client.  */
 static int ends[2];
 static struct peer *client;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* kit.h - what the tests of eva_server share: a loop, a server in it, and turns of the loop that the
-   test itself makes, so that every octet and its time is under control.
+/* kit.h - what the tests of eva_server share: a loop, a server in it, and turns of the loop that
+   the test itself makes, so that every octet and its time is under control.
 
    Each test runs between kit_setup and kit_teardown, which check that nothing is left behind:
    descriptors, memory of the server, callbacks that are still owed.  */

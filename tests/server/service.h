@@ -2,8 +2,8 @@
 /* service.h - what the server of the tests offers, and the books that it keeps of what it was told.
 
    Guests are the connections, with the command that each has, jobs the commands that were deferred,
-   inquiries the continuations.  Each is owed exactly one end: service_check looks after all of them once the server is gone, so
-   every test is also a test of that.  */
+   inquiries the continuations.  Each is owed exactly one end: service_check looks after all of them
+   once the server is gone, so every test is also a test of that.  */
 
 #ifndef EVA_TESTS_SERVER_SERVICE_H
 #define EVA_TESTS_SERVER_SERVICE_H

@@ -399,7 +399,8 @@ test_strangers (void **state) {
   assert_int_equal (kit_stats ().n_accepted, 1);
 }
 
-/* --- Clients that the program takes ------------------------------------------------------------ */
+/* --- Clients that the program takes ------------------------------------------------------------
+   */
 
 static struct {
   int fd; /* of the client that was taken */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* suite-parameters.c - commands that describe their parameters: what HELP says, and what is checked.  */
+/* suite-parameters.c - commands that describe their parameters: what HELP says, and what is
+   checked.  */
 
 #include "suite.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* suite-release.c - contexts that are released, closed, or lose their server, within every callback:
-   each action at each place.  */
+/* suite-release.c - contexts that are released, closed, or lose their server, within every
+   callback: each action at each place.  */
 
 #include "suite.h"
 

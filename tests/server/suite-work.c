@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* suite-work.c - limits of time where handlers work for longer than these.  Each time begins when what
-   it limits does, not when the turn began in which a handler worked.  */
+/* suite-work.c - limits of time where handlers work for longer than these.  Each time begins when
+   what it limits does, not when the turn began in which a handler worked.  */
 
 #include "suite.h"
 

@@ -25,8 +25,8 @@ struct fake_loop_config {
 eva_loop *fake_loop_new (const struct fake_loop_config *config);
 
 /* One turn: the descriptors that are ready, then the timer if it is due.  May be called out of the
-   callbacks of one that recurses; what the outer turn had not come to is done then.  Returns true if
-   anything was called.  */
+   callbacks of one that recurses; what the outer turn had not come to is done then.  Returns true
+   if anything was called.  */
 bool fake_loop_turn (void);
 
 /* When the timer is due, as eva_now; UINT64_MAX if it is not set.  */

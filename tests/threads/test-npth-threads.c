@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-npth-threads.c - the same with nPth, as GnuPG's daemons do it: its hooks for the whole process,
-   and of its threads only one runs at a time, so that each wait which does not go through the hooks
-   shows as a hang.  */
+/* test-npth-threads.c - the same with nPth, as GnuPG's daemons do it: its hooks for the whole
+   process, and of its threads only one runs at a time, so that each wait which does not go through
+   the hooks shows as a hang.  */
 
 #include "pair.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-format.c - lines put together from a format: every conversion, every length of the buffer, and
-   what is no conversion.  */
+/* test-format.c - lines put together from a format: every conversion, every length of the buffer,
+   and what is no conversion.  */
 
 #include <limits.h>
 #include <setjmp.h>

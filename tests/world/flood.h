@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* flood.h - peers that ask for much at once, by a socket or by pipes, read the answers when it pleases
-   them, and count them: each request has one.  */
+/* flood.h - peers that ask for much at once, by a socket or by pipes, read the answers when it
+   pleases them, and count them: each request has one.  */
 
 #ifndef EVA_TESTS_WORLD_FLOOD_H
 #define EVA_TESTS_WORLD_FLOOD_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* job.h - a command of a session that takes its time: it is finished once by who works at it, or once
-   it is told that it cannot be.  */
+/* job.h - a command of a session that takes its time: it is finished once by who works at it, or
+   once it is told that it cannot be.  */
 
 #ifndef EVA_TESTS_WORLD_JOB_H
 #define EVA_TESTS_WORLD_JOB_H
@@ -32,8 +32,8 @@ void job_end (struct job *job);
 
 bool job_is_inquiry (const struct job *job);
 
-/* Returns true if JOB, which may be NULL, is over or was not begun by the library: where its session
-   ends, it must be told.  */
+/* Returns true if JOB, which may be NULL, is over or was not begun by the library: where its
+   session ends, it must be told.  */
 bool job_was_told (const struct job *job);
 
 /* Ends the job and finishes its command.  */

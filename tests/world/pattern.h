@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* pattern.h - octets that tell by themselves whether they are the right ones: octet AT of those that
-   a KEY stands for.  */
+/* pattern.h - octets that tell by themselves whether they are the right ones: octet AT of those
+   that a KEY stands for.  */
 
 #ifndef EVA_TESTS_WORLD_PATTERN_H
 #define EVA_TESTS_WORLD_PATTERN_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* session.h - the server's end of a connection, in each of the four ways that there are: as one of an
-   eva_server, attached to the loop, driven by hand, and by assuan_process_next.  */
+/* session.h - the server's end of a connection, in each of the four ways that there are: as one of
+   an eva_server, attached to the loop, driven by hand, and by assuan_process_next.  */
 
 #ifndef EVA_TESTS_WORLD_SESSION_H
 #define EVA_TESTS_WORLD_SESSION_H
@@ -29,8 +29,8 @@ struct session {
   uint64_t active_ns;    /* when a command last began or ended */
 };
 
-/* Begins a session of KIND, not OF_SERVER, that serves LINK through IN_FD and OUT_FD, which it owns; the
-   same for a socket.  */
+/* Begins a session of KIND, not OF_SERVER, that serves LINK through IN_FD and OUT_FD, which it
+   owns; the same for a socket.  */
 void session_new (enum session_kind kind, int in_fd, int out_fd, struct link *link);
 
 /* The same for an eva_server, whose service's open and close these are.  The link of a client that
@@ -60,8 +60,8 @@ void session_finish (struct session *session, gpg_error_t err);
 /* A call on the context of SESSION waits for a descriptor: no other one may come meanwhile.  */
 bool session_is_waiting (const struct session *session);
 
-/* Something was done to SESSION, or ERR has another good reason, or else the program ends: otherwise
-   nothing of it may fail.  */
+/* Something was done to SESSION, or ERR has another good reason, or else the program ends:
+   otherwise nothing of it may fail.  */
 void session_check_hurt (const struct session *session, gpg_error_t err);
 
 /* Drives those that the loop does not.  Returns true if there was something to do.  */

@@ -49,8 +49,8 @@ __wrap_socket (int domain, int type, int protocol) {
   return weather_lacks_fds () ? -1 : __real_socket (domain, type, protocol);
 }
 
-/* The queue of a listener is full, or a signal comes.  Not in a child that looks whether there still
-   is a listener at all.  */
+/* The queue of a listener is full, or a signal comes.  Not in a child that looks whether there
+   still is a listener at all.  */
 int
 __wrap_connect (int fd, const struct sockaddr *addr, socklen_t len) {
   if (weather.interrupts && !weather.is_calm && !weather.has_moved && dice_hits (200)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* supplies.h - where descriptors come from: calls of the library that may find none.  The program is
-   linked with --wrap for each of them (see meson.build).  */
+/* supplies.h - where descriptors come from: calls of the library that may find none.  The program
+   is linked with --wrap for each of them (see meson.build).  */
 
 #ifndef EVA_TESTS_WORLD_SUPPLIES_H
 #define EVA_TESTS_WORLD_SUPPLIES_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* world.h - a world: servers and clients of every kind in one loop, with weather, mischief and time of
-   their own.  One number tells all that happens in it.  */
+/* world.h - a world: servers and clients of every kind in one loop, with weather, mischief and time
+   of their own.  One number tells all that happens in it.  */
 
 #ifndef EVA_TESTS_WORLD_WORLD_H
 #define EVA_TESTS_WORLD_WORLD_H
@@ -15,8 +15,8 @@ struct world_figures {
 };
 extern struct world_figures world_figures;
 
-/* Lets the world of SEED begin, go its way, come to rest and end.  If anything is not as it should be
-   the program ends, and says why.  */
+/* Lets the world of SEED begin, go its way, come to rest and end.  If anything is not as it should
+   be the program ends, and says why.  */
 void world_run (uint64_t seed);
 
 #endif /* EVA_TESTS_WORLD_WORLD_H */

@@ -41,8 +41,8 @@ struct address {
 enum status address_parse (const char *text, bool listens, struct address *ret);
 
 /* Takes the address of a client's command line: the first word of ARGUMENTS, or without one the
-   program behind `--`.  Stores at RET_WORDS the words that follow, N of them: those behind `--` count if
-   they are not the program.  The array is to be freed.  */
+   program behind `--`.  Stores at RET_WORDS the words that follow, N of them: those behind `--`
+   count if they are not the program.  The array is to be freed.  */
 enum status address_take (const struct arguments *arguments, struct address *ret, char ***ret_words,
                           size_t *ret_n);
 

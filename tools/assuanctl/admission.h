@@ -27,8 +27,8 @@ bool admission_lets_in (const struct admission *admission, uid_t uid);
 /* Says what is wrong with listening on ADDRESS for these users.  */
 enum status admission_check (const struct admission *admission, const struct address *address);
 
-/* Opens the file of the socket at ADDRESS, as eva_server_get_address tells it, to all users if others
-   than its own may come in: who does come in is looked at for each client.  */
+/* Opens the file of the socket at ADDRESS, as eva_server_get_address tells it, to all users if
+   others than its own may come in: who does come in is looked at for each client.  */
 enum status admission_open_file (const struct admission *admission, const char *address);
 
 #endif /* ASSUANCTL_ADMISSION_H */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* answer.c - what a client of `serve` answers an inquiry with.
 
-   The pump of the library writes the octets of the answer into a pipe, out of which they become lines
-   here.  */
+   The pump of the library writes the octets of the answer into a pipe, out of which they become
+   lines here.  */
 
 #include "answer.h"
 #include "text.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* answer.h - what a client of `serve` answers an inquiry with, on its way to the descriptor 4 of the
-   command that inquired: lines of data, and END or CAN.
+/* answer.h - what a client of `serve` answers an inquiry with, on its way to the descriptor 4 of
+   the command that inquired: lines of data, and END or CAN.
 
-   It is pumped: never all of it is in memory, and the client waits while the command does not read.  */
+   It is pumped: never all of it is in memory, and the client waits while the command does not
+   read.  */
 
 #ifndef ASSUANCTL_ANSWER_H
 #define ASSUANCTL_ANSWER_H
@@ -12,8 +13,9 @@
 struct answer;
 
 /* Sends the inquiry TEXT to the client of CTX, and what comes to TO_FD, the writing end of a pipe,
-   which stays the caller's.  Calls OVER with ARG when END or CAN was written, or the command reads no more;
-   the answer is gone then.  Returns NULL, and OVER is not called, if the client cannot be asked.  */
+   which stays the caller's.  Calls OVER with ARG when END or CAN was written, or the command reads
+   no more; the answer is gone then.  Returns NULL, and OVER is not called, if the client cannot be
+   asked.  */
 struct answer *answer_begin (assuan_context_t ctx, const char *text, int to_fd,
                              void (*over) (void *arg), void *arg);
 

@@ -10,7 +10,8 @@
 
 static const struct option_spec options[] = { WATCHING_OPTIONS };
 
-/* Comments for the next record, which name the client, and the process that it asks for; by connection.  */
+/* Comments for the next record, which name the client, and the process that it asks for; by
+   connection.  */
 struct comment {
   struct comment *next;
   unsigned long connection;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* catalog.c - the commands that `serve` offers.
 
-   A user who can write a file that serve runs can do all that serve's user can.  So the directory and its
-   files have to be that user's or root's, and writable by no other user.  */
+   A user who can write a file that serve runs can do all that serve's user can.  So the directory
+   and its files have to be that user's or root's, and writable by no other user.  */
 
 #include "catalog.h"
 #include "message.h"

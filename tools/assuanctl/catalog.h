@@ -24,8 +24,8 @@ struct catalog {
   size_t n_entries;
 };
 
-/* Reads DIR, which may be NULL, and the N DEFINITIONS.  Says what is wrong.  A file that other users
-   could have written is told of and left out.  RET has one reference, the caller's.  */
+/* Reads DIR, which may be NULL, and the N DEFINITIONS.  Says what is wrong.  A file that other
+   users could have written is told of and left out.  RET has one reference, the caller's.  */
 enum status catalog_read (const char *dir, char *const *definitions, size_t n,
                           struct catalog **ret);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* checking.h - what checks are made of: a connection that has greeted, lines with the replies that they
-   must have, and reasons in words.  */
+/* checking.h - what checks are made of: a connection that has greeted, lines with the replies that
+   they must have, and reasons in words.  */
 
 #ifndef ASSUANCTL_CHECKING_H
 #define ASSUANCTL_CHECKING_H
@@ -29,7 +29,8 @@ enum check_result checking_go_on (struct checking *c, struct probe *p);
 /* Takes leave, and fails if replies come that nothing asked for.  */
 enum check_result checking_finish (struct checking *c, struct probe *p);
 
-/* Awaits the end of the connection; a reply before it is a failure.  BECAUSE names what was done.  */
+/* Awaits the end of the connection; a reply before it is a failure.  BECAUSE names what was
+   done.  */
 enum check_result checking_closes (struct checking *c, struct probe *p, const char *because);
 
 /* The steps of the check.  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* checks.h - the rules that `conform` tries on a server.  Each check has connections of its own, says
-   nothing that changes the server, and tells one rule alone: a server that breaks one rule fails one
-   check.  */
+/* checks.h - the rules that `conform` tries on a server.  Each check has connections of its own,
+   says nothing that changes the server, and tells one rule alone: a server that breaks one rule
+   fails one check.  */
 
 #ifndef ASSUANCTL_CHECKS_H
 #define ASSUANCTL_CHECKS_H
@@ -19,7 +19,8 @@ enum check_result { CHECK_OK, CHECK_FAIL, CHECK_WARN, CHECK_SKIP };
 #define CHECK_NEEDS_UNIX    2u /* descriptors can be passed */
 #define CHECK_NEEDS_COMMAND 4u /* of --command */
 
-/* A line to send, and the reply that it must have: `O` OK, `E` ERR, `*` either; 0: none is awaited.  */
+/* A line to send, and the reply that it must have: `O` OK, `E` ERR, `*` either; 0: none is
+   awaited.  */
 struct step {
   const char *line;
   char wants;

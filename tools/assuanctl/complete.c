@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* complete.c - `assuanctl complete -- WORDS...`, which the completions of shells call: words for the last
-   of WORDS, one a line.
+/* complete.c - `assuanctl complete -- WORDS...`, which the completions of shells call: words for
+   the last of WORDS, one a line.
 
    It starts no server, and waits for one that runs for a third of a second at most.  */
 

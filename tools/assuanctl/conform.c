@@ -249,8 +249,8 @@ run_all (const struct address *address) {
   return n[CHECK_FAIL] ? STATUS_ERR : STATUS_OK;
 }
 
-/* Starts the server if need be, and finds out whether there is any.  A program that is started is let
-   greet, and told to go, so that it has nothing to complain of.  */
+/* Starts the server if need be, and finds out whether there is any.  A program that is started is
+   let greet, and told to go, so that it has nothing to complain of.  */
 static enum status
 meet (const struct address *address) {
   struct record ignored = { .len = 0 };

@@ -130,8 +130,8 @@ connection_fail_over (struct connection *c, const char *command) {
 
 /* --- Connecting ------------------------------------------------------------------------------- */
 
-/* Returns 0 when the server greeted, the error if it did not; stores at RET_STATUS what else ended the
-   waiting.  */
+/* Returns 0 when the server greeted, the error if it did not; stores at RET_STATUS what else ended
+   the waiting.  */
 static gpg_error_t
 try_connect (struct connection *c, enum status *ret_status) {
   struct eva_connect_config config = {

@@ -52,8 +52,8 @@ enum status connection_call (struct connection *c, const char *command,
                              const struct eva_callbacks *callbacks, void *arg,
                              struct eva_pending_call **ret_call);
 
-/* Shows a line of the wire on stderr, without secrets: a monitor (assuan_io_monitor_t) whose HOOK is the
-   connection, for a program that sets its own.  C has a watch only with --verbose.  */
+/* Shows a line of the wire on stderr, without secrets: a monitor (assuan_io_monitor_t) whose HOOK
+   is the connection, for a program that sets its own.  C has a watch only with --verbose.  */
 unsigned int connection_show_line (assuan_context_t ctx, void *hook, int inout, const char *line,
                                    size_t len);
 

@@ -14,8 +14,8 @@ void definitions_add (enum definition_type type, const char *name, const char *v
 void definitions_show (void);
 void definitions_clear (void);
 
-/* Returns the rule for the inquiry TEXT, with the value that a variable has now; valid until the next
-   call.  NULL: there is none.  */
+/* Returns the rule for the inquiry TEXT, with the value that a variable has now; valid until the
+   next call.  NULL: there is none.  */
 const struct inquiry_rule *definitions_find (const char *text);
 
 #endif /* ASSUANCTL_DEFINITIONS_H */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* describe.c - `assuanctl describe`: what a server says of its commands.
 
-   HELP lists them, as comments; HELP NAME has the text of one: its synopsis, to the first empty comment,
-   and the rest.  Servers on libassuan have none for the built-in ones.  */
+   HELP lists them, as comments; HELP NAME has the text of one: its synopsis, to the first empty
+   comment, and the rest.  Servers on libassuan have none for the built-in ones.  */
 
 #include "connection.h"
 #include "json.h"

@@ -20,14 +20,14 @@ struct dial {
   pid_t pid; /* of a program that was started, or 0 */
 };
 
-/* Connects to ADDRESS, which is resolved, without waiting for a greeting.  A program of `exec:` has one
-   socket as its stdin and stdout.  Returns STATUS_OK with the connection at RET, to be given to
+/* Connects to ADDRESS, which is resolved, without waiting for a greeting.  A program of `exec:` has
+   one socket as its stdin and stdout.  Returns STATUS_OK with the connection at RET, to be given to
    dial_close; STATUS_CONNECTION; STATUS_USAGE for an address that this cannot connect to.  */
 enum status dial_open (const struct address *address, unsigned int flags, struct dial *ret);
 
-/* Connects to ADDRESS, which is no program, without waiting.  Returns a descriptor, of TCP maybe one on
-   which the connection is still to come; or -1 with errno: EAGAIN if the server has too many that wait,
-   and it should be tried again.  */
+/* Connects to ADDRESS, which is no program, without waiting.  Returns a descriptor, of TCP maybe
+   one on which the connection is still to come; or -1 with errno: EAGAIN if the server has too many
+   that wait, and it should be tried again.  */
 int dial_try (const struct address *address);
 
 /* Returns true if descriptors can be passed on D.  */

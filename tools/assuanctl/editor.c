@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* editor.c - lines that are typed at a terminal, on libedit.
 
-   libedit asks for a character by a function of ours, which runs the loop until there is one.  So what a
-   server says at the prompt shows at once.  */
+   libedit asks for a character by a function of ours, which runs the loop until there is one.  So
+   what a server says at the prompt shows at once.  */
 
 #include "editor.h"
 #include "secret.h"
@@ -227,8 +227,8 @@ editor_free (struct editor *e) {
   free (e);
 }
 
-/* Not what begins with a blank, and no secret.  The file is written at once: a shell that is killed loses
-   nothing.  */
+/* Not what begins with a blank, and no secret.  The file is written at once: a shell that is killed
+   loses nothing.  */
 static void
 remember (struct editor *e, const char *line) {
   HistEvent event;

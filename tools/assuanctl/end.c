@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* end.c - one end of what `relay` passes on.
 
-   A descriptor belongs to the message that brought it, and a read may bring older octets along with that.
-   It counts from the first octet of the read on: never too late for its own line, and in the order of
-   its coming.  */
+   A descriptor belongs to the message that brought it, and a read may bring older octets along with
+   that.  It counts from the first octet of the read on: never too late for its own line, and in the
+   order of its coming.  */
 
 #include "end.h"
 #include "wait.h"

@@ -27,13 +27,15 @@ struct end {
   void *arg;
 };
 
-/* Makes E of ROLE; end_open gives it descriptors, which are E's then.  Returns false without memory.  */
+/* Makes E of ROLE; end_open gives it descriptors, which are E's then.  Returns false without
+   memory.  */
 bool end_init (struct end *e, enum eva_role role, void (*ready) (void *arg, unsigned int revents),
                void *arg);
 void end_open (struct end *e, int in_fd, int out_fd);
 void end_deinit (struct end *e);
 
-/* Reads once, if E has room.  The end of the octets, of whatever kind, is fed as the end of file.  */
+/* Reads once, if E has room.  The end of the octets, of whatever kind, is fed as the end of
+   file.  */
 void end_read (struct end *e);
 
 /* Sends what waits, as far as E takes it.  */
@@ -42,8 +44,8 @@ void end_flush (struct end *e);
 /* Tells the other side that nothing more comes, when all was sent.  */
 void end_shut (struct end *e);
 
-/* Has E's ready called when it can be read, if WANTS_INPUT, or takes what waits.  Returns false if the
-   loop cannot do that.  */
+/* Has E's ready called when it can be read, if WANTS_INPUT, or takes what waits.  Returns false if
+   the loop cannot do that.  */
 bool end_watch (struct end *e, bool wants_input);
 
 /* Returns true if E has so much to send that nothing more should be said.  */

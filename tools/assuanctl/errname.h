@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* errname.h - the names of error codes, as NO_SECKEY, which libgpg-error keeps to itself.  The table is
-   made from its header when the tool is built.  */
+/* errname.h - the names of error codes, as NO_SECKEY, which libgpg-error keeps to itself.  The
+   table is made from its header when the tool is built.  */
 
 #ifndef ASSUANCTL_ERRNAME_H
 #define ASSUANCTL_ERRNAME_H

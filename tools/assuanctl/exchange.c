@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* exchange.c - one line of a shell and its reply.
 
-   Replies are printed as they stood on the wire, so they are taken by the monitor of the connection and
-   not by the callbacks of the call, which have data decoded.  */
+   Replies are printed as they stood on the wire, so they are taken by the monitor of the connection
+   and not by the callbacks of the call, which have data decoded.  */
 
 #include "exchange.h"
 #include "message.h"

@@ -42,8 +42,9 @@ void exchange_close (struct exchange *e);
 /* Shows the lines of the wire to E again, after another monitor had them.  */
 void exchange_watch (struct exchange *e);
 
-/* Sends LINE and prints the reply.  What is empty or a comment has none.  The descriptor FD goes along
-   unless it is -1.  Returns STATUS_ERR for an ERR, which is at e->err, and the rest as call.  */
+/* Sends LINE and prints the reply.  What is empty or a comment has none.  The descriptor FD goes
+   along unless it is -1.  Returns STATUS_ERR for an ERR, which is at e->err, and the rest as
+   call.  */
 enum status exchange_line (struct exchange *e, const char *line, int fd);
 
 #endif /* ASSUANCTL_EXCHANGE_H */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* filter.h - which requests of clients `relay` passes on.
 
-   A pattern is one or more words, which are compared without case to the first words of a request; `*`
-   is any request.  Where some are allowed, only these pass, and NOP, BYE, RESET, END and HELP; OPTION
-   needs the name of the option.  Where some are denied, all others pass.  */
+   A pattern is one or more words, which are compared without case to the first words of a request;
+   `*` is any request.  Where some are allowed, only these pass, and NOP, BYE, RESET, END and HELP;
+   OPTION needs the name of the option.  Where some are denied, all others pass.  */
 
 #ifndef ASSUANCTL_FILTER_H
 #define ASSUANCTL_FILTER_H

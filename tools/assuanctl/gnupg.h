@@ -22,8 +22,8 @@ extern const struct gnupg_server gnupg_servers[];
 /* Returns the server with this NAME, or NULL.  */
 const struct gnupg_server *gnupg_find (const char *name);
 
-/* Looks where the socket of SERVER is, and stores its path, to be freed, at RET_PATH.  gpgconf is asked
-   once for all of them.  */
+/* Looks where the socket of SERVER is, and stores its path, to be freed, at RET_PATH.  gpgconf is
+   asked once for all of them.  */
 enum status gnupg_get_socket (const struct gnupg_server *server, char **ret_path);
 
 /* Returns what gpgconf --list-dirs says of NAME, valid to the end of the process, or NULL.  */

@@ -2,8 +2,8 @@
 /* job.c - a command of a client of `serve` that is under way.
 
    Data come through one pipe and reports through another, so their order is not told.  But what the
-   program wrote to its stdout before a report is in that pipe when the report is read, and goes to the
-   client first.
+   program wrote to its stdout before a report is in that pipe when the report is read, and goes to
+   the client first.
 
    Nothing is read from either pipe while the client has much to take, or answers.  */
 
@@ -358,8 +358,8 @@ on_program_gone (void *arg) {
   peer_unref (peer);
 }
 
-/* A pipe of which FD[0] is read here, without waiting; or written, if IS_WRITTEN.  Returns the program's
-   end, or -1 with errno.  */
+/* A pipe of which FD[0] is read here, without waiting; or written, if IS_WRITTEN.  Returns the
+   program's end, or -1 with errno.  */
 static int
 make_pipe (int *ret_own, bool is_written) {
   int fd[2], own;
@@ -371,7 +371,8 @@ make_pipe (int *ret_own, bool is_written) {
   return fd[is_written ? 0 : 1];
 }
 
-/* What the program has as 0 to 4; what of that is closed behind its start has a place in RET_PIPES.  */
+/* What the program has as 0 to 4; what of that is closed behind its start has a place in
+   RET_PIPES.  */
 static int
 open_fds (struct job *j, int fds[5], int pipes[4]) {
   assuan_fd_t in = assuan_get_input_fd (j->ctx), out = assuan_get_output_fd (j->ctx);

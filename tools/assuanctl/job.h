@@ -8,14 +8,16 @@
        3  status lines, comments, data, inquiries, a result (report.h)
        4  the answers to inquiries (answer.h)
 
-   The command is over when its program is; what processes that are left behind it write is lost.  */
+   The command is over when its program is; what processes that are left behind it write is
+   lost.  */
 
 #ifndef ASSUANCTL_JOB_H
 #define ASSUANCTL_JOB_H
 
 #include "peer.h"
 
-/* Begins the command ENTRY with ARGS for PEER, within its handler: returns the handler's result.  */
+/* Begins the command ENTRY with ARGS for PEER, within its handler: returns the handler's
+   result.  */
 gpg_error_t job_begin (struct peer *peer, const struct catalog_entry *entry, const char *args);
 
 #endif /* ASSUANCTL_JOB_H */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* link.c - a client of `relay` and its connection to the server.
 
-   The client speaks with an eva_conn that is a server, and the server with one that is a client.  What
-   one hears the other passes on, so both know whose turn it is.  Events come with words cut and escapes
-   undone; so each line is copied before it is looked at.  */
+   The client speaks with an eva_conn that is a server, and the server with one that is a client.
+   What one hears the other passes on, so both know whose turn it is.  Events come with words cut
+   and escapes undone; so each line is copied before it is looked at.  */
 
 #include "link.h"
 #include "end.h"
@@ -161,7 +161,8 @@ pass_request (struct link *l, struct passing *p) {
     refuse (l, p, rc == EVA_E_LINE_TOO_LONG ? GPG_ERR_ASS_LINE_TOO_LONG : GPG_ERR_ASS_SYNTAX);
 }
 
-/* The rest of an answer of which a line was refused does not pass: the server hears CAN in its place.  */
+/* The rest of an answer of which a line was refused does not pass: the server hears CAN in its
+   place.  */
 static void
 cancel_answer (struct link *l, struct passing *p) {
   drop_fds (p);
@@ -253,8 +254,8 @@ take_requests (struct link *l) {
 
 /* --- From the server -------------------------------------------------------------------------- */
 
-/* The server is gone, or breaks the protocol.  The client hears of it where it waits for a greeting or
-   for a reply that is broken; else the connection just ends.  */
+/* The server is gone, or breaks the protocol.  The client hears of it where it waits for a greeting
+   or for a reply that is broken; else the connection just ends.  */
 static void
 lose_server (struct link *l, gpg_err_code_t code, const char *reason) {
   enum eva_conn_state state = eva_conn_get_state (l->client.conn);
@@ -298,8 +299,8 @@ pass_server_event (struct link *l, const struct eva_event *event, struct passing
   }
 }
 
-/* Data of a reply move nothing, and to undo their escapes would be most of the work: so the line goes by
-   without becoming an event.  Returns false if P is none of that.  */
+/* Data of a reply move nothing, and to undo their escapes would be most of the work: so the line
+   goes by without becoming an event.  Returns false if P is none of that.  */
 static bool
 pass_reply_data (struct link *l, struct passing *p) {
   static const struct eva_event data = { .type = EVA_EVENT_DATA };
@@ -374,9 +375,9 @@ watch (struct link *l) {
   if (!is_ok) finish_end (l);
 }
 
-/* Each reply may let the next request pass, and the other way round.  What was read is bounded.  An end
-   that was full takes lines again as soon as it was flushed, and nothing else would tell of those that
-   wait here; so the last thing is to look for lines, and to find none.  */
+/* Each reply may let the next request pass, and the other way round.  What was read is bounded.  An
+   end that was full takes lines again as soon as it was flushed, and nothing else would tell of
+   those that wait here; so the last thing is to look for lines, and to find none.  */
 static void
 go_on (struct link *l) {
   bool any;

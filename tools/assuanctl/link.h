@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* link.h - a client of `relay` and its connection to the server: both are followed, line by line, and
-   lines pass as they are.
+/* link.h - a client of `relay` and its connection to the server: both are followed, line by line,
+   and lines pass as they are.
 
-   Only whole lines pass, each in a state of the dialogue in which it may be said, and one request at a
-   time.  What may not pass is answered here.  Nothing more is read from one end while the other has
-   much to take.  */
+   Only whole lines pass, each in a state of the dialogue in which it may be said, and one request
+   at a time.  What may not pass is answered here.  Nothing more is read from one end while the
+   other has much to take.  */
 
 #ifndef ASSUANCTL_LINK_H
 #define ASSUANCTL_LINK_H
@@ -34,8 +34,8 @@ struct link_config {
   void *arg;
 };
 
-/* Makes a link whose server is still to come: the client waits for the greeting.  Returns NULL with errno;
-   the descriptors are the caller's then.  */
+/* Makes a link whose server is still to come: the client waits for the greeting.  Returns NULL with
+   errno; the descriptors are the caller's then.  */
 struct link *link_new (const struct link_config *config);
 void link_free (struct link *link);
 

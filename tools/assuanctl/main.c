@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* main.c - assuanctl: call, serve, watch and check Assuan servers.
 
-   Each subcommand is a file of its own, which defines a struct subcommand (options.h): its name, its
-   synopsis, a table of options, a function that is told of each option, and one that runs it.  To add
-   one:
+   Each subcommand is a file of its own, which defines a struct subcommand (options.h): its name,
+   its synopsis, a table of options, a function that is told of each option, and one that runs it.
+   To add one:
 
-   1. Write NAME.c with `const struct subcommand NAME_subcommand`, declare that below, and put it into
-      the table.  The file stands on the nouns beside it: address.h (what ADDRESS is), connection.h (a
-      client's connection), wait.h (the loop, --timeout and Ctrl-C), output.h and json.h (what goes to
-      stdout), message.h (what goes wrong), secret.h (what is shown of a line), text.h.
+   1. Write NAME.c with `const struct subcommand NAME_subcommand`, declare that below, and put it
+   into
+      the table.  The file stands on the nouns beside it: address.h (what ADDRESS is), connection.h
+      (a client's connection), wait.h (the loop, --timeout and Ctrl-C), output.h and json.h (what
+      goes to stdout), message.h (what goes wrong), secret.h (what is shown of a line), text.h.
    2. Name it in meson.build, document it in man/assuanctl.1.
    3. Write tests/tool/test-NAME.py, whose kit is tests/tool/kit.py.
 

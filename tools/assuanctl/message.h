@@ -9,8 +9,8 @@
 
 #include "status.h"
 
-/* Says what failed, and returns STATUS, for `return message_fail (...)`.  The one of STATUS_ERR is not
-   told as a failure in JSON: the server's ERR is there already.  */
+/* Says what failed, and returns STATUS, for `return message_fail (...)`.  The one of STATUS_ERR is
+   not told as a failure in JSON: the server's ERR is there already.  */
 enum status message_fail (enum status status, const char *format, ...)
     __attribute__ ((format (printf, 2, 3)));
 

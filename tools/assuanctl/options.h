@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* options.h - options: one table for each subcommand, and one for all of them, from which the command
-   line is read, --help is printed, and words are completed.  */
+/* options.h - options: one table for each subcommand, and one for all of them, from which the
+   command line is read, --help is printed, and words are completed.  */
 
 #ifndef ASSUANCTL_OPTIONS_H
 #define ASSUANCTL_OPTIONS_H
@@ -53,8 +53,8 @@ const struct subcommand *options_find (const char *name);
    STATUS_OK with *RET_DONE set behind --help or --version.  */
 enum status options_parse_global (int argc, char **argv, int *ret_at, bool *ret_done);
 
-/* Reads what follows the name of SUBCOMMAND, argv[0], to SUBCOMMAND->set and settings.  Options stand
-   before or behind other words; RET->words is to be freed.  */
+/* Reads what follows the name of SUBCOMMAND, argv[0], to SUBCOMMAND->set and settings.  Options
+   stand before or behind other words; RET->words is to be freed.  */
 enum status options_parse (const struct subcommand *subcommand, int argc, char **argv,
                            struct arguments *ret, bool *ret_done);
 

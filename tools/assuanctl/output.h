@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* output.h - what a server says, on its way to stdout: as text, in wire form, or as JSON.
 
-   The kinds that are named go to stdout.  One kind alone is its text, data decoded and exact; several
-   are lines in wire form.  The kinds that are not named go to stderr in wire form, but for OK.  With
-   --json all of them are objects on stdout.  What is not printable never reaches a terminal.  */
+   The kinds that are named go to stdout.  One kind alone is its text, data decoded and exact;
+   several are lines in wire form.  The kinds that are not named go to stderr in wire form, but for
+   OK.  With --json all of them are objects on stdout.  What is not printable never reaches a
+   terminal.  */
 
 #ifndef ASSUANCTL_OUTPUT_H
 #define ASSUANCTL_OUTPUT_H
@@ -39,8 +40,8 @@ void output_hello (struct output *output, const char *text);
 /* A command begins.  */
 void output_command (struct output *output);
 
-/* What its reply brings.  BUF NULL is a bare END.  TEXT of a comment has its '#'.  ANSWERED is the kind
-   of the source.  */
+/* What its reply brings.  BUF NULL is a bare END.  TEXT of a comment has its '#'.  ANSWERED is the
+   kind of the source.  */
 void output_data (struct output *output, const char *buf, size_t len);
 void output_status (struct output *output, const char *text);
 void output_comment (struct output *output, const char *text);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* pcapng.h - files that Wireshark reads, with a record for each line.
 
-   A record is an "exported PDU" (link type 252): tags that name the dissector, the connection and the
-   direction, and then the line with its LF.  Without the dissector of ../wireshark/assuan.lua the octets
-   are still readable.  No line is so long that it had to be put together.  Each block is written
-   whole, in one write.  */
+   A record is an "exported PDU" (link type 252): tags that name the dissector, the connection and
+   the direction, and then the line with its LF.  Without the dissector of ../wireshark/assuan.lua
+   the octets are still readable.  No line is so long that it had to be put together.  Each block is
+   written whole, in one write.  */
 
 #ifndef ASSUANCTL_PCAPNG_H
 #define ASSUANCTL_PCAPNG_H
@@ -23,8 +23,8 @@ struct pcapng_record {
   const char *comment; /* of the record, or NULL */
 };
 
-/* Writes the head of a file: the PROGRAM that writes it, COMMENT, which may be NULL, and INTERFACE, the
-   server's address.  */
+/* Writes the head of a file: the PROGRAM that writes it, COMMENT, which may be NULL, and INTERFACE,
+   the server's address.  */
 void pcapng_begin (FILE *out, const char *program, const char *comment, const char *interface);
 
 void pcapng_put (FILE *out, const struct pcapng_record *record);

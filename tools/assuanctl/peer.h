@@ -5,8 +5,8 @@
        ASSUAN_COMMAND ASSUAN_ARGS ASSUAN_CONNECTION ASSUAN_STATE_DIR ASSUAN_OPTION_NAME...
        ASSUAN_PEER_PID ASSUAN_PEER_UID ASSUAN_PEER_GID ASSUAN_PEER_EXE
 
-   A peer outlives its connection as long as its last program does, which may still use the directory
-   for state.  */
+   A peer outlives its connection as long as its last program does, which may still use the
+   directory for state.  */
 
 #ifndef ASSUANCTL_PEER_H
 #define ASSUANCTL_PEER_H
@@ -43,8 +43,8 @@ void peer_unref (struct peer *peer);
 /* Keeps the option NAME.  Returns GPG_ERR_UNKNOWN_OPTION for one that cannot be a variable.  */
 gpg_error_t peer_set_option (struct peer *peer, const char *name, const char *value);
 
-/* Returns the environment of the command NAME with ARGS, which peer_free_env frees; or NULL with errno
-   if the directory for state cannot be made.  */
+/* Returns the environment of the command NAME with ARGS, which peer_free_env frees; or NULL with
+   errno if the directory for state cannot be made.  */
 char **peer_make_env (struct peer *peer, const char *name, const char *args);
 void peer_free_env (char **env);
 

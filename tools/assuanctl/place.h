@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* place.h - a socket of our own at which clients arrive, without a word of the protocol: for who only
-   passes on what they say.  */
+/* place.h - a socket of our own at which clients arrive, without a word of the protocol: for who
+   only passes on what they say.  */
 
 #ifndef ASSUANCTL_PLACE_H
 #define ASSUANCTL_PLACE_H
@@ -12,11 +12,12 @@
 
 struct place;
 
-/* A client came by FD, not blocking, which is the callback's; PID and UID are what the kernel tells.  */
+/* A client came by FD, not blocking, which is the callback's; PID and UID are what the kernel
+   tells.  */
 typedef void (*place_cb) (void *arg, int fd, pid_t pid, uid_t uid);
 
-/* Listens on ADDRESS, of a Unix socket, which only we and root may reach; the file of a socket that no
-   process listens at any more is replaced.  */
+/* Listens on ADDRESS, of a Unix socket, which only we and root may reach; the file of a socket that
+   no process listens at any more is replaced.  */
 enum status place_new (const struct address *address, place_cb cb, void *arg, struct place **ret);
 
 /* Listens in a directory that is made for it.  */
@@ -31,8 +32,9 @@ void place_hide (struct place *place);
 /* Removes the socket's file.  NULL is allowed.  */
 void place_free (struct place *place);
 
-/* Stores the path of the socket of the server at ADDRESS, which is resolved, at RET_PATH, to be freed; if
-   the file there redirects, that of the socket it names.  STATUS_LOCAL if it has none.  */
+/* Stores the path of the socket of the server at ADDRESS, which is resolved, at RET_PATH, to be
+   freed; if the file there redirects, that of the socket it names.  STATUS_LOCAL if it has
+   none.  */
 enum status place_of_server (const struct address *address, char **ret_path);
 
 #endif /* ASSUANCTL_PLACE_H */

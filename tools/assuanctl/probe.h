@@ -38,14 +38,14 @@ enum reply_kind {
   REPLY_JUNK,    /* a line that is none of the protocol, or without end */
 };
 
-/* Connects to ADDRESS.  SENT and GOT record both ways.  Returns false if there is no connection.  P is
-   given to probe_close in any case.  */
+/* Connects to ADDRESS.  SENT and GOT record both ways.  Returns false if there is no connection.  P
+   is given to probe_close in any case.  */
 bool probe_open (struct probe *p, const struct address *address, uint64_t deadline_ns,
                  struct record *sent, struct record *got);
 void probe_close (struct probe *p);
 
-/* Sends LEN octets at BUF, and meanwhile takes what comes.  Returns false if the server does not take
-   them.  */
+/* Sends LEN octets at BUF, and meanwhile takes what comes.  Returns false if the server does not
+   take them.  */
 bool probe_send (struct probe *p, const void *buf, size_t len);
 bool probe_say (struct probe *p, const char *text);
 
@@ -55,9 +55,9 @@ bool probe_send_fd (struct probe *p, const char *text, int fd);
 /* Ends what this client says.  The server still can be heard.  */
 void probe_shut (struct probe *p);
 
-/* Reads up to a line that ends a reply, or inquires; p->line is that line.  The lines before it are added
-   to *COMMENTS, without their `#`, one a line, if they are comments, and if COMMENTS is not NULL: a
-   string to be freed.  */
+/* Reads up to a line that ends a reply, or inquires; p->line is that line.  The lines before it are
+   added to *COMMENTS, without their `#`, one a line, if they are comments, and if COMMENTS is not
+   NULL: a string to be freed.  */
 enum reply_kind probe_reply (struct probe *p, char **comments);
 
 /* The same for at most TIMEOUT_MS from now.  */

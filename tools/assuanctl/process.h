@@ -23,8 +23,8 @@ struct process {
 void process_look (pid_t pid, struct process *ret);
 void process_deinit (struct process *process);
 
-/* Returns it in one line, `pid 4711 uid 1000 gpg --decrypt x (of sh, tmux)`, to be freed.  What is not
-   printable is as it is.  */
+/* Returns it in one line, `pid 4711 uid 1000 gpg --decrypt x (of sh, tmux)`, to be freed.  What is
+   not printable is as it is.  */
 char *process_describe (const struct process *process);
 
 #endif /* ASSUANCTL_PROCESS_H */

@@ -16,12 +16,12 @@ int program_read (const char *const *argv, char **ret_output);
 pid_t program_start (const char *const *argv, int out_fd, const char *name, const char *value);
 
 /* Starts ARGV, found by PATH, as the leader of a process group of its own, with the environment ENV
-   and with the N descriptors of FDS as 0, 1, and so on; one that is -1 stays what it is here.  Returns
-   its pid, or -1 with errno.  */
+   and with the N descriptors of FDS as 0, 1, and so on; one that is -1 stays what it is here.
+   Returns its pid, or -1 with errno.  */
 pid_t program_start_group (const char *const *argv, char **env, const int *fds, size_t n);
 
-/* Starts ARGV with the socket FD as its stdin and stdout, and our stderr.  Returns its pid, or -1 with
-   errno.  */
+/* Starts ARGV with the socket FD as its stdin and stdout, and our stderr.  Returns its pid, or -1
+   with errno.  */
 pid_t program_start_server (const char *const *argv, int fd);
 
 /* Cuts COMMAND at blanks into words, an array that NULL ends, to be freed in one piece.  */

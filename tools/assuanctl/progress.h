@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* progress.h - `S PROGRESS what char current total` as one line on a terminal, rewritten at most ten times
-   a second and wiped at the end.  */
+/* progress.h - `S PROGRESS what char current total` as one line on a terminal, rewritten at most
+   ten times a second and wiped at the end.  */
 
 #ifndef ASSUANCTL_PROGRESS_H
 #define ASSUANCTL_PROGRESS_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* script.c - the lines of a script, one after the other, and its loops.
 
-   The body of an /if or /while is read up to its /end before it runs, so they nest in every way.  */
+   The body of an /if or /while is read up to its /end before it runs, so they nest in every
+   way.  */
 
 #include "script.h"
 #include "message.h"
@@ -139,8 +140,8 @@ run_while (struct script *script, const char *condition, const struct body *body
 
 /* --- Lines ------------------------------------------------------------------------------------ */
 
-/* Returns LINE with what `$` stands for, if that is wanted.  The arguments of a slash command begin where they stand, even
-   if they begin with nothing.  */
+/* Returns LINE with what `$` stands for, if that is wanted.  The arguments of a slash command begin
+   where they stand, even if they begin with nothing.  */
 static char *
 expand (const struct script *script, const char *line) {
   size_t name_len = *line == '/' ? strcspn (line, " \t") : 0;

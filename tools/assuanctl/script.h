@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* script.h - scripts as gpg-connect-agent has them: lines for the server, slash commands, and loops.  */
+/* script.h - scripts as gpg-connect-agent has them: lines for the server, slash commands, and
+   loops.  */
 
 #ifndef ASSUANCTL_SCRIPT_H
 #define ASSUANCTL_SCRIPT_H

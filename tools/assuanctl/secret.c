@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* secret.c - which octets of a dialogue are secret.
 
-   The tables are of what GnuPG's servers say.  Names that stand in none of them are looked at for words
-   that tell of a secret.  */
+   The tables are of what GnuPG's servers say.  Names that stand in none of them are looked at for
+   words that tell of a secret.  */
 
 #include "secret.h"
 #include "options.h"

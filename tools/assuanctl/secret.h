@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* secret.h - which octets of a dialogue are secret, and how a line is shown without them.
 
-   Each command and each inquiry is secret, open, or unknown.  What is secret shows as `[secret]`, without
-   its length; the data of unknown ones as `[12 octets]`.  Names are compared without case, and behind
-   `SCD `.  A watch follows one connection: a line of data belongs to the command or inquiry that it
-   answers.  */
+   Each command and each inquiry is secret, open, or unknown.  What is secret shows as `[secret]`,
+   without its length; the data of unknown ones as `[12 octets]`.  Names are compared without case,
+   and behind `SCD `.  A watch follows one connection: a line of data belongs to the command or
+   inquiry that it answers.  */
 
 #ifndef ASSUANCTL_SECRET_H
 #define ASSUANCTL_SECRET_H
@@ -30,8 +30,9 @@ struct secret_watch;
 struct secret_watch *secret_watch_new (const struct secret_rules *rules);
 void secret_watch_free (struct secret_watch *watch);
 
-/* Returns how LINE, of LEN octets without its LF, is shown, to be freed, with its length at RET_LEN; it
-   may hold NUL.  Stores the class of what was hidden at RET_CLASS: SECRET_OPEN if nothing was.  */
+/* Returns how LINE, of LEN octets without its LF, is shown, to be freed, with its length at
+   RET_LEN; it may hold NUL.  Stores the class of what was hidden at RET_CLASS: SECRET_OPEN if
+   nothing was.  */
 char *secret_watch_line (struct secret_watch *watch, bool is_from_server, const char *line,
                          size_t len, size_t *ret_len, enum secret_class *ret_class);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* session.c - what gpg-agent is told of this session.
 
-   What gpg-connect-agent does: RESET, then OPTION for the terminal, the display, the locale, and the
-   variables that a pinentry's toolkit looks at.  All of it is sent ahead, in one write; errors are
-   ignored, since an agent may know less, and a restricted socket forbids some.  */
+   What gpg-connect-agent does: RESET, then OPTION for the terminal, the display, the locale, and
+   the variables that a pinentry's toolkit looks at.  All of it is sent ahead, in one write; errors
+   are ignored, since an agent may know less, and a restricted socket forbids some.  */
 
 #include "session.h"
 #include "text.h"

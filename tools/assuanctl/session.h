@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* session.h - what gpg-agent is told of this session, so that its dialogs show where the user is.  */
+/* session.h - what gpg-agent is told of this session, so that its dialogs show where the user
+   is.  */
 
 #ifndef ASSUANCTL_SESSION_H
 #define ASSUANCTL_SESSION_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* shell.c - `assuanctl shell`: a dialogue with a server, typed or out of a script.
 
-   The order is gpg-connect-agent's: the files of --run, the commands of the command line, then stdin.  */
+   The order is gpg-connect-agent's: the files of --run, the commands of the command line, then
+   stdin.  */
 
 #include "completion.h"
 #include "definitions.h"

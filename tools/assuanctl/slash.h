@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* slash.h - the slash commands of a shell, but for those that script.h has: /if, /while, /else, /end.  */
+/* slash.h - the slash commands of a shell, but for those that script.h has: /if, /while, /else,
+   /end.  */
 
 #ifndef ASSUANCTL_SLASH_H
 #define ASSUANCTL_SLASH_H

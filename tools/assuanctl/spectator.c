@@ -120,8 +120,8 @@ from_server (struct spectator *s, const char *line, size_t len, struct watched_l
   s->n--;
 }
 
-/* `OPTION owner=PID HOST` is how gpg-agent names the process that it asks for to a pinentry; `owner=PID/UID HOST` in
-   newer ones.  */
+/* `OPTION owner=PID HOST` is how gpg-agent names the process that it asks for to a pinentry;
+   `owner=PID/UID HOST` in newer ones.  */
 static void
 look_for_owner (struct spectator *s, const char *line, size_t len, uint64_t time_ns) {
   static const char option[] = "OPTION owner=";

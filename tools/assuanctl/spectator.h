@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* spectator.h - one connection that is watched: what of each line is shown, when a command ends, and on
-   whose behalf an agent asks.  */
+/* spectator.h - one connection that is watched: what of each line is shown, when a command ends,
+   and on whose behalf an agent asks.  */
 
 #ifndef ASSUANCTL_SPECTATOR_H
 #define ASSUANCTL_SPECTATOR_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* synopsis.c - what a server's help says of one command.
 
-   Options are found where the synopsis has a word with dashes: `[--data]`, `[--x[=Y]]`, `[--a|--b]`, and
-   `[--[ssh-]list]`, which are two.  */
+   Options are found where the synopsis has a word with dashes: `[--data]`, `[--x[=Y]]`,
+   `[--a|--b]`, and `[--[ssh-]list]`, which are two.  */
 
 #include "synopsis.h"
 #include "text.h"

@@ -14,7 +14,8 @@ struct synopsis {
   char *help; /* what follows, as it is */
 };
 
-/* Reads HELP, lines without `# `: the synopsis, which runs to the first empty line, and the rest.  */
+/* Reads HELP, lines without `# `: the synopsis, which runs to the first empty line, and the
+   rest.  */
 void synopsis_parse (const char *help, struct synopsis *ret);
 void synopsis_deinit (struct synopsis *synopsis);
 

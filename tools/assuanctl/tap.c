@@ -206,8 +206,8 @@ wants_output (const struct tap *tap, enum side side) {
   return flow->len && !flow->is_shut;
 }
 
-/* The loop reports a hang-up whether it is asked or not, again and again.  So a source that nothing is
-   wanted of has to go.  */
+/* The loop reports a hang-up whether it is asked or not, again and again.  So a source that nothing
+   is wanted of has to go.  */
 static void
 set_source (struct tap *tap, eva_source **source, int fd, unsigned int events,
             void (*cb) (void *arg, unsigned int revents)) {

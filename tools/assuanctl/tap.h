@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* tap.h - two ends of a dialogue, between which all octets and descriptors are passed on as they are, and
-   a look at every line.
+/* tap.h - two ends of a dialogue, between which all octets and descriptors are passed on as they
+   are, and a look at every line.
 
    Nothing is parsed in between, so nothing can be changed: both ends get the same octets as without
    the tap.  An end that does not take what it is sent is waited for, and the other one is not read

@@ -22,8 +22,8 @@ const char *terminal_color (enum terminal_color color);
 /* Returns true if FILE is a terminal; asks once for each of stdout and stderr.  */
 bool terminal_is (FILE *file);
 
-/* If stdout is a terminal, and a pager is wanted, starts one: what is printed to stdout goes there from
-   then on.  terminal_end waits for it.  */
+/* If stdout is a terminal, and a pager is wanted, starts one: what is printed to stdout goes there
+   from then on.  terminal_end waits for it.  */
 void terminal_start_pager (void);
 void terminal_end (void);
 

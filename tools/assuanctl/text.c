@@ -108,8 +108,8 @@ text_is_utf8 (const char *buf, size_t len) {
   return true;
 }
 
-/* C1 controls are controls, too: some terminals act on them.  So are the marks that turn the direction
-   of writing, with which one text shows as another.  */
+/* C1 controls are controls, too: some terminals act on them.  So are the marks that turn the
+   direction of writing, with which one text shows as another.  */
 static bool
 is_printable (const char *c, size_t len) {
   unsigned char a = (unsigned char) c[0], b = len > 1 ? (unsigned char) c[1] : 0;

@@ -22,7 +22,8 @@ size_t text_char_len (const char *buf, size_t len);
 /* Returns true if all LEN octets at BUF are UTF-8 without NUL.  */
 bool text_is_utf8 (const char *buf, size_t len);
 
-/* Writes LEN octets at BUF to FILE; what is no printable UTF-8 as %XX.  A LF is kept if KEEPS_LF.  */
+/* Writes LEN octets at BUF to FILE; what is no printable UTF-8 as %XX.  A LF is kept if
+   KEEPS_LF.  */
 void text_print (FILE *file, const char *buf, size_t len, bool keeps_lf);
 
 /* Returns TEXT that was made fit for one line of a message, to be freed.  */

@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
-/* Opens /dev/tty, turns echo off unless ECHOES, and shows PROMPT.  Returns the descriptor, from which a line can be
-   read when it is readable, or -1 with errno.  */
+/* Opens /dev/tty, turns echo off unless ECHOES, and shows PROMPT.  Returns the descriptor, from
+   which a line can be read when it is readable, or -1 with errno.  */
 int tty_ask (const char *prompt, bool echoes);
 
 /* Ends that: echo is as before, FD is closed.  */

@@ -38,8 +38,8 @@ pull (struct turn *turn) {
     last = turn->previous;
 }
 
-/* One that begins may end at once, which lets the next ones begin within: then nothing is left to do
-   here.  */
+/* One that begins may end at once, which lets the next ones begin within: then nothing is left to
+   do here.  */
 static void
 begin_next (void) {
   while (first && n_working < max_working) {

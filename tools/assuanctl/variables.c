@@ -94,7 +94,8 @@ variables_is_true (const char *value) {
 
 /* --- Expanding -------------------------------------------------------------------------------- */
 
-/* Returns what the text between braces stands for, to be freed: it has a blank if it is a function.  */
+/* Returns what the text between braces stands for, to be freed: it has a blank if it is a
+   function.  */
 static char *
 expand_braces (const char *text) {
   size_t len = strcspn (text, " \t");
@@ -114,8 +115,8 @@ expand_braces (const char *text) {
   return value;
 }
 
-/* Returns the length of the text in braces that begins at TEXT, up to the one that closes it, or to the
-   end.  */
+/* Returns the length of the text in braces that begins at TEXT, up to the one that closes it, or to
+   the end.  */
 static size_t
 braces_len (const char *text) {
   size_t depth = 1, i = 0;
@@ -127,7 +128,8 @@ braces_len (const char *text) {
   return i;
 }
 
-/* Expands what stands behind the `$` at LINE, and stores at RET_LEN how much of the line that was.  */
+/* Expands what stands behind the `$` at LINE, and stores at RET_LEN how much of the line that
+   was.  */
 static char *
 expand_one (const char *line, size_t *ret_len) {
   size_t len;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* variables.h - variables of scripts, and what `$` stands for in their lines, as in gpg-connect-agent.
+/* variables.h - variables of scripts, and what `$` stands for in their lines, as in
+   gpg-connect-agent.
 
        ${NAME}     $NAME, which ends at a blank, a tab or `$`     $$ is `$`     $? the last error
-       ${FUNCTION ARGS}    nestable: get, unescape, unpercent, unpercent+, percent, percent+, errcode,
-                           errsource, errstring, + - * / %, ! | &  */
+       ${FUNCTION ARGS}    nestable: get, unescape, unpercent, unpercent+, percent, percent+,
+                           errcode, errsource, errstring, + - * / %, ! | &  */
 
 #ifndef ASSUANCTL_VARIABLES_H
 #define ASSUANCTL_VARIABLES_H

@@ -356,7 +356,8 @@ set_nonblocking (int fd, bool is_so) {
   fcntl (fd, F_SETFL, is_so ? flags | O_NONBLOCK : flags & ~O_NONBLOCK);
 }
 
-/* Our signals are meant for the server: gpg-agent sends SIGINT to a pinentry that is to give up.  */
+/* Our signals are meant for the server: gpg-agent sends SIGINT to a pinentry that is to give
+   up.  */
 static enum status
 wait_for_server (void) {
   pid_t pid = state.ways ? state.ways->server.pid : 0;
@@ -369,8 +370,8 @@ wait_for_server (void) {
   return status;
 }
 
-/* What else is printed must not get among the lines: from here on, stdout is stderr.  Stores what it was
-   at RET_FD.  */
+/* What else is printed must not get among the lines: from here on, stdout is stderr.  Stores what
+   it was at RET_FD.  */
 static enum status
 take_stdout (int *ret_fd) {
   int fd = fcntl (STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* watching.h - standing between clients and a server, for `monitor` and `capture`, which differ in how
-   they show what goes by.  Three ways to get there:
+/* watching.h - standing between clients and a server, for `monitor` and `capture`, which differ in
+   how they show what goes by.  Three ways to get there:
 
        ADDRESS -- PROGRAM ARG...      a program of ours finds us in place of the server's socket
        ADDRESS --listen=ADDRESS       clients come to an address of ours

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* worker.c - the program of a command that is served.
 
-   The number of a group is free for others as soon as its leader was waited for and no member is left.
-   So a worker that is being ended is waited for last: until then a signal can reach no other group.
-   Whether members are left behind a leader that has ended the kernel does not tell, but the pipe that
-   they all have does; one that has closed it has to leave by the SIGKILL.  */
+   The number of a group is free for others as soon as its leader was waited for and no member is
+   left.  So a worker that is being ended is waited for last: until then a signal can reach no other
+   group.  Whether members are left behind a leader that has ended the kernel does not tell, but the
+   pipe that they all have does; one that has closed it has to leave by the SIGKILL.  */
 
 #include "worker.h"
 #include "program.h"
@@ -101,7 +101,8 @@ on_fd (void *arg, unsigned int revents) {
   look (w);
 }
 
-/* What is left is killed.  A leader that is stuck in the kernel is still waited for by its pidfd.  */
+/* What is left is killed.  A leader that is stuck in the kernel is still waited for by its
+   pidfd.  */
 static void
 on_time (void *arg) {
   struct worker *w = arg;

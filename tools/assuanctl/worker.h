@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* worker.h - the program of a command that is served: a process group of its own, which ends by itself
-   or is ended.  */
+/* worker.h - the program of a command that is served: a process group of its own, which ends by
+   itself or is ended.  */
 
 #ifndef ASSUANCTL_WORKER_H
 #define ASSUANCTL_WORKER_H
@@ -16,8 +16,8 @@ struct worker_config {
   const int *fds; /* what the program has as 0, 1, and so on; -1: as here */
   size_t n_fds;
 
-  /* Called once when the program itself has ended, with its status as of waitpid, unless it was ended
-     by worker_end.  The worker is gone then.  */
+  /* Called once when the program itself has ended, with its status as of waitpid, unless it was
+     ended by worker_end.  The worker is gone then.  */
   void (*ended) (void *arg, int status);
   void *arg;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-interleavings.c - every interleaving of a client and a server.
 
-   A walk begins with a new connection and makes every move that the rules allow, from every world that
-   it comes to, until there are no new ones: whatever the two programs may say, in whatever order, and
-   however the octets are cut.  It goes breadth first, so that the moves that are shown for a fault are
-   as few as can be.  What was there is known by a hash of 128 bits.  */
+   A walk begins with a new connection and makes every move that the rules allow, from every world
+   that it comes to, until there are no new ones: whatever the two programs may say, in whatever
+   order, and however the octets are cut.  It goes breadth first, so that the moves that are shown
+   for a fault are as few as can be.  What was there is known by a hash of 128 bits.  */
 
 #include <setjmp.h>
 #include <stdarg.h>

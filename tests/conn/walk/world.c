@@ -73,8 +73,8 @@ world_init (void) {
 
 /* --- Copies ----------------------------------------------------------------------------------- */
 
-/* Most of a world is zeros: a copy is pieces of a word for each of them, and of words as they stand,
-   with the numbers of both in front.  */
+/* Most of a world is zeros: a copy is pieces of a word for each of them, and of words as they
+   stand, with the numbers of both in front.  */
 #define N_WORDS_OF_WORLD (sizeof w / sizeof (uint64_t))
 
 static size_t

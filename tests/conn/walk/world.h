@@ -2,10 +2,10 @@
 /* world.h - a client and a server, two eva_conns that are joined, and what each of their programs
    knows.
 
-   A world is one piece of memory, and nothing in it points out of it: so it is saved and restored by
-   copying.  Beside the eva_conns stands what should be so: the lines that are under way, which request
-   is pending, which inquiry is open.  It is computed from what the programs did, never from the
-   eva_conns, and each line that one of these hands out is compared with it.  */
+   A world is one piece of memory, and nothing in it points out of it: so it is saved and restored
+   by copying.  Beside the eva_conns stands what should be so: the lines that are under way, which
+   request is pending, which inquiry is open.  It is computed from what the programs did, never from
+   the eva_conns, and each line that one of these hands out is compared with it.  */
 
 #ifndef EVA_TESTS_CONN_WALK_WORLD_H
 #define EVA_TESTS_CONN_WALK_WORLD_H
@@ -135,13 +135,13 @@ void world_restore (const uint8_t *copy, size_t len);
 extern const int n_moves;
 const char *move_name (int move, char buf[TEXT_MAX]);
 
-/* Makes a move.  Returns false if there is no such move now; W may have to be restored all the same,
-   if move_touched.  */
+/* Makes a move.  Returns false if there is no such move now; W may have to be restored all the
+   same, if move_touched.  */
 bool move_make (int move);
 extern bool move_touched;
 
-/* One side leaves in the middle of everything: the other is handed out what came whole, is told of the
-   rest and of the end, and holds nothing then.  */
+/* One side leaves in the middle of everything: the other is handed out what came whole, is told of
+   the rest and of the end, and holds nothing then.  */
 void move_leave (bool is_client);
 
 #endif /* EVA_TESTS_CONN_WALK_WORLD_H */
