@@ -191,6 +191,14 @@ kit_note (const char *format, ...) {
   text_add (&record, "\n", 1);
 }
 
+void
+kit_note_reason (assuan_context_t ctx, gpg_error_t err) {
+  const char *reason = eva_get_reason (ctx);
+
+  (void) err;
+  kit_note ("reason %s", reason ? reason : "-");
+}
+
 const char *
 kit_error (gpg_error_t err) {
   static const struct {

@@ -157,6 +157,9 @@ extern struct eva_connect_config kit_config;
 extern void (*kit_on_ready) (assuan_context_t ctx);
 extern void (*kit_on_closed) (assuan_context_t ctx, gpg_error_t err);
 
+/* For kit_on_closed: notes `reason` and what eva_get_reason says, or `-`.  */
+void kit_note_reason (assuan_context_t ctx, gpg_error_t err);
+
 /* eva_connect, which must work.  */
 assuan_context_t kit_dial (const char *address);
 

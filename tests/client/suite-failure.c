@@ -79,14 +79,6 @@ remove_files (void) {
 
 /* --- Clients ---------------------------------------------------------------------------------- */
 
-static void
-note_reason (assuan_context_t ctx, gpg_error_t err) {
-  const char *reason = eva_get_reason (ctx);
-
-  (void) err;
-  kit_note ("reason %s", reason ? reason : "-");
-}
-
 /* The sentence comes in both ways: from eva_connect itself, and by closed.  */
 static void
 expect_unconnected (const struct row *row) {
@@ -100,7 +92,7 @@ expect_unconnected (const struct row *row) {
   assert_int_not_equal (err, 0);
   assert_string_equal (eva_loop_get_failure (kit_loop.loop), sentence);
   kit_config.flags |= EVA_CONNECT_LATE_ERRORS;
-  kit_on_closed = note_reason;
+  kit_on_closed = kit_note_reason;
   ctx = kit_dial (address);
   assert_null (eva_loop_get_failure (kit_loop.loop));
   kit_await (kit_format ("closed %s\nreason %s\n", kit_error (err), sentence));
@@ -197,7 +189,7 @@ expect_port_refused (void) {
   assuan_context_t ctx;
 
   close (listener);
-  kit_on_closed = note_reason;
+  kit_on_closed = kit_note_reason;
   kit_config.flags |= EVA_CONNECT_LATE_ERRORS;
   ctx = kit_dial (kit_format ("tcp:127.0.0.1:%u", port));
   kit_await (kit_format ("closed ASS_CONNECT_FAILED\nreason cannot connect to tcp:127.0.0.1:%u: no "
@@ -211,7 +203,7 @@ static void
 expect_no_greeting (const char *address, const char *code, const char *why) {
   assuan_context_t ctx;
 
-  kit_on_closed = note_reason;
+  kit_on_closed = kit_note_reason;
   ctx = kit_dial (address);
   kit_await (kit_format ("closed %s\nreason cannot connect to %s: %s\n", code, address, why));
   assuan_release (ctx);

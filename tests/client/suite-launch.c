@@ -227,20 +227,12 @@ test_many_processes (void **state) {
 
 /* --- It does not start ------------------------------------------------------------------------ */
 
-static void
-note_reason (assuan_context_t ctx, gpg_error_t err) {
-  const char *reason = eva_get_reason (ctx);
-
-  (void) err;
-  kit_note ("reason %s", reason ? reason : "-");
-}
-
 /* The client hears TOLD.  */
 static void
 fail_to_start (const char *told) {
   assuan_context_t ctx;
 
-  kit_on_closed = note_reason;
+  kit_on_closed = kit_note_reason;
   ctx = kit_dial (address ());
   kit_call (ctx, "a", "NOP");
   kit_await (told);
@@ -306,7 +298,7 @@ test_no_lock (void **state) {
   assert_int_equal (rmdir (lock_path ()), 0);
   fd = open (lock_path (), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
   assert_int_equal (flock (fd, LOCK_EX | LOCK_NB), 0);
-  kit_on_closed = note_reason;
+  kit_on_closed = kit_note_reason;
   {
     assuan_context_t ctx = kit_dial (address ());
     kit_await (kit_format (

@@ -546,12 +546,6 @@ test_endless_lines (void **state) {
 
 /* Why a program is not there comes to closed, if all errors do.  */
 static void
-note_reason (assuan_context_t ctx, gpg_error_t err) {
-  (void) err;
-  kit_note ("reason %s", eva_get_reason (ctx));
-}
-
-static void
 test_late_reason (void **state) {
   static const char *const cases[][3] = {
     { "exec:/nonexistent/x y", "ENOENT",
@@ -561,7 +555,7 @@ test_late_reason (void **state) {
 
   (void) state;
   kit_config.flags = EVA_CONNECT_LATE_ERRORS;
-  kit_on_closed = note_reason;
+  kit_on_closed = kit_note_reason;
   for (size_t i = 0; i < N_ELEMENTS (cases); i++) {
     assuan_context_t ctx = kit_dial (cases[i][0]);
     kit_await (kit_format ("closed %s\nreason %s\n", cases[i][1], cases[i][2]));

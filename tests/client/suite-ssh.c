@@ -132,19 +132,11 @@ test_ends (void **state) {
 /* --- Not connected ---------------------------------------------------------------------------- */
 
 static void
-note_reason (assuan_context_t ctx, gpg_error_t err) {
-  const char *reason = eva_get_reason (ctx);
-
-  (void) err;
-  kit_note ("reason %s", reason ? reason : "-");
-}
-
-static void
 fail_to_connect (const char *how, const char *told) {
   assuan_context_t ctx;
 
   use_ssh (how);
-  kit_on_closed = note_reason;
+  kit_on_closed = kit_note_reason;
   ctx = kit_dial ("ssh:host/s");
   kit_call (ctx, "a", "NOP");
   kit_await (told);

@@ -7,16 +7,13 @@ usage: test-agent-client.py CLIENT
 """
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 
+import agent
 import kit
-from kit import Skip, eventually, expect, expect_equal, run
-
-PROGRAMS = ("gpg", "gpg-agent", "gpgconf", "gpg-connect-agent")
+from kit import eventually, expect, expect_equal, run
 
 # It never answers, and tells that it was asked.
 PINENTRY = """\
@@ -31,51 +28,21 @@ done
 """
 
 
-class Home:
-    """A home with a key without passphrase, one with, and no agent."""
+class Home(agent.Home):
+    """One whose agent has ended, and has that pinentry."""
 
-    def __enter__(self):
-        for program in PROGRAMS:
-            if not shutil.which(program):
-                raise Skip(program + " is not installed")
-        self.dir = tempfile.mkdtemp(prefix="eva-", dir="/tmp")
-        # What the client is built with, such as sanitizers, is nothing to GnuPG's programs.
-        self.env = {**os.environ, "GNUPGHOME": self.dir, "LC_ALL": "C"}
+    settings = "pinentry-program %s/pinentry\n"
+
+    def prepare(self):
         with open(self.dir + "/pinentry", "w", encoding="ascii") as f:
             f.write(PINENTRY % {"dir": self.dir})
         os.chmod(self.dir + "/pinentry", 0o700)
-        with open(self.dir + "/gpg-agent.conf", "w", encoding="ascii") as f:
-            f.write("disable-scdaemon\ns2k-count 65536\npinentry-program %s/pinentry\n" % self.dir)
-        try:
-            for passphrase in ("", "pass word"):
-                self.gnupg("gpg", "--batch", "--quiet", "--pinentry-mode", "loopback",
-                           "--passphrase", passphrase, "--quick-gen-key",
-                           "x%d <x@example.org>" % len(passphrase), "ed25519", "default", "0")
-            self.address = self.gnupg("gpgconf", "--list-dirs", "agent-socket").decode().strip()
-            lines = self.gnupg("gpg-connect-agent", "KEYINFO --list", "/bye").splitlines()
-            rows = [x.split() for x in lines if x.startswith(b"S KEYINFO")]
-            self.free, = (x[2].decode() for x in rows if x[7] == b"C")
-            self.protected, = (x[2].decode() for x in rows if x[7] == b"P")
-            self.end_agent()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *exc):
-        subprocess.run(["gpgconf", "--kill", "all"], env=self.env, check=False,
-                       stderr=subprocess.DEVNULL, timeout=kit.TIMEOUT)
-        shutil.rmtree(self.dir, ignore_errors=True)
-
-    def gnupg(self, *argv):
-        """Run one of GnuPG's programs, which must go well."""
-        code, out, err = run(*argv, env=self.env)
-        expect_equal(code, 0, err)
-        return out
+        super().prepare()
+        self.end_agent()
 
     def agent(self):
         """The pid of the agent."""
-        out = self.gnupg("gpg-connect-agent", "--no-autostart", "GETINFO pid", "/bye")
+        out = self.ask("GETINFO pid", "--no-autostart")
         return int(out.split()[1])
 
     def end_agent(self):

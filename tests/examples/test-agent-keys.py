@@ -6,58 +6,17 @@ usage: test-agent-keys.py CLIENT
 """
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 
+import agent
 import kit
-from kit import Skip, expect, expect_equal, run
-
-PROGRAMS = ("gpg", "gpg-agent", "gpgconf", "gpg-connect-agent")
+from kit import expect, expect_equal, run
 
 
-class Home:
-    """A home with a key without passphrase and one with."""
-
-    def __enter__(self):
-        for program in PROGRAMS:
-            if not shutil.which(program):
-                raise Skip(program + " is not installed")
-        self.dir = tempfile.mkdtemp(prefix="eva-", dir="/tmp")
-        # What the client is built with, such as sanitizers, is nothing to GnuPG's programs.
-        self.env = {**os.environ, "GNUPGHOME": self.dir, "LC_ALL": "C"}
-        with open(self.dir + "/gpg-agent.conf", "w", encoding="ascii") as f:
-            f.write("disable-scdaemon\ns2k-count 65536\n")
-        try:
-            for passphrase in ("", "pass word"):
-                self.gnupg("gpg", "--batch", "--quiet", "--pinentry-mode", "loopback",
-                           "--passphrase", passphrase, "--quick-gen-key",
-                           "x%d <x@example.org>" % len(passphrase), "ed25519", "default", "0")
-            self.address = self.gnupg("gpgconf", "--list-dirs", "agent-socket").decode().strip()
-            lines = self.ask("KEYINFO --list").splitlines()
-            rows = [x.split() for x in lines if x.startswith(b"S KEYINFO")]
-            self.free, = (x[2].decode() for x in rows if x[7] == b"C")
-            self.protected, = (x[2].decode() for x in rows if x[7] == b"P")
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *exc):
-        subprocess.run(["gpgconf", "--kill", "all"], env=self.env, check=False,
-                       stderr=subprocess.DEVNULL, timeout=kit.TIMEOUT)
-        shutil.rmtree(self.dir, ignore_errors=True)
-
-    def gnupg(self, *argv):
-        """Run one of GnuPG's programs, which must go well."""
-        code, out, err = run(*argv, env=self.env)
-        expect_equal(code, 0, err)
-        return out
-
-    def ask(self, command):
-        """Ask the agent directly."""
-        return self.gnupg("gpg-connect-agent", command, "/bye")
+class Home(agent.Home):
+    """One with the client."""
 
     def client(self, *argv, data=b""):
         """Run the client, after the agent has forgotten all passphrases."""
