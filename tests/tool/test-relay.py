@@ -244,6 +244,26 @@ def _(place):
         eventually("the end is told", lambda: re.search(r"#1 closed \(\w+\)\n", relay.told()))
 
 
+@suite.test("--deny and --allow: a pattern of OPTION is meant in all forms of it")
+def _(place):
+    forms = ["OPTION lang=C", "OPTION lang", "option  lang = C", "OPTION --lang C", "OPTION\t--lang=C", "OPTION -- lang=C"]
+    others = ["OPTION langx=C", "OPTION --other lang", "OPTION xlang"]
+    with Mock(place) as mock:
+        for pattern in "OPTION lang", "option --lang":
+            with Relay(place, mock.address, "--deny=" + pattern) as relay:
+                expect_equal(relay.talk("".join(x + "\n" for x in forms + others).encode()),
+                             FORBIDDEN.encode() * len(forms) + b"OK\n" * len(others))
+                expect_equal(mock.heard, others)
+                mock.heard.clear()
+            with Relay(place, mock.address, "--allow=" + pattern) as relay:
+                relay.talk("".join(x + "\n" for x in forms + others).encode())
+                expect_equal(mock.heard, forms)
+                mock.heard.clear()
+        with Relay(place, mock.address, "--deny=OPTION putenv=A") as relay:
+            relay.talk(b"OPTION putenv=A=1\nOPTION --putenv A\nOPTION putenv=B=1\n")
+            expect_equal(mock.heard, ["OPTION putenv=B=1"])
+
+
 @suite.test("over-long lines are answered, and their tail is not run")
 def _(place):
     with Mock(place, {"ASK": inquire, "END": "OK\n", "CAN": "ERR 1 x\n"}) as mock, Relay(place, mock.address) as relay:

@@ -48,23 +48,45 @@ filter_deinit (struct filter *f) {
 
 /* --- Matching --------------------------------------------------------------------------------- */
 
+/* Between the words of an OPTION, `=` is a blank, and dashes before the name are none of it.  */
+#define OPTION_BLANKS BLANKS "="
+
 static bool
-is_word (const char *line, const char *word, size_t len) {
-  return strcspn (line, BLANKS) == len && !strncasecmp (line, word, len);
+is_word (const char *line, const char *word, size_t len, const char *blanks) {
+  return strcspn (line, blanks) == len && !strncasecmp (line, word, len);
+}
+
+static bool
+is_option (const char *line) {
+  return is_word (line, "OPTION", strlen ("OPTION"), BLANKS);
+}
+
+static const char *
+after_option (const char *line) {
+  line += strlen ("OPTION");
+  return line + strspn (line, BLANKS "-");
 }
 
 /* Returns true if all words of PATTERN are the first ones of LINE.  */
 static bool
-matches (const char *line, const char *pattern) {
-  if (!strcmp (pattern, "*")) return true;
-  for (pattern += strspn (pattern, BLANKS); *pattern; pattern += strspn (pattern, BLANKS)) {
-    size_t len = strcspn (pattern, BLANKS);
-    if (!is_word (line, pattern, len)) return false;
+match_words (const char *line, const char *pattern, const char *blanks) {
+  for (pattern += strspn (pattern, blanks); *pattern; pattern += strspn (pattern, blanks)) {
+    size_t len = strcspn (pattern, blanks);
+    if (!is_word (line, pattern, len, blanks)) return false;
     line += len;
-    line += strspn (line, BLANKS);
+    line += strspn (line, blanks);
     pattern += len;
   }
   return true;
+}
+
+static bool
+matches (const char *line, const char *pattern) {
+  if (!strcmp (pattern, "*")) return true;
+  pattern += strspn (pattern, BLANKS);
+  if (is_option (line) && is_option (pattern))
+    return match_words (after_option (line), after_option (pattern), OPTION_BLANKS);
+  return match_words (line, pattern, BLANKS);
 }
 
 static bool
@@ -72,11 +94,6 @@ matches_any (const char *line, const char *const *patterns, size_t n) {
   for (size_t i = 0; i < n; i++)
     if (matches (line, patterns[i])) return true;
   return false;
-}
-
-static bool
-is_option (const char *line) {
-  return is_word (line, "OPTION", strlen ("OPTION"));
 }
 
 /* `OPTION NAME`, `OPTION --NAME`, with `=VALUE` or ` = VALUE` behind it.  */
@@ -96,12 +113,21 @@ may_set (const struct filter *f, const char *line) {
   return false;
 }
 
+/* An OPTION needs a pattern that says so: `*` is none.  */
+static bool
+is_named_option (const struct filter *f, const char *line) {
+  for (size_t i = 0; i < f->n_allowed; i++)
+    if (strcmp (f->allowed[i], "*") && matches (line, f->allowed[i])) return true;
+  return false;
+}
+
 bool
 filter_passes (const struct filter *f, const char *line) {
   static const char *const harmless[] = { "NOP", "BYE", "RESET", "END", "HELP", "CAN", "CANCEL" };
 
   if (matches_any (line, f->denied, f->n_denied)) return false;
-  if (is_option (line) && (f->n_allowed || f->n_options)) return may_set (f, line);
+  if (is_option (line) && (f->n_allowed || f->n_options))
+    return may_set (f, line) || is_named_option (f, line);
   if (!f->n_allowed) return true;
   return matches_any (line, harmless, N_ELEMENTS (harmless))
          || matches_any (line, f->allowed, f->n_allowed);

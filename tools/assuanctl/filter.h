@@ -2,8 +2,10 @@
 /* filter.h - which requests of clients `relay` passes on.
 
    A pattern is one or more words, which are compared without case to the first words of a request;
-   `*` is any request.  Where some are allowed, only these pass, and NOP, BYE, RESET, END and HELP;
-   OPTION needs the name of the option.  Where some are denied, all others pass.  */
+   `*` is any request.  `OPTION NAME` matches in each form that the protocol has for it: NAME=VALUE,
+   NAME VALUE, --NAME.  Where some are allowed, only these pass, and NOP, BYE, RESET, END and HELP;
+   OPTION needs the name of the option, or a pattern that begins with OPTION.  Where some are
+   denied, all others pass.  */
 
 #ifndef ASSUANCTL_FILTER_H
 #define ASSUANCTL_FILTER_H
