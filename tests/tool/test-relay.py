@@ -264,6 +264,19 @@ def _(place):
             expect_equal(mock.heard, ["OPTION putenv=B=1"])
 
 
+@suite.test("a line that ends in two CRs is refused: a server that drops the second one reads another line")
+def _(place):
+    with Mock(place, {"ASK": inquire, "CAN": "ERR 1 x\n"}) as mock, \
+            Relay(place, mock.address, "--deny=KILLAGENT") as relay:
+        text = relay.talk(b"KILLAGENT\r\r\nKILLAGENT\r\r\r\nKILLAGENT\r\nNOP\r\n")
+        syntax = b"ERR 536871188 IPC syntax error <User defined source 1>\n"
+        expect_equal(text, syntax * 2 + FORBIDDEN.encode() + b"OK\n")
+        expect_equal(mock.heard, ["NOP"])
+        mock.heard.clear()
+        expect_equal(relay.talk(b"ASK\nD x\r\r\nEND\nNOP\n"), b"INQUIRE KEY a b\nERR 1 x\nOK\n")
+        expect_equal(mock.heard, ["ASK", "CAN", "NOP"])
+
+
 @suite.test("over-long lines are answered, and their tail is not run")
 def _(place):
     with Mock(place, {"ASK": inquire, "END": "OK\n", "CAN": "ERR 1 x\n"}) as mock, Relay(place, mock.address) as relay:

@@ -146,12 +146,19 @@ refuse (struct link *l, struct passing *p, gpg_err_code_t code) {
   answer_err (l, code);
 }
 
+/* A server takes the last CR for a part of the line's end, and so would read another line than the
+   one that is looked at here.  */
+static bool
+ends_in_cr (const struct passing *p) {
+  return p->len && p->line[p->len - 1] == '\r';
+}
+
 /* A NUL ends a request for some servers, and is a part of it for others.  */
 static void
 pass_request (struct link *l, struct passing *p) {
   int rc;
 
-  if (memchr (p->line, 0, p->len))
+  if (memchr (p->line, 0, p->len) || ends_in_cr (p))
     refuse (l, p, GPG_ERR_ASS_SYNTAX);
   else if (!filter_passes (l->config.filter, p->line))
     refuse (l, p, GPG_ERR_FORBIDDEN);
@@ -172,7 +179,7 @@ cancel_answer (struct link *l, struct passing *p) {
 
 static void
 pass_answer (struct link *l, struct passing *p, bool is_end) {
-  if (p->has_refused_fds) l->is_spoiled = true;
+  if (p->has_refused_fds || ends_in_cr (p)) l->is_spoiled = true;
   if (is_end && l->is_spoiled)
     cancel_answer (l, p);
   else if (l->is_spoiled || pass (l, &l->server, p))
