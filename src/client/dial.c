@@ -106,13 +106,22 @@ fail (struct eva__client *client, gpg_error_t err) {
   eva__ctx_leave (ctx);
 }
 
+static void on_dial_timer (struct eva__timer *timer);
+
+/* A client may fail before it dials at all, so this is where the timer gets its function.  */
+static void
+set_timer (struct eva__client *client, uint64_t due_ns) {
+  client->dial_timer.cb = on_dial_timer;
+  eva__loop_set_timer (client->home, &client->dial_timer, due_ns);
+}
+
 /* Fails later: the program is in a call of its own, and may not expect its callbacks there.  */
 void
 eva__dial_fail_soon (struct eva__client *client, gpg_error_t err) {
   eva__dial_stop (client);
   eva__tunnel_free (client);
   client->driven.at.drive.over = err;
-  eva__loop_set_timer (client->home, &client->dial_timer, 0);
+  set_timer (client, 0);
 }
 
 /* A try has failed with ERR.  Returns 0 if there will be another one, for which the timer has to be
@@ -227,7 +236,7 @@ eva__dial_set_timer (struct eva__client *client) {
   if (client->driven.at.drive.over) return; /* set already, by eva__dial_fail_soon */
   if (client->deadline_ns < due_ns) due_ns = client->deadline_ns;
   if (client->dial_again_ns < due_ns) due_ns = client->dial_again_ns;
-  eva__loop_set_timer (client->home, &client->dial_timer, due_ns);
+  set_timer (client, due_ns);
 }
 
 /* Returns false if the connection was made, could not be made, or is not wanted any more.  */
@@ -418,7 +427,6 @@ eva__dial (struct eva__client *client) {
   gpg_error_t err;
   int fd, rc;
 
-  client->dial_timer.cb = on_dial_timer;
   client->dial_again_ns = EVA_NO_DEADLINE;
   if (client->dial_deadline_ns == EVA_NO_DEADLINE)
     client->dial_deadline_ns = eva_now () + eva__io_ns_of_ms (client->config.connect_timeout_ms);

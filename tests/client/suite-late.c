@@ -214,6 +214,20 @@ test_connect (void **state) {
   fail_late ("fd:-1", "INV_ARG");
 }
 
+/* What CONFIG says of programs cannot be: that comes in the same way, with nothing dialled.  */
+static void
+test_connect_config (void **state) {
+  static const char *const nothing[] = { NULL }, *const nameless[] = { "=value", NULL };
+
+  (void) state;
+  kit_config.start_argv = nothing;
+  fail_late (kit_format ("unix:%s", tmpdir_path ("missing")), "INV_ARG");
+  kit_config.start_argv = NULL;
+  kit_config.environment = nameless;
+  fail_late ("exec:true", "INV_ARG");
+  kit_config.environment = NULL;
+}
+
 /* No callback is told any more.  */
 static void
 test_connect_and_release (void **state) {
@@ -246,7 +260,7 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_given_up),          kit_test (test_release_in_done),
   kit_test (test_call_in_done),      kit_test (test_returned),
   kit_test (test_connect),           kit_test (test_connect_and_release),
-  kit_test (test_connect_and_close),
+  kit_test (test_connect_and_close), kit_test (test_connect_config),
 };
 
 const struct suite late_suite = { "late", tests, N_ELEMENTS (tests) };
