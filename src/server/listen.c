@@ -69,7 +69,8 @@ listen_on_fd (eva_server *server, int fd, unsigned int flags) {
   return err;
 }
 
-/* Listens on all sockets that systemd passed under NAME, or on all that it passed.  */
+/* Listens on all sockets that systemd passed under NAME, or on all that it passed.  The service sees
+   the clients of connected ones, and may drain the server, or free it: then the rest stays.  */
 static gpg_error_t
 listen_on_activated (eva_server *server, const char *name, unsigned int flags) {
   int fd = EVA__IO_ACTIVATION_START;
@@ -79,7 +80,8 @@ listen_on_activated (eva_server *server, const char *name, unsigned int flags) {
   eva__server_ref (server);
   while (!err && (fd = eva__io_activation_next (name, fd)) >= 0) {
     found = true;
-    err = listen_on_fd (server, fd, flags);
+    err = server->is_draining ? eva__server_error (server, GPG_ERR_ASS_GENERAL)
+                              : listen_on_fd (server, fd, flags);
   }
   if (!err && (!found || errno != ENOENT)) err = syserror (server);
   eva__server_unref (server);

@@ -326,6 +326,75 @@ test_bad_addresses (void **state) {
   assert_null (eva_server_get_address (kit.server, 0));
 }
 
+/* The descriptors that were passed are this process's own, which has others.  */
+static void
+pass_pair (const int fds[2]) {
+  char names[1000] = "";
+
+  for (int fd = 3; fd < 200; fd++)
+    sprintf (names + strlen (names), "%s%s", fd > 3 ? ":" : "",
+             fd == fds[0] || fd == fds[1] ? "eva" : "");
+  setenv ("LISTEN_FDNAMES", names, 1);
+  setenv ("LISTEN_FDS", "197", 1);
+  sprintf (names, "%d", (int) getpid ());
+  setenv ("LISTEN_PID", names, 1);
+}
+
+static unsigned int n_seen;
+
+/* The service ends SERVER when it sees the first client of two: the other one stays.  */
+static void
+check_end_within (eva_server *server) {
+  int pairs[2][2], passed[2];
+
+  for (int i = 0; i < 2; i++) {
+    fds_socketpair (pairs[i], O_NONBLOCK);
+    passed[i] = pairs[i][1];
+  }
+  pass_pair (passed);
+  n_seen = 0;
+  assert_code (eva_server_listen (server, "systemd:eva", 0), GPG_ERR_ASS_GENERAL);
+  assert_int_equal (n_seen, 1);
+  unsetenv ("LISTEN_FDS");
+  close (passed[0]);
+  close (passed[1]);
+  for (int i = 0; i < 2; i++)
+    peer_drop_all (peer_on (pairs[i][0], pairs[i][0]));
+}
+
+static gpg_error_t
+drain_in_open (assuan_context_t ctx) {
+  n_seen++;
+  return eva_server_drain (eva_get_server (ctx), 1000, NULL, NULL);
+}
+
+static void
+test_drained_within (void **state) {
+  (void) state;
+  service.open = drain_in_open;
+  check_end_within (kit.server);
+}
+
+static eva_server *own_server;
+
+static gpg_error_t
+free_in_take (void *userdata, int fd) {
+  (void) userdata;
+  n_seen++;
+  eva_server_free (own_server);
+  close (fd);
+  return 0;
+}
+
+static void
+test_freed_within (void **state) {
+  static const struct eva_service own_service = { .take = free_in_take };
+
+  (void) state;
+  assert_int_equal (eva_server_new (kit.loop.loop, &own_service, NULL, &own_server), 0);
+  check_end_within (own_server);
+}
+
 static void
 test_several (void **state) {
   (void) state;
@@ -499,6 +568,8 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_connected_fd),
   kit_test (test_bad_fds),
   kit_test (test_bad_addresses),
+  kit_test (test_drained_within),
+  kit_test (test_freed_within),
   kit_test (test_several),
   kit_test (test_many_at_a_listener),
   kit_test (test_strangers),
