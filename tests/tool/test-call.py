@@ -563,6 +563,23 @@ def _(place):
         expect("D wonderland" in result.err and "secrets are shown" in result.err, result)
 
 
+@suite.test("what -v shows can be chosen")
+def _(place):
+    with Mock(place, {"FOO bar": "D twelve octet\nOK\n", "GETPIN": "D 1234\nOK\n", "GETINFO x": "D 1.0\nOK\n",
+                      "BAD bar": "ERR 1 x\n"}) as mock:
+        def shown(*options):
+            result = place.ctl("call", "-vq", *options, mock.address, "-c", "FOO bar", "-c", "GETPIN",
+                               "-c", "GETINFO x").gives("twelve octet12341.0")
+            return [x for x in result.err.splitlines() if x[2:5] in ("D t", "D [", "D 1", "FOO")]
+        expect_equal(shown(), ["> FOO bar", "< D [12 octets]", "< D [secret]", "< D 1.0"])
+        expect_equal(shown("--show-data"), ["> FOO bar", "< D twelve octet", "< D [secret]", "< D 1.0"])
+        expect_equal(shown("--open=foo", "--open=GETPIN", "--secret=GETINFO"),
+                     ["> FOO bar", "< D twelve octet", "< D 1234", "< D [secret]"])
+        expect_equal(shown("--secret=FOO"), ["> FOO [secret]", "< D [secret]", "< D [secret]", "< D 1.0"])
+        place.ctl("call", mock.address, "BAD", "bar").fails(1, "BAD bar: x")
+        place.ctl("call", "--secret=bad", mock.address, "BAD", "bar").fails(1, "BAD [secret]: x")
+
+
 @suite.test("a secret argument is in no message")
 def _(place):
     talk = {"PUTVAL a wonderland": UNKNOWN, "SETATTR wonderland": None}

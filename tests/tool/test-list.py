@@ -56,4 +56,13 @@ def _(place):
     place.ctl("list", env={"PATH": "/nonexistent"}).fails(3, "gpgconf")
 
 
+@suite.test("--homedir is another home of GnuPG")
+def _(place):
+    need("gpgconf")
+    os.mkdir(place.path("other"), 0o700)
+    for given in place.path("other"), "other", "./other":
+        rows = place.ctl("list", "-j", "--homedir=" + given).json()
+        expect_equal(rows[0]["address"].split("/other/")[-1], "S.gpg-agent", rows)
+
+
 suite.main()

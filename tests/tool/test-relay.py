@@ -636,6 +636,11 @@ def _(place):
         told = relay.told()
         expect("#1 < D [secret]\n#1 < OK\n" in told and "hush" not in told, told)
         expect("#1 > GETPIN\n" in told, told)
+    with Mock(place, {"FOO": "D bar\nOK\n"}) as mock, \
+            Relay(place, mock.address, "-v", "--show-data", "--secret=X", name="Q") as relay:
+        expect(b"bar" in relay.talk(b"FOO\nX y\n"), "no data")
+        told = relay.told()
+        expect("#1 < D bar\n#1 < OK\n" in told and "#1 > X [secret]\n" in told, told)
 
 
 suite.main()

@@ -627,6 +627,12 @@ def _(place):
         told = server.told()
         expect(re.search(r"#\d+ < D \[secret\]\n#\d+ < OK", told) and "hush" not in told, told)
         expect(re.search(r"#\d+ > GETINFO\n", told), told)
+    with Server(place, "-v", "--secret=GETINFO", "--open=GETPIN", "GETPIN=printf hush-hush", "GETINFO=echo x",
+                name="T") as server:
+        server.call("GETPIN").gives("hush-hush")
+        server.call("GETINFO").gives("x\n")
+        told = server.told()
+        expect("< D hush-hush\n" in told and "< D [secret]\n" in told and "< D x" not in told, told)
 
 
 suite.main()

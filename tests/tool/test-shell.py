@@ -69,6 +69,12 @@ def _(place):
         history = place.read("state/assuanctl/history")
         expect(b"HI" in history and b"SECRETLY" not in history and b"wonderland" not in history, history)
         expect_equal(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        screen = shell(place, mock, "--secret=hi", "--show-secrets")
+        screen.keys("HI my-own-secret\n")
+        screen.until("assuan> ")
+        screen.keys("\x04")
+        screen.end()
+        expect(b"my-own" not in place.read("state/assuanctl/history"), "a secret of --secret is in the history")
         screen = shell(place, mock)
         del mock.heard[:]
         screen.keys("\x10\x10\n")

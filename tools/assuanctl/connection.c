@@ -59,12 +59,9 @@ connection_show_line (assuan_context_t ctx, void *hook, int inout, const char *l
 
 static void
 watch (struct connection *c) {
-  static struct secret_rules rules;
-
   if (!settings.is_verbose) return;
-  rules.shows_secrets = settings.shows_secrets;
   secret_watch_free (c->watch);
-  c->watch = secret_watch_new (&rules);
+  c->watch = secret_watch_new ();
   assuan_set_io_monitor (c->ctx, connection_show_line, c);
 }
 

@@ -4,12 +4,28 @@
 #include "options.h"
 #include "help.h"
 #include "message.h"
+#include "secret.h"
 #include "settings.h"
 #include "text.h"
 
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum global {
+  GLOBAL_JSON,
+  GLOBAL_QUIET,
+  GLOBAL_VERBOSE,
+  GLOBAL_TIMEOUT,
+  GLOBAL_COLOR,
+  GLOBAL_NO_PAGER,
+  GLOBAL_HOMEDIR,
+  GLOBAL_SECRET,
+  GLOBAL_OPEN,
+  GLOBAL_SHOW_DATA,
+  GLOBAL_SHOW_SECRETS,
+};
 
 static const struct option_spec global_options[] = {
   { "json", 'j', NULL, "print JSON, one object a line" },
@@ -18,6 +34,10 @@ static const struct option_spec global_options[] = {
   { "timeout", 0, "TIME", "give up after TIME (1.5s, 500ms, 2min; 0: never)" },
   { "color", 0, "WHEN", "colours: always, never, or auto" },
   { "no-pager", 0, NULL, "do not start a pager" },
+  { "homedir", 0, "DIR", "the home directory of GnuPG, in place of $GNUPGHOME" },
+  { "secret", 0, "WORD", "what belongs to this command or inquiry is secret" },
+  { "open", 0, "WORD", "what belongs to this command or inquiry is shown" },
+  { "show-data", 0, NULL, "show data of commands of which nothing is known" },
   { "show-secrets", 0, NULL, "show secrets, too" },
   { "help", 'h', NULL, "print this text" },
   { "version", 0, NULL, "print the version" },
@@ -67,29 +87,53 @@ set_color (const char *value) {
   return STATUS_OK;
 }
 
+/* GnuPG's programs that are started get it, too.  */
 static enum status
-set_global (const struct option_spec *option, const char *value) {
-  switch (option - global_options) {
-  case 0:
+set_homedir (const char *value) {
+  char *dir = *value == '/' ? NULL : getcwd (NULL, 0), *path;
+
+  path = dir ? text_format ("%s/%s", dir, value) : text_dup (value);
+  setenv ("GNUPGHOME", path, 1);
+  free (path);
+  free (dir);
+  return STATUS_OK;
+}
+
+static enum status
+set_global (enum global option, const char *value) {
+  switch (option) {
+  case GLOBAL_JSON:
     settings.is_json = true;
-    return STATUS_OK;
-  case 1:
+    break;
+  case GLOBAL_QUIET:
     settings.is_quiet = true;
-    return STATUS_OK;
-  case 2:
+    break;
+  case GLOBAL_VERBOSE:
     settings.is_verbose = true;
-    return STATUS_OK;
-  case 3:
+    break;
+  case GLOBAL_TIMEOUT:
     return options_time ("timeout", value, &settings.timeout_ms);
-  case 4:
+  case GLOBAL_COLOR:
     return set_color (value);
-  case 5:
+  case GLOBAL_NO_PAGER:
     settings.has_no_pager = true;
-    return STATUS_OK;
-  default:
+    break;
+  case GLOBAL_HOMEDIR:
+    return set_homedir (value);
+  case GLOBAL_SECRET:
+    secret_add (value);
+    break;
+  case GLOBAL_OPEN:
+    secret_add_open (value);
+    break;
+  case GLOBAL_SHOW_DATA:
+    secret_open_unknown ();
+    break;
+  case GLOBAL_SHOW_SECRETS:
     settings.shows_secrets = true;
-    return STATUS_OK;
+    break;
   }
+  return STATUS_OK;
 }
 
 /* --- getopt_long ------------------------------------------------------------------------------ */
@@ -161,7 +205,7 @@ take_option (const struct reader *r, char **argv, int c, bool *ret_done) {
   if (sub && spec >= sub->options && spec < sub->options + sub->n_options)
     return sub->set ((size_t) (spec - sub->options), optarg);
   *ret_done = !strcmp (spec->name, "help") || !strcmp (spec->name, "version");
-  if (!*ret_done) return set_global (spec, optarg);
+  if (!*ret_done) return set_global ((enum global) (spec - global_options), optarg);
   return *spec->name == 'v' ? help_print_version () : help_print (sub);
 }
 

@@ -279,11 +279,8 @@ passes_fds (int fd) {
 
 static void
 watch (struct client *c, struct link_config *link) {
-  static struct secret_rules rules;
-
   if (!settings.is_verbose) return;
-  rules.shows_secrets = settings.shows_secrets;
-  c->watch = secret_watch_new (&rules);
+  c->watch = secret_watch_new ();
   link->line = on_line;
 }
 

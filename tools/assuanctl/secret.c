@@ -6,6 +6,7 @@
 
 #include "secret.h"
 #include "options.h"
+#include "settings.h"
 #include "text.h"
 
 #include <stdio.h>
@@ -62,6 +63,48 @@ sounds_secret (const char *name) {
   return has_pin (name);
 }
 
+/* --- What the user adds ----------------------------------------------------------------------- */
+
+struct secret_rules {
+  const char **secret, **open; /* commands and keywords */
+  size_t n_secret, n_open;
+  bool shows_data;    /* unknown ones are open */
+  bool shows_secrets; /* all are */
+};
+
+/* Without shows_secrets, which is for what is shown alone.  */
+static struct secret_rules rules;
+
+static struct secret_rules
+shown_rules (void) {
+  struct secret_rules shown = rules;
+
+  shown.shows_secrets = settings.shows_secrets;
+  return shown;
+}
+
+static void
+add (const char ***names, size_t *n, const char *name) {
+  *names = realloc (*names, (*n + 1) * sizeof **names);
+  if (!*names) abort ();
+  (*names)[(*n)++] = name;
+}
+
+void
+secret_add (const char *name) {
+  add (&rules.secret, &rules.n_secret, name);
+}
+
+void
+secret_add_open (const char *name) {
+  add (&rules.open, &rules.n_open, name);
+}
+
+void
+secret_open_unknown (void) {
+  rules.shows_data = true;
+}
+
 /* --- Classes ---------------------------------------------------------------------------------- */
 
 /* How what belongs to a command or an inquiry is shown.  */
@@ -76,10 +119,10 @@ static const struct classes all_open = { SECRET_OPEN, SECRET_OPEN, SECRET_OPEN }
 
 /* Returns true if the user's rules tell of NAME, or it sounds like a secret.  */
 static bool
-is_ruled (const struct secret_rules *rules, const char *name, struct classes *ret) {
-  if (rules->shows_secrets || is_listed (rules->open, rules->n_open, name))
+is_ruled (const struct secret_rules *r, const char *name, struct classes *ret) {
+  if (r->shows_secrets || is_listed (r->open, r->n_open, name))
     *ret = all_open;
-  else if (is_listed (rules->secret, rules->n_secret, name))
+  else if (is_listed (r->secret, r->n_secret, name))
     *ret = all_secret;
   else
     return false;
@@ -87,11 +130,11 @@ is_ruled (const struct secret_rules *rules, const char *name, struct classes *re
 }
 
 static struct classes
-classify_command (const struct secret_rules *rules, const char *name) {
-  enum secret_class unknown = rules->shows_data ? SECRET_OPEN : SECRET_UNKNOWN;
+classify_command (const struct secret_rules *r, const char *name) {
+  enum secret_class unknown = r->shows_data ? SECRET_OPEN : SECRET_UNKNOWN;
   struct classes classes = { SECRET_OPEN, unknown, SECRET_OPEN };
 
-  if (is_ruled (rules, name, &classes)) return classes;
+  if (is_ruled (r, name, &classes)) return classes;
   if (is_in (open_commands, name)) return all_open;
   if (is_in (secret_arguments, name)) classes.arguments = SECRET_SECRET;
   if (is_in (secret_data, name)) classes.data = SECRET_SECRET;
@@ -102,11 +145,11 @@ classify_command (const struct secret_rules *rules, const char *name) {
 
 /* COMMAND is what the inquiry comes from.  */
 static struct classes
-classify_inquiry (const struct secret_rules *rules, const char *name, enum secret_class command) {
-  enum secret_class unknown = rules->shows_data ? SECRET_OPEN : SECRET_UNKNOWN;
+classify_inquiry (const struct secret_rules *r, const char *name, enum secret_class command) {
+  enum secret_class unknown = r->shows_data ? SECRET_OPEN : SECRET_UNKNOWN;
   struct classes classes = { SECRET_OPEN, unknown, SECRET_OPEN };
 
-  if (is_ruled (rules, name, &classes)) return classes;
+  if (is_ruled (r, name, &classes)) return classes;
   if (is_in (open_inquiries, name)) return all_open;
   if (is_in (secret_parameters, name)) return all_secret;
   if (is_in (secret_inquiries, name)) {
@@ -263,15 +306,15 @@ show_preset (struct shown *s, const char *rest, size_t len) {
 }
 
 static void
-show_command (struct shown *s, const struct secret_rules *rules, const char *line, size_t len,
+show_command (struct shown *s, const struct secret_rules *r, const char *line, size_t len,
               struct classes *ret) {
   struct pieces p = cut (line, len);
   const char *rest = line + p.rest_at;
   size_t rest_len = len - p.rest_at;
 
-  *ret = classify_command (rules, p.name);
+  *ret = classify_command (r, p.name);
   show (s, line, p.rest_at);
-  if (rules->shows_secrets)
+  if (r->shows_secrets)
     show (s, rest, rest_len);
   else if (!strcasecmp (p.name, "OPTION"))
     show_option (s, rest, rest_len);
@@ -286,7 +329,7 @@ show_command (struct shown *s, const struct secret_rules *rules, const char *lin
 #define MAX_AHEAD 64
 
 struct secret_watch {
-  const struct secret_rules *rules;
+  struct secret_rules rules;
   struct classes ahead[MAX_AHEAD]; /* of commands whose reply is to come, a ring */
   size_t first, n;
   struct classes inquiry;
@@ -295,10 +338,10 @@ struct secret_watch {
 };
 
 struct secret_watch *
-secret_watch_new (const struct secret_rules *rules) {
+secret_watch_new (void) {
   struct secret_watch *watch = text_alloc (sizeof *watch);
 
-  watch->rules = rules;
+  watch->rules = shown_rules ();
   return watch;
 }
 
@@ -321,7 +364,7 @@ push (struct secret_watch *w, struct classes classes) {
 
 static struct classes
 current (const struct secret_watch *w) {
-  if (w->rules->shows_secrets) return all_open;
+  if (w->rules.shows_secrets) return all_open;
   return w->n ? w->ahead[w->first] : all_secret;
 }
 
@@ -347,7 +390,7 @@ is_word (const char *line, size_t len, const char *word) {
 static void
 from_client (struct secret_watch *w, struct shown *s, const char *line, size_t len) {
   enum secret_class data =
-      w->is_inquiring ? w->inquiry.data : (w->rules->shows_secrets ? SECRET_OPEN : SECRET_SECRET);
+      w->is_inquiring ? w->inquiry.data : (w->rules.shows_secrets ? SECRET_OPEN : SECRET_SECRET);
   struct classes classes;
 
   if (!len || *line == '#') {
@@ -359,7 +402,7 @@ from_client (struct secret_watch *w, struct shown *s, const char *line, size_t l
     show (s, line, len);
     w->is_inquiring = false;
   } else {
-    show_command (s, w->rules, line, len, &classes);
+    show_command (s, &w->rules, line, len, &classes);
     push (w, classes);
   }
 }
@@ -369,7 +412,7 @@ inquire (struct secret_watch *w, struct shown *s, const char *line, size_t len) 
   size_t at = strlen ("INQUIRE");
   struct pieces p = cut (line + at, len - at);
 
-  w->inquiry = classify_inquiry (w->rules, p.name, current (w).data);
+  w->inquiry = classify_inquiry (&w->rules, p.name, current (w).data);
   w->is_inquiring = true;
   show (s, line, at + p.rest_at);
   show_rest (s, w->inquiry.arguments, line + at + p.rest_at, len - at - p.rest_at);
@@ -415,15 +458,14 @@ secret_watch_line (struct secret_watch *watch, bool is_from_server, const char *
 
 /* --- Single questions ------------------------------------------------------------------------- */
 
-static const struct secret_rules no_rules;
-
 char *
 secret_show_command (const char *command) {
+  struct secret_rules shown = shown_rules ();
   struct classes classes;
   struct shown s;
 
   begin (&s);
-  show_command (&s, &no_rules, command, strlen (command), &classes);
+  show_command (&s, &shown, command, strlen (command), &classes);
   end (&s);
   return s.text;
 }
@@ -434,7 +476,7 @@ secret_is_command (const char *command) {
   struct shown s;
 
   begin (&s);
-  show_command (&s, &no_rules, command, strlen (command), &classes);
+  show_command (&s, &rules, command, strlen (command), &classes);
   end (&s);
   free (s.text);
   return s.hidden == SECRET_SECRET;
@@ -442,7 +484,7 @@ secret_is_command (const char *command) {
 
 bool
 secret_is_inquiry (const char *keyword) {
-  return classify_inquiry (&no_rules, keyword, SECRET_UNKNOWN).data == SECRET_SECRET;
+  return classify_inquiry (&rules, keyword, SECRET_UNKNOWN).data == SECRET_SECRET;
 }
 
 void

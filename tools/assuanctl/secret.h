@@ -14,20 +14,16 @@
 
 enum secret_class { SECRET_OPEN, SECRET_UNKNOWN, SECRET_SECRET };
 
-/* What the user adds.  Zero adds nothing.  */
-struct secret_rules {
-  const char *const *secret; /* commands and keywords */
-  size_t n_secret;
-  const char *const *open;
-  size_t n_open;
-  bool shows_data;    /* unknown ones are open */
-  bool shows_secrets; /* all are */
-};
+/* What the user adds: NAME, a command or a keyword, is secret, or open; unknown ones are open.  Of
+   both the user's word counts more than the tables, and `open` more than `secret`.  NAME must stay.
+   settings.shows_secrets opens all.  */
+void secret_add (const char *name);
+void secret_add_open (const char *name);
+void secret_open_unknown (void);
 
 struct secret_watch;
 
-/* RULES must live as long as the watch.  */
-struct secret_watch *secret_watch_new (const struct secret_rules *rules);
+struct secret_watch *secret_watch_new (void);
 void secret_watch_free (struct secret_watch *watch);
 
 /* Returns how LINE, of LEN octets without its LF, is shown, to be freed, with its length at
@@ -39,10 +35,12 @@ char *secret_watch_line (struct secret_watch *watch, bool is_from_server, const 
 /* Returns COMMAND, a client's line, as messages may show it, to be freed.  */
 char *secret_show_command (const char *command);
 
-/* Returns true if COMMAND, or its arguments, are secret: it is not kept in a history.  */
+/* Returns true if COMMAND, or its arguments, are secret, whatever is shown: it is not kept in a
+   history.  */
 bool secret_is_command (const char *command);
 
-/* Returns true if the answer to the inquiry KEYWORD is secret: it is read without echo.  */
+/* Returns true if the answer to the inquiry KEYWORD is secret, whatever is shown: it is read without
+   echo.  */
 bool secret_is_inquiry (const char *keyword);
 
 /* Wipes TEXT and frees it; NULL is allowed.  */

@@ -139,11 +139,8 @@ show_line (assuan_context_t ctx, void *hook, int inout, const char *line, size_t
 
 static void
 watch (struct peer *peer) {
-  static struct secret_rules rules;
-
   if (!settings.is_verbose) return;
-  rules.shows_secrets = settings.shows_secrets;
-  peer->watch = secret_watch_new (&rules);
+  peer->watch = secret_watch_new ();
   assuan_set_io_monitor (peer->ctx, show_line, peer);
 }
 

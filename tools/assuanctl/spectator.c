@@ -39,13 +39,13 @@ now_ns (void) {
 }
 
 struct spectator *
-spectator_new (const struct sink *sink, FILE *out, const struct secret_rules *rules, pid_t pid) {
+spectator_new (const struct sink *sink, FILE *out, pid_t pid) {
   static unsigned long n;
   struct spectator *s = text_alloc (sizeof *s);
 
   s->sink = sink;
   s->out = out;
-  s->secrets = secret_watch_new (rules);
+  s->secrets = secret_watch_new ();
   s->watched.number = ++n;
   process_look (pid, &s->watched.peer);
   sink->connect (out, &s->watched, now_ns ());

@@ -9,9 +9,8 @@
 
 struct spectator;
 
-/* Tells SINK of a new connection, of the process PID; RULES and OUT must live as long as it.  */
-struct spectator *spectator_new (const struct sink *sink, FILE *out,
-                                 const struct secret_rules *rules, pid_t pid);
+/* Tells SINK of a new connection, of the process PID; OUT must live as long as it.  */
+struct spectator *spectator_new (const struct sink *sink, FILE *out, pid_t pid);
 
 /* A line of LEN octets went by.  */
 void spectator_line (struct spectator *s, bool is_from_server, const char *line, size_t len,

@@ -6,7 +6,6 @@
 #include "message.h"
 #include "mount.h"
 #include "place.h"
-#include "settings.h"
 #include "signals.h"
 #include "spectator.h"
 #include "tap.h"
@@ -28,13 +27,11 @@
 /* How long connections may last when the program that was run has ended.  */
 #define LINGER_MS 1000u
 
-enum option { OPT_WRITE, OPT_LISTEN, OPT_STDIO, OPT_SECRET, OPT_OPEN, OPT_SHOW_DATA };
+enum option { OPT_WRITE, OPT_LISTEN, OPT_STDIO };
 
 static struct {
   const char *file, *listen;
   bool is_stdio;
-  const char **secret, **open;
-  struct secret_rules rules;
 } config;
 
 /* A client and its way to the server.  */
@@ -58,17 +55,9 @@ static struct {
 
 /* --- Options ---------------------------------------------------------------------------------- */
 
-static const char **
-add_word (const char **words, size_t *n, const char *word) {
-  words = realloc (words, (*n + 1) * sizeof *words);
-  if (!words) abort ();
-  words[(*n)++] = word;
-  return words;
-}
-
 enum status
 watching_set (size_t index, const char *value) {
-  switch (index) {
+  switch ((enum option) index) {
   case OPT_WRITE:
     config.file = value;
     break;
@@ -77,15 +66,6 @@ watching_set (size_t index, const char *value) {
     break;
   case OPT_STDIO:
     config.is_stdio = true;
-    break;
-  case OPT_SECRET:
-    config.secret = add_word (config.secret, &config.rules.n_secret, value);
-    break;
-  case OPT_OPEN:
-    config.open = add_word (config.open, &config.rules.n_open, value);
-    break;
-  default:
-    config.rules.shows_data = true;
     break;
   }
   return STATUS_OK;
@@ -143,7 +123,7 @@ start_way (struct tap_end client, struct dial server, pid_t pid) {
   way->server = server;
   way->next = state.ways;
   state.ways = way;
-  way->spectator = spectator_new (state.sink, state.out, &config.rules, pid);
+  way->spectator = spectator_new (state.sink, state.out, pid);
   way->tap = tap_new (wait_loop (), &tap);
   if (way->tap) return;
   message_note ("cannot watch a connection: %s", strerror (errno));
@@ -456,9 +436,6 @@ watching_run (const struct arguments *arguments, const struct sink *sink) {
   int out_fd = -1;
 
   state.sink = sink;
-  config.rules.secret = config.secret;
-  config.rules.open = config.open;
-  config.rules.shows_secrets = settings.shows_secrets;
   if (!status && config.is_stdio) status = take_stdout (&out_fd);
   if (!status) status = take_address (arguments);
   if (!status) status = run (arguments, out_fd);
@@ -467,7 +444,5 @@ watching_run (const struct arguments *arguments, const struct sink *sink) {
   closed = close_out ();
   if (out_fd >= 0) close (out_fd);
   address_deinit (&state.address);
-  free (config.secret);
-  free (config.open);
   return status ? status : closed;
 }

@@ -19,11 +19,8 @@
 #define WATCHING_OPTIONS                                                                           \
   { "write", 'w', "FILE", "write to FILE" },                                                       \
       { "listen", 0, "ADDRESS", "listen at a socket, for clients that are to come there" },        \
-      { "stdio", 0, NULL, "be a server on stdin and stdout, and start the real one" },             \
-      { "secret", 0, "WORD", "data of this command or inquiry are secret" },                       \
-      { "open", 0, "WORD", "data of this command or inquiry are shown" },                          \
-      { "show-data", 0, NULL, "show data of which nothing is known" }
-#define WATCHING_N_OPTIONS 6
+      { "stdio", 0, NULL, "be a server on stdin and stdout, and start the real one" }
+#define WATCHING_N_OPTIONS 3
 
 /* Handles option INDEX of these.  */
 enum status watching_set (size_t index, const char *value);
