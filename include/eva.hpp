@@ -507,8 +507,9 @@ struct call_hooks {
 /* A client.  When it goes away, its calls end with GPG_ERR_CANCELED.  */
 class client {
 public:
-  /* As eva_connect.  CONFIG, which may be NULL, is copied; its functions are NULL: on_ready and
-     on_closed are in place of them.  */
+  /* As eva_connect.  CONFIG, which may be NULL, is copied.  All its functions are NULL, because the
+     argument that they would get is this object's: on_ready and on_closed are in place of
+     them.  */
   client (loop &in, const std::string &address, const eva_connect_config *config = nullptr)
       : state_ (std::make_shared<state> (in)) {
     eva_connect_config ours;
@@ -516,7 +517,8 @@ public:
 
     std::memset (&ours, 0, sizeof ours);
     if (config) ours = *config;
-    if (ours.ready || ours.closed) throw error (detail::make_error (GPG_ERR_ASS_INV_VALUE));
+    if (ours.ready || ours.closed || ours.on_stderr)
+      throw error (detail::make_error (GPG_ERR_ASS_INV_VALUE));
     ours.ready = ready;
     ours.closed = closed;
     ours.arg = state_.get ();

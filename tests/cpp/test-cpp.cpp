@@ -479,6 +479,19 @@ test_constructors () {
   } catch (const eva::error &e) {
     EXPECT (e.code () == GPG_ERR_ASS_INV_VALUE);
   }
+  for (int i = 0; i < 3; i++) {
+    eva_connect_config config = eva_connect_config ();
+
+    if (i == 0) config.ready = [] (assuan_context_t, void *) {};
+    if (i == 1) config.closed = [] (assuan_context_t, void *, gpg_error_t) {};
+    if (i == 2) config.on_stderr = [] (assuan_context_t, void *, const char *) {};
+    try {
+      eva::client client (loop, "exec:/bin/true", &config);
+      EXPECT (!"connected");
+    } catch (const eva::error &e) {
+      EXPECT (e.code () == GPG_ERR_ASS_INV_VALUE);
+    }
+  }
   try {
     eva::server server (loop, eva::service<my_session> ().command ("", &my_session::echo));
     EXPECT (!"made");
