@@ -130,6 +130,15 @@ guard (assuan_context_t ctx, F f) noexcept {
   }
 }
 
+/* Overwrites LEN octets at BUF, which are freed next.  A compiler would leave out a memset there.  */
+inline void
+wipe (void *buf, size_t len) noexcept {
+  volatile char *octets = static_cast<volatile char *> (buf);
+
+  while (len--)
+    *octets++ = 0;
+}
+
 struct source_free {
   void operator() (eva_source *source) const noexcept {
     eva_source_free (source);
@@ -690,7 +699,7 @@ public:
   }
 
   /* As assuan_inquire_ext: `return inquire ("KEY", 1000, [this] (...) {...});`.  What F returns
-     ends the command.  DATA is valid until F returns.  */
+     ends the command.  DATA is valid until F returns, and wiped then.  */
   gpg_error_t
   inquire (const std::string &keyword, size_t max_len,
            std::function<gpg_error_t (gpg_error_t err, const char *data, size_t len)> f) {
@@ -731,6 +740,7 @@ private:
     assuan_context_t ctx = held->asker->ctx_;
 
     err = detail::guard (ctx, [&] { return held->function (err, data, len); });
+    if (buf) detail::wipe (buf, len);
     assuan_free (ctx, buf);
     return err;
   }

@@ -4,6 +4,7 @@
 
 #include <eva.hpp>
 
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <sys/socket.h>
@@ -351,6 +352,63 @@ test_inquiries () {
   EXPECT_RECORD (name (GPG_ERR_GENERAL) + " ;");
 }
 
+// The library's memory; one block of it that is freed while it has the secret counts.
+const char secret[] = "0xSECRET-of-the-answer";
+int n_leaked;
+
+void *
+take_memory (size_t len) {
+  size_t *block = static_cast<size_t *> (std::malloc (sizeof (std::max_align_t) + len));
+
+  if (!block) return nullptr;
+  *block = len;
+  return reinterpret_cast<char *> (block) + sizeof (std::max_align_t);
+}
+
+void
+give_memory (void *ptr) {
+  char *octets = static_cast<char *> (ptr);
+  size_t *block;
+
+  if (!ptr) return;
+  block = reinterpret_cast<size_t *> (static_cast<void *> (octets - sizeof (std::max_align_t)));
+  if (memmem (octets, *block, secret, sizeof secret - 1)) n_leaked++;
+  std::free (block);
+}
+
+void *
+move_memory (void *ptr, size_t len) {
+  void *moved = take_memory (len);
+
+  if (!moved || !ptr) return moved;
+  size_t old_len =
+      *reinterpret_cast<size_t *> (static_cast<char *> (ptr) - sizeof (std::max_align_t));
+  std::memcpy (moved, ptr, old_len < len ? old_len : len);
+  give_memory (ptr);
+  return moved;
+}
+
+void
+test_answers_are_wiped () {
+  assuan_malloc_hooks hooks = { take_memory, move_memory, give_memory };
+  assuan_malloc_hooks saved = *assuan_get_malloc_hooks ();
+
+  assuan_set_malloc_hooks (&hooks);
+  {
+    pair p;
+    auto say = [] (eva::pending_call call, const char *) -> gpg_error_t {
+      call.answer (secret);
+      call.end ();
+      return 0;
+    };
+
+    answer (p, say);
+    EXPECT_RECORD ("0 got " + std::string (secret) + ";");
+  }
+  EXPECT (n_leaked == 0);
+  assuan_set_malloc_hooks (&saved);
+}
+
 // --- Exceptions ----------------------------------------------------------------------------------
 
 void
@@ -674,6 +732,7 @@ const struct {
   TEST (deferred),
   TEST (cancelled),
   TEST (inquiries),
+  TEST (answers_are_wiped),
   TEST (thrown_by_handlers),
   TEST (thrown_by_data),
   TEST (thrown_by_done),
