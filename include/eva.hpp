@@ -189,9 +189,10 @@ public:
   /* As eva_loop_run, eva_loop_dispatch and eva_loop_stop: for the embedded loop.  */
   void run () {
     rethrow ();
+    const bool was_running = is_running_; /* then a callback calls this, and the loop refuses */
     is_running_ = true;
     int rc = eva_loop_run (loop_);
-    is_running_ = false;
+    is_running_ = was_running;
     rethrow ();
     if (rc) detail::throw_errno ();
   }

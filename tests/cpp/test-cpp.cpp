@@ -476,6 +476,31 @@ test_thrown_by_done () {
   }
 }
 
+// A run within a run is refused, and the outer one still ends by what is thrown.
+void
+test_thrown_after_a_run_within () {
+  eva::loop loop;
+  eva::timer late (loop, 20000, [&loop] {
+    note ("did not end");
+    loop.stop ();
+  });
+  eva::timer timer (loop, 0, [&loop] {
+    try {
+      loop.run ();
+    } catch (const eva::error &e) {
+      note (name (e.value ()));
+    }
+    throw 5;
+  });
+
+  try {
+    loop.run ();
+  } catch (int number) {
+    note (std::to_string (number));
+  }
+  EXPECT_RECORD (name (GPG_ERR_ELOOP) + ";5;");
+}
+
 void
 test_thrown_in_other_loops () {
   eva::loop loop (eva_loop_new ());
@@ -736,6 +761,7 @@ const struct {
   TEST (thrown_by_handlers),
   TEST (thrown_by_data),
   TEST (thrown_by_done),
+  TEST (thrown_after_a_run_within),
   TEST (thrown_in_other_loops),
   TEST (thrown_by_sessions),
   TEST (constructors),
