@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """assuanctl relay: what passes, what does not, and what neither a client nor a server can do to others."""
 
+import json
 import os
 import random
 import re
@@ -641,6 +642,32 @@ def _(place):
         expect(b"bar" in relay.talk(b"FOO\nX y\n"), "no data")
         told = relay.told()
         expect("#1 < D bar\n#1 < OK\n" in told and "#1 > X [secret]\n" in told, told)
+
+
+@suite.test("-j tells where it listens, and with --log and -v of clients and lines")
+def _(place):
+    with Mock(place, {"GETPIN": "D hush-hush\nOK\n"}) as mock:
+        def told(*options):
+            relay = place.start("relay", "-j", *options, "--deny=KILLAGENT", "unix:" + place.path("R"), mock.address)
+            first = json.loads(relay.stdout.readline())
+            expect_equal(first, {"type": "listen", "address": "unix:" + place.path("R")})
+            place.ctl("call", "-k", place.path("R"), "-c", "GETPIN", "-c", "KILLAGENT").fails(1, "Forbidden")
+            seen = []
+            while options and (not seen or seen[-1]["type"] != "disconnect"):
+                seen.append(json.loads(relay.stdout.readline()))
+            relay.terminate()
+            out, err = relay.communicate(timeout=60)
+            expect_equal((relay.returncode, out, err), (0, b"", b""))
+            return seen
+        expect_equal(told(), [])
+        seen = told("--log")
+        expect_equal([x["type"] for x in seen], ["connect", "refused", "disconnect"])
+        expect_equal([x["conn"] for x in seen], [1, 1, 1])
+        expect_equal((seen[0]["uid"], seen[1]["request"], seen[1]["text"]), (os.getuid(), "KILLAGENT", "Forbidden"))
+        lines = [(x["from"], x["line"]) for x in told("-v") if x["type"] == "line"]
+        expect_equal(lines[:4], [("server", "OK mock"), ("client", "GETPIN"), ("server", "D [secret]"), ("server", "OK")])
+        result = place.ctl("relay", "-jv", "stdio:", mock.address, data="NOP\n").gives("OK mock\nOK\n")
+        expect('"type":"line"' in result.err, result)
 
 
 suite.main()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """assuanctl serve: commands that are scripts, by its own clients, GnuPG's, and hostile ones."""
 
+import json
 import os
 import re
 import signal
@@ -633,6 +634,24 @@ def _(place):
         server.call("GETINFO").gives("x\n")
         told = server.told()
         expect("< D hush-hush\n" in told and "< D [secret]\n" in told and "< D x" not in told, told)
+
+
+@suite.test("-j tells where it listens, and with -v of clients and lines")
+def _(place):
+    server = place.start("serve", "-jv", "tcp:127.0.0.1:0", "--any-uid", "GETPIN=printf hush-hush")
+    first = json.loads(server.stdout.readline())
+    expect(re.match(r"tcp:127.0.0.1:[1-9]\d*$", first["address"]) and first["type"] == "listen", first)
+    place.ctl("call", first["address"], "GETPIN").gives("hush-hush")
+    seen = []
+    while not seen or seen[-1]["type"] != "disconnect":
+        seen.append(json.loads(server.stdout.readline()))
+    server.terminate()
+    server.communicate(timeout=60)
+    expect_equal((seen[0]["type"], seen[0]["conn"]), ("connect", 1))
+    lines = [(x["from"], x["line"]) for x in seen if x["type"] == "line"][1:]
+    expect_equal(lines[:3], [("client", "GETPIN"), ("server", "D [secret]"), ("server", "OK")])
+    result = place.ctl("serve", "-jv", "stdio:", "X=printf x", data="X\nBYE\n")
+    expect(result.out.endswith(b"D x\nOK\nOK closing connection\n") and '"type":"line"' in result.err, result)
 
 
 suite.main()

@@ -103,8 +103,20 @@ json_print_to (struct json *object, FILE *file) {
   json_object_put (of (object));
 }
 
+static bool has_left_stdout;
+
+void
+json_leave_stdout (void) {
+  has_left_stdout = true;
+}
+
+FILE *
+json_get_file (void) {
+  return has_left_stdout ? stderr : stdout;
+}
+
 void
 json_print (struct json *object) {
-  json_print_to (object, stdout);
-  fflush (stdout);
+  json_print_to (object, json_get_file ());
+  fflush (json_get_file ());
 }

@@ -29,7 +29,13 @@ void json_add_array (struct json *object, const char *name, const char *const *t
 /* Adds octets: as NAME if they are text, else as "base64".  */
 void json_add_octets (struct json *object, const char *name, const void *buf, size_t len);
 
-/* Prints OBJECT as one line to stdout, which is flushed, or to FILE, and frees it.  */
+/* From here on objects go to stderr: stdout is a connection.  */
+void json_leave_stdout (void);
+
+/* Returns where objects go.  */
+FILE *json_get_file (void);
+
+/* Prints OBJECT as one line there, flushed, or to FILE, and frees it.  */
 void json_print (struct json *object);
 void json_print_to (struct json *object, FILE *file);
 

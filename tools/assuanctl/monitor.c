@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* monitor.c - `assuanctl monitor`: shows who says what to a server, line by line.  */
 
-#include "json.h"
 #include "message.h"
 #include "settings.h"
 #include "terminal.h"
@@ -42,17 +41,6 @@ set (size_t index, const char *value) {
 
 /* --- Times ------------------------------------------------------------------------------------ */
 
-static void
-put_iso (FILE *file, uint64_t time_ns) {
-  time_t seconds = (time_t) (time_ns / NS_PER_S);
-  char text[32];
-  struct tm tm;
-
-  gmtime_r (&seconds, &tm);
-  strftime (text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-  fprintf (file, "%s.%06" PRIu64 "Z", text, time_ns % NS_PER_S / NS_PER_US);
-}
-
 /* Many lines come in a second.  */
 static void
 put_clock (FILE *out, time_t seconds) {
@@ -77,57 +65,13 @@ put_time (FILE *out, uint64_t time_ns) {
   if (!began_ns) began_ns = time_ns;
   since_ns = time_ns > began_ns ? time_ns - began_ns : 0;
   if (time_form == TIME_ISO) {
-    put_iso (out, time_ns);
+    sink_put_iso (out, time_ns);
   } else if (time_form == TIME_RELATIVE) {
     fprintf (out, "%" PRIu64 ".%06" PRIu64, since_ns / NS_PER_S, since_ns % NS_PER_S / NS_PER_US);
   } else {
     put_clock (out, seconds);
     fprintf (out, ".%03" PRIu64, time_ns % NS_PER_S / NS_PER_MS);
   }
-}
-
-/* --- JSON ------------------------------------------------------------------------------------- */
-
-static struct json *
-new_object (const char *type, const struct watched *w, uint64_t time_ns) {
-  struct json *object = json_new (type);
-  char *text = NULL;
-  size_t size = 0;
-  FILE *file = open_memstream (&text, &size);
-
-  if (!file) abort ();
-  put_iso (file, time_ns);
-  if (fclose (file)) abort ();
-  json_add (object, "time", text);
-  json_add_number (object, "conn", (int64_t) w->number);
-  free (text);
-  return object;
-}
-
-static void
-add_process (struct json *object, const struct process *p) {
-  if (p->pid > 0) json_add_number (object, "pid", p->pid);
-  if (p->has_uid) json_add_number (object, "uid", p->uid);
-  if (p->exe) json_add (object, "exe", p->exe);
-  json_add_array (object, "args", (const char *const *) p->args, p->n_args);
-  json_add_array (object, "parents", (const char *const *) p->parents, p->n_parents);
-}
-
-static void
-json_line (FILE *out, const struct watched *w, const struct watched_line *line) {
-  struct json *object = new_object ("line", w, line->time_ns);
-
-  json_add (object, "from", line->is_from_server ? "server" : "client");
-  json_add_octets (object, "line", line->text, line->len);
-  if (line->hidden)
-    json_add (object, "redacted", line->hidden == SECRET_SECRET ? "secret" : "unknown");
-  if (line->is_cut) json_add_bool (object, "cut", true);
-  if (line->command) {
-    json_add (object, "command", line->command);
-    json_add_number (object, "microseconds", (int64_t) (line->took_ns / NS_PER_US));
-    json_add_number (object, "octets", (int64_t) line->n_octets);
-  }
-  json_print_to (object, out);
 }
 
 /* --- Text ------------------------------------------------------------------------------------- */
@@ -161,28 +105,12 @@ show_begin (FILE *out, const char *address) {
 
 static void
 show_connect (FILE *out, const struct watched *w, uint64_t time_ns) {
-  struct json *object;
-
-  if (settings.is_json) {
-    object = new_object ("connect", w, time_ns);
-    add_process (object, &w->peer);
-    json_print_to (object, out);
-    return;
-  }
   put_head (out, w, time_ns);
   put_process (out, "", &w->peer);
 }
 
 static void
 show_owner (FILE *out, const struct watched *w, const struct process *owner, uint64_t time_ns) {
-  struct json *object;
-
-  if (settings.is_json) {
-    object = new_object ("owner", w, time_ns);
-    add_process (object, owner);
-    json_print_to (object, out);
-    return;
-  }
   put_head (out, w, time_ns);
   put_process (out, "on behalf of ", owner);
 }
@@ -190,10 +118,6 @@ show_owner (FILE *out, const struct watched *w, const struct process *owner, uin
 /* What the end of a command tells stands where the lines mostly have ended.  */
 static void
 show_line (FILE *out, const struct watched *w, const struct watched_line *line) {
-  if (settings.is_json) {
-    json_line (out, w, line);
-    return;
-  }
   put_head (out, w, line->time_ns);
   fputs (line->is_from_server ? "< " : "> ", out);
   text_print (out, line->text, line->len, false);
@@ -209,15 +133,6 @@ show_line (FILE *out, const struct watched *w, const struct watched_line *line) 
 
 static void
 show_disconnect (FILE *out, const struct watched *w, const char *reason, uint64_t time_ns) {
-  struct json *object;
-
-  if (settings.is_json) {
-    object = new_object ("disconnect", w, time_ns);
-    json_add (object, "reason", reason);
-    json_add_number (object, "commands", (int64_t) w->n_commands);
-    json_print_to (object, out);
-    return;
-  }
   put_head (out, w, time_ns);
   fprintf (out, "closed (%s) after %lu commands\n", reason, w->n_commands);
 }
@@ -233,7 +148,7 @@ run (const struct arguments *arguments) {
     .disconnect = show_disconnect,
   };
 
-  return watching_run (arguments, &sink);
+  return watching_run (arguments, settings.is_json ? &sink_json : &sink);
 }
 
 const struct subcommand monitor_subcommand = {

@@ -4,7 +4,7 @@
 #include "peer.h"
 #include "options.h"
 #include "secret.h"
-#include "settings.h"
+#include "spectator.h"
 #include "text.h"
 
 #include <ftw.h>
@@ -136,7 +136,7 @@ peer_unref (struct peer *peer) {
   for (size_t i = 0; i < peer->n_options; i++)
     secret_free (peer->options[i]);
   free (peer->options);
-  secret_watch_free (peer->watch);
+  spectator_free (peer->spectator, "end");
   catalog_unref (peer->catalog);
   free (peer);
 }

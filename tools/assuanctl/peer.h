@@ -17,7 +17,7 @@
 #include <eva.h>
 
 struct job;
-struct secret_watch;
+struct spectator;
 
 struct peer {
   unsigned int n_refs;
@@ -26,8 +26,8 @@ struct peer {
   struct catalog *catalog;
   char **options; /* ASSUAN_OPTION_NAME=VALUE */
   size_t n_options;
-  char *state_dir;            /* NULL: no command needed it */
-  struct secret_watch *watch; /* with --verbose */
+  char *state_dir;             /* NULL: no command needed it */
+  struct spectator *spectator; /* NULL: nothing is told of it */
 
   /* Of its commands.  */
   struct job *job;  /* under way */

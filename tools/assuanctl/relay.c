@@ -5,6 +5,7 @@
 #include "admission.h"
 #include "dial.h"
 #include "filter.h"
+#include "json.h"
 #include "link.h"
 #include "listening.h"
 #include "message.h"
@@ -13,6 +14,7 @@
 #include "secret.h"
 #include "settings.h"
 #include "signals.h"
+#include "telling.h"
 #include "text.h"
 #include "wait.h"
 #include "worker.h"
@@ -106,9 +108,10 @@ struct client {
   unsigned long number; /* from 1 */
   uid_t uid;            /* EVA_ANY_UID: not known */
   struct link *link;
-  struct secret_watch *watch; /* with --verbose */
+  struct spectator *spectator; /* NULL: nothing is told */
   eva_source *retry;
   unsigned int n_retries;
+  const char *reason; /* NULL: it is not over by itself */
 };
 
 static struct {
@@ -154,12 +157,29 @@ free_client (struct client *c) {
   leave (c);
   link_free (c->link);
   eva_source_free (c->retry);
-  secret_watch_free (c->watch);
+  spectator_free (c->spectator, c->reason ? c->reason : "end");
   free (c);
   if (!state.n_clients && (state.is_for_one || state.is_draining)) state.is_done = true;
 }
 
 /* --- Callbacks of a link ---------------------------------------------------------------------- */
+
+/* With --json, objects tell the same and more.  */
+static bool
+logs_text (void) {
+  return config.logs && !settings.is_json;
+}
+
+static void
+tell_refused (const struct client *c, const char *request, gpg_error_t err) {
+  struct json *object = json_new ("refused");
+
+  json_add_number (object, "conn", (int64_t) c->number);
+  json_add_octets (object, "request", request, strlen (request));
+  json_add_number (object, "code", gpg_err_code (err));
+  json_add (object, "text", gpg_strerror (err));
+  json_print (object);
+}
 
 static void
 on_refused (void *arg, const char *request, gpg_error_t err) {
@@ -168,28 +188,26 @@ on_refused (void *arg, const char *request, gpg_error_t err) {
 
   if (!config.logs) return;
   shown = secret_show_command (request);
-  message_note ("#%lu refused: %s: %s", c->number, shown, gpg_strerror (err));
-  free (shown);
+  if (logs_text ())
+    message_note ("#%lu refused: %s: %s", c->number, shown, gpg_strerror (err));
+  else
+    tell_refused (c, shown, err);
+  secret_free (shown);
 }
 
 static void
 on_line (void *arg, bool is_from_server, const char *line, size_t len) {
   struct client *c = arg;
-  enum secret_class class;
-  size_t shown_len;
-  char *shown = secret_watch_line (c->watch, is_from_server, line, len, &shown_len, &class);
 
-  fprintf (stderr, "#%lu %c ", c->number, is_from_server ? '<' : '>');
-  text_print (stderr, shown, shown_len, false);
-  putc ('\n', stderr);
-  free (shown);
+  telling_line (c->spectator, is_from_server, line, len);
 }
 
 static void
 on_over (void *arg, const char *reason) {
   struct client *c = arg;
 
-  if (config.logs) message_note ("#%lu closed (%s)", c->number, reason);
+  c->reason = reason;
+  if (logs_text ()) message_note ("#%lu closed (%s)", c->number, reason);
   free_client (c);
 }
 
@@ -277,13 +295,6 @@ passes_fds (int fd) {
          && (state.server.kind == ADDRESS_NAME || state.server.kind == ADDRESS_UNIX);
 }
 
-static void
-watch (struct client *c, struct link_config *link) {
-  if (!settings.is_verbose) return;
-  c->watch = secret_watch_new ();
-  link->line = on_line;
-}
-
 static gpg_error_t
 welcome (int in_fd, int out_fd, const struct ucred *peer) {
   struct client *c = text_alloc (sizeof *c);
@@ -291,22 +302,22 @@ welcome (int in_fd, int out_fd, const struct ucred *peer) {
                               .in_fd = in_fd,
                               .out_fd = out_fd,
                               .passes_fds = in_fd == out_fd && passes_fds (in_fd),
+                              .line = settings.is_verbose ? on_line : NULL,
                               .refused = on_refused,
                               .over = on_over,
                               .arg = c };
 
   *c = (struct client) { .number = ++state.n_ever, .uid = peer ? peer->uid : EVA_ANY_UID };
-  watch (c, &link);
   c->link = link_new (&link);
   if (!c->link) {
-    secret_watch_free (c->watch);
     free (c);
     return gpg_err_make (GPG_ERR_SOURCE_USER_1, GPG_ERR_ENOMEM);
   }
   enter (c);
-  if (config.logs && peer)
+  c->spectator = telling_begin (c->number, peer ? peer->pid : 0, config.logs);
+  if (logs_text () && peer)
     message_note ("#%lu pid %ld uid %lu", c->number, (long) peer->pid, (unsigned long) peer->uid);
-  else if (config.logs)
+  else if (logs_text ())
     message_note ("#%lu", c->number);
   connect_client (c);
   return 0;
@@ -348,6 +359,7 @@ listen_on (const struct address *address) {
 
   state.is_for_one = listening_is_single (address);
   if (address->kind == ADDRESS_STDIO) {
+    json_leave_stdout ();
     welcome (STDIN_FILENO, STDOUT_FILENO, NULL);
     return STATUS_OK;
   }
@@ -355,8 +367,7 @@ listen_on (const struct address *address) {
   if (status) return status;
   err = eva_server_listen (state.listener, address->eva, EVA_LISTEN_FDPASSING);
   if (err) return listening_fail (address, err);
-  if (address->kind == ADDRESS_TCP)
-    message_note ("listens on %s", eva_server_get_address (state.listener, 0));
+  telling_listen (address, eva_server_get_address (state.listener, 0));
   return admission_open_file (&config.admission, eva_server_get_address (state.listener, 0));
 }
 

@@ -5,6 +5,7 @@
 #include "admission.h"
 #include "catalog.h"
 #include "job.h"
+#include "json.h"
 #include "listening.h"
 #include "message.h"
 #include "options.h"
@@ -12,6 +13,7 @@
 #include "secret.h"
 #include "settings.h"
 #include "signals.h"
+#include "telling.h"
 #include "text.h"
 #include "wait.h"
 #include "worker.h"
@@ -120,28 +122,17 @@ on_option (assuan_context_t ctx, const char *name, const char *value) {
   return gpg_err_make (GPG_ERR_SOURCE_USER_1, GPG_ERR_UNKNOWN_OPTION);
 }
 
-/* Shows the lines of a connection on stderr, with its number.  */
 static unsigned int
 show_line (assuan_context_t ctx, void *hook, int inout, const char *line, size_t len) {
-  bool is_from_server = inout == ASSUAN_IO_TO_PEER;
-  struct peer *peer = hook;
-  enum secret_class class;
-  size_t shown_len;
-  char *shown = secret_watch_line (peer->watch, is_from_server, line, len, &shown_len, &class);
-
   (void) ctx;
-  fprintf (stderr, "#%lu %c ", peer->number, is_from_server ? '<' : '>');
-  text_print (stderr, shown, shown_len, false);
-  putc ('\n', stderr);
-  free (shown);
+  telling_line (hook, inout == ASSUAN_IO_TO_PEER, line, len);
   return 0;
 }
 
 static void
 watch (struct peer *peer) {
-  if (!settings.is_verbose) return;
-  peer->watch = secret_watch_new ();
-  assuan_set_io_monitor (peer->ctx, show_line, peer);
+  peer->spectator = telling_begin (peer->number, assuan_get_pid (peer->ctx), false);
+  if (peer->spectator) assuan_set_io_monitor (peer->ctx, show_line, peer->spectator);
 }
 
 /* A client keeps the commands that there were when it came.  */
@@ -163,12 +154,18 @@ on_open (assuan_context_t ctx) {
   return 0;
 }
 
+static bool
+is_end (gpg_error_t reason) {
+  return !reason || gpg_err_code (reason) == GPG_ERR_EOF;
+}
+
 static void
 on_close (assuan_context_t ctx, gpg_error_t reason) {
   struct peer *peer = assuan_get_pointer (ctx);
 
-  (void) reason;
   assuan_set_io_monitor (ctx, NULL, NULL);
+  spectator_free (peer->spectator, is_end (reason) ? "eof" : gpg_strerror (reason));
+  peer->spectator = NULL;
   peer->ctx = NULL;
   peer_unref (peer);
   if (state.is_for_one) state.is_done = true;
@@ -191,13 +188,14 @@ listen_on (const struct address *address) {
   gpg_error_t err;
 
   state.is_for_one = listening_is_single (address);
+  if (address->kind == ADDRESS_STDIO) json_leave_stdout ();
   if (address->kind == ADDRESS_STDIO)
     err = eva_server_adopt_pipe (state.server, 0, 1, NULL);
   else
     err = eva_server_listen (state.server, address->eva, EVA_LISTEN_FDPASSING);
   if (err) return listening_fail (address, err);
-  if (address->kind == ADDRESS_TCP)
-    message_note ("serves %s", eva_server_get_address (state.server, 0));
+  if (address->kind != ADDRESS_STDIO)
+    telling_listen (address, eva_server_get_address (state.server, 0));
   return admission_open_file (&config.admission, eva_server_get_address (state.server, 0));
 }
 

@@ -42,4 +42,10 @@ struct sink {
   void (*disconnect) (FILE *out, const struct watched *w, const char *reason, uint64_t time_ns);
 };
 
+/* Shows objects of --json.  */
+extern const struct sink sink_json;
+
+/* Shows TIME_NS as 2026-11-29T15:02:11.393862Z.  */
+void sink_put_iso (FILE *file, uint64_t time_ns);
+
 #endif /* ASSUANCTL_SINK_H */

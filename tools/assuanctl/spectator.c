@@ -39,14 +39,13 @@ now_ns (void) {
 }
 
 struct spectator *
-spectator_new (const struct sink *sink, FILE *out, pid_t pid) {
-  static unsigned long n;
+spectator_new (const struct sink *sink, FILE *out, unsigned long number, pid_t pid) {
   struct spectator *s = text_alloc (sizeof *s);
 
   s->sink = sink;
   s->out = out;
   s->secrets = secret_watch_new ();
-  s->watched.number = ++n;
+  s->watched.number = number;
   process_look (pid, &s->watched.peer);
   sink->connect (out, &s->watched, now_ns ());
   fflush (out);

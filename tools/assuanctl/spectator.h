@@ -9,8 +9,10 @@
 
 struct spectator;
 
-/* Tells SINK of a new connection, of the process PID; OUT must live as long as it.  */
-struct spectator *spectator_new (const struct sink *sink, FILE *out, pid_t pid);
+/* Tells SINK of a new connection, with this NUMBER, of the process PID; OUT must live as long as
+   it.  */
+struct spectator *spectator_new (const struct sink *sink, FILE *out, unsigned long number,
+                                 pid_t pid);
 
 /* A line of LEN octets went by.  */
 void spectator_line (struct spectator *s, bool is_from_server, const char *line, size_t len,

@@ -111,6 +111,7 @@ on_over (void *arg, const char *reason) {
 /* Owns the descriptors of CLIENT and SERVER.  PID is the client's.  */
 static void
 start_way (struct tap_end client, struct dial server, pid_t pid) {
+  static unsigned long n;
   struct way *way = text_alloc (sizeof *way);
   struct tap_config tap = { .client = client,
                             .server = { server.fd, server.fd },
@@ -123,7 +124,7 @@ start_way (struct tap_end client, struct dial server, pid_t pid) {
   way->server = server;
   way->next = state.ways;
   state.ways = way;
-  way->spectator = spectator_new (state.sink, state.out, pid);
+  way->spectator = spectator_new (state.sink, state.out, ++n, pid);
   way->tap = tap_new (wait_loop (), &tap);
   if (way->tap) return;
   message_note ("cannot watch a connection: %s", strerror (errno));
