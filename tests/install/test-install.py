@@ -73,6 +73,7 @@ WANTED = {
     "share/man/man7/assuan-protocol.7",
     "share/man/man7/evassuan.7",
 }
+WANTED |= {f"share/doc/evassuan/doc/{x.name}" for x in (source / "doc").glob("*.md")}
 REPLY = ["OK consumer", "D hello", "OK", "OK closing connection"]
 
 
