@@ -26,7 +26,8 @@ formatter=clang-format-19
 lint_packages="clang clang-tidy $formatter universal-ctags git shellcheck"
 # In a root for another architecture, where nothing is compiled.
 port_packages="libc6-dev libgpg-error-dev libcmocka-dev libassuan-dev libnpth0-dev $loop_packages"
-package_packages="build-essential debhelper git libgpg-error-dev meson pkgconf python3 $tools_packages"
+package_packages="build-essential debhelper git libgpg-error-dev meson pkgconf python3 $tools_packages
+  $doc_packages"
 package_check_packages='lintian'
 package_rpm_packages='rpm rpmlint'
 release_packages='abigail-tools binutils'
