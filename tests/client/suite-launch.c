@@ -299,6 +299,7 @@ test_no_lock (void **state) {
   fd = open (lock_path (), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
   assert_int_equal (flock (fd, LOCK_EX | LOCK_NB), 0);
   kit_on_closed = kit_note_reason;
+  kit_config.flags |= EVA_CONNECT_LATE_ERRORS;
   {
     assuan_context_t ctx = kit_dial (address ());
     kit_await (kit_format (
