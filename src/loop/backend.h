@@ -73,6 +73,7 @@ struct eva_loop {
   uint64_t armed_ns;   /* when the backend wakes the loop up */
   struct eva__timers timers;
   struct eva__task soon, pass, coming, leaving, later; /* heads of rings */
+  unsigned int n_tasks;                                /* in all of them */
   bool coming_next;                                    /* of coming and leaving */
   eva_source *sources;                                 /* all of them */
   eva_source *dead;          /* freed while events may point to them; by next */
@@ -101,8 +102,7 @@ eva__loop_has_guests (const eva_loop *loop) {
 /* Returns true if there is something in any of LOOP's rings.  */
 static inline bool
 eva__loop_has_tasks (const eva_loop *loop) {
-  return eva__loop_has_soon (loop) || eva__loop_has_guests (loop)
-         || !eva__task_is_none (&loop->later);
+  return loop->n_tasks > 0;
 }
 
 /* Initializes the common part of LOOP, which is zeroed.  */

@@ -38,10 +38,11 @@ take_out (struct eva__task *task) {
 
 /* Runs the first task of the ring HEAD.  */
 static void
-run_first (struct eva__task *head) {
+run_first (eva_loop *loop, struct eva__task *head) {
   struct eva__task *task = head->next;
 
   take_out (task);
+  loop->n_tasks--;
   task->cb (task);
 }
 
@@ -56,13 +57,14 @@ run_pass (eva_loop *loop) {
     init_ring (&loop->soon);
   }
   while (!eva__task_is_none (&loop->pass))
-    run_first (&loop->pass);
+    run_first (loop, &loop->pass);
 }
 
 static void
 queue_task (eva_loop *loop, struct eva__task *head, struct eva__task *task) {
   if (task->next) return;
   insert_last (head, task);
+  loop->n_tasks++;
   eva__loop_changed (loop);
 }
 
@@ -92,7 +94,7 @@ run_guest (eva_loop *loop) {
                 || (loop->coming_next && !eva__task_is_none (&loop->coming));
 
   loop->coming_next = !coming;
-  run_first (coming ? &loop->coming : &loop->leaving);
+  run_first (loop, coming ? &loop->coming : &loop->leaving);
 }
 
 static void
@@ -105,12 +107,14 @@ run_guests (eva_loop *loop) {
   eva__loop_run_soon_tasks (loop);
 }
 
+/* Most turns have no task.  */
 void
 eva__loop_run_tasks (eva_loop *loop) {
+  if (!eva__loop_has_tasks (loop)) return;
   eva__loop_run_soon_tasks (loop);
   run_guests (loop);
   if (eva__task_is_none (&loop->later)) return;
-  run_first (&loop->later);
+  run_first (loop, &loop->later);
   eva__loop_run_soon_tasks (loop);
 }
 
@@ -153,6 +157,7 @@ eva__loop_run_later (eva_loop *loop, struct eva__task *task) {
 /* The loop does not have to hear of it: a turn with nothing to do is harmless.  */
 void
 eva__loop_cancel_task (eva_loop *loop, struct eva__task *task) {
-  (void) loop;
-  if (task->next) take_out (task);
+  if (!task->next) return;
+  take_out (task);
+  loop->n_tasks--;
 }
