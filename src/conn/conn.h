@@ -79,6 +79,12 @@ eva__conn_is_skipping (const eva_conn *c) {
   return c->in.skipping;
 }
 
+/* Returns true if C is between two lines, both ways, and its peer has not left.  */
+static inline bool
+eva__conn_is_at_rest (const eva_conn *c) {
+  return c->state == EVA_STATE_IDLE && !c->in.base && !c->out.head && !c->eof && !c->in.skipping;
+}
+
 /* Returns true if C is a server whose command has no OK or ERR yet.  */
 static inline bool
 eva__conn_in_command (const eva_conn *c) {

@@ -15,25 +15,40 @@
 /* A sign, the decimal digits of a 32-bit number, and a NUL.  */
 #define CODE_SIZE 12
 
+/* A line of WORD alone.  */
+static int
+say_word (eva_conn *c, const char *word) {
+  size_t len = strlen (word);
+  char *dst;
+  int rc;
+
+  if (len > EVA_LINE_MAX) return EVA_E_LINE_TOO_LONG;
+  eva__conn_queue_close_line (&c->out);
+  rc = eva__conn_queue_reserve (&c->out, &c->owner, len + 1, &dst);
+  if (rc) return rc;
+  memcpy (dst, word, len);
+  eva__conn_queue_commit (&c->out, len);
+  return 0;
+}
+
 /* A line in parts: WORD, a blank, TEXT; WORD alone if TEXT is NULL.  */
 static int
 say (eva_conn *c, const char *word, const char *text) {
   size_t word_len = strlen (word);
   size_t text_len = text ? strlen (text) : 0;
-  size_t len = word_len + (text ? 1 + text_len : 0);
+  size_t len = word_len + 1 + text_len;
   char *dst;
   int rc;
 
+  if (!text) return say_word (c, word);
   if (len > EVA_LINE_MAX) return EVA_E_LINE_TOO_LONG;
   if (text_len && memchr (text, '\n', text_len)) return EVA_E_TEXT;
   eva__conn_queue_close_line (&c->out);
   rc = eva__conn_queue_reserve (&c->out, &c->owner, len + 1, &dst);
   if (rc) return rc;
   memcpy (dst, word, word_len);
-  if (text) {
-    dst[word_len] = ' ';
-    memcpy (dst + word_len + 1, text, text_len);
-  }
+  dst[word_len] = ' ';
+  memcpy (dst + word_len + 1, text, text_len);
   eva__conn_queue_commit (&c->out, len);
   return 0;
 }
