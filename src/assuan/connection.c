@@ -25,33 +25,37 @@
 
 /* --- Memory of the eva_conn ------------------------------------------------------------------- */
 
-/* Returns true for the lengths of buffers; apart from them an eva_conn asks only for itself.  */
-static bool
-is_counted (assuan_context_t ctx, size_t len) {
-  return ctx->drive && (len == EVA_INPUT_SIZE || len == EVA_SMALL_SIZE);
-}
+/* Makes a buffer of LEN octets, which DRIVE, if not NULL, has counted.  */
+static __attribute__ ((noinline)) void *
+make_buffer (assuan_context_t ctx, size_t len, struct eva__drive *drive) {
+  void *ptr = ctx->shared->malloc_hooks.malloc (len);
 
-static void *
-take_buffer (void *arg, size_t len) {
-  assuan_context_t ctx = arg;
-  void *ptr;
-
-  if (is_counted (ctx, len) && !eva__drive_hold (ctx->drive, len)) return NULL;
-  ptr = eva__pool_take (&ctx->shared->pool, &ctx->shared->malloc_hooks, len);
-  if (!ptr && is_counted (ctx, len)) eva__drive_unhold (ctx->drive, len);
+  if (!ptr && drive) eva__drive_unhold (drive, len);
   return ptr;
 }
 
+/* Drives count buffers.  Apart from them an eva_conn asks only for itself, and for descriptors.  */
+static void *
+take_buffer (void *arg, size_t len) {
+  assuan_context_t ctx = arg;
+  struct eva__spares *spares = eva__pool_find (&ctx->shared->pool, len);
+  struct eva__drive *drive = spares ? ctx->drive : NULL;
+
+  if (drive && !eva__drive_hold (drive, len)) return NULL;
+  return spares && spares->n ? eva__spares_take (spares) : make_buffer (ctx, len, drive);
+}
+
+/* In a context of assuan_process_next only the turn keeps buffers (eva__ctx_leave).  */
 static void
 give_buffer (void *arg, void *ptr, size_t len) {
   assuan_context_t ctx = arg;
+  struct eva__spares *spares = eva__pool_find (&ctx->shared->pool, len);
 
-  if (is_counted (ctx, len)) eva__drive_unhold (ctx->drive, len);
-  /* In a context of assuan_process_next only the turn keeps buffers (eva__ctx_leave).  */
-  if (ctx->is_external && !ctx->depth)
+  if (spares && ctx->drive) eva__drive_unhold (ctx->drive, len);
+  if (!spares || spares->n >= ctx->shared->pool.max || (ctx->is_external && !ctx->depth))
     eva__ctx_free (ctx, ptr);
   else
-    eva__pool_give (&ctx->shared->pool, &ctx->shared->malloc_hooks, ptr, len);
+    eva__spares_give (spares, ptr);
 }
 
 /* --- Processes -------------------------------------------------------------------------------- */

@@ -38,16 +38,22 @@ take_off (struct eva__drive *drive, size_t len, const struct eva__account *end) 
     a->held_len -= len;
 }
 
+/* FULL has no room for LEN octets, which are counted below it.  */
+static __attribute__ ((noinline)) bool
+refuse_to_hold (struct eva__drive *drive, size_t len, const struct eva__account *full) {
+  take_off (drive, len, full);
+  eva__drive_fail (drive, eva__ctx_error (drive->ctx, GPG_ERR_TOO_LARGE));
+  return false;
+}
+
 bool
 eva__drive_hold (struct eva__drive *drive, size_t len) {
   for (struct eva__account *a = drive->account; a; a = a->parent) {
-    if (len > a->limit_len || a->held_len > a->limit_len - len) {
-      take_off (drive, len, a);
-      eva__drive_fail (drive, eva__ctx_error (drive->ctx, GPG_ERR_TOO_LARGE));
-      return false;
-    }
-    a->held_len += len;
-    if (a->held_len > a->most_len) a->most_len = a->held_len;
+    size_t held_len;
+    if (__builtin_add_overflow (a->held_len, len, &held_len) || held_len > a->limit_len)
+      return refuse_to_hold (drive, len, a);
+    a->held_len = held_len;
+    if (held_len > a->most_len) a->most_len = held_len;
   }
   return true;
 }

@@ -157,6 +157,7 @@ struct eva__drive {
   bool leaves : 1;    /* the connection ends with the command under way */
   bool is_new : 1;    /* and so far with the first one: no line of the peer was handled yet */
   bool closing : 1;   /* no more is read; over when all is sent */
+  bool rests : 1;     /* the last turn ended with a server that waits for a request alone */
   gpg_error_t closing_reason;
   unsigned int n_fds; /* counted to the account */
 };
@@ -182,6 +183,12 @@ void eva__drive_configure (struct eva_conn_config *config, const struct eva_limi
 static inline bool
 eva__drive_is_above_water (const struct eva__drive *drive) {
   return eva__conn_output_len (drive->ctx->conn) > drive->class->limits->high_water_len;
+}
+
+/* Returns true if a turn of DRIVE has to know what time it is.  */
+static inline bool
+eva__drive_needs_time (const struct eva__drive *drive) {
+  return drive->since_ns || drive->class->ops->get_deadline;
 }
 
 /* Makes a turn due, because something was said or changed.  Within a turn that same turn handles

@@ -102,11 +102,7 @@ destroy (assuan_context_t ctx) {
 }
 
 void
-eva__ctx_leave (assuan_context_t ctx) {
-  if (ctx->depth > 1) {
-    ctx->depth--;
-    return;
-  }
+eva__ctx_leave_last (assuan_context_t ctx) {
   if (ctx->ends_quietly) eva__ctx_hang_up (ctx);
   ctx->depth = 0;
   if (ctx->released) {

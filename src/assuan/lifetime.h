@@ -17,7 +17,16 @@ eva__ctx_enter (assuan_context_t ctx) {
   ctx->depth++;
 }
 
-void eva__ctx_leave (assuan_context_t ctx);
+/* The outermost eva__ctx_leave.  */
+void eva__ctx_leave_last (assuan_context_t ctx);
+
+static inline void
+eva__ctx_leave (assuan_context_t ctx) {
+  if (ctx->depth > 1)
+    ctx->depth--;
+  else
+    eva__ctx_leave_last (ctx);
+}
 
 /* The latter, for a function that ends with it.  Returns ERR.  */
 gpg_error_t eva__ctx_leave_with (assuan_context_t ctx, gpg_error_t err);

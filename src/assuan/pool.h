@@ -9,8 +9,10 @@
 #define EVA__ASSUAN_POOL_H
 
 #include "assuan.h"
+#include "eva-conn.h"
 
 #include <stddef.h>
+#include <string.h>
 
 /* Buffers of one length; each begins with a pointer to the next.  */
 struct eva__spares {
@@ -25,15 +27,33 @@ struct eva__pool {
   struct eva__spares small;
 };
 
-/* Returns a buffer of LEN octets, from POOL or made by MALLOC_HOOKS; NULL if there is none.  */
-void *eva__pool_take (struct eva__pool *pool, const struct assuan_malloc_hooks *malloc_hooks,
-                      size_t len);
-
-/* Gives back PTR, of LEN octets.  */
-void eva__pool_give (struct eva__pool *pool, const struct assuan_malloc_hooks *malloc_hooks,
-                     void *ptr, size_t len);
-
 /* Frees all buffers that POOL keeps.  */
 void eva__pool_drain (struct eva__pool *pool, const struct assuan_malloc_hooks *malloc_hooks);
+
+/* Returns the spares for a LEN that eva_conn uses for its octets; NULL for anything else, which it
+   rarely allocates.  */
+static inline struct eva__spares *
+eva__pool_find (struct eva__pool *pool, size_t len) {
+  if (len == EVA_SMALL_SIZE) return &pool->small;
+  return len == EVA_INPUT_SIZE ? &pool->large : NULL;
+}
+
+/* Takes one of SPARES, which are not none.  */
+static inline void *
+eva__spares_take (struct eva__spares *spares) {
+  void *ptr = spares->first;
+
+  memcpy (&spares->first, ptr, sizeof spares->first);
+  spares->n--;
+  return ptr;
+}
+
+/* Adds PTR, which was wiped, to SPARES.  */
+static inline void
+eva__spares_give (struct eva__spares *spares, void *ptr) {
+  memcpy (ptr, &spares->first, sizeof spares->first);
+  spares->first = ptr;
+  spares->n++;
+}
 
 #endif /* EVA__ASSUAN_POOL_H */

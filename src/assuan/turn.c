@@ -115,6 +115,18 @@ is_in_line (const struct eva__drive *drive) {
   return eva__conn_input_len (drive->ctx->conn) || eva__conn_is_skipping (drive->ctx->conn);
 }
 
+/* Returns true if a server waits for a request and for nothing else, as nearly all do
+   after a turn: then there is nothing to send, to report or to end.  */
+static bool
+is_at_rest (const struct eva__drive *drive) {
+  const struct assuan_context_s *ctx = drive->ctx;
+
+  if (drive->stream || drive->closing || drive->leaves || drive->held) return false;
+  if (drive->callbacks && drive->callbacks->writable) return false;
+  if (ctx->kind != EVA__CTX_SERVER || ctx->write_error) return false;
+  return eva__conn_is_at_rest (ctx->conn);
+}
+
 /* The peer holds up a command whose output it does not take.  While its lines wait for a callback,
    this end holds up the peer.  */
 static enum eva__phase
@@ -132,8 +144,8 @@ find_phase (const struct eva__drive *drive) {
 }
 
 static unsigned int
-phase_timeout_ms (const struct eva__drive *drive) {
-  switch (drive->phase) {
+phase_timeout_ms (const struct eva__drive *drive, enum eva__phase phase) {
+  switch (phase) {
   case EVA__PHASE_IDLE:
   case EVA__PHASE_STUCK:
     return drive->class->limits->idle_timeout_ms;
@@ -156,7 +168,7 @@ phase_deadline (const struct eva__drive *drive) {
   unsigned int timeout_ms;
 
   if (!drive->since_ns) return EVA_NO_DEADLINE; /* no limit when the phase began */
-  timeout_ms = phase_timeout_ms (drive);
+  timeout_ms = phase_timeout_ms (drive, drive->phase);
   if (timeout_ms == EVA_NO_LIMIT) return EVA_NO_DEADLINE;
   if (drive->late && drive->held) return EVA_NO_DEADLINE;
   return drive->since_ns + eva__io_ns_of_ms (timeout_ms);
@@ -178,18 +190,17 @@ eva__drive_get_deadline (const struct eva__drive *drive) {
   return first_deadline (drive);
 }
 
-/* Finds the phase, and when it began: now.  Handlers, of this context or of others, may have worked
+/* Begins PHASE, or goes on with it if it is the one of before.  Handlers, of this context or of others, may have worked
    for long since NOW_NS, when the turn was due, so this looks at the clock again; but only if the
    phase has a limit.  An octet now and then makes no new line.  */
 static void
-set_phase (struct eva__drive *drive, uint64_t now_ns) {
-  enum eva__phase phase = find_phase (drive);
+set_phase (struct eva__drive *drive, enum eva__phase phase, uint64_t now_ns) {
   bool is_new = phase != drive->phase || drive->restarted;
   bool goes_on = phase == EVA__PHASE_STUCK && drive->moved;
 
   drive->phase = phase;
   drive->restarted = false;
-  if (phase_timeout_ms (drive) == EVA_NO_LIMIT)
+  if (phase_timeout_ms (drive, phase) == EVA_NO_LIMIT)
     drive->since_ns = 0;
   else if (is_new || goes_on || !drive->since_ns)
     drive->since_ns = later (now_ns, drive->class->ops->now ());
@@ -199,7 +210,7 @@ set_phase (struct eva__drive *drive, uint64_t now_ns) {
 static void
 begin_command (struct eva__drive *drive, uint64_t now_ns) {
   if (drive->class->limits->command_timeout_ms == EVA_NO_LIMIT) return;
-  if (eva__ctx_has_command (drive->ctx)) set_phase (drive, now_ns);
+  if (eva__ctx_has_command (drive->ctx)) set_phase (drive, find_phase (drive), now_ns);
 }
 
 /* --- The parts of a turn ---------------------------------------------------------------------- */
@@ -488,12 +499,18 @@ see_to_end (struct eva__drive *drive, bool gone) {
 
 /* --- The turn --------------------------------------------------------------------------------- */
 
+/* Does what was left to do before this turn.  */
+static void
+catch_up (struct eva__drive *drive) {
+  send_output (drive);
+  if (!drive->over) tell_writable (drive);
+}
+
 static void
 take_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
   assuan_context_t ctx = drive->ctx;
 
-  send_output (drive);
-  if (!drive->over) tell_writable (drive);
+  if (has_output (drive) || drive->stream || drive->callbacks) catch_up (drive);
   if (ctx->released || drive->over) return;
   if (!drive->held) take_input (drive, revents, now_ns);
   if (ctx->released || drive->over) return;
@@ -501,7 +518,8 @@ take_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
   see_to_deadlines (drive, now_ns);
   if (ctx->released || drive->over) return;
   send_output (drive);
-  see_to_end (drive, is_gone (drive, revents));
+  drive->rests = is_at_rest (drive);
+  if (!drive->rests) see_to_end (drive, is_gone (drive, revents));
 }
 
 /* The connection is over: ends all that waits for something of it; but where lines wait for a
@@ -516,7 +534,12 @@ lose (struct eva__drive *drive) {
 /* Computes what to wait for after the turn.  */
 static void
 end_turn (struct eva__drive *drive, uint64_t now_ns) {
-  set_phase (drive, now_ns);
+  if (drive->rests) {
+    set_phase (drive, EVA__PHASE_IDLE, now_ns);
+    drive->due = false;
+    return;
+  }
+  set_phase (drive, find_phase (drive), now_ns);
   if (!drive->held && has_more_lines (drive)) drive->backlog = true;
   drive->due = has_room_to_tell (drive);
 }
@@ -532,7 +555,7 @@ eva__drive_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns
   eva__ctx_enter (ctx);
   eva__ctx_claim (ctx);
   ctx->in_turn = drive->due = true;
-  drive->moved = false;
+  drive->moved = drive->rests = false;
   if (!drive->over) take_turn (drive, revents, now_ns);
   if (drive->over && !ctx->released) lose (drive);
   ctx->in_turn = was_in_turn;

@@ -119,10 +119,20 @@ watch_all (struct eva__attached *at, unsigned int revents) {
   return set_events (at, eva__drive_get_events (&at->drive));
 }
 
+/* Returns true if the loop watches what a server at rest waits for, which no limit of time hurries.
+   Then there is nothing else to compute.  */
+static bool
+is_settled (const struct eva__attached *at) {
+  if (!at->drive.rests || at->drive.since_ns) return false;
+  return at->in && at->in_events == EVA_READABLE && !at->out_events;
+}
+
 static gpg_error_t
 update (struct eva__attached *at, unsigned int revents) {
-  gpg_error_t err = watch_all (at, revents);
+  gpg_error_t err;
 
+  if (is_settled (at)) return 0;
+  err = watch_all (at, revents);
   if (err) return err;
   if (at->drive.due)
     eva__loop_run_soon (at->loop, &at->task);
@@ -150,17 +160,26 @@ on_rerun (struct eva__frame *frame) {
   if (at->drive.due) eva__attached_wake (&at->drive);
 }
 
+/* In a loop that callbacks may run.  */
 static gpg_error_t
-drive (struct eva__attached *at, unsigned int revents) {
+drive_in_frame (struct eva__attached *at, unsigned int revents, uint64_t now_ns) {
   struct turn turn = { .frame.cb = on_rerun, .at = at };
   eva_loop *loop = at->loop;
   gpg_error_t err;
 
-  if (!at->recurses) return eva__drive_turn (&at->drive, revents, eva_loop_now (loop));
   eva__loop_push_frame (loop, &turn.frame);
-  err = eva__drive_turn (&at->drive, revents, eva_loop_now (loop));
+  err = eva__drive_turn (&at->drive, revents, now_ns);
   eva__loop_pop_frame (loop);
   return err;
+}
+
+/* A look at the clock costs as much as a short command.  */
+static gpg_error_t
+drive (struct eva__attached *at, unsigned int revents) {
+  uint64_t now_ns = eva__drive_needs_time (&at->drive) ? eva_loop_now (at->loop) : 0;
+
+  if (at->recurses) return drive_in_frame (at, revents, now_ns);
+  return eva__drive_turn (&at->drive, revents, now_ns);
 }
 
 /* Settles what the turn came to, which ended with ERR.  The end of the connection is reported after
