@@ -53,6 +53,30 @@ def _(place):
         expect_equal(mock.heard.count("HELP"), 1)
 
 
+@suite.test("TAB completes names for OPTION: of the server's help, or of GnuPG's manuals")
+def _(place):
+    with Mock(place, {**TALK, "HELP OPTION": "# OPTION <name> [ [=] <value> ]\n# \n"
+                      "# color=<value>   what to paint with\n# colorless       nothing\n# not an option\nOK\n"}) as mock:
+        screen = shell(place, mock)
+        screen.keys("OPTION no\t\x15option colorl\t")
+        screen.until("ess ")
+        screen.keys("\x15OPTION  co\t\t")
+        screen.until("color=  colorless")
+        screen.keys("=blue\n")
+        screen.until("OK")
+        screen.keys("\x04")
+        expect_equal(screen.end(), 0)
+        expect("OPTION  color=blue" in mock.heard, mock.heard)
+    place.start_agent()
+    screen = Screen(place, "shell", "--no-session", "agent")
+    screen.until("assuan> ")
+    screen.keys("OPTION pinentry-m\tloopback\n")
+    screen.until("ode=loopback")
+    screen.until("OK")
+    screen.keys("\x04")
+    expect_equal(screen.end(), 0)
+
+
 @suite.test("the history lasts, and has no secret and nothing behind a blank")
 def _(place):
     with Mock(place, TALK) as mock:

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define LETTERS_OF_NAMES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+
 /* What HELP says, one command a line; NULL: it was not asked.  */
 static char *help;
 
@@ -72,6 +74,74 @@ find_option (struct script *script, const char *line, const char *word, size_t i
   return NULL;
 }
 
+/* --- Names for OPTION ------------------------------------------------------------------------- */
+
+/* What GnuPG's manuals name.  Its servers have no help on OPTION.  */
+static const struct {
+  const char *server, *names;
+} known_options[] = {
+  { "agent",
+    "agent-awareness=\nallow-pinentry-notify\ncache-ttl-opt-preset=\ndisplay=\nlc-ctype=\n"
+    "lc-messages=\npinentry-mode=\npretend-request-origin=\nputenv=\ns2k-count=\nttyname=\n"
+    "ttytype=\nuse-cache-for-signing\nxauthority=\n" },
+  { "dirmngr",
+    "audit-events=\nforce-crl-refresh=\nhonor-keyserver-url-used\nhttp-crl\nhttp-proxy=\n" },
+};
+
+/* One a line; NULL: not asked for yet.  */
+static char *option_names;
+
+/* In the help of a server that describes its options they stand behind the first empty line: one a
+   line, as `ttl=<seconds>`, with what it is for behind two blanks.  */
+static char *
+read_option_names (const char *text) {
+  const char *line = strstr (text, "\n\n");
+  char *names = text_dup ("");
+
+  for (line = line ? line + 2 : ""; *line; line += strcspn (line, "\n"), line += *line == '\n') {
+    const char *name = line + strspn (line, " ");
+    size_t len = strspn (name, LETTERS_OF_NAMES);
+    char *longer;
+    if (!len || !strchr ("= \n", name[len]) || (name[len] == ' ' && name[len + 1] != ' ')) continue;
+    longer = text_format ("%s%.*s%s\n", names, (int) len, name, name[len] == '=' ? "=" : "");
+    free (names);
+    names = longer;
+  }
+  return names;
+}
+
+static char *
+find_option_names (struct script *script) {
+  const struct gnupg_server *server = script->address->server;
+  char *text = ask (script, "HELP OPTION"), *names = read_option_names (text);
+
+  free (text);
+  for (size_t i = 0; !*names && server && i < N_ELEMENTS (known_options); i++)
+    if (text_skip (server->name, known_options[i].server)) {
+      free (names);
+      return text_dup (known_options[i].names);
+    }
+  return names;
+}
+
+static char *
+find_option_name (struct script *script, const char *word, size_t index) {
+  if (!option_names) option_names = find_option_names (script);
+  for (const char *line = option_names; *line; line += strcspn (line, "\n") + 1)
+    if (text_skip (line, word) && !index--) return text_part (line, strcspn (line, "\n"));
+  return NULL;
+}
+
+/* Returns true if the LEN octets of LINE are `OPTION` and blanks.  */
+static bool
+is_behind_option (const char *line, size_t len) {
+  size_t n = strlen ("OPTION");
+
+  return len > n && !strncasecmp (line, "OPTION", n) && n + strspn (line + n, " ") >= len;
+}
+
+/* --- Files ------------------------------------------------------------------------------------ */
+
 static char *
 find_file (const char *word, size_t index) {
   char *pattern = text_format ("%s*", word), *found = NULL;
@@ -110,11 +180,13 @@ completion_find (void *arg, const char *line, size_t start, size_t index) {
   if (!start && *word == '/') return find_slash (word, index);
   if (*line == '/') return wants_file (line, start) ? find_file (word, index) : NULL;
   if (!start) return find_command (arg, word, index);
+  if (is_behind_option (line, start)) return find_option_name (arg, word, index);
   return *word == '-' ? find_option (arg, line, word, index) : NULL;
 }
 
 void
 completion_deinit (void) {
   free (help);
+  free (option_names);
   synopsis_deinit (&synopsis);
 }

@@ -167,7 +167,7 @@ complete (EditLine *el, int ch) {
     result = CC_REFRESH;
   }
   if (c.n == 1) {
-    if (c.words[0][c.common_len - 1] != '/') el_insertstr (el, " ");
+    if (!strchr ("/=", c.words[0][c.common_len - 1])) el_insertstr (el, " ");
     result = CC_REFRESH;
   } else if (c.n && result == CC_ERROR) {
     show_candidates (&c);
