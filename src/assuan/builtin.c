@@ -91,28 +91,50 @@ output (assuan_context_t ctx, char *line) {
   return set_fd (ctx, line, &ctx->output_fd, ctx->table->notify.output);
 }
 
+/* Returns the description of COMMAND, or NULL.  */
+static const char *get_help (const struct eva__command *command);
+
 /* Returns what to list for COMMAND, of which a part may stand in BUF.  */
 static const char *
-usage (const struct eva__command *command, char buf[EVA__DESCRIPTION_SIZE]) {
+usage (const struct eva__table *table, const struct eva__command *command,
+       char buf[EVA__DESCRIPTION_SIZE]) {
+  const struct eva_command *described = eva__table_more (table, command)->described;
   size_t len = strlen (command->name);
 
-  if (command->described) {
-    eva__describe_synopsis (command->described, buf);
+  if (described) {
+    eva__describe_synopsis (described, buf);
     return buf;
   }
   if (!command->help || strncmp (command->help, command->name, len)) return command->name;
   return strchr (" \n", command->help[len]) ? command->help : command->name;
 }
 
+static gpg_error_t
+list_command (assuan_context_t ctx, const struct eva__command *command) {
+  char buf[EVA__DESCRIPTION_SIZE];
+  const char *text = usage (ctx->table, command, buf);
+
+  return eva__ctx_queue_comment (ctx, text, strcspn (text, "\n"));
+}
+
+/* The built-in commands that are not in the array.  */
+static gpg_error_t
+list_standard (assuan_context_t ctx) {
+  gpg_error_t err = 0;
+
+  for (int i = 0; !err && i < EVA__N_STANDARD; i++)
+    if (ctx->table->standard & 1u << i) err = list_command (ctx, &eva__builtins[i]);
+  return err;
+}
+
 /* One line for each command, in the order of registration.  */
 static gpg_error_t
 list_commands (assuan_context_t ctx) {
-  char buf[EVA__DESCRIPTION_SIZE];
   gpg_error_t err = 0;
 
-  for (size_t i = 0; !err && i < ctx->table->n_commands; i++) {
-    const char *text = usage (&ctx->table->commands[i], buf);
-    err = eva__ctx_queue_comment (ctx, text, strcspn (text, "\n"));
+  for (size_t i = 0; !err && i <= ctx->table->n_commands; i++) {
+    if (i == ctx->table->n_before) err = list_standard (ctx);
+    if (!err && i < ctx->table->n_commands) err = list_command (ctx, &ctx->table->commands[i]);
   }
   return err;
 }
@@ -169,15 +191,16 @@ show_command (assuan_context_t ctx, const char *name) {
   const struct eva__parameters options = { .table = ctx->table->options,
                                            .n = ctx->table->n_options,
                                            .are_options = true };
+  const struct eva_command *described;
   const char *text;
   gpg_error_t err;
 
   if (!command) return eva__ctx_error (ctx, GPG_ERR_UNKNOWN_COMMAND);
-  text = command->help;
-  if (command->described) return show_described (ctx, command->described, text);
-  if (!text && command->is_builtin) eva__builtin_handler (command->name, &text);
+  described = eva__table_more (ctx->table, command)->described;
+  if (described) return show_described (ctx, described, command->help);
+  text = get_help (command);
   err = text ? show_text (ctx, text) : eva__ctx_error (ctx, GPG_ERR_NOT_FOUND);
-  if (err || command->handler != eva__builtin_option) return err;
+  if (err || eva__builtin_handler (command) != eva__builtin_option) return err;
   return show_parameters (ctx, &options);
 }
 
@@ -198,43 +221,54 @@ no_handler (assuan_context_t ctx, char *line) {
 }
 
 static const struct {
-  const char *name;
   assuan_handler_t handler;
   const char *help;
-} builtins[] = {
-  { "NOP", nop, "NOP\n\nDo nothing and answer OK." },
-  { "CANCEL", cancel, "CANCEL\n\nReserved by the protocol; not implemented." },
-  { "OPTION", eva__builtin_option,
-    "OPTION <name> [[=] <value>]\n\nSet an option of this connection.  The name may be prefixed "
-    "with "
-    "two dashes." },
-  { "BYE", bye, "BYE\n\nClose the connection." },
-  { "AUTH", not_implemented, "AUTH\n\nReserved by the protocol; not implemented." },
-  { "RESET", reset,
-    "RESET\n\nReset the connection, but not its authentication.  Descriptors set with INPUT and "
-    "OUTPUT\nare closed." },
-  { "END", not_implemented,
-    "END\n\nEnds the data that an inquiry asked for; no command by itself." },
-  { "HELP", help, "HELP [<command>]\n\nList all commands, or show the description of one." },
-  { "INPUT", input,
-    "INPUT FD[=<n>]\n\nTake the descriptor that was sent before, or descriptor <n> that was "
-    "inherited, for bulk input." },
-  { "OUTPUT", output,
-    "OUTPUT FD[=<n>]\n\nTake the descriptor that was sent before, or descriptor <n> that was "
-    "inherited, for bulk output." },
+} details[EVA__N_BUILTIN] = {
+  [EVA__BUILTIN_NOP] = { nop, "NOP\n\nDo nothing and answer OK." },
+  [EVA__BUILTIN_CANCEL] = { cancel, "CANCEL\n\nReserved by the protocol; not implemented." },
+  [EVA__BUILTIN_OPTION] = { eva__builtin_option,
+                            "OPTION <name> [[=] <value>]\n\nSet an option of this connection.  The "
+                            "name may be prefixed with two dashes." },
+  [EVA__BUILTIN_BYE] = { bye, "BYE\n\nClose the connection." },
+  [EVA__BUILTIN_AUTH] = { not_implemented, "AUTH\n\nReserved by the protocol; not implemented." },
+  [EVA__BUILTIN_RESET] = { reset, "RESET\n\nReset the connection, but not its authentication.  "
+                                  "Descriptors set with INPUT and OUTPUT\nare closed." },
+  [EVA__BUILTIN_END] = { not_implemented, "END\n\nEnds the data that an inquiry asked for; no "
+                                          "command by itself." },
+  [EVA__BUILTIN_HELP] = { help, "HELP [<command>]\n\nList all commands, or show the description of "
+                                "one." },
+  [EVA__BUILTIN_INPUT] = { input, "INPUT FD[=<n>]\n\nTake the descriptor that was sent before, or "
+                                  "descriptor <n> that was inherited, for bulk input." },
+  [EVA__BUILTIN_OUTPUT] = { output, "OUTPUT FD[=<n>]\n\nTake the descriptor that was sent before, "
+                                    "or descriptor <n> that was inherited, for bulk output." },
 };
 
+/* Returns the number of the built-in command NAME, or -1.  */
+static int
+find_builtin (const char *name) {
+  for (int i = 0; i < EVA__N_BUILTIN; i++)
+    if (!strcmp (eva__builtins[i].name, name)) return i;
+  return -1;
+}
+
 assuan_handler_t
-eva__builtin_handler (const char *name, const char **ret_help) {
-  for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
-    if (!strcmp (builtins[i].name, name)) {
-      if (ret_help) *ret_help = builtins[i].help;
-      return builtins[i].handler;
-    }
-  return no_handler;
+eva__builtin_handler (const struct eva__command *command) {
+  int number;
+
+  if (command->handler) return command->handler;
+  number = find_builtin (command->name);
+  return number >= 0 ? details[number].handler : no_handler;
+}
+
+static const char *
+get_help (const struct eva__command *command) {
+  int number = -1;
+
+  if (!command->help && !command->handler) number = find_builtin (command->name);
+  return number >= 0 ? details[number].help : command->help;
 }
 
 bool
 eva__builtin_exists (const char *name) {
-  return eva__builtin_handler (name, NULL) != no_handler;
+  return find_builtin (name) >= 0;
 }

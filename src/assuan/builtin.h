@@ -9,9 +9,9 @@
 /* Returns true if NAME is a built-in command.  */
 bool eva__builtin_exists (const char *name);
 
-/* The handler of a built-in command, or of a name that has none; and its description at
-   RET_HELP, unless either is NULL.  */
-assuan_handler_t eva__builtin_handler (const char *name, const char **ret_help);
+/* The handler of COMMAND: its own, or the built-in one of its name, which answers with an error if
+   there is none.  */
+assuan_handler_t eva__builtin_handler (const struct eva__command *command);
 
 /* The OPTION command.  */
 gpg_error_t eva__builtin_option (assuan_context_t ctx, char *line);

@@ -3,33 +3,20 @@
 
 #include "assuan/command.h"
 
-#include "assuan/builtin.h"
 #include "assuan/error.h"
 #include "assuan/table.h"
 
-/* The commands that every server has, in the order in which HELP shows them.  */
-static const char *const builtin_names[] = { "NOP",  "CANCEL", "OPTION", "BYE",
-                                             "AUTH", "RESET",  "END",    "HELP" };
-
-/* Enters the command NAME in the table of CTX.  HANDLER NULL: the built-in one.  */
+/* Enters the command NAME in the table of CTX.  HANDLER NULL: the built-in one.  Another handler, of
+   one connection for instance, changes nothing about whether the command is secret.  */
 static gpg_error_t
 enter (assuan_context_t ctx, const char *name, assuan_handler_t handler, const char *help) {
-  struct eva__command *command = eva__ctx_find_registered (ctx, name);
-  bool is_secret =
-      command && command->is_secret; /* a connection's own handler changes nothing there */
-  gpg_error_t err;
+  struct eva__table *table = ctx->table;
+  struct eva__command *place;
+  gpg_error_t err = eva__ctx_place_command (ctx, name, &place);
 
-  if (!command) {
-    err = ctx->table->n_commands == ctx->table->commands_size ? eva__ctx_grow_table (ctx) : 0;
-    if (err) return err;
-    command = &ctx->table->commands[ctx->table->n_commands++];
-  }
-  *command = (struct eva__command) {
-    .name = name, .help = help, .handler = handler, .is_secret = is_secret
-  };
-  if (handler) return 0;
-  command->is_builtin = true;
-  command->handler = eva__builtin_handler (name, NULL);
+  if (err) return err;
+  *place = (struct eva__command) { .name = name, .help = help, .handler = handler };
+  if (table->more) table->more[place - table->commands].described = NULL;
   return 0;
 }
 
@@ -49,9 +36,7 @@ gpg_error_t
 eva__ctx_register_builtins (assuan_context_t ctx) {
   gpg_error_t err = eva__ctx_own_table (ctx);
 
-  for (size_t i = 0; !err && i < sizeof builtin_names / sizeof *builtin_names; i++)
-    if (!eva__ctx_find_command (ctx, builtin_names[i]))
-      err = enter (ctx, builtin_names[i], NULL, NULL);
+  if (!err) eva__ctx_add_standard (ctx);
   return err;
 }
 

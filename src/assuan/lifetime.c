@@ -93,6 +93,7 @@ destroy (assuan_context_t ctx) {
   if (!ctx->shares || ctx->owns_table) {
     eva__ctx_set_string (ctx, &ctx->table->own_hello, NULL);
     eva__ctx_free (ctx, ctx->table->commands);
+    eva__ctx_free (ctx, ctx->table->more);
   }
   if (ctx->owns_table) eva__ctx_free (ctx, ctx->table);
   if (ctx->owns_watch) eva__ctx_free (ctx, ctx->watch);

@@ -51,7 +51,7 @@ names_secret (assuan_context_t ctx, char *line, size_t len) {
   *end = 0;
   command = eva__ctx_find_command (ctx, word);
   *end = after;
-  return command && command->is_secret;
+  return command && eva__table_more (ctx->table, command)->is_secret;
 }
 
 /* Returns true if LINE is an answer, or comes in its place, to an inquiry of a secret command, even

@@ -9,6 +9,7 @@
 
 #include "assuan/accept.h"
 #include "assuan/arguments.h"
+#include "assuan/builtin.h"
 #include "assuan/connection.h"
 #include "assuan/drive.h"
 #include "assuan/error.h"
@@ -71,11 +72,11 @@ on_answer (assuan_context_t ctx, const struct eva_event *ev) {
 static gpg_error_t
 run_command (assuan_context_t ctx, const struct eva__command *command, char *line) {
   bool in_program_turn = is_in_program_turn (ctx);
-  bool finishes = command->is_builtin || !in_program_turn;
+  bool finishes = !command->handler || !in_program_turn;
   gpg_error_t err;
 
   ctx->command = command;
-  err = command->handler (ctx, line);
+  err = eva__builtin_handler (command) (ctx, line);
   if (!in_program_turn) ctx->command = NULL;
   /* A handler that inquires asynchronously, or called assuan_process_done, is not ended here.  */
   if (finishes && (err || !is_left_open (ctx)) && eva__ctx_is_busy (ctx))
@@ -103,31 +104,39 @@ notify (assuan_context_t ctx, const char *name) {
 /* Returns the error of a LINE whose arguments are not those that COMMAND describes.  */
 static gpg_error_t
 check_arguments (assuan_context_t ctx, const struct eva__command *command, const char *line) {
-  const struct eva_command *described = command->described;
+  const struct eva_command *described = eva__table_more (ctx->table, command)->described;
 
   if (!described || !(described->flags & EVA_COMMAND_CHECKED)) return 0;
   return eva__arguments_check (ctx, described, line);
 }
 
-/* Notifies the program of the command number INDEX and, unless the program refuses, runs it.  It
-   takes a number, because the notification may register commands, which moves the table.  The
+/* Returns true if a notification of commands, which may register some, is set.  */
+static bool
+is_notified (assuan_context_t ctx) {
+  return ctx->table->notify.before || ctx->table->notify.pre_cmd;
+}
+
+/* Notifies the program of COMMAND and, unless the program refuses, runs it.  The notification may
+   register commands, which moves the table, or replace this one: the name finds it again.  The
    argument is a copy: an inquiry or another nested read, here or in the handler, puts its lines in
    the place of the original, and handlers go on using it; and it outlives a context that is
    released meanwhile.  */
 static gpg_error_t
-begin_command (assuan_context_t ctx, size_t index, const struct eva_event *ev) {
+begin_command (assuan_context_t ctx, const struct eva__command *command,
+               const struct eva_event *ev) {
+  const char *name = is_notified (ctx) ? command->name : NULL;
   char line[EVA_LINE_SIZE];
   gpg_error_t err;
 
   memcpy (line, ev->text, ev->text_len + 1);
-  err = notify (ctx, ctx->table->commands[index].name);
+  err = notify (ctx, command->name);
   /* The notification may have released the context, or finished the command itself.  */
   if (!eva__ctx_is_busy (ctx)) {
     err = 0;
   } else {
-    if (!err) err = check_arguments (ctx, &ctx->table->commands[index], line);
-    err = err ? eva__ctx_finish_command (ctx, err)
-              : run_command (ctx, &ctx->table->commands[index], line);
+    if (name) command = eva__ctx_find_command (ctx, name);
+    if (!err) err = check_arguments (ctx, command, line);
+    err = err ? eva__ctx_finish_command (ctx, err) : run_command (ctx, command, line);
   }
   eva__wire_wipe (line, ev->text_len + 1);
   return err;
@@ -149,9 +158,9 @@ on_request (assuan_context_t ctx, const struct eva_event *ev) {
   if (is_stray_data (ev))
     return eva__ctx_finish_command (ctx, eva__ctx_error (ctx, GPG_ERR_NOT_IMPLEMENTED));
   command = eva__ctx_find_command (ctx, ev->word);
-  ctx->is_redacted = command && command->is_secret;
+  ctx->is_redacted = command && eva__table_more (ctx->table, command)->is_secret;
   if (!command) return eva__ctx_finish_command (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_UNKNOWN_CMD));
-  return begin_command (ctx, (size_t) (command - ctx->table->commands), ev);
+  return begin_command (ctx, command, ev);
 }
 
 /* The answer to a line that is too long or begins with a blank.  */

@@ -3,7 +3,11 @@
 
    The commands are an array that is searched from its beginning: servers have few of them, and the
    first letter sorts most out.  All connections of an eva_server share one; a context that
-   registers a command for itself gets a copy.  */
+   registers a command for itself gets a copy.
+
+   The commands that every server has are not copied into the array, but looked up beside it.  Only
+   when a program replaces one of them, all take their places in it: there is one order, which HELP
+   shows, wherever they are.  */
 
 #include "assuan/table.h"
 
@@ -12,9 +16,17 @@
 
 #include <string.h>
 
+const struct eva__command eva__builtins[EVA__N_BUILTIN] = {
+  [EVA__BUILTIN_NOP] = { .name = "NOP" },       [EVA__BUILTIN_CANCEL] = { .name = "CANCEL" },
+  [EVA__BUILTIN_OPTION] = { .name = "OPTION" }, [EVA__BUILTIN_BYE] = { .name = "BYE" },
+  [EVA__BUILTIN_AUTH] = { .name = "AUTH" },     [EVA__BUILTIN_RESET] = { .name = "RESET" },
+  [EVA__BUILTIN_END] = { .name = "END" },       [EVA__BUILTIN_HELP] = { .name = "HELP" },
+  [EVA__BUILTIN_INPUT] = { .name = "INPUT" },   [EVA__BUILTIN_OUTPUT] = { .name = "OUTPUT" },
+};
+
 /* How many entries a table that is full grows by: few, because every context has one, and where
-   there are many, a quarter of them.  */
-#define STEP 8
+   there are many, an eighth of them.  */
+#define STEP 4
 
 /* Not tolower: that asks the locale, and in some of them an I is no I.  */
 static char
@@ -38,72 +50,204 @@ is_upper (const char *name) {
   return true;
 }
 
-/* The exact spelling wins over another one, because both may be registered (see
-   eva__ctx_find_registered).  */
-struct eva__command *
-eva__ctx_find_command (assuan_context_t ctx, const char *name) {
+/* Returns the number of the built-in command NAME among those that are not in TABLE's array, in any
+   case; or -1.  */
+static int
+find_standard (const struct eva__table *table, const char *name) {
+  for (int i = 0; i < EVA__N_STANDARD; i++) {
+    const char *known = eva__builtins[i].name;
+    if (lower (*known) != lower (*name)) continue;
+    if (table->standard & 1u << i && same_name (known, name)) return i;
+  }
+  return -1;
+}
+
+/* Finds a command in the array.  The exact spelling wins over another one, because both may be
+   registered (see find_registered).  */
+static struct eva__command *
+find_own (const struct eva__table *table, const char *name) {
   struct eva__command *found = NULL;
 
-  for (size_t i = 0; i < ctx->table->n_commands; i++) {
-    const char *known = ctx->table->commands[i].name;
+  for (size_t i = 0; i < table->n_commands; i++) {
+    const char *known = table->commands[i].name;
     if (lower (*known) != lower (*name)) continue; /* most are done with here */
-    if (!strcmp (known, name)) return &ctx->table->commands[i];
-    if (!found && same_name (known, name)) found = &ctx->table->commands[i];
+    if (!strcmp (known, name)) return &table->commands[i];
+    if (!found && same_name (known, name)) found = &table->commands[i];
   }
   return found;
 }
 
-/* The name in capitals is the same one, as for the built-in commands; other spellings are commands
-   of their own, which a client reaches by writing exactly them.  */
-struct eva__command *
-eva__ctx_find_registered (assuan_context_t ctx, const char *name) {
-  for (size_t i = 0; i < ctx->table->n_commands; i++) {
-    const char *known = ctx->table->commands[i].name;
+/* No name is in both places, in whatever case: a program that registers that of a built-in command
+   has all of these moved into the array.  */
+const struct eva__command *
+eva__ctx_find_command (assuan_context_t ctx, const char *name) {
+  int number = find_standard (ctx->table, name);
+
+  return number >= 0 ? &eva__builtins[number] : find_own (ctx->table, name);
+}
+
+/* Finds the command that registering NAME replaces.  The name in capitals is the same one, as for
+   the built-in commands; other spellings are commands of their own, which a client reaches by
+   writing exactly them.  */
+static struct eva__command *
+find_registered (const struct eva__table *table, const char *name) {
+  for (size_t i = 0; i < table->n_commands; i++) {
+    const char *known = table->commands[i].name;
     if (lower (*known) != lower (*name)) continue;
     if (!strcmp (known, name) || (same_name (known, name) && is_upper (known)))
-      return &ctx->table->commands[i];
+      return &table->commands[i];
   }
   return NULL;
+}
+
+/* Returns a copy of the N elements of SIZE octets at OLD, with room for MAX, all zero behind them; or
+   NULL.  */
+static void *
+copy_array (assuan_context_t ctx, const void *old, size_t n, size_t max, size_t size) {
+  char *copy = eva__ctx_malloc (ctx, max * size);
+
+  if (!copy) return NULL;
+  if (n) memcpy (copy, old, n * size);
+  memset (copy + n * size, 0, (max - n) * size);
+  return copy;
+}
+
+/* Gives TABLE copies of its arrays, with room for MAX commands.  What had them keeps them.  */
+static gpg_error_t
+copy_arrays (assuan_context_t ctx, struct eva__table *table, uint32_t max) {
+  struct eva__command *commands =
+      copy_array (ctx, table->commands, table->n_commands, max, sizeof *commands);
+  struct eva__command_more *more = NULL;
+
+  if (!commands) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+  if (table->more) more = copy_array (ctx, table->more, table->n_commands, max, sizeof *more);
+  if (table->more && !more) {
+    eva__ctx_free (ctx, commands);
+    return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+  }
+  if (eva__table_has (table, ctx->command))
+    ctx->command = commands + (ctx->command - table->commands);
+  table->commands = commands;
+  table->more = more;
+  table->commands_size = max;
+  return 0;
 }
 
 gpg_error_t
 eva__ctx_own_table (assuan_context_t ctx) {
   struct eva__table *table;
-  size_t size;
+  gpg_error_t err;
 
   if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   if (!ctx->shares || ctx->owns_table) return 0;
-  size = ctx->table->n_commands * sizeof *table->commands;
   table = eva__ctx_malloc (ctx, sizeof *table);
   if (!table) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
   *table = *ctx->table;
   table->own_hello = NULL;
-  table->commands = eva__ctx_malloc (ctx, size);
-  if (!table->commands) {
+  err = copy_arrays (ctx, table, table->n_commands + STEP);
+  if (err) {
     eva__ctx_free (ctx, table);
-    return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+    return err;
   }
-  memcpy (table->commands, ctx->table->commands, size);
-  table->commands_size = table->n_commands;
-  if (ctx->command) ctx->command = table->commands + (ctx->command - ctx->table->commands);
   ctx->table = table;
   ctx->owns_table = true;
   return 0;
 }
 
-/* The entry of the running command may move.  */
-gpg_error_t
-eva__ctx_grow_table (assuan_context_t ctx) {
-  size_t old_size = ctx->table->commands_size;
-  size_t size = old_size + (old_size / 4 > STEP ? old_size / 4 : STEP);
-  struct eva__command *commands = eva__ctx_malloc (ctx, size * sizeof *commands);
+/* Makes room for N more commands.  The entry of the running command may move.  */
+static gpg_error_t
+reserve (assuan_context_t ctx, uint32_t n) {
+  struct eva__table *table = ctx->table;
+  struct eva__command *old = table->commands;
+  struct eva__command_more *old_more = table->more;
+  uint32_t wanted = table->n_commands + n, size = table->commands_size;
+  gpg_error_t err;
 
-  if (!commands) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
-  if (ctx->table->n_commands)
-    memcpy (commands, ctx->table->commands, ctx->table->n_commands * sizeof *commands);
-  if (ctx->command) ctx->command = commands + (ctx->command - ctx->table->commands);
-  eva__ctx_free (ctx, ctx->table->commands);
-  ctx->table->commands = commands;
-  ctx->table->commands_size = size;
+  if (wanted <= size) return 0;
+  while (size < wanted)
+    size += size / 8 > STEP ? size / 8 : STEP;
+  err = copy_arrays (ctx, table, size);
+  if (err) return err;
+  eva__ctx_free (ctx, old);
+  eva__ctx_free (ctx, old_more);
   return 0;
+}
+
+/* Makes room for N entries at AT, where there are others.  */
+static void
+make_gap (assuan_context_t ctx, uint32_t at, uint32_t n) {
+  struct eva__table *table = ctx->table;
+  uint32_t n_behind = table->n_commands - at;
+
+  if (eva__table_has (table, ctx->command) && ctx->command >= table->commands + at)
+    ctx->command += n;
+  memmove (table->commands + at + n, table->commands + at, n_behind * sizeof *table->commands);
+  if (table->more) memmove (table->more + at + n, table->more + at, n_behind * sizeof *table->more);
+  if (table->more) memset (table->more + at, 0, n * sizeof *table->more);
+  table->n_commands += n;
+}
+
+/* Moves the built-in commands into the array, to where HELP shows them.  */
+static gpg_error_t
+enter_standard (assuan_context_t ctx) {
+  struct eva__table *table = ctx->table;
+  uint32_t n = (uint32_t) __builtin_popcount (table->standard), at = table->n_before;
+  gpg_error_t err = reserve (ctx, n);
+
+  if (err) return err;
+  make_gap (ctx, at, n);
+  for (int i = 0; i < EVA__N_STANDARD; i++) {
+    if (!(table->standard & 1u << i)) continue;
+    if (ctx->command == &eva__builtins[i]) ctx->command = &table->commands[at];
+    table->commands[at++] = eva__builtins[i];
+  }
+  table->standard = 0;
+  return 0;
+}
+
+void
+eva__ctx_add_standard (assuan_context_t ctx) {
+  struct eva__table *table = ctx->table;
+
+  if (!table->has_standard) table->n_before = table->n_commands;
+  table->has_standard = true;
+  for (int i = 0; i < EVA__N_STANDARD; i++)
+    if (!find_own (table, eva__builtins[i].name)) table->standard |= (uint8_t) (1u << i);
+}
+
+gpg_error_t
+eva__ctx_place_command (assuan_context_t ctx, const char *name, struct eva__command **ret_place) {
+  struct eva__table *table = ctx->table;
+  bool is_standard = find_standard (table, name) >= 0;
+  gpg_error_t err = is_standard ? enter_standard (ctx) : 0;
+  struct eva__command *place = err ? NULL : find_registered (table, name);
+
+  if (!err && !place) err = reserve (ctx, 1);
+  if (err) return err;
+  *ret_place = place ? place : &table->commands[table->n_commands++];
+  return 0;
+}
+
+gpg_error_t
+eva__ctx_describe_command (assuan_context_t ctx, const char *name,
+                           const struct eva__command_more *more) {
+  struct eva__table *table = ctx->table;
+  const struct eva__command *command = find_registered (table, name);
+
+  if (!table->more && !more->described && !more->is_secret) return 0;
+  if (!table->more) {
+    table->more = copy_array (ctx, NULL, 0, table->commands_size, sizeof *table->more);
+    if (!table->more) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+  }
+  table->more[command - table->commands] = *more;
+  if (more->is_secret) table->has_secrets = true;
+  return 0;
+}
+
+const struct eva__command_more *
+eva__table_more (const struct eva__table *table, const struct eva__command *command) {
+  static const struct eva__command_more nothing;
+
+  if (!table->more || !eva__table_has (table, command)) return &nothing;
+  return &table->more[command - table->commands];
 }

@@ -34,8 +34,9 @@
 /* A built-in command that does not exist is a name that was misspelled.  */
 static gpg_error_t
 register_command (assuan_context_t pattern, const struct eva_command *command) {
-  bool is_secret = command->flags & EVA_COMMAND_SECRET;
-  struct eva__command *entry;
+  bool is_described = command->parameters || command->flags & EVA_COMMAND_CHECKED;
+  struct eva__command_more more = { .described = is_described ? command : NULL,
+                                    .is_secret = command->flags & EVA_COMMAND_SECRET };
   gpg_error_t err;
 
   if (command->flags & ~KNOWN_FLAGS || !eva__arguments_make_sense (command))
@@ -43,12 +44,7 @@ register_command (assuan_context_t pattern, const struct eva_command *command) {
   if (command->name && !command->handler && !eva__builtin_exists (command->name))
     return eva__ctx_error (pattern, GPG_ERR_ASS_INV_VALUE);
   err = assuan_register_command (pattern, command->name, command->handler, command->help);
-  if (err) return err;
-  entry = eva__ctx_find_registered (pattern, command->name);
-  if (command->parameters || command->flags & EVA_COMMAND_CHECKED) entry->described = command;
-  entry->is_secret = is_secret;
-  if (is_secret) pattern->table->has_secrets = true;
-  return 0;
+  return err ? err : eva__ctx_describe_command (pattern, command->name, &more);
 }
 
 /* Registers what SERVICE offers with the pattern of all its connections.  */

@@ -2,6 +2,9 @@
 /* Registering commands and finding them by name.  */
 
 #include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "suite.h"
 
@@ -186,6 +189,121 @@ handlers_may_register (void **state) {
   server_stop_noting (&s, &notes, "one EXTRA []\n");
 }
 
+static void
+register_around_a_builtin (assuan_context_t ctx, void *arg) {
+  (void) arg;
+  assuan_register_command (ctx, "ONE", cmd_one, NULL);
+  assuan_register_command (ctx, "OPTION", cmd_two, NULL);
+  assuan_register_command (ctx, "TWO", cmd_two, NULL);
+}
+
+static void
+replaced_builtins_keep_their_place (void **state) {
+  struct notes notes = { 0 };
+  struct server s;
+
+  (void) state;
+  server_start (&s, SERVER_SOCKET, register_around_a_builtin, &notes);
+  server_ask (&s, "HELP\n",
+              "# NOP\n# CANCEL\n# OPTION\n# BYE\n# AUTH\n# RESET\n# END\n# HELP\n"
+              "# ONE\n# TWO\nOK\n");
+  server_ask (&s, "ONE\nOPTION x\nTWO\nNOP\n", "OK\nOK\nOK\nOK\n");
+  server_stop_noting (&s, &notes, "one ONE []\ntwo OPTION [x]\ntwo TWO []\n");
+}
+
+static gpg_error_t
+cmd_take_over (assuan_context_t ctx, char *line) {
+  assuan_register_command (ctx, "NOP", cmd_one, NULL);
+  assuan_register_command (ctx, "HELP", cmd_two, NULL);
+  note (assuan_get_pointer (ctx), "%s [%s]", assuan_get_command_name (ctx), line);
+  return 0;
+}
+
+static void
+register_take_over (assuan_context_t ctx, void *arg) {
+  (void) arg;
+  assuan_register_command (ctx, "TAKE", cmd_take_over, NULL);
+}
+
+static void
+handlers_may_replace_builtins (void **state) {
+  struct notes notes = { 0 };
+  struct server s;
+
+  (void) state;
+  server_start (&s, SERVER_SOCKET, register_take_over, &notes);
+  server_ask (&s, "NOP\n", "OK\n");
+  server_ask (&s, "TAKE 1\nNOP 2\nHELP 3\nTAKE 4\n", "OK\nOK\nOK\nOK\n");
+  server_stop_noting (&s, &notes, "TAKE [1]\none NOP [2]\ntwo HELP [3]\nTAKE [4]\n");
+}
+
+/* Replaces what is about to run.  */
+static gpg_error_t
+replace_before (assuan_context_t ctx, const char *name) {
+  if (!strcmp (name, "NOP")) return assuan_register_command (ctx, "NOP", cmd_one, NULL);
+  if (!strcmp (name, "ONE")) return assuan_register_command (ctx, "RESET", cmd_two, NULL);
+  return 0;
+}
+
+static void
+register_replace_before (assuan_context_t ctx, void *arg) {
+  (void) arg;
+  assuan_register_command (ctx, "ONE", cmd_one, NULL);
+  assuan_register_pre_cmd_notify (ctx, replace_before);
+}
+
+static void
+notifications_may_replace_builtins (void **state) {
+  struct notes notes = { 0 };
+  struct server s;
+
+  (void) state;
+  server_start (&s, SERVER_SOCKET, register_replace_before, &notes);
+  server_ask (&s, "ONE 1\nRESET 2\nNOP 3\n", "OK\nOK\nOK\n");
+  server_stop_noting (&s, &notes, "one ONE [1]\ntwo RESET [2]\none NOP [3]\n");
+}
+
+static void
+serve_said (assuan_context_t ctx, int fd, const char *said, const char *answer) {
+  char greeting[200];
+
+  assert_err (assuan_accept (ctx), 0);
+  peer_say (fd, said);
+  shutdown (fd, SHUT_WR);
+  assert_err (assuan_process (ctx), 0);
+  peer_read_line (fd, greeting, sizeof greeting);
+  peer_expect (fd, answer);
+}
+
+/* Those go first in HELP.  One that has a built-in command's name, in whatever case, is it.  */
+static void
+commands_can_be_registered_first (void **state) {
+  assuan_context_t ctx = new_context ();
+  struct notes notes = { 0 };
+  int fds[2];
+
+  (void) state;
+  assert_int_equal (socketpair (AF_UNIX, SOCK_STREAM, 0, fds), 0);
+  assuan_set_pointer (ctx, &notes);
+  assert_err (assuan_register_command (ctx, "ONE", cmd_one, NULL), 0);
+  /* deviation: the built-in BYE beside it */
+  if (!on_oracle ()) assert_err (assuan_register_command (ctx, "bye", cmd_two, NULL), 0);
+  assert_err (assuan_init_socket_server (ctx, fds[0], ASSUAN_SOCKET_SERVER_ACCEPTED), 0);
+  assert_err (assuan_register_command (ctx, "TWO", cmd_two, NULL), 0);
+  assert_err (assuan_register_command (ctx, "END", cmd_two, NULL), 0);
+  if (on_oracle ())
+    serve_said (ctx, fds[1], "HELP\nEND 1\n",
+                "# ONE\n# NOP\n# CANCEL\n# OPTION\n# BYE\n# AUTH\n# RESET\n# END\n# HELP\n"
+                "# TWO\nOK\nOK\n");
+  else
+    serve_said (ctx, fds[1], "HELP\nEND 1\nBYE 2\n",
+                "# ONE\n# bye\n# NOP\n# CANCEL\n# OPTION\n# AUTH\n# RESET\n# END\n# HELP\n"
+                "# TWO\nOK\nOK\nOK\n");
+  assert_string_equal (notes.text, on_oracle () ? "two END [1]\n" : "two END [1]\ntwo bye [2]\n");
+  assuan_release (ctx);
+  close (fds[1]);
+}
+
 static struct notes many_notes;
 static char many_names[2000][12];
 
@@ -226,6 +344,10 @@ main (void) {
     suite_test (builtin_commands_can_be_replaced),
     suite_test (null_handler_restores_the_builtin),
     suite_test (handlers_may_register),
+    suite_test (replaced_builtins_keep_their_place),
+    suite_test (handlers_may_replace_builtins),
+    suite_test (notifications_may_replace_builtins),
+    suite_test (commands_can_be_registered_first),
     suite_test (any_number_of_commands),
   };
 

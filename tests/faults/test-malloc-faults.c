@@ -175,7 +175,8 @@ noop (assuan_context_t ctx, char *line) {
   return 0;
 }
 
-/* Strings and tables, with many commands; what could not be set is as it was.  */
+/* Strings and tables, with many commands, of which one replaces a built-in one; what could not be
+   set is as it was.  */
 static gpg_error_t
 set_all (assuan_context_t ctx, void *arg) {
   static char names[100][8];
@@ -190,7 +191,8 @@ set_all (assuan_context_t ctx, void *arg) {
     snprintf (names[i], sizeof names[i], "CMD%zu", i);
     err = assuan_register_command (ctx, names[i], noop, "help");
   }
-  return err;
+  if (!err) err = assuan_init_socket_server (ctx, ASSUAN_INVALID_FD, 0);
+  return err ? err : assuan_register_command (ctx, "NOP", noop, NULL);
 }
 
 static void
