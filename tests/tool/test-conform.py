@@ -423,6 +423,15 @@ def _(place):
     server.close()
 
 
+@suite.test("TAP: what a server says makes no failure a TODO or a SKIP")
+def _(place):
+    server = type("Broken", (Server,), {"line": lambda self, sock, line: b"ERR 1 no # TODO later\n" if line ==
+                                        b"RESET" else Server.line(self, sock, line)})(place)
+    out = place.ctl("conform", server.address, "--only=reset", "--format=tap").fails(1).out.decode()
+    expect_equal(out, "1..1\nnot ok 1 - reset: RESET: wants OK, got: ERR 1 no %23 TODO later\n")
+    server.close()
+
+
 @suite.test("--timeout is of each check")
 def _(place):
     server = BROKEN["Waiting"][1](place)
