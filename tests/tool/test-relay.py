@@ -409,6 +409,34 @@ def _(place):
         place.ctl("relay", *args).fails(2)
 
 
+@suite.test("a program ends by itself after its client, and is ended if it does not")
+def _(place):
+    tidy = ["--", "sh", "-c", "echo OK; cat >/dev/null; sleep 0.3; echo tidy >>ends"]
+    stubborn = ["--", "sh", "-c", "trap 'echo told >>ends; exit' TERM; echo OK; while :; do sleep 0.1; done"]
+
+    def ends():
+        return place.read("ends").decode().split() if os.path.exists(place.path("ends")) else []
+    place.run(TOOL, "relay", "stdio:", *tidy)
+    expect_equal(ends(), ["tidy"], "the client leaves a relay for one")
+    for sig, code in (signal.SIGTERM, 0), (signal.SIGINT, -signal.SIGINT):
+        os.unlink(place.path("ends"))
+        relay = Relay(place, None, *tidy)
+        sock = relay.connect()
+        relay.process.send_signal(sig)
+        expect_equal(relay.process.wait(60), code)
+        expect_equal(ends(), ["tidy"], sig)
+        sock.close()
+    os.unlink(place.path("ends"))
+    with Relay(place, None, "--grace=200ms", *stubborn) as relay:
+        relay.connect().close()
+        eventually("the program is told to end", lambda: ends() == ["told"])
+        children = "/proc/%d/task/%d/children" % (relay.process.pid, relay.process.pid)
+        eventually("it is waited for", lambda: not open(children, encoding="ascii").read())
+        sock = relay.connect()
+    expect_equal(ends(), ["told"] * 2, "the relay ends")
+    sock.close()
+
+
 @suite.test("gpg makes a key, signs and decrypts through it, with what an allow-list needs")
 def _(place):
     need("gpg", "gpg-agent")

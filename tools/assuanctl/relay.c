@@ -109,6 +109,7 @@ struct client {
   uid_t uid;            /* EVA_ANY_UID: not known */
   struct link *link;
   struct spectator *spectator; /* NULL: nothing is told */
+  struct worker *program;      /* that serves it, or NULL */
   eva_source *retry;
   unsigned int n_retries;
   const char *reason; /* NULL: it is not over by itself */
@@ -156,6 +157,7 @@ static void
 free_client (struct client *c) {
   leave (c);
   link_free (c->link);
+  if (c->program) worker_leave (c->program, config.grace_ms);
   eva_source_free (c->retry);
   spectator_free (c->spectator, c->reason ? c->reason : "end");
   free (c);
@@ -215,18 +217,15 @@ on_over (void *arg, const char *reason) {
 
 static void
 on_program_ended (void *arg, int status) {
-  (void) arg;
-  (void) status;
-}
+  struct client *c = arg;
 
-static void
-on_program_gone (void *arg) {
-  (void) arg;
+  (void) status;
+  c->program = NULL;
 }
 
 /* Each client has a program of its own, which ends when its input does.  */
 static int
-start_program (void) {
+start_program (struct client *c) {
   const char **split =
       state.server.argv ? NULL : program_split (state.server.eva + strlen ("exec:"));
   int fd[2], fds[3], error;
@@ -235,8 +234,7 @@ start_program (void) {
                                    .fds = fds,
                                    .n_fds = 3,
                                    .ended = on_program_ended,
-                                   .gone = on_program_gone };
-  bool is_started;
+                                   .arg = c };
 
   errno = ENOENT;
   if (!program.argv[0] || socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd)) {
@@ -245,13 +243,13 @@ start_program (void) {
   }
   fds[0] = fds[1] = fd[1];
   fds[2] = -1;
-  is_started = worker_start (&program) != NULL;
+  c->program = worker_start (&program);
   error = errno;
   close (fd[1]);
-  if (!is_started) close (fd[0]);
+  if (!c->program) close (fd[0]);
   free (split);
   errno = error;
-  return is_started ? fd[0] : -1;
+  return c->program ? fd[0] : -1;
 }
 
 static void
@@ -259,7 +257,7 @@ connect_client (void *arg) {
   static const int on = 1;
   struct client *c = arg;
   bool is_program = state.server.kind == ADDRESS_EXEC;
-  int fd = is_program ? start_program () : dial_try (&state.server);
+  int fd = is_program ? start_program (c) : dial_try (&state.server);
 
   if (fd >= 0) {
     if (state.server.kind == ADDRESS_TCP) setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -395,6 +393,7 @@ drain (void) {
   struct client *next;
 
   if (state.is_draining || !state.n_clients) state.is_done = true;
+  if (state.is_draining) worker_kill_all ();
   if (state.is_draining) return;
   state.is_draining = true;
   eva_server_free (state.listener);
@@ -419,6 +418,8 @@ serve (void) {
     wait_forget_interrupt ();
     drain ();
     status = wait_until (&state.is_done);
+    if (status == STATUS_INTERRUPTED) worker_kill_all ();
+    wait_forget_interrupt ();
   }
   return first == STATUS_INTERRUPTED ? first : status;
 }
@@ -429,7 +430,7 @@ close_all (void) {
   while (state.clients)
     free_client (state.clients);
   eva_source_free (state.grace);
-  worker_kill_all ();
+  worker_await_all ();
 }
 
 /* GnuPG's servers are started where no process listens; what comes and goes later is the clients'

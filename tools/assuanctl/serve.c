@@ -247,19 +247,6 @@ on_signal (int sig) {
     drain ();
 }
 
-/* The programs of clients that are gone may need their five seconds.  */
-static void
-await_programs (void) {
-  bool never = false;
-
-  while (worker_any ()) {
-    enum status status = wait_at_most (&never, 50);
-    if (status == STATUS_TIMEOUT) continue;
-    worker_kill_all ();
-    if (status != STATUS_INTERRUPTED) return;
-  }
-}
-
 static enum status
 serve (void) {
   enum status status = wait_until (&state.is_done), first = status;
@@ -272,7 +259,7 @@ serve (void) {
   eva_server_free (state.server);
   state.server = NULL;
   wait_forget_interrupt ();
-  await_programs ();
+  worker_await_all (); /* those of clients that are gone may need their five seconds */
   return first == STATUS_INTERRUPTED ? first : status;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* worker.c - the program of a command that is served.
+/* worker.c - a program that runs beside the loop.
 
    The number of a group is free for others as soon as its leader was waited for and no member is
    left.  So a worker that is being ended is waited for last: until then a signal can reach no other
@@ -19,12 +19,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define KILL_MS 5000u
+#define KILL_MS  5000u
+#define AWAIT_MS 50u
 
 struct worker {
   struct worker *previous, *next;
   struct worker_config config; /* without what is needed for starting alone */
   pid_t pid;
+  pid_t target; /* of signals: the group, -PID, or PID alone */
   int pidfd;
   eva_source *pid_source;
   bool is_ending, has_ended;
@@ -81,7 +83,7 @@ finish (struct worker *w) {
 
   reap (w);
   free_worker (w);
-  config.gone (config.gone_arg);
+  if (config.gone) config.gone (config.gone_arg);
 }
 
 static void
@@ -107,7 +109,7 @@ static void
 on_time (void *arg) {
   struct worker *w = arg;
 
-  kill (-w->pid, SIGKILL);
+  kill (w->target, SIGKILL);
   close_fd (w);
   look (w);
 }
@@ -128,20 +130,34 @@ on_end (void *arg, unsigned int revents) {
   }
   status = reap (w);
   free_worker (w);
-  config.ended (config.arg, status);
-  config.gone (config.gone_arg);
+  if (config.ended) config.ended (config.arg, status);
+  if (config.gone) config.gone (config.gone_arg);
 }
 
 void
 worker_end (struct worker *w, int fd) {
   w->is_ending = true;
-  kill (-w->pid, SIGTERM);
-  kill (-w->pid, SIGCONT); /* one that is stopped hears no other signal */
+  kill (w->target, SIGTERM);
+  kill (w->target, SIGCONT); /* one that is stopped hears no other signal */
+  eva_source_free (w->timer);
   w->timer = eva_loop_add_timer (wait_loop (), KILL_MS, on_time, w);
   w->fd = fd;
   if (fd >= 0) w->fd_source = eva_loop_add_fd (wait_loop (), fd, EVA_READABLE, on_fd, w);
   if (fd >= 0 && !w->fd_source) close_fd (w);
-  if (!w->timer) kill (-w->pid, SIGKILL);
+  if (!w->timer) kill (w->target, SIGKILL);
+}
+
+static void
+on_leave_time (void *arg) {
+  worker_end (arg, -1);
+}
+
+void
+worker_leave (struct worker *w, unsigned int ms) {
+  w->config.ended = NULL;
+  w->config.gone = NULL;
+  w->timer = eva_loop_add_timer (wait_loop (), ms, on_leave_time, w);
+  if (!w->timer) worker_end (w, -1);
 }
 
 /* --- Starting --------------------------------------------------------------------------------- */
@@ -157,11 +173,33 @@ watch (struct worker *w) {
   return -1;
 }
 
+static void
+enter (struct worker *w) {
+  w->next = workers;
+  if (workers) workers->previous = w;
+  workers = w;
+}
+
+void
+worker_leave_child (pid_t pid, unsigned int ms) {
+  struct worker *w = text_alloc (sizeof *w);
+
+  *w = (struct worker) { .pid = pid, .target = pid, .fd = -1 };
+  if (watch (w)) {
+    kill (pid, SIGKILL);
+    reap (w);
+    free (w);
+    return;
+  }
+  enter (w);
+  worker_leave (w, ms);
+}
+
 struct worker *
 worker_start (const struct worker_config *config) {
   struct worker *w = text_alloc (sizeof *w);
 
-  *w = (struct worker) { .config = *config, .fd = -1, .next = workers };
+  *w = (struct worker) { .config = *config, .fd = -1 };
   w->pid = program_start_group (config->argv, config->env, config->fds, config->n_fds);
   if (w->pid < 0 || watch (w)) {
     int error = errno;
@@ -171,18 +209,26 @@ worker_start (const struct worker_config *config) {
     errno = error;
     return NULL;
   }
-  if (workers) workers->previous = w;
-  workers = w;
+  w->target = -w->pid;
+  enter (w);
   return w;
-}
-
-bool
-worker_any (void) {
-  return workers != NULL;
 }
 
 void
 worker_kill_all (void) {
   for (struct worker *w = workers; w; w = w->next)
-    kill (-w->pid, SIGKILL);
+    kill (w->target, SIGKILL);
+}
+
+/* The end of a worker ends the turn of the loop, not the waiting: so that is in short pieces.  */
+void
+worker_await_all (void) {
+  bool never = false;
+
+  while (workers) {
+    enum status status = wait_at_most (&never, AWAIT_MS);
+    if (status == STATUS_TIMEOUT) continue;
+    worker_kill_all ();
+    if (status != STATUS_INTERRUPTED) return;
+  }
 }
