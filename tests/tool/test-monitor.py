@@ -11,7 +11,7 @@ import stat
 import sys
 import threading
 
-from kit import TOOL, Mock, Screen, Skip, Suite, as_user, eventually, expect, expect_equal, need
+from kit import TIMEOUT, TOOL, Mock, Screen, Skip, Suite, as_user, eventually, expect, expect_equal, need
 
 suite = Suite()
 
@@ -309,6 +309,33 @@ def _(place):
         log = place.read("log").decode()
         expect_equal(len(set(re.findall(r" #(\d+) pid", log))), 21)
     expect_equal(stat.S_IMODE(os.stat(place.path("log")).st_mode), 0o600)
+
+
+@suite.test("a client that has to wait for the server holds up no other")
+def _(place):
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(place.path("S"))
+    listener.listen(0)
+
+    class Address:
+        address = "unix:" + place.path("S")
+    child = start_listening(place, Address)
+    first, second, waiting = (socket.socket(socket.AF_UNIX) for _ in range(3))
+    for sock in first, second, waiting, listener:
+        sock.settimeout(TIMEOUT)
+    first.connect(place.path("L"))
+    server = listener.accept()[0]
+    waiting.connect(place.path("S"))        # the queue is full
+    second.connect(place.path("L"))
+    server.sendall(b"OK here\n")
+    expect_equal(first.recv(100), b"OK here\n")
+    listener.accept()
+    listener.accept()[0].sendall(b"OK there\n")
+    expect_equal(second.recv(100), b"OK there\n")
+    child.terminate()
+    child.communicate()
+    for sock in first, second, waiting, listener:
+        sock.close()
 
 
 @suite.test("where the server is away, a client is told so")

@@ -230,24 +230,11 @@ on_out (void *arg, unsigned int revents) {
   e->ready (e->arg, revents & EVA_WRITABLE);
 }
 
-/* A socket that is not connected yet may look as if it had hung up.  */
-static bool
-is_connected (struct end *e, unsigned int revents) {
-  int error = 0;
-  socklen_t len = sizeof error;
-
-  if (getsockopt (e->in_fd, SOL_SOCKET, SO_ERROR, &error, &len) || error) e->is_dead = true;
-  if (!e->is_dead && !(revents & EVA_WRITABLE)) return false;
-  e->is_connecting = false;
-  return true;
-}
-
 /* A socket that hangs up takes nothing more, but may have sent more.  */
 static void
 on_in (void *arg, unsigned int revents) {
   struct end *e = arg;
 
-  if (e->is_connecting && !is_connected (e, revents)) return;
   if (revents & EVA_HANGUP && e->in_fd == e->out_fd) e->is_dead = true;
   e->ready (e->arg, revents);
 }
@@ -275,7 +262,6 @@ end_watch (struct end *e, bool wants_input) {
   bool is_ok = true;
 
   if (e->in_fd < 0) return true;
-  if (e->is_connecting) return set_source (e, &e->in, e->in_fd, EVA_WRITABLE, on_in);
   if (e->in_fd == e->out_fd) {
     if (!in && !out && e->is_dead)
       drop_source (&e->in);

@@ -15,12 +15,11 @@
 #define END_HIGH_WATER ((size_t) 64 << 10)
 
 struct end {
-  int in_fd, out_fd;  /* the same for a socket; not blocking; -1: none */
-  bool is_connecting; /* the connection is still to come */
-  bool takes_fds;     /* descriptors that come are received, not refused */
-  bool is_eof;        /* nothing more comes */
-  bool is_dead;       /* nothing more can be sent: it is dropped */
-  bool is_shut;       /* nothing more is to be sent */
+  int in_fd, out_fd; /* the same for a socket; not blocking; -1: none */
+  bool takes_fds;    /* descriptors that come are received, not refused */
+  bool is_eof;       /* nothing more comes */
+  bool is_dead;      /* nothing more can be sent: it is dropped */
+  bool is_shut;      /* nothing more is to be sent */
   eva_conn *conn;
   eva_source *in, *out; /* of a socket IN for both ways */
   void (*ready) (void *arg, unsigned int revents);

@@ -459,9 +459,8 @@ link_free (struct link *l) {
 }
 
 void
-link_connect (struct link *l, int fd, bool is_connecting) {
+link_connect (struct link *l, int fd) {
   end_open (&l->server, fd, fd);
-  l->server.is_connecting = is_connecting;
   go_on (l);
 }
 

@@ -39,8 +39,8 @@ struct link_config {
 struct link *link_new (const struct link_config *config);
 void link_free (struct link *link);
 
-/* The server is connected by FD, which is the link's then; or will be, if IS_CONNECTING.  */
-void link_connect (struct link *link, int fd, bool is_connecting);
+/* The server is connected by FD, which is the link's then.  */
+void link_connect (struct link *link, int fd);
 
 /* There is no server: the client is told ERR, and the link ends.  */
 void link_refuse (struct link *link, gpg_err_code_t code);

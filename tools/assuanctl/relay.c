@@ -4,6 +4,7 @@
 #include "address.h"
 #include "admission.h"
 #include "dial.h"
+#include "dialing.h"
 #include "filter.h"
 #include "json.h"
 #include "link.h"
@@ -32,10 +33,6 @@
 #include <unistd.h>
 
 #define DEFAULT_GRACE_MS 5000u
-
-/* A server whose queue is full is tried again, for ten seconds in all.  */
-#define RETRY_MS    20u
-#define MAX_RETRIES 500u
 
 enum option {
   OPT_ALLOW,
@@ -110,9 +107,8 @@ struct client {
   struct link *link;
   struct spectator *spectator; /* NULL: nothing is told */
   struct worker *program;      /* that serves it, or NULL */
-  eva_source *retry;
-  unsigned int n_retries;
-  const char *reason; /* NULL: it is not over by itself */
+  struct dialing *dialing;     /* while the server is not connected */
+  const char *reason;          /* NULL: it is not over by itself */
 };
 
 static struct {
@@ -158,7 +154,7 @@ free_client (struct client *c) {
   leave (c);
   link_free (c->link);
   if (c->program) worker_leave (c->program, config.grace_ms);
-  eva_source_free (c->retry);
+  dialing_free (c->dialing);
   spectator_free (c->spectator, c->reason ? c->reason : "end");
   free (c);
   if (!state.n_clients && (state.is_for_one || state.is_draining)) state.is_done = true;
@@ -253,27 +249,28 @@ start_program (struct client *c) {
 }
 
 static void
-connect_client (void *arg) {
+on_dialed (void *arg, int fd) {
   static const int on = 1;
   struct client *c = arg;
-  bool is_program = state.server.kind == ADDRESS_EXEC;
-  int fd = is_program ? start_program (c) : dial_try (&state.server);
 
+  c->dialing = NULL;
   if (fd >= 0) {
     if (state.server.kind == ADDRESS_TCP) setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    link_connect (c->link, fd, state.server.kind == ADDRESS_TCP);
+    link_connect (c->link, fd);
     return;
-  }
-  if (errno == EAGAIN && !is_program && c->n_retries++ < MAX_RETRIES) {
-    if (c->retry)
-      eva_source_set_delay (c->retry, RETRY_MS);
-    else
-      c->retry = eva_loop_add_timer (wait_loop (), RETRY_MS, connect_client, c);
-    if (c->retry) return;
   }
   if (config.logs)
     message_note ("#%lu cannot connect to %s: %s", c->number, state.server.text, strerror (errno));
   link_refuse (c->link, GPG_ERR_ASS_CONNECT_FAILED);
+}
+
+static void
+connect_client (struct client *c) {
+  int fd = state.server.kind == ADDRESS_EXEC
+               ? start_program (c)
+               : dialing_begin (&state.server, on_dialed, c, &c->dialing);
+
+  if (!c->dialing) on_dialed (c, fd);
 }
 
 /* --- Clients that come ------------------------------------------------------------------------ */

@@ -3,6 +3,7 @@
 
 #include "watching.h"
 #include "dial.h"
+#include "dialing.h"
 #include "message.h"
 #include "mount.h"
 #include "place.h"
@@ -12,6 +13,7 @@
 #include "terminal.h"
 #include "text.h"
 #include "wait.h"
+#include "worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +29,9 @@
 /* How long connections may last when the program that was run has ended.  */
 #define LINGER_MS 1000u
 
+/* How long a server that was started may take to end by itself when its client has left.  */
+#define LEAVE_MS 1000u
+
 enum option { OPT_WRITE, OPT_LISTEN, OPT_STDIO };
 
 static struct {
@@ -39,8 +44,10 @@ struct way {
   struct way *next;
   struct tap *tap;
   struct spectator *spectator;
+  struct dialing *dialing; /* while the server is not connected */
   struct dial server;
   struct tap_end client;
+  pid_t pid; /* of the client */
 };
 
 static struct {
@@ -96,9 +103,11 @@ free_way (struct way *way, const char *reason) {
   if (*at) *at = way->next;
   tap_free (way->tap);
   spectator_free (way->spectator, reason);
+  dialing_free (way->dialing);
   close (way->client.in_fd);
   if (way->client.out_fd != way->client.in_fd) close (way->client.out_fd);
-  dial_close (&way->server);
+  if (way->server.fd >= 0) close (way->server.fd);
+  if (way->server.pid) worker_leave_child (way->server.pid, LEAVE_MS);
   free (way);
   if (!state.ways && (state.is_ended || config.is_stdio)) state.is_over = true;
 }
@@ -108,23 +117,28 @@ on_over (void *arg, const char *reason) {
   free_way (arg, reason);
 }
 
-/* Owns the descriptors of CLIENT and SERVER.  PID is the client's.  */
-static void
-start_way (struct tap_end client, struct dial server, pid_t pid) {
-  static unsigned long n;
+static struct way *
+new_way (struct tap_end client, pid_t pid) {
   struct way *way = text_alloc (sizeof *way);
-  struct tap_config tap = { .client = client,
+
+  *way = (struct way) { .next = state.ways, .client = client, .server = { .fd = -1 }, .pid = pid };
+  state.ways = way;
+  return way;
+}
+
+/* WAY owns SERVER from here on.  */
+static void
+start_way (struct way *way, struct dial server) {
+  static unsigned long n;
+  struct tap_config tap = { .client = way->client,
                             .server = { server.fd, server.fd },
                             .line = on_line,
                             .lines_end = on_lines_end,
                             .over = on_over,
                             .arg = way };
 
-  way->client = client;
   way->server = server;
-  way->next = state.ways;
-  state.ways = way;
-  way->spectator = spectator_new (state.sink, state.out, ++n, pid);
+  way->spectator = spectator_new (state.sink, state.out, ++n, way->pid);
   way->tap = tap_new (wait_loop (), &tap);
   if (way->tap) return;
   message_note ("cannot watch a connection: %s", strerror (errno));
@@ -140,21 +154,48 @@ refuse (int fd, gpg_err_code_t code) {
   if (send (fd, line, strlen (line), MSG_NOSIGNAL) < 0 && errno == ENOTSOCK
       && write (fd, line, strlen (line)) < 0) {}
   free (line);
-  close (fd);
+}
+
+static void
+on_dialed (void *arg, int fd) {
+  struct way *way = arg;
+
+  way->dialing = NULL;
+  if (fd >= 0) {
+    start_way (way, (struct dial) { .fd = fd });
+    return;
+  }
+  message_note ("%s: cannot connect: %s", state.address.text, strerror (errno));
+  refuse (way->client.out_fd, GPG_ERR_ASS_CONNECT_FAILED);
+  free_way (way, "server");
+}
+
+/* Other clients go on meanwhile, so nothing here waits for the server.  */
+static void
+connect_way (struct way *way) {
+  struct dial server = { .fd = -1 };
+
+  if (state.address.kind != ADDRESS_EXEC) {
+    int fd = dialing_begin (&state.address, on_dialed, way, &way->dialing);
+    if (!way->dialing) on_dialed (way, fd);
+  } else if (dial_open (&state.address, 0, &server)) {
+    refuse (way->client.out_fd, GPG_ERR_ASS_CONNECT_FAILED);
+    free_way (way, "server");
+  } else {
+    start_way (way, server);
+  }
 }
 
 /* A client comes to the socket of ours.  */
 static void
 on_client (void *arg, int fd, pid_t pid, uid_t uid) {
-  struct dial server;
-
   (void) arg;
-  if (uid && uid != geteuid ())
-    refuse (fd, GPG_ERR_FORBIDDEN);
-  else if (dial_open (&state.address, DIAL_NO_START, &server))
-    refuse (fd, GPG_ERR_ASS_CONNECT_FAILED);
-  else
-    start_way ((struct tap_end) { fd, fd }, server, pid);
+  if (!uid || uid == geteuid ()) {
+    connect_way (new_way ((struct tap_end) { fd, fd }, pid));
+    return;
+  }
+  refuse (fd, GPG_ERR_FORBIDDEN);
+  close (fd);
 }
 
 /* --- Where it is shown ------------------------------------------------------------------------ */
@@ -373,12 +414,13 @@ run_stdio (int out_fd) {
   if (status) {
     refuse (client.out_fd, GPG_ERR_ASS_CONNECT_FAILED);
     close (client.in_fd);
+    close (client.out_fd);
     return status;
   }
   status = signals_watch (on_signal);
   set_nonblocking (client.in_fd, true);
   set_nonblocking (client.out_fd, true);
-  start_way (client, server, getppid ());
+  start_way (new_way (client, getppid ()), server);
   if (!status) status = wait_for_server ();
   signals_unwatch ();
   set_nonblocking (STDIN_FILENO, false);
@@ -442,6 +484,7 @@ watching_run (const struct arguments *arguments, const struct sink *sink) {
   if (!status) status = run (arguments, out_fd);
   while (state.ways)
     free_way (state.ways, "end");
+  worker_await_all ();
   closed = close_out ();
   if (out_fd >= 0) close (out_fd);
   address_deinit (&state.address);
