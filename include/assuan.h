@@ -771,8 +771,9 @@ gpg_error_t assuan_pipe_wait_server_termination (assuan_context_t ctx, int *stat
 
 /* Send SIGINT to the server that assuan_pipe_connect started with pipes, and do nothing else.
    Returns 0, also if there is none.
-   Here: a server that was waited for gets no signal, because its number may be another process by
-   then.
+   Here: a server that was waited for, by whichever part of the process, gets no signal, because its
+   number may be another process by then.  The same goes for a child of fork, of which the server is
+   no child.
    From: anywhere. */
 gpg_error_t assuan_pipe_kill_server (assuan_context_t ctx);
 #endif

@@ -9,6 +9,7 @@
 #include "assuan/lifetime.h"
 #include "assuan/log.h"
 #include "io/address.h"
+#include "io/child.h"
 #include "io/spawn.h"
 
 #include <errno.h>
@@ -189,9 +190,17 @@ assuan_pipe_wait_server_termination (assuan_context_t ctx, int *status, int no_h
   return 0;
 }
 
+/* Returns true if the number of CTX's server is still that of its process.  It is a child until
+   something waits for it.  What a waitpid hook of the program waits for may be no child.  */
+static bool
+has_server (assuan_context_t ctx) {
+  if (!ctx->is_child || ctx->pid <= 0 || ctx->was_reaped) return false;
+  return eva__io_sys_has_own_waitpid (&ctx->shared->sys) || eva__io_child_is_there (ctx->pid);
+}
+
 gpg_error_t
 assuan_pipe_kill_server (assuan_context_t ctx) {
   if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  if (ctx->is_child && ctx->pid > 0 && !ctx->was_reaped) kill (ctx->pid, SIGINT);
+  if (has_server (ctx)) kill (ctx->pid, SIGINT);
   return 0;
 }

@@ -18,19 +18,29 @@
 /* How long a child that did not answer in time may take to end by itself.  */
 #define GRACE_US 500000u
 
+/* Returns true if the child PID has ended, or is none: another part of the program may have waited
+   for it.  */
+static bool
+has_ended (assuan_context_t ctx, pid_t pid) {
+  pid_t ended = ctx->shared->sys.hooks.waitpid (ctx, pid, 0, NULL, WNOHANG);
+
+  return ended > 0 || (ended < 0 && errno != EINTR);
+}
+
 /* A child that did not answer in time may not see that its client has left either, and waiting for
-   it could take forever.  Returns true if it has ended.  */
+   it could take forever.  A number that was waited for may be another process by now, so each
+   signal comes after a look.  Returns true if the child has ended.  */
 static bool
 end_child (assuan_context_t ctx, pid_t pid) {
-  const struct eva__io_sys *sys = &ctx->shared->sys;
   unsigned int step_us = 0;
 
+  if (has_ended (ctx, pid)) return true;
   kill (pid, SIGTERM);
   for (unsigned int slept_us = 0; slept_us < GRACE_US; slept_us += step_us) {
-    pid_t ended = sys->hooks.waitpid (ctx, pid, 0, NULL, WNOHANG);
-    if (ended > 0 || (ended < 0 && errno != EINTR)) return true;
-    eva__io_sys_pause (sys, &step_us);
+    if (has_ended (ctx, pid)) return true;
+    eva__io_sys_pause (&ctx->shared->sys, &step_us);
   }
+  if (has_ended (ctx, pid)) return true;
   kill (pid, SIGKILL);
   return false;
 }

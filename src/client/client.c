@@ -311,9 +311,8 @@ over (struct eva__drive *drive) {
 static void
 take_child (struct eva__client *client) {
   assuan_context_t ctx = client->driven.at.drive.ctx;
-  const struct eva__io_sys *sys = &ctx->shared->sys;
   bool waits = ctx->is_child && !ctx->flags.no_waitpid && !ctx->was_reaped;
-  bool is_asked = !sys->is_clamped && sys->hooks.waitpid != __assuan_waitpid;
+  bool is_asked = eva__io_sys_has_own_waitpid (&ctx->shared->sys);
 
   if (!client->driven.at.loop || !waits || is_asked || !eva__ctx_is_ours (ctx)) return;
   ctx->is_child = false;

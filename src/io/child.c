@@ -344,6 +344,13 @@ eva__io_child_watch (pid_t pid) {
 }
 
 bool
+eva__io_child_is_there (pid_t pid) {
+  siginfo_t info;
+
+  return pid > 0 && !waitid (P_PID, (id_t) pid, &info, WEXITED | WNOHANG | WNOWAIT);
+}
+
+bool
 eva__io_child_reap (pid_t pid) {
   /* waitpid takes a number that is not a pid for a group of children.  */
   return pid <= 0 || waitpid (pid, NULL, WNOHANG);

@@ -49,6 +49,10 @@ int eva__io_child_start (const struct eva__io_child *child, pid_t *ret_pid);
    EINVAL for a number that is not a pid, EMFILE.  */
 int eva__io_child_watch (pid_t pid);
 
+/* Returns true if PID is a child that nothing has waited for yet, whether it has ended or not.  It
+   does not reap the child.  */
+bool eva__io_child_is_there (pid_t pid);
+
 /* Reaps child PID if it has ended, without waiting.  Returns true if it is gone, also if another
    part of the process has reaped it.  */
 bool eva__io_child_reap (pid_t pid);

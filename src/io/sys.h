@@ -53,6 +53,12 @@ eva__io_sys_is_own (const struct eva__io_sys *sys) {
   return sys->is_own;
 }
 
+/* Returns true if SYS waits for children with a function of the program.  */
+static inline bool
+eva__io_sys_has_own_waitpid (const struct eva__io_sys *sys) {
+  return !sys->is_clamped && sys->hooks.waitpid != __assuan_waitpid;
+}
+
 /* Closes FD through SYS, unless it is ASSUAN_INVALID_FD, and keeps errno.  */
 void eva__io_sys_close (const struct eva__io_sys *sys, assuan_fd_t fd);
 

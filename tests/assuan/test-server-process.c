@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "children.h"
 
 /* A server that lives for its input ends when that ends.  */
 static void
@@ -132,6 +133,42 @@ test_kill_after_wait (void **state) {
   if (!on_oracle ()) assert_true (WIFEXITED (status));
 }
 
+static pid_t stranger;
+
+static int
+spawn_for_stranger (assuan_context_t ctx, pid_t *r_pid, const char *name, const char **argv,
+                    assuan_fd_t fd_in, assuan_fd_t fd_out, assuan_fd_t *fd_child_list,
+                    void (*atfork) (void *opaque, int reserved), void *atforkvalue,
+                    unsigned int flags) {
+  int rc = __assuan_spawn (ctx, &number_that_is_not_its_own, name, argv, fd_in, fd_out,
+                           fd_child_list, atfork, atforkvalue, flags);
+
+  *r_pid = stranger;
+  return rc;
+}
+
+/* deviation: a process is signalled that is no child of this one | it is not
+ * Another part of the program waited for the server, and its number is another process by now.  */
+static void
+test_kill_after_wait_elsewhere (void **state) {
+  struct assuan_system_hooks hooks = suite_hooks ();
+  assuan_context_t ctx = new_context ();
+  static const struct start plain;
+  int fd;
+
+  (void) state;
+  stranger = stranger_start (&fd);
+  hooks.spawn = spawn_for_stranger;
+  assuan_ctx_set_system_hooks (ctx, &hooks);
+  assert_err (try_child (ctx, MODE_PIPES, &plain), 0);
+  assert_err (assuan_pipe_kill_server (ctx), 0);
+  if (!on_oracle ()) assert_true (stranger_lives (fd));
+  assuan_release (ctx);
+  if (!on_oracle ()) assert_true (stranger_lives (fd));
+  assert_int_equal (child_exit_code (number_that_is_not_its_own), 0);
+  close (fd);
+}
+
 static void
 test_no_server (void **state) {
   assuan_context_t ctx = new_context ();
@@ -184,6 +221,7 @@ main (void) {
     suite_test (test_interrupted),
     suite_test (test_reaped_elsewhere),
     suite_test (test_kill_after_wait),
+    suite_test (test_kill_after_wait_elsewhere),
     suite_test (test_no_server),
     suite_test (test_socket_pair),
   };

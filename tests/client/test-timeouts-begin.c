@@ -203,14 +203,51 @@ wait_no_waitpid (void) {
 }
 ROW (no_waitpid)
 
+static pid_t stranger, program;
+
+static int
+spawn_for_stranger (assuan_context_t ctx, pid_t *r_pid, const char *name, const char **argv,
+                    assuan_fd_t fd_in, assuan_fd_t fd_out, assuan_fd_t *fd_child_list,
+                    void (*atfork) (void *opaque, int reserved), void *atforkvalue,
+                    unsigned int flags) {
+  int rc = __assuan_spawn (ctx, &program, name, argv, fd_in, fd_out, fd_child_list, atfork,
+                           atforkvalue, flags);
+
+  *r_pid = stranger;
+  return rc;
+}
+
+/* Another part of the program waited for the server, and its number is another process by now, to
+   which nothing happens.  */
+static void
+test_stranger (void **state) {
+  const char *argv[] = { "sh", "-c", "echo OK; read x; read y", NULL };
+  struct assuan_system_hooks hooks = {
+    .version = ASSUAN_SYSTEM_HOOKS_VERSION,
+    .spawn = spawn_for_stranger,
+  };
+  assuan_context_t ctx = new_context (&calls_short);
+  int fd;
+
+  (void) state;
+  stranger = stranger_start (&fd);
+  assuan_ctx_set_system_hooks (ctx, &hooks);
+  assert_code (assuan_pipe_connect (ctx, "/bin/sh", argv, NULL, NULL, NULL, 0), 0);
+  assert_code (ask (ctx), GPG_ERR_TIMEOUT);
+  assuan_release (ctx);
+  assert_true (stranger_lives (fd));
+  child_exit_code (program);
+  close (fd);
+}
+
 /* --- All -------------------------------------------------------------------------------------- */
 
 int
 main (void) {
   const struct CMUnitTest tests[] = {
-    way_test (test_greeting),   way_test (test_queue),   way_test (test_tcp),
-    way_test (test_proxy),      way_test (test_program), way_test (test_program_reply),
-    way_test (test_no_waitpid),
+    way_test (test_greeting),   way_test (test_queue),    way_test (test_tcp),
+    way_test (test_proxy),      way_test (test_program),  way_test (test_program_reply),
+    way_test (test_no_waitpid), way_test (test_stranger),
   };
 
   signal (SIGPIPE, SIG_IGN);

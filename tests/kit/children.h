@@ -4,6 +4,7 @@
 #ifndef EVA_TESTS_KIT_CHILDREN_H
 #define EVA_TESTS_KIT_CHILDREN_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "assertions.h"
@@ -16,5 +17,12 @@ int child_status (pid_t pid);
 
 /* Asserts that there is no child, neither one that runs nor one that was not waited for.  */
 void children_expect_none (void);
+
+/* Starts a process that is no child of this one, as one may be that got the number of a child that
+   is gone.  It ends when *RET_FD is closed.  Returns its pid.  */
+pid_t stranger_start (int *ret_fd);
+
+/* Returns true if the stranger at FD lives.  */
+bool stranger_lives (int fd);
 
 #endif /* EVA_TESTS_KIT_CHILDREN_H */
