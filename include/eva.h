@@ -559,8 +559,9 @@ struct eva_stats {
    with eva_server_free before it frees LOOP.  eva_get_userdata returns USERDATA.
    Returns 0; GPG_ERR_ENOMEM; GPG_ERR_ASS_INV_VALUE if LOOP or SERVICE is NULL, if a command has no
    name or unknown flags, if it has no function and there is no built-in one of that name, or if its
-   parameters make no sense (no name, an option of EVA_REST, something behind it or a required
-   argument behind an optional one), or an option of the service has no name.  */
+   parameters make no sense (no name, a min above max, an option of EVA_REST, something behind it or
+   a required argument behind an optional one), or the options of the service make none (no name, or
+   one that begins with a dash or has a blank or `=`, which OPTION could not set).  */
 gpg_error_t eva_server_new (eva_loop *loop, const struct eva_service *service, void *userdata,
                             eva_server **ret_server);
 

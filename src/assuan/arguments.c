@@ -162,10 +162,24 @@ eva__arguments_check_option (assuan_context_t ctx, const struct eva_parameter *o
 
 /* --- The table -------------------------------------------------------------------------------- */
 
+/* Returns true if PARAMETER makes sense by itself.  */
+static bool
+is_parameter (const struct eva_parameter *parameter) {
+  return parameter->name && *parameter->name && parameter->type <= EVA_REST
+         && parameter->min <= max_of (parameter);
+}
+
+/* Returns true if OPTION can set NAME: it takes two dashes away, and a name ends at the others.  */
+static bool
+is_option_name (const char *name) {
+  return *name != '-' && !name[strcspn (name, " \t=")];
+}
+
 bool
 eva__arguments_are_options (const struct eva_parameter *options, size_t n_options) {
+  if (!options) return !n_options;
   for (size_t i = 0; i < n_options; i++)
-    if (!options[i].name || !*options[i].name || options[i].type > EVA_REST) return false;
+    if (!is_parameter (&options[i]) || !is_option_name (options[i].name)) return false;
   return true;
 }
 
@@ -176,7 +190,7 @@ eva__arguments_make_sense (const struct eva_command *command) {
   if (!command->parameters) return !command->n_parameters;
   for (size_t i = 0; i < command->n_parameters; i++) {
     const struct eva_parameter *parameter = &command->parameters[i];
-    if (!parameter->name || !*parameter->name || parameter->type > EVA_REST) return false;
+    if (!is_parameter (parameter)) return false;
     if (eva__describe_is_option (parameter)) {
       if (parameter->type == EVA_REST) return false;
       continue;

@@ -16,7 +16,7 @@ gpg_error_t eva__arguments_check (assuan_context_t ctx, const struct eva_command
 gpg_error_t eva__arguments_check_option (assuan_context_t ctx, const struct eva_parameter *options,
                                          size_t n_options, const char *name, const char *value);
 
-/* Returns true if the N_OPTIONS of a service have names.  */
+/* Returns true if the N_OPTIONS of a service make sense, and the command OPTION can set each.  */
 bool eva__arguments_are_options (const struct eva_parameter *options, size_t n_options);
 
 /* Returns true if the parameters of COMMAND make sense.  */

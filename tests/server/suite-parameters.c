@@ -307,15 +307,26 @@ test_bad_tables (void **state) {
     { { .name = "a" }, { .name = "" } },
     { { .name = "a" }, { .name = NULL } },
     { { .name = "a" }, { .name = "b", .type = 77 } },
+    { { .name = "a", .type = EVA_NUMBER, .min = 2, .max = 1 }, { .name = "b" } },
+    { { .name = "a", .type = EVA_HEX, .min = 2, .max = 1 }, { .name = "b" } },
+    { { .name = "--a", .type = EVA_NUMBER, .min = 2, .max = 1 }, { .name = "b" } },
   };
   struct eva_command command = { .name = "X", .handler = cmd_put, .n_parameters = 2 };
   const struct eva_service bad = { .commands = &command, .n_commands = 1 };
-  const struct eva_service nameless = { .options = &tables[3][1], .n_options = 1 };
+  const struct eva_service no_commands = { .n_commands = 1 }, no_options = { .n_options = 1 };
+  struct eva_parameter option = { .name = "" };
+  const struct eva_service bad_option = { .options = &option, .n_options = 1 };
   eva_server *server;
 
   (void) state;
   assert_code (eva_server_new (kit.loop.loop, &bad, NULL, &server), GPG_ERR_ASS_INV_VALUE);
-  assert_code (eva_server_new (kit.loop.loop, &nameless, NULL, &server), GPG_ERR_ASS_INV_VALUE);
+  assert_code (eva_server_new (kit.loop.loop, &no_commands, NULL, &server), GPG_ERR_ASS_INV_VALUE);
+  assert_code (eva_server_new (kit.loop.loop, &no_options, NULL, &server), GPG_ERR_ASS_INV_VALUE);
+  assert_code (eva_server_new (kit.loop.loop, &bad_option, NULL, &server), GPG_ERR_ASS_INV_VALUE);
+  option.name = "--dashes"; /* which OPTION takes away, so it could never be set */
+  assert_code (eva_server_new (kit.loop.loop, &bad_option, NULL, &server), GPG_ERR_ASS_INV_VALUE);
+  option = (struct eva_parameter) { .name = "a", .type = EVA_NUMBER, .min = 2, .max = 1 };
+  assert_code (eva_server_new (kit.loop.loop, &bad_option, NULL, &server), GPG_ERR_ASS_INV_VALUE);
   for (size_t i = 0; i < N_ELEMENTS (tables); i++) {
     command.parameters = tables[i];
     assert_code (eva_server_new (kit.loop.loop, &bad, NULL, &server), GPG_ERR_ASS_INV_VALUE);
