@@ -37,6 +37,7 @@ skip_words (const char *line, size_t len, unsigned int n) {
 static size_t
 cut (const char *line, size_t len, size_t n_shown, char buf[EVA__REDACTED_SIZE]) {
   memcpy (buf, line, n_shown);
+  buf[n_shown] = 0;
   if (n_shown == len) return n_shown;
   if (n_shown) buf[n_shown++] = ' ';
   memcpy (buf + n_shown, EVA__REDACTION, sizeof EVA__REDACTION);
@@ -67,6 +68,12 @@ skip_error (const char *line, size_t len) {
   return len - pos > 2 && !memcmp (line + pos, " - ", 3) ? pos + 2 : pos;
 }
 
+/* Returns true if LINE is data or a comment, of which the first octet tells that.  */
+static bool
+has_sign (const char *line, size_t len) {
+  return len && (*line == 'D' || *line == '#') && (len == 1 || line[1] == ' ');
+}
+
 /* A line that begins with no keyword is one that the program has made itself.  */
 size_t
 eva__redact_response (const char *line, size_t len, char buf[EVA__REDACTED_SIZE]) {
@@ -79,7 +86,7 @@ eva__redact_response (const char *line, size_t len, char buf[EVA__REDACTED_SIZE]
   case EVA__WIRE_INQUIRE:
     return cut (line, len, skip_words (line, len, 2), buf);
   case EVA__WIRE_INVALID:
-    return cut (line, len, len && strchr ("D#", *line) && (len == 1 || line[1] == ' '), buf);
+    return cut (line, len, has_sign (line, len), buf);
   default:
     return cut (line, len, skip_words (line, len, 1), buf);
   }

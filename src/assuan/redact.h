@@ -15,8 +15,8 @@
 /* Octets of a line as it is shown, with its NUL.  */
 #define EVA__REDACTED_SIZE (EVA_LINE_SIZE + sizeof EVA__REDACTION)
 
-/* Each writes to BUF what may be shown of the LEN octets of LINE, and returns its length.  It shows
-   which line that is, but neither what the line says nor how long it is.  */
+/* Each writes to BUF what may be shown of the LEN octets of LINE, and a NUL behind it, and returns
+   its length.  It shows which line that is, but neither what the line says nor how long it is.  */
 
 /* Of a request.  */
 size_t eva__redact_request (const char *line, size_t len, char buf[EVA__REDACTED_SIZE]);
