@@ -5,6 +5,8 @@
 
 #include "assuan/memory.h"
 
+#include <stdio.h>
+
 /* The one table that translates enum eva_conn_error.  The index is the negated error.  */
 static const gpg_err_code_t conn_errors[] = {
   [-EVA_E_NOMEM] = GPG_ERR_ENOMEM,
@@ -31,6 +33,15 @@ eva__ctx_syserror (assuan_context_t ctx) {
 gpg_error_t
 eva__ctx_conn_error (assuan_context_t ctx, int rc) {
   return rc < 0 ? eva__ctx_error (ctx, conn_errors[-rc]) : 0;
+}
+
+size_t
+eva__ctx_describe_error (gpg_error_t err, char buf[EVA__ERROR_SIZE]) {
+  char text[EVA__STRERROR_MAX + 1];
+
+  gpg_strerror_r (err, text, sizeof text);
+  return (size_t) snprintf (buf, EVA__ERROR_SIZE, "%s <%.*s>", text, EVA__STRSOURCE_MAX,
+                            gpg_strsource (err));
 }
 
 gpg_error_t

@@ -6,6 +6,12 @@
 
 #include "assuan/context.h"
 
+/* The most octets of libgpg-error's description of an error, and of its source, in an ERR; and those
+   of both, as `description <source>`, with a NUL.  */
+#define EVA__STRERROR_MAX  50
+#define EVA__STRSOURCE_MAX 30
+#define EVA__ERROR_SIZE    (EVA__STRERROR_MAX + EVA__STRSOURCE_MAX + sizeof " <>")
+
 /* Returns CODE with the error source of CTX, which may be NULL.  */
 gpg_error_t eva__ctx_error (assuan_context_t ctx, gpg_err_code_t code);
 
@@ -14,5 +20,8 @@ gpg_error_t eva__ctx_syserror (assuan_context_t ctx);
 
 /* Returns the error for RC, which an eva_conn function returned: 0 or more is 0.  */
 gpg_error_t eva__ctx_conn_error (assuan_context_t ctx, int rc);
+
+/* Writes what ERR means to BUF, `description <source>`, as an ERR has it.  Returns its length.  */
+size_t eva__ctx_describe_error (gpg_error_t err, char buf[EVA__ERROR_SIZE]);
 
 #endif /* EVA__ASSUAN_ERROR_H */

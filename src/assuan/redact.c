@@ -6,10 +6,11 @@
        S KEYWORD text       S KEYWORD [confidential]
        ERR 9 A <B> - text   ERR 9 A <B> - [confidential]
 
-   What an error means is libgpg-error's text; only what the handler added may be secret.  */
+   What an error means is libgpg-error's text; what the handler added may be secret.  */
 
 #include "assuan/redact.h"
 
+#include "assuan/error.h"
 #include "wire/message.h"
 
 #include <string.h>
@@ -59,13 +60,32 @@ eva__redact_answer (char *line, size_t len, char buf[EVA__REDACTED_SIZE]) {
   return cut (line, len, skip_words (line, len, 1), buf);
 }
 
-/* Returns where the text of libgpg-error in an ERR ends.  */
+/* Returns true if TEXT, of LEN octets, is KNOWN, of KNOWN_LEN, and nothing or a blank follows.  */
+static bool
+begins_with (const char *text, size_t len, const char *known, size_t known_len) {
+  if (len < known_len || memcmp (text, known, known_len)) return false;
+  return len == known_len || text[known_len] == ' ';
+}
+
+/* Returns how much of an ERR is known from its number: the number, and libgpg-error's text for it if
+   just that follows.  The program may have put the line together itself, from anything.  */
 static size_t
 skip_error (const char *line, size_t len) {
-  const char *end = memchr (line, '>', len);
-  size_t pos = end ? (size_t) (end - line) + 1 : skip_words (line, len, 2);
+  char known[EVA__ERROR_SIZE];
+  struct eva__wire_message m;
+  size_t known_len, pos;
 
-  return len - pos > 2 && !memcmp (line + pos, " - ", 3) ? pos + 2 : pos;
+  eva__wire_parse_response ((char *) line, len, &m); /* writes nothing to it */
+  if (m.kind != EVA__WIRE_ERR) return skip_words (line, len, 1);
+  pos = (size_t) (m.text - line);
+  known_len = eva__ctx_describe_error (m.code, known);
+  if (begins_with (m.text, m.text_len, known, known_len)) {
+    pos += known_len;
+    return len - pos > 2 && !memcmp (line + pos, " - ", 3) ? pos + 2 : pos;
+  }
+  while (pos && is_gap (line[pos - 1]))
+    pos--;
+  return pos;
 }
 
 /* Returns true if LINE is data or a comment, of which the first octet tells that.  */

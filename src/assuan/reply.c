@@ -19,10 +19,6 @@
 
 #include <string.h>
 
-/* The most octets of libgpg-error's description of an error, and of its source, in a reply.  */
-#define STRERROR_MAX  50
-#define STRSOURCE_MAX 30
-
 gpg_error_t
 assuan_set_okay_line (assuan_context_t ctx, const char *line) {
   gpg_error_t err;
@@ -55,14 +51,12 @@ add_explanation (assuan_context_t ctx, const char *text, char buf[EVA_LINE_SIZE]
 static void
 format_error (assuan_context_t ctx, gpg_error_t rc, char buf[EVA_LINE_SIZE]) {
   const char *text = rc == ctx->err_no ? ctx->err_text : NULL;
-  char error[STRERROR_MAX + 1];
-  int len;
+  size_t len = eva__ctx_describe_error (rc, buf);
 
   if (ctx->closing) text = "[closing connection]";
-  gpg_strerror_r (rc, error, sizeof error);
-  len = snprintf (buf, EVA_LINE_SIZE, "%.*s <%.*s>%s", STRERROR_MAX, error, STRSOURCE_MAX,
-                  gpg_strsource (rc), text ? " - " : "");
-  if (text) add_explanation (ctx, text, buf, (size_t) len);
+  if (!text) return;
+  memcpy (buf + len, " - ", 3);
+  add_explanation (ctx, text, buf, len + 3);
 }
 
 /* Returns true if the reply RC has a text that was confidential when it was set.  */

@@ -2,6 +2,8 @@
 /* test-redact.c - what may be shown of single lines of a secret command.  The suite `secrets` shows
    that log and monitor see no more.  */
 
+#include <gpg-error.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "assertions.h"
@@ -63,12 +65,43 @@ test_responses (void **state) {
   expect_len (eva__redact_response, "", 1, "[confidential]");
 }
 
+/* The text of libgpg-error is shown, and nothing that merely looks like it.  */
+static void
+test_errors (void **state) {
+  static const char *const others[] = {
+    "x",         "x <Assuan>",          "Not found <x>",    "x > y",
+    "Not found", "Not foundx <Assuan>", "Bad PIN <Assuan>",
+  };
+  char number[40], line[200], shown[200];
+
+  (void) state;
+  snprintf (number, sizeof number, "ERR %u",
+            gpg_err_make (GPG_ERR_SOURCE_ASSUAN, GPG_ERR_NOT_FOUND));
+  snprintf (line, sizeof line, "%s Not found <Assuan>", number);
+  expect (eva__redact_response, line, line);
+  snprintf (shown, sizeof shown, "%s - [confidential]", line);
+  strcat (line, " - x <y>");
+  expect (eva__redact_response, line, shown);
+  snprintf (line, sizeof line, "%s Not found <Assuan> x", number);
+  snprintf (shown, sizeof shown, "%s Not found <Assuan> [confidential]", number);
+  expect (eva__redact_response, line, shown);
+  expect (eva__redact_response, number, number);
+  expect (eva__redact_response, "ERR x", "ERR [confidential]");
+  expect (eva__redact_response, "ERR 5:x", "ERR 5 [confidential]");
+  snprintf (shown, sizeof shown, "%s [confidential]", number);
+  for (size_t i = 0; i < N_ELEMENTS (others); i++) {
+    snprintf (line, sizeof line, "%s %s", number, others[i]);
+    expect (eva__redact_response, line, shown);
+  }
+}
+
 int
 main (void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test (test_requests),
     cmocka_unit_test (test_answers),
     cmocka_unit_test (test_responses),
+    cmocka_unit_test (test_errors),
   };
 
   return cmocka_run_group_tests_name ("redact", tests, NULL, NULL);
