@@ -563,6 +563,20 @@ def _(place):
         expect("D wonderland" in result.err and "secrets are shown" in result.err, result)
 
 
+@suite.test("-v: an OPTION and SCD are known in every form of theirs")
+def _(place):
+    shown = {"OPTION token x-wonderland": "OPTION token [secret]", "OPTION --proxy  x-wonderland": "OPTION --proxy  [secret]",
+             "option http-proxy = x-wonderland": "option http-proxy = [secret]", "OPTION pin=x-wonderland": "OPTION pin=[secret]",
+             "OPTION putenv=PIN=x-wonderland": "OPTION putenv=PIN=[secret]", "OPTION putenv A=PASS": "OPTION putenv A=PASS",
+             "OPTION --putenv TOKEN=x-wonderland": "OPTION --putenv TOKEN=[secret]", "OPTION lang C": "OPTION lang C",
+             "OPTION ttyname=/dev/pass": "OPTION ttyname=/dev/pass", "SCD\tPUTVAL x-wonderland": "SCD\tPUTVAL [secret]",
+             "SCD \tPUTVAL\tx-wonderland": "SCD \tPUTVAL\t[secret]", "OPTION token": "OPTION token",
+             "PRESET_PASSPHRASE\tg -1\twonderland": "PRESET_PASSPHRASE\tg -1\t[secret]"}
+    with Mock(place) as mock:
+        result = place.ctl("-v", "call", "-q", mock.address, *sum((["-c", x] for x in shown), [])).gives("")
+        expect_equal([x[2:] for x in result.err.splitlines() if x[0] == ">"], [*shown.values(), "BYE"])
+
+
 @suite.test("what -v shows can be chosen")
 def _(place):
     with Mock(place, {"FOO bar": "D twelve octet\nOK\n", "GETPIN": "D 1234\nOK\n", "GETINFO x": "D 1.0\nOK\n",

@@ -15,6 +15,7 @@
 #include <strings.h>
 
 #define HIDDEN "[secret]"
+#define BLANKS " \t"
 
 /* --- Names ------------------------------------------------------------------------------------ */
 
@@ -172,8 +173,8 @@ static struct pieces
 cut (const char *line, size_t len) {
   struct pieces p = { 0 };
 
-  if (len > 4 && !strncasecmp (line, "SCD ", 4)) p.name_at = 4;
-  while (p.name_at < len && line[p.name_at] == ' ')
+  if (len > 4 && !strncasecmp (line, "SCD", 3) && strchr (BLANKS, line[3])) p.name_at = 4;
+  while (p.name_at < len && (line[p.name_at] == ' ' || line[p.name_at] == '\t'))
     p.name_at++;
   while (p.name_at + p.name_len < len && !strchr (" \t\r", line[p.name_at + p.name_len]))
     p.name_len++;
@@ -270,37 +271,58 @@ show_rest (struct shown *s, enum secret_class class, const char *rest, size_t le
   show_as (s, class, rest + blank, len - blank);
 }
 
-/* `OPTION NAME=VALUE`, also `putenv=NAME=VALUE`.  */
+/* Returns where the octets of CHARS that stand at AT of TEXT end.  */
+static size_t
+skip (const char *text, size_t len, size_t at, const char *chars) {
+  while (at < len && text[at] && strchr (chars, text[at]))
+    at++;
+  return at;
+}
+
+/* Returns where the next octet of CHARS stands, from AT of TEXT on.  */
+static size_t
+find (const char *text, size_t len, size_t at, const char *chars) {
+  while (at < len && (!text[at] || !strchr (chars, text[at])))
+    at++;
+  return at;
+}
+
+static bool
+is_secret_name (const char *text, size_t len) {
+  char *name = text_part (text, len);
+  bool is_so = sounds_secret (name) || strcasestr (name, "PROXY");
+
+  free (name);
+  return is_so;
+}
+
+/* `OPTION NAME [=] VALUE`; that of putenv is NAME=VALUE once more.  */
 static void
 show_option (struct shown *s, const char *rest, size_t len) {
-  const char *equals = memchr (rest, '=', len);
-  char *name;
-  size_t n;
+  size_t from = skip (rest, len, 0, BLANKS);
+  size_t to = find (rest, len, from, BLANKS "=");
+  bool is_secret = is_secret_name (rest + from, to - from);
+  bool is_putenv = to - from >= 6 && !strncasecmp (rest + to - 6, "putenv", 6);
 
-  if (equals && (n = (size_t) (equals - rest)) >= 6 && !strncasecmp (equals - 6, "putenv", 6)) {
-    const char *second = memchr (equals + 1, '=', len - n - 1);
-    if (second) equals = second;
+  from = skip (rest, len, to, BLANKS);
+  if (from < len && rest[from] == '=') from++;
+  from = skip (rest, len, from, BLANKS);
+  if (is_putenv && !is_secret) {
+    to = find (rest, len, from, "=");
+    is_secret = is_secret_name (rest + from, to - from);
+    from = to < len ? to + 1 : len;
   }
-  n = equals ? (size_t) (equals - rest) + 1 : len;
-  name = text_part (rest, n);
-  show (s, rest, n);
-  show_as (s, sounds_secret (name) || strcasestr (name, "PROXY") ? SECRET_SECRET : SECRET_OPEN,
-           rest + n, len - n);
-  free (name);
+  show (s, rest, from);
+  show_as (s, is_secret ? SECRET_SECRET : SECRET_OPEN, rest + from, len - from);
 }
 
 /* `PRESET_PASSPHRASE GRIP TIMEOUT HEX`: what is behind the second argument.  */
 static void
 show_preset (struct shown *s, const char *rest, size_t len) {
-  size_t at = 0, n_words = 0;
+  size_t at = skip (rest, len, 0, BLANKS);
 
-  while (at < len) {
-    while (at < len && rest[at] == ' ')
-      at++;
-    if (at == len || n_words++ == 2) break;
-    while (at < len && rest[at] != ' ')
-      at++;
-  }
+  for (int i = 0; i < 2; i++)
+    at = skip (rest, len, find (rest, len, at, BLANKS), BLANKS);
   show (s, rest, at);
   show_as (s, SECRET_SECRET, rest + at, len - at);
 }
