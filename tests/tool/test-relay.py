@@ -409,6 +409,28 @@ def _(place):
         place.ctl("relay", *args).fails(2)
 
 
+@suite.test("exec: with quotes is the same program everywhere")
+def _(place):
+    os.mkdir(place.path("a b"))
+    program = place.write("a b/server", "#!/bin/sh\nprintf 'OK'; printf ' <%s>' \"$@\"; echo\n"
+                          "while read x; do echo OK; done\n", 0o700)
+    for address in "exec:'%s' 'c  d' \"e'f\" g\\ h ''", 'exec:"%s" "c  d" e\\\'f g" "h ""':
+        address %= program
+        greeting = b"OK <c  d> <e'f> <g h> <>\n"
+        expect(place.ctl("-v", "call", address, "NOP").err.startswith("< " + greeting.decode()), address)
+        with Relay(place, address) as relay:
+            expect_equal(relay.talk(b""), b"")
+            relay.connect(greeting)
+        place.ctl("conform", address, "--only=nop").gives("ok   nop\n1 ok, 0 failed, 0 warned, 0 skipped\n")
+    for word in "'a", '"a', "a\\", '"a\\"':
+        for args in ("relay", "./R"), ("conform",), ("call",):
+            place.ctl(*args, "exec:" + word, *(["NOP"] if args == ("call",) else [])).fails(2, "is no address")
+    with Mock(place, {"ASK": inquire, "END": "OK\n", "CAN": "ERR 1\n"}) as mock:
+        place.ctl("call", "-q", mock.address, "-i", "*=exec:printf <%s> 'a  b' c", "ASK").gives("")
+        expect_equal(mock.heard, ["ASK", "D <a  b><c>", "END", "BYE"])
+        place.ctl("call", mock.address, "-i", "*=exec:printf 'a", "ASK").fails(5, "Invalid argument")
+
+
 @suite.test("a program ends by itself after its client, and is ended if it does not")
 def _(place):
     tidy = ["--", "sh", "-c", "echo OK; cat >/dev/null; sleep 0.3; echo tidy >>ends"]

@@ -3,6 +3,7 @@
 
 #include "address.h"
 #include "message.h"
+#include "program.h"
 #include "text.h"
 
 #include <limits.h>
@@ -70,6 +71,14 @@ is_fd (const char *text) {
   return text_parse_number (text, INT_MAX, &fd);
 }
 
+static bool
+is_command (const char *text) {
+  const char **words = program_parse (text);
+
+  free (words);
+  return words != NULL;
+}
+
 /* The forms that eva.h has as well.  */
 static bool
 parse_scheme (const char *text, bool listens, struct address *ret) {
@@ -89,6 +98,7 @@ parse_scheme (const char *text, bool listens, struct address *ret) {
     if (listens ? !schemes[i].listens : !schemes[i].connects) return false;
     if (schemes[i].kind == ADDRESS_STDIO && *rest) return false;
     if (schemes[i].kind == ADDRESS_FD && !is_fd (rest)) return false;
+    if (schemes[i].kind == ADDRESS_EXEC && !is_command (rest)) return false;
     ret->kind = schemes[i].kind;
     ret->eva = text_dup (text);
     return true;

@@ -106,7 +106,7 @@ connect_tcp (const char *text, int flags) {
 
 static int
 start_program (const struct address *address, pid_t *ret_pid) {
-  const char **split = address->argv ? NULL : program_split (address->eva + strlen ("exec:"));
+  const char **split = address->argv ? NULL : program_parse (address->eva + strlen ("exec:"));
   const char *const *argv = split ? split : address->argv;
   int fd[2], saved;
 

@@ -250,11 +250,11 @@ on_room (assuan_context_t ctx, void *arg) {
 
 static int
 open_program (struct inquiry_answer *a, const char *parameters) {
-  const char **argv = program_split (a->rule->value);
+  const char **argv = program_parse (a->rule->value);
   int fd[2];
 
   errno = EINVAL;
-  if (!argv[0] || pipe2 (fd, O_CLOEXEC)) {
+  if (!argv || !argv[0] || pipe2 (fd, O_CLOEXEC)) {
     free (argv);
     return -1;
   }

@@ -4,7 +4,8 @@
    memory.
 
        file:PATH             the octets of a file, `-` being stdin
-       exec:PROGRAM ARG...   what a program prints; the parameters are in $ASSUAN_INQUIRY
+       exec:PROGRAM ARG...   what a program prints, with quotes as in an address; the parameters
+                             are in $ASSUAN_INQUIRY
        fd:N                  an inherited descriptor
        text:STRING           that text
        env:NAME              a variable of the environment

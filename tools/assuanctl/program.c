@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define BLANKS " \t"
+
 extern char **environ;
 
 /* SIGINT and SIGPIPE are handled here, and maybe ignored by who started us.  */
@@ -180,19 +182,63 @@ program_read (const char *const *argv, char **ret_output) {
   return 0;
 }
 
+/* An array for the words of COMMAND and, behind them, at RET_TEXT, their octets.  */
+static const char **
+new_words (const char *command, char **ret_text) {
+  size_t size = strlen (command) + 1;
+  const char **argv = text_alloc ((size / 2 + 2) * sizeof *argv + size);
+
+  *ret_text = (char *) (argv + size / 2 + 2);
+  return argv;
+}
+
 const char **
 program_split (const char *command) {
-  size_t size = strlen (command) + 1;
-  /* So many words at most, and the text behind them.  */
-  const char **argv = text_alloc ((size / 2 + 2) * sizeof *argv + size);
-  char *text = (char *) (argv + size / 2 + 2);
+  char *text;
+  const char **argv = new_words (command, &text);
   size_t n = 0;
 
-  memcpy (text, command, size);
-  while (*(text += strspn (text, " \t"))) {
+  strcpy (text, command);
+  while (*(text += strspn (text, BLANKS))) {
     argv[n++] = text;
-    text += strcspn (text, " \t");
+    text += strcspn (text, BLANKS);
     if (*text) *text++ = 0;
+  }
+  return argv;
+}
+
+/* Copies a word to *AT.  Returns what follows, or NULL.  */
+static const char *
+parse_word (const char *text, char **at) {
+  char quote = 0;
+
+  for (; *text && (quote || !strchr (BLANKS, *text)); text++) {
+    bool is_quote = quote ? *text == quote : *text == '\'' || *text == '"';
+    if (is_quote) {
+      quote = quote ? 0 : *text;
+      continue;
+    }
+    if (*text == '\\' && (!quote || (quote == '"' && text[1] && strchr ("\"\\", text[1])))) text++;
+    if (!*text) return NULL;
+    *(*at)++ = *text;
+  }
+  *(*at)++ = 0;
+  return quote ? NULL : text;
+}
+
+const char **
+program_parse (const char *command) {
+  char *at;
+  const char **argv = new_words (command, &at);
+  size_t n = 0;
+
+  while (*(command += strspn (command, BLANKS))) {
+    argv[n++] = at;
+    command = parse_word (command, &at);
+    if (command) continue;
+    free (argv);
+    errno = EINVAL;
+    return NULL;
   }
   return argv;
 }

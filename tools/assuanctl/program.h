@@ -27,4 +27,8 @@ pid_t program_start_server (const char *const *argv, int fd);
 /* Cuts COMMAND at blanks into words, an array that NULL ends, to be freed in one piece.  */
 const char **program_split (const char *command);
 
+/* The same with the quotes of eva_connect's `exec:`: '...', "..." and the backslash.  Returns NULL
+   with EINVAL if a quote does not end, or nothing follows a backslash.  */
+const char **program_parse (const char *command);
+
 #endif /* ASSUANCTL_PROGRAM_H */

@@ -223,7 +223,7 @@ on_program_ended (void *arg, int status) {
 static int
 start_program (struct client *c) {
   const char **split =
-      state.server.argv ? NULL : program_split (state.server.eva + strlen ("exec:"));
+      state.server.argv ? NULL : program_parse (state.server.eva + strlen ("exec:"));
   int fd[2], fds[3], error;
   struct worker_config program = { .argv = split ? split : state.server.argv,
                                    .env = environ,
