@@ -432,6 +432,20 @@ def _(place):
     server.close()
 
 
+@suite.test("a server whose path is too long for a socket is found by its redirection file")
+def _(place):
+    os.makedirs(place.path("d" * 60 + "/" + "e" * 60))
+    path = place.path("d" * 60 + "/" + "e" * 60 + "/S")
+    child = place.start("serve", path, "GET=echo x")
+    place.ctl("wait", "--timeout=30s", path).gives("")
+    for address in path, "./" + path[len(place.dir) + 1:]:
+        place.ctl("call", address, "GET").gives("x\n")
+        place.ctl("conform", "--only=nop", address).gives("ok   nop\n1 ok, 0 failed, 0 warned, 0 skipped\n")
+        place.ctl("call", "exec:%s relay stdio: %s" % (TOOL, address), "GET").gives("x\n")
+    child.terminate()
+    place.ctl("conform", path + "x").fails(3, "File name too long")
+
+
 @suite.test("--timeout is of each check")
 def _(place):
     server = BROKEN["Waiting"][1](place)

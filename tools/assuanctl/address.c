@@ -23,12 +23,16 @@ fail_form (const char *text, bool listens) {
       text);
 }
 
-/* eva.h wants whole paths for listening, and takes others as a file.  */
+/* The longest path of a socket.  */
+#define MAX_PATH_LEN 107u
+
+/* eva.h takes a path that is not whole as a file: not for listening, and none that is too long for a
+   socket, where a redirection file may stand.  */
 static char *
 absolute (const char *path, bool listens) {
   char *dir, *whole;
 
-  if (!listens) return text_format ("file://%s", path);
+  if (!listens && strlen (path) <= MAX_PATH_LEN) return text_format ("file://%s", path);
   dir = getcwd (NULL, 0);
   whole = text_format ("unix:%s/%s", dir ? dir : "", path);
   free (dir);

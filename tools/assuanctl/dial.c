@@ -50,12 +50,10 @@ new_socket (int domain, int flags) {
 /* Connects FD, which has FLAGS, and closes it if that fails.  */
 static int
 connect_to (int fd, int flags, const void *address, size_t len) {
-  struct sockaddr_storage copy = { 0 };
   int saved;
 
   if (fd < 0) return -1;
-  memcpy (&copy, address, len);
-  if (!assuan_sock_connect (fd, (struct sockaddr *) &copy, (_assuan_addrlen_t) len)) return fd;
+  if (!connect (fd, address, (socklen_t) len)) return fd;
   if (flags && errno == EINPROGRESS) return fd;
   saved = !flags && (errno == EAGAIN || errno == EINPROGRESS) ? ETIMEDOUT : errno;
   close (fd);
@@ -63,21 +61,28 @@ connect_to (int fd, int flags, const void *address, size_t len) {
   return -1;
 }
 
-/* NAME is a path, or `@NAME`.  */
 static int
-connect_unix (const char *name, int flags) {
+connect_abstract (const char *name, int flags) {
   struct sockaddr_un un = { .sun_family = AF_UNIX };
-  bool is_abstract = *name == '@';
   size_t len = strlen (name);
 
-  if (len >= sizeof un.sun_path + (is_abstract ? 1 : 0)) {
+  if (len >= sizeof un.sun_path) {
     errno = ENAMETOOLONG;
     return -1;
   }
-  memcpy (un.sun_path, name, len);
-  if (is_abstract) *un.sun_path = 0;
-  len += (is_abstract ? 0 : 1) + offsetof (struct sockaddr_un, sun_path);
-  return connect_to (new_socket (AF_UNIX, flags), flags, &un, len);
+  memcpy (un.sun_path + 1, name, len);
+  return connect_to (new_socket (AF_UNIX, flags), flags, &un,
+                     offsetof (struct sockaddr_un, sun_path) + 1 + len);
+}
+
+/* A path that is too long for a socket may be that of a redirection file.  */
+static int
+connect_path (const char *path, int flags) {
+  struct sockaddr_un un = { .sun_family = AF_UNIX };
+  int is_redirected;
+
+  if (assuan_sock_set_sockaddr_un (path, (struct sockaddr *) &un, &is_redirected)) return -1;
+  return connect_to (new_socket (AF_UNIX, flags), flags, &un, sizeof un);
 }
 
 /* IP:PORT or [IP6]:PORT.  */
@@ -127,11 +132,12 @@ start_program (const struct address *address, pid_t *ret_pid) {
 }
 
 /* eva.h takes a path that is not whole as `file://PATH`.  */
-static const char *
-path_of (const struct address *address) {
+static int
+connect_unix (const struct address *address, int flags) {
   const char *path = text_skip (address->eva, "unix:");
 
-  return path ? path : text_skip (address->eva, "file://");
+  if (!path) path = text_skip (address->eva, "file://");
+  return *path == '@' ? connect_abstract (path + 1, flags) : connect_path (path, flags);
 }
 
 /* FLAGS: of the socket.  */
@@ -140,7 +146,7 @@ dial (const struct address *address, int flags, pid_t *ret_pid) {
   switch (address->kind) {
   case ADDRESS_NAME:
   case ADDRESS_UNIX:
-    return connect_unix (path_of (address), flags);
+    return connect_unix (address, flags);
   case ADDRESS_TCP:
     return connect_tcp (address->eva + strlen ("tcp:"), flags);
   case ADDRESS_EXEC:
