@@ -188,21 +188,29 @@ eva_gio_attach (struct eva_gio_call *self, GSource *source, GSourceFunc callback
   g_source_attach (source, g_task_get_context (self->task));
 }
 
+/* Ends the task of SELF with what SELF has, out of the GMainContext.  GTask itself would call back
+   at once if an earlier turn had made the task.  */
+static inline void
+eva_gio_end (struct eva_gio_call *self) {
+  GSource *source = g_idle_source_new ();
+
+  self->call = NULL;
+  if (self->cancel) g_source_destroy (self->cancel);
+  eva_gio_attach (self, source, eva_gio_return, eva_gio_call_free);
+  g_source_unref (source);
+}
+
 /* The reply goes with this callback, which may run within eva_close and assuan_release: the program
    gets a copy of it after that.  */
 static inline void
 eva_gio_replied (void *arg, gpg_error_t err, const struct eva_reply *reply) {
   struct eva_gio_call *self = (struct eva_gio_call *) arg;
-  GSource *source = g_idle_source_new ();
 
-  self->call = NULL;
-  if (self->cancel) g_source_destroy (self->cancel);
   if (err)
     self->error = eva_gio_error_new (err, reply->text);
   else
     self->reply = eva_gio_reply_copy (reply);
-  eva_gio_attach (self, source, eva_gio_return, eva_gio_call_free);
-  g_source_unref (source);
+  eva_gio_end (self);
 }
 
 static inline gboolean
@@ -245,17 +253,20 @@ eva_gio_watch_cancellable (struct eva_gio_call *self) {
    NULL.  Without inquire the call refuses inquiries and ends with GPG_ERR_ASS_NO_INQUIRE_CB.
 
    TASK stays the caller's, which may unref it at once.  It ends with a reply for eva_call_finish,
-   or with an error: those of eva_call, too, come so.  From everywhere.  */
+   or with an error, and never within this function: errors of eva_call, too, come so.  From
+   everywhere.  */
 static inline void
 eva_call_task (assuan_context_t ctx, const char *command, const struct eva_callbacks *callbacks,
                void *arg, GTask *task) {
-  struct eva_gio_call *self;
+  struct eva_gio_call *self = g_new0 (struct eva_gio_call, 1);
   struct eva_callbacks cb;
   gpg_error_t err;
 
-  if (g_task_return_error_if_cancelled (task)) return;
-  self = g_new0 (struct eva_gio_call, 1);
   self->task = G_TASK (g_object_ref (task));
+  if (g_cancellable_set_error_if_cancelled (g_task_get_cancellable (task), &self->error)) {
+    eva_gio_end (self);
+    return;
+  }
   memset (&cb, 0, sizeof cb);
   if (callbacks) cb = *callbacks;
   self->comment = cb.comment;
@@ -270,8 +281,8 @@ eva_call_task (assuan_context_t ctx, const char *command, const struct eva_callb
     eva_gio_watch_cancellable (self);
     return;
   }
-  g_task_return_error (task, eva_gio_error_new (err, NULL));
-  eva_gio_call_free (self);
+  self->error = eva_gio_error_new (err, NULL);
+  eva_gio_end (self);
 }
 
 /* Sends COMMAND on CTX, a context of eva_connect or a client that is attached, when the calls

@@ -342,6 +342,43 @@ test_task_refused (void **state) {
   kit_await (kit_format ("a eva ASS_INV_VALUE %s\n", gpg_strerror (GPG_ERR_ASS_INV_VALUE)));
 }
 
+/* A task that an earlier turn has made: GLib itself would call back within the function.  */
+static GTask *early;
+static struct eva_callbacks early_cb;
+
+static gboolean
+call_in_source (gpointer arg) {
+  (void) arg;
+  eva_call_task (ctx, "ONE", &early_cb, NULL, early);
+  g_object_unref (early);
+  kit_note ("called");
+  return G_SOURCE_REMOVE;
+}
+
+static void
+call_early (void) {
+  GSource *source = g_idle_source_new ();
+
+  early = g_task_new (NULL, cancellable, came, (gpointer) (uintptr_t) "a");
+  kit_settle ();
+  g_source_set_callback (source, call_in_source, NULL, NULL);
+  g_source_attach (source, kit_loop.foreign);
+  g_source_unref (source);
+}
+
+static void
+test_task_not_within (void **state) {
+  (void) state;
+  early_cb = (struct eva_callbacks) { .replied = replied };
+  call_early ();
+  kit_await (kit_format ("called\na eva ASS_INV_VALUE %s\n", gpg_strerror (GPG_ERR_ASS_INV_VALUE)));
+  early_cb = (struct eva_callbacks) { 0 };
+  g_cancellable_cancel (cancellable);
+  call_early ();
+  kit_await ("called\na gio - -\n");
+  peer_hears_nothing (&p);
+}
+
 #define gio_test(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
 
 int
@@ -364,6 +401,7 @@ main (void) {
     gio_test (test_task),
     gio_test (test_task_time),
     gio_test (test_task_refused),
+    gio_test (test_task_not_within),
   };
 
   /* What GLib keeps for the whole process comes first.  */
