@@ -856,10 +856,11 @@ private:
 
     for (const auto &entry : t->handlers) {
       eva_command command = eva_command ();
+      const std::string &help = t->help[entry.first];
 
-      command.name = entry.first.c_str ();
+      command.name = detail::c_string (entry.first);
       command.handler = came;
-      if (!t->help[entry.first].empty ()) command.help = t->help[entry.first].c_str ();
+      if (!help.empty ()) command.help = detail::c_string (help);
       t->commands.push_back (command);
     }
     t->c.commands = t->commands.data ();

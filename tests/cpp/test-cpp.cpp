@@ -581,6 +581,20 @@ test_constructors () {
   } catch (const eva::error &e) {
     EXPECT (e.code () == GPG_ERR_ASS_INV_VALUE);
   }
+  for (int i = 0; i < 3; i++) {
+    const std::string cut ("A\0B", 3);
+    eva::service<my_session> service;
+
+    if (i == 0) service.command (cut, &my_session::echo);
+    if (i == 1) service.command ("A", &my_session::echo, cut);
+    if (i == 2) service.hello (cut);
+    try {
+      eva::server server (loop, service);
+      EXPECT (!"made");
+    } catch (const eva::error &e) {
+      EXPECT (e.code () == GPG_ERR_ASS_INV_VALUE);
+    }
+  }
   eva::server server (loop, make_service ());
   try {
     server.listen ("nonsense");
