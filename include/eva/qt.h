@@ -133,28 +133,33 @@ eva_qt_deinit (void *self) {
   return true;
 }
 
-/* Lets one of a watch's notifiers report, or not.  */
+/* Lets one of a watch's notifiers, or NULL, report or not.  */
 static inline void
-eva_qt_set (eva_qt_notifier **notifier, int fd, QSocketNotifier::Type type, void *watch,
-            bool is_wanted) {
-  if (*notifier)
-    (*notifier)->setEnabled (is_wanted);
-  else if (is_wanted)
-    *notifier = new eva_qt_notifier (fd, type, watch);
+eva_qt_enable (eva_qt_notifier *notifier, bool is_wanted) {
+  if (notifier) notifier->setEnabled (is_wanted);
 }
 
+/* Makes what is missing first: if there is no memory for it, the old events stay.  */
 static inline int
 eva_qt_change (void *self, void *data, int fd, unsigned int events) {
   eva_qt_watch *watch = static_cast<eva_qt_watch *> (data);
+  eva_qt_notifier *read = watch->read, *write = watch->write;
 
   (void) self;
   QT_TRY {
-    eva_qt_set (&watch->read, fd, QSocketNotifier::Read, watch, events & EVA_READABLE);
-    eva_qt_set (&watch->write, fd, QSocketNotifier::Write, watch, events & EVA_WRITABLE);
+    if (!read && (events & EVA_READABLE))
+      read = new eva_qt_notifier (fd, QSocketNotifier::Read, watch);
+    if (!write && (events & EVA_WRITABLE))
+      write = new eva_qt_notifier (fd, QSocketNotifier::Write, watch);
   }
   QT_CATCH (const std::bad_alloc &) {
+    if (read != watch->read) delete read;
     return ENOMEM;
   }
+  watch->read = read;
+  watch->write = write;
+  eva_qt_enable (read, events & EVA_READABLE);
+  eva_qt_enable (write, events & EVA_WRITABLE);
   return 0;
 }
 
@@ -171,10 +176,7 @@ eva_qt_remove (void *self, void *data, int fd) {
 
 static inline int
 eva_qt_add (void *self, void *data, int fd, unsigned int events) {
-  const int rc = eva_qt_change (self, data, fd, events);
-
-  if (rc) eva_qt_remove (self, data, fd);
-  return rc;
+  return eva_qt_change (self, data, fd, events);
 }
 
 static inline void
