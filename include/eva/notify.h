@@ -96,7 +96,8 @@ eva_notify (const char *state) {
 }
 
 /* Tells the service manager TEXT, one line without LF and of less than 1000 octets, as what the
-   service does now.  Returns as eva_notify; EINVAL also for another text.  */
+   service does now.  May be called from everywhere.  Returns as eva_notify; EINVAL also for another
+   text.  */
 static inline int
 eva_notify_status (const char *text) {
   char state[1024];
@@ -108,7 +109,7 @@ eva_notify_status (const char *text) {
 }
 
 /* Returns how many microseconds may go by between two WATCHDOG=1 of this process; 0 if the service
-   manager wants none of it, or wants them of another process.  */
+   manager wants none of it, or wants them of another process.  May be called from everywhere.  */
 static inline uint64_t
 eva_watchdog_limit_us (void) {
   const char *limit = getenv ("WATCHDOG_USEC"), *pid = getenv ("WATCHDOG_PID");
@@ -133,28 +134,31 @@ eva_watchdog_tick (void *arg) {
   eva_source_set_delay (watchdog->timer, watchdog->interval_ms);
 }
 
+/* Ends WATCHDOG, if it is one.  It comes before LOOP is freed, or not at all.  May be called from
+   everywhere.  */
+static inline void
+eva_watchdog_stop (struct eva_watchdog *watchdog) {
+  eva_source_free (watchdog->timer);
+  watchdog->timer = NULL;
+}
+
 /* Lets a timer of LOOP tell the service manager, at once and then whenever half of its limit has
    gone by, that LOOP runs.  A callback that takes longer than the other half makes the service
-   manager end the process.  WATCHDOG is the caller's, and stays where it is until
-   eva_watchdog_stop, or until LOOP is freed, which ends it, too.
+   manager end the process.  WATCHDOG is the caller's, zero-initialized before its first start, and
+   stays where it is until eva_watchdog_stop.  If LOOP is freed before, the timer goes with it, and
+   the caller zeroes WATCHDOG before another start.  If WATCHDOG is one already, this ends it and
+   begins anew.  May be called from everywhere.
    Returns 1; 0 if the service manager wants no such thing, and then WATCHDOG is none; -1 with errno
    ENOMEM.  */
 static inline int
 eva_watchdog_start (struct eva_watchdog *watchdog, eva_loop *loop) {
   uint64_t ms = eva_watchdog_limit_us () / 2000;
 
-  watchdog->timer = NULL;
+  eva_watchdog_stop (watchdog);
   if (!eva_watchdog_limit_us ()) return 0;
   watchdog->interval_ms = ms > 3600000u ? 3600000u : ms ? (unsigned int) ms : 1;
   watchdog->timer = eva_loop_add_timer (loop, 0, eva_watchdog_tick, watchdog);
   return watchdog->timer ? 1 : -1;
-}
-
-/* Ends WATCHDOG, if it is one.  */
-static inline void
-eva_watchdog_stop (struct eva_watchdog *watchdog) {
-  eva_source_free (watchdog->timer);
-  watchdog->timer = NULL;
 }
 
 #ifdef __cplusplus

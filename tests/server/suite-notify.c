@@ -164,6 +164,31 @@ test_watchdog (void **state) {
   assert_false (ticked ());
 }
 
+static void
+test_watchdog_started_twice (void **state) {
+  struct eva_watchdog watchdog = { .timer = NULL };
+
+  (void) state;
+  n_ticks = 0;
+  begin (abstract_name ());
+  setenv ("WATCHDOG_USEC", "4000", 1);
+  assert_int_equal (eva_watchdog_start (&watchdog, kit.loop.loop), 1);
+  kit_until (ticked ());
+  assert_int_equal (eva_watchdog_start (&watchdog, kit.loop.loop), 1);
+  kit_until (ticked () && n_ticks == 5);
+  eva_watchdog_stop (&watchdog);
+  while (ticked ())
+    ;
+  kit_idle (40);
+  assert_false (ticked ());
+  /* Nor if there is no need of it any more.  */
+  assert_int_equal (eva_watchdog_start (&watchdog, kit.loop.loop), 1);
+  unsetenv ("WATCHDOG_USEC");
+  assert_int_equal (eva_watchdog_start (&watchdog, kit.loop.loop), 0);
+  kit_idle (40);
+  assert_false (ticked ());
+}
+
 /* The service manager does not read: the loop goes on.  */
 static void
 test_watchdog_unheard (void **state) {
@@ -214,6 +239,7 @@ static const struct CMUnitTest tests[] = {
   notify_test (test_bad_texts),
   notify_test (test_unread),
   notify_test (test_watchdog),
+  notify_test (test_watchdog_started_twice),
   notify_test (test_watchdog_unheard),
   notify_test (test_no_watchdog),
 };
