@@ -409,6 +409,28 @@ def _(place):
         place.ctl("relay", *args).fails(2)
 
 
+@suite.test("stdin and stdout are shared: their flags stay as they are, and no other file takes their numbers")
+def _(place):
+    with Mock(place, {"GET": "D x\nOK\n"}) as mock:
+        for args in ("relay", "stdio:", mock.address), ("monitor", "--stdio", "--", TOOL, "relay", "stdio:", mock.address):
+            for blocks in True, False:
+                theirs_in, ours_in = os.pipe()
+                ours_out, theirs_out = os.pipe()
+                os.set_blocking(theirs_in, blocks)
+                child = place.start(*args, stdin=theirs_in, stdout=theirs_out)
+                os.write(ours_in, b"GET\n")
+                with os.fdopen(ours_out, "rb") as f:
+                    expect_equal([f.readline() for _ in range(3)], [b"OK mock\n", b"D x\n", b"OK\n"])
+                    expect_equal((os.get_blocking(theirs_in), os.get_blocking(theirs_out)), (blocks, True), args)
+                    expect_equal(os.readlink("/proc/%d/fd/0" % child.pid), "/dev/null")
+                    os.close(theirs_out)
+                    os.write(ours_in, b"BYE\n")
+                    expect_equal(f.read(), b"OK\n")
+                expect_equal(child.wait(60), 0)
+                os.close(theirs_in)
+                os.close(ours_in)
+
+
 @suite.test("exec: with quotes is the same program everywhere")
 def _(place):
     os.mkdir(place.path("a b"))

@@ -204,7 +204,8 @@ dial_open (const struct address *address, unsigned int flags, struct dial *ret) 
   if (status) return status;
   if (fd < 0) return fail (address, flags);
   setsockopt (fd, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof none);
-  fcntl (fd, F_SETFL, fcntl (fd, F_GETFL) | O_NONBLOCK);
+  /* One that was inherited is another process's, too.  */
+  if (address->kind != ADDRESS_FD) fcntl (fd, F_SETFL, fcntl (fd, F_GETFL) | O_NONBLOCK);
   *ret = (struct dial) { .fd = fd, .pid = pid };
   return STATUS_OK;
 }

@@ -16,7 +16,7 @@
 #define DIAL_SILENT   2u /* no message if there is no connection */
 
 struct dial {
-  int fd;    /* both ways, not blocking, closed on exec; -1: none */
+  int fd;    /* both ways, closed on exec, not blocking but for `fd:N`; -1: none */
   pid_t pid; /* of a program that was started, or 0 */
 };
 

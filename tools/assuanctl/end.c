@@ -6,6 +6,7 @@
    order of its coming.  */
 
 #include "end.h"
+#include "stream.h"
 #include "wait.h"
 
 #include <errno.h>
@@ -58,18 +59,12 @@ end_init (struct end *e, enum eva_role role, void (*ready) (void *arg, unsigned 
   return !eva_conn_new (&config, &e->conn);
 }
 
-static void
-set_flags (int fd) {
-  fcntl (fd, F_SETFD, FD_CLOEXEC);
-  fcntl (fd, F_SETFL, fcntl (fd, F_GETFL) | O_NONBLOCK);
-}
-
 void
 end_open (struct end *e, int in_fd, int out_fd) {
   e->in_fd = in_fd;
   e->out_fd = out_fd;
-  set_flags (in_fd);
-  set_flags (out_fd);
+  fcntl (in_fd, F_SETFD, FD_CLOEXEC);
+  fcntl (out_fd, F_SETFD, FD_CLOEXEC);
 }
 
 static void
@@ -120,13 +115,13 @@ receive (struct end *e, void *buf, size_t len) {
   union control control;
   ssize_t n;
 
-  if (e->in_fd != e->out_fd) return read (e->in_fd, buf, len);
+  if (e->in_fd != e->out_fd) return stream_read (e->in_fd, buf, len);
   if (e->takes_fds) {
     message.msg_control = control.octets;
     message.msg_controllen = sizeof control.octets;
   }
-  n = recvmsg (e->in_fd, &message, MSG_CMSG_CLOEXEC);
-  if (n < 0 && errno == ENOTSOCK) return read (e->in_fd, buf, len);
+  n = recvmsg (e->in_fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  if (n < 0 && errno == ENOTSOCK) return stream_read (e->in_fd, buf, len);
   if (n > 0 && (message.msg_controllen || message.msg_flags & MSG_CTRUNC)) feed_fds (e, &message);
   return n;
 }
@@ -160,10 +155,10 @@ send_some (struct end *e, struct iovec *iov, size_t n_iov, const int *fds, size_
   union control control;
   ssize_t n;
 
-  if (e->in_fd != e->out_fd) return writev (e->out_fd, iov, (int) n_iov);
+  if (e->in_fd != e->out_fd) return stream_write (e->out_fd, iov);
   if (n_iov == 1 && !n_fds) { /* nearly all are so, and this is the faster call */
-    n = send (e->out_fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
-    return n < 0 && errno == ENOTSOCK ? writev (e->out_fd, iov, (int) n_iov) : n;
+    n = send (e->out_fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return n < 0 && errno == ENOTSOCK ? stream_write (e->out_fd, iov) : n;
   }
   if (n_fds) {
     memset (&control, 0, CMSG_SPACE (size));
@@ -174,8 +169,8 @@ send_some (struct end *e, struct iovec *iov, size_t n_iov, const int *fds, size_
                                        .cmsg_type = SCM_RIGHTS };
     memcpy (CMSG_DATA (&control.align), fds, size);
   }
-  n = sendmsg (e->out_fd, &message, MSG_NOSIGNAL);
-  return n < 0 && errno == ENOTSOCK ? writev (e->out_fd, iov, (int) n_iov) : n;
+  n = sendmsg (e->out_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  return n < 0 && errno == ENOTSOCK ? stream_write (e->out_fd, iov) : n;
 }
 
 /* Sends once, or drops what cannot be sent.  Returns false if nothing left.  */

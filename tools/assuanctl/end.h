@@ -15,7 +15,7 @@
 #define END_HIGH_WATER ((size_t) 64 << 10)
 
 struct end {
-  int in_fd, out_fd; /* the same for a socket; not blocking; -1: none */
+  int in_fd, out_fd; /* the same for a socket; -1: none */
   bool takes_fds;    /* descriptors that come are received, not refused */
   bool is_eof;       /* nothing more comes */
   bool is_dead;      /* nothing more can be sent: it is dropped */

@@ -15,6 +15,7 @@
 #include "secret.h"
 #include "settings.h"
 #include "signals.h"
+#include "stream.h"
 #include "telling.h"
 #include "text.h"
 #include "wait.h"
@@ -348,6 +349,18 @@ make_listener (void) {
 }
 
 static enum status
+serve_stdio (void) {
+  int in, out;
+
+  if (stream_take_stdio (&in, &out)) {
+    if (!welcome (in, out, NULL)) return STATUS_OK;
+    close (in);
+    close (out);
+  }
+  return message_fail (STATUS_LOCAL, "cannot serve on stdin and stdout: %s", strerror (errno));
+}
+
+static enum status
 listen_on (const struct address *address) {
   enum status status;
   gpg_error_t err;
@@ -355,8 +368,7 @@ listen_on (const struct address *address) {
   state.is_for_one = listening_is_single (address);
   if (address->kind == ADDRESS_STDIO) {
     json_leave_stdout ();
-    welcome (STDIN_FILENO, STDOUT_FILENO, NULL);
-    return STATUS_OK;
+    return serve_stdio ();
   }
   status = make_listener ();
   if (status) return status;

@@ -2,6 +2,7 @@
 /* tap.c - two ends of a dialogue, and a look at every line.  */
 
 #include "tap.h"
+#include "stream.h"
 #include "text.h"
 
 #include <errno.h>
@@ -126,9 +127,9 @@ receive (struct flow *flow, int fd) {
                             .msg_iovlen = 1,
                             .msg_control = control.octets,
                             .msg_controllen = sizeof control.octets };
-  ssize_t n = recvmsg (fd, &message, MSG_CMSG_CLOEXEC);
+  ssize_t n = recvmsg (fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 
-  if (n < 0 && errno == ENOTSOCK) return read (fd, flow->buffer, BUFFER_SIZE);
+  if (n < 0 && errno == ENOTSOCK) return stream_read (fd, flow->buffer, BUFFER_SIZE);
   if (n > 0) take_fds (flow, &message);
   return n;
 }
@@ -141,8 +142,8 @@ transmit (struct flow *flow, int fd) {
   ssize_t n;
 
   put_fds (flow, &message, &control);
-  n = sendmsg (fd, &message, MSG_NOSIGNAL);
-  if (n < 0 && errno == ENOTSOCK) n = write (fd, iov.iov_base, iov.iov_len);
+  n = sendmsg (fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (n < 0 && errno == ENOTSOCK) n = stream_write (fd, &iov);
   if (n > 0) close_fds (flow);
   return n;
 }

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The descriptors of an end, not blocking; both may be the same socket.  */
+/* The descriptors of an end; both may be the same socket.  */
 struct tap_end {
   int in_fd, out_fd;
 };

@@ -9,6 +9,7 @@
 #include "place.h"
 #include "signals.h"
 #include "spectator.h"
+#include "stream.h"
 #include "tap.h"
 #include "terminal.h"
 #include "text.h"
@@ -55,8 +56,9 @@ static struct {
   FILE *out;
   struct address address; /* of the server */
   struct way *ways;
-  bool is_over;  /* nothing is left to watch */
-  bool is_ended; /* the program has ended */
+  struct tap_end stdio; /* the client of --stdio */
+  bool is_over;         /* nothing is left to watch */
+  bool is_ended;        /* the program has ended */
   pid_t program;
 } state;
 
@@ -371,13 +373,6 @@ run_listening (void) {
 
 /* --- A server that is started ----------------------------------------------------------------- */
 
-static void
-set_nonblocking (int fd, bool is_so) {
-  int flags = fcntl (fd, F_GETFL);
-
-  fcntl (fd, F_SETFL, is_so ? flags | O_NONBLOCK : flags & ~O_NONBLOCK);
-}
-
 /* Our signals are meant for the server: gpg-agent sends SIGINT to a pinentry that is to give
    up.  */
 static enum status
@@ -392,39 +387,27 @@ wait_for_server (void) {
   return status;
 }
 
-/* What else is printed must not get among the lines: from here on, stdout is stderr.  Stores what
-   it was at RET_FD.  */
 static enum status
-take_stdout (int *ret_fd) {
-  int fd = fcntl (STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-
-  if (fd < 0 || dup2 (STDERR_FILENO, STDOUT_FILENO) < 0)
-    return message_fail (STATUS_LOCAL, "cannot serve on stdout: %s", strerror (errno));
-  *ret_fd = fd;
-  return STATUS_OK;
+take_stdio (void) {
+  if (stream_take_stdio (&state.stdio.in_fd, &state.stdio.out_fd)) return STATUS_OK;
+  return message_fail (STATUS_LOCAL, "cannot serve on stdin and stdout: %s", strerror (errno));
 }
 
 static enum status
-run_stdio (int out_fd) {
-  struct tap_end client = { fcntl (STDIN_FILENO, F_DUPFD_CLOEXEC, 3),
-                            fcntl (out_fd, F_DUPFD_CLOEXEC, 3) };
+run_stdio (void) {
+  struct way *way = new_way (state.stdio, getppid ());
   struct dial server;
   enum status status = dial_open (&state.address, 0, &server);
 
   if (status) {
-    refuse (client.out_fd, GPG_ERR_ASS_CONNECT_FAILED);
-    close (client.in_fd);
-    close (client.out_fd);
+    refuse (way->client.out_fd, GPG_ERR_ASS_CONNECT_FAILED);
+    free_way (way, "server");
     return status;
   }
   status = signals_watch (on_signal);
-  set_nonblocking (client.in_fd, true);
-  set_nonblocking (client.out_fd, true);
-  start_way (new_way (client, getppid ()), server);
+  start_way (way, server);
   if (!status) status = wait_for_server ();
   signals_unwatch ();
-  set_nonblocking (STDIN_FILENO, false);
-  set_nonblocking (out_fd, false);
   return status;
 }
 
@@ -463,30 +446,28 @@ take_address (const struct arguments *arguments) {
 }
 
 static enum status
-run (const struct arguments *arguments, int out_fd) {
+run (const struct arguments *arguments) {
   enum status status = open_out ();
 
   if (status) return status;
   state.sink->begin (state.out, state.address.argv ? state.address.text : state.address.eva);
   fflush (state.out);
-  if (config.is_stdio) return run_stdio (out_fd);
+  if (config.is_stdio) return run_stdio ();
   return config.listen ? run_listening () : run_program (arguments);
 }
 
 enum status
 watching_run (const struct arguments *arguments, const struct sink *sink) {
   enum status status = check_usage (arguments), closed;
-  int out_fd = -1;
 
   state.sink = sink;
-  if (!status && config.is_stdio) status = take_stdout (&out_fd);
+  if (!status && config.is_stdio) status = take_stdio ();
   if (!status) status = take_address (arguments);
-  if (!status) status = run (arguments, out_fd);
+  if (!status) status = run (arguments);
   while (state.ways)
     free_way (state.ways, "end");
   worker_await_all ();
   closed = close_out ();
-  if (out_fd >= 0) close (out_fd);
   address_deinit (&state.address);
   return status ? status : closed;
 }
