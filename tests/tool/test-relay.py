@@ -181,6 +181,45 @@ def _(place):
         os.close(fds[0])
 
 
+@suite.test("as many descriptors pass with a line as the kernel takes, or none")
+def _(place):
+    def give(sock, _):
+        with open("/dev/null", "rb") as f:
+            socket.send_fds(sock, [b"OK here\n"], [f.fileno()] * 253)
+    heard = []
+
+    def server():
+        sock, _ = listener.accept()
+        sock.sendall(b"OK here\n")
+        while True:
+            octets, fds, _, _ = socket.recv_fds(sock, 100, 253)
+            if not octets:
+                return
+            heard.append((octets, len(fds)))
+            for fd in fds:
+                os.close(fd)
+            give(sock, octets)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(place.path("S"))
+    listener.listen(8)
+    threading.Thread(target=server, daemon=True).start()
+    with Relay(place, "./S") as relay:
+        sock = relay.connect()
+        for n in 65, 253:
+            socket.send_fds(sock, [b"GIVE\n"], [relay.err.fileno()] * n)
+            text, fds, _, _ = socket.recv_fds(sock, 100, 253)
+            expect_equal((text, len(fds), heard[-1]), (b"OK here\n", 253, (b"GIVE\n", n)))
+            for fd in fds:
+                os.close(fd)
+        socket.send_fds(sock, [b"GI"], [relay.err.fileno()] * 253)
+        socket.send_fds(sock, [b"VE\n"], [relay.err.fileno()] * 253)
+        text = sock.makefile("rb").read()
+        expect(not text or text.startswith(b"ERR"), text)
+        expect_equal(len(heard), 2)
+        relay.connect(b"").close()
+    listener.close()
+
+
 @suite.test("conform finds no fault with a served script, nor with a relay before it")
 def _(place):
     os.mkdir(place.path("bin"))

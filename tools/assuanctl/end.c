@@ -6,7 +6,6 @@
    order of its coming.  */
 
 #include "end.h"
-#include "stream.h"
 #include "wait.h"
 
 #include <errno.h>
@@ -16,12 +15,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MAX_FDS 253 /* of a message, as the kernel has it */
 #define MAX_IOV 16
 
 union control {
   struct cmsghdr align;
-  char octets[CMSG_SPACE (MAX_FDS * sizeof (int))];
+  char octets[CMSG_SPACE (STREAM_MAX_FDS * sizeof (int))];
 };
 
 /* --- Memory ----------------------------------------------------------------------------------- */
@@ -53,7 +51,9 @@ give_memory (void *arg, void *ptr, size_t len) {
 bool
 end_init (struct end *e, enum eva_role role, void (*ready) (void *arg, unsigned int revents),
           void *arg) {
-  struct eva_conn_config config = { .role = role, .alloc = take_memory, .release = give_memory };
+  struct eva_conn_config config = {
+    .role = role, .max_fds = END_MAX_FDS, .alloc = take_memory, .release = give_memory
+  };
 
   *e = (struct end) { .in_fd = -1, .out_fd = -1, .ready = ready, .arg = arg };
   return !eva_conn_new (&config, &e->conn);
@@ -89,13 +89,14 @@ end_deinit (struct end *e) {
 
 /* --- Reading ---------------------------------------------------------------------------------- */
 
-static void
+/* Returns false if there is no room for them, nor for the sign that some were refused.  */
+static bool
 feed_fds (struct end *e, struct msghdr *message) {
   bool is_refused = message->msg_flags & MSG_CTRUNC;
 
   for (struct cmsghdr *c = CMSG_FIRSTHDR (message); c; c = CMSG_NXTHDR (message, c)) {
     size_t n = (c->cmsg_len - CMSG_LEN (0)) / sizeof (int);
-    int fds[MAX_FDS];
+    int fds[STREAM_MAX_FDS];
     if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
     memcpy (fds, CMSG_DATA (c), n * sizeof *fds);
     for (size_t i = 0; i < n; i++) {
@@ -104,10 +105,11 @@ feed_fds (struct end *e, struct msghdr *message) {
       is_refused = true;
     }
   }
-  if (is_refused) eva_conn_fed_fd (e->conn, END_REFUSED_FD);
+  return !is_refused || !eva_conn_fed_fd (e->conn, END_REFUSED_FD);
 }
 
-/* Without room for descriptors the kernel closes them, and says so.  */
+/* Without room for descriptors the kernel closes them, and says so.  A peer whose descriptors cannot
+   be told apart from those of another line is at its end.  */
 static ssize_t
 receive (struct end *e, void *buf, size_t len) {
   struct iovec iov = { .iov_base = buf, .iov_len = len };
@@ -122,7 +124,9 @@ receive (struct end *e, void *buf, size_t len) {
   }
   n = recvmsg (e->in_fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
   if (n < 0 && errno == ENOTSOCK) return stream_read (e->in_fd, buf, len);
-  if (n > 0 && (message.msg_controllen || message.msg_flags & MSG_CTRUNC)) feed_fds (e, &message);
+  if (n > 0 && (message.msg_controllen || message.msg_flags & MSG_CTRUNC)
+      && !feed_fds (e, &message))
+    return 0;
   return n;
 }
 
@@ -178,11 +182,11 @@ static bool
 flush_once (struct end *e) {
   struct iovec iov[MAX_IOV];
   size_t n_iov = eva_conn_output (e->conn, iov, MAX_IOV), n_fds;
-  int fds[MAX_FDS];
+  int fds[STREAM_MAX_FDS];
   ssize_t n;
 
   if (!n_iov) return false;
-  n_fds = eva_conn_output_fds (e->conn, fds, MAX_FDS);
+  n_fds = eva_conn_output_fds (e->conn, fds, STREAM_MAX_FDS);
   n = e->is_dead ? -1 : send_some (e, iov, n_iov, fds, n_fds);
   if (n < 0 && !e->is_dead && is_later ()) return false;
   if (n < 0) {

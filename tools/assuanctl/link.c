@@ -20,8 +20,6 @@
 #define GREETING_MS 30000u
 #define ENDING_MS   10000u
 
-#define MAX_LINE_FDS 64
-
 struct link {
   struct link_config config;
   struct end client, server;
@@ -40,7 +38,7 @@ struct passing {
   char line[EVA_LINE_SIZE + 1];
   size_t len;
   bool is_there; /* no line is over-long */
-  int fds[MAX_LINE_FDS];
+  int fds[END_MAX_FDS];
   size_t n_fds;
   bool has_refused_fds; /* some came that do not pass */
 };
@@ -96,7 +94,7 @@ static void
 take_fds (struct end *from, struct passing *p) {
   int fd;
 
-  while (p->n_fds < MAX_LINE_FDS && eva_conn_take_fd (from->conn, &fd)) {
+  while (p->n_fds < END_MAX_FDS && eva_conn_take_fd (from->conn, &fd)) {
     if (fd == END_REFUSED_FD)
       p->has_refused_fds = true;
     else

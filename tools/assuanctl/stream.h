@@ -12,6 +12,9 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+/* The most descriptors that come with a message: the kernel's SCM_MAX_FD.  */
+#define STREAM_MAX_FDS 253
+
 /* As read, but fails with EAGAIN where that would wait.  */
 ssize_t stream_read (int fd, void *buf, size_t len);
 

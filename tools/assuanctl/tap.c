@@ -13,7 +13,6 @@
 
 #define BUFFER_SIZE 16384u
 #define LINE_SIZE   1002u /* what of a line is shown at most, with a CR */
-#define MAX_FDS     64
 
 enum side { CLIENT, SERVER };
 
@@ -21,7 +20,7 @@ enum side { CLIENT, SERVER };
 struct flow {
   char *buffer;
   size_t len, sent;
-  int fds[MAX_FDS]; /* that leave with the next octet */
+  int fds[STREAM_MAX_FDS]; /* that leave with the next octet */
   size_t n_fds;
   char line[LINE_SIZE]; /* the beginning of a line that has not ended */
   size_t line_len;
@@ -82,17 +81,17 @@ show_lines (struct tap *tap, enum side from, const char *octets, size_t len) {
 
 union control {
   struct cmsghdr align;
-  char octets[CMSG_SPACE (MAX_FDS * sizeof (int))];
+  char octets[CMSG_SPACE (STREAM_MAX_FDS * sizeof (int))];
 };
 
+/* A read ends behind a message with descriptors, and the next one waits until all has left: so there
+   is room for those of one message.  */
 static void
 take_fds (struct flow *flow, struct msghdr *message) {
   for (struct cmsghdr *c = CMSG_FIRSTHDR (message); c; c = CMSG_NXTHDR (message, c)) {
-    size_t n = (c->cmsg_len - CMSG_LEN (0)) / sizeof (int);
     if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
-    if (n > MAX_FDS - flow->n_fds) n = MAX_FDS - flow->n_fds;
-    memcpy (flow->fds + flow->n_fds, CMSG_DATA (c), n * sizeof (int));
-    flow->n_fds += n;
+    flow->n_fds = (c->cmsg_len - CMSG_LEN (0)) / sizeof (int);
+    memcpy (flow->fds, CMSG_DATA (c), flow->n_fds * sizeof (int));
   }
 }
 
@@ -168,6 +167,7 @@ pass_on (struct tap *tap, enum side from) {
       flow->sent += (size_t) n;
   }
   explicit_bzero (flow->buffer, flow->len);
+  close_fds (flow); /* those of octets that were dropped */
   flow->len = flow->sent = 0;
   if (!flow->is_eof || flow->is_shut) return;
   flow->is_shut = true;
