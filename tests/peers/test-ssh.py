@@ -14,6 +14,7 @@ import getpass
 import os
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -149,16 +150,29 @@ class Tunnel:
     def connect(self):
         return Connection(self.path)
 
-    def call(self, *words, path=None, port=None, options=()):
-        """What assuanctl gives that connects by an address `ssh:`, with an ssh of these options."""
+    def address(self, path=None, port=None):
+        """The address `ssh:` of the server."""
+        return "ssh:%s@127.0.0.1:%d%s" % (getpass.getuser(), port or self.port, path or self.target)
+
+    def environment(self, options=()):
+        """That of a program which starts an ssh of these options."""
         bin_dir = self.dir + "/bin"
         os.makedirs(bin_dir, exist_ok=True)
         with open(bin_dir + "/ssh", "w", encoding="utf-8") as f:
             f.write("#!/bin/sh\nexec %s \"$@\"\n" % shlex.join([self.ssh, *self.options(), *options]))
         os.chmod(bin_dir + "/ssh", 0o700)
-        address = "ssh:%s@127.0.0.1:%d%s" % (getpass.getuser(), port or self.port, path or self.target)
-        return kit.run(assuanctl, "call", address, *words,
-                       env={**os.environ, "PATH": bin_dir + ":" + os.environ["PATH"]})
+        return {**os.environ, "PATH": bin_dir + ":" + os.environ["PATH"]}
+
+    def call(self, *words, path=None, port=None, options=()):
+        """What assuanctl gives that connects by an address `ssh:`, with an ssh of these options."""
+        return kit.run(assuanctl, "call", self.address(path, port), *words, env=self.environment(options))
+
+    def start(self, *words):
+        """Start assuanctl."""
+        child = subprocess.Popen([assuanctl, *words], env=self.environment(), stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE)
+        self.children.append(child)
+        return child
 
 
 def settle(server):
@@ -302,8 +316,48 @@ def address_fails():
     expect_equal(left_behind() - before, set())
 
 
+def tunnels():
+    """assuanctl waits, checks, relays and watches by one ssh, which ends with it"""
+    if not assuanctl:
+        raise Skip("assuanctl is not built")
+    with Host() as server, Tunnel(server) as tunnel:
+        there, gone = tunnel.address(), tunnel.address(path="/nonexistent/s")
+        for words in ("wait", there), ("wait", "--gone", gone), ("conform", "--only=greet,nop,two,fd", there):
+            code, out, err = kit.run(assuanctl, *words, env=tunnel.environment())
+            expect_equal(code, 0, (words, out, err))
+        code, _, err = kit.run(assuanctl, "wait", "--timeout=1s", gone, env=tunnel.environment())
+        expect_equal(code, 4, err)
+        code, _, err = kit.run(assuanctl, "conform", "ssh:-x@host/s", env=tunnel.environment())
+        expect(code == 2 and "is no address" in err, (code, err))
+        for words in ("relay", server.dir + "/R", there), ("monitor", there, "--listen=" + server.dir + "/R"):
+            child = tunnel.start(*words)
+            eventually("it listens", lambda: accepts(server.dir + "/R") or child.poll() is not None)
+            for _ in range(3):
+                code, out, err = kit.run(assuanctl, "call", server.dir + "/R", "ECHO over ssh")
+                expect_equal((code, out), (0, b"over ssh"), err)
+            ssh = children_of(child.pid)
+            expect_equal(len(ssh), 1, words)
+            child.terminate()
+            child.communicate(timeout=60)
+            expect_equal(child.returncode, 0, words)
+            expect_equal(children_of(1) & ssh, set(), "ssh is left")
+        child = tunnel.start("relay", server.dir + "/R", there)
+        eventually("it listens", lambda: accepts(server.dir + "/R") or child.poll() is not None)
+        for pid in children_of(child.pid):
+            os.kill(pid, signal.SIGTERM)
+        _, err = child.communicate(timeout=60)
+        expect(child.returncode == 3 and b"ssh has ended" in err, (child.returncode, err))
+        settle(server)
+
+
+def children_of(pid):
+    """The processes that PID has started and that run."""
+    with open("/proc/%d/task/%d/children" % (pid, pid), encoding="ascii") as f:
+        return set(map(int, f.read().split()))
+
+
 if __name__ == "__main__":
     host.Host.program = os.path.abspath(sys.argv[1])
     assuanctl = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else None
     kit.main([commands, long_data, many, half_closed, leaving, not_reading, agent, address,
-              address_fails])
+              address_fails, tunnels])

@@ -8,6 +8,7 @@
 #include "message.h"
 #include "options.h"
 #include "text.h"
+#include "tunnel.h"
 #include "wait.h"
 
 #include <stdlib.h>
@@ -86,6 +87,13 @@ unwatch (struct directory *d) {
 
 /* --- Trying ----------------------------------------------------------------------------------- */
 
+/* ssh takes a connection in any case, and ends it where no server listens.  */
+static bool
+is_gone (const struct connection *c) {
+  return gpg_err_code (c->over) == GPG_ERR_ASS_CONNECT_FAILED
+         || (c->address->kind == ADDRESS_SSH && gpg_err_code (c->over) == GPG_ERR_EOF);
+}
+
 /* Stores at RET_IS_THERE whether what is waited for is so.  Returns what ends the waiting.  */
 static enum status
 try (struct address *address, bool *ret_is_so) {
@@ -94,7 +102,7 @@ try (struct address *address, bool *ret_is_so) {
   enum status status = connection_open (
       &c, address, CONNECTION_NO_START | CONNECTION_NO_SESSION | CONNECTION_SILENT);
 
-  *ret_is_so = config.is_for_gone ? gpg_err_code (c.over) == GPG_ERR_ASS_CONNECT_FAILED : !status;
+  *ret_is_so = config.is_for_gone ? is_gone (&c) : !status;
   if (!status && config.command && !config.is_for_gone) {
     status = connection_ask (&c, config.command, &reply);
     *ret_is_so = !status && !reply.err;
@@ -151,6 +159,7 @@ run (const struct arguments *arguments) {
   if (address.kind == ADDRESS_EXEC || address.kind == ADDRESS_FD)
     status = message_fail (STATUS_USAGE, "%s: there is nothing to wait for", address.text);
   if (!status) status = address_resolve (&address);
+  if (!status) status = tunnel_open (&address, NULL);
   if (!status) status = await (&address);
   address_deinit (&address);
   return status;

@@ -8,6 +8,7 @@
 #include "settings.h"
 #include "terminal.h"
 #include "text.h"
+#include "tunnel.h"
 #include "wait.h"
 
 #include <stdio.h>
@@ -289,6 +290,7 @@ run_on (struct address *address) {
         STATUS_USAGE,
         "%s: each check needs a connection of its own; give a socket or exec:", address->text);
   status = address_resolve (address);
+  if (!status) status = tunnel_open (address, NULL);
   if (!status) status = meet (address);
   return status ? status : run_all (address);
 }

@@ -146,6 +146,7 @@ dial (const struct address *address, int flags, pid_t *ret_pid) {
   switch (address->kind) {
   case ADDRESS_NAME:
   case ADDRESS_UNIX:
+  case ADDRESS_SSH: /* by a tunnel */
     return connect_unix (address, flags);
   case ADDRESS_TCP:
     return connect_tcp (address->eva + strlen ("tcp:"), flags);
@@ -206,7 +207,7 @@ dial_open (const struct address *address, unsigned int flags, struct dial *ret) 
   setsockopt (fd, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof none);
   /* One that was inherited is another process's, too.  */
   if (address->kind != ADDRESS_FD) fcntl (fd, F_SETFL, fcntl (fd, F_GETFL) | O_NONBLOCK);
-  *ret = (struct dial) { .fd = fd, .pid = pid };
+  *ret = (struct dial) { .fd = fd, .pid = pid, .is_tunnel = address->kind == ADDRESS_SSH };
   return STATUS_OK;
 }
 
@@ -222,7 +223,8 @@ dial_passes_fds (const struct dial *d) {
   int domain = 0;
   socklen_t len = sizeof domain;
 
-  return !d->pid && !getsockopt (d->fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) && domain == AF_UNIX;
+  return !d->pid && !d->is_tunnel && !getsockopt (d->fd, SOL_SOCKET, SO_DOMAIN, &domain, &len)
+         && domain == AF_UNIX;
 }
 
 /* Returns true if the program has ended within TRIES.  */

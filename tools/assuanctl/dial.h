@@ -16,11 +16,13 @@
 #define DIAL_SILENT   2u /* no message if there is no connection */
 
 struct dial {
-  int fd;    /* both ways, closed on exec, not blocking but for `fd:N`; -1: none */
-  pid_t pid; /* of a program that was started, or 0 */
+  int fd;         /* both ways, closed on exec, not blocking but for `fd:N`; -1: none */
+  pid_t pid;      /* of a program that was started, or 0 */
+  bool is_tunnel; /* to another host: no descriptor gets there */
 };
 
-/* Connects to ADDRESS, which is resolved, without waiting for a greeting.  A program of `exec:` has
+/* Connects to ADDRESS, which is resolved, and if it is one of ssh tunnelled (tunnel.h), without
+   waiting for a greeting.  A program of `exec:` has
    one socket as its stdin and stdout.  Returns STATUS_OK with the connection at RET, to be given to
    dial_close; STATUS_CONNECTION; STATUS_USAGE for an address that this cannot connect to.  */
 enum status dial_open (const struct address *address, unsigned int flags, struct dial *ret);

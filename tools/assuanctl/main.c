@@ -21,6 +21,7 @@
 #include "output.h"
 #include "settings.h"
 #include "terminal.h"
+#include "tunnel.h"
 #include "wait.h"
 
 #include <locale.h>
@@ -78,6 +79,7 @@ run (const struct subcommand *subcommand, int argc, char **argv) {
     if (!status) status = subcommand->run (&arguments);
     output_status = output_finish ();
     if (!status) status = output_status;
+    tunnel_close ();
     wait_deinit ();
   }
   free (arguments.words);

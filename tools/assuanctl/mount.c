@@ -3,12 +3,12 @@
 
 #include "mount.h"
 #include "message.h"
+#include "program.h"
 #include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,20 +61,10 @@ unshare_mounts (void) {
   return !unshare (CLONE_NEWUSER | CLONE_NEWNS) && map_ids (uid, gid);
 }
 
-static void
-default_signals (void) {
-  sigset_t none;
-
-  for (int sig = 1; sig < NSIG; sig++)
-    signal (sig, SIG_DFL);
-  sigemptyset (&none);
-  sigprocmask (SIG_SETMASK, &none, NULL);
-}
-
 /* Without a namespace's mounts being private, the socket would change for the whole system.  */
 static _Noreturn void
 be_program (int fd, const char *ours, const char *theirs, char *const *argv) {
-  default_signals ();
+  program_default_signals ();
   if (!unshare_mounts ()) give_up (fd, STAGE_NAMESPACE);
   if (mount (NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) give_up (fd, STAGE_MOUNT);
   if (mount (ours, theirs, NULL, MS_BIND, NULL)) give_up (fd, STAGE_MOUNT);

@@ -2,12 +2,12 @@
 /* peer.c - a client of `serve`.  */
 
 #include "peer.h"
+#include "directory.h"
 #include "options.h"
 #include "secret.h"
 #include "spectator.h"
 #include "text.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,40 +73,9 @@ peer_set_option (struct peer *peer, const char *name, const char *value) {
 /* --- State ------------------------------------------------------------------------------------ */
 
 static int
-remove_one (const char *path, const struct stat *st, int type, struct FTW *ftw) {
-  (void) st;
-  (void) type;
-  (void) ftw;
-  remove (path);
-  return 0;
-}
-
-/* Links are removed, not followed.  */
-static void
-remove_state (struct peer *peer) {
-  if (peer->state_dir) nftw (peer->state_dir, remove_one, 20, FTW_DEPTH | FTW_PHYS);
-  free (peer->state_dir);
-  peer->state_dir = NULL;
-}
-
-static int
 make_state (struct peer *peer) {
-  static const char *const variables[] = { "XDG_RUNTIME_DIR", "TMPDIR", NULL };
-  const char *dir = NULL;
-  char *path;
-
-  if (peer->state_dir) return 0;
-  for (size_t i = 0; variables[i] && !dir; i++) {
-    dir = getenv (variables[i]);
-    if (dir && (*dir != '/' || access (dir, W_OK))) dir = NULL;
-  }
-  path = text_format ("%s/assuanctl-XXXXXX", dir ? dir : "/tmp");
-  if (!mkdtemp (path)) {
-    free (path);
-    return -1;
-  }
-  peer->state_dir = path;
-  return 0;
+  if (!peer->state_dir) peer->state_dir = directory_make ();
+  return peer->state_dir ? 0 : -1;
 }
 
 /* --- Life ------------------------------------------------------------------------------------- */
@@ -132,7 +101,7 @@ peer_ref (struct peer *peer) {
 void
 peer_unref (struct peer *peer) {
   if (--peer->n_refs) return;
-  remove_state (peer);
+  directory_remove (peer->state_dir);
   for (size_t i = 0; i < peer->n_options; i++)
     secret_free (peer->options[i]);
   free (peer->options);

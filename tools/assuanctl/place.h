@@ -12,9 +12,8 @@
 
 struct place;
 
-/* A client came by FD, not blocking, which is the callback's; PID and UID are what the kernel
-   tells.  */
-typedef void (*place_cb) (void *arg, int fd, pid_t pid, uid_t uid);
+/* A client came by FD, not blocking, which is the callback's; PID is what the kernel tells.  */
+typedef void (*place_cb) (void *arg, int fd, pid_t pid);
 
 /* Listens on ADDRESS, of a Unix socket, which only we and root may reach; the file of a socket that
    no process listens at any more is replaced.  */
@@ -26,7 +25,7 @@ enum status place_new_private (place_cb cb, void *arg, struct place **ret);
 /* Its path.  */
 const char *place_get_path (const struct place *place);
 
-/* Removes the socket's file now: clients come by other names of it.  */
+/* Removes the socket's file and its directory now: clients come by other names of it.  */
 void place_hide (struct place *place);
 
 /* Removes the socket's file.  NULL is allowed.  */

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -137,6 +138,51 @@ program_start_group (const char *const *argv, char **env, const int *fds, size_t
     if (copies[i] >= 0) close (copies[i]);
   free (copies);
   if (!error) return pid;
+  errno = error;
+  return -1;
+}
+
+void
+program_default_signals (void) {
+  sigset_t none;
+
+  for (int sig = 1; sig < NSIG; sig++)
+    signal (sig, SIG_DFL);
+  sigemptyset (&none);
+  sigprocmask (SIG_SETMASK, &none, NULL);
+}
+
+static _Noreturn void
+be_bound (const char *const *argv, pid_t parent, int report_fd) {
+  int null = open ("/dev/null", O_RDWR | O_CLOEXEC);
+
+  program_default_signals ();
+  setpgid (0, 0);
+  prctl (PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid () == parent && null >= 0 && dup2 (null, STDIN_FILENO) >= 0
+      && dup2 (null, STDOUT_FILENO) >= 0)
+    execvp (argv[0], (char *const *) (uintptr_t) argv);
+  if (write (report_fd, &errno, sizeof errno) < 0) {}
+  _exit (127);
+}
+
+pid_t
+program_start_bound (const char *const *argv) {
+  pid_t parent = getpid (), pid;
+  int fd[2], error = 0;
+  ssize_t n;
+
+  if (pipe2 (fd, O_CLOEXEC)) return -1;
+  pid = fork ();
+  if (!pid) be_bound (argv, parent, fd[1]);
+  close (fd[1]);
+  if (pid < 0) error = errno;
+  do
+    n = pid < 0 ? 0 : read (fd[0], &error, sizeof error);
+  while (n < 0 && errno == EINTR);
+  close (fd[0]);
+  if (!error) return pid;
+  if (pid > 0) waitpid (pid, NULL, 0);
   errno = error;
   return -1;
 }

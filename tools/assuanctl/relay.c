@@ -18,6 +18,7 @@
 #include "stream.h"
 #include "telling.h"
 #include "text.h"
+#include "tunnel.h"
 #include "wait.h"
 #include "worker.h"
 
@@ -120,6 +121,7 @@ static struct {
   bool is_for_one;
   bool is_draining;
   bool is_done;
+  bool has_lost_tunnel;
   eva_source *grace;
 } state;
 
@@ -455,14 +457,21 @@ start_server (void) {
   return gnupg_launch (state.server.server);
 }
 
+static void
+on_tunnel_lost (void) {
+  state.has_lost_tunnel = state.is_done = true;
+}
+
 static enum status
 start (const struct address *address) {
   enum status status = signals_watch (on_signal);
 
   if (!status) status = start_server ();
+  if (!status) status = tunnel_open (&state.server, on_tunnel_lost);
   raise_limit ();
   if (!status) status = listen_on (address);
   if (!status) status = serve ();
+  if (!status && state.has_lost_tunnel) status = STATUS_CONNECTION;
   close_all ();
   return status;
 }
@@ -471,7 +480,7 @@ static enum status
 check_server (void) {
   const struct address *server = &state.server;
 
-  if (server->kind == ADDRESS_FD || server->kind == ADDRESS_SSH)
+  if (server->kind == ADDRESS_FD)
     return message_fail (STATUS_USAGE, "%s: each client needs a connection of its own",
                          server->text);
   if (server->server && *server->server->prefix)

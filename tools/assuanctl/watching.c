@@ -13,6 +13,7 @@
 #include "tap.h"
 #include "terminal.h"
 #include "text.h"
+#include "tunnel.h"
 #include "wait.h"
 #include "worker.h"
 
@@ -59,6 +60,7 @@ static struct {
   struct tap_end stdio; /* the client of --stdio */
   bool is_over;         /* nothing is left to watch */
   bool is_ended;        /* the program has ended */
+  bool has_lost_tunnel;
   pid_t program;
 } state;
 
@@ -149,9 +151,9 @@ start_way (struct way *way, struct dial server) {
 
 /* Without a server, a client is told so in place of the greeting.  */
 static void
-refuse (int fd, gpg_err_code_t code) {
-  char *line = text_format ("ERR %u %s\n", gpg_err_make (GPG_ERR_SOURCE_USER_1, code),
-                            gpg_strerror (gpg_err_make (GPG_ERR_SOURCE_USER_1, code)));
+refuse (int fd) {
+  gpg_error_t err = gpg_err_make (GPG_ERR_SOURCE_USER_1, GPG_ERR_ASS_CONNECT_FAILED);
+  char *line = text_format ("ERR %u %s\n", err, gpg_strerror (err));
 
   if (send (fd, line, strlen (line), MSG_NOSIGNAL) < 0 && errno == ENOTSOCK
       && write (fd, line, strlen (line)) < 0) {}
@@ -168,7 +170,7 @@ on_dialed (void *arg, int fd) {
     return;
   }
   message_note ("%s: cannot connect: %s", state.address.text, strerror (errno));
-  refuse (way->client.out_fd, GPG_ERR_ASS_CONNECT_FAILED);
+  refuse (way->client.out_fd);
   free_way (way, "server");
 }
 
@@ -181,7 +183,7 @@ connect_way (struct way *way) {
     int fd = dialing_begin (&state.address, on_dialed, way, &way->dialing);
     if (!way->dialing) on_dialed (way, fd);
   } else if (dial_open (&state.address, 0, &server)) {
-    refuse (way->client.out_fd, GPG_ERR_ASS_CONNECT_FAILED);
+    refuse (way->client.out_fd);
     free_way (way, "server");
   } else {
     start_way (way, server);
@@ -190,14 +192,9 @@ connect_way (struct way *way) {
 
 /* A client comes to the socket of ours.  */
 static void
-on_client (void *arg, int fd, pid_t pid, uid_t uid) {
+on_client (void *arg, int fd, pid_t pid) {
   (void) arg;
-  if (!uid || uid == geteuid ()) {
-    connect_way (new_way ((struct tap_end) { fd, fd }, pid));
-    return;
-  }
-  refuse (fd, GPG_ERR_FORBIDDEN);
-  close (fd);
+  connect_way (new_way ((struct tap_end) { fd, fd }, pid));
 }
 
 /* --- Where it is shown ------------------------------------------------------------------------ */
@@ -400,7 +397,7 @@ run_stdio (void) {
   enum status status = dial_open (&state.address, 0, &server);
 
   if (status) {
-    refuse (way->client.out_fd, GPG_ERR_ASS_CONNECT_FAILED);
+    refuse (way->client.out_fd);
     free_way (way, "server");
     return status;
   }
@@ -430,6 +427,11 @@ check_usage (const struct arguments *a) {
   return STATUS_OK;
 }
 
+static void
+on_tunnel_lost (void) {
+  state.is_over = state.has_lost_tunnel = true;
+}
+
 static enum status
 take_address (const struct arguments *arguments) {
   enum status status;
@@ -442,7 +444,8 @@ take_address (const struct arguments *arguments) {
     return status;
   }
   status = address_parse (arguments->words[0], false, &state.address);
-  return status ? status : address_resolve (&state.address);
+  if (!status) status = address_resolve (&state.address);
+  return status ? status : tunnel_open (&state.address, on_tunnel_lost);
 }
 
 static enum status
@@ -467,6 +470,7 @@ watching_run (const struct arguments *arguments, const struct sink *sink) {
   while (state.ways)
     free_way (state.ways, "end");
   worker_await_all ();
+  if (!status && state.has_lost_tunnel) status = STATUS_CONNECTION;
   closed = close_out ();
   address_deinit (&state.address);
   return status ? status : closed;
