@@ -194,6 +194,15 @@ end_wait (assuan_context_t ctx) {
   eva__timeouts_end_wait (&ctx->shared->timeouts, &ctx->shared->sys);
 }
 
+/* What is queued can never be sent: drops it, and lets calls that say something return ERR.  The peer
+   may still have sent something, so reading goes on.  */
+static void
+give_up_output (assuan_context_t ctx, gpg_error_t err) {
+  ctx->write_error = err;
+  eva_conn_sent (ctx->conn, SIZE_MAX);
+  eva__outgoing_fd_drop_all (ctx);
+}
+
 /* The peer let CTX wait too long.  To a client it does not matter what the server says later:
    nothing would tell which call it answers.  A server whose client does not answer goes on, because
    an answer that was given up is known for what it is.  */
@@ -202,9 +211,7 @@ time_out (assuan_context_t ctx) {
   eva__ctx_log (ctx, ASSUAN_LOG_CONTROL, "chan_%d <- [timeout]", (int) ctx->channel.in_fd);
   if (ctx->kind == EVA__CTX_CLIENT) {
     ctx->timed_out = true;
-    ctx->write_error = eva__ctx_error (ctx, GPG_ERR_EPIPE);
-    eva_conn_sent (ctx->conn, SIZE_MAX);
-    eva__outgoing_fd_drop_all (ctx);
+    give_up_output (ctx, eva__ctx_error (ctx, GPG_ERR_EPIPE));
     eva__io_channel_close (&ctx->channel);
   }
   return eva__ctx_error (ctx, GPG_ERR_TIMEOUT);
@@ -571,11 +578,9 @@ eva__ctx_flush (assuan_context_t ctx) {
      depending on the order of events.  */
   if (ctx->drive && gpg_err_code (err) == GPG_ERR_ECONNRESET)
     err = eva__ctx_error (ctx, GPG_ERR_EPIPE);
-  /* What cannot be sent now never can.  The peer may still have sent something, so reading goes
-     on.  */
-  ctx->write_error =
-      gpg_err_code (err) == GPG_ERR_TIMEOUT ? eva__ctx_error (ctx, GPG_ERR_EPIPE) : err;
-  eva_conn_sent (ctx->conn, SIZE_MAX);
-  eva__outgoing_fd_drop_all (ctx);
+  if (gpg_err_code (err) == GPG_ERR_TIMEOUT)
+    give_up_output (ctx, eva__ctx_error (ctx, GPG_ERR_EPIPE));
+  else
+    give_up_output (ctx, err);
   return err;
 }
