@@ -110,18 +110,23 @@ format_code (uint32_t code, char buf[CODE_SIZE]) {
   return p;
 }
 
+/* The state after a server's ERR.  In place of a greeting it refuses the client.  */
+static void
+finish_with_err (eva_conn *c) {
+  if (c->state == EVA_STATE_GREETING)
+    eva_conn_close (c);
+  else
+    finish_command (c);
+}
+
 int
 eva_conn_err (eva_conn *c, uint32_t code, const char *text) {
   int rc = eva__conn_may_say (c, EVA__SAY_ERR);
   char buf[CODE_SIZE];
 
   if (!rc) rc = say_keyword (c, "ERR", format_code (code, buf), text);
-  if (rc) return rc;
-  if (c->state == EVA_STATE_GREETING)
-    eva_conn_close (c);
-  else
-    finish_command (c);
-  return 0;
+  if (!rc) finish_with_err (c);
+  return rc;
 }
 
 int
@@ -314,11 +319,10 @@ static void
 move_behind (eva_conn *c, enum eva__wire_kind kind) {
   switch (kind) {
   case EVA__WIRE_OK:
+    finish_command (c);
+    return;
   case EVA__WIRE_ERR:
-    if (kind == EVA__WIRE_ERR && c->state == EVA_STATE_GREETING)
-      eva_conn_close (c);
-    else
-      finish_command (c);
+    finish_with_err (c);
     return;
   case EVA__WIRE_INQUIRE:
     begin_inquiry (c, 0);
