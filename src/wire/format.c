@@ -11,15 +11,11 @@
 
 #include "eva-words.h"
 
+#include "fail.h"
 #include "octet.h"
 
 #include <limits.h>
 #include <string.h>
-
-static gpg_error_t
-fail (gpg_err_code_t code) {
-  return gpg_err_make (GPG_ERR_SOURCE_ASSUAN, code);
-}
 
 /* What is left of the caller's buffer.  */
 struct room {
@@ -36,7 +32,7 @@ static gpg_error_t
 put_escaped (struct room *room, const char *text, size_t len, unsigned int flags) {
   size_t n = eva_escape (text, len, flags, room->p, room->left + 1);
 
-  if (n > room->left) return fail (GPG_ERR_BUFFER_TOO_SHORT);
+  if (n > room->left) return eva__wire_fail (GPG_ERR_BUFFER_TOO_SHORT);
   room->p += n;
   room->left -= n;
   return 0;
@@ -44,7 +40,7 @@ put_escaped (struct room *room, const char *text, size_t len, unsigned int flags
 
 static gpg_error_t
 put (struct room *room, const char *text, size_t len) {
-  if (len > room->left) return fail (GPG_ERR_BUFFER_TOO_SHORT);
+  if (len > room->left) return eva__wire_fail (GPG_ERR_BUFFER_TOO_SHORT);
   memcpy (room->p, text, len);
   room->p += len;
   room->left -= len;
@@ -78,9 +74,9 @@ put_string (struct room *room, const char **p, struct arguments *args) {
 
   if (flags) ++*p;
   most_len = take_precision (p, args);
-  if (*(*p)++ != 's') return fail (GPG_ERR_ASS_INV_VALUE);
+  if (*(*p)++ != 's') return eva__wire_fail (GPG_ERR_ASS_INV_VALUE);
   text = va_arg (args->ap, const char *);
-  if (!text) return fail (GPG_ERR_ASS_INV_VALUE);
+  if (!text) return eva__wire_fail (GPG_ERR_ASS_INV_VALUE);
   return put_escaped (room, text, strnlen (text, most_len), flags);
 }
 
@@ -145,7 +141,7 @@ put_number (struct room *room, const char **p, struct arguments *args) {
     return put_digits (
         room, number < 0 ? 0 - (unsigned long long) number : (unsigned long long) number, 10, 0);
   default:
-    return fail (GPG_ERR_ASS_INV_VALUE);
+    return eva__wire_fail (GPG_ERR_ASS_INV_VALUE);
   }
 }
 
@@ -179,7 +175,7 @@ gpg_error_t
 eva_vformat (char *dst, size_t size, const char *format, va_list ap) {
   struct room room = { dst, size ? size - 1 : 0 };
   struct arguments args;
-  gpg_error_t err = size ? 0 : fail (GPG_ERR_BUFFER_TOO_SHORT);
+  gpg_error_t err = size ? 0 : eva__wire_fail (GPG_ERR_BUFFER_TOO_SHORT);
 
   va_copy (args.ap, ap);
   while (!err && *format) {

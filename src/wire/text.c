@@ -9,14 +9,10 @@
 #include "eva-words.h"
 
 #include "escape.h"
+#include "fail.h"
 #include "octet.h"
 
 #include <string.h>
-
-static gpg_error_t
-fail (gpg_err_code_t code) {
-  return gpg_err_make (GPG_ERR_SOURCE_ASSUAN, code);
-}
 
 /* --- Escaping --------------------------------------------------------------------------------- */
 
@@ -74,10 +70,10 @@ check (const char *src, size_t len, unsigned int flags, bool may_have_nul, size_
   char c;
 
   if (!(flags & EVA_ESCAPE_LENIENT) && eva__wire_has_malformed (src, len))
-    return fail (GPG_ERR_ASS_SYNTAX);
+    return eva__wire_fail (GPG_ERR_ASS_SYNTAX);
   for (size_t i = 0; i < len; n_octets++) {
     i += eva__wire_take_octet (&c, src + i, len - i);
-    if (!c && !may_have_nul) return fail (GPG_ERR_INV_VALUE);
+    if (!c && !may_have_nul) return eva__wire_fail (GPG_ERR_INV_VALUE);
   }
   *ret_len = n_octets;
   return 0;
@@ -117,7 +113,7 @@ unescape_to (const char *src, size_t len, unsigned int flags, struct target targ
   char *dst = target.dst;
 
   if (err) return err;
-  if (new_len >= target.size) return fail (GPG_ERR_BUFFER_TOO_SHORT);
+  if (new_len >= target.size) return eva__wire_fail (GPG_ERR_BUFFER_TOO_SHORT);
   for (size_t i = 0; i < len; dst++) {
     bool is_blank = src[i] == '+' && (flags & EVA_ESCAPE_PLUS);
 
@@ -138,6 +134,6 @@ gpg_error_t
 eva_word_unescape (const char *word, unsigned int flags, char *dst, size_t size, size_t *ret_len) {
   size_t len = eva_word_len (word);
 
-  if (!len) return fail (GPG_ERR_MISSING_VALUE);
+  if (!len) return eva__wire_fail (GPG_ERR_MISSING_VALUE);
   return unescape_to (word, len, flags, (struct target) { dst, size, ret_len });
 }

@@ -11,14 +11,10 @@
 
 #include "eva-words.h"
 
+#include "fail.h"
 #include "octet.h"
 
 #include <string.h>
-
-static gpg_error_t
-fail (gpg_err_code_t code) {
-  return gpg_err_make (GPG_ERR_SOURCE_ASSUAN, code);
-}
 
 /* --- Words ------------------------------------------------------------------------------------ */
 
@@ -79,8 +75,8 @@ gpg_error_t
 eva_word_copy (const char *word, char *dst, size_t size) {
   size_t len = eva_word_len (word);
 
-  if (!len) return fail (GPG_ERR_MISSING_VALUE);
-  if (len >= size) return fail (GPG_ERR_BUFFER_TOO_SHORT);
+  if (!len) return eva__wire_fail (GPG_ERR_MISSING_VALUE);
+  if (len >= size) return eva__wire_fail (GPG_ERR_BUFFER_TOO_SHORT);
   memcpy (dst, word, len);
   dst[len] = 0;
   return 0;
@@ -96,13 +92,13 @@ eva_word_number (const char *word, uint64_t min, uint64_t max, uint64_t *ret_num
   uint64_t number = 0;
   bool is_too_large = false;
 
-  if (!len) return fail (GPG_ERR_MISSING_VALUE);
+  if (!len) return eva__wire_fail (GPG_ERR_MISSING_VALUE);
   for (size_t i = 0; i < len; i++) {
-    if (!eva__wire_is_digit (word[i])) return fail (GPG_ERR_ASS_PARAMETER);
+    if (!eva__wire_is_digit (word[i])) return eva__wire_fail (GPG_ERR_ASS_PARAMETER);
     is_too_large |= __builtin_mul_overflow (number, (uint64_t) 10, &number);
     is_too_large |= __builtin_add_overflow (number, (uint64_t) (word[i] - '0'), &number);
   }
-  if (is_too_large || number < min || number > max) return fail (GPG_ERR_ERANGE);
+  if (is_too_large || number < min || number > max) return eva__wire_fail (GPG_ERR_ERANGE);
   *ret_number = number;
   return 0;
 }
@@ -112,11 +108,11 @@ eva_word_unhex (const char *word, void *buf, size_t size, size_t *ret_len) {
   size_t n_digits = eva_word_len (word), len = n_digits / 2;
   unsigned char *octets = buf;
 
-  if (!n_digits) return fail (GPG_ERR_MISSING_VALUE);
+  if (!n_digits) return eva__wire_fail (GPG_ERR_MISSING_VALUE);
   for (size_t i = 0; i < n_digits; i++)
-    if (eva__wire_hex_value (word[i]) < 0) return fail (GPG_ERR_ASS_PARAMETER);
-  if (n_digits % 2 || (!ret_len && len < size)) return fail (GPG_ERR_INV_LENGTH);
-  if (len > size) return fail (GPG_ERR_TOO_LARGE);
+    if (eva__wire_hex_value (word[i]) < 0) return eva__wire_fail (GPG_ERR_ASS_PARAMETER);
+  if (n_digits % 2 || (!ret_len && len < size)) return eva__wire_fail (GPG_ERR_INV_LENGTH);
+  if (len > size) return eva__wire_fail (GPG_ERR_TOO_LARGE);
 
   for (size_t i = 0; i < len; i++)
     octets[i] = (unsigned char) (eva__wire_hex_value (word[2 * i]) * 16
@@ -129,7 +125,7 @@ gpg_error_t
 eva_hex (const void *src, size_t len, char *dst, size_t size) {
   const unsigned char *octets = src;
 
-  if (len >= SIZE_MAX / 2 || size < 2 * len + 1) return fail (GPG_ERR_BUFFER_TOO_SHORT);
+  if (len >= SIZE_MAX / 2 || size < 2 * len + 1) return eva__wire_fail (GPG_ERR_BUFFER_TOO_SHORT);
   for (size_t i = 0; i < len; i++) {
     *dst++ = eva__wire_hex_digit (octets[i] >> 4);
     *dst++ = eva__wire_hex_digit (octets[i]);
