@@ -313,13 +313,16 @@ int eva_conn_can (eva_conn *c);
    CLOSED; the state does not change.  EVA_E_TEXT if there is a LF among them.  */
 int eva_conn_line (eva_conn *c, const char *line, size_t len);
 
-/* The LEN octets of LINE, which a NUL follows, as a line of their own, with the state that the
-   function for such a line leads to: for a relay, which passes on to one end what it heard at the
-   other.  eva_conn_next hands out lines cut into words and unescaped, so a relay copies the line of
-   eva_conn_peek first.  A server passes OK, ERR, S, D, END, INQUIRE, for whose answer there is no
-   limit, comments and empty lines; a client requests, and the lines of an answer.
-   Returns as these functions; EVA_E_STATE also for a line of an answer where none is due but one
-   was owed; EVA_E_SYNTAX for what is none of these lines.  */
+/* Says the LEN octets of LINE, which a NUL follows, as a line of their own, and moves to the state
+   that the function for such a line leads to.  It is for a relay, which passes on to one end what
+   it heard at the other.  eva_conn_next cuts a line into words and unescapes it, so a relay copies
+   the line that eva_conn_peek shows before.
+   A server passes OK, ERR, S, D, END, INQUIRE, comments and empty lines.  An ERR may have a number
+   that cannot be read, and the answer to an INQUIRE has no limit.  A client passes requests, and in
+   ANSWERING the lines of an answer.
+   Returns as the function for such a line, and EVA_E_SYNTAX for any other line.  If a server
+   replied before a client ended its answer, the rest of that answer (D, END, CAN) comes too late:
+   EVA_E_STATE until the next request.  */
 int eva_conn_pass (eva_conn *c, const char *line, size_t len);
 
 /* Client: gives up the reply under way.  C drops the rest of it when it comes, and answers

@@ -25,13 +25,13 @@
    Constructors, and functions that return nothing or a value, throw eva::error.  Callbacks hear of
    errors as gpg_error_t.  No exception passes through the library, which is written in C:
 
-   * A callback that returns gpg_error_t may throw.  An eva::error is the same as returning its
-   value;
-     in a server its text, if it has one, goes to the client with it.  std::bad_alloc is
-     GPG_ERR_ENOMEM.  Anything else is GPG_ERR_GENERAL, and says no more to the peer.
-   * If a callback that returns void throws, loop::run or loop::dispatch throws that exception, the
-     first one of several.  If the loop is of an adapter, the function of loop::on_exception gets
-     it; without such a function the program ends by std::terminate.
+   * A callback that returns gpg_error_t may throw.  To throw an eva::error is the same as to return
+     its value; in a server the client also gets its text, if it has one.  std::bad_alloc stands for
+     GPG_ERR_ENOMEM.  Any other exception stands for GPG_ERR_GENERAL, and the peer hears nothing of
+     what it says.
+   * If a callback that returns void throws, the function of loop::on_exception gets the exception.
+     Without such a function loop::run or loop::dispatch throws it, the first one of several.  An
+     adapter's loop has neither of these two, so there the program ends by std::terminate.
 
    Lifetimes
 
@@ -130,7 +130,7 @@ guard (assuan_context_t ctx, F f) noexcept {
   }
 }
 
-/* Overwrites LEN octets at BUF, which are freed next.  A compiler would leave out a memset there.  */
+/* Overwrites LEN octets at BUF, which are freed next: a compiler would leave out a memset.  */
 inline void
 wipe (void *buf, size_t len) noexcept {
   volatile char *octets = static_cast<volatile char *> (buf);

@@ -19,11 +19,11 @@
 
    Where callbacks run
 
-   The eva_loop of the context lives in the GMainContext that is the thread's default one
-   (g_main_context_push_thread_default) when a function of this header is called; without a call of
-   that function, this is the default GMainContext.  The GAsyncReadyCallback runs out of this
-   GMainContext, with the priority of its GTask, and never within a function of eva.h or of this
-   header.  So it may do everything, and in particular release the context and run the GMainContext.
+   The functions of this header work in the thread-default GMainContext, which is the one that
+   g_main_context_push_thread_default has pushed, or else the default GMainContext.  The eva_loop of
+   the context has to live in the same one.  The GAsyncReadyCallback runs out of that GMainContext,
+   with the priority of its GTask, and never within a function of eva.h or of this header.  So it
+   may do everything, and in particular release the context and run the GMainContext.
 
    Cancelling
 

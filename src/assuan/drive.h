@@ -154,8 +154,8 @@ struct eva__drive {
   bool in_line : 1;   /* a callback works with a line, which must stay where it is */
   bool held : 1;      /* this turn is within such a callback: lines wait */
   bool telling : 1;   /* the function of eva_set_writable runs */
-  bool leaves : 1;    /* the connection ends with the command under way */
-  bool is_new : 1;    /* and so far with the first one: no line of the peer was handled yet */
+  bool leaves : 1;    /* the connection ends as soon as no command is under way */
+  bool is_new : 1;    /* no line of the peer was handled yet: a first command may still come */
   bool closing : 1;   /* no more is read; over when all is sent */
   bool rests : 1;     /* the last turn ended with a server that waits for a request alone */
   gpg_error_t closing_reason;

@@ -6,14 +6,17 @@
 
 #include "assuan/context.h"
 
+/* Returns LEN octets of the hooks' memory, or NULL if there is none.  eva__ctx_free frees them.  */
 void *eva__ctx_malloc (assuan_context_t ctx, size_t len);
-/* Whether the memory of CTX is the C library's, and not that of hooks of the program.  */
+
+/* Returns true if the memory of CTX is the C library's, and not that of hooks of the program.  */
 bool eva__ctx_has_libc_memory (assuan_context_t ctx);
 
 /* As eva__ctx_malloc, for LEN octets of which many will be used: the kernel may give huge
    pages.  */
 void *eva__ctx_malloc_pages (assuan_context_t ctx, size_t len);
 
+/* Frees PTR, which may be NULL, and does not wipe it.  */
 void eva__ctx_free (assuan_context_t ctx, void *ptr);
 
 /* Replaces *PTR by a copy of TEXT, or by NULL if TEXT is NULL.  The old text is wiped.
