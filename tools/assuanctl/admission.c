@@ -52,14 +52,6 @@ admission_deinit (struct admission *admission) {
   *admission = (struct admission) { 0 };
 }
 
-bool
-admission_lets_in (const struct admission *admission, uid_t uid) {
-  if (admission->has_any || !uid || uid == geteuid ()) return true;
-  for (size_t i = 0; i < admission->n_uids; i++)
-    if (admission->uids[i] == uid) return true;
-  return false;
-}
-
 /* The library puts the socket of a longer path where no other user can enter.  */
 #define MAX_PATH_LEN 107u
 

@@ -22,8 +22,6 @@ enum status admission_allow (struct admission *admission, const char *value);
 void admission_allow_any (struct admission *admission);
 void admission_deinit (struct admission *admission);
 
-bool admission_lets_in (const struct admission *admission, uid_t uid);
-
 /* Says what is wrong with listening on ADDRESS for these users.  */
 enum status admission_check (const struct admission *admission, const struct address *address);
 

@@ -82,15 +82,15 @@ report_parse (char *line, size_t len) {
 
 /* --- Octets ----------------------------------------------------------------------------------- */
 
-bool
-report_has_line (const struct report_buffer *b) {
+static bool
+has_line (const struct report_buffer *b) {
   return memchr (b->octets + b->begin, '\n', b->end - b->begin) != NULL;
 }
 
 char *
 report_room (struct report_buffer *b, size_t *ret_len) {
   *ret_len = 0;
-  if (report_has_line (b)) return NULL;
+  if (has_line (b)) return NULL;
   memmove (b->octets, b->octets + b->begin, b->end - b->begin);
   b->end -= b->begin;
   b->begin = 0;

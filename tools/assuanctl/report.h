@@ -48,6 +48,5 @@ void report_fed (struct report_buffer *buffer, size_t len);
 /* Returns the next line, as a string, and its length; or NULL.  IS_LAST: the last line needs no LF.
    A line that is too long is NULL with *RET_TOO_LONG set.  */
 char *report_next (struct report_buffer *buffer, bool is_last, size_t *ret_len, bool *ret_too_long);
-bool report_has_line (const struct report_buffer *buffer);
 
 #endif /* ASSUANCTL_REPORT_H */
