@@ -193,6 +193,17 @@ def _(place):
             result = private(place.ctl("monitor", mock.address, "--", TOOL, "call", "-q", mock.address, *args))
             expect("[secret]" in texts(result)[0], result)
             expect_clean(result.out, result.err)
+        # The names that an argument has in another program.
+        program = place.path("gpg-preset-passphrase")
+        os.symlink(sys.executable, program)
+        connect = "import socket; s = socket.socket(socket.AF_UNIX); s.connect('%s'); s.recv(9)" % mock.path
+        for args in (["-P", SECRET], ["-P" + SECRET], ["--passphrase", SECRET], ["--passph", SECRET],
+                     ["--passphrase=" + SECRET], ["--pin", SECRET]):
+            result = private(place.ctl("monitor", mock.address, "--", program, "-c", connect, *args))
+            expect("[secret]" in texts(result)[0], result)
+            expect_clean(result.out, result.err)
+        result = private(place.ctl("monitor", mock.address, "--", sys.executable, "-c", connect, "-P", "17", "--passphrase-fd", "4"))
+        expect(" -P 17 --passphrase-fd 4 " in texts(result)[0], result)
 
 
 def memory(pid):

@@ -36,23 +36,34 @@ read_file (pid_t pid, const char *name, size_t *ret_len) {
 /* What looks at processes sees it there; but a log is kept, and read by others.  */
 static const char *const secret_options[] = { "--passphrase", "--password", "--pin" };
 
+/* Programs take an option that is cut short; a shorter one than this may be any.  */
+#define MIN_OPTION_LEN 5u
+
 static bool
-is_secret_option (const char *arg) {
+is_secret_option (const char *arg, size_t len) {
   for (size_t i = 0; i < N_ELEMENTS (secret_options); i++)
-    if (!strcmp (arg, secret_options[i])) return true;
+    if (len >= MIN_OPTION_LEN && !strncmp (arg, secret_options[i], len)) return true;
   return false;
 }
 
-/* Returns ARG as it is shown behind the argument BEFORE, to be freed.  */
+/* Its -P is --passphrase.  In other programs it mostly is a port.  */
+static bool
+is_preset (const char *program) {
+  const char *slash = strrchr (program, '/');
+
+  return !strcmp (slash ? slash + 1 : program, "gpg-preset-passphrase");
+}
+
+/* Returns ARG as PROGRAM's command line shows it behind the argument BEFORE, to be freed.  */
 static char *
-show_arg (const char *arg, const char *before) {
+show_arg (const char *program, const char *arg, const char *before) {
+  size_t len = strcspn (arg, "=");
   const char *text;
 
-  if (before && is_secret_option (before)) return text_dup ("[secret]");
-  for (size_t i = 0; i < N_ELEMENTS (secret_options); i++) {
-    const char *rest = text_skip (arg, secret_options[i]);
-    if (rest && *rest == '=') return text_format ("%s=[secret]", secret_options[i]);
-  }
+  if (before && is_secret_option (before, strlen (before))) return text_dup ("[secret]");
+  if (arg[len] && is_secret_option (arg, len)) return text_format ("%.*s=[secret]", (int) len, arg);
+  if (is_preset (program) && before && !strcmp (before, "-P")) return text_dup ("[secret]");
+  if (is_preset (program) && !strncmp (arg, "-P", 2) && arg[2]) return text_dup ("-P[secret]");
   text = strstr (arg, "=text:");
   if (text) return text_format ("%.*s=text:[secret]", (int) (text - arg), arg);
   /* Some clients have commands as their arguments.  */
@@ -67,7 +78,7 @@ look_at_args (struct process *p) {
 
   p->args = text_alloc ((MAX_ARGS + 1) * sizeof *p->args);
   for (const char *arg = text; arg < text + len && p->n_args < MAX_ARGS; arg += strlen (arg) + 1) {
-    p->args[p->n_args++] = show_arg (arg, before);
+    p->args[p->n_args++] = show_arg (text, arg, before);
     before = arg;
   }
   explicit_bzero (text, len);
