@@ -103,12 +103,14 @@ take_line (struct answer *a, char *line, size_t len) {
   if (strcmp (line, "END")) return -1;
   if (a->is_too_long)
     return (int) message_fail (STATUS_LOCAL, "the answer has over %lu octets (--max)", max_len);
+  setvbuf (stdout, NULL, _IONBF, 0); /* nothing of it is kept */
   if (a->len) fwrite (a->octets, 1, a->len, stdout);
   return (int) output_finish ();
 }
 
 static enum status
 read_answer (void) {
+  static char buffer[BUFSIZ]; /* of FILE: a secret may be in it */
   FILE *file = fdopen (ANSWER_FD, "r");
   struct answer a = { 0 };
   size_t size =
@@ -117,10 +119,12 @@ read_answer (void) {
   int status = -1;
   ssize_t len;
 
+  if (file) setvbuf (file, buffer, _IOFBF, sizeof buffer);
   while (status < 0 && file && (len = getline (&line, &size, file)) > 0) {
     line[--len] = 0; /* the LF; there may be NULs in front of it */
     status = take_line (&a, line, (size_t) len);
   }
+  explicit_bzero (buffer, sizeof buffer);
   explicit_bzero (line, size);
   free (line);
   if (a.octets) explicit_bzero (a.octets, a.len);
