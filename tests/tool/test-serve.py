@@ -228,6 +228,11 @@ def _(place):
         server.call("ERR", "67108881").fails(1, "<GPG Agent>", "(17)")
         server.call("BAD").gives("")
         expect_equal(len(re.findall("assuanctl: BAD: .* is none of", server.told())), 3)
+    with Server(place, "BAD=printf 'NO sesame\\n# %01500d\\n# %09000d\\nOK\\n' 1 2 >&3", name="T") as server:
+        server.call("BAD").gives("")
+        expect_equal(server.told().splitlines(), [
+            "assuanctl: BAD: on descriptor 3 'NO' is none of S KEYWORD, #, D, INQUIRE KEYWORD, OK, ERR CODE",
+            *["assuanctl: BAD: a line on descriptor 3 is too long, and is dropped"] * 2])
 
 
 @suite.test("exit statuses are results")

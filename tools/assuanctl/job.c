@@ -137,11 +137,19 @@ finish (struct job *j) {
 static void go_on (struct job *j);
 static void on_readable (void *arg, unsigned int revents);
 
+/* What follows the first word may be meant for the client alone.  */
 static void
 complain (const struct job *j, const char *line) {
-  message_note ("%s: on descriptor 3 '%.60s' is none of S KEYWORD, #, D, INQUIRE KEYWORD, OK, ERR "
+  int len = (int) strcspn (line, " ");
+
+  message_note ("%s: on descriptor 3 '%.*s' is none of S KEYWORD, #, D, INQUIRE KEYWORD, OK, ERR "
                 "CODE",
-                j->entry->name, line);
+                j->entry->name, len < 20 ? len : 20, line);
+}
+
+static void
+complain_of_length (const struct job *j) {
+  message_note ("%s: a line on descriptor 3 is too long, and is dropped", j->entry->name);
 }
 
 static void
@@ -175,7 +183,11 @@ handle (struct job *j, char *line, size_t len) {
   char *copy = text_part (line, len);
   struct report report = report_parse (line, len);
 
-  if (len > ASSUAN_LINELENGTH - 2 && report.kind != REPORT_DATA) report.kind = REPORT_INVALID;
+  if (len > ASSUAN_LINELENGTH - 2 && report.kind != REPORT_DATA) {
+    complain_of_length (j);
+    secret_free (copy);
+    return;
+  }
   switch (report.kind) {
   case REPORT_STATUS:
     assuan_write_status (j->ctx, report.word, report.text);
@@ -206,7 +218,7 @@ handle_next (struct job *j) {
   size_t len;
   char *line = report_next (&j->buffer, is_last, &len, &is_too_long);
 
-  if (is_too_long) complain (j, "a line without end");
+  if (is_too_long) complain_of_length (j);
   if (!line) return is_too_long;
   handle (j, line, len);
   return true;
