@@ -46,13 +46,19 @@ set_text (struct eva__wire_message *ret, char *text, char *end) {
   ret->text_len = (size_t) (end - text);
 }
 
+/* Returns whether a word ends at C, a blank, a tab or a NUL; most octets are beyond all of them.  */
+static bool
+ends_any_word (char c) {
+  return (unsigned char) c <= ' ' && (!c || eva__wire_is_wsp (c));
+}
+
 /* Makes the octets from WORD up to a blank, a tab, a NUL or END the word of RET, and returns where
    it ends.  */
 static char *
 set_word (struct eva__wire_message *ret, char *word, const char *end) {
   char *p = word;
 
-  while (p < end && *p && !eva__wire_is_wsp (*p))
+  while (p < end && !ends_any_word (*p))
     p++;
   ret->word = word;
   ret->word_len = (size_t) (p - word);
