@@ -11,28 +11,30 @@
 
 #include <string.h>
 
-void
-eva__conn_drop_input (eva_conn *c) {
+/* Gives back the buffer, which is empty.  Every octet was wiped when it was used, so this does not
+   have to go over the whole of it.  */
+static void
+give_back (eva_conn *c) {
   char *base = c->in.base;
   size_t size = c->in.size;
 
-  c->lent = false;
-  if (!base) return;
-  eva__wire_lines_clear (&c->in);
-  c->in = (struct eva__wire_lines) { 0 };
-  /* Every octet was wiped when it was used, so this does not have to go over the whole buffer.  */
+  c->in = (struct eva__wire_lines) { .skipping = c->in.skipping };
   c->owner.config->release (c->owner.arg, base, size);
+}
+
+void
+eva__conn_drop_input (eva_conn *c) {
+  c->lent = false;
+  if (!c->in.base) return;
+  eva__wire_lines_clear (&c->in);
+  give_back (c);
 }
 
 /* A connection at rest owns no buffer.  That a line is being skipped is a flag, and keeps no
    octet.  */
 static void
 rest (eva_conn *c) {
-  bool skipping = c->in.skipping;
-
-  if (!c->in.base || eva__wire_lines_waiting (&c->in)) return;
-  eva__conn_drop_input (c);
-  c->in.skipping = skipping;
+  if (c->in.base && !eva__wire_lines_waiting (&c->in)) give_back (c);
 }
 
 /* Gets an input buffer, a small one if there is no other.  Returns false if there is none.  */
@@ -85,7 +87,7 @@ find_room (const eva_conn *c) {
   size_t room = c->in.size - c->in.tail, n_waiting = eva__wire_lines_waiting (&c->in);
   size_t max = c->owner.config->max_input_len, left = n_waiting < max ? max - n_waiting : 0;
 
-  return may_grow (c) && left < room ? left : room;
+  return !may_grow (c) || room < left ? room : left;
 }
 
 void *

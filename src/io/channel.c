@@ -390,13 +390,19 @@ write_own_socket (struct eva__io_channel *ch, const struct output *out) {
   return n;
 }
 
+/* With foreign hooks, or to a pipe.  */
 static ssize_t
-write_once (struct eva__io_channel *ch, struct output out) {
+write_otherwise (struct eva__io_channel *ch, struct output out) {
   struct iovec cut[MAX_CUT_IOV];
 
-  if (ch->is_socket && eva__io_sys_is_own (ch->sys)) return write_own_socket (ch, &out);
   if (!out.wait && !cut_to_room (ch, &out, cut)) return -1;
   return ch->passes_fds ? write_message (ch, &out, 0) : write_plain (ch, &out);
+}
+
+static ssize_t
+write_once (struct eva__io_channel *ch, const struct output *out) {
+  if (ch->is_socket && eva__io_sys_is_own (ch->sys)) return write_own_socket (ch, out);
+  return write_otherwise (ch, *out);
 }
 
 /* Skips empty elements in front, so that the first one is worth a write of its own, and stays
@@ -425,7 +431,7 @@ eva__io_channel_write (struct eva__io_channel *ch, const struct iovec *iov, size
   }
   if (!out.n_iov) return 0;
   for (;;) {
-    ssize_t n = write_once (ch, out);
+    ssize_t n = write_once (ch, &out);
     if (n >= 0) return n;
     if (errno == EINTR) continue;
     if (errno == EWOULDBLOCK) errno = EAGAIN;
