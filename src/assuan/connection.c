@@ -397,7 +397,7 @@ is_shown_next (assuan_context_t ctx) {
 
 int
 eva__ctx_next (assuan_context_t ctx, struct eva_event *ret) {
-  size_t before;
+  size_t before = 0;
   int rc;
 
   eva__ctx_claim (ctx);
@@ -405,9 +405,10 @@ eva__ctx_next (assuan_context_t ctx, struct eva_event *ret) {
     *ret = (struct eva_event) { .type = EVA_EVENT_SKIPPED };
     return take_ignored (ctx, &ret->text, &ret->text_len);
   }
-  before = eva__conn_input_len (ctx->conn);
+  if (ctx->line_seen) before = eva__conn_input_len (ctx->conn);
   rc = eva_conn_next (ctx->conn, ret);
-  if (eva__conn_input_len (ctx->conn) < before) ctx->line_seen = false; /* some lines come again */
+  if (ctx->line_seen && eva__conn_input_len (ctx->conn) < before)
+    ctx->line_seen = false; /* some lines come again */
   if (rc < 0 || (rc && ret->type == EVA_EVENT_EOF)) log_end (ctx, rc);
   /* A client that gave up a reply may owe a CAN to an inquiry in it.  */
   if (eva__conn_get_state (ctx->conn) == EVA_STATE_DRAINING && eva__conn_output_len (ctx->conn)) {
@@ -507,8 +508,9 @@ eva__ctx_set_confidential (assuan_context_t ctx, bool is_confidential) {
   eva__ctx_mark_output (ctx, false);
 }
 
-/* One write of what is queued.  Stores at RET_DONE whether nothing can be left.  */
-static gpg_error_t
+/* One write of what is queued.  Stores at RET_DONE whether nothing can be left.  Every answer passes
+   here, through several rooms: calls would cost as much as what they do.  */
+static __attribute__ ((flatten)) gpg_error_t
 write_some (assuan_context_t ctx, bool *ret_done) {
   struct iovec iov[N_IOV];
   int fds[EVA_DEFAULT_MAX_FDS];

@@ -173,17 +173,21 @@ eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc) {
 }
 
 gpg_error_t
-assuan_process_done (assuan_context_t ctx, gpg_error_t rc) {
-  gpg_error_t err;
+eva__ctx_process_done (assuan_context_t ctx, gpg_error_t rc) {
+  gpg_error_t err = eva__ctx_finish_command (ctx, rc);
 
+  /* Data that were asked for cannot be delivered any more.  */
+  if (ctx->inquiry) eva__ctx_end_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_CANCELED));
+  return err;
+}
+
+gpg_error_t
+assuan_process_done (assuan_context_t ctx, gpg_error_t rc) {
   if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   if (!eva__ctx_is_busy (ctx)) {
     if (ctx->drive) eva__drive_forget_callbacks (ctx->drive); /* it ends with its context */
     return eva__ctx_error (ctx, GPG_ERR_ASS_GENERAL);
   }
   eva__ctx_enter (ctx);
-  err = eva__ctx_finish_command (ctx, rc);
-  /* Data that were asked for cannot be delivered any more.  */
-  if (ctx->inquiry) eva__ctx_end_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_CANCELED));
-  return eva__ctx_leave_with (ctx, err);
+  return eva__ctx_leave_with (ctx, eva__ctx_process_done (ctx, rc));
 }

@@ -14,4 +14,7 @@ gpg_error_t eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc);
    the service was told already, or did not hear of the command.  May release CTX.  */
 void eva__ctx_tell_after (assuan_context_t ctx, gpg_error_t result);
 
+/* As assuan_process_done, for a command under way, within a call that keeps CTX.  */
+gpg_error_t eva__ctx_process_done (assuan_context_t ctx, gpg_error_t rc);
+
 #endif /* EVA__ASSUAN_REPLY_H */

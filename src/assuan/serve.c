@@ -66,6 +66,14 @@ on_answer (assuan_context_t ctx, const struct eva_event *ev) {
   return end_command (ctx, eva__ctx_end_inquiry (ctx, eva__ctx_answer_error (ctx, ev)));
 }
 
+/* The handler of the command under way returned ERR, which ends the command, unless the handler
+   inquires asynchronously, deferred the command, or finished it itself.  */
+static gpg_error_t
+finish_command (assuan_context_t ctx, gpg_error_t err) {
+  if (!eva__ctx_is_busy (ctx)) return 0;
+  return err || !is_left_open (ctx) ? eva__ctx_process_done (ctx, err) : 0;
+}
+
 /* Runs COMMAND.  In a blocking loop or one of eva.h, and for a built-in command, the handler's
    result ends it; else an error goes to the caller of assuan_process_next, and the command stays
    open.  */
@@ -78,11 +86,7 @@ run_command (assuan_context_t ctx, const struct eva__command *command, char *lin
   ctx->command = command;
   err = eva__builtin_handler (command) (ctx, line);
   if (!in_program_turn) ctx->command = NULL;
-  /* A handler that inquires asynchronously, or called assuan_process_done, is not ended here.  */
-  if (finishes && (err || !is_left_open (ctx)) && eva__ctx_is_busy (ctx))
-    err = assuan_process_done (ctx, err);
-  else if (finishes)
-    err = 0;
+  if (finishes) err = finish_command (ctx, err);
   ctx->command = NULL;
   return ctx->released ? 0 : err;
 }

@@ -339,9 +339,9 @@ handle_line (struct eva__drive *drive, uint64_t now_ns) {
   /* Lines that come while a command is under way do not give it more time.  */
   if (drive->phase != EVA__PHASE_INQUIRY && drive->phase != EVA__PHASE_COMMAND)
     drive->restarted = true;
-  begin_command (drive, now_ns);
   drive->due = true;
   drive->is_new = false;
+  begin_command (drive, now_ns);
   dispatch (drive, rc, &ev);
   return true;
 }
@@ -361,12 +361,14 @@ is_through (const struct eva__drive *drive) {
 /* Handles lines, as many as one turn may.  */
 static void
 handle_lines (struct eva__drive *drive, uint64_t now_ns) {
+  bool drained = false;
   int n = 0;
 
   drive->drained = false;
-  for (; n < LINES_PER_TURN && !drive->drained && may_handle (drive); n++)
-    drive->drained = !handle_line (drive, now_ns) || is_through (drive);
-  drive->backlog = n == LINES_PER_TURN && !drive->drained;
+  for (; n < LINES_PER_TURN && !drained && may_handle (drive); n++)
+    drained = !handle_line (drive, now_ns) || is_through (drive);
+  drive->drained = drained;
+  drive->backlog = n == LINES_PER_TURN && !drained;
   if (drive->stream && drive->stream->rested) drive->stream->rested (drive->stream);
 }
 
@@ -499,6 +501,12 @@ see_to_end (struct eva__drive *drive, bool gone) {
 
 /* --- The turn --------------------------------------------------------------------------------- */
 
+/* Returns true if a callback released the context, or the connection is over.  */
+static bool
+is_ended (const struct eva__drive *drive) {
+  return drive->ctx->released || drive->over;
+}
+
 /* Does what was left to do before this turn.  */
 static void
 catch_up (struct eva__drive *drive) {
@@ -508,15 +516,17 @@ catch_up (struct eva__drive *drive) {
 
 static void
 take_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
-  assuan_context_t ctx = drive->ctx;
-
-  if (has_output (drive) || drive->stream || drive->callbacks) catch_up (drive);
-  if (ctx->released || drive->over) return;
+  if (has_output (drive) || drive->stream || drive->callbacks) {
+    catch_up (drive);
+    if (is_ended (drive)) return;
+  }
   if (!drive->held) take_input (drive, revents, now_ns);
-  if (ctx->released || drive->over) return;
+  if (is_ended (drive)) return;
   drive->due = true;
-  see_to_deadlines (drive, now_ns);
-  if (ctx->released || drive->over) return;
+  if (eva__drive_needs_time (drive)) {
+    see_to_deadlines (drive, now_ns);
+    if (is_ended (drive)) return;
+  }
   send_output (drive);
   drive->rests = is_at_rest (drive);
   if (!drive->rests) see_to_end (drive, is_gone (drive, revents));

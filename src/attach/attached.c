@@ -119,20 +119,10 @@ watch_all (struct eva__attached *at, unsigned int revents) {
   return set_events (at, eva__drive_get_events (&at->drive));
 }
 
-/* Returns true if the loop watches what a server at rest waits for, which no limit of time hurries.
-   Then there is nothing else to compute.  */
-static bool
-is_settled (const struct eva__attached *at) {
-  if (!at->drive.rests || at->drive.since_ns) return false;
-  return at->in && at->in_events == EVA_READABLE && !at->out_events;
-}
-
 static gpg_error_t
 update (struct eva__attached *at, unsigned int revents) {
-  gpg_error_t err;
+  gpg_error_t err = watch_all (at, revents);
 
-  if (is_settled (at)) return 0;
-  err = watch_all (at, revents);
   if (err) return err;
   if (at->drive.due)
     eva__loop_run_soon (at->loop, &at->task);
@@ -201,6 +191,14 @@ settle (struct eva__attached *at, unsigned int revents, gpg_error_t err, bool is
   at->drive.class->ops->over (&at->drive);
 }
 
+/* Returns true if the loop watches what a server at rest waits for, and no limit of time hurries its
+   client: then there is nothing to settle.  */
+static bool
+is_settled (const struct eva__attached *at) {
+  if (!at->drive.rests || at->drive.since_ns) return false;
+  return at->in && at->in_events == EVA_READABLE && !at->out_events;
+}
+
 /* Returns true if lines have to wait: in a server for every callback, because each might be
    followed by the next command; in a client, where calls do not know each other, only for a
    callback that has a line.  */
@@ -246,7 +244,7 @@ turn (struct eva__attached *at, unsigned int revents) {
   }
   eva__ctx_enter (ctx);
   err = drive (at, revents);
-  if (at->loop && !ctx->released) settle (at, revents, err, false);
+  if (at->loop && !ctx->released && (err || !is_settled (at))) settle (at, revents, err, false);
   ctx->wants_turn = false;
   eva__ctx_leave (ctx);
 }
