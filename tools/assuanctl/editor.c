@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* editor.c - lines that are typed at a terminal, on libedit.
 
-   libedit asks for a character by a function of ours, which runs the loop until there is one.  So
+   libedit is loaded when a line is to be typed: it and what it needs would cost each short call a
+   third of its time.  It asks for a character by a function of ours, which runs the loop until there is one.  So
    what a server says at the prompt shows at once.  */
 
 #include "editor.h"
@@ -9,6 +10,7 @@
 #include "text.h"
 #include "wait.h"
 
+#include <dlfcn.h>
 #include <histedit.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,11 +39,59 @@ struct editor {
   void *arg;
 };
 
+/* --- The library ------------------------------------------------------------------------------ */
+
+#define FUNCTIONS(X)                                                                               \
+  X (el_end)                                                                                       \
+  X (el_get)                                                                                       \
+  X (el_gets)                                                                                      \
+  X (el_init)                                                                                      \
+  X (el_insertstr)                                                                                 \
+  X (el_line)                                                                                      \
+  X (el_set)                                                                                       \
+  X (el_source)                                                                                    \
+  X (el_wset)                                                                                      \
+  X (history)                                                                                      \
+  X (history_end)                                                                                  \
+  X (history_init)
+
+#define DECLARE(name) __typeof__ (name) *name;
+
+static struct {
+  FUNCTIONS (DECLARE)
+  bool is_there;
+} edit;
+
+/* Returns false if NAME is not in LIBRARY; else stores at RET a pointer to it.  */
+static bool
+find (void *library, const char *name, void *ret) {
+  void *function = dlsym (library, name);
+
+  memcpy (ret, &function, sizeof function);
+  return function != NULL;
+}
+
+#define FIND(name) edit.is_there = find (library, #name, &edit.name) && edit.is_there;
+
+/* Returns true if libedit can be used.  It stays loaded.  */
+static bool
+load (void) {
+  static const char *const names[] = { "libedit.so.2", "libedit.so.0" }; /* Debian's, and others */
+  void *library = NULL;
+
+  for (size_t i = 0; i < 2 && !library && !edit.is_there; i++)
+    library = dlopen (names[i], RTLD_NOW | RTLD_LOCAL);
+  if (!library) return edit.is_there;
+  edit.is_there = true;
+  FUNCTIONS (FIND)
+  return edit.is_there;
+}
+
 static struct editor *
 self (EditLine *el) {
   void *data = NULL;
 
-  el_get (el, EL_CLIENTDATA, &data);
+  edit.el_get (el, EL_CLIENTDATA, &data);
   return data;
 }
 
@@ -150,7 +200,7 @@ show_candidates (const struct candidates *c) {
 static unsigned char
 complete (EditLine *el, int ch) {
   struct editor *e = self (el);
-  const LineInfo *info = el_line (el);
+  const LineInfo *info = edit.el_line (el);
   size_t len = (size_t) (info->cursor - info->buffer), start = len;
   char *line = text_part (info->buffer, len), *insertion;
   unsigned char result = CC_ERROR;
@@ -162,12 +212,12 @@ complete (EditLine *el, int ch) {
   find_candidates (e, line, start, &c);
   if (c.n && c.common_len > len - start) {
     insertion = text_part (c.words[0] + (len - start), c.common_len - (len - start));
-    el_insertstr (el, insertion);
+    edit.el_insertstr (el, insertion);
     free (insertion);
     result = CC_REFRESH;
   }
   if (c.n == 1) {
-    if (!strchr ("/=", c.words[0][c.common_len - 1])) el_insertstr (el, " ");
+    if (!strchr ("/=", c.words[0][c.common_len - 1])) edit.el_insertstr (el, " ");
     result = CC_REFRESH;
   } else if (c.n && result == CC_ERROR) {
     show_candidates (&c);
@@ -184,12 +234,12 @@ static void
 load_history (struct editor *e) {
   HistEvent event;
 
-  e->history = history_init ();
+  e->history = edit.history_init ();
   if (!e->history) return;
-  history (e->history, &event, H_SETSIZE, HISTORY_LINES);
-  history (e->history, &event, H_SETUNIQUE, 1);
-  if (e->file) history (e->history, &event, H_LOAD, e->file);
-  el_set (e->el, EL_HIST, history, e->history);
+  edit.history (e->history, &event, H_SETSIZE, HISTORY_LINES);
+  edit.history (e->history, &event, H_SETUNIQUE, 1);
+  if (e->file) edit.history (e->history, &event, H_LOAD, e->file);
+  edit.el_set (e->el, EL_HIST, edit.history, e->history);
 }
 
 struct editor *
@@ -202,18 +252,18 @@ editor_new (const char *file,
   e->complete = complete_word;
   e->arg = arg;
   e->file = file ? text_dup (file) : NULL;
-  if (!term || !strcmp (term, "dumb")) return e;
-  e->el = el_init ("assuanctl", stdin, stdout, stderr);
+  if (!term || !strcmp (term, "dumb") || !load ()) return e;
+  e->el = edit.el_init ("assuanctl", stdin, stdout, stderr);
   if (!e->el) return e;
-  el_set (e->el, EL_CLIENTDATA, e);
-  el_set (e->el, EL_PROMPT, prompt);
-  el_set (e->el, EL_EDITOR, "emacs");
-  el_set (e->el, EL_SIGNAL, 0);
-  el_set (e->el, EL_GETCFN, get_char);
+  edit.el_set (e->el, EL_CLIENTDATA, e);
+  edit.el_set (e->el, EL_PROMPT, prompt);
+  edit.el_set (e->el, EL_EDITOR, "emacs");
+  edit.el_set (e->el, EL_SIGNAL, 0);
+  edit.el_set (e->el, EL_GETCFN, get_char);
   /* The narrow function would copy the strings, and never free them.  */
-  el_wset (e->el, EL_ADDFN, L"assuan-complete", L"complete a word", complete);
-  el_set (e->el, EL_BIND, "^I", "assuan-complete", NULL);
-  el_source (e->el, NULL);
+  edit.el_wset (e->el, EL_ADDFN, L"assuan-complete", L"complete a word", complete);
+  edit.el_set (e->el, EL_BIND, "^I", "assuan-complete", NULL);
+  edit.el_source (e->el, NULL);
   load_history (e);
   return e;
 }
@@ -221,8 +271,8 @@ editor_new (const char *file,
 void
 editor_free (struct editor *e) {
   if (!e) return;
-  if (e->history) history_end (e->history);
-  if (e->el) el_end (e->el);
+  if (e->history) edit.history_end (e->history);
+  if (e->el) edit.el_end (e->el);
   free (e->file);
   free (e);
 }
@@ -235,10 +285,10 @@ remember (struct editor *e, const char *line) {
   mode_t old;
 
   if (!e->history || !*line || *line == ' ' || secret_is_command (line)) return;
-  history (e->history, &event, H_ENTER, line);
+  edit.history (e->history, &event, H_ENTER, line);
   if (!e->file) return;
   old = umask (077);
-  history (e->history, &event, H_SAVE, e->file);
+  edit.history (e->history, &event, H_SAVE, e->file);
   umask (old);
 }
 
@@ -269,8 +319,8 @@ editor_read (struct editor *e, const char *text) {
   e->prompt = text;
   e->is_reading = true;
   /* Before the prompt shows: libedit does it after that, and a Ctrl-D in between would be lost.  */
-  el_set (e->el, EL_PREP_TERM, 1);
-  got = el_gets (e->el, &len);
+  edit.el_set (e->el, EL_PREP_TERM, 1);
+  got = edit.el_gets (e->el, &len);
   e->is_reading = false;
   if (!got || len <= 0) {
     putchar ('\n');
@@ -287,5 +337,5 @@ editor_interject (struct editor *e, const char *text, size_t len) {
   text_print (stdout, text, len, false);
   putchar ('\n');
   fflush (stdout);
-  if (e->is_reading) el_set (e->el, EL_REFRESH);
+  if (e->is_reading) edit.el_set (e->el, EL_REFRESH);
 }
