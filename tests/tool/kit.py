@@ -245,6 +245,34 @@ class Screen:
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
+class Acceptor:
+    """Accepts clients in a thread of its own, and has another thread serve each.
+
+    A thread that is about to accept has the listener's number already.  If that is closed, and the next
+    listener gets the same number, the thread takes a client of the next one.  So the thread ends first.
+    """
+
+    def __init__(self, listener, serve):
+        self.listener, self.serve, self.clients = listener, serve, []
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            self.clients.append(sock)
+            threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
+
+    def close(self):
+        """Accept no more, and close the listener."""
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.listener.close()
+
+
 class Mock:
     """A server on a socket that answers lines with what a test says, and keeps what it hears.
 
@@ -258,17 +286,17 @@ class Mock:
         self.path = place.path(name)
         self.address = "unix:" + self.path
         self.heard = []
-        self.connections = []
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.acceptor = None
 
     def __enter__(self):
         self.listener.bind(self.path)
         self.listener.listen(64)
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.acceptor = Acceptor(self.listener, self.serve)
         return self
 
     def __exit__(self, *_):
-        self.listener.close()
+        self.acceptor.close()
         self.close_all()
         try:
             os.unlink(self.path)
@@ -277,20 +305,11 @@ class Mock:
 
     def close_all(self):
         """Leave all clients."""
-        for sock in self.connections:
+        for sock in self.acceptor.clients:
             try:
                 sock.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
-
-    def accept(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections.append(sock)
-            threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
 
     def serve(self, sock):
         """One client."""

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import threading
 
-from kit import TOOL, Skip, Suite, expect, expect_equal, need
+from kit import Acceptor, TOOL, Skip, Suite, expect, expect_equal, need
 
 suite = Suite()
 
@@ -30,18 +30,10 @@ class Server:
         self.free = threading.Event()       # a new client may be greeted
         self.free.set()
         self.n_clients = 0
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.acceptor = Acceptor(self.listener, self.serve)
 
     def close(self):
-        self.listener.close()
-
-    def accept(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
+        self.acceptor.close()
 
     def serve(self, sock):
         self.n_clients += 1

@@ -122,7 +122,7 @@ def _(place):
         screen.until("S WAIT")
         screen.keys("\x03")
         screen.until("assuan> ")
-        for sock in mock.connections:
+        for sock in mock.acceptor.clients:
             mock.say(sock, "OK late\n")
         screen.keys("HI\n")
         screen.until("OK hi there")
@@ -157,7 +157,7 @@ def _(place):
         screen = shell(place, mock)
         screen.keys("half")
         screen.until("half")
-        mock.say(mock.connections[0], "S NEWS \x1b[31m from the server\n")
+        mock.say(mock.acceptor.clients[0], "S NEWS \x1b[31m from the server\n")
         screen.until("S NEWS %1B[31m from the server")
         screen.until("half")
         mock.close_all()
