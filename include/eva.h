@@ -615,13 +615,16 @@ gpg_error_t eva_server_allow_uid (eva_server *server, uid_t uid);
    over 107 octets has no room in the address of a socket.  So the socket of such a path stands in a
    directory of its own, which no other user can enter, in $XDG_RUNTIME_DIR or else /tmp, and SERVER
    writes a redirection file of mode 0600 at the path, by which eva_connect and assuan_sock_connect
-   find the socket; it removes all of that with the listener.  If the path has a redirection already
+   find the socket; it removes all of that with the listener, whether it made it itself or took it
+   over from a server that has crashed or that it replaces.  If the path has a redirection already
    that leads to no directory, SERVER replaces it.  eva_server_get_address tells the address of the
    socket itself.
 
    FLAGS are EVA_LISTEN_* bits.  The program may call this more than once.  A lock (flock) on the
-   directory keeps two servers apart that want the same path; while another process holds it, this
-   call waits, for at most a fifth of a second.
+   directory keeps servers apart that want the same path, when they come and when they leave.  While
+   another process holds it, this call waits, for at most a fifth of a second, and then goes on
+   without it; so do the functions that remove the file of a socket, if it is still there.  Of a
+   path over 107 octets and of its socket the directories are two.
 
    Ownership and lifetime: the listener is SERVER's and lives until eva_server_drain,
    eva_server_stop_listening or eva_server_free.  N of `fd:N` stays the caller's in both cases; a

@@ -12,6 +12,7 @@
 #include "client/reason.h"
 #include "client/started.h"
 #include "client/stderr.h"
+#include "io/private.h"
 #include "io/process.h"
 #include "io/program.h"
 #include "io/ssh.h"
@@ -45,9 +46,7 @@ static const char *const options[] = {
 
 struct eva__tunnel {
   struct eva__started ssh;
-  unsigned int owner;                     /* the process of ours that made the directory */
-  char dir[sizeof "/tmp/eva-ssh-XXXXXX"]; /* "": none, or not any more */
-  char path[sizeof "/tmp/eva-ssh-XXXXXX/s"];
+  struct eva__io_private socket; /* none, or not any more, when the client is connected */
 };
 
 /* --- Starting --------------------------------------------------------------------------------- */
@@ -106,31 +105,20 @@ start (struct eva__client *client, const char *const *argv, pid_t *ret_pid) {
   return rc;
 }
 
-static int
-make_directory (struct eva__tunnel *tunnel) {
-  strcpy (tunnel->dir, "/tmp/eva-ssh-XXXXXX");
-  tunnel->owner = eva__io_this_process ();
-  if (!mkdtemp (tunnel->dir)) {
-    *tunnel->dir = 0;
-    return -1;
-  }
-  snprintf (tunnel->path, sizeof tunnel->path, "%s/s", tunnel->dir);
-  return 0;
-}
-
 /* All that eva__tunnel_new does; returns -1 with errno.  */
 static int
 open_tunnel (struct eva__client *client, const char *text, const char *const *command,
              void (*cb) (void *client)) {
   struct eva__tunnel *tunnel = client->tunnel = calloc (1, sizeof *tunnel);
-  char forward[sizeof tunnel->path + sizeof ((struct eva__io_ssh *) 0)->path];
+  char forward[sizeof tunnel->socket.path + sizeof ((struct eva__io_ssh *) 0)->path];
   struct eva__io_ssh ssh;
   const char **argv;
   pid_t pid;
   int rc;
 
-  if (!tunnel || eva__io_ssh_parse (text, &ssh) < 0 || make_directory (tunnel) < 0) return -1;
-  snprintf (forward, sizeof forward, "%s:%s", tunnel->path, ssh.path);
+  if (!tunnel || eva__io_ssh_parse (text, &ssh) < 0) return -1;
+  if (eva__io_private_make (&tunnel->socket, "/tmp", "eva-ssh") < 0) return -1;
+  snprintf (forward, sizeof forward, "%s:%s", tunnel->socket.path, ssh.path);
   argv = make_argv (command, &ssh, forward);
   if (!argv) return -1;
   rc = start (client, argv, &pid);
@@ -159,22 +147,19 @@ const char *
 eva__tunnel_get_path (struct eva__client *client) {
   struct eva__tunnel *tunnel = client->tunnel;
 
-  return eva__started_has_ended (&tunnel->ssh) ? NULL : tunnel->path;
+  return eva__started_has_ended (&tunnel->ssh) ? NULL : tunnel->socket.path;
 }
 
 /* A child of fork has the names, too.  */
 static void
-remove_directory (struct eva__tunnel *tunnel) {
-  if (*tunnel->dir && tunnel->owner == eva__io_this_process ()) {
-    unlink (tunnel->path);
-    rmdir (tunnel->dir);
-  }
-  *tunnel->dir = 0;
+remove_socket (struct eva__tunnel *tunnel) {
+  if (tunnel->socket.process == eva__io_this_process ()) unlink (tunnel->socket.path);
+  eva__io_private_remove (&tunnel->socket);
 }
 
 void
 eva__tunnel_settle (struct eva__client *client) {
-  if (client->tunnel) remove_directory (client->tunnel);
+  if (client->tunnel) remove_socket (client->tunnel);
 }
 
 void
@@ -184,6 +169,6 @@ eva__tunnel_free (struct eva__client *client) {
   if (!tunnel) return;
   client->tunnel = NULL;
   eva__started_leave (&tunnel->ssh, client->home, SIGTERM);
-  remove_directory (tunnel);
+  remove_socket (tunnel);
   free (tunnel);
 }

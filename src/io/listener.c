@@ -4,6 +4,7 @@
 #include "io/listener.h"
 
 #include "io/fail.h"
+#include "io/redirect.h"
 #include "io/socket.h"
 
 #include <errno.h>
@@ -15,6 +16,12 @@
 /* How many clients that left before they were accepted are skipped in one go: a loop has others to
    serve.  */
 #define ACCEPT_TRIES 8
+
+/* How often a server looks at a path at which other servers come and go at the same time.  */
+#define LONG_TRIES 4
+
+/* The most octets of a path that the address of a socket has room for.  */
+#define MAX_PATH_LEN (sizeof ((struct sockaddr_un *) 0)->sun_path - 1)
 
 /* --- Listening -------------------------------------------------------------------------------- */
 
@@ -79,22 +86,87 @@ eva__io_listener_open (const struct eva__io_endpoint *endpoint, bool takes_over,
   return 0;
 }
 
-int
-eva__io_listener_open_long (const char *path, struct eva__io_listener *ret) {
-  struct eva__io_alias *alias = eva__io_alias_new (path);
+/* --- Paths ------------------------------------------------------------------------------------ */
+
+/* Listens at PATH, which is not too long, whatever stands there.  */
+static int
+open_socket (const char *path, bool takes_over, struct eva__io_listener *ret) {
   struct eva__io_endpoint endpoint = { .kind = EVA__IO_ENDPOINT_UNIX };
   struct sockaddr_un *addr = &endpoint.addr.un;
 
-  if (!alias) return -1;
   addr->sun_family = AF_UNIX;
-  memcpy (addr->sun_path, alias->target, sizeof alias->target);
+  memcpy (addr->sun_path, path, strlen (path) + 1);
   endpoint.addr_len = sizeof *addr;
-  if (eva__io_listener_open (&endpoint, false, ret) < 0) {
+  return eva__io_listener_open (&endpoint, takes_over, ret);
+}
+
+/* Listens where the redirection file at PATH leads to, and stores that at TARGET.  Returns 0; 1 if
+   there is no such file; or -1 with errno.  */
+static int
+open_redirected (const char *path, bool takes_over, char target[MAX_PATH_LEN + 1],
+                 struct eva__io_listener *ret) {
+  int rc = eva__io_redirect_find (path, target, MAX_PATH_LEN + 1);
+
+  return rc > 0 ? open_socket (target, takes_over, ret) : rc < 0 ? -1 : 1;
+}
+
+/* ALIAS, which may be NULL, becomes LISTENER's if RC is 0, what came of it.  Returns RC.  */
+static int
+give_alias (struct eva__io_listener *listener, struct eva__io_alias *alias, int rc,
+            struct eva__io_listener *ret) {
+  listener->alias = alias;
+  if (rc)
+    eva__io_listener_close (listener);
+  else
+    *ret = *listener;
+  return rc;
+}
+
+/* Makes an alias for PATH, and listens at its socket before any client finds that.  */
+static int
+open_alias (const char *path, struct eva__io_listener *ret) {
+  struct eva__io_alias *alias = eva__io_alias_new (path);
+  struct eva__io_listener listener;
+
+  if (!alias) return -1;
+  if (open_socket (alias->target.path, false, &listener) < 0) {
     eva__io_alias_free (alias);
     return -1;
   }
-  ret->alias = alias;
-  return 0;
+  return give_alias (&listener, alias, eva__io_alias_publish (alias), ret);
+}
+
+/* Listens at PATH, which is too long for a socket.  A redirection leads nowhere if the server that
+   wrote it has crashed, and its directory is gone.  Returns 0, or -1 with errno: ESTALE if another
+   server has come or gone meanwhile.  */
+static int
+open_long (const char *path, bool takes_over, struct eva__io_listener *ret) {
+  char target[MAX_PATH_LEN + 1];
+  struct eva__io_listener listener;
+  struct eva__io_alias *alias = NULL;
+  int rc = open_redirected (path, takes_over, target, &listener);
+
+  if (rc > 0 || (rc < 0 && (errno == ENOENT || errno == ENOTDIR))) return open_alias (path, ret);
+  if (rc < 0) return -1;
+  rc = eva__io_alias_adopt (path, target, &alias);
+  if (!rc && alias) rc = eva__io_alias_confirm (alias);
+  return give_alias (&listener, alias, rc, ret);
+}
+
+int
+eva__io_listener_open_path (const char *path, bool takes_over, struct eva__io_listener *ret) {
+  char target[MAX_PATH_LEN + 1];
+  int rc;
+
+  if (strlen (path) <= MAX_PATH_LEN) {
+    rc = open_redirected (path, takes_over, target, ret);
+    return rc > 0 ? open_socket (path, takes_over, ret) : rc;
+  }
+  for (int i = 0; i < LONG_TRIES; i++) {
+    rc = open_long (path, takes_over, ret);
+    if (!rc || errno != ESTALE) return rc;
+  }
+  return eva__io_fail (EADDRINUSE);
 }
 
 enum eva__io_sockfile_state
@@ -150,13 +222,9 @@ eva__io_listener_take (int fd, struct eva__io_listener *ret) {
 
 void
 eva__io_listener_leave (struct eva__io_listener *listener) {
-  struct eva__io_alias *alias = listener->alias;
-
-  if (alias && eva__io_sockfile_look (&listener->file) == EVA__IO_SOCKFILE_REPLACED)
-    alias->process = 0;
+  if (listener->alias) eva__io_alias_withdraw (listener->alias, &listener->file);
   eva__io_sockfile_remove (&listener->file, false);
-  eva__io_alias_free (alias);
-  listener->alias = NULL;
+  if (listener->alias) eva__io_private_remove (&listener->alias->target);
 }
 
 void
@@ -164,7 +232,7 @@ eva__io_listener_drop (struct eva__io_listener *listener) {
   int saved = errno;
 
   if (listener->fd >= 0) close (listener->fd);
-  if (listener->alias) listener->alias->process = 0;
+  if (listener->alias) eva__io_private_leave (&listener->alias->target);
   eva__io_alias_free (listener->alias);
   *listener = (struct eva__io_listener) EVA__IO_LISTENER_NONE;
   errno = saved;
@@ -172,13 +240,17 @@ eva__io_listener_drop (struct eva__io_listener *listener) {
 
 void
 eva__io_listener_close (struct eva__io_listener *listener) {
+  struct eva__io_alias *alias = listener->alias;
   struct eva__io_sockfile file;
 
   if (listener->fd < 0) return;
   eva__io_listener_leave (listener);
   file = listener->file;
+  listener->alias = NULL;
   eva__io_listener_drop (listener);
   eva__io_sockfile_remove (&file, true);
+  if (alias) eva__io_alias_clear (alias, &file);
+  eva__io_alias_free (alias);
 }
 
 /* Returns true if the failing accept was about one client, which is off the queue then: Linux

@@ -28,10 +28,12 @@ struct eva__io_listener {
 int eva__io_listener_open (const struct eva__io_endpoint *endpoint, bool takes_over,
                            struct eva__io_listener *ret);
 
-/* The same at PATH, which is too long for the address of a socket: makes an alias, at which clients
-   that follow redirections find the socket.  Returns 0 and RET, or -1 with errno as
+/* The same for the absolute PATH, TAKES_OVER as well.  If a redirection file stands there, listens
+   where that leads to.  Else a PATH that is too long for the address of a socket gets an alias, at
+   which clients that follow redirections find the socket.
+   Returns 0 and RET, or -1 with errno as eva__io_listener_open, eva__io_redirect_find and
    eva__io_alias_new.  */
-int eva__io_listener_open_long (const char *path, struct eva__io_listener *ret);
+int eva__io_listener_open_path (const char *path, bool takes_over, struct eva__io_listener *ret);
 
 /* Returns what became of the file of LISTENER, which has one, and of its alias.  */
 enum eva__io_sockfile_state eva__io_listener_look (const struct eva__io_listener *listener);
@@ -58,7 +60,7 @@ static inline void
 eva__io_listener_share (struct eva__io_listener *listener) {
   listener->is_taken = true;
   *listener->file.path = 0;
-  if (listener->alias) listener->alias->process = 0;
+  if (listener->alias) eva__io_private_leave (&listener->alias->target);
 }
 
 /* Only closes: another process goes on with the socket.  */

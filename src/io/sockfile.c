@@ -5,9 +5,7 @@
    name that is taken, so a stale file has to be removed first.  A socket is stale if connect is
    refused there.  Between that look and listen on the new socket another server may do the same,
    and the later one would remove the file of the earlier.  So all of it is done with a lock on the
-   directory; a file for the lock would stay behind for good.  But every process that can read a
-   directory can lock it.  So the server tries the lock for a moment only, and then goes on without
-   it: otherwise any user could keep a server from starting.
+   directory (io/directory.h), or without if another process has that for long.
 
    A successor takes a name over from a server that listens there: its socket listens under another
    name of the same directory first, and rename then replaces the file in one step.  At each moment
@@ -15,71 +13,21 @@
 
 #include "io/sockfile.h"
 
+#include "io/directory.h"
 #include "io/fail.h"
 #include "io/process.h"
 #include "io/socket.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-/* How often the lock is tried, and how long the first pause is; each next one is as much longer.
-   Together 190 ms: servers hold it for a few system calls.  */
-#define LOCK_TRIES    20
-#define LOCK_PAUSE_MS 1
-
 /* How many names a successor tries for its socket: others are left by servers that crashed.  */
 #define NAME_TRIES 16
-
-/* --- The lock --------------------------------------------------------------------------------- */
-
-/* Opens the directory of PATH, which is absolute.  */
-static int
-open_directory (const char *path) {
-  char dir[sizeof ((struct eva__io_sockfile *) 0)->path];
-  size_t len = (size_t) (strrchr (path, '/') - path);
-
-  /* A path in the root has nothing but the slash in front.  */
-  memcpy (dir, path, len + 1);
-  dir[len ? len : 1] = 0;
-  return open (dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
-
-/* Locks the directory of PATH.  Returns the lock; -1 with errno ENOENT or ENOTDIR if there is no
-   directory, and with other values if there is, but no lock: it may be unreadable, or busy.  */
-static int
-lock_directory (const char *path) {
-  int fd = open_directory (path);
-
-  if (fd < 0) return -1;
-  for (int i = 1; flock (fd, LOCK_EX | LOCK_NB) < 0; i++) {
-    struct timespec pause = { .tv_nsec = (long) i * LOCK_PAUSE_MS * 1000000 };
-    if ((errno != EWOULDBLOCK && errno != EINTR) || i == LOCK_TRIES) {
-      eva__io_socket_close (fd);
-      return -1;
-    }
-    nanosleep (&pause, NULL);
-  }
-  return fd;
-}
-
-/* Keeps errno.  */
-static void
-unlock (int lock) {
-  int saved = errno;
-
-  if (lock < 0) return;
-  /* A child that another thread forked meanwhile has the lock too, until it executes a program.  */
-  flock (lock, LOCK_UN);
-  close (lock);
-  errno = saved;
-}
 
 /* --- Files ------------------------------------------------------------------------------------ */
 
@@ -173,7 +121,7 @@ int
 eva__io_sockfile_listen (struct eva__io_sockfile *file, int fd, const union eva__io_sockaddr *addr,
                          socklen_t addr_len, bool takes_over) {
   const char *path = addr->un.sun_path;
-  int lock = lock_directory (path), rc;
+  int lock = eva__io_directory_lock (path), rc;
 
   if (lock < 0 && (errno == ENOENT || errno == ENOTDIR)) return -1;
   if (takes_over) {
@@ -182,7 +130,7 @@ eva__io_sockfile_listen (struct eva__io_sockfile *file, int fd, const union eva_
     rc = clear_path (addr, addr_len);
     if (!rc) rc = bind_file (file, fd, addr, addr_len);
   }
-  unlock (lock);
+  eva__io_directory_unlock (lock);
   return rc;
 }
 
@@ -199,18 +147,12 @@ eva__io_sockfile_look (const struct eva__io_sockfile *file) {
   return EVA__IO_SOCKFILE_REPLACED;
 }
 
-/* While the socket listens, no server takes its file for a stale one, and the kernel gives the
-   number of its inode to no other file.  But a successor may put its own in the place, between the
-   look and unlink; the lock keeps that away.  In a child only the close shows whether others
-   listen.  */
-void
-eva__io_sockfile_remove (struct eva__io_sockfile *file, bool is_closed) {
+/* In a child only the close shows whether others listen.  */
+static void
+remove_file (const struct eva__io_sockfile *file, bool is_made_here) {
   union eva__io_sockaddr addr = { .un = { .sun_family = AF_UNIX } };
-  bool is_made_here = file->process == eva__io_this_process ();
-  int saved = errno, lock;
+  int lock = eva__io_directory_lock (file->path);
 
-  if (!*file->path || is_made_here == is_closed) return;
-  lock = lock_directory (file->path);
   memcpy (addr.un.sun_path, file->path, sizeof addr.un.sun_path);
   if (eva__io_sockfile_look (file) == EVA__IO_SOCKFILE_STANDS) {
     if (is_made_here)
@@ -218,7 +160,20 @@ eva__io_sockfile_remove (struct eva__io_sockfile *file, bool is_closed) {
     else if (lock >= 0)
       (void) clear_path (&addr, sizeof addr.un);
   }
-  unlock (lock);
+  eva__io_directory_unlock (lock);
+}
+
+/* While the socket listens, no server takes its file for a stale one, and the kernel gives the
+   number of its inode to no other file.  But a successor may put its own in the place, between the
+   look and unlink; the lock keeps that away.  A file that is gone is no reason to wait for the
+   lock.  */
+void
+eva__io_sockfile_remove (struct eva__io_sockfile *file, bool is_closed) {
+  bool is_made_here = file->process == eva__io_this_process ();
+  int saved = errno;
+
+  if (!*file->path || is_made_here == is_closed) return;
+  if (eva__io_sockfile_look (file) == EVA__IO_SOCKFILE_STANDS) remove_file (file, is_made_here);
   *file->path = 0;
   errno = saved;
 }

@@ -6,7 +6,6 @@
 #include "io/activation.h"
 #include "io/explain.h"
 #include "io/peer.h"
-#include "io/redirect.h"
 #include "server/acceptor.h"
 #include "server/end.h"
 #include "server/lost.h"
@@ -17,9 +16,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-/* The most octets of a path that the address of a socket has room for.  */
-#define MAX_PATH_LEN (sizeof ((struct sockaddr_un *) 0)->sun_path - 1)
 
 /* The system's reason.  */
 static gpg_error_t
@@ -100,55 +96,21 @@ listen_on_socket (eva_server *server, const struct eva__io_endpoint *endpoint, u
   return add_listener (server, &listener, flags);
 }
 
-/* Listens where the redirection file at PATH leads to.  Returns GPG_ERR_NOT_FOUND if there is
-   none.  */
 static gpg_error_t
-listen_redirected (eva_server *server, const char *path, unsigned int flags) {
-  char address[EVA__IO_ENDPOINT_SIZE] = "unix:";
-  struct eva__io_endpoint endpoint;
-  int rc = eva__io_redirect_find (path, address + 5, MAX_PATH_LEN + 1);
-
-  if (!rc) return eva__server_error (server, GPG_ERR_NOT_FOUND);
-  if (rc < 0 || eva__io_endpoint_parse (address, &endpoint)) return syserror (server);
-  return listen_on_socket (server, &endpoint, flags);
-}
-
-/* Returns true if ERR says that a redirection leads nowhere.  Those of servers that crashed do,
-   when their private directories are gone.  */
-static bool
-is_nowhere (gpg_error_t err) {
-  switch (gpg_err_code (err)) {
-  case GPG_ERR_NOT_FOUND:
-  case GPG_ERR_ENOENT:
-  case GPG_ERR_ENOTDIR:
-    return true;
-  default:
-    return false;
-  }
-}
-
-/* Listens at the file PATH, unless no redirection is there and the kernel takes PATH as it is; that
-   is GPG_ERR_NOT_FOUND.  */
-static gpg_error_t
-listen_at_file (eva_server *server, const char *path, unsigned int flags) {
+listen_at_path (eva_server *server, const char *path, unsigned int flags) {
   struct eva__io_listener listener;
-  gpg_error_t err = listen_redirected (server, path, flags);
 
-  if (strlen (path) <= MAX_PATH_LEN || !is_nowhere (err)) return err;
-  if (eva__io_listener_open_long (path, &listener)) return syserror (server);
+  if (eva__io_listener_open_path (path, flags & EVA_LISTEN_TAKE_OVER, &listener))
+    return syserror (server);
   return add_listener (server, &listener, flags);
 }
 
 static gpg_error_t
 listen_on (eva_server *server, const char *address, unsigned int flags) {
   struct eva__io_endpoint endpoint;
-  gpg_error_t err;
 
   if (server->is_draining) return eva__server_error (server, GPG_ERR_ASS_GENERAL);
-  if (!strncmp (address, "unix:/", 6)) {
-    err = listen_at_file (server, address + 5, flags);
-    if (gpg_err_code (err) != GPG_ERR_NOT_FOUND) return err;
-  }
+  if (!strncmp (address, "unix:/", 6)) return listen_at_path (server, address + 5, flags);
   if (eva__io_endpoint_parse (address, &endpoint))
     return errno == EINVAL ? eva__server_error (server, GPG_ERR_INV_ARG) : syserror (server);
   switch (endpoint.kind) {

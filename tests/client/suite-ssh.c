@@ -63,7 +63,7 @@ static void
 expect_no_directory (void) {
   char dir[200];
 
-  snprintf (dir, sizeof dir, "%s", word_between ("-L ", "/s:"));
+  snprintf (dir, sizeof dir, "%s", word_between ("-L ", "/S:"));
   assert_memory_equal (dir, "/tmp/eva-ssh-", 13);
   assert_int_equal (access (dir, F_OK), -1);
 }
@@ -95,7 +95,7 @@ test_talk (void **state) {
   expect_no_directory (); /* already */
   assert_memory_equal (words (), "-N -T -a -x ", 12);
   assert_non_null (strstr (words (), " -o BatchMode=yes -o ExitOnForwardFailure=yes "));
-  assert_string_equal (word_between ("/s:", "-- "), "/run/user/1/S.x -l me -p 2222 ");
+  assert_string_equal (word_between ("/S:", "-- "), "/run/user/1/S.x -l me -p 2222 ");
   assert_string_equal (word_between ("-- ", " "), "example.org");
   release (ctx);
 }
@@ -109,7 +109,7 @@ test_plain_host (void **state) {
   use_ssh ("serve");
   ctx = kit_dial ("ssh:[::1]/s");
   kit_await ("ready\n");
-  assert_string_equal (word_between ("/s:", "::1 "), "/s -- ");
+  assert_string_equal (word_between ("/S:", "::1 "), "/s -- ");
   eva_close (ctx);
   kit_await ("closed CANCELED\n");
   release (ctx);

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "children.h"
+
 /* A directory whose sockets have names that are too long.  */
 static const char *
 long_path (void) {
@@ -140,6 +142,89 @@ test_long_path_in_use (void **state) {
   unsetenv ("XDG_RUNTIME_DIR");
 }
 
+/* --- Servers that follow one another at a long path ------------------------------------------- */
+
+/* Where the socket of the server is; RET has room for that.  */
+static void
+find_socket (char ret[200]) {
+  snprintf (ret, 200, "%s", eva_server_get_address (kit.server, 0) + 5);
+}
+
+static bool
+is_there (const char *path) {
+  struct stat st;
+
+  return !lstat (path, &st);
+}
+
+/* Nothing of the socket at TARGET is left, nor of the file that led there.  */
+static void
+check_nothing_left (const char *path, char target[200]) {
+  assert_false (is_there (path));
+  assert_false (is_there (target));
+  *strrchr (target, '/') = 0;
+  assert_false (is_there (target));
+}
+
+/* What a server made that has left, its successor removes.  */
+static void
+test_long_takeover (void **state) {
+  const char *path = long_path ();
+  char address[500], target[200];
+  eva_server *next;
+
+  (void) state;
+  setenv ("XDG_RUNTIME_DIR", tmpdir_get (), 1);
+  snprintf (address, sizeof address, "unix:%s", path);
+  assert_int_equal (listen_at (path), 0);
+  find_socket (target);
+  assert_int_equal (eva_server_new (kit.loop.loop, &service_offer, &kit, &next), 0);
+  assert_int_equal (eva_server_listen (next, address, EVA_LISTEN_TAKE_OVER), 0);
+  kit_free_server ();
+  assert_true (is_there (path));
+  kit.server = next;
+  check_connect (path);
+  kit_free_server ();
+  check_nothing_left (path, target);
+  unsetenv ("XDG_RUNTIME_DIR");
+}
+
+/* The server was killed.  */
+static void
+test_long_crash (void **state) {
+  const char *path = long_path ();
+  char target[200];
+  pid_t pid;
+
+  (void) state;
+  setenv ("XDG_RUNTIME_DIR", tmpdir_get (), 1);
+  pid = fork ();
+  if (!pid) _exit (listen_at (path) ? 1 : 0);
+  assert_int_equal (child_exit_code (pid), 0);
+  assert_true (is_there (path));
+  assert_int_equal (listen_at (path), 0);
+  find_socket (target);
+  check_connect (path);
+  kit_free_server ();
+  check_nothing_left (path, target);
+  unsetenv ("XDG_RUNTIME_DIR");
+}
+
+/* The file is another one's when it says so, although it is the same file.  */
+static void
+test_long_rewritten (void **state) {
+  const char *path = long_path ();
+
+  (void) state;
+  setenv ("XDG_RUNTIME_DIR", tmpdir_get (), 1);
+  assert_int_equal (listen_at (path), 0);
+  write_redirection (path, tmpdir_path ("other"));
+  kit_free_server ();
+  assert_true (is_there (path));
+  unlink (path);
+  unsetenv ("XDG_RUNTIME_DIR");
+}
+
 static unsigned int n_lost;
 
 static void
@@ -245,9 +330,10 @@ test_bad_files (void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-  kit_test (test_long_path),   kit_test (test_stale),      kit_test (test_long_path_in_use),
-  kit_test (test_lost),        kit_test (test_redirected), kit_test (test_one_level),
-  kit_test (test_not_trusted), kit_test (test_bad_files),
+  kit_test (test_long_path),     kit_test (test_stale),      kit_test (test_long_path_in_use),
+  kit_test (test_long_takeover), kit_test (test_long_crash), kit_test (test_long_rewritten),
+  kit_test (test_lost),          kit_test (test_redirected), kit_test (test_one_level),
+  kit_test (test_not_trusted),   kit_test (test_bad_files),
 };
 
 SUITE (redirections);
