@@ -165,8 +165,8 @@ say_unreached (struct trouble *t, const char *path) {
   struct stat st;
 
   if (eva__io_obstacle_in_way (&t->text, path)) return;
-  if (stat (path, &st) && errno == ENOENT)
-    add (t, "there is no such socket; does the server run?");
+  if (stat (path, &st))
+    errno == ENOENT ? add (t, "there is no such socket; does the server run?") : say_error (t);
   else if (!S_ISSOCK (st.st_mode))
     eva__io_sentence_add (&t->text, "this is %s, not a socket", eva__io_obstacle_kind (st.st_mode));
   else if (t->error == ECONNREFUSED || t->error == ENOENT)

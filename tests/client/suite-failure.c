@@ -62,6 +62,7 @@ make_files (void) {
   close (stale);
   live = peer_listen (kit_format ("unix:%s", tmpdir_path ("live")), 1, NULL);
   chmod (tmpdir_path ("live"), 0600);
+  assert_int_equal (symlink ("loop", tmpdir_path ("loop")), 0);
   make_file ("plain", "text", 0600);
   make_file ("script", "#! /nonexistent/sh -x\n", 0700);
   make_file ("R", kit_format ("%%Assuan%%\nsocket=%s\n", tmpdir_path ("none")), 0600);
@@ -70,7 +71,7 @@ make_files (void) {
 
 static void
 remove_files (void) {
-  static const char *const names[] = { "stale", "live", "plain", "script", "R", "bad" };
+  static const char *const names[] = { "stale", "live", "plain", "script", "R", "bad", "loop" };
 
   close (live);
   for (size_t i = 0; i < N_ELEMENTS (names); i++)
@@ -116,6 +117,7 @@ test_connect (void **state) {
     { "unix:~/plain/S", "~/plain is a file, not a directory" },
     { "unix:~/plain", "this is a file, not a socket" },
     { "file://~", "this is a directory, not a socket" },
+    { "unix:~/loop", "Too many levels of symbolic links" },
     { "unix:~/stale", "no process listens on this socket; has the server ended?" },
     { "unix:~/R", "it redirects to ~/none: there is no such socket; does the server run?" },
     { "unix:~/bad",
