@@ -34,6 +34,7 @@ static const char *const options[] = {
   "-o", "ControlMaster=no",
   "-o", "BatchMode=yes",
   "-o", "ExitOnForwardFailure=yes",
+  "-o", "ClearAllForwardings=no",
   "-o", "ForkAfterAuthentication=no",
   "-o", "PermitLocalCommand=no",
   "-o", "RemoteCommand=none",

@@ -95,6 +95,7 @@ test_talk (void **state) {
   expect_no_directory (); /* already */
   assert_memory_equal (words (), "-N -T -a -x ", 12);
   assert_non_null (strstr (words (), " -o BatchMode=yes -o ExitOnForwardFailure=yes "));
+  assert_non_null (strstr (words (), " -o ClearAllForwardings=no "));
   assert_string_equal (word_between ("/S:", "-- "), "/run/user/1/S.x -l me -p 2222 ");
   assert_string_equal (word_between ("-- ", " "), "example.org");
   release (ctx);
