@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* answer.c - what a client of `serve` answers an inquiry with.
+/* answer.c - the answer of a client of `serve` to an inquiry.
 
    The pump of the library writes the octets of the answer into a pipe, out of which they become
    lines here.  */
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Octets of data in a line: escaped, they fit in any case.  */
+/* Octets of data in a line: they fit even if each of them is escaped.  */
 #define DATA_LEN  300u
 #define CHUNK_LEN (16 * DATA_LEN)
 
@@ -142,8 +142,8 @@ on_ready (void *arg, unsigned int revents) {
   go_on (arg);
 }
 
-/* A pipe whose other end is closed says so again and again; so it is not watched while it is not
-   wanted.  */
+/* The loop reports a pipe whose other end is closed again and again; so A watches it only while it
+   wants something of it.  */
 static void
 watch_from (struct answer *a, bool is_wanted) {
   if (is_wanted && a->from_fd >= 0 && !a->from)
@@ -169,7 +169,7 @@ go_on (struct answer *a) {
   if (a->to) eva_source_set_events (a->to, a->begin < a->end ? EVA_WRITABLE : 0);
 }
 
-/* The command does not read 4 any more: what comes is dropped.  */
+/* The command does not read 4 any more: A drops what comes.  */
 static void
 on_reader (void *arg, unsigned int revents) {
   struct answer *a = arg;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* answer.h - what a client of `serve` answers an inquiry with, on its way to the descriptor 4 of
-   the command that inquired: lines of data, and END or CAN.
+/* answer.h - the answer of a client of `serve` to an inquiry, on its way to descriptor 4 of the
+   command that inquired: lines of data, and END or CAN.
 
-   It is pumped: never all of it is in memory, and the client waits while the command does not
+   A pump moves it: memory never holds all of it, and the client waits while the command does not
    read.  */
 
 #ifndef ASSUANCTL_ANSWER_H

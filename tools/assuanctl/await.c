@@ -58,7 +58,7 @@ on_change (void *arg, unsigned int revents) {
   d->has_changed = true;
 }
 
-/* One that cannot be watched is looked at now and then.  */
+/* The tool looks now and then at a server that it cannot watch.  */
 static void
 watch (struct directory *d, const struct address *address) {
   const char *path = text_skip (address->eva, "unix:");

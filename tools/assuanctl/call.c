@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* call.c - `assuanctl call`: commands given to a server, one after the other on one connection.
 
-   The exit status tells what became of them: the first failure stays, whatever comes behind it.  */
+   The exit status tells what became of them: the first failure stays, whatever comes after it.  */
 
 #include "connection.h"
 #include "errname.h"
@@ -257,7 +257,7 @@ on_answered (void *arg, enum status status) {
   if (!call->status) call->status = status;
 }
 
-/* An agent asks for nothing by PINENTRY_LAUNCHED, it tells.  */
+/* PINENTRY_LAUNCHED asks for nothing: the agent only tells that a pinentry runs.  */
 static gpg_error_t
 on_inquiry (void *arg, struct eva_pending_call *pending, const char *text) {
   const struct inquiry_rule *rule = inquiry_find (config.rules, config.n_rules, text);
@@ -322,7 +322,7 @@ on_done (void *arg, gpg_error_t err, const char *text) {
   fflush (stdout);
 }
 
-/* The server gets CAN if it inquires; the connection must not be closed before that has left.  */
+/* The server gets CAN if it inquires; the connection stays open until that has left.  */
 static void
 give_up (struct call *call) {
   struct connection *c = call->connection;

@@ -61,7 +61,7 @@ show_connect (FILE *out, const struct watched *w, uint64_t time_ns) {
   keep_comment (w, "conn ", &w->peer);
 }
 
-/* The line that tells it has gone by; so the comment is the next one's.  */
+/* The line that names the owner is written already; so its comment goes to the next record.  */
 static void
 show_owner (FILE *out, const struct watched *w, const struct process *owner, uint64_t time_ns) {
   (void) out;

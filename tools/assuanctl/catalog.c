@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Where a file's own help is looked for, and what may come of it.  */
+/* How far into a file its own help is looked for, and how long it may be.  */
 #define MAX_HELP_LINES 50
 #define MAX_HELP_LEN   16384u
 

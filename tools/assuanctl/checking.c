@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How long a reply too many may be on its way.  Only a server that does not close at BYE is waited
-   for, and only one that breaks a rule sends any.  */
+/* How long a superfluous reply may be on its way.  The check waits only for a server that does not
+   close at BYE.  */
 #define QUIET_MS 300
 
 static void __attribute__ ((format (printf, 2, 0)))

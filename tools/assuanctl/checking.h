@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* checking.h - what checks are made of: a connection that has greeted, lines with the replies that
+/* checking.h - the parts of a check: a connection that has greeted, lines with the replies that
    they must have, and reasons in words.  */
 
 #ifndef ASSUANCTL_CHECKING_H
@@ -23,7 +23,7 @@ enum check_result checking_want (struct checking *c, const struct probe *p, cons
 /* Sends LINE, which has its end, and wants a reply.  */
 enum check_result checking_ask (struct checking *c, struct probe *p, const char *line, char wants);
 
-/* NOP is OK, and after that there are no replies too many.  */
+/* NOP is OK, and no superfluous reply follows.  */
 enum check_result checking_go_on (struct checking *c, struct probe *p);
 
 /* Takes leave, and fails if replies come that nothing asked for.  */

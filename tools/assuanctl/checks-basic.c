@@ -133,7 +133,7 @@ check_ahead (struct checking *c) {
   return result;
 }
 
-/* Time for a server to read one octet alone.  One that is right passes whether it does or not.  */
+/* Time for a server to read one octet alone.  A server that keeps the rule passes in any case.  */
 static void
 rest (void) {
   struct timespec time = { .tv_nsec = 5000000 };

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is nothing but a dialogue, and what is more.  */
+/* Initializers of checks: a mere dialogue, and a function.  */
 #define DIALOGUE(...)         .run = check_dialogue, .steps = { __VA_ARGS__ }
 #define NEEDS(function, what) .run = (function), .needs = (what)
 

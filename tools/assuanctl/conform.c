@@ -230,7 +230,7 @@ print_plan (void) {
   if (config.is_tap && !settings.is_json) printf ("1..%u\n", n);
 }
 
-/* Where no greeting comes, nothing else is worth asking.  */
+/* If no greeting comes, all other checks are skipped.  */
 static enum check_result
 run_or_skip (const struct check *check, struct checking *c, bool has_no_greeting) {
   if (!has_no_greeting) return check_run (check, c);
@@ -265,8 +265,8 @@ run_all (const struct address *address) {
   return n[CHECK_FAIL] ? STATUS_ERR : STATUS_OK;
 }
 
-/* Starts the server if need be, and finds out whether there is any.  A program that is started is
-   let greet, and told to go, so that it has nothing to complain of.  */
+/* Starts the server if need be, and finds out whether there is any.  A program that this starts can
+   greet, and gets a BYE, so that it has nothing to complain of.  */
 static enum status
 meet (const struct address *address) {
   struct record ignored = { .len = 0 };

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-/* How long a server that was started may take to listen, and how often it is tried.  */
+/* How long a server that was started may take to listen, and how often the tool tries.  */
 #define START_TRIES    50
 #define START_PAUSE_MS 100
 

@@ -37,7 +37,7 @@ pause_ms (long ms) {
 
 /* --- Each kind of address --------------------------------------------------------------------- */
 
-/* A listener that accepts no client would hold up connect forever.  */
+/* Without a limit, connect would wait forever for a listener that accepts no client.  */
 static int
 new_socket (int domain, int flags) {
   struct timeval timeout = { .tv_sec = CONNECT_TIMEOUT_S };
@@ -205,7 +205,7 @@ dial_open (const struct address *address, unsigned int flags, struct dial *ret) 
   if (status) return status;
   if (fd < 0) return fail (address, flags);
   setsockopt (fd, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof none);
-  /* One that was inherited is another process's, too.  */
+  /* Another process has an inherited descriptor, too, and would get the flag.  */
   if (address->kind != ADDRESS_FD) fcntl (fd, F_SETFL, fcntl (fd, F_GETFL) | O_NONBLOCK);
   *ret = (struct dial) { .fd = fd, .pid = pid, .is_tunnel = address->kind == ADDRESS_SSH };
   return STATUS_OK;

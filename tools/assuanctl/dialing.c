@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* dialing.c - a connection to a server that comes about in the loop.
 
-   A Unix socket connects at once, or tells that the server's queue is full, and nothing tells when
-   that has room: so it is tried again after a while.  TCP tells when it is connected.  */
+   A Unix socket connects at once, or reports that the server's queue is full.  Nothing reports when
+   the queue has room again: so a timer tries again.  A socket of TCP becomes writable when it is
+   connected.  */
 
 #include "dialing.h"
 #include "dial.h"
@@ -53,7 +54,7 @@ on_connected (void *arg, unsigned int revents) {
   socklen_t len = sizeof error;
 
   if (getsockopt (fd, SOL_SOCKET, SO_ERROR, &error, &len)) error = errno;
-  /* A socket that is not connected yet may look as if it had hung up.  */
+  /* The loop may report a hang-up of a socket that is not connected yet.  */
   if (!error && !(revents & EVA_WRITABLE)) return;
   if (error) close (fd);
   finish (d, error ? -1 : fd, error);

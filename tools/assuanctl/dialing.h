@@ -9,10 +9,10 @@
 
 struct dialing;
 
-/* Connects to ADDRESS, which is resolved and no program, and outlives it.  A server that has too
-   many who wait is tried again, for ten seconds in all.
-   Returns a descriptor, not blocking, or -1 with errno; or -1 with a dialing at RET.  Then CB is
-   called once, out of the loop, with the one or the other, unless dialing_free comes before it.  */
+/* Connects to ADDRESS, which is resolved and no program, and outlives it.  If the queue of the
+   server is full, it tries again, for ten seconds in all.
+   Returns a descriptor, not blocking, or -1 with errno; or -1 with a dialing at RET.  Then the loop
+   calls CB once with the descriptor, or with -1 and errno, unless dialing_free comes first.  */
 int dialing_begin (const struct address *address, void (*cb) (void *arg, int fd), void *arg,
                    struct dialing **ret);
 

@@ -2,8 +2,8 @@
 /* editor.c - lines that are typed at a terminal, on libedit.
 
    libedit is loaded when a line is to be typed: it and what it needs would cost each short call a
-   third of its time.  It asks for a character by a function of ours, which runs the loop until there is one.  So
-   what a server says at the prompt shows at once.  */
+   third of its time.  It gets a character from a function of ours, which runs the loop until there
+   is one.  So the editor shows at once what a server says at the prompt.  */
 
 #include "editor.h"
 #include "secret.h"
@@ -135,7 +135,8 @@ get_char (EditLine *el, wchar_t *c) {
 
   for (;;) {
     e->is_readable = !source;
-    /* A Ctrl-C in front of the waiting does not end it: so it is asked for again and again.  */
+    /* A Ctrl-C just before the loop waits does not end the waiting: so the editor looks for it
+       again and again.  */
     while (!e->is_readable && !wait_was_interrupted ())
       (void) wait_at_most (&e->is_readable, INTERRUPT_LOOK_MS);
     if (wait_was_interrupted ()) status = STATUS_INTERRUPTED;
@@ -277,8 +278,8 @@ editor_free (struct editor *e) {
   free (e);
 }
 
-/* Not what begins with a blank, and no secret.  The file is written at once: a shell that is killed
-   loses nothing.  */
+/* The history has no line that begins with a blank, and no secret.  The editor writes the file at
+   once: a shell that is killed loses nothing.  */
 static void
 remember (struct editor *e, const char *line) {
   HistEvent event;

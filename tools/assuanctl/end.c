@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* end.c - one end of what `relay` passes on.
 
-   A descriptor belongs to the message that brought it, and a read may bring older octets along with
-   that.  It counts from the first octet of the read on: never too late for its own line, and in the
-   order of its coming.  */
+   A descriptor belongs to the message that brought it, and one read may return older octets as
+   well.  The descriptor counts from the first octet of the read on: it is never too late for its
+   own line, and the order of descriptors stays.  */
 
 #include "end.h"
 #include "wait.h"
@@ -108,8 +108,8 @@ feed_fds (struct end *e, struct msghdr *message) {
   return !is_refused || !eva_conn_fed_fd (e->conn, END_REFUSED_FD);
 }
 
-/* Without room for descriptors the kernel closes them, and says so.  A peer whose descriptors cannot
-   be told apart from those of another line is at its end.  */
+/* Without room for descriptors the kernel closes them, and says so.  If this end cannot tell the
+   descriptors of one line from those of another, it ends the connection.  */
 static ssize_t
 receive (struct end *e, void *buf, size_t len) {
   struct iovec iov = { .iov_base = buf, .iov_len = len };
@@ -246,8 +246,8 @@ set_source (struct end *e, eva_source **source, int fd, unsigned int events,
   return *source != NULL;
 }
 
-/* A hang-up is told again and again, whether asked for or not.  So what has hung up is watched only
-   while more is wanted of it.  */
+/* The loop reports a hang-up again and again, even if no event is asked for.  So an end that has
+   hung up is watched only while more is wanted of it.  */
 static void
 drop_source (eva_source **source) {
   eva_source_free (*source);

@@ -13,11 +13,10 @@
 /* What eva_conn_take_fd gives for descriptors that came and were not taken.  */
 #define END_REFUSED_FD (-1)
 
-/* So many may come before the line that they belong to is taken: those of a message, and
-   END_REFUSED_FD.  */
+/* The most descriptors that wait for their line: those of one message, and END_REFUSED_FD.  */
 #define END_MAX_FDS (STREAM_MAX_FDS + 1)
 
-/* So much may wait to be sent before nothing more is read for it.  */
+/* While so much waits to be sent, nothing more is read for it.  */
 #define END_HIGH_WATER ((size_t) 64 << 10)
 
 struct end {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* exchange.c - one line of a shell and its reply.
 
-   Replies are printed as they stood on the wire, so they are taken by the monitor of the connection
-   and not by the callbacks of the call, which have data decoded.  */
+   A shell prints replies as they were on the wire.  So it takes them from the monitor of the
+   connection: the callbacks of a call get decoded data.  */
 
 #include "exchange.h"
 #include "message.h"
@@ -105,7 +105,7 @@ show_reply (struct exchange *e, const char *line, size_t len) {
 
 /* --- The wire --------------------------------------------------------------------------------- */
 
-/* Which lines are the reply is known by the time: calls are made one after the other.  */
+/* Calls are made one after the other: so what comes during a call is its reply.  */
 static unsigned int
 on_line (assuan_context_t ctx, void *hook, int inout, const char *line, size_t len) {
   struct exchange *e = hook;

@@ -138,7 +138,7 @@ errstring (const char *args) {
 
 /* --- Numbers ---------------------------------------------------------------------------------- */
 
-/* Overflow wraps, as it does nowhere harm.  Returns false for a division by zero.  */
+/* Overflow wraps, and does no harm.  Returns false for a division by zero.  */
 static bool
 combine (char op, long *value, long other) {
   unsigned long a = (unsigned long) *value, b = (unsigned long) other;

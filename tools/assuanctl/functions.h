@@ -4,8 +4,8 @@
 #ifndef ASSUANCTL_FUNCTIONS_H
 #define ASSUANCTL_FUNCTIONS_H
 
-/* Returns the value of NAME for ARGUMENTS, to be freed.  One that there is not is told of, and
-   empty.  */
+/* Returns the value of NAME for ARGUMENTS, to be freed.  For an unknown function it prints a
+   message, and returns an empty string.  */
 char *functions_call (const char *name, const char *arguments);
 
 /* What `${get serverpid}` is.  */

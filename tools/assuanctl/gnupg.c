@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* scdaemon has no public socket: the agent passes on what SCD stands in front of.  */
+/* scdaemon has no public socket: the agent passes on each command that begins with SCD.  */
 const struct gnupg_server gnupg_servers[] = {
   { "agent", "agent-socket", "gpg-agent", "", true },
   { "agent-extra", "agent-extra-socket", "gpg-agent", "", true },

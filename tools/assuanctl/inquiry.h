@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* inquiry.h - what inquiries are answered with: rules `KEYWORD=SOURCE`, the first of which that
-   matches answers, and the answering itself, which streams: it never has all of an answer in
-   memory.
+/* inquiry.h - answers to inquiries: rules `KEYWORD=SOURCE`, the first of which that matches
+   answers, and the answering itself, which streams: memory never holds all of an answer.
 
        file:PATH             the octets of a file, `-` being stdin
        exec:PROGRAM ARG...   what a program prints, with quotes as in an address; the parameters

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* job.c - a command of a client of `serve` that is under way.
 
-   Data come through one pipe and reports through another, so their order is not told.  But what the
-   program wrote to its stdout before a report is in that pipe when the report is read, and goes to
-   the client first.
+   Data come through one pipe and reports through another, so their order is not known.  But what
+   the program wrote to its stdout before a report is in that pipe when the report is read, and goes
+   to the client first.
 
    Nothing is read from either pipe while the client has much to take, or answers.  */
 
@@ -262,7 +262,7 @@ read_reports (struct job *j) {
   return n > 0;
 }
 
-/* Less than a whole chunk is all that there is for now: the client gets it at once.  */
+/* If less than a chunk came, the pipe is empty for now: the client gets it at once.  */
 static bool
 read_data (struct job *j) {
   char buf[CHUNK_LEN];
@@ -299,8 +299,8 @@ step (struct job *j) {
   return read_data (j) || was_due;
 }
 
-/* A pipe whose other end is closed says so again and again; so one that nothing is wanted of is not
-   watched at all.  */
+/* The loop reports a pipe whose other end is closed again and again; so a pipe is watched only
+   while something is wanted of it.  */
 static void
 watch (struct job *j, struct stream *stream, bool is_wanted) {
   if (is_wanted && stream->fd >= 0 && !stream->source)
@@ -383,8 +383,7 @@ make_pipe (int *ret_own, bool is_written) {
   return fd[is_written ? 0 : 1];
 }
 
-/* What the program has as 0 to 4; what of that is closed behind its start has a place in
-   RET_PIPES.  */
+/* What the program has as 0 to 4; RET_PIPES gets those that are closed after its start.  */
 static int
 open_fds (struct job *j, int fds[5], int pipes[4]) {
   assuan_fd_t in = assuan_get_input_fd (j->ctx), out = assuan_get_output_fd (j->ctx);
@@ -448,7 +447,8 @@ start (struct job *j) {
   return worker;
 }
 
-/* One that cannot be started is answered out of the loop, where the handler has returned.  */
+/* If the program cannot be started, the answer comes out of the loop, after the handler has
+   returned.  */
 static void
 on_turn (void *arg) {
   struct job *j = arg;

@@ -8,8 +8,7 @@
        3  status lines, comments, data, inquiries, a result (report.h)
        4  the answers to inquiries (answer.h)
 
-   The command is over when its program is; what processes that are left behind it write is
-   lost.  */
+   The command is over when its program is; what processes write that outlive it is lost.  */
 
 #ifndef ASSUANCTL_JOB_H
 #define ASSUANCTL_JOB_H

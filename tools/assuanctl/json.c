@@ -26,7 +26,7 @@ json_new (const char *type) {
   return object;
 }
 
-/* For names and texts of the system that are UTF-8 but for accidents.  */
+/* For names and texts of the system, which are UTF-8 as a rule.  */
 static struct json_object *
 new_text (const char *text) {
   struct json_object *value;

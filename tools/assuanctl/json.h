@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* json.h - objects of --json: one a line, on stdout, flushed.
 
-   json-c passes on what is no UTF-8; so octets are looked at first, and go out as "base64" in place
-   of "text" if they are no text.  */
+   json-c passes on what is no UTF-8.  So json_add_octets looks first, and octets that are no text
+   go out as "base64" in place of "text".  */
 
 #ifndef ASSUANCTL_JSON_H
 #define ASSUANCTL_JSON_H

@@ -185,8 +185,8 @@ pass_answer (struct link *l, struct passing *p, bool is_end) {
   drop_fds (p);
 }
 
-/* Comments and empty lines pass; late lines of an answer that was given up do not.  A descriptor is
-   announced by a comment, which gets no reply: so it is dropped without one.  */
+/* Comments and empty lines pass; late lines of an answer that was given up do not.  A client
+   announces a descriptor by a comment, which gets no reply: so the link drops both without one.  */
 static void
 pass_skipped (struct link *l, struct passing *p) {
   if (p->is_there && (!p->len || *p->line == '#') && !p->has_refused_fds) pass (l, &l->server, p);
@@ -217,7 +217,7 @@ pass_client_event (struct link *l, const struct eva_event *event, struct passing
   }
 }
 
-/* A line that is none of the protocol, or too long.  BEFORE is the state in which it came.  */
+/* A line that is not of the protocol, or too long.  BEFORE is the state in which it came.  */
 static void
 answer_bad_line (struct link *l, int rc, enum eva_conn_state before, struct passing *p) {
   enum eva_conn_state state = eva_conn_get_state (l->client.conn);
@@ -304,8 +304,8 @@ pass_server_event (struct link *l, const struct eva_event *event, struct passing
   }
 }
 
-/* Data of a reply move nothing, and to undo their escapes would be most of the work: so the line
-   goes by without becoming an event.  Returns false if P is none of that.  */
+/* Data of a reply change no state, and undoing their escapes would be most of the work: so such a
+   line passes without becoming an event.  Returns false if P is no such line.  */
 static bool
 pass_reply_data (struct link *l, struct passing *p) {
   static const struct eva_event data = { .type = EVA_EVENT_DATA };
@@ -381,8 +381,8 @@ watch (struct link *l) {
 }
 
 /* Each reply may let the next request pass, and the other way round.  What was read is bounded.  An
-   end that was full takes lines again as soon as it was flushed, and nothing else would tell of
-   those that wait here; so the last thing is to look for lines, and to find none.  */
+   end that was full takes lines again as soon as it is flushed, and no event comes for lines that
+   wait here; so this looks for lines until there are none.  */
 static void
 go_on (struct link *l) {
   bool any;

@@ -3,8 +3,8 @@
    and lines pass as they are.
 
    Only whole lines pass, each in a state of the dialogue in which it may be said, and one request
-   at a time.  What may not pass is answered here.  Nothing more is read from one end while the
-   other has much to take.  */
+   at a time.  The link itself answers what may not pass.  Nothing more is read from one end while
+   the other has much to take.  */
 
 #ifndef ASSUANCTL_LINK_H
 #define ASSUANCTL_LINK_H

@@ -40,8 +40,7 @@ look_at_scdaemon (struct connection *c, struct row *row) {
 }
 
 /* Returns the process at the other end, or 0.  The kernel tells which one began to listen, and a
-   daemon forks after that, so the server is asked first.  Of a restricted socket it does not
-   say.  */
+   daemon forks after that, so the server is asked first.  A restricted socket does not tell.  */
 static long
 peer_of (struct connection *c) {
   struct reply reply = { 0 };

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 
 /* Why ADDRESS cannot be listened on.  The library's sentence begins with what failed, and on what:
-   the message has that already.  Where it goes on with advice for programs, this is left out.  */
+   the message has that already.  Its advice for programs is left out.  */
 static char *
 find_why (const struct address *address, gpg_error_t err) {
   const char *why = eva_loop_get_failure (wait_loop ());

@@ -61,7 +61,7 @@ unshare_mounts (void) {
   return !unshare (CLONE_NEWUSER | CLONE_NEWNS) && map_ids (uid, gid);
 }
 
-/* Without a namespace's mounts being private, the socket would change for the whole system.  */
+/* The mounts of the namespace have to be private: else the socket changes for the whole system.  */
 static _Noreturn void
 be_program (int fd, const char *ours, const char *theirs, char *const *argv) {
   program_default_signals ();

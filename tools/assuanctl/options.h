@@ -50,7 +50,7 @@ extern const struct subcommand *const subcommands[];
 const struct subcommand *options_find (const char *name);
 
 /* Reads global options at ARGV up to the first word, whose index in ARGV it stores at RET_AT; or
-   STATUS_OK with *RET_DONE set behind --help or --version.  */
+   STATUS_OK with *RET_DONE set after --help or --version.  */
 enum status options_parse_global (int argc, char **argv, int *ret_at, bool *ret_done);
 
 /* Reads what follows the name of SUBCOMMAND, argv[0], to SUBCOMMAND->set and settings.  Options

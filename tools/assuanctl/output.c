@@ -213,7 +213,7 @@ output_data (struct output *output, const char *buf, size_t len) {
     put_data (output, buf, len);
 }
 
-/* Returns what stands behind the keyword if that was asked for, or NULL.  */
+/* Returns the text that follows the keyword if --status asks for it, or NULL.  */
 static const char *
 asked_for (const struct output *output, const char *text) {
   size_t len = strcspn (text, " ");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* place.h - a socket of our own at which clients arrive, without a word of the protocol: for who
-   only passes on what they say.  */
+/* place.h - a socket of our own at which clients arrive, for subcommands that only pass on what
+   clients say: the socket itself speaks no word of the protocol.  */
 
 #ifndef ASSUANCTL_PLACE_H
 #define ASSUANCTL_PLACE_H
@@ -25,7 +25,7 @@ enum status place_new_private (place_cb cb, void *arg, struct place **ret);
 /* Its path.  */
 const char *place_get_path (const struct place *place);
 
-/* Removes the socket's file and its directory now: clients come by other names of it.  */
+/* Removes the socket's file and its directory now: clients reach the socket by another name.  */
 void place_hide (struct place *place);
 
 /* Removes the socket's file.  NULL is allowed.  */

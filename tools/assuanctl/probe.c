@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A server that says more without the end of a line says none of the protocol.  */
+/* A server that sends more without an end of line breaks the protocol.  */
 #define MAX_INPUT ((size_t) 1 << 20)
 
 static void
@@ -199,7 +199,7 @@ probe_reply_within (struct probe *p, unsigned int timeout_ms) {
   return kind;
 }
 
-/* As the peers read it: a signed number, of which 32 bits count.  */
+/* Peers read it as a signed number, of which 32 bits count.  */
 uint32_t
 probe_error (const struct probe *p) {
   const char *number = p->line ? text_skip (p->line, "ERR ") : NULL;

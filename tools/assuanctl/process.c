@@ -33,7 +33,7 @@ read_file (pid_t pid, const char *name, size_t *ret_len) {
 
 /* --- The command line ------------------------------------------------------------------------- */
 
-/* What looks at processes sees it there; but a log is kept, and read by others.  */
+/* Other programs can read it there anyway.  But a log is kept, and others read it later.  */
 static const char *const secret_options[] = { "--passphrase", "--password", "--pin" };
 
 /* Programs take an option that is cut short; a shorter one than this may be any.  */

@@ -444,8 +444,8 @@ close_all (void) {
   worker_await_all ();
 }
 
-/* GnuPG's servers are started where no process listens; what comes and goes later is the clients'
-   matter.  */
+/* Starts a server of GnuPG if no process listens.  A client that comes after its end gets
+   an ERR.  */
 static enum status
 start_server (void) {
   int fd;

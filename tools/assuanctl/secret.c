@@ -34,7 +34,7 @@ static const char *const open_inquiries[] = { "HASHVAL",    "CIPHERTEXT", "KEYPA
                                               "TARGETCERT", "SENDCERT",   "KEYBLOCK" };
 static const char *const secret_parameters[] = { "QUALITY", "CHECKPIN" };
 
-/* Known ones that have such a word in their name, but no secret but what the tables say.  */
+/* Names that have such a word in them; only what the tables say is secret of them.  */
 static const char *const harmless[] = { "CLEAR_PASSPHRASE",  "PRESET_PASSPHRASE", "PASSWD",
                                         "PINENTRY_LAUNCHED", "CONFIRM",           "OPTION" };
 
@@ -47,7 +47,7 @@ is_listed (const char *const *list, size_t n, const char *name) {
 
 #define is_in(table, name) is_listed (table, N_ELEMENTS (table), name)
 
-/* PIN counts as a word or at the end of one, so that PING and PINENTRY do not.  */
+/* PIN counts as a word of its own or at the end of one: PING and PINENTRY are no secrets.  */
 static bool
 has_pin (const char *name) {
   for (const char *at = name; (at = strcasestr (at, "PIN")); at++)
@@ -316,7 +316,7 @@ show_option (struct shown *s, const char *rest, size_t len) {
   show_as (s, is_secret ? SECRET_SECRET : SECRET_OPEN, rest + from, len - from);
 }
 
-/* `PRESET_PASSPHRASE GRIP TIMEOUT HEX`: what is behind the second argument.  */
+/* `PRESET_PASSPHRASE GRIP TIMEOUT HEX`: what follows the second argument is secret.  */
 static void
 show_preset (struct shown *s, const char *rest, size_t len) {
   size_t at = skip (rest, len, 0, BLANKS);
@@ -372,7 +372,7 @@ secret_watch_free (struct secret_watch *watch) {
   free (watch);
 }
 
-/* Of a client that has more commands ahead than are remembered, all are secret.  */
+/* If a client sends more commands ahead than this remembers, all of them are secret.  */
 static void
 push (struct secret_watch *w, struct classes classes) {
   size_t last = (w->first + w->n) % MAX_AHEAD;

@@ -222,7 +222,7 @@ on_drained (eva_server *server, void *arg) {
   state.is_done = true;
 }
 
-/* What is at work has the time of --grace; a second signal ends it at once.  */
+/* Commands under way have the time of --grace; a second signal ends them at once.  */
 static void
 drain (void) {
   if (state.is_draining || eva_server_drain (state.server, config.grace_ms, on_drained, NULL))

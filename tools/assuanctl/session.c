@@ -69,7 +69,7 @@ tell_terminal (struct connection *c, struct telling *t) {
   tell_option (c, t, "lc-ctype", setlocale (LC_CTYPE, NULL));
 }
 
-/* Messages of the tool are English; those of a dialog are the user's.  */
+/* Messages of the tool are English; a dialog speaks the user's language.  */
 static void
 tell_locale (struct connection *c, struct telling *t) {
   static const char *const names[] = { "LC_ALL", "LC_MESSAGES", "LANG" };

@@ -7,7 +7,7 @@
 
 #include "connection.h"
 
-/* Tells the agent at the other end of C.  That it knows no such option is no failure.  */
+/* Tells the agent at the other end of C.  An option that the agent does not know is no failure.  */
 enum status session_tell (struct connection *c);
 
 #endif /* ASSUANCTL_SESSION_H */

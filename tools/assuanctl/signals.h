@@ -7,7 +7,7 @@
 #include "status.h"
 
 /* Calls CB for each SIGTERM and SIGHUP from now on.  A peer that leaves raises no SIGPIPE any more.
-   Programs that program.h starts have none of that.  */
+   Programs that program.h starts get the default of each signal.  */
 enum status signals_watch (void (*cb) (int sig));
 void signals_unwatch (void);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* sink.h - what is told of connections that are watched, and where it goes.  */
+/* sink.h - what a subcommand tells of the connections that it watches, and where that goes.  */
 
 #ifndef ASSUANCTL_SINK_H
 #define ASSUANCTL_SINK_H

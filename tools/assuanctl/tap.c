@@ -58,7 +58,7 @@ add_to_line (struct flow *flow, const char *octets, size_t len) {
   flow->line_len += len;
 }
 
-/* Half a line is never shown: what it is cannot be told.  */
+/* Half a line is never shown: it may be a secret, which only the whole line tells.  */
 static void
 show_lines (struct tap *tap, enum side from, const char *octets, size_t len) {
   struct flow *flow = &tap->flows[from];
@@ -152,7 +152,7 @@ is_later (void) {
   return errno == EAGAIN || errno == EINTR;
 }
 
-/* Sends what waits.  What an end that is gone does not take is dropped.  */
+/* Sends what waits.  If an end is gone, what waits for it is dropped.  */
 static void
 pass_on (struct tap *tap, enum side from) {
   struct flow *flow = &tap->flows[from];

@@ -3,8 +3,8 @@
    are, and a look at every line.
 
    Nothing is parsed in between, so nothing can be changed: both ends get the same octets as without
-   the tap.  An end that does not take what it is sent is waited for, and the other one is not read
-   meanwhile.  Octets are wiped when they are passed on.  */
+   the tap.  While one end does not read what waits for it, the tap does not read from the other.
+   Octets are wiped when they are passed on.  */
 
 #ifndef ASSUANCTL_TAP_H
 #define ASSUANCTL_TAP_H

@@ -22,7 +22,7 @@ static uint64_t started_ns;
 
 /* --- SIGINT ----------------------------------------------------------------------------------- */
 
-/* The second one is for a process that hangs where no loop runs, as in writing to a pipe.  */
+/* The second one ends a process that hangs where no loop runs, as in a write to a pipe.  */
 static void
 on_interrupt (int sig) {
   static const uint64_t one = 1;

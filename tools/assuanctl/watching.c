@@ -253,7 +253,8 @@ watch_signals (void) {
   return status;
 }
 
-/* Waits for the program.  Ctrl-C is for it: it ends, or goes on, as it would without us.  */
+/* Waits for the program.  Ctrl-C is meant for the program: it ends, or goes on, as it would without
+   us.  */
 static enum status
 wait_for_program (void) {
   enum status status;
@@ -340,7 +341,7 @@ run_program (const struct arguments *arguments) {
   if (!status) status = place_new_private (on_client, NULL, &place);
   if (!status)
     status = mount_run (place_get_path (place), theirs, arguments->rest, out_fd, &state.program);
-  /* The mount has it; so nothing is left behind, however this process ends.  */
+  /* The mount keeps the socket; so no file is left, however this process ends.  */
   if (!status) place_hide (place);
   if (!status) status = watch_program ();
   signals_unwatch ();

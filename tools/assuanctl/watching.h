@@ -15,7 +15,7 @@
 #include "sink.h"
 #include "status.h"
 
-/* Options of both, at the beginning of their tables.  */
+/* The options of both: they begin the tables.  */
 #define WATCHING_OPTIONS                                                                           \
   { "write", 'w', "FILE", "write to FILE" },                                                       \
       { "listen", 0, "ADDRESS", "listen at a socket, for clients that are to come there" },        \

@@ -3,8 +3,8 @@
 
    The number of a group is free for others as soon as its leader was waited for and no member is
    left.  So a worker that is being ended is waited for last: until then a signal can reach no other
-   group.  Whether members are left behind a leader that has ended the kernel does not tell, but the
-   pipe that they all have does; one that has closed it has to leave by the SIGKILL.  */
+   group.  The kernel does not tell whether a group has members after its leader has ended, but the
+   pipe that all of them have does.  A member that has closed the pipe ends by the SIGKILL.  */
 
 #include "worker.h"
 #include "program.h"
@@ -103,8 +103,7 @@ on_fd (void *arg, unsigned int revents) {
   look (w);
 }
 
-/* What is left is killed.  A leader that is stuck in the kernel is still waited for by its
-   pidfd.  */
+/* Kills what is left.  The pidfd still waits for a leader that is stuck in the kernel.  */
 static void
 on_time (void *arg) {
   struct worker *w = arg;
@@ -220,7 +219,8 @@ worker_kill_all (void) {
     kill (w->target, SIGKILL);
 }
 
-/* The end of a worker ends the turn of the loop, not the waiting: so that is in short pieces.  */
+/* The end of a worker ends a turn of the loop, but not wait_at_most: so this waits in short pieces.
+   */
 void
 worker_await_all (void) {
   bool never = false;
