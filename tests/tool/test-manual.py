@@ -50,6 +50,19 @@ def _(place):
         expect_equal(documented(name.upper()), options(helped(place, name)) - general, name)
 
 
+@suite.test("the manual's synopsis has as many forms of each subcommand as its --help")
+def _(place):
+    synopsis = re.search(r"^\.Sh SYNOPSIS\n(.*?)^\.Sh ", source("man/assuanctl.1"), re.M | re.S)[1]
+    forms = {}
+    for form in synopsis.split(".Nm\n")[1:]:
+        name = re.match(r"\.Cm (\w+)\n", form)[1]
+        forms[name] = forms.get(name, 0) + 1
+    for name in names(place):
+        usage = re.findall(r"^(?:usage:|      ) assuanctl %s \[OPTIONS\](.*)" % name, helped(place, name), re.M)
+        expect_equal(forms.get(name), len(usage), name)
+    expect_equal(set(forms), set(names(place)))
+
+
 @suite.test("the manual of scripts has every slash command")
 def _(place):
     with Mock(place) as mock:
