@@ -168,6 +168,16 @@ address_resolve (struct address *address) {
   return STATUS_OK;
 }
 
+const char *
+address_skip (const struct address *address, const char *begin, const char *reason) {
+  const char *rest = text_skip (reason, begin);
+
+  if (rest) rest = text_skip (rest, " ");
+  if (rest) rest = text_skip (rest, address->eva);
+  if (rest) rest = text_skip (rest, ": ");
+  return rest ? rest : reason;
+}
+
 bool
 address_passes_fds (const struct address *address) {
   return address->kind != ADDRESS_TCP && address->kind != ADDRESS_SSH;

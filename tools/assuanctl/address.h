@@ -49,6 +49,10 @@ enum status address_take (const struct arguments *arguments, struct address *ret
 /* Looks a name up, so that ADDRESS has what eva.h wants.  Starts nothing.  */
 enum status address_resolve (struct address *address);
 
+/* Returns what of REASON, a sentence of the library, follows `BEGIN ADDRESS: `, which our messages
+   have already; all of it if it does not begin so.  */
+const char *address_skip (const struct address *address, const char *begin, const char *reason);
+
 /* Returns true if descriptors may be passed there.  */
 bool address_passes_fds (const struct address *address);
 

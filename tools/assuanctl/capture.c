@@ -108,7 +108,7 @@ run (const struct arguments *arguments) {
 
 const struct subcommand capture_subcommand = {
   .name = "capture",
-  .synopsis = "ADDRESS -- PROGRAM [ARG...]\nADDRESS --listen=ADDRESS\n--stdio -- SERVER [ARG...]",
+  .synopsis = WATCHING_SYNOPSIS,
   .purpose = "Record who says what to a server, for Wireshark",
   .options = options,
   .n_options = N_ELEMENTS (options),

@@ -67,17 +67,12 @@ watch (struct connection *c) {
 
 /* --- Failing ---------------------------------------------------------------------------------- */
 
-/* Why there is no connection.  The library's sentence begins with what failed, and on what: the
-   message has that already.  */
+/* Why there is no connection.  */
 static const char *
 find_why (const struct connection *c, gpg_error_t err) {
   const char *why = c->ctx ? eva_get_reason (c->ctx) : eva_loop_get_failure (wait_loop ());
-  const char *rest = why ? text_skip (why, "cannot connect to ") : NULL;
 
-  if (rest) rest = text_skip (rest, c->address->eva);
-  if (rest) rest = text_skip (rest, ": ");
-  if (rest) why = rest;
-  if (!why) why = gpg_strerror (err);
+  why = why ? address_skip (c->address, "cannot connect to", why) : gpg_strerror (err);
   /* It has this program's stderr.  */
   if (c->address->kind == ADDRESS_SSH && !strcmp (why, gpg_strerror (err)))
     return "ssh has said why";

@@ -219,12 +219,16 @@ dial_try (const struct address *address) {
 }
 
 bool
-dial_passes_fds (const struct dial *d) {
+dial_is_unix (int fd) {
   int domain = 0;
   socklen_t len = sizeof domain;
 
-  return !d->pid && !d->is_tunnel && !getsockopt (d->fd, SOL_SOCKET, SO_DOMAIN, &domain, &len)
-         && domain == AF_UNIX;
+  return !getsockopt (fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) && domain == AF_UNIX;
+}
+
+bool
+dial_passes_fds (const struct dial *d) {
+  return !d->pid && !d->is_tunnel && dial_is_unix (d->fd);
 }
 
 /* Returns true if the program has ended within TRIES.  */

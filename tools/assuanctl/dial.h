@@ -32,6 +32,9 @@ enum status dial_open (const struct address *address, unsigned int flags, struct
    that wait, and it should be tried again.  */
 int dial_try (const struct address *address);
 
+/* Returns true if FD is a Unix socket.  */
+bool dial_is_unix (int fd);
+
 /* Returns true if descriptors can be passed on D.  */
 bool dial_passes_fds (const struct dial *d);
 

@@ -15,12 +15,9 @@
 static char *
 find_why (const struct address *address, gpg_error_t err) {
   const char *why = eva_loop_get_failure (wait_loop ());
-  const char *rest = why ? text_skip (why, "cannot listen on ") : NULL;
+  const char *rest = why ? address_skip (address, "cannot listen on", why) : gpg_strerror (err);
   const char *advice;
 
-  if (rest) rest = text_skip (rest, address->eva);
-  if (rest) rest = text_skip (rest, ": ");
-  if (!rest) rest = why ? why : gpg_strerror (err);
   advice = strstr (rest, "EVA_") ? strstr (rest, "; ") : NULL;
   return text_format ("%.*s", (int) (advice ? (size_t) (advice - rest) : strlen (rest)), rest);
 }

@@ -98,12 +98,6 @@ put_process (FILE *out, const char *before, const struct process *p) {
 }
 
 static void
-show_begin (FILE *out, const char *address) {
-  (void) out;
-  (void) address;
-}
-
-static void
 show_connect (FILE *out, const struct watched *w, uint64_t time_ns) {
   put_head (out, w, time_ns);
   put_process (out, "", &w->peer);
@@ -141,7 +135,6 @@ static enum status
 run (const struct arguments *arguments) {
   static const struct sink sink = {
     .appends = true,
-    .begin = show_begin,
     .connect = show_connect,
     .owner = show_owner,
     .line = show_line,
@@ -153,7 +146,7 @@ run (const struct arguments *arguments) {
 
 const struct subcommand monitor_subcommand = {
   .name = "monitor",
-  .synopsis = "ADDRESS -- PROGRAM [ARG...]\nADDRESS --listen=ADDRESS\n--stdio -- SERVER [ARG...]",
+  .synopsis = WATCHING_SYNOPSIS,
   .purpose = "Show who says what to a server",
   .options = options,
   .n_options = N_ELEMENTS (options),

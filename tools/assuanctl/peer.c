@@ -4,6 +4,7 @@
 #include "peer.h"
 #include "directory.h"
 #include "options.h"
+#include "process.h"
 #include "secret.h"
 #include "spectator.h"
 #include "text.h"
@@ -123,29 +124,19 @@ is_inherited (const char *variable) {
   return true;
 }
 
-/* The program that the peer runs, or "": it may be gone, or another user's.  */
-static void
-read_exe (pid_t pid, char exe[4096]) {
-  char path[64];
-  ssize_t n;
-
-  snprintf (path, sizeof path, "/proc/%ld/exe", (long) pid);
-  n = readlink (path, exe, 4095);
-  exe[n > 0 ? n : 0] = 0;
-}
-
 static size_t
 add_credentials (struct peer *peer, char **env) {
   assuan_peercred_t peercred;
-  char exe[4096];
+  char *exe;
   size_t n = 0;
 
   if (assuan_get_peercred (peer->ctx, &peercred)) return 0;
-  read_exe (peercred->pid, exe);
+  exe = process_get_exe (peercred->pid);
   env[n++] = text_format ("ASSUAN_PEER_PID=%ld", (long) peercred->pid);
   env[n++] = text_format ("ASSUAN_PEER_UID=%lu", (unsigned long) peercred->uid);
   env[n++] = text_format ("ASSUAN_PEER_GID=%lu", (unsigned long) peercred->gid);
-  env[n++] = text_format ("ASSUAN_PEER_EXE=%s", exe);
+  env[n++] = text_format ("ASSUAN_PEER_EXE=%s", exe ? exe : "");
+  free (exe);
   return n;
 }
 

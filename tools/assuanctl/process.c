@@ -118,14 +118,14 @@ look_at_parents (struct process *p) {
 
 /* --- The interface ---------------------------------------------------------------------------- */
 
-static void
-look_at_exe (struct process *p) {
-  char *path = text_format ("/proc/%d/exe", (int) p->pid);
+char *
+process_get_exe (pid_t pid) {
+  char *path = text_format ("/proc/%d/exe", (int) pid);
   char target[MAX_TEXT];
   ssize_t n = readlink (path, target, sizeof target);
 
-  if (n > 0) p->exe = text_part (target, (size_t) n);
   free (path);
+  return n > 0 ? text_part (target, (size_t) n) : NULL;
 }
 
 void
@@ -137,7 +137,7 @@ process_look (pid_t pid, struct process *ret) {
   if (pid > 0 && !stat (path, &st)) {
     ret->has_uid = true;
     ret->uid = st.st_uid;
-    look_at_exe (ret);
+    ret->exe = process_get_exe (pid);
     look_at_args (ret);
     look_at_parents (ret);
   }

@@ -21,6 +21,10 @@ struct process {
 
 /* Looks at PID.  RET is given to process_deinit.  */
 void process_look (pid_t pid, struct process *ret);
+/* Returns the file of the program that PID runs, to be freed, or NULL: it may be gone, or another
+   user's.  */
+char *process_get_exe (pid_t pid);
+
 void process_deinit (struct process *process);
 
 /* Returns it in one line, `pid 4711 uid 1000 gpg --decrypt x (of sh, tmux)`, to be freed.  What is

@@ -278,18 +278,10 @@ connect_client (struct client *c) {
 
 /* --- Clients that come ------------------------------------------------------------------------ */
 
-static bool
-is_unix (int fd) {
-  int domain = 0;
-  socklen_t len = sizeof domain;
-
-  return !getsockopt (fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) && domain == AF_UNIX;
-}
-
 /* Descriptors travel between Unix sockets alone.  A program that is started takes none.  */
 static bool
 passes_fds (int fd) {
-  return !config.has_no_fds && is_unix (fd)
+  return !config.has_no_fds && dial_is_unix (fd)
          && (state.server.kind == ADDRESS_NAME || state.server.kind == ADDRESS_UNIX);
 }
 
@@ -326,7 +318,7 @@ take (void *userdata, int fd) {
   static const int on = 1;
   struct ucred peer;
   socklen_t len = sizeof peer;
-  bool is_known = is_unix (fd) && !getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+  bool is_known = dial_is_unix (fd) && !getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
 
   (void) userdata;
   if ((config.max_clients && state.n_clients >= config.max_clients)

@@ -65,12 +65,6 @@ show_line (FILE *out, const struct watched *w, const struct watched_line *line) 
 }
 
 static void
-show_begin (FILE *out, const char *address) {
-  (void) out;
-  (void) address;
-}
-
-static void
 show_connect (FILE *out, const struct watched *w, uint64_t time_ns) {
   struct json *object = new_object ("connect", w, time_ns);
 
@@ -97,7 +91,6 @@ show_disconnect (FILE *out, const struct watched *w, const char *reason, uint64_
 
 const struct sink sink_json = {
   .appends = true,
-  .begin = show_begin,
   .connect = show_connect,
   .owner = show_owner,
   .line = show_line,

@@ -30,7 +30,7 @@ struct watched_line {
   uint64_t n_octets;   /* of both directions */
 };
 
-/* What shows.  OUT is flushed after the lines that came at once.  */
+/* What shows; line alone has to be there.  OUT is flushed after the lines that came at once.  */
 struct sink {
   bool is_binary; /* not for a terminal */
   bool appends;   /* --write adds to a file that is there */

@@ -46,8 +46,10 @@ spectator_new (const struct sink *sink, FILE *out, unsigned long number, pid_t p
   s->out = out;
   s->secrets = secret_watch_new ();
   s->watched.number = number;
-  process_look (pid, &s->watched.peer);
-  sink->connect (out, &s->watched, now_ns ());
+  if (sink->connect) {
+    process_look (pid, &s->watched.peer);
+    sink->connect (out, &s->watched, now_ns ());
+  }
   fflush (out);
   return s;
 }
@@ -55,7 +57,7 @@ spectator_new (const struct sink *sink, FILE *out, unsigned long number, pid_t p
 void
 spectator_free (struct spectator *s, const char *reason) {
   if (!s) return;
-  s->sink->disconnect (s->out, &s->watched, reason, now_ns ());
+  if (s->sink->disconnect) s->sink->disconnect (s->out, &s->watched, reason, now_ns ());
   fflush (s->out);
   secret_watch_free (s->secrets);
   process_deinit (&s->watched.peer);
@@ -128,7 +130,7 @@ look_for_owner (struct spectator *s, const char *line, size_t len, uint64_t time
   struct process owner;
   char number[16] = "";
 
-  if (len <= n || strncasecmp (line, option, n)) return;
+  if (!s->sink->owner || len <= n || strncasecmp (line, option, n)) return;
   for (size_t i = 0; i + 1 < sizeof number && n < len && line[n] >= '0' && line[n] <= '9'; i++)
     number[i] = line[n++];
   if (!*number) return;

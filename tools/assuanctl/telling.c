@@ -10,48 +10,13 @@
 /* --- Lines of --verbose ----------------------------------------------------------------------- */
 
 static void
-show_begin (FILE *out, const char *address) {
-  (void) out;
-  (void) address;
-}
-
-static void
-show_connect (FILE *out, const struct watched *w, uint64_t time_ns) {
-  (void) out;
-  (void) w;
-  (void) time_ns;
-}
-
-static void
-show_owner (FILE *out, const struct watched *w, const struct process *owner, uint64_t time_ns) {
-  (void) out;
-  (void) w;
-  (void) owner;
-  (void) time_ns;
-}
-
-static void
 show_line (FILE *out, const struct watched *w, const struct watched_line *line) {
   fprintf (out, "#%lu %c ", w->number, line->is_from_server ? '<' : '>');
   text_print (out, line->text, line->len, false);
   putc ('\n', out);
 }
 
-static void
-show_disconnect (FILE *out, const struct watched *w, const char *reason, uint64_t time_ns) {
-  (void) out;
-  (void) w;
-  (void) reason;
-  (void) time_ns;
-}
-
-static const struct sink sink_lines = {
-  .begin = show_begin,
-  .connect = show_connect,
-  .owner = show_owner,
-  .line = show_line,
-  .disconnect = show_disconnect,
-};
+static const struct sink sink_lines = { .line = show_line };
 
 /* --- The interface ---------------------------------------------------------------------------- */
 

@@ -454,7 +454,8 @@ run (const struct arguments *arguments) {
   enum status status = open_out ();
 
   if (status) return status;
-  state.sink->begin (state.out, state.address.argv ? state.address.text : state.address.eva);
+  if (state.sink->begin)
+    state.sink->begin (state.out, state.address.argv ? state.address.text : state.address.eva);
   fflush (state.out);
   if (config.is_stdio) return run_stdio ();
   return config.listen ? run_listening () : run_program (arguments);

@@ -22,6 +22,9 @@
       { "stdio", 0, NULL, "be a server on stdin and stdout, and start the real one" }
 #define WATCHING_N_OPTIONS 3
 
+#define WATCHING_SYNOPSIS                                                                          \
+  "ADDRESS -- PROGRAM [ARG...]\nADDRESS --listen=ADDRESS\n--stdio -- SERVER [ARG...]"
+
 /* Handles option INDEX of these.  */
 enum status watching_set (size_t index, const char *value);
 
