@@ -7,7 +7,7 @@ import socket
 import subprocess
 import threading
 
-from kit import Acceptor, TOOL, Skip, Suite, expect, expect_equal, need
+from kit import Acceptor, Mock, TOOL, Skip, Suite, expect, expect_equal, need
 
 suite = Suite()
 
@@ -532,6 +532,18 @@ def _(place):
     for child in serve, relay:
         child.terminate()
         child.communicate()
+
+
+@suite.test("-v shows the lines of each connection, without secrets")
+def _(place):
+    with Mock(place, {"HELP": "# GETPIN\nOK\n", "HELP GETPIN": "OK\n", "HELP NOP": "OK\n"}) as mock:
+        result = place.ctl("conform", "-v", "--only=greet,nop,octets", mock.address).gives(
+            "ok   greet\nok   nop\nok   octets\n3 ok, 0 failed, 0 warned, 0 skipped\n")
+        expect("#1 < OK mock\n" in result.err and "#2 > NOP\n#2 < OK\n" in result.err, result)
+        expect("#3 > NOP\n#3 < OK\n" in result.err, result)
+        expect_equal(place.ctl("conform", "--only=nop", mock.address).err, "")
+        objects = place.ctl("conform", "-vj", "--only=nop", mock.address).json()
+        expect_equal([x["line"] for x in objects if x["type"] == "line"], ["OK mock", "NOP", "OK", "BYE", "OK"])
 
 
 suite.main()

@@ -2,6 +2,7 @@
 /* probe.c - a client that sends what it likes, and reads whole replies.  */
 
 #include "probe.h"
+#include "telling.h"
 #include "text.h"
 #include "wait.h"
 
@@ -26,17 +27,50 @@ note (struct record *record, const char *buf, size_t len) {
   record->len += len;
 }
 
+/* Tells of the lines, for --verbose.  Of one that is too long, its beginning.  */
+static void
+tell (struct probe *p, bool is_from_server, const char *buf, size_t len) {
+  struct probe_line *line = is_from_server ? &p->from_server : &p->to_server;
+
+  for (size_t i = 0; p->spectator && i < len; i++) {
+    if (buf[i] != '\n') {
+      if (line->len < sizeof line->octets) line->octets[line->len++] = buf[i];
+      continue;
+    }
+    telling_line (p->spectator, is_from_server, line->octets, line->len);
+    line->len = 0;
+  }
+}
+
+static void
+note_sent (struct probe *p, const char *buf, size_t len) {
+  note (p->sent, buf, len);
+  tell (p, false, buf, len);
+}
+
+static void
+note_got (struct probe *p, const char *buf, size_t len) {
+  note (p->got, buf, len);
+  tell (p, true, buf, len);
+}
+
 bool
 probe_open (struct probe *p, const struct address *address, uint64_t deadline_ns,
             struct record *sent, struct record *got) {
+  static unsigned long n;
+
   *p =
       (struct probe) { .dial = { .fd = -1 }, .deadline_ns = deadline_ns, .sent = sent, .got = got };
-  return !dial_open (address, DIAL_SILENT, &p->dial);
+  if (dial_open (address, DIAL_SILENT, &p->dial)) return false;
+  p->spectator = telling_begin (++n, 0, false);
+  return true;
 }
 
 void
 probe_close (struct probe *p) {
   dial_close (&p->dial);
+  spectator_free (p->spectator, "end");
+  p->spectator = NULL;
   free (p->input);
   free (p->line);
   p->input = p->line = NULL;
@@ -71,7 +105,7 @@ take (struct probe *p) {
   }
   n = read (p->dial.fd, p->input + p->input_len, p->input_size - p->input_len);
   if (n > 0) {
-    note (p->got, p->input + p->input_len, (size_t) n);
+    note_got (p, p->input + p->input_len, (size_t) n);
     p->input_len += (size_t) n;
   } else if (!n || (errno != EAGAIN && errno != EINTR)) {
     p->is_eof = true;
@@ -105,7 +139,7 @@ bool
 probe_send (struct probe *p, const void *buf, size_t len) {
   const char *from = buf;
 
-  note (p->sent, from, len);
+  note_sent (p, from, len);
   while (len) {
     ssize_t n = send (p->dial.fd, from, len, MSG_NOSIGNAL);
     int ready;
@@ -147,7 +181,7 @@ probe_send_fd (struct probe *p, const char *text, int fd) {
                                .cmsg_level = SOL_SOCKET,
                                .cmsg_type = SCM_RIGHTS };
   memcpy (CMSG_DATA (header), &fd, sizeof fd);
-  note (p->sent, text, iov.iov_len);
+  note_sent (p, text, iov.iov_len);
   return sendmsg (p->dial.fd, &message, MSG_NOSIGNAL) == (ssize_t) iov.iov_len;
 }
 

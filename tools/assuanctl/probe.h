@@ -18,6 +18,12 @@ struct record {
   bool is_cut;
 };
 
+/* Octets of one direction that are no whole line yet.  */
+struct probe_line {
+  char octets[1024];
+  size_t len;
+};
+
 struct probe {
   struct dial dial;
   uint64_t deadline_ns; /* as eva_now */
@@ -25,7 +31,9 @@ struct probe {
   size_t input_len, input_size;
   char *line; /* the last one that was handed out, without its end */
   bool is_eof;
-  struct record *sent, *got; /* the caller's */
+  struct record *sent, *got;   /* the caller's */
+  struct spectator *spectator; /* with --verbose */
+  struct probe_line to_server, from_server;
 };
 
 /* What a server says at last.  */
@@ -38,7 +46,7 @@ enum reply_kind {
   REPLY_JUNK,    /* a line that is none of the protocol, or without end */
 };
 
-/* Connects to ADDRESS.  SENT and GOT record both ways.  Returns false if there is no connection.  P
+/* Connects to ADDRESS, with the next number for --verbose.  SENT and GOT record both ways.  Returns false if there is no connection.  P
    is given to probe_close in any case.  */
 bool probe_open (struct probe *p, const struct address *address, uint64_t deadline_ns,
                  struct record *sent, struct record *got);
