@@ -13,6 +13,7 @@
        };
        eva::service<my_session> service;
        service.command ("ECHO", &my_session::echo, "ECHO text");
+       service.command ("PASSWD", &my_session::passwd, "", EVA_COMMAND_SECRET);
        eva::server server (loop, service);
        server.listen ("unix:/path");
        loop.run ();
@@ -622,14 +623,88 @@ private:
 
 class session;
 
+/* A parameter of a command, or what OPTION may set, as struct eva_parameter; its texts are copied:
+
+       eva::parameter ("--ttl", EVA_NUMBER).value ("seconds").limits (1, 3600).help ("how long")  */
+class parameter {
+public:
+  explicit parameter (const std::string &name, eva_parameter_type type = EVA_PLAIN)
+      : name_ (name), type_ (type) {
+  }
+
+  /* Of an option: what HELP calls its value.  */
+  parameter &value (const std::string &name) {
+    value_ = name;
+    return *this;
+  }
+
+  parameter &help (const std::string &text) {
+    help_ = text;
+    return *this;
+  }
+
+  /* MAX 0: no limit.  */
+  parameter &limits (uint64_t min, uint64_t max = 0) noexcept {
+    min_ = min;
+    max_ = max;
+    return *this;
+  }
+
+  parameter &optional () noexcept {
+    is_optional_ = true;
+    return *this;
+  }
+
+  /* The same for C, with texts that are this object's.  Throws GPG_ERR_ASS_INV_VALUE if one of them
+     has a NUL.  */
+  eva_parameter c () const {
+    eva_parameter to = eva_parameter ();
+
+    to.name = detail::c_string (name_);
+    to.type = type_;
+    if (!value_.empty ()) to.value = detail::c_string (value_);
+    if (!help_.empty ()) to.help = detail::c_string (help_);
+    to.min = min_;
+    to.max = max_;
+    to.is_optional = is_optional_;
+    return to;
+  }
+
+private:
+  std::string name_, value_, help_;
+  eva_parameter_type type_;
+  uint64_t min_ = 0, max_ = 0;
+  bool is_optional_ = false;
+};
+
 namespace detail {
+
+/* Parameters, and the same for C once they are where they stay.  */
+struct parameter_table {
+  std::vector<parameter> parameters;
+  std::vector<eva_parameter> c;
+
+  void settle () {
+    c.clear ();
+    for (const parameter &p : parameters)
+      c.push_back (p.c ());
+  }
+};
 
 /* What a service does, apart from the type of its sessions.  */
 struct service_table {
+  /* What a command has besides its function.  */
+  struct description {
+    std::string help;
+    unsigned int flags;
+    parameter_table parameters;
+  };
+
   virtual ~service_table () = default;
 
   std::string hello;
-  std::map<std::string, std::string> help; /* of each command */
+  std::map<std::string, description> descriptions;
+  parameter_table options;
   std::vector<eva_command> commands;
   eva_service c = eva_service ();
 };
@@ -643,6 +718,9 @@ struct server_state : std::enable_shared_from_this<server_state> {
   loop &home;
   std::shared_ptr<service_table> table;
   std::function<void ()> drained;
+
+  /* Shared with the call under way, which may replace it.  */
+  std::shared_ptr<std::function<void (const eva_server_notice &)>> observer;
 };
 
 } // namespace detail
@@ -762,10 +840,21 @@ public:
      Session.  */
   using handler = std::function<gpg_error_t (Session &session, char *line)>;
 
-  /* The command NAME.  HELP is what HELP prints of it; "" is nothing.  */
-  service &command (const std::string &name, handler f, const std::string &help = "") {
+  /* The command NAME.  HELP is what HELP prints of it; "" is nothing.  FLAGS are EVA_COMMAND_*
+     bits: EVA_COMMAND_SECRET keeps all that belongs to the command out of logs, and
+     EVA_COMMAND_CHECKED lets the library compare the arguments with PARAMETERS, from which HELP
+     makes a synopsis.  With F NULL it is the built-in command of that name.  */
+  service &command (const std::string &name, handler f, const std::string &help = "",
+                    unsigned int flags = 0, std::vector<parameter> parameters = {}) {
     table_.handlers[name] = std::move (f);
-    table_.help[name] = help;
+    table_.descriptions[name] = { help, flags, { std::move (parameters), {} } };
+    return *this;
+  }
+
+  /* What OPTION may set, as the options of eva_service; without this call anything, and on_option
+     decides.  */
+  service &options (std::vector<parameter> parameters) {
+    table_.options.parameters = std::move (parameters);
     return *this;
   }
 
@@ -787,6 +876,21 @@ public:
     return *this;
   }
 
+  /* What runs before each command, a built-in one too, with its NAME as the service has it.  If F
+     returns or throws an error, the server answers with that and does not run the command.  It
+     decides at once, and neither defers nor inquires.  */
+  service &on_before (std::function<gpg_error_t (Session &, const char *name)> f) {
+    table_.before = std::move (f);
+    return *this;
+  }
+
+  /* What runs once when such a command is over, with what ended it, as the after function of
+     eva_service.  */
+  service &on_after (std::function<void (Session &, const char *name, gpg_error_t result)> f) {
+    table_.after = std::move (f);
+    return *this;
+  }
+
   /* What runs when the connection is over, before Session is destroyed, with the reason that the
      close function of eva_service gets.  */
   service &on_close (std::function<void (Session &, gpg_error_t reason)> f) {
@@ -799,6 +903,8 @@ private:
     std::map<std::string, handler> handlers;
     std::function<gpg_error_t (Session &, const char *, const char *)> option;
     handler reset;
+    std::function<gpg_error_t (Session &, const char *)> before;
+    std::function<void (Session &, const char *, gpg_error_t)> after;
     std::function<void (Session &, gpg_error_t)> close;
   };
 
@@ -850,26 +956,52 @@ private:
     return with (ctx, [&] (Session &s, table &t) { return t.reset (s, line); });
   }
 
+  static gpg_error_t begins (assuan_context_t ctx, const char *name) noexcept {
+    return with (ctx, [&] (Session &s, table &t) { return t.before (s, name); });
+  }
+
+  static void ended (assuan_context_t ctx, const char *name, gpg_error_t result) noexcept {
+    std::shared_ptr<session> base = base_of (ctx)->self_;
+    std::shared_ptr<detail::server_state> state = base->server_;
+    table &t = static_cast<table &> (*state->table);
+
+    state->home.guard ([&] { t.after (static_cast<Session &> (*base), name, result); });
+  }
+
+  /* Fills T's table of commands with pointers into T.  */
+  static void settle_commands (table &t) {
+    for (const auto &entry : t.handlers) {
+      detail::service_table::description &d = t.descriptions[entry.first];
+      eva_command command = eva_command ();
+
+      d.parameters.settle ();
+      command.name = detail::c_string (entry.first);
+      command.handler = entry.second ? came : nullptr;
+      if (!d.help.empty ()) command.help = detail::c_string (d.help);
+      command.flags = d.flags;
+      if (!d.parameters.c.empty ()) command.parameters = d.parameters.c.data ();
+      command.n_parameters = d.parameters.c.size ();
+      t.commands.push_back (command);
+    }
+    t.c.commands = t.commands.data ();
+    t.c.n_commands = t.commands.size ();
+  }
+
   /* A copy of the table, with pointers for C into itself.  */
   std::shared_ptr<detail::service_table> copy () const {
     std::shared_ptr<table> t = std::make_shared<table> (table_);
 
-    for (const auto &entry : t->handlers) {
-      eva_command command = eva_command ();
-      const std::string &help = t->help[entry.first];
-
-      command.name = detail::c_string (entry.first);
-      command.handler = came;
-      if (!help.empty ()) command.help = detail::c_string (help);
-      t->commands.push_back (command);
-    }
-    t->c.commands = t->commands.data ();
-    t->c.n_commands = t->commands.size ();
+    settle_commands (*t);
+    t->options.settle ();
+    if (!t->options.c.empty ()) t->c.options = t->options.c.data ();
+    t->c.n_options = t->options.c.size ();
     if (!t->hello.empty ()) t->c.hello = detail::c_string (t->hello);
     t->c.open = was_opened;
     t->c.close = was_closed;
     if (t->option) t->c.option = option_came;
     if (t->reset) t->c.reset = reset_came;
+    if (t->before) t->c.before = begins;
+    if (t->after) t->c.after = ended;
     return t;
   }
 
@@ -881,7 +1013,8 @@ private:
 /* A server.  When it goes away, its connections do, as eva_server_free says.  */
 class server {
 public:
-  /* As eva_server_new, with a copy of WHAT.  */
+  /* As eva_server_new, with a copy of WHAT.  Throws GPG_ERR_ASS_INV_VALUE also if a text of WHAT
+     has a NUL.  */
   template <typename Session>
   server (loop &in, const service<Session> &what)
       : state_ (std::make_shared<detail::server_state> (in, what.copy ())) {
@@ -935,6 +1068,17 @@ public:
     state_->drained = std::move (f);
   }
 
+  /* As eva_server_set_observer: F runs for each client that is refused, each connection that is
+     dropped, and each pause in accepting.  It may destroy the server, and call this.  */
+  void observe (std::function<void (const eva_server_notice &notice)> f) {
+    std::shared_ptr<std::function<void (const eva_server_notice &)>> observer;
+
+    if (f)
+      observer = std::make_shared<std::function<void (const eva_server_notice &)>> (std::move (f));
+    state_->observer = std::move (observer);
+    eva_server_set_observer (get (), state_->observer ? noticed : nullptr, state_.get ());
+  }
+
   /* As eva_server_get_stats.  */
   eva_stats stats () const {
     eva_stats stats;
@@ -950,6 +1094,14 @@ private:
     loop &home = state->home;
 
     if (f) home.guard (f);
+  }
+
+  static void noticed (eva_server *, void *arg, const eva_server_notice *notice) noexcept {
+    std::shared_ptr<detail::server_state> state =
+        static_cast<detail::server_state *> (arg)->shared_from_this ();
+    std::shared_ptr<std::function<void (const eva_server_notice &)>> observer = state->observer;
+
+    state->home.guard ([&] { (*observer) (*notice); });
   }
 
   std::shared_ptr<detail::server_state> state_;

@@ -2,201 +2,9 @@
 // test-cpp.cpp - eva.hpp: servers and clients of C++ in one loop, what they throw, and what goes
 // away in the middle of a callback.
 
-#include <eva.hpp>
-
-#include <cstddef>
-#include <cstdio>
-#include <cstdlib>
-#include <sys/socket.h>
-#include <unistd.h>
+#include "kit.hpp"
 
 namespace {
-
-bool failed;
-
-void
-expect (bool ok, const char *what, int line) {
-  if (ok) return;
-  std::printf ("# %d: %s\n", line, what);
-  failed = true;
-}
-
-#define EXPECT(condition) expect ((condition), #condition, __LINE__)
-
-// What the callbacks were told.
-std::string record;
-
-void
-note (const std::string &text) {
-  record += text + ";";
-}
-
-std::string
-name (gpg_error_t err) {
-  return err ? gpg_strerror (gpg_err_code (err)) : "0";
-}
-
-void
-expect_record (const std::string &wanted, int line) {
-  if (record != wanted) {
-    std::printf ("# %d: told: %s\n# wanted: %s\n", line, record.c_str (), wanted.c_str ());
-    failed = true;
-  }
-  record.clear ();
-}
-
-#define EXPECT_RECORD(wanted) expect_record (wanted, __LINE__)
-
-int n_sessions;
-std::unique_ptr<eva::server> the_server;
-bool refuses;
-
-struct my_session : eva::session {
-  explicit my_session (assuan_context_t ctx) : eva::session (ctx) {
-    if (refuses) throw eva::error (GPG_ERR_USER_1, "closed today");
-    n_sessions++;
-  }
-
-  ~my_session () override {
-    n_sessions--;
-  }
-
-  gpg_error_t echo (char *line) {
-    status ("ECHOING", line);
-    send (line);
-    n_echoes++;
-    return 0;
-  }
-
-  gpg_error_t later (char *line) {
-    text = line;
-    on_cancel ([this] (gpg_error_t reason) {
-      note ("cancelled " + name (reason));
-      timer.reset ();
-    });
-    if (!*line) return defer (); // for good
-    timer.reset (new eva::timer (home (), 1, [this] {
-      send (text);
-      finish ();
-      timer.reset ();
-    }));
-    return defer ();
-  }
-
-  gpg_error_t ask (char *) {
-    return inquire ("WHAT", 100,
-                    [this] (gpg_error_t err, const char *data, size_t len) -> gpg_error_t {
-                      if (err) return err;
-                      if (std::string (data, len) == "throw")
-                        throw eva::error (GPG_ERR_USER_2, "thrown late");
-                      send ("got " + std::string (data, len));
-                      return 0;
-                    });
-  }
-
-  std::unique_ptr<eva::timer> timer;
-  std::string text;
-  int n_echoes = 0;
-};
-
-eva::service<my_session>
-make_service () {
-  eva::service<my_session> service;
-
-  service.hello ("hi")
-      .command ("ECHO", &my_session::echo, "ECHO text")
-      .command ("LATER", &my_session::later)
-      .command ("ASK", &my_session::ask)
-      .command ("COUNT",
-                [] (my_session &s, char *) {
-                  s.send (std::to_string (s.n_echoes));
-                  return 0u;
-                })
-      .command ("THROW",
-                [] (my_session &, char *line) -> gpg_error_t {
-                  switch (*line) {
-                  case 'e':
-                    throw eva::error (GPG_ERR_NOT_FOUND, "no such thing");
-                  case 'p':
-                    throw eva::error (GPG_ERR_NOT_FOUND);
-                  case 'm':
-                    throw std::bad_alloc ();
-                  case 'r':
-                    throw std::runtime_error ("a secret");
-                  default:
-                    throw 1;
-                  }
-                })
-      .command ("FREE",
-                [] (my_session &s, char *) -> gpg_error_t {
-                  the_server.reset ();
-                  EXPECT (n_sessions == 1);
-                  s.text = "still there";
-                  return 0;
-                })
-      .command ("CLOSE",
-                [] (my_session &s, char *) -> gpg_error_t {
-                  s.close ();
-                  return 0;
-                })
-      .on_option ([] (my_session &, const char *key, const char *value) -> gpg_error_t {
-        note (std::string ("option ") + key + "=" + value);
-        if (*value == 'x') throw eva::error (GPG_ERR_USER_1, "not x");
-        return 0;
-      })
-      .on_reset ([] (my_session &s, char *) -> gpg_error_t {
-        s.n_echoes = 0;
-        return 0;
-      })
-      .on_close ([] (my_session &, gpg_error_t reason) { note ("left " + name (reason)); });
-  return service;
-}
-
-// A server and a client of it.
-struct pair {
-  pair () {
-    int fd[2];
-
-    if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd)) std::abort ();
-    the_server.reset (new eva::server (loop, make_service ()));
-    the_server->adopt (fd[0]);
-    client.reset (new eva::client (loop, "fd:" + std::to_string (fd[1])));
-  }
-
-  ~pair () {
-    client.reset ();
-    the_server.reset ();
-    if (n_sessions) settle ();
-    EXPECT (n_sessions == 0);
-    record.clear ();
-  }
-
-  // Whatever is due has happened.
-  void settle () {
-    for (int i = 0; i < 30; i++)
-      loop.dispatch (0);
-  }
-
-  void await (const std::string &text) {
-    while (record.find (text) == std::string::npos)
-      loop.dispatch (1000);
-  }
-
-  // Tells what came of COMMAND.
-  eva::pending_call ask (const std::string &command) {
-    return client->call (command, [] (gpg_error_t err, const eva_reply &reply) {
-      std::string told = name (err) + " '" + std::string (reply.data, reply.data_len) + "'";
-
-      for (size_t i = 0; i < reply.n_status; i++)
-        told += std::string (" [") + reply.status[i] + "]";
-      if (reply.text) told += std::string (" ") + reply.text;
-      note (told);
-    });
-  }
-
-  eva::loop loop;
-  std::unique_ptr<eva::client> client;
-};
 
 // --- Talk ----------------------------------------------------------------------------------------
 
@@ -295,18 +103,6 @@ test_cancelled () {
 // --- Inquiries -----------------------------------------------------------------------------------
 
 void
-answer (pair &p, std::function<gpg_error_t (eva::pending_call, const char *)> f) {
-  eva::callbacks cb;
-
-  cb.inquire = std::move (f);
-  cb.replied = [] (gpg_error_t err, const eva_reply &reply) {
-    note (name (err) + " " + (reply.text ? reply.text : reply.data));
-  };
-  p.client->call ("ASK", std::move (cb));
-  p.settle ();
-}
-
-void
 test_inquiries () {
   pair p;
   eva::pending_call kept;
@@ -350,63 +146,6 @@ test_inquiries () {
                  + " User defined error code 2 <Unspecified source> - thrown late;");
   answer (p, [] (eva::pending_call, const char *) -> gpg_error_t { throw 1; });
   EXPECT_RECORD (name (GPG_ERR_GENERAL) + " ;");
-}
-
-// The library's memory; one block of it that is freed while it has the secret counts.
-const char secret[] = "0xSECRET-of-the-answer";
-int n_leaked;
-
-void *
-take_memory (size_t len) {
-  size_t *block = static_cast<size_t *> (std::malloc (sizeof (std::max_align_t) + len));
-
-  if (!block) return nullptr;
-  *block = len;
-  return reinterpret_cast<char *> (block) + sizeof (std::max_align_t);
-}
-
-void
-give_memory (void *ptr) {
-  char *octets = static_cast<char *> (ptr);
-  size_t *block;
-
-  if (!ptr) return;
-  block = reinterpret_cast<size_t *> (static_cast<void *> (octets - sizeof (std::max_align_t)));
-  if (memmem (octets, *block, secret, sizeof secret - 1)) n_leaked++;
-  std::free (block);
-}
-
-void *
-move_memory (void *ptr, size_t len) {
-  void *moved = take_memory (len);
-
-  if (!moved || !ptr) return moved;
-  size_t old_len =
-      *reinterpret_cast<size_t *> (static_cast<char *> (ptr) - sizeof (std::max_align_t));
-  std::memcpy (moved, ptr, old_len < len ? old_len : len);
-  give_memory (ptr);
-  return moved;
-}
-
-void
-test_answers_are_wiped () {
-  assuan_malloc_hooks hooks = { take_memory, move_memory, give_memory };
-  assuan_malloc_hooks saved = *assuan_get_malloc_hooks ();
-
-  assuan_set_malloc_hooks (&hooks);
-  {
-    pair p;
-    auto say = [] (eva::pending_call call, const char *) -> gpg_error_t {
-      call.answer (secret);
-      call.end ();
-      return 0;
-    };
-
-    answer (p, say);
-    EXPECT_RECORD ("0 got " + std::string (secret) + ";");
-  }
-  EXPECT (n_leaked == 0);
-  assuan_set_malloc_hooks (&saved);
 }
 
 // --- Exceptions ----------------------------------------------------------------------------------
@@ -760,18 +499,13 @@ test_sources () {
   close (fd[1]);
 }
 
-const struct {
-  const char *name;
-  void (*run) ();
-} tests[] = {
-#define TEST(name) { #name, test_##name }
+const test tests[] = {
   TEST (talk),
   TEST (help),
   TEST (pieces),
   TEST (deferred),
   TEST (cancelled),
   TEST (inquiries),
-  TEST (answers_are_wiped),
   TEST (thrown_by_handlers),
   TEST (thrown_by_data),
   TEST (thrown_by_done),
@@ -792,17 +526,5 @@ const struct {
 
 int
 main () {
-  int n = 0, n_failed = 0;
-
-  std::setvbuf (stdout, nullptr, _IOLBF, 0);
-  alarm (300);
-  std::printf ("1..%zu\n", sizeof tests / sizeof *tests);
-  for (const auto &test : tests) {
-    failed = false;
-    record.clear ();
-    test.run ();
-    if (failed) n_failed++;
-    std::printf ("%sok %d - %s\n", failed ? "not " : "", ++n, test.name);
-  }
-  return n_failed ? 1 : 0;
+  return run_tests (tests, sizeof tests / sizeof *tests);
 }
