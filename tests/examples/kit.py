@@ -18,34 +18,9 @@ import tempfile
 import time
 import traceback
 
-TIMEOUT = 60    # seconds; only a hang takes that long
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "kit"))
 
-
-class Failure(Exception):
-    """Something is not as a user would want it."""
-
-
-class Skip(Exception):
-    """This cannot be tried here."""
-
-
-def expect(condition, *what):
-    """Fail, telling WHAT, unless CONDITION holds."""
-    if not condition:
-        raise Failure(" ".join(str(x) for x in what))
-
-
-def expect_equal(got, wanted, what=""):
-    """Fail unless GOT is WANTED."""
-    expect(got == wanted, what, "got:", repr(got)[:2000], "wanted:", repr(wanted)[:2000])
-
-
-def eventually(what, condition):
-    """Wait until CONDITION() is true."""
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        expect(time.monotonic() < deadline, "never:", what)
-        time.sleep(0.01)
+from basics import TIMEOUT, Failure, Skip, eventually, expect, expect_equal    # noqa: E402
 
 
 class Connection:

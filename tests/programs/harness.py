@@ -19,21 +19,15 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import termios
 import time
 import traceback
 
-TIMEOUT = 60        # seconds; nothing here takes long, so this fires on a hang only
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "kit"))
+
+from basics import TIMEOUT, Directory, Failure, Skip    # noqa: E402
+
 PR_SET_CHILD_SUBREAPER = 36
-
-
-class Failure(Exception):
-    """What a user would see is not what it should be."""
-
-
-class Skip(Exception):
-    """This cannot be tried here; the text says why."""
 
 
 def expect(condition, what, *details):
@@ -125,13 +119,12 @@ class Result:
         return self
 
 
-class Home:
+class Home(Directory):
     """A GnuPG home of its own in a short new directory, and all processes started in it."""
 
     def __init__(self, library_path):
         self.library = library_path
-        # A socket's path has 107 octets, so the directory is right below /tmp.
-        self.dir = tempfile.mkdtemp(prefix="evap-", dir="/tmp")
+        super().__init__("evap-")
         self.gnupg = self.path("h")
         os.mkdir(self.gnupg, 0o700)
         os.mkdir(self.path("ld"), 0o700)
@@ -157,23 +150,6 @@ class Home:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
     # Files
-
-    def path(self, *parts):
-        """A path in this test's directory."""
-        return os.path.join(self.dir, *parts)
-
-    def write(self, name, content, mode=0o600):
-        """Write CONTENT to the file NAME of this test's directory and return its path."""
-        path = self.path(name)
-        with open(path, "wb") as f:
-            f.write(content if isinstance(content, bytes) else content.encode())
-        os.chmod(path, mode)
-        return path
-
-    def read(self, name):
-        """The octets of the file NAME of this test's directory."""
-        with open(self.path(name), "rb") as f:
-            return f.read()
 
     def configure(self, program, *lines):
         """Write PROGRAM's configuration file; passphrases of tests need no slow derivation."""

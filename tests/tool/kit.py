@@ -25,43 +25,15 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
-import time
 import traceback
 
-TIMEOUT = 60    # seconds; only a hang takes that long
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "kit"))
+
+from basics import (  # noqa: E402,F401
+    TIMEOUT, Directory, Failure, Skip, eventually, expect, expect_equal)
+
 TOOL = os.environ.get("EVA_TOOL", "assuanctl")
-
-
-class Failure(Exception):
-    """Something is not as a user would want it."""
-
-
-class Skip(Exception):
-    """This cannot be tried here."""
-
-
-def expect(condition, *what):
-    """Fail, telling WHAT, unless CONDITION holds."""
-    if not condition:
-        raise Failure(" ".join(str(x) for x in what))
-
-
-def expect_equal(got, wanted, *what):
-    """Fail unless GOT is WANTED."""
-    expect(got == wanted, *what, "got:", repr(got)[:3000], "wanted:", repr(wanted)[:3000])
-
-
-def eventually(what, condition):
-    """Wait until CONDITION() is true; returns what it returned."""
-    deadline = time.monotonic() + TIMEOUT
-    while True:
-        value = condition()
-        if value:
-            return value
-        expect(time.monotonic() < deadline, "never:", what)
-        time.sleep(0.01)
 
 
 def need(*programs):
@@ -122,12 +94,11 @@ class Result:
         return [json.loads(line) for line in self.out.decode().splitlines()]
 
 
-class Place:
+class Place(Directory):
     """A directory, and what runs there."""
 
     def __init__(self):
-        # A socket's path has at most 107 octets, so not below a long TMPDIR.
-        self.dir = tempfile.mkdtemp(prefix="evt-", dir="/tmp")
+        super().__init__("evt-")
         self.home = self.path("h")
         os.mkdir(self.home, 0o700)
         self.write("h/gpg-agent.conf", "disable-scdaemon\ns2k-count 65536\n")
@@ -138,21 +109,6 @@ class Place:
         for name in "ASAN_OPTIONS", "UBSAN_OPTIONS", "LD_LIBRARY_PATH", "MALLOC_PERTURB_":
             if name in os.environ:
                 self.env[name] = os.environ[name]
-
-    def path(self, name):
-        return os.path.join(self.dir, name)
-
-    def write(self, name, content, mode=0o600):
-        """Write the file NAME and return its path."""
-        path = self.path(name)
-        with open(path, "wb") as f:
-            f.write(content if isinstance(content, bytes) else content.encode())
-        os.chmod(path, mode)
-        return path
-
-    def read(self, name):
-        with open(self.path(name), "rb") as f:
-            return f.read()
 
     def spawn(self, argv, env=None, **kwargs):
         """Start a program; it is ended with this place at the latest."""
