@@ -26,8 +26,8 @@ fail_form (const char *text, bool listens) {
 /* The longest path of a socket.  */
 #define MAX_PATH_LEN 107u
 
-/* eva.h takes a path that is not whole as a file: not for listening, and none that is too long for a
-   socket, where a redirection file may stand.  */
+/* eva.h takes a path that is not whole as a file: not for listening, and none that is too long for
+   a socket, where a redirection file may stand.  */
 static char *
 absolute (const char *path, bool listens) {
   char *dir, *whole;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* inquiry.c - answers to inquiries.
 
-   Every source but a text is a descriptor.  The loop reads a chunk of it when it is readable and the
-   connection has not much to send; a file, which is always readable, whenever there is room.  */
+   Every source but a text is a descriptor.  The loop reads a chunk of it when it is readable and
+   the connection has not much to send; a file is always readable, so whenever there is room.  */
 
 #include "inquiry.h"
 #include "message.h"

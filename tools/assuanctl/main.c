@@ -106,8 +106,8 @@ int
 main (int argc, char **argv) {
   enum status status;
 
-  /* For what is typed and how wide it is.  All else is C; to load it would cost a short call more than
-     what it says to the server.  */
+  /* For what is typed and how wide it is.  All else is C; to load it would cost a short call more
+     than what it says to the server.  */
   setlocale (LC_CTYPE, "");
   signal (SIGPIPE, SIG_DFL);
   status = find_and_run (argc, argv);

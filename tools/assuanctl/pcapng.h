@@ -3,8 +3,8 @@
 
    A record is an "exported PDU" (link type 252): tags that name the dissector, the connection and
    the direction, and then the line with its LF.  Without the dissector of ../wireshark/assuan.lua
-   the octets are still readable.  A line has at most 1002 octets, and never takes two records.  Each
-   block is written whole, in one write.  */
+   the octets are still readable.  A line has at most 1002 octets, and never takes two records.
+   Each block is written whole, in one write.  */
 
 #ifndef ASSUANCTL_PCAPNG_H
 #define ASSUANCTL_PCAPNG_H

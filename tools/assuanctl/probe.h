@@ -46,8 +46,8 @@ enum reply_kind {
   REPLY_JUNK,    /* a line that is none of the protocol, or without end */
 };
 
-/* Connects to ADDRESS, with the next number for --verbose.  SENT and GOT record both ways.  Returns false if there is no connection.  P
-   is given to probe_close in any case.  */
+/* Connects to ADDRESS, with the next number for --verbose.  SENT and GOT record both ways.  Returns
+   false if there is no connection.  P is given to probe_close in any case.  */
 bool probe_open (struct probe *p, const struct address *address, uint64_t deadline_ns,
                  struct record *sent, struct record *got);
 void probe_close (struct probe *p);

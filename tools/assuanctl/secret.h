@@ -39,8 +39,8 @@ char *secret_show_command (const char *command);
    history.  */
 bool secret_is_command (const char *command);
 
-/* Returns true if the answer to the inquiry KEYWORD is secret, whatever is shown: it is read without
-   echo.  */
+/* Returns true if the answer to the inquiry KEYWORD is secret, whatever is shown: it is read
+   without echo.  */
 bool secret_is_inquiry (const char *keyword);
 
 /* Wipes TEXT and frees it; NULL is allowed.  */

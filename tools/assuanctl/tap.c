@@ -84,8 +84,8 @@ union control {
   char octets[CMSG_SPACE (STREAM_MAX_FDS * sizeof (int))];
 };
 
-/* A read ends behind a message with descriptors, and the next one waits until all has left: so there
-   is room for those of one message.  */
+/* A read ends behind a message with descriptors, and the next one waits until all has left: so
+   there is room for those of one message.  */
 static void
 take_fds (struct flow *flow, struct msghdr *message) {
   for (struct cmsghdr *c = CMSG_FIRSTHDR (message); c; c = CMSG_NXTHDR (message, c)) {

@@ -9,8 +9,8 @@
 #include "status.h"
 
 /* If ADDRESS, which is resolved, is one of ssh, starts ssh and waits until it forwards: dial.h and
-   eva.h connect to ADDRESS then.  Once in all.  LOST is called when ssh ends later, after a message;
-   NULL is allowed.  Other addresses are left as they are.  */
+   eva.h connect to ADDRESS then.  Once in all.  LOST is called when ssh ends later, after a
+   message; NULL is allowed.  Other addresses are left as they are.  */
 enum status tunnel_open (struct address *address, void (*lost) (void));
 
 /* Ends ssh, if it was started.  */
