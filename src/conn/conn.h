@@ -33,15 +33,15 @@ void eva__conn_set_confidential (eva_conn *c, bool is_confidential);
 /* Returns how many descriptors came and were not taken.  */
 static inline size_t
 eva__conn_count_fds (const eva_conn *c) {
-  return c->in_fds.n;
+  return eva__conn_fds_count (&c->in_fds);
 }
 
 /* Returns how many more descriptors may come before some are taken.  */
 static inline size_t
 eva__conn_fd_room (const eva_conn *c) {
-  size_t max = c->owner.config->max_fds;
+  size_t max = c->owner.config->max_fds, n = eva__conn_count_fds (c);
 
-  return c->in_fds.n < max ? max - c->in_fds.n : 0;
+  return n < max ? max - n : 0;
 }
 
 /* As eva_conn_get_state, eva_conn_output_len, eva_conn_input_len, eva_conn_at_eof.  */

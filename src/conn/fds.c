@@ -7,46 +7,57 @@
 
 #define FIRST_SIZE 4
 
-/* Doubles the room.  Allocators here have no realloc: the old memory must be wiped.  */
+/* Octets of a list with room for N descriptors.  */
+static size_t
+list_len (size_t n) {
+  return sizeof (struct eva__conn_fd_list) + n * sizeof (struct eva__conn_fd);
+}
+
+/* Makes the list, or doubles its room.  Allocators here have no realloc: the old memory must be
+   wiped.  */
 static int
 grow (struct eva__conn_fds *q, const struct eva__conn_owner *owner) {
-  uint32_t size = q->size ? 2 * q->size : FIRST_SIZE;
-  struct eva__conn_fd *items = eva__conn_alloc (owner, size * sizeof *items);
+  struct eva__conn_fd_list *old = q->list, *list;
+  uint32_t size = old ? 2 * old->size : FIRST_SIZE;
 
-  if (!items) return EVA_E_NOMEM;
-  if (q->n) memcpy (items, q->items, q->n * sizeof *items);
-  eva__conn_release (owner, q->items, q->size * sizeof *items);
-  q->items = items;
-  q->size = size;
+  list = eva__conn_alloc (owner, list_len (size));
+  if (!list) return EVA_E_NOMEM;
+  list->n = 0;
+  if (old) memcpy (list, old, list_len (old->n));
+  list->size = size;
+  eva__conn_fds_clear (q, owner);
+  q->list = list;
   return 0;
 }
 
 int
 eva__conn_fds_push (struct eva__conn_fds *q, const struct eva__conn_owner *owner, uint64_t at,
                     int fd) {
-  if (q->n >= owner->config->max_fds) return EVA_E_LIMIT;
-  if (q->n == q->size) {
+  if (eva__conn_fds_count (q) >= owner->config->max_fds) return EVA_E_LIMIT;
+  if (!q->list || q->list->n == q->list->size) {
     int rc = grow (q, owner);
     if (rc) return rc;
   }
-  q->items[q->n++] = (struct eva__conn_fd) { .at = at, .fd = fd };
+  q->list->items[q->list->n++] = (struct eva__conn_fd) { .at = at, .fd = fd };
   return 0;
 }
 
 int
 eva__conn_fds_take (struct eva__conn_fds *q, const struct eva__conn_owner *owner, uint64_t before,
                     int *ret_fd) {
-  if (!q->n || q->items[0].at >= before) return 0;
-  *ret_fd = q->items[0].fd;
+  struct eva__conn_fd_list *list = q->list;
+
+  if (!list || list->items[0].at >= before) return 0;
+  *ret_fd = list->items[0].fd;
   /* The queue is short, bounded by max_fds: moving it beats a ring's arithmetic.  */
-  q->n--;
-  memmove (q->items, q->items + 1, q->n * sizeof *q->items);
-  if (!q->n) eva__conn_fds_clear (q, owner);
+  list->n--;
+  memmove (list->items, list->items + 1, list->n * sizeof *list->items);
+  if (!list->n) eva__conn_fds_clear (q, owner);
   return 1;
 }
 
 void
 eva__conn_fds_clear (struct eva__conn_fds *q, const struct eva__conn_owner *owner) {
-  eva__conn_release (owner, q->items, q->size * sizeof *q->items);
-  *q = (struct eva__conn_fds) { 0 };
+  if (q->list) eva__conn_release (owner, q->list, list_len (q->list->size));
+  q->list = NULL;
 }

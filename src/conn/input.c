@@ -37,17 +37,19 @@ rest (eva_conn *c) {
   if (c->in.base && !eva__wire_lines_waiting (&c->in)) give_back (c);
 }
 
-/* Gets an input buffer, a small one if there is no other.  Returns false if there is none.  */
-static bool
-take_buffer (eva_conn *c) {
+/* Gets an input buffer, a small one if there is no other, and lends the whole of it, as
+   eva_conn_inbuf.  */
+static void *
+take_buffer (eva_conn *c, size_t *ret_len) {
   size_t size = EVA_INPUT_SIZE;
   char *base = eva__conn_alloc (&c->owner, size);
 
   if (!base) base = eva__conn_alloc (&c->owner, size = EVA_SMALL_SIZE);
-  if (!base) return false;
+  *ret_len = size;
+  if (!base) return NULL;
   c->in.base = base;
   c->in.size = (uint32_t) size;
-  return true;
+  return base;
 }
 
 /* Returns true if lines that have to wait may take more than one buffer.  */
@@ -92,17 +94,12 @@ find_room (const eva_conn *c) {
 
 void *
 eva_conn_inbuf (eva_conn *c, size_t *ret_len) {
-  bool has_buffer;
-
   *ret_len = 0;
   eva__conn_take_back (c);
   if (!eva_conn_wants_input (c)) return NULL;
-  if (!c->in.base)
-    has_buffer = take_buffer (c);
-  else
-    has_buffer = !may_grow (c) || !is_cramped (&c->in) || grow (c);
+  if (!c->in.base) return take_buffer (c, ret_len);
   *ret_len = EVA_SMALL_SIZE;
-  if (!has_buffer) return NULL;
+  if (may_grow (c) && is_cramped (&c->in) && !grow (c)) return NULL;
   eva__wire_lines_room (&c->in);
   *ret_len = find_room (c);
   return c->in.base + c->in.tail;

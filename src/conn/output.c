@@ -15,8 +15,9 @@ size_t
 eva_conn_output_fds (const eva_conn *c, int *fds, size_t n) {
   size_t used = 0;
 
-  while (used < n && used < c->out_fds.n && c->out_fds.items[used].at <= c->out.n_sent) {
-    fds[used] = c->out_fds.items[used].fd;
+  while (used < n && used < eva__conn_fds_count (&c->out_fds)
+         && c->out_fds.list->items[used].at <= c->out.n_sent) {
+    fds[used] = c->out_fds.list->items[used].fd;
     used++;
   }
   return used;
@@ -28,9 +29,9 @@ size_t
 eva_conn_output (eva_conn *c, struct iovec *iov, size_t n) {
   uint64_t limit = UINT64_MAX;
 
-  for (size_t i = 0; i < c->out_fds.n; i++)
-    if (c->out_fds.items[i].at > c->out.n_sent) {
-      limit = c->out_fds.items[i].at;
+  for (size_t i = 0; i < eva__conn_fds_count (&c->out_fds); i++)
+    if (c->out_fds.list->items[i].at > c->out.n_sent) {
+      limit = c->out_fds.list->items[i].at;
       break;
     }
   return eva__conn_queue_lend (&c->out, limit, iov, n);
@@ -67,6 +68,6 @@ eva_conn_discard (eva_conn *c) {
 
   /* Descriptors behind the line move with their octets; one that belongs to the line itself leaves
      with the next line.  */
-  for (size_t i = 0; i < c->out_fds.n; i++)
-    if (c->out_fds.items[i].at >= at) c->out_fds.items[i].at -= len;
+  for (size_t i = 0; i < eva__conn_fds_count (&c->out_fds); i++)
+    if (c->out_fds.list->items[i].at >= at) c->out_fds.list->items[i].at -= len;
 }

@@ -30,14 +30,21 @@ struct eva_conn {
   struct eva__wire_lines in;
   uint64_t n_fed; /* octets fed since the beginning: the positions of in_fds count in them */
   struct eva__conn_fds in_fds;
-  size_t inquiry_max; /* octets; 0: no limit */
-  size_t inquiry_len; /* octets that came so far */
-  size_t n_pending;   /* client: requests without a reply yet */
+  union {
+    struct {
+      size_t inquiry_max; /* server: octets; 0: no limit */
+      size_t inquiry_len; /* octets that came so far */
+    };
+    size_t n_pending; /* client: requests without a reply yet */
+  };
 
   /* Output.  */
   struct eva__conn_queue out;
   struct eva__conn_fds out_fds; /* positions in octets queued since the beginning */
 };
+
+/* Servers have thousands of them, most at rest.  */
+_Static_assert (sizeof (struct eva_conn) <= 152, "an eva_conn is small");
 
 /* The things to say, for the table of what may be said when.  */
 enum eva__conn_verb {

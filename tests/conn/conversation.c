@@ -242,7 +242,8 @@ check_unchanged (struct player *p, int rc, const eva_conn *before) {
       before->out.open_len && !p->conn->out.open_len && (rc == EVA_E_NOMEM || rc == EVA_E_LIMIT);
 
   CHECK (p, len == old_len + (ended ? 1 : 0));
-  CHECK (p, p->conn->out_fds.n == before->out_fds.n && p->conn->n_pending == before->n_pending);
+  CHECK (p, eva__conn_fds_count (&p->conn->out_fds) == eva__conn_fds_count (&before->out_fds)
+                && p->conn->n_pending == before->n_pending);
   CHECK (p, eva_conn_get_state (p->conn) == before->state);
 }
 

@@ -220,11 +220,13 @@ player_look_inside (struct player *p) {
   size_t n_blocks = 1;
 
   CHECK (p, (int) c->state >= 0 && c->state < EVA_N_STATES);
-  CHECK (p, c->in_fds.n <= c->owner.config->max_fds && c->out_fds.n <= c->owner.config->max_fds);
-  CHECK (p, !c->in_fds.n == !c->in_fds.items && !c->out_fds.n == !c->out_fds.items);
+  CHECK (p, eva__conn_fds_count (&c->in_fds) <= c->owner.config->max_fds
+                && eva__conn_fds_count (&c->out_fds) <= c->owner.config->max_fds);
+  CHECK (p, !eva__conn_fds_count (&c->in_fds) == !c->in_fds.list
+                && !eva__conn_fds_count (&c->out_fds) == !c->out_fds.list);
   look_at_input (p);
   n_blocks += look_at_output (p);
-  n_blocks += (c->in.base ? 1u : 0u) + (c->in_fds.items ? 1u : 0u) + (c->out_fds.items ? 1u : 0u);
+  n_blocks += (c->in.base ? 1u : 0u) + (c->in_fds.list ? 1u : 0u) + (c->out_fds.list ? 1u : 0u);
   CHECK (p, p->n_live == n_blocks);
 }
 

@@ -176,11 +176,11 @@ put_input (uint8_t *p, const eva_conn *c) {
   if (n) p = put (p, c->in.base + c->in.head, n);
   p = put_number (p, (size_t) (c->in.skipping | c->in.too_long << 1));
   p = put_number (p, c->in.base ? c->in.size : 0);
-  p = put_number (p, c->in_fds.n);
-  for (size_t i = 0; i < c->in_fds.n; i++) {
-    bool is_due = c->in_fds.items[i].at < start;
-    p = put_number (p, is_due ? 0 : (size_t) (c->in_fds.items[i].at - start) + 1);
-    p = put_number (p, (size_t) c->in_fds.items[i].fd);
+  p = put_number (p, eva__conn_fds_count (&c->in_fds));
+  for (size_t i = 0; i < eva__conn_fds_count (&c->in_fds); i++) {
+    bool is_due = c->in_fds.list->items[i].at < start;
+    p = put_number (p, is_due ? 0 : (size_t) (c->in_fds.list->items[i].at - start) + 1);
+    p = put_number (p, (size_t) c->in_fds.list->items[i].fd);
   }
   return p;
 }
@@ -198,10 +198,10 @@ put_output (uint8_t *p, const eva_conn *c) {
   if (q->open_len) p = put (p, q->tail->data + q->tail->end, q->open_len);
   p = put_number (put_number (p, n), q->open_len);
   p = put_number (put_number (p, q->is_cut), rules->has_monitors ? n_shown : 0);
-  p = put_number (p, c->out_fds.n);
-  for (size_t i = 0; i < c->out_fds.n; i++) {
-    p = put_number (p, (size_t) (c->out_fds.items[i].at - q->n_sent));
-    p = put_number (p, (size_t) c->out_fds.items[i].fd);
+  p = put_number (p, eva__conn_fds_count (&c->out_fds));
+  for (size_t i = 0; i < eva__conn_fds_count (&c->out_fds); i++) {
+    p = put_number (p, (size_t) (c->out_fds.list->items[i].at - q->n_sent));
+    p = put_number (p, (size_t) c->out_fds.list->items[i].fd);
   }
   return p;
 }
@@ -255,8 +255,8 @@ static void
 check_memory (const struct side *side) {
   const struct eva__wire_lines *in = &side->conn->in;
   const struct eva__conn_queue *out = &side->conn->out;
-  size_t n = (in->base ? 1u : 0u) + (side->conn->in_fds.items ? 1u : 0u)
-             + (side->conn->out_fds.items ? 1u : 0u);
+  size_t n = (in->base ? 1u : 0u) + (side->conn->in_fds.list ? 1u : 0u)
+             + (side->conn->out_fds.list ? 1u : 0u);
 
   if (in->base)
     CHECK (is_zero (in->base, in->head) && is_zero (in->base + in->tail, in->size - in->tail));
