@@ -324,12 +324,12 @@ eva_server *
 eva_get_server (assuan_context_t ctx) {
   struct eva__session *session = eva__session_of (ctx);
 
-  return session ? session->server : NULL;
+  return session ? eva__session_server (session) : NULL;
 }
 
 void *
 eva_get_userdata (assuan_context_t ctx) {
   struct eva__session *session = eva__session_of (ctx);
 
-  return session ? session->server->userdata : NULL;
+  return session ? eva__session_server (session)->userdata : NULL;
 }

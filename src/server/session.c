@@ -30,8 +30,9 @@ tell_closed (struct eva__session *session, gpg_error_t reason) {
   eva__ctx_tell_after (session->at.drive.ctx, reason);
   is_opened = session->at.is_opened;
   session->at.is_opened = false;
-  if (is_opened && session->server->service->close && eva__ctx_is_ours (session->at.drive.ctx))
-    session->server->service->close (session->at.drive.ctx, reason);
+  if (is_opened && eva__session_server (session)->service->close
+      && eva__ctx_is_ours (session->at.drive.ctx))
+    eva__session_server (session)->service->close (session->at.drive.ctx, reason);
 }
 
 /* Tells the observer that this end is the server's doing.  */
@@ -50,7 +51,7 @@ tell_dropped (struct eva__session *session, gpg_error_t reason) {
   case GPG_ERR_TIMEOUT:
   case GPG_ERR_TOO_LARGE:
   case GPG_ERR_EMFILE:
-    eva__server_tell (session->server, &notice);
+    eva__server_tell (eva__session_server (session), &notice);
     break;
   default:
     break;
@@ -69,7 +70,7 @@ over (struct eva__drive *drive) {
    or go over the list.  */
 static void
 leave (struct eva__session *session) {
-  eva_server *server = session->server;
+  eva_server *server = eva__session_server (session);
 
   for (struct eva__walk *walk = server->walks; walk; walk = walk->outer)
     if (walk->next == session) walk->next = session->next;
@@ -92,7 +93,7 @@ abandon_fds (assuan_context_t ctx) {
 static void
 release (struct eva__drive *drive) {
   struct eva__session *session = EVA__CONTAINER (struct eva__session, at.drive, drive);
-  eva_server *server = session->server;
+  eva_server *server = eva__session_server (session);
   gpg_error_t reason = eva__ctx_error (drive->ctx, GPG_ERR_CANCELED);
 
   eva__attached_stop (&session->at);
@@ -106,7 +107,7 @@ release (struct eva__drive *drive) {
 static void
 free_session (struct eva__drive *drive) {
   struct eva__session *session = EVA__CONTAINER (struct eva__session, at.drive, drive);
-  eva_server *server = session->server;
+  eva_server *server = eva__session_server (session);
 
   eva__users_leave (&server->users, session->user);
   eva__session_limits_unref (eva__session_limits_of (drive));
@@ -121,7 +122,7 @@ close_session (struct eva__drive *drive) {
 
 static gpg_error_t
 set_limits (struct eva__drive *drive, const struct eva_limits *limits) {
-  eva_server *server = EVA__CONTAINER (struct eva__session, at.drive, drive)->server;
+  eva_server *server = eva__session_server (EVA__CONTAINER (struct eva__session, at.drive, drive));
   struct eva__session_limits *shared =
       eva__session_limits_new (drive->class, &server->pattern->shared->conn_config, limits);
 
@@ -135,7 +136,7 @@ set_limits (struct eva__drive *drive, const struct eva_limits *limits) {
    in the loop.  */
 static eva_loop *
 get_loop (const struct eva__drive *drive) {
-  return EVA__CONTAINER (const struct eva__session, at.drive, drive)->server->loop;
+  return eva__session_server (EVA__CONTAINER (const struct eva__session, at.drive, drive))->loop;
 }
 
 const struct eva__drive_ops eva__session_ops = {
@@ -294,7 +295,7 @@ disown (assuan_context_t ctx) {
 static gpg_error_t
 open_session (struct eva__session *session) {
   assuan_context_t ctx = session->at.drive.ctx;
-  eva_server *server = session->server;
+  eva_server *server = eva__session_server (session);
   gpg_error_t err = server->service->open ? server->service->open (ctx) : 0;
 
   if (ctx->released) return eva__ctx_error (ctx, GPG_ERR_CANCELED);
@@ -334,7 +335,6 @@ eva__session_new (eva_server *server, const struct eva__incoming *incoming,
     free (session);
     return gpg_err_make (server->pattern->err_source, GPG_ERR_ENOMEM);
   }
-  session->server = server;
   session->at.drive.account = &session->user->account;
   err = make_context (server, session, incoming);
   if (err) {

@@ -10,10 +10,17 @@
 /* A client's connection.  */
 struct eva__session {
   struct eva__attached at;
-  eva_server *server;
-  struct eva__user *user;
+  struct eva__user *user; /* of its server */
   struct eva__session *next, *prev;
 };
+
+_Static_assert (sizeof (struct eva__session) <= 184, "a session is small");
+
+/* Returns the server of SESSION: that of its user.  */
+static inline eva_server *
+eva__session_server (const struct eva__session *session) {
+  return EVA__CONTAINER (eva_server, account, session->user->account.parent);
+}
 
 /* What is known of a client before it has a connection.  */
 struct eva__incoming {
