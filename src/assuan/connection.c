@@ -483,11 +483,10 @@ eva__ctx_wait_line (assuan_context_t ctx, char **ret_line, size_t *ret_len) {
 /* --- Output ----------------------------------------------------------------------------------- */
 
 void
-eva__ctx_show_output (assuan_context_t ctx) {
+eva__ctx_show_lines (assuan_context_t ctx) {
   const char *line;
   size_t len;
 
-  if (!eva__ctx_is_watched (ctx)) return;
   while (eva_conn_inspect (ctx->conn, &line, &len)) {
     bool is_secret = ctx->flags.confidential || eva__conn_shows_confidential (ctx->conn);
     bool is_wanted = ctx->is_redacted

@@ -108,16 +108,20 @@ notify (assuan_context_t ctx, const char *name) {
 /* Returns the error of a LINE whose arguments are not those that COMMAND describes.  */
 static gpg_error_t
 check_arguments (assuan_context_t ctx, const struct eva__command *command, const char *line) {
-  const struct eva_command *described = eva__table_more (ctx->table, command)->described;
+  const struct eva_command *described;
 
+  if (!ctx->table->more) return 0;
+  described = eva__table_more (ctx->table, command)->described;
   if (!described || !(described->flags & EVA_COMMAND_CHECKED)) return 0;
   return eva__arguments_check (ctx, described, line);
 }
 
-/* Returns true if a notification of commands, which may register some, is set.  */
+/* Returns true if notify has something to do.  */
 static bool
 is_notified (assuan_context_t ctx) {
-  return ctx->table->notify.before || ctx->table->notify.pre_cmd;
+  const struct eva__notify *notify = &ctx->table->notify;
+
+  return notify->before || notify->after || notify->pre_cmd;
 }
 
 /* Notifies the program of COMMAND and, unless the program refuses, runs it.  The notification may
@@ -130,12 +134,12 @@ begin_command (assuan_context_t ctx, const struct eva__command *command,
                const struct eva_event *ev) {
   const char *name = is_notified (ctx) ? command->name : NULL;
   char line[EVA_LINE_SIZE];
-  gpg_error_t err;
+  gpg_error_t err = 0;
 
   memcpy (line, ev->text, ev->text_len + 1);
-  err = notify (ctx, command->name);
+  if (name) err = notify (ctx, name);
   /* The notification may have released the context, or finished the command itself.  */
-  if (!eva__ctx_is_busy (ctx)) {
+  if (name && !eva__ctx_is_busy (ctx)) {
     err = 0;
   } else {
     if (name) command = eva__ctx_find_command (ctx, name);
@@ -162,7 +166,8 @@ on_request (assuan_context_t ctx, const struct eva_event *ev) {
   if (is_stray_data (ev))
     return eva__ctx_finish_command (ctx, eva__ctx_error (ctx, GPG_ERR_NOT_IMPLEMENTED));
   command = eva__ctx_find_command (ctx, ev->word);
-  ctx->is_redacted = command && eva__table_more (ctx->table, command)->is_secret;
+  ctx->is_redacted =
+      command && ctx->table->has_secrets && eva__table_more (ctx->table, command)->is_secret;
   if (!command) return eva__ctx_finish_command (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_UNKNOWN_CMD));
   return begin_command (ctx, command, ev);
 }

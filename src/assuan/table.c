@@ -56,8 +56,8 @@ static int
 find_standard (const struct eva__table *table, const char *name) {
   for (int i = 0; i < EVA__N_STANDARD; i++) {
     const char *known = eva__builtins[i].name;
-    if (lower (*known) != lower (*name)) continue;
-    if (table->standard & 1u << i && same_name (known, name)) return i;
+    if (lower (*known) != lower (*name) || !(table->standard & 1u << i)) continue;
+    if (!strcmp (known, name) || same_name (known, name)) return i; /* mostly in capitals */
   }
   return -1;
 }
