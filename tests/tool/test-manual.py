@@ -104,6 +104,11 @@ def _(place):
                               (("describe", mock.address, ""), b"GETINFO\nSIGN\n")):
             eventually(wanted, lambda w=words, o=wanted: place.ctl("complete", "--", *w).out == o)
     expect_equal(offered("call", "agent", ""), [])
+    os.mkdir(place.path("other"), 0o700)
+    with Mock(place, {"HELP": "# OTHER\nOK\n"}, name="other/S.gpg-agent"):
+        need("gpgconf")
+        words = "call", "--homedir=" + place.path("other"), "agent", ""
+        eventually("OTHER", lambda: place.ctl("complete", "--", *words).out == b"OTHER\n")
     expect(not os.path.exists(place.home + "/S.gpg-agent"), "an agent was started")
 
 

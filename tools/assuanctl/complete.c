@@ -82,6 +82,8 @@ complete (char **words, size_t n) {
   size_t n_others = 0; /* behind the subcommand, that are no options */
 
   for (size_t i = 0; i + 1 < n; i++) {
+    const char *homedir = text_skip (words[i], "--homedir=");
+    if (homedir) setenv ("GNUPGHOME", homedir, 1);
     if (*words[i] == '-') continue;
     if (!subcommand)
       subcommand = options_find (words[i]);
