@@ -41,9 +41,8 @@ cleanup() {
     kill "$pid" 2>/dev/null || true
     wait "$pid" 2>/dev/null || true
   done
-  # shellcheck disable=SC2086
   if [ -d "$dir/home" ]; then
-    $at_home gpgconf --kill all 2>/dev/null || true
+    at_home gpgconf --kill all 2>/dev/null || true
     gone "$agent" || kill -KILL "$agent" 2>/dev/null || true
   fi
   rm -rf "$dir"
@@ -67,6 +66,9 @@ fail() {
 
 # limited COMMAND...: nothing here takes long; what takes a minute hangs.
 limited() { timeout --foreground 60 "$@"; }
+
+# at_home COMMAND...: one of GnuPG's, with a home of its own and on our libassuan.
+at_home() { limited sh "$dir/at_home" "$@"; }
 
 # await FILE PATTERN PID: wait until a line of FILE matches; false if process PID ended before.
 await() {
@@ -253,8 +255,11 @@ esac
 title "2. GnuPG, unmodified, on our $wanted"
 # The loader writes down what it found (LD_DEBUG), because gpg-agent lets only root look into its
 # memory map.
-at_home="env GNUPGHOME=$dir/home LC_ALL=C LD_DEBUG=files LD_DEBUG_OUTPUT=$dir/ld/record
-  sh $compat/evassuan-run"
+export compat
+cat >"$dir/at_home" <<END
+export GNUPGHOME='$dir/home' LC_ALL=C LD_DEBUG=files LD_DEBUG_OUTPUT='$dir/ld/record'
+exec "\$compat/evassuan-run" "\$@"
+END
 mkdir -m 700 "$dir/home" "$dir/ld"
 printf '%s\n' disable-scdaemon 's2k-count 65536' >"$dir/home/gpg-agent.conf"
 echo 'a passphrase' >"$dir/passphrase"
@@ -265,15 +270,13 @@ user='Demo <demo@example.org>'
 
 # run_gpg ARGUMENT...: in the new home; asks the file for the passphrase.
 run_gpg() {
-  # shellcheck disable=SC2086
-  limited $at_home gpg --batch --quiet --yes --pinentry-mode loopback \
+  at_home gpg --batch --quiet --yes --pinentry-mode loopback \
     --passphrase-file "$dir/passphrase" "$@" 2>"$dir/gpg.err" || fail "gpg $*" "$dir/gpg.err"
 }
 
 # agent COMMAND...: asks the agent.
 ask_agent() {
-  # shellcheck disable=SC2086
-  limited $at_home gpg-connect-agent "$@" /bye 2>"$dir/ask.err"
+  at_home gpg-connect-agent "$@" /bye 2>"$dir/ask.err"
 }
 
 # library PID NAME: the libassuan that the running process NAME has mapped, or by the loader's word.
@@ -295,8 +298,7 @@ check_library() {
   esac
 }
 
-# shellcheck disable=SC2086
-limited $at_home gpg-agent --daemon >"$dir/agent.log" 2>&1 \
+at_home gpg-agent --daemon >"$dir/agent.log" 2>&1 \
   || fail "gpg-agent does not start" "$dir/agent.log"
 agent=$(ask_agent 'GETINFO pid' | sed -n 's/^D //p')
 [ -n "$agent" ] || fail "gpg-agent does not answer" "$dir/agent.log" "$dir/ask.err"
@@ -308,8 +310,7 @@ run_gpg --quick-add-key "$key" cv25519 encr 0
 row gpg "--quick-gen-key '$user'" "$(echo "$key" | cut -c 1-16)..."
 
 check_keyboxd() {
-  # shellcheck disable=SC2086
-  pid=$(limited $at_home gpg-connect-agent --keyboxd 'GETINFO pid' /bye | sed -n 's/^D //p')
+  pid=$(at_home gpg-connect-agent --keyboxd 'GETINFO pid' /bye | sed -n 's/^D //p')
   [ -n "$pid" ] || fail "keyboxd does not answer"
   check_library "$pid" keyboxd
 }
@@ -320,8 +321,7 @@ check_keyboxd() {
 show_gpg() {
   ask_agent RELOADAGENT >/dev/null || fail "gpg-agent does not reload" "$dir/ask.err"
   mkfifo "$dir/commands"
-  # shellcheck disable=SC2086
-  $at_home gpg --quiet --no-tty --pinentry-mode loopback --command-fd 0 --status-fd 2 \
+  sh "$dir/at_home" gpg --quiet --no-tty --pinentry-mode loopback --command-fd 0 --status-fd 2 \
     --output "$dir/text.gpg" --sign "$dir/text" <"$dir/commands" 2>"$dir/gpg.status" &
   gpg=$!
   pids=$gpg
@@ -354,8 +354,7 @@ show_gpg
 # Some systems allow no private mounts to users, or in containers.
 show_monitor() {
   status=0
-  # shellcheck disable=SC2086
-  limited $at_home "$tool" monitor -w "$dir/monitor" agent -- gpg --batch --quiet --pinentry-mode loopback \
+  at_home "$tool" monitor -w "$dir/monitor" agent -- gpg --batch --quiet --pinentry-mode loopback \
     --passphrase-file "$dir/passphrase" --decrypt "$dir/secret.gpg" >"$dir/watched" 2>"$dir/tool.err" \
     || status=$?
   if [ $status = 5 ] && grep -q 'allows no private' "$dir/tool.err"; then
@@ -379,8 +378,7 @@ signing=$(limited env GNUPGHOME="$dir/home" "$examples/agent-keys" \
 row client "agent-keys, asks gpg-agent for its keys" "$(echo "$signing" | grep -c 'on disk') keys"
 row client "agent-keys, lets it sign a hash" "$(echo "$signing" | sed -n 's/^signed with .*: //p')"
 
-# shellcheck disable=SC2086
-limited $at_home gpgconf --kill all || fail "gpgconf --kill all"
+at_home gpgconf --kill all || fail "gpgconf --kill all"
 gone "$agent" || fail "gpg-agent does not end"
 agent=
 row gpg-agent "gpgconf --kill all" "has ended"

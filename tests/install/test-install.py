@@ -233,6 +233,8 @@ def runner():
         done = subprocess.run([script, *arguments], capture_output=True, check=False, text=True,
                               stdin=subprocess.DEVNULL, timeout=60)
         expect(done.returncode == code and text in done.stderr, arguments, done)
+    # It runs in the build directory, too.
+    expect(run([build / "compat/evassuan-run", "--dirs"]).split()[0] == str(build / "compat/2"))
 
 
 def from_cxx():
