@@ -121,7 +121,7 @@ main (int argc, char **argv) {
   struct eva_callbacks list = { .status = key_came, .done = keys_came };
   struct eva_callbacks ok = { .done = was_ok };
   struct eva_connect_config config = { .closed = was_closed };
-  const char *tty = ttyname (STDIN_FILENO);
+  const char *tty = ttyname (STDIN_FILENO), *failure;
   gpg_error_t err;
 
   if (argc < 2 || argc > 3 || argv[1][0] == '-' || (argc > 2 && strlen (argv[2]) != 40)) {
@@ -131,14 +131,19 @@ main (int argc, char **argv) {
   }
   if (argc > 2) strcpy (keygrip, argv[2]);
   loop = eva_loop_new ();
-  err = loop ? eva_connect (loop, argv[1], &config, &ctx) : gpg_error_from_syserror ();
+  if (!loop) {
+    perror ("agent-keys");
+    return 1;
+  }
+  err = eva_connect (loop, argv[1], &config, &ctx);
   if (!err && tty) err = eva_callf (ctx, &ok, NULL, NULL, "OPTION ttyname=%s", tty);
   if (!err && !tty) err = eva_call (ctx, "OPTION pinentry-mode=loopback", &ok, NULL, NULL);
   if (!err) err = eva_call (ctx, "KEYINFO --list", &list, NULL, NULL);
+  failure = eva_loop_get_failure (loop);
   if (!err)
     eva_loop_run (loop);
   else
-    fprintf (stderr, "agent-keys: %s\n", eva_loop_get_failure (loop));
+    fprintf (stderr, "agent-keys: %s\n", failure ? failure : gpg_strerror (err));
   assuan_release (ctx);
   eva_loop_free (loop);
   return exit_status ? 1 : 0;

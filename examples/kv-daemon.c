@@ -9,8 +9,8 @@
 #include <eva.h>
 #include <eva/notify.h>
 
+#include <error.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -116,10 +116,8 @@ value_came (void *arg, gpg_error_t err, unsigned char *value, size_t len) {
   entry->next = entries;
   entries = entry;
   n_entries++;
-  if (err)
-    forget (entry->key); /* this one, which is the first */
-  else
-    eva_server_each (server, tell, entry->key);
+  if (!err) eva_server_each (server, tell, entry->key);
+  if (err) forget (entry->key); /* this one, which is the first */
   return err;
 }
 
@@ -178,13 +176,14 @@ stop (void *arg, unsigned int revents) {
 int
 main (int argc, char **argv) {
   eva_loop *loop = eva_loop_new ();
+  const char *failure;
   gpg_error_t err;
   sigset_t set;
 
   sigemptyset (&set);
   sigaddset (&set, SIGTERM);
   sigprocmask (SIG_BLOCK, &set, NULL);
-  if (argc < 2 || !loop) return 2;
+  if (argc < 2 || !loop) error (2, 0, "usage: kv-daemon ADDRESS [IDLE-MS]");
   sigterm = eva_loop_add_fd (loop, signalfd (-1, &set, SFD_CLOEXEC), EVA_READABLE, stop, loop);
   err = sigterm ? eva_server_new (loop, &service, NULL, &server) : gpg_error_from_syserror ();
   if (!err) err = eva_server_set_limits (server, &limits);
@@ -194,7 +193,8 @@ main (int argc, char **argv) {
   if (!err) (void) eva_notify ("READY=1");
   (void) eva_watchdog_start (&watchdog, loop);
   if (!err) eva_loop_run (loop);
-  if (err) fprintf (stderr, "kv-daemon: %s\n", eva_loop_get_failure (loop));
+  failure = eva_loop_get_failure (loop);
+  if (err) error (0, 0, "%s", failure ? failure : gpg_strerror (err));
   eva_server_free (server);
   eva_loop_free (loop);
   return err ? 1 : 0;
