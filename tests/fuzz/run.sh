@@ -19,6 +19,9 @@ fi
 build=$1
 seconds=$2
 shift 2
+case $seconds in
+  '' | *[!0-9]* | 0*) echo "$0: '$seconds' is no number of seconds, from 1 on" >&2; exit 2 ;;
+esac
 corpora=$(dirname "$0")/corpus
 dictionaries=$(dirname "$0")/dict
 [ $# -gt 0 ] || set -- world conn-server conn-client unescape words redirect socks endpoint server client
