@@ -61,6 +61,15 @@ check_tree() {
   grep -m 1 '^Version' NEWS | grep -qxE "Version $quoted \([0-9]{4}-[0-9]{2}-[0-9]{2}\)" \
     || fail "NEWS: Version $version has no date, as (2026-12-31)"
   ok "meson.build, src/meson.build, debian/changelog, rpm/evassuan.spec and NEWS have version $version"
+  date=$(sed -n 's/^Version .*(\(.*\))$/\1/p' NEWS | head -n 1)
+  for page in man/*.[1-9]; do
+    has "$page" "^\.Dd $(LC_ALL=C date -d "$date" '+%B %-d, %Y')\$" "its date is not $date, as in NEWS"
+  done
+  ok "all pages of man/ have the date of NEWS"
+  for file in debian/control debian/changelog rpm/evassuan.spec; do
+    ! grep -q '@[a-z.]*\.invalid' "$file" || fail "$file: it has no address that reaches people"
+  done
+  ok "there are addresses that reach people"
   has debian/libevassuan0.symbols "^ \(symver\)$(newest_node) " \
     "the version node $(newest_node) of src/libevassuan.sym is missing"
   ok "the symbols file of the package knows $(newest_node)"

@@ -60,7 +60,7 @@ def ready():
         run(["git", "clone", "-q", "--no-hardlinks", "-c", "advice.detachedHead=false", SOURCE, tree])
     except (Failure, FileNotFoundError) as error:
         raise Skip("this tree is no clone by git") from error
-    for name in ("dev", "dev.d", "debian", "src/libevassuan.sym", "NEWS"):
+    for name in ("dev", "dev.d", "debian", "man", "rpm", "src/libevassuan.sym", "NEWS"):
         path = SOURCE / name
         if path.is_dir():
             shutil.copytree(path, tree / name, dirs_exist_ok=True)
@@ -71,6 +71,15 @@ def ready():
         refused("has no date")
         change("NEWS", r"^(Version \S+) \(not yet released\)", r"\1 (2026-12-31)")
         commit()
+        refused("its date is not 2026-12-31")
+        for page in (tree / "man").glob("*.[1-9]"):
+            change(f"man/{page.name}", r"^\.Dd .*", ".Dd December 31, 2026")
+        commit()
+    for name in ("debian/control", "debian/changelog", "rpm/evassuan.spec"):
+        if ".invalid" in (tree / name).read_text():
+            refused(f"{name}: it has no address")
+            change(name, r"@.*?\.invalid", "@example.org")
+            commit()
     status, said = check()
     expect(status == 0, said)
 
