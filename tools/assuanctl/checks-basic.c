@@ -18,8 +18,7 @@
 /* What no server knows.  */
 #define NOSUCH "X-NOSUCH\n"
 
-/* --- The greeting, and the ends of a connection ------------------------------------------------
-   */
+/* --- The greeting, and the ends of a connection ----------------------------------------------- */
 
 enum check_result
 check_greet (struct checking *c) {

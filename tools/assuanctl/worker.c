@@ -219,8 +219,8 @@ worker_kill_all (void) {
     kill (w->target, SIGKILL);
 }
 
-/* The end of a worker ends a turn of the loop, but not wait_at_most: so this waits in short pieces.
-   */
+/* The end of a worker ends a turn of the loop, but not wait_at_most: so this waits in short
+   pieces.  */
 void
 worker_await_all (void) {
   bool never = false;
