@@ -141,6 +141,32 @@ def _(place):
         eventually("all lines arrive", lambda: mock.heard == ["ONE", "TWO", "THREE"])
 
 
+@suite.test("a server whose reply does not end hears that its client has left, whatever that still wanted")
+def _(place):
+    left = []
+
+    def flood(sock, _):
+        try:
+            while True:
+                sock.sendall(b"S FLOOD " + b"x" * 900 + b"\n")
+        except OSError:
+            left.append("flood")
+    with Mock(place, {"FLOOD": flood}) as mock, Relay(place, mock.address) as relay:
+        sock = relay.connect()
+        sock.sendall(b"FLOOD\nNOP\nBYE\n")
+        eventually("it is asked", lambda: "FLOOD" in mock.heard)
+        sock.close()
+        eventually("the server hears of it", lambda: left == ["flood"])
+        child = place.start("relay", "stdio:", mock.address)
+        child.stdin.write(b"FLOOD\nBYE\n")
+        child.stdin.flush()
+        expect_equal([child.stdout.readline()[:9] for _ in range(2)], [b"OK mock\n", b"S FLOOD x"])
+        child.stdin.close()
+        child.stdout.close()
+        eventually("the server hears of it", lambda: left == ["flood"] * 2)
+        expect_equal(child.wait(60), 0)
+
+
 @suite.test("descriptors pass with their line, both ways")
 def _(place):
     place.write("in", EVERY)

@@ -20,6 +20,9 @@
 #define GREETING_MS 30000u
 #define ENDING_MS   10000u
 
+/* How long the server may work on what a client has sent that is gone.  */
+#define GONE_MS 2000u
+
 struct link {
   struct link_config config;
   struct end client, server;
@@ -353,9 +356,15 @@ take_replies (struct link *l) {
 
 /* --- The loop --------------------------------------------------------------------------------- */
 
-/* A client that has shut its side still gets its replies; one that is gone does not need them.  */
+/* A client that has shut its side still gets its replies; one that is gone does not need them.
+   What that client has sent still arrives, unless a reply takes too long: without a relay, the
+   server would see the end of the connection.  */
 static void
 follow_client (struct link *l) {
+  if (l->client.is_dead && !l->is_at_end && !l->timer) {
+    l->timer = eva_loop_add_timer (wait_loop (), GONE_MS, on_time, l);
+    if (!l->timer) begin_end (l, "client");
+  }
   if (!l->is_client_done || l->is_at_end || eva_conn_output_len (l->server.conn)) return;
   if (l->client.is_dead)
     begin_end (l, "client");
@@ -421,6 +430,8 @@ on_time (void *arg) {
 
   if (l->is_at_end)
     l->client.is_dead = true;
+  else if (l->client.is_dead && l->has_greeted)
+    begin_end (l, "client");
   else
     lose_server (l, GPG_ERR_TIMEOUT, "timeout");
   go_on (l);
