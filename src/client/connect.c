@@ -62,6 +62,15 @@ is_possible (const struct eva_connect_config *config) {
          && eva__io_program_can_set (config->environment);
 }
 
+/* What these point to is there within eva_connect alone.  */
+static void
+forget_words (struct eva__client *client) {
+  struct eva_connect_config *c = &client->config;
+
+  c->argv = c->environment = c->start_argv = NULL;
+  c->directory = NULL;
+}
+
 gpg_error_t
 eva_connect (eva_loop *loop, const char *address, const struct eva_connect_config *config,
              assuan_context_t *ret_ctx) {
@@ -69,13 +78,14 @@ eva_connect (eva_loop *loop, const char *address, const struct eva_connect_confi
   assuan_context_t ctx;
   gpg_error_t err;
 
+  if (loop) eva__loop_take_failure (loop, NULL);
   if (!loop || !address || !ret_ctx) return eva__ctx_error (NULL, GPG_ERR_ASS_INV_VALUE);
   client = make (loop, address, config, &err);
   if (!client) return err;
   ctx = client->driven.at.drive.ctx;
   err = is_possible (config) ? eva__dial (client) : eva__ctx_error (ctx, GPG_ERR_INV_ARG);
   if (err) eva__reason_find (client, EVA__CLIENT_DIALLING, err);
-  eva__loop_take_failure (loop, NULL);
+  forget_words (client);
   if (err && client->config.flags & EVA_CONNECT_LATE_ERRORS) {
     client->fails_late = true;
     eva__dial_fail_soon (client, err);

@@ -23,24 +23,51 @@ syserror (const eva_server *server) {
   return eva__server_error (server, gpg_err_code_from_syserror ());
 }
 
+/* Notes what the program did wrong.  */
+static gpg_error_t
+blame (eva_server *server, gpg_err_code_t code, const char *fault) {
+  server->fault = fault;
+  return eva__server_error (server, code);
+}
+
+static gpg_error_t
+blame_users (eva_server *server) {
+  return blame (server, GPG_ERR_EACCES,
+                "the kernel does not tell who the peers of TCP are; let every user in "
+                "(eva_server_allow_uid, EVA_ANY_UID), or take a Unix socket");
+}
+
+static gpg_error_t
+blame_address (eva_server *server) {
+  return blame (server, GPG_ERR_EACCES,
+                "other hosts reach this address; take a loopback address, or let them in "
+                "(EVA_LISTEN_ANY_ADDRESS)");
+}
+
+static gpg_error_t
+blame_drain (eva_server *server) {
+  return blame (server, GPG_ERR_ASS_GENERAL, "the server is draining");
+}
+
 /* --- Listening -------------------------------------------------------------------------------- */
 
-/* Returns true if the clients of LISTENER may come in at all.  The kernel does not tell which user
-   a peer of TCP belongs to, and every user of the machine reaches loopback.  So the program has to
+/* Returns 0 if the clients of LISTENER may come in at all.  The kernel does not tell which user a
+   peer of TCP belongs to, and every user of the machine reaches loopback.  So the program has to
    ask for both: that every user may come in, and that clients may come from elsewhere.  */
-static bool
-is_allowed (const eva_server *server, const struct eva__io_listener *listener, unsigned int flags) {
-  if (listener->is_unix) return true;
-  if (!eva__users_may_enter (&server->users, EVA_ANY_UID)) return false;
-  return listener->is_loopback || (flags & EVA_LISTEN_ANY_ADDRESS);
+static gpg_error_t
+check_allowed (eva_server *server, const struct eva__io_listener *listener, unsigned int flags) {
+  if (listener->is_unix) return 0;
+  if (!eva__users_may_enter (&server->users, EVA_ANY_UID)) return blame_users (server);
+  if (listener->is_loopback || (flags & EVA_LISTEN_ANY_ADDRESS)) return 0;
+  return blame_address (server);
 }
 
 /* Makes LISTENER an acceptor, or closes it.  */
 static gpg_error_t
 add_listener (eva_server *server, struct eva__io_listener *listener, unsigned int flags) {
-  gpg_error_t err = eva__server_error (server, GPG_ERR_EACCES);
+  gpg_error_t err = check_allowed (server, listener, flags);
 
-  if (is_allowed (server, listener, flags)) err = eva__acceptor_new (server, listener, flags);
+  if (!err) err = eva__acceptor_new (server, listener, flags);
   if (err)
     eva__io_listener_close (listener);
   else
@@ -76,8 +103,7 @@ listen_on_activated (eva_server *server, const char *name, unsigned int flags) {
   eva__server_ref (server);
   while (!err && (fd = eva__io_activation_next (name, fd)) >= 0) {
     found = true;
-    err = server->is_draining ? eva__server_error (server, GPG_ERR_ASS_GENERAL)
-                              : listen_on_fd (server, fd, flags);
+    err = server->is_draining ? blame_drain (server) : listen_on_fd (server, fd, flags);
   }
   if (!err && (!found || errno != ENOENT)) err = syserror (server);
   eva__server_unref (server);
@@ -89,8 +115,9 @@ static gpg_error_t
 listen_on_socket (eva_server *server, const struct eva__io_endpoint *endpoint, unsigned int flags) {
   struct eva__io_listener listener = { .is_unix = endpoint->kind == EVA__IO_ENDPOINT_UNIX,
                                        .is_loopback = endpoint->is_loopback };
+  gpg_error_t err = check_allowed (server, &listener, flags);
 
-  if (!is_allowed (server, &listener, flags)) return eva__server_error (server, GPG_ERR_EACCES);
+  if (err) return err;
   if (eva__io_listener_open (endpoint, flags & EVA_LISTEN_TAKE_OVER, &listener))
     return syserror (server);
   return add_listener (server, &listener, flags);
@@ -109,7 +136,7 @@ static gpg_error_t
 listen_on (eva_server *server, const char *address, unsigned int flags) {
   struct eva__io_endpoint endpoint;
 
-  if (server->is_draining) return eva__server_error (server, GPG_ERR_ASS_GENERAL);
+  if (server->is_draining) return blame_drain (server);
   if (!strncmp (address, "unix:/", 6)) return listen_at_path (server, address + 5, flags);
   if (eva__io_endpoint_parse (address, &endpoint))
     return errno == EINVAL ? eva__server_error (server, GPG_ERR_INV_ARG) : syserror (server);
@@ -127,32 +154,13 @@ listen_on (eva_server *server, const char *address, unsigned int flags) {
   }
 }
 
-/* Returns what is wrong with the program rather than with ADDRESS, or NULL.  */
-static const char *
-find_fault (const eva_server *server, const char *address, unsigned int flags, gpg_error_t err) {
-  struct eva__io_endpoint endpoint;
-  bool is_known = !eva__io_endpoint_parse (address, &endpoint);
-  bool is_internet = is_known && endpoint.kind == EVA__IO_ENDPOINT_INTERNET;
-
-  if (gpg_err_code (err) == GPG_ERR_ASS_GENERAL) return "the server is draining";
-  if (gpg_err_code (err) != GPG_ERR_EACCES || !is_known || endpoint.kind == EVA__IO_ENDPOINT_UNIX)
-    return NULL;
-  if (!eva__users_may_enter (&server->users, EVA_ANY_UID))
-    return "the kernel does not tell who the peers of TCP are; let every user in "
-           "(eva_server_allow_uid, EVA_ANY_UID), or take a Unix socket";
-  if (flags & EVA_LISTEN_ANY_ADDRESS || (is_internet && endpoint.is_loopback)) return NULL;
-  return "other hosts reach this address; take a loopback address, or let them in "
-         "(EVA_LISTEN_ANY_ADDRESS)";
-}
-
 /* Returns the sentence for ERR, or NULL without memory.  */
 static char *
-explain (const eva_server *server, const char *address, unsigned int flags, gpg_error_t err) {
-  const char *fault = find_fault (server, address, flags, err);
+explain (const eva_server *server, const char *address, gpg_error_t err) {
   int error = gpg_err_code_to_errno (gpg_err_code (err));
   char text[100];
 
-  if (fault) return eva__io_explain_as (EVA__IO_LISTEN, address, fault);
+  if (server->fault) return eva__io_explain_as (EVA__IO_LISTEN, address, server->fault);
   if (gpg_err_code (err) == GPG_ERR_INV_ARG) error = EINVAL;
   if (error) return eva__io_explain (EVA__IO_LISTEN, address, NULL, error);
   gpg_strerror_r (err, text, sizeof text);
@@ -163,10 +171,12 @@ gpg_error_t
 eva_server_listen (eva_server *server, const char *address, unsigned int flags) {
   gpg_error_t err;
 
+  if (server) eva__loop_take_failure (server->loop, NULL);
   if (!server || !address) return eva__server_error (server, GPG_ERR_ASS_INV_VALUE);
+  server->fault = NULL;
   eva__server_ref (server); /* the open function of a connected one may free it */
   err = listen_on (server, address, flags);
-  eva__loop_take_failure (server->loop, err ? explain (server, address, flags, err) : NULL);
+  eva__loop_take_failure (server->loop, err ? explain (server, address, err) : NULL);
   eva__server_unref (server);
   return err;
 }
@@ -209,12 +219,25 @@ eva_server_hand_over (eva_server *server, size_t index, int *ret_fd) {
 
 /* --- Adopting --------------------------------------------------------------------------------- */
 
-/* IS_FAR: it is one of those that may only come with EVA_LISTEN_ANY_ADDRESS.  */
+/* Returns 0 if the user of INCOMING may come in, and there is room.  IS_FAR: it is one of those that
+   may only come with EVA_LISTEN_ANY_ADDRESS.  */
+static gpg_error_t
+check_incoming (eva_server *server, const struct eva__incoming *incoming, bool is_far) {
+  gpg_error_t err;
+
+  if (is_far) return blame_address (server);
+  err = eva__session_check (server, incoming);
+  if (gpg_err_code (err) != GPG_ERR_EACCES) return err;
+  if (!incoming->is_unix) return blame_users (server);
+  return blame (server, GPG_ERR_EACCES,
+                "the user of this client may not come in "
+                "(eva_server_allow_uid)");
+}
+
 static gpg_error_t
 adopt (eva_server *server, const struct eva__incoming *incoming, bool is_far,
        assuan_context_t *ret_ctx) {
-  gpg_error_t err =
-      is_far ? eva__server_error (server, GPG_ERR_EACCES) : eva__session_check (server, incoming);
+  gpg_error_t err = check_incoming (server, incoming, is_far);
 
   if (!err && server->is_draining) err = eva__server_error (server, GPG_ERR_LIMIT_REACHED);
   eva__server_ref (server); /* the open function may free it */

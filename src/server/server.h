@@ -55,6 +55,9 @@ struct eva_server {
 
   struct eva__lost lost;
 
+  /* What the program itself did wrong in the last eva_server_listen, in words; or NULL.  */
+  const char *fault;
+
   /* The server drains when it had no client for so long.  */
   unsigned int idle_ms; /* EVA_NO_LIMIT: it does not */
   struct eva__timer idle;

@@ -315,6 +315,34 @@ test_listen (void **state) {
   remove_files ();
 }
 
+static gpg_error_t
+refuse (assuan_context_t ctx) {
+  (void) ctx;
+  return gpg_error (GPG_ERR_ASS_GENERAL);
+}
+
+/* The reason of the service is not taken for one that the library knows, and an error without a
+   sentence leaves none of an earlier one.  */
+static void
+test_no_guess (void **state) {
+  static const struct eva_service service = { .open = refuse };
+  assuan_context_t ctx;
+  eva_server *server;
+  int fd[2];
+
+  (void) state;
+  assert_int_equal (eva_server_new (kit_loop.loop, &service, NULL, &server), 0);
+  fds_socketpair (fd, 0);
+  expect_unheard (server, &(struct row) { kit_format ("fd:%d", fd[0]), "General IPC error" });
+  assert_error (eva_server_listen (server, NULL, 0), "ASS_INV_VALUE");
+  assert_null (eva_loop_get_failure (kit_loop.loop));
+  expect_unheard (server, &(struct row) { "fd:99999", "this descriptor is not open" });
+  assert_error (eva_connect (kit_loop.loop, NULL, NULL, &ctx), "ASS_INV_VALUE");
+  assert_null (eva_loop_get_failure (kit_loop.loop));
+  eva_server_free (server);
+  fds_close_pair (fd);
+}
+
 /* --- What only some users meet ---------------------------------------------------------------- */
 
 #define NOT_ROOT 65534
@@ -369,8 +397,9 @@ test_no_descriptors (void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-  kit_test (test_connect), kit_test (test_words),  kit_test (test_later),
-  kit_test (test_listen),  kit_test (test_denied), kit_test (test_no_descriptors),
+  kit_test (test_connect),        kit_test (test_words),    kit_test (test_later),
+  kit_test (test_listen),         kit_test (test_no_guess), kit_test (test_denied),
+  kit_test (test_no_descriptors),
 };
 
 const struct suite failure_suite = { "failure", tests, N_ELEMENTS (tests) };
