@@ -718,7 +718,7 @@ gpg_error_t eva_server_drain (eva_server *server, unsigned int timeout_ms,
    EVA_NO_LIMIT, DONE, ARG), with which a daemon ends that is started when there is something to do.
    No client is lost by that: one that comes in the last moment is served; one that waits at a
    socket of `systemd:` makes systemd start the daemon again.  The time counts from the last client
-   that left, but not from before this call.  A second call replaces the first one.  Does nothing
+   that left, or that the take function has taken, but not from before this call.  A second call replaces the first one.  Does nothing
    while SERVER drains.  May be called from everywhere.  */
 void eva_server_set_idle (eva_server *server, unsigned int idle_ms,
                           void (*done) (eva_server *server, void *arg), void *arg);

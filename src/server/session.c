@@ -306,7 +306,7 @@ open_session (struct eva__session *session) {
   return err ? err : eva__attached_start (&session->at, server->loop);
 }
 
-/* The program speaks with the client itself.  */
+/* The program speaks with the client itself.  To the server it is one that has come and left.  */
 static gpg_error_t
 give_away (eva_server *server, const struct eva__incoming *incoming, assuan_context_t *ret_ctx) {
   gpg_error_t err;
@@ -314,9 +314,11 @@ give_away (eva_server *server, const struct eva__incoming *incoming, assuan_cont
   if (incoming->in_fd != incoming->out_fd)
     return gpg_err_make (server->pattern->err_source, GPG_ERR_NOT_SUPPORTED);
   err = server->service->take (server->userdata, incoming->in_fd);
-  if (!err) server->stats.n_accepted++;
-  if (!err && ret_ctx) *ret_ctx = NULL;
-  return err;
+  if (err) return err;
+  server->stats.n_accepted++;
+  if (ret_ctx) *ret_ctx = NULL;
+  eva__server_was_left (server);
+  return 0;
 }
 
 gpg_error_t

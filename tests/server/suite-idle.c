@@ -223,6 +223,49 @@ test_after_stop_listening (void **state) {
   kit_until (n_done);
 }
 
+static bool is_own_done;
+
+static void
+own_done (eva_server *server, void *arg) {
+  (void) server;
+  (void) arg;
+  is_own_done = true;
+}
+
+static gpg_error_t
+take (void *userdata, int fd) {
+  (void) userdata;
+  close (fd);
+  return 0;
+}
+
+/* A client that the program takes has come: the time counts from then.  A machine that is too slow
+   for the wait in the middle gets more time.  */
+static void
+test_taken (void **state) {
+  static const struct eva_service taking = { .take = take };
+  bool is_taken = false;
+
+  (void) state;
+  for (unsigned int ms = 100; !is_taken; ms *= 2) {
+    uint64_t taken_ns;
+    eva_server *server;
+    int fds[2];
+    assert_int_equal (eva_server_new (kit.loop.loop, &taking, NULL, &server), 0);
+    is_own_done = false;
+    eva_server_set_idle (server, ms, own_done, NULL);
+    kit_idle (ms / 2);
+    fds_socketpair (fds, 0);
+    taken_ns = eva_now ();
+    is_taken = !eva_server_adopt (server, fds[1], 0, NULL);
+    kit_until (is_own_done);
+    if (is_taken) assert_true (eva_now () - taken_ns >= ms * UINT64_C (1000000));
+    if (!is_taken) close (fds[1]);
+    close (fds[0]);
+    eva_server_free (server);
+  }
+}
+
 static const struct CMUnitTest tests[] = {
   kit_test (test_none_came),
   kit_test (test_at_once),
@@ -235,6 +278,7 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_freed_within),
   kit_test (test_freed_before),
   kit_test (test_after_stop_listening),
+  kit_test (test_taken),
 };
 
 SUITE (idle);
