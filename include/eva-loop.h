@@ -108,14 +108,16 @@ int eva_loop_dispatch (eva_loop *loop, int timeout_ms);
 int eva_loop_get_fd (eva_loop *loop);
 
 /* Returns the sentence for the last call of eva_server_listen or eva_connect (eva.h) in LOOP, if it
-   returned an error: what failed, on what, why, and what to do, in English.
+   returned an error: what failed, on what, why, and what to do.  It is English, but for texts of
+   the system, which come in the language of the program's locale.
 
        cannot listen on unix:S: the path is relative; write unix:/home/ann/S
        cannot connect to unix:/run/S: there is no such socket; does the server run?
 
    It is for people: a program goes by the error.  Its words may change with the next version.  The
    library looks at the system after the failure, and tells what it sees then.
-   Returns NULL if that call worked, or if there was no memory for the sentence.  What comes to the
+   Returns NULL if that call worked, if it failed because of a NULL argument, or if there was no
+   memory for the sentence.  What comes to the
    closed callback of eva_connect is told by eva_get_reason.  The text is LOOP's, valid until the
    next of these calls or eva_loop_free.  May be called from everywhere.  */
 const char *eva_loop_get_failure (eva_loop *loop);

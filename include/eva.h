@@ -223,19 +223,19 @@ struct eva_timeouts {
 
 /* Limits how long calls on CTX wait for the peer.
 
-   What it does: copies TIMEOUTS.  They hold for calls that begin from now on, over all connections
-   of CTX.  A call that waits longer returns GPG_ERR_TIMEOUT, and writes `[timeout]` to the log.  To
-   a client this is the end of the connection, because a later reply would answer the wrong call:
-   the library closes its descriptors without BYE, and all further calls return GPG_ERR_EPIPE, until
-   CTX gets another connection.  (A server, too, can answer a command with GPG_ERR_TIMEOUT.  Then
-   the connection goes on.)  After assuan_socket_connect could not connect in time CTX is as it was
-   before.
+   What it does: copies TIMEOUTS.  They hold for calls that begin from now on, on this connection of
+   CTX and on later ones.  A call that waits longer returns GPG_ERR_TIMEOUT, and writes `[timeout]`
+   to the log.  If CTX is a client, this ends its connection, because a later reply would answer the
+   wrong call: the library closes the descriptors without BYE, and all further calls return
+   GPG_ERR_EPIPE, until CTX gets another connection.  (A server, too, can answer a command with
+   GPG_ERR_TIMEOUT.  Then the connection goes on.)  After assuan_socket_connect could not connect in
+   time CTX is as it was before.
    If the server is a program that assuan_pipe_connect started, the library does not wait for its
    end as long as it likes: assuan_release, or assuan_pipe_connect itself if the greeting did not
    come, sends it SIGTERM, and half a second later SIGKILL.  With ASSUAN_NO_WAITPID it does neither.
-   To a server a client that does not answer an inquiry in time is not lost: assuan_inquire returns
-   GPG_ERR_TIMEOUT, and what the client still says to it is skipped.  A client that does not read
-   is: later calls that say something return GPG_ERR_EPIPE.
+   If CTX is a server, a client that does not answer an inquiry in time does not end the connection:
+   assuan_inquire returns GPG_ERR_TIMEOUT, and the library skips what the client still answers.  A
+   client that does not read does end it: later calls that say something return GPG_ERR_EPIPE.
 
    How it waits: by poll on the descriptors, then without waiting in read and write; interrupted
    waits go on for the time that is left.  That goes for hooks of the program
@@ -718,8 +718,8 @@ gpg_error_t eva_server_drain (eva_server *server, unsigned int timeout_ms,
    EVA_NO_LIMIT, DONE, ARG), with which a daemon ends that is started when there is something to do.
    No client is lost by that: one that comes in the last moment is served; one that waits at a
    socket of `systemd:` makes systemd start the daemon again.  The time counts from the last client
-   that left, or that the take function has taken, but not from before this call.  A second call replaces the first one.  Does nothing
-   while SERVER drains.  May be called from everywhere.  */
+   that left, or that the take function has taken, but not from before this call.  A second call
+   replaces the first one.  Does nothing while SERVER drains.  May be called from everywhere.  */
 void eva_server_set_idle (eva_server *server, unsigned int idle_ms,
                           void (*done) (eva_server *server, void *arg), void *arg);
 
@@ -882,11 +882,12 @@ gpg_error_t eva_pump (assuan_context_t ctx, const struct eva_pump_config *config
 
 /* Flags of struct eva_connect_config.  */
 #define EVA_CONNECT_FDPASSING 1u /* descriptors may be passed; `exec:` gets a socket, not pipes */
-#define EVA_CONNECT_STDERR    2u /* the program of `exec:` has this process's stderr */
+#define EVA_CONNECT_STDERR    2u /* the program of `exec:`, or ssh, has this process's stderr */
 
 /* The library reads the stderr of the program of `exec:`, in place of EVA_CONNECT_STDERR, and keeps
-   its last line that is not empty, of which at most 1000 octets.  eva_get_reason returns that, if
-   the server did not say itself why it refused the client.  What the program writes when the
+   its last line that is not empty, of which at most 1000 octets.  For ssh it does so without this
+   flag, unless EVA_CONNECT_STDERR is set.  eva_get_reason returns that line, if the server did not
+   say itself why it refused the client.  What the program writes when the
    connection is over is lost, and may end it by SIGPIPE once CTX is released.  */
 #define EVA_CONNECT_LAST_STDERR 8u
 
@@ -928,18 +929,23 @@ struct eva_connect_config {
      last try comes when the time is over, and its error is that of closed.  A try that has begun
      may take connect_timeout_ms, so all of it takes at most the sum of both.  Calls wait meanwhile,
      each up to its own timeout_ms.  eva_close, eva_call_cancel and assuan_release work at once.
+     A path of over 107 octets after `unix:` is tried again as long as no redirection file stands
+     there, and ends with GPG_ERR_ENAMETOOLONG.
      Errors that no server could mend come at once, and so do those of `exec:`, `fd:` and
      `ssh:`.  */
   unsigned int retry_ms;
 
-  /* A command that starts the server, if none listens at `unix:/path`; ended by NULL.  With other
-     addresses this is GPG_ERR_INV_ARG.  retry_ms, if it is 0, becomes EVA_DEFAULT_START_TIMEOUT_MS.
+  /* A command that starts the server, if none listens at `unix:/path` (or `/path`, or
+     `file:///path`); ended by NULL.  With addresses of other kinds this is GPG_ERR_INV_ARG.
+     retry_ms, if it is 0, becomes EVA_DEFAULT_START_TIMEOUT_MS.
 
          static const char *const start[] = { "gpgconf", "--launch", "gpg-agent", NULL };
 
-     Of all clients that find no server, in any process, one runs the command, once, and the others
-     try again meanwhile.  A lock on the file /path.start-lock decides which one; the directory has
-     to be there.  The lock ends with the process that has it.
+     Of all clients that find no server, in any process, one runs the command, and the others try
+     again meanwhile.  A lock on the file /path.start-lock decides which one; the directory has to
+     be there.  The lock ends when its client is connected or gives up, and with its process;
+     another client may run the command then, if there still is no server.  Each client runs it once
+     at most.
      The command ends with status 0 after it has put a daemon into the background, or stays and is
      the server itself.  If it fails, and no server has come up from elsewhere, closed gets
      GPG_ERR_ASS_SERVER_START, or if it could not be started what the system gave; eva_get_reason
@@ -948,19 +954,20 @@ struct eva_connect_config {
      with CTX or its loop.  The loop reaps it, as a server of `exec:`.  */
   const char *const *start_argv;
 
-  /* For a program of `exec:` and the command of start_argv.  Changes to the environment, ended by
-     NULL: `NAME=VALUE`, or `NAME` alone, which takes the variable out; of several for a name the
-     last one counts.  It does not change where a program is looked for.  And the working directory;
-     a program with a slash that does not begin with it is found from the caller's.  NULL: as they
-     are.  Only eva_connect itself reads all of these.  */
+  /* For a program of `exec:`, the command of start_argv, and the ssh of `ssh:`.  Changes to the
+     environment, ended by NULL: `NAME=VALUE`, or `NAME` alone, which takes the variable out; of
+     several for a name the last one counts.  It does not change where a program is looked for.  And
+     the working directory; a program with a slash that does not begin with it is found from the
+     caller's.  NULL: as they are.  Only eva_connect itself reads all of these.  */
   const char *const *environment;
   const char *directory;
 
-  /* Called out of the loop for each line that the program of `exec:` writes to its stderr, without
-     its LF or CRLF, and for what it wrote last without one; in place of EVA_CONNECT_STDERR.  Of a
-     line with over 1000 octets it gets these; a NUL comes as `?`.  LINE is valid until it returns.
-     What came until the connection is over, 64 KiB of it at most, is told before closed, and later
-     lines are read and dropped until CTX is released.  It may do what other callbacks may.  */
+  /* Called out of the loop for each line that the program of `exec:`, or ssh, writes to its stderr,
+     without its LF or CRLF, and for what it wrote last without one; in place of EVA_CONNECT_STDERR.
+     Of a line with over 1000 octets it gets these; a NUL comes as `?`.  LINE is valid until it
+     returns.  What came until the connection is over, 64 KiB of it at most, is told before closed,
+     and later lines are read and dropped until CTX is released.  It may do what other callbacks
+     may.  */
   void (*on_stderr) (assuan_context_t ctx, void *arg, const char *line);
 };
 
@@ -998,12 +1005,12 @@ struct eva_connect_config {
 
    Returns: 0, or an error that needs no waiting; all others come to closed:
 
-     GPG_ERR_INV_ARG             ADDRESS has none of these forms; or a setting of the environment
-     has
-                                 no name, or start_argv no word or no socket's file to go with
+     GPG_ERR_INV_ARG             ADDRESS has none of these forms; a setting of the environment has
+                                 no name; or start_argv has no word, or no socket's file to go with
      GPG_ERR_SYNTAX              a quote in `exec:` does not end, or nothing follows a backslash
      GPG_ERR_ASS_CONNECT_FAILED  no server listens there; with retry_ms this comes to closed
-     GPG_ERR_ENAMETOOLONG        the path is too long, and no redirection file stands there
+     GPG_ERR_ENAMETOOLONG        the path is too long, and no redirection file stands there; with
+                                 retry_ms this comes to closed
      GPG_ERR_ENOENT              the program is not there
      GPG_ERR_ENOMEM
      other values                what the system gave
@@ -1135,9 +1142,9 @@ gpg_error_t eva_vcallf (assuan_context_t ctx, const struct eva_callbacks *callba
                         struct eva_pending_call **ret_call, const char *format, va_list ap)
     GPGRT_ATTR_PRINTF (5, 0);
 
-/* Gives CALL up: its done callback runs with GPG_ERR_CANCELED before this returns.  A call that was
-   not sent is never sent; if the server inquires, it gets CAN; the rest of a reply is dropped when
-   it comes, and the connection stays usable.  */
+/* Gives CALL up, unless it is NULL: its done callback runs with GPG_ERR_CANCELED before this
+   returns.  A call that was not sent is never sent; if the server inquires, it gets CAN; the rest
+   of a reply is dropped when it comes, and the connection stays usable.  */
 void eva_call_cancel (struct eva_pending_call *call);
 
 /* Returns the context that CALL was made on.  */

@@ -66,9 +66,23 @@ dial_error (struct eva__client *client) {
   }
 }
 
-/* Returns true if errno is what a client gets whose server is about to start.  */
+/* Returns the path of the file at which CLIENT connects, or NULL if it is none.  */
+static const char *
+path_of (const struct eva__client *client) {
+  const char *address = client->address;
+
+  if (!strncmp (address, "unix:", 5))
+    address += 5;
+  else if (!strncmp (address, "file://", 7))
+    address += 7;
+  return *address == '/' ? address : NULL;
+}
+
+/* Returns true if errno is what a client gets whose server is about to start.  ENAMETOOLONG is that
+   of a path at which such a server makes a file that leads to its socket.  */
 static bool
-may_come_up (void) {
+may_come_up (const struct eva__client *client) {
+  if (errno == ENAMETOOLONG) return !strncmp (client->address, "unix:/", 6);
   return errno == ENOENT || errno == ECONNREFUSED || errno == ETIMEDOUT;
 }
 
@@ -142,7 +156,7 @@ try_again (struct eva__client *client, gpg_error_t err) {
 /* The same after what errno says.  */
 static gpg_error_t
 failed_try (struct eva__client *client) {
-  bool is_early = may_come_up ();
+  bool is_early = may_come_up (client);
   gpg_error_t err = dial_error (client);
 
   return is_early ? try_again (client, err) : err;
@@ -155,14 +169,14 @@ try_at_once (struct eva__client *client) {
   eva__dial_set_timer (client);
 }
 
-/* The same for ENDPOINT, whose server may have to be started.  */
+/* The same for an address whose server may have to be started.  */
 static gpg_error_t
-failed_dial (struct eva__client *client, const struct eva__io_endpoint *endpoint) {
-  bool is_early = may_come_up ();
+failed_dial (struct eva__client *client) {
+  bool is_early = may_come_up (client);
   bool starts = client->launch && is_early && eva_now () < client->dial_until_ns;
   gpg_error_t err = dial_error (client), launch_err = 0;
 
-  switch (starts ? eva__launch (client, endpoint->addr.un.sun_path, try_at_once, &launch_err)
+  switch (starts ? eva__launch (client, path_of (client), try_at_once, &launch_err)
                  : EVA__LAUNCH_WAIT) {
   case EVA__LAUNCH_FAIL:
     return launch_err;
@@ -372,12 +386,6 @@ has_words (const struct eva__client *client) {
   return client->config.argv && !strcmp (client->address, "exec:");
 }
 
-/* Returns true if ENDPOINT is a socket in the file system.  */
-static bool
-has_file (const struct eva__io_endpoint *endpoint) {
-  return endpoint->kind == EVA__IO_ENDPOINT_UNIX && *endpoint->addr.un.sun_path;
-}
-
 /* ssh has ended.  */
 static void
 tunnel_ended (void *arg) {
@@ -404,7 +412,7 @@ dial_tunnel (struct eva__client *client, const char *name) {
   if (!path) return eva__ctx_error (ctx, GPG_ERR_ASS_CONNECT_FAILED);
   if (eva__io_endpoint_parse (path, &endpoint)) return eva__ctx_syserror (ctx);
   rc = eva__io_dial (&endpoint, &fd);
-  if (rc < 0 && !may_come_up ()) return dial_error (client);
+  if (rc < 0 && !may_come_up (client)) return dial_error (client);
   if (rc == EVA__IO_DIAL_CONNECTED) {
     err = connected (client, fd, fd);
     if (err)
@@ -416,6 +424,15 @@ dial_tunnel (struct eva__client *client, const char *name) {
   }
   client->dial_again_ns = eva_now () + FIRST_PAUSE_NS;
   return 0;
+}
+
+/* The address cannot be taken apart, as errno says.  If it is a path that is too long, a server may
+   come up there.  */
+static gpg_error_t
+failed_parse (struct eva__client *client) {
+  if (!may_come_up (client)) return dial_error (client);
+  client->is_local = true;
+  return failed_dial (client);
 }
 
 /* Begins to connect, or begins anew: a server that is starting up may have another socket by then,
@@ -436,8 +453,8 @@ eva__dial (struct eva__client *client) {
     client->is_local = true;
     return start_program (client, NULL);
   }
-  if (eva__io_endpoint_parse (client->address, &endpoint)) return dial_error (client);
-  if (client->launch && !has_file (&endpoint)) return eva__ctx_error (ctx, GPG_ERR_INV_ARG);
+  if (eva__io_endpoint_parse (client->address, &endpoint)) return failed_parse (client);
+  if (client->launch && !path_of (client)) return eva__ctx_error (ctx, GPG_ERR_INV_ARG);
   client->is_local =
       endpoint.kind != EVA__IO_ENDPOINT_INTERNET && endpoint.kind != EVA__IO_ENDPOINT_SSH;
   if (endpoint.kind != EVA__IO_ENDPOINT_UNIX && endpoint.kind != EVA__IO_ENDPOINT_INTERNET)
@@ -459,6 +476,6 @@ eva__dial (struct eva__client *client) {
     client->dial_again_ns = eva_now () + BUSY_NS;
     return 0;
   default:
-    return failed_dial (client, &endpoint);
+    return failed_dial (client);
   }
 }

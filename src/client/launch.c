@@ -20,7 +20,6 @@
 #include "assuan/error.h"
 #include "client/reason.h"
 #include "client/started.h"
-#include "io/endpoint.h"
 #include "io/lock.h"
 #include "io/process.h"
 #include "io/program.h"
@@ -43,7 +42,7 @@ struct eva__launch {
   int lock;           /* -1: not ours */
   unsigned int owner; /* the process of ours that took it */
   struct eva__started command;
-  char lock_path[EVA__IO_ENDPOINT_SIZE + sizeof LOCK_SUFFIX];
+  char *lock_path; /* NULL: none yet, or not any more */
 };
 
 /* --- Copies ----------------------------------------------------------------------------------- */
@@ -150,7 +149,12 @@ static enum eva__launch_next
 lock (struct eva__client *client, const char *path, gpg_error_t *ret_err) {
   struct eva__launch *launch = client->launch;
 
-  snprintf (launch->lock_path, sizeof launch->lock_path, "%s%s", path, LOCK_SUFFIX);
+  if (!launch->lock_path) launch->lock_path = malloc (strlen (path) + sizeof LOCK_SUFFIX);
+  if (!launch->lock_path) {
+    *ret_err = eva__ctx_error (eva__client_context (client), GPG_ERR_ENOMEM);
+    return EVA__LAUNCH_FAIL;
+  }
+  strcpy (stpcpy (launch->lock_path, path), LOCK_SUFFIX);
   launch->lock = eva__io_lock_take (launch->lock_path);
   launch->owner = eva__io_this_process ();
   if (launch->lock >= 0) {
@@ -186,7 +190,7 @@ eva__launch_explain (struct eva__client *client) {
   struct eva__launch *launch = client->launch;
 
   if (!launch || client->reason) return;
-  if (launch->stage == WAITING && *launch->lock_path)
+  if (launch->stage == WAITING && launch->lock_path)
     eva__reason_set (client, launch->lock_path, ": another client starts the server");
   else if (launch->stage == STARTED)
     eva__reason_set (client, launch->start.argv[0], " has started, but no server listens");
@@ -201,7 +205,8 @@ eva__launch_rest (struct eva__client *client) {
   if (!launch) return;
   eva__io_lock_release (launch->lock_path, launch->lock, launch->owner != eva__io_this_process ());
   launch->lock = -1;
-  *launch->lock_path = 0;
+  free (launch->lock_path);
+  launch->lock_path = NULL;
   eva__started_leave (&launch->command, client->home, 0);
   if (launch->stage == LOCKED) launch->stage = WAITING;
 }

@@ -98,6 +98,48 @@ test_abstract (void **state) {
   get_in (ctx, peer_listen (name, 5, NULL));
 }
 
+/* A path that is too long for a socket: the server makes a file that leads to its socket.  */
+static const char *
+long_path (void) {
+  char name[130];
+
+  memset (name, 'x', 120);
+  name[120] = 0;
+  return tmpdir_path (name);
+}
+
+static void
+test_long_path (void **state) {
+  const char *path = long_path (), *aside = tmpdir_path ("aside");
+  assuan_context_t ctx = wait_for (kit_format ("unix:%s", path));
+  int listener;
+  FILE *fp;
+
+  (void) state;
+  let_pass (30);
+  listener = peer_listen (address ("s"), 5, NULL);
+  fp = fopen (aside, "we");
+  fprintf (fp, "%%Assuan%%\nsocket=%s\n", tmpdir_path ("s"));
+  fclose (fp);
+  assert_int_equal (rename (aside, path), 0);
+  get_in (ctx, listener);
+  unlink (path);
+}
+
+/* The command that starts it runs, here to fail.  */
+static void
+test_long_path_started (void **state) {
+  static const char *const command[] = { "false", NULL };
+  assuan_context_t ctx;
+
+  (void) state;
+  kit_config.start_argv = command;
+  ctx = kit_dial (kit_format ("unix:%s", long_path ()));
+  kit_await ("closed ASS_SERVER_START\n");
+  assuan_release (ctx);
+  kit_await_reaping ();
+}
+
 /* The socket of a server that was killed is there, and nothing listens.  */
 static void
 test_stale (void **state) {
@@ -403,6 +445,8 @@ test_many (void **state) {
 
 static const struct CMUnitTest tests[] = {
   kit_test (test_no_socket_yet),
+  kit_test (test_long_path),
+  kit_test (test_long_path_started),
   kit_test (test_no_directory_yet),
   kit_test (test_abstract),
   kit_test (test_stale),
