@@ -6,6 +6,8 @@
 
 #include "io/watch.h"
 
+#include "io/fail.h"
+
 #include <limits.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -25,7 +27,7 @@ eva__io_watch_add (int fd, const char *path) {
   char dir[PATH_MAX];
   size_t len = (size_t) (strrchr (path, '/') - path);
 
-  if (len >= sizeof dir) len = sizeof dir - 1;
+  if (len >= sizeof dir) return eva__io_fail (ENAMETOOLONG);
   memcpy (dir, path, len);
   dir[len] = 0;
   return inotify_add_watch (fd, len ? dir : "/", EVENTS) < 0 ? -1 : 0;
