@@ -519,9 +519,10 @@ struct call_hooks {
 class client {
 public:
   /* As eva_connect.  CONFIG, which may be NULL, is copied.  All its functions are NULL, because the
-     argument that they would get is this object's: on_ready and on_closed are in place of
-     them.  */
-  client (loop &in, const std::string &address, const eva_connect_config *config = nullptr)
+     argument that they would get is this object's.  on_ready and on_closed are in place of two of
+     them, and ON_STDERR, if it is set, in place of on_stderr.  */
+  client (loop &in, const std::string &address, const eva_connect_config *config = nullptr,
+          std::function<void (const char *line)> on_stderr = nullptr)
       : state_ (std::make_shared<state> (in)) {
     eva_connect_config ours;
     assuan_context_t ctx;
@@ -532,6 +533,8 @@ public:
       throw error (detail::make_error (GPG_ERR_ASS_INV_VALUE));
     ours.ready = ready;
     ours.closed = closed;
+    state_->wrote = std::move (on_stderr);
+    if (state_->wrote) ours.on_stderr = wrote;
     ours.arg = state_.get ();
     detail::check (eva_connect (in.get (), detail::c_string (address), &ours, &ctx));
     ctx_.reset (ctx);
@@ -592,12 +595,13 @@ public:
   }
 
 private:
-  struct state {
+  struct state : std::enable_shared_from_this<state> {
     explicit state (loop &in) : home (in) {
     }
     loop &home;
     std::function<void ()> ready;
     std::function<void (gpg_error_t)> closed;
+    std::function<void (const char *)> wrote;
   };
 
   /* The client may go away within these.  */
@@ -606,6 +610,12 @@ private:
     std::function<void ()> f = std::move (static_cast<state *> (arg)->ready);
 
     if (f) home.guard (f);
+  }
+
+  static void wrote (assuan_context_t, void *arg, const char *line) noexcept {
+    std::shared_ptr<state> self = static_cast<state *> (arg)->shared_from_this ();
+
+    self->home.guard ([&] { self->wrote (line); });
   }
 
   static void closed (assuan_context_t, void *arg, gpg_error_t err) noexcept {

@@ -376,6 +376,30 @@ test_cancel () {
   }
 }
 
+// What a program writes to its stderr; the client may go away with the last line.
+void
+test_lines_of_stderr () {
+  const char *const argv[] = { "sh", "-c", "echo one >&2; echo OK; read x; echo two >&2", nullptr };
+  const std::string captured (100, 'c');
+  eva_connect_config config = eva_connect_config ();
+  std::unique_ptr<eva::client> client;
+  eva::loop loop;
+
+  config.argv = argv;
+  client.reset (new eva::client (loop, "exec:", &config, [&client, captured] (const char *line) {
+    note (line);
+    if (line != std::string ("two")) return;
+    client.reset ();
+    note (captured);
+  }));
+  client->call ("NOP", [] (gpg_error_t err, const eva_reply &) { note (name (err)); });
+  while (client)
+    loop.dispatch (1000);
+  EXPECT (record.find ("one;") == 0);
+  EXPECT (record.find ("two;") != std::string::npos);
+  EXPECT (record.find (captured) != std::string::npos);
+}
+
 // A client goes away in each of its callbacks, whose functions still have what they captured.
 void
 test_client_goes () {
@@ -514,6 +538,7 @@ const test tests[] = {
   TEST (thrown_by_sessions),
   TEST (constructors),
   TEST (cancel),
+  TEST (lines_of_stderr),
   TEST (client_goes),
   TEST (server_goes),
   TEST (connection_closes),
