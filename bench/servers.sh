@@ -21,12 +21,12 @@ rounds=${ROUNDS:-25}
 seconds=${SERVER_SECONDS:-0.2}
 libassuan=$(pkg-config --variable=libdir libassuan)
 
-all_rows='nop-1 nop-10 nop-100 nop-1000 mix ahead crowd memory idle greet bulk hostile
+all_rows='nop-1 nop-10 nop-100 nop-1000 by-hand mix ahead crowd memory idle greet bulk hostile
   uv event glib sd-event ev relay monitor'
 # Against an older revision: the rows that compare servers, and what each has to be at least.
 against=${AGAINST:-}
 kept=0.97
-[ ! "$against" ] || all_rows='nop-1 nop-10 nop-100 nop-1000 mix ahead memory greet bulk'
+[ ! "$against" ] || all_rows='nop-1 nop-10 nop-100 nop-1000 by-hand mix ahead memory greet bulk'
 
 if [ "$rows" = list ]; then
   # shellcheck disable=SC2086
@@ -76,6 +76,8 @@ start() {
   form=${1%-too}
   case $form in
     older) "$against/bench/servers/server-embedded" "$dir/$1" & ;;
+    by-hand) LD_LIBRARY_PATH=$(drop_in "$programs/../..") "$programs/server-libassuan" loop "$dir/$1" & ;;
+    older-by-hand) LD_LIBRARY_PATH=$(drop_in "$against") "$programs/server-libassuan" loop "$dir/$1" & ;;
     libassuan-*) LD_LIBRARY_PATH=$libassuan "$programs/server-libassuan" "${form#*-}" "$dir/$1" & ;;
     relay) "$tool" -q relay "$dir/relay" "$dir/embedded" & ;;
     monitor) "$tool" -q monitor "$dir/embedded" --listen="$dir/monitor" >/dev/null & ;;
@@ -83,6 +85,15 @@ start() {
   esac
   servers="$servers $!"
   eval "pid_$(echo "$1" | tr - _)=$!"
+}
+
+# drop_in BUILDDIR: where the drop-in of that build is for which the programs are built.
+drop_in() {
+  soname=$(ldd "$programs/server-libassuan" | sed -n 's/^[[:space:]]*\(libassuan\.so\.[0-9]*\) .*/\1/p')
+  case $soname in
+    libassuan.so.0) echo "$1/compat/2" ;;
+    *) echo "$1/compat/3" ;;
+  esac
 }
 
 # target NAME N: a server and the number of connections to it, as the clients want it.
@@ -157,6 +168,15 @@ nop() {
   share=
   [ "$1" != 1 ] || share=-s
   commands embedded "$other" "$1" $share | by_processor "NOP, connections: $1 : $other" "$wanted"
+}
+
+# A loop of the program's own, with assuan_process_next.
+by_hand() {
+  other=bare wanted=0.92
+  [ ! "$against" ] || { other=older-by-hand; wanted=$kept; }
+  start by-hand
+  start "$other"
+  commands by-hand "$other" 100 | by_processor "NOP, 100 connections of assuan.h : $other" "$wanted"
 }
 
 # against_libassuan TITLE WANTED [OPTION...]: 100 connections, against the better form of libassuan.
@@ -310,6 +330,7 @@ printf '%-42s %10s %10s %6s %12s %6s   %s\n' 'work' ours other ratio 'least - mo
 for row in ${rows:-$all_rows}; do
   case $row in
     nop-*) nop "${row#nop-}" ;;
+    by-hand) by_hand ;;
     mix) against_libassuan '3 status, 100 octets, OK' 2.2 -c MIX ;;
     ahead) against_libassuan 'NOP, 16 ahead' 8 -a 16 ;;
     crowd | memory | idle | greet | bulk | hostile) $row ;;
