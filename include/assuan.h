@@ -699,7 +699,9 @@ int assuan_get_active_fds (assuan_context_t ctx, int what, assuan_fd_t *fdarray,
    Returns 0, also if no progress is possible now, and if the client left; what a handler or a
    continuation returned, unchanged, and the lines after its own wait for the next call;
    ASS_LINE_TOO_LONG for a line that was skipped, after the lines that follow it were run;
-   ASS_NOT_A_SERVER; a connection error: release the context then.
+   ASS_NOT_A_SERVER; a connection error: release the context then; ENOMEM, with DONE set if there is
+   no memory for what has to wait until the next call.
+   Here: the call takes 24 KiB of stack besides what handlers take.
    If the program called assuan_process_done outside of assuan_process_next, held lines do not make
    the descriptor readable: call assuan_process_next while assuan_pending_line is true.  From:
    outside, that is, not within a callback of CTX. */

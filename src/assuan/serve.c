@@ -17,6 +17,7 @@
 #include "assuan/lifetime.h"
 #include "assuan/membuf.h"
 #include "assuan/reply.h"
+#include "assuan/scratch.h"
 #include "assuan/table.h"
 #include "wire/wipe.h"
 
@@ -309,26 +310,36 @@ take_turn (assuan_context_t ctx) {
   return err ? err : end_err;
 }
 
-gpg_error_t
-assuan_process_next (assuan_context_t ctx, int *done) {
-  gpg_error_t err = check_server (ctx);
+/* Opens the connection, or takes a turn.  */
+static gpg_error_t
+process_next (assuan_context_t ctx) {
+  gpg_error_t err = eva__ctx_open (ctx);
 
-  if (done) *done = 0;
-  if (err) return err;
-  eva__ctx_enter (ctx);
-  ctx->is_external = true;
-  err = eva__ctx_open (ctx);
   if (eva__ctx_is_left (ctx, err)) err = 0;
   if (!err && eva__ctx_is_connected (ctx)) {
     ctx->in_turn = true;
     err = take_turn (ctx);
     ctx->in_turn = false;
   }
-  if (ctx->released) err = 0; /* whatever its last callback returned */
-  if (done) *done = is_over (ctx) || ctx->write_error;
+  return ctx->released ? 0 : err; /* whatever its last callback returned */
+}
+
+gpg_error_t
+assuan_process_next (assuan_context_t ctx, int *done) {
+  gpg_error_t err = check_server (ctx), settle_err = 0;
+  struct eva__scratch scratch;
+  bool is_lent;
+
+  if (done) *done = 0;
+  if (err) return err;
+  eva__ctx_enter (ctx);
+  ctx->is_external = true;
+  is_lent = eva__scratch_lend (ctx, &scratch);
+  err = process_next (ctx);
   eva__ctx_forget_line (ctx);
-  eva__ctx_leave (ctx);
-  return err;
+  if (is_lent) settle_err = eva__scratch_settle (ctx, &scratch);
+  if (done) *done = is_over (ctx) || ctx->write_error;
+  return eva__ctx_leave_with (ctx, err ? err : settle_err);
 }
 
 /* --- The blocking loop ------------------------------------------------------------------------ */

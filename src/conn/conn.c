@@ -58,6 +58,14 @@ eva__conn_set_config (eva_conn *c, const struct eva_conn_config *config) {
   c->owner.config = config;
 }
 
+void
+eva__conn_move (eva_conn *c, char *from, char *to) {
+  if (c->in.base == from)
+    eva__wire_lines_move (&c->in, to, c->in.size);
+  else
+    eva__conn_queue_move (&c->out, from, to);
+}
+
 /* Returns true if C alone has its configuration.  */
 static bool
 is_owned (const eva_conn *c) {

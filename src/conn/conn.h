@@ -20,6 +20,10 @@ void eva__conn_set_config (eva_conn *c, const struct eva_conn_config *config);
 /* Fills the zeros of CONFIG with the defaults.  */
 void eva__conn_complete_config (struct eva_conn_config *config);
 
+/* Moves what C keeps in its buffer FROM, input or output, to TO, which is as large, and wipes FROM.
+   It is TO that C gives back later.  */
+void eva__conn_move (eva_conn *c, char *from, char *to);
+
 /* Ends the loan of the line that was handed out last, and wipes it.  */
 void eva__conn_end_loan (eva_conn *c);
 

@@ -224,6 +224,22 @@ eva__conn_queue_discard (struct eva__conn_queue *q, const struct eva__conn_owner
 }
 
 void
+eva__conn_queue_move (struct eva__conn_queue *q, void *from, void *to) {
+  struct eva__conn_chunk **link = &q->head, *chunk = from;
+  size_t used_len;
+
+  while (*link && *link != chunk)
+    link = &(*link)->next;
+  if (!*link) return;
+  used_len = sizeof *chunk + chunk->end + (chunk == q->tail ? q->open_len : 0);
+  memcpy (to, from, used_len);
+  eva__wire_wipe (from, used_len);
+  *link = to;
+  if (q->tail == chunk) q->tail = to;
+  if (q->shown_chunk == chunk) q->shown_chunk = to;
+}
+
+void
 eva__conn_queue_clear (struct eva__conn_queue *q, const struct eva__conn_owner *owner) {
   while (q->head) {
     struct eva__conn_chunk *chunk = q->head;

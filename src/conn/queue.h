@@ -79,6 +79,9 @@ int eva__conn_queue_show (struct eva__conn_queue *q, const char **ret_line, size
 size_t eva__conn_queue_discard (struct eva__conn_queue *q, const struct eva__conn_owner *owner,
                                 uint64_t *ret_at);
 
+/* Moves the chunk at FROM to TO, which is as large, and wipes FROM.  */
+void eva__conn_queue_move (struct eva__conn_queue *q, void *from, void *to);
+
 /* Wipes and releases everything.  */
 void eva__conn_queue_clear (struct eva__conn_queue *q, const struct eva__conn_owner *owner);
 

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* scratch.h - buffers on the stack, which a context borrows for a turn.
+
+   A turn of assuan_process_next needs a buffer for what comes and one for what is said, and mostly
+   neither after it.  Buffers of the heap would cost more than what is done with them, and leave holes
+   between contexts.  What is left in a buffer at the end of the turn moves to the heap.  */
+
+#ifndef EVA__ASSUAN_SCRATCH_H
+#define EVA__ASSUAN_SCRATCH_H
+
+#include "assuan/context.h"
+
+#include <stddef.h>
+
+struct eva__scratch {
+  _Alignas (max_align_t) char small[EVA_SMALL_SIZE];
+  _Alignas (max_align_t) char large[EVA_INPUT_SIZE];
+};
+
+/* Lends SCRATCH, which nothing has to be written to before, to CTX.  Returns false, and does
+   nothing, within another call with CTX, and where the program has its own functions for memory: it
+   may want all octets there.  */
+bool eva__scratch_lend (assuan_context_t ctx, struct eva__scratch *scratch);
+
+/* Ends the loan, before the eva__ctx_leave of the call.  All octets that SCRATCH had were wiped.
+   Returns 0, or ENOMEM: what was left in it is lost, and the connection closed.  */
+gpg_error_t eva__scratch_settle (assuan_context_t ctx, struct eva__scratch *scratch);
+
+#endif /* EVA__ASSUAN_SCRATCH_H */
