@@ -209,7 +209,7 @@ eva__acceptor_new (eva_server *server, const struct eva__io_listener *listener,
                    unsigned int flags) {
   struct eva__acceptor *acceptor = calloc (1, sizeof *acceptor);
 
-  if (!acceptor) return gpg_error_from_syserror ();
+  if (!acceptor) return eva__server_error (server, gpg_err_code_from_syserror ());
   acceptor->server = server;
   acceptor->listener = *listener;
   acceptor->flags = flags;
@@ -217,7 +217,7 @@ eva__acceptor_new (eva_server *server, const struct eva__io_listener *listener,
   set_address (acceptor);
   acceptor->source = eva_loop_add_fd (server->loop, listener->fd, EVA_READABLE, knocked, acceptor);
   if (!acceptor->source) {
-    gpg_error_t err = gpg_error_from_syserror ();
+    gpg_error_t err = eva__server_error (server, gpg_err_code_from_syserror ());
     free (acceptor);
     return err;
   }
