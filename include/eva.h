@@ -633,6 +633,8 @@ gpg_error_t eva_server_allow_uid (eva_server *server, uid_t uid);
    Returns: 0; or
 
      GPG_ERR_ASS_GENERAL    SERVER is draining
+     GPG_ERR_ASS_INV_VALUE  SERVER or ADDRESS is NULL, or FLAGS has an unknown bit
+     GPG_ERR_ENOMEM
      GPG_ERR_INV_ARG        ADDRESS has none of these forms
      GPG_ERR_EADDRINUSE     ADDRESS is in use, or a file that is no socket stands there
      GPG_ERR_EACCES         TCP without EVA_ANY_UID, or an address that is not loopback without
@@ -684,8 +686,9 @@ int eva_server_get_fd (eva_server *server, size_t index);
    until the close function returned.  It is NULL if the close function has run already, because a
    monitor or log callback that was shown the greeting released the context, and if the take
    function has taken FD.
-   Returns 0; GPG_ERR_EACCES; GPG_ERR_LIMIT_REACHED; GPG_ERR_ENOMEM; what the open or the
-   take function gave; or what the system gave.  On failure FD stays the caller's.  */
+   Returns 0; GPG_ERR_ASS_INV_VALUE if SERVER is NULL or FLAGS has an unknown bit; GPG_ERR_EACCES;
+   GPG_ERR_LIMIT_REACHED, also while SERVER drains; GPG_ERR_ENOMEM; what the open or the take
+   function gave; or what the system gave.  On failure FD stays the caller's.  */
 gpg_error_t eva_server_adopt (eva_server *server, int fd, unsigned int flags,
                               assuan_context_t *ret_ctx);
 
@@ -892,7 +895,8 @@ gpg_error_t eva_pump (assuan_context_t ctx, const struct eva_pump_config *config
 #define EVA_CONNECT_LAST_STDERR 8u
 
 /* Errors of eva_connect come to closed, out of the loop, and no program has to tell two kinds.
-   Returned are only GPG_ERR_ENOMEM, and GPG_ERR_ASS_INV_VALUE for a NULL argument.  Calls that were
+   Returned are only GPG_ERR_ENOMEM, and GPG_ERR_ASS_INV_VALUE for a NULL argument or an unknown
+   flag.  Calls that were
    made before closed runs end with the same error.  */
 #define EVA_CONNECT_LATE_ERRORS 4u
 
@@ -1005,6 +1009,7 @@ struct eva_connect_config {
 
    Returns: 0, or an error that needs no waiting; all others come to closed:
 
+     GPG_ERR_ASS_INV_VALUE       LOOP, ADDRESS or RET_CTX is NULL, or the flags have an unknown bit
      GPG_ERR_INV_ARG             ADDRESS has none of these forms; a setting of the environment has
                                  no name; or start_argv has no word, or no socket's file to go with
      GPG_ERR_SYNTAX              a quote in `exec:` does not end, or nothing follows a backslash
@@ -1117,8 +1122,8 @@ struct eva_callbacks {
    octets without LF, and is copied.  CTX is a context of eva_connect or a client that is attached.
    Stores the call at RET_CALL unless that is NULL; the call is the library's, valid until done is
    called.
-   Returns 0; GPG_ERR_ASS_INV_VALUE for a command that is empty, a comment, or has a LF, and for
-   callbacks beside replied that it stands in place of; GPG_ERR_ASS_LINE_TOO_LONG; GPG_ERR_EPIPE if
+   Returns 0; GPG_ERR_ASS_INV_VALUE for a command that is empty, a comment, or has a LF, for an
+   unknown flag, and for callbacks beside replied that it stands in place of; GPG_ERR_ASS_LINE_TOO_LONG; GPG_ERR_EPIPE if
    the connection is over; GPG_ERR_NOT_SUPPORTED for a descriptor where none can be passed;
    GPG_ERR_ENOMEM; or what dup gave.  */
 gpg_error_t eva_call (assuan_context_t ctx, const char *command,

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define KNOWN_FLAGS (EVA_CALL_AHEAD | EVA_CALL_LATE_ERRORS)
+
 /* A line that gets no reply is no command; a line with nothing but a CR is an empty one.  */
 static gpg_error_t
 check_command (assuan_context_t ctx, const char *command) {
@@ -33,7 +35,7 @@ fill (struct eva__client *client, struct eva_pending_call *call, const struct ev
   call->fd = -1;
   call->deadline_ns = EVA_NO_DEADLINE;
   if (!cb) return 0;
-  if (cb->replied && (cb->data || cb->status || cb->done))
+  if (cb->flags & ~KNOWN_FLAGS || (cb->replied && (cb->data || cb->status || cb->done)))
     return eva__ctx_error (eva__client_context (client), GPG_ERR_ASS_INV_VALUE);
   call->cb = *cb;
   if (cb->timeout_ms) call->deadline_ns = eva_now () + eva__io_ns_of_ms (cb->timeout_ms);

@@ -54,6 +54,9 @@ make (eva_loop *loop, const char *address, const struct eva_connect_config *conf
   return NULL;
 }
 
+#define KNOWN_FLAGS                                                                                \
+  (EVA_CONNECT_FDPASSING | EVA_CONNECT_STDERR | EVA_CONNECT_LAST_STDERR | EVA_CONNECT_LATE_ERRORS)
+
 /* Returns true if what CONFIG tells of programs makes sense.  */
 static bool
 is_possible (const struct eva_connect_config *config) {
@@ -79,7 +82,8 @@ eva_connect (eva_loop *loop, const char *address, const struct eva_connect_confi
   gpg_error_t err;
 
   if (loop) eva__loop_take_failure (loop, NULL);
-  if (!loop || !address || !ret_ctx) return eva__ctx_error (NULL, GPG_ERR_ASS_INV_VALUE);
+  if (!loop || !address || !ret_ctx || (config && config->flags & ~KNOWN_FLAGS))
+    return eva__ctx_error (NULL, GPG_ERR_ASS_INV_VALUE);
   client = make (loop, address, config, &err);
   if (!client) return err;
   ctx = client->driven.at.drive.ctx;

@@ -17,6 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define KNOWN_FLAGS (EVA_LISTEN_FDPASSING | EVA_LISTEN_ANY_ADDRESS | EVA_LISTEN_TAKE_OVER)
+
 /* The system's reason.  */
 static gpg_error_t
 syserror (const eva_server *server) {
@@ -172,7 +174,8 @@ eva_server_listen (eva_server *server, const char *address, unsigned int flags) 
   gpg_error_t err;
 
   if (server) eva__loop_take_failure (server->loop, NULL);
-  if (!server || !address) return eva__server_error (server, GPG_ERR_ASS_INV_VALUE);
+  if (!server || !address || flags & ~KNOWN_FLAGS)
+    return eva__server_error (server, GPG_ERR_ASS_INV_VALUE);
   server->fault = NULL;
   eva__server_ref (server); /* the open function of a connected one may free it */
   err = listen_on (server, address, flags);
@@ -265,7 +268,7 @@ eva_server_adopt (eva_server *server, int fd, unsigned int flags, assuan_context
   struct eva__incoming incoming = { .in_fd = fd, .out_fd = fd, .flags = flags };
   bool is_far;
 
-  if (!server) return eva__server_error (NULL, GPG_ERR_ASS_INV_VALUE);
+  if (!server || flags & ~KNOWN_FLAGS) return eva__server_error (server, GPG_ERR_ASS_INV_VALUE);
   if (!examine (fd, &incoming.is_unix)) return syserror (server);
   if (incoming.is_unix) incoming.is_known = !eva__io_peer_credentials (fd, &incoming.peer);
   is_far = !incoming.is_unix && !(flags & EVA_LISTEN_ANY_ADDRESS) && !eva__io_endpoint_is_near (fd);

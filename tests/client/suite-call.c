@@ -395,6 +395,8 @@ test_wrong_commands (void **state) {
   refuse (ctx, "# comment", "ASS_INV_VALUE");
   refuse (ctx, "ONE\nTWO", "ASS_INV_VALUE");
   refuse (ctx, "ONE\n", "ASS_INV_VALUE");
+  assert_error (eva_call (ctx, "A", &(struct eva_callbacks) { .flags = 128 }, NULL, NULL),
+                "ASS_INV_VALUE");
   refuse (ctx, "\r", "ASS_INV_VALUE"); /* an empty line, that has no reply */
   refuse (ctx, line, "ASS_LINE_TOO_LONG");
   peer_hears_nothing (&p);

@@ -173,6 +173,10 @@ test_addresses (void **state) {
   name[150] = 0;
   refuse (name, "ENAMETOOLONG");
   refuse (NULL, "ASS_INV_VALUE");
+  kit_config.flags = 128;
+  refuse ("unix:/x", "ASS_INV_VALUE");
+  kit_config.flags |= EVA_CONNECT_LATE_ERRORS;
+  refuse ("unix:/x", "ASS_INV_VALUE");
   assert_error (eva_connect (kit_loop.loop, "unix:/x", NULL, NULL), "ASS_INV_VALUE");
 }
 

@@ -65,6 +65,7 @@ test_bad_descriptors (void **state) {
   assert_code (eva_server_adopt (kit.server, fds[0], 0, &ctx), GPG_ERR_EPROTOTYPE);
   assert_code (eva_server_adopt (kit.server, -1, 0, &ctx), GPG_ERR_EBADF);
   assert_code (eva_server_adopt (NULL, fds[0], 0, &ctx), GPG_ERR_ASS_INV_VALUE);
+  assert_code (eva_server_adopt (kit.server, fds[0], 128, &ctx), GPG_ERR_ASS_INV_VALUE);
   assert_code (eva_server_adopt_pipe (kit.server, file, -1, &ctx), GPG_ERR_EBADF);
   assert_code (eva_server_adopt_pipe (kit.server, -1, file, &ctx), GPG_ERR_EBADF);
   assert_code (eva_server_adopt_pipe (NULL, file, file, &ctx), GPG_ERR_ASS_INV_VALUE);

@@ -316,6 +316,7 @@ test_bad_addresses (void **state) {
   assert_int_equal (eva_server_allow_uid (kit.server, EVA_ANY_UID), 0);
   for (size_t i = 0; i < N_ELEMENTS (bad); i++)
     assert_code (listen_at (bad[i]), GPG_ERR_INV_ARG);
+  assert_code (eva_server_listen (kit.server, unix_address ("s"), 128), GPG_ERR_ASS_INV_VALUE);
   memset (address + 10, 'x', 300); /* no file has such a name */
   assert_code (listen_at (address), GPG_ERR_ENAMETOOLONG);
   assert_code (listen_at ("unix:/nonexistent/directory/s"), GPG_ERR_ENOENT);
