@@ -1123,9 +1123,9 @@ struct eva_callbacks {
    Stores the call at RET_CALL unless that is NULL; the call is the library's, valid until done is
    called.
    Returns 0; GPG_ERR_ASS_INV_VALUE for a command that is empty, a comment, or has a LF, for an
-   unknown flag, and for callbacks beside replied that it stands in place of; GPG_ERR_ASS_LINE_TOO_LONG; GPG_ERR_EPIPE if
-   the connection is over; GPG_ERR_NOT_SUPPORTED for a descriptor where none can be passed;
-   GPG_ERR_ENOMEM; or what dup gave.  */
+   unknown flag, and for callbacks beside replied that it stands in place of;
+   GPG_ERR_ASS_LINE_TOO_LONG; GPG_ERR_EPIPE if the connection is over; GPG_ERR_NOT_SUPPORTED for a
+   descriptor where none can be passed; GPG_ERR_ENOMEM; or what dup gave.  */
 gpg_error_t eva_call (assuan_context_t ctx, const char *command,
                       const struct eva_callbacks *callbacks, void *arg,
                       struct eva_pending_call **ret_call);

@@ -47,7 +47,7 @@ ctags -x --c-kinds=f --fields=+ne --_xformat='%{end} %n %F %N' $(git ls-files 's
 
 # What people read: words that break a rule of CONTRIBUTING.md, "English".
 # shellcheck disable=SC2046
-python3 tests/words.py $(git ls-files '*.c' '*.h' '*.cpp' '*.hpp' '*.js' '*.py' '*.sh' '*.md' '*.build' NEWS dev .ci/run \
+python3 tests/words.py $(git ls-files '*.c' '*.h' '*.cpp' '*.hpp' '*.js' '*.py' '*.sh' '*.md' '*.build' 'man/*.[1-9]' NEWS dev .ci/run \
     | grep -v '^tests/fuzz/corpus/') \
   || complain "words of which tests/words.py says what to write instead"
 

@@ -6,8 +6,8 @@
 #include "assuan/error.h"
 #include "assuan/table.h"
 
-/* Enters the command NAME in the table of CTX.  HANDLER NULL: the built-in one.  Another handler, of
-   one connection for instance, changes nothing about whether the command is secret.  */
+/* Enters the command NAME in the table of CTX.  HANDLER NULL: the built-in one.  Another handler,
+   of one connection for instance, changes nothing about whether the command is secret.  */
 static gpg_error_t
 enter (assuan_context_t ctx, const char *name, assuan_handler_t handler, const char *help) {
   struct eva__table *table = ctx->table;

@@ -39,10 +39,11 @@ static void *
 take_buffer (void *arg, size_t len) {
   assuan_context_t ctx = arg;
   struct eva__spares *spares = eva__pool_find (&ctx->shared->pool, len);
-  struct eva__drive *drive = spares ? ctx->drive : NULL;
+  bool is_pooled = eva__pool_has (len);
+  struct eva__drive *drive = is_pooled ? ctx->drive : NULL;
 
   if (drive && !eva__drive_hold (drive, len)) return NULL;
-  return spares && spares->n ? eva__spares_take (spares) : make_buffer (ctx, len, drive);
+  return is_pooled && spares->n ? eva__spares_take (spares) : make_buffer (ctx, len, drive);
 }
 
 /* In a context of assuan_process_next only the turn keeps buffers (eva__ctx_leave).  */
@@ -51,8 +52,10 @@ give_buffer (void *arg, void *ptr, size_t len) {
   assuan_context_t ctx = arg;
   struct eva__spares *spares = eva__pool_find (&ctx->shared->pool, len);
 
-  if (spares && ctx->drive) eva__drive_unhold (ctx->drive, len);
-  if (!spares || spares->n >= ctx->shared->pool.max || (ctx->is_external && !ctx->depth))
+  bool is_pooled = eva__pool_has (len);
+
+  if (is_pooled && ctx->drive) eva__drive_unhold (ctx->drive, len);
+  if (!is_pooled || spares->n >= ctx->shared->pool.max || (ctx->is_external && !ctx->depth))
     eva__ctx_free (ctx, ptr);
   else
     eva__spares_give (spares, ptr);
@@ -194,8 +197,8 @@ end_wait (assuan_context_t ctx) {
   eva__timeouts_end_wait (&ctx->shared->timeouts, &ctx->shared->sys);
 }
 
-/* What is queued can never be sent: drops it, and lets calls that say something return ERR.  The peer
-   may still have sent something, so reading goes on.  */
+/* What is queued can never be sent: drops it, and lets calls that say something return ERR.  The
+   peer may still have sent something, so reading goes on.  */
 static void
 give_up_output (assuan_context_t ctx, gpg_error_t err) {
   ctx->write_error = err;
@@ -507,8 +510,8 @@ eva__ctx_set_confidential (assuan_context_t ctx, bool is_confidential) {
   eva__ctx_mark_output (ctx, false);
 }
 
-/* One write of what is queued.  Stores at RET_DONE whether nothing can be left.  Every answer passes
-   here, through several rooms: calls would cost as much as what they do.  */
+/* One write of what is queued.  Stores at RET_DONE whether nothing can be left.  Every answer
+   passes here, through several rooms: calls would cost as much as what they do.  */
 static __attribute__ ((flatten)) gpg_error_t
 write_some (assuan_context_t ctx, bool *ret_done) {
   struct iovec iov[N_IOV];

@@ -6,8 +6,8 @@
 
 #include "assuan/context.h"
 
-/* The most octets of libgpg-error's description of an error, and of its source, in an ERR; and those
-   of both, as `description <source>`, with a NUL.  */
+/* The most octets of libgpg-error's description of an error, and of its source, in an ERR; and
+   those of both, as `description <source>`, with a NUL.  */
 #define EVA__STRERROR_MAX  50
 #define EVA__STRSOURCE_MAX 30
 #define EVA__ERROR_SIZE    (EVA__STRERROR_MAX + EVA__STRSOURCE_MAX + sizeof " <>")

@@ -11,6 +11,7 @@
 #include "assuan.h"
 #include "eva-conn.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -30,12 +31,17 @@ struct eva__pool {
 /* Frees all buffers that POOL keeps.  */
 void eva__pool_drain (struct eva__pool *pool, const struct assuan_malloc_hooks *malloc_hooks);
 
-/* Returns the spares for a LEN that eva_conn uses for its octets; NULL for anything else, which it
-   rarely allocates.  */
+/* Returns true if LEN is one of those that an eva_conn uses for its octets.  Anything else it rarely
+   allocates.  */
+static inline bool
+eva__pool_has (size_t len) {
+  return len == EVA_SMALL_SIZE || len == EVA_INPUT_SIZE;
+}
+
+/* Returns the spares for a LEN that POOL has.  */
 static inline struct eva__spares *
 eva__pool_find (struct eva__pool *pool, size_t len) {
-  if (len == EVA_SMALL_SIZE) return &pool->small;
-  return len == EVA_INPUT_SIZE ? &pool->large : NULL;
+  return len == EVA_SMALL_SIZE ? &pool->small : &pool->large;
 }
 
 /* Takes one of SPARES, which are not none.  */

@@ -67,8 +67,8 @@ begins_with (const char *text, size_t len, const char *known, size_t known_len) 
   return len == known_len || text[known_len] == ' ';
 }
 
-/* Returns how much of an ERR is known from its number: the number, and libgpg-error's text for it if
-   just that follows.  The program may have put the line together itself, from anything.  */
+/* Returns how much of an ERR is known from its number: the number, and libgpg-error's text for it
+   if just that follows.  The program may have put the line together itself, from anything.  */
 static size_t
 skip_error (const char *line, size_t len) {
   char known[EVA__ERROR_SIZE];

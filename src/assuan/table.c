@@ -100,8 +100,8 @@ find_registered (const struct eva__table *table, const char *name) {
   return NULL;
 }
 
-/* Returns a copy of the N elements of SIZE octets at OLD, with room for MAX, all zero behind them; or
-   NULL.  */
+/* Returns a copy of the N elements of SIZE octets at OLD, with room for MAX, all zero behind them;
+   or NULL.  */
 static void *
 copy_array (assuan_context_t ctx, const void *old, size_t n, size_t max, size_t size) {
   char *copy = eva__ctx_malloc (ctx, max * size);

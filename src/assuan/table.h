@@ -29,8 +29,8 @@ struct eva__command_more {
   bool is_secret; /* neither log nor monitor see more than the keywords of its lines */
 };
 
-/* The commands that are built in.  Every server has the first ones, in the order in which HELP shows
-   them; the others a program has to register.  */
+/* The commands that are built in.  Every server has the first ones, in the order in which HELP
+   shows them; the others a program has to register.  */
 enum eva__builtin {
   EVA__BUILTIN_NOP,
   EVA__BUILTIN_CANCEL,
@@ -96,7 +96,8 @@ const struct eva__command *eva__ctx_find_command (assuan_context_t ctx, const ch
    before.  */
 void eva__ctx_add_standard (assuan_context_t ctx);
 
-/* Stores at RET_PLACE where to write the command NAME: the entry that it replaces, or a new one.  */
+/* Stores at RET_PLACE where to write the command NAME: the entry that it replaces, or a new
+   one.  */
 gpg_error_t eva__ctx_place_command (assuan_context_t ctx, const char *name,
                                     struct eva__command **ret_place);
 

@@ -190,9 +190,9 @@ eva__drive_get_deadline (const struct eva__drive *drive) {
   return first_deadline (drive);
 }
 
-/* Begins PHASE, or goes on with it if it is the one of before.  Handlers, of this context or of others, may have worked
-   for long since NOW_NS, when the turn was due, so this looks at the clock again; but only if the
-   phase has a limit.  An octet now and then makes no new line.  */
+/* Begins PHASE, or goes on with it if it is the one of before.  Handlers, of this context or of
+   others, may have worked for long since NOW_NS, when the turn was due, so this looks at the clock
+   again; but only if the phase has a limit.  An octet now and then makes no new line.  */
 static void
 set_phase (struct eva__drive *drive, enum eva__phase phase, uint64_t now_ns) {
   bool is_new = phase != drive->phase || drive->restarted;

@@ -191,8 +191,8 @@ settle (struct eva__attached *at, unsigned int revents, gpg_error_t err, bool is
   at->drive.class->ops->over (&at->drive);
 }
 
-/* Returns true if the loop watches what a server at rest waits for, and no limit of time hurries its
-   client: then there is nothing to settle.  */
+/* Returns true if the loop watches what a server at rest waits for, and no limit of time hurries
+   its client: then there is nothing to settle.  */
 static bool
 is_settled (const struct eva__attached *at) {
   if (!at->drive.rests || at->drive.since_ns) return false;

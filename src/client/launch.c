@@ -149,12 +149,15 @@ static enum eva__launch_next
 lock (struct eva__client *client, const char *path, gpg_error_t *ret_err) {
   struct eva__launch *launch = client->launch;
 
-  if (!launch->lock_path) launch->lock_path = malloc (strlen (path) + sizeof LOCK_SUFFIX);
+  size_t len = strlen (path);
+
+  if (!launch->lock_path) launch->lock_path = malloc (len + sizeof LOCK_SUFFIX);
   if (!launch->lock_path) {
     *ret_err = eva__ctx_error (eva__client_context (client), GPG_ERR_ENOMEM);
     return EVA__LAUNCH_FAIL;
   }
-  strcpy (stpcpy (launch->lock_path, path), LOCK_SUFFIX);
+  memcpy (launch->lock_path, path, len);
+  memcpy (launch->lock_path + len, LOCK_SUFFIX, sizeof LOCK_SUFFIX);
   launch->lock = eva__io_lock_take (launch->lock_path);
   launch->owner = eva__io_this_process ();
   if (launch->lock >= 0) {

@@ -46,8 +46,8 @@ void eva__io_alias_withdraw (struct eva__io_alias *alias, const struct eva__io_s
 /* The same in a child of that process, if the socket is gone: no other process listens there.  */
 void eva__io_alias_clear (struct eva__io_alias *alias, const struct eva__io_sockfile *file);
 
-/* Removes the directory of ALIAS, which is empty by then, if its file was withdrawn in this process.
-   Frees ALIAS, which may be NULL.  Keeps errno.  */
+/* Removes the directory of ALIAS, which is empty by then, if its file was withdrawn in this
+   process.  Frees ALIAS, which may be NULL.  Keeps errno.  */
 void eva__io_alias_free (struct eva__io_alias *alias);
 
 #endif /* EVA__IO_ALIAS_H */

@@ -30,8 +30,8 @@ eva__io_private_leave (struct eva__io_private *private) {
   *private->path = 0;
 }
 
-/* Removes the directory, which is empty by then, after which it is none.  Does nothing in a child of
-   the process that made it, or took it over.  Keeps errno.  */
+/* Removes the directory, which is empty by then, after which it is none.  Does nothing in a child
+   of the process that made it, or took it over.  Keeps errno.  */
 void eva__io_private_remove (struct eva__io_private *private);
 
 #endif /* EVA__IO_PRIVATE_H */

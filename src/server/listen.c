@@ -94,8 +94,8 @@ listen_on_fd (eva_server *server, int fd, unsigned int flags) {
   return err;
 }
 
-/* Listens on all sockets that systemd passed under NAME, or on all that it passed.  The service sees
-   the clients of connected ones, and may drain the server, or free it: then the rest stays.  */
+/* Listens on all sockets that systemd passed under NAME, or on all that it passed.  The service
+   sees the clients of connected ones, and may drain the server, or free it: then the rest stays.  */
 static gpg_error_t
 listen_on_activated (eva_server *server, const char *name, unsigned int flags) {
   int fd = EVA__IO_ACTIVATION_START;
@@ -222,8 +222,8 @@ eva_server_hand_over (eva_server *server, size_t index, int *ret_fd) {
 
 /* --- Adopting --------------------------------------------------------------------------------- */
 
-/* Returns 0 if the user of INCOMING may come in, and there is room.  IS_FAR: it is one of those that
-   may only come with EVA_LISTEN_ANY_ADDRESS.  */
+/* Returns 0 if the user of INCOMING may come in, and there is room.  IS_FAR: it is one of those
+   that may only come with EVA_LISTEN_ANY_ADDRESS.  */
 static gpg_error_t
 check_incoming (eva_server *server, const struct eva__incoming *incoming, bool is_far) {
   gpg_error_t err;

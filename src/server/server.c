@@ -53,8 +53,8 @@ register_service (assuan_context_t pattern, const struct eva_service *service) {
   struct eva__table *table = pattern->table;
   gpg_error_t err = eva__ctx_register_builtins (pattern);
 
-  if (!err && !service->commands && service->n_commands)
-    err = eva__ctx_error (pattern, GPG_ERR_ASS_INV_VALUE);
+  if (!service->commands && service->n_commands)
+    return eva__ctx_error (pattern, GPG_ERR_ASS_INV_VALUE);
   for (size_t i = 0; !err && i < service->n_commands; i++)
     err = register_command (pattern, &service->commands[i]);
   if (!err && !eva__arguments_are_options (service->options, service->n_options))

@@ -46,7 +46,8 @@ set_text (struct eva__wire_message *ret, char *text, char *end) {
   ret->text_len = (size_t) (end - text);
 }
 
-/* Returns whether a word ends at C, a blank, a tab or a NUL; most octets are beyond all of them.  */
+/* Returns whether a word ends at C, a blank, a tab or a NUL; most octets are beyond all of
+   them.  */
 static bool
 ends_any_word (char c) {
   return (unsigned char) c <= ' ' && (!c || eva__wire_is_wsp (c));

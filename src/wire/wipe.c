@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Overwrites LEN octets, from 1 to 16, in two pieces that may overlap.  Most lines are as short, and
-   memset takes longer to find out how than to do it.  */
+/* Overwrites LEN octets, from 1 to 16, in two pieces that may overlap.  Most lines are as short,
+   and memset takes longer to find out how than to do it.  */
 static void
 wipe_few (char *ptr, size_t len) {
   const uint64_t zero = 0;

@@ -55,7 +55,7 @@ struct editor {
   X (history_end)                                                                                  \
   X (history_init)
 
-#define DECLARE(name) __typeof__ (name) *name;
+#define DECLARE(name) __typeof__ (name) *(name);
 
 static struct {
   FUNCTIONS (DECLARE)

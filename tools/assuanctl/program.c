@@ -244,7 +244,7 @@ program_split (const char *command) {
   const char **argv = new_words (command, &text);
   size_t n = 0;
 
-  strcpy (text, command);
+  memcpy (text, command, strlen (command) + 1);
   while (*(text += strspn (text, BLANKS))) {
     argv[n++] = text;
     text += strcspn (text, BLANKS);
