@@ -5,6 +5,7 @@
 
 #include "hosts.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,6 +188,8 @@ come (struct guest *guest) {
   return eva_connect (guest->crew->loop, guest->crew->address, &config, &guest->ctx);
 }
 
+static atomic_int n_crews_there; /* those all of whose guests have come once */
+
 static gpg_error_t
 run_crew (struct crew *crew, int number) {
   gpg_error_t err = 0;
@@ -200,6 +203,7 @@ run_crew (struct crew *crew, int number) {
     if (!err) crew->n_there++;
   }
   if (err) give_up (crew, err);
+  atomic_fetch_add (&n_crews_there, 1);
   if (!crew->err && eva_loop_run (crew->loop)) err = gpg_error_from_syserror ();
   for (int i = 0; i < N_GUESTS; i++)
     assuan_release (crew->guests[i].ctx);
@@ -314,8 +318,11 @@ servers_drain_under_load (void **state) {
 
   (void) state;
   hosts_start ();
+  atomic_store (&n_crews_there, 0);
   for (int i = 0; i < N_CREWS; i++)
     job_start (&callers[i], call_to_the_end, i);
+  while (atomic_load (&n_crews_there) < N_CREWS)
+    usleep (1000);
   for (int i = 0; i < N_HOSTS; i++) {
     usleep (100000);
     hosts_drain (i);

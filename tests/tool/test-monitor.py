@@ -2,6 +2,7 @@
 """assuanctl monitor: who says what to a server, as root and as an ordinary user, without secrets."""
 
 import base64
+import glob
 import os
 import random
 import re
@@ -273,6 +274,17 @@ def _(place):
     listener.close()
 
 
+def holds(pid, name):
+    """Whether process PID has a descriptor of a file whose path ends with NAME."""
+    for path in glob.glob("/proc/%d/fd/*" % pid):
+        try:
+            if os.readlink(path).endswith(name):
+                return True
+        except FileNotFoundError:       # it was closed meanwhile
+            pass
+    return False
+
+
 @suite.test("descriptors go along")
 def _(place):
     listener = socket.socket(socket.AF_UNIX)
@@ -294,8 +306,7 @@ def _(place):
         expect_equal(os.pread(fds[1], 100, 0), b"content")
         for fd in fds:
             os.close(fd)
-    eventually("closed", lambda: not [x for x in os.listdir("/proc/%d/fd" % child.pid)
-                                      if os.readlink("/proc/%d/fd/%s" % (child.pid, x)).endswith("/file")])
+    eventually("closed", lambda: not holds(child.pid, "/file"))
     client.close()
     server.close()
     listener.close()
