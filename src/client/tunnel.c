@@ -169,7 +169,9 @@ eva__tunnel_free (struct eva__client *client) {
 
   if (!tunnel) return;
   client->tunnel = NULL;
-  eva__started_leave (&tunnel->ssh, client->home, SIGTERM);
+  /* A SIGTERM that comes just before ssh waits it would notice minutes later.  It has nothing to
+     tidy up: the socket is ours, and it is no master of others.  */
+  eva__started_leave (&tunnel->ssh, client->home, SIGKILL);
   remove_socket (tunnel);
   free (tunnel);
 }

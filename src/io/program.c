@@ -166,7 +166,7 @@ prepare_alone (void *opaque, int reserved) {
   prepare ((void *) (uintptr_t) alone->start, reserved);
   setsid ();
   if (!alone->start->ends_with_us) return;
-  prctl (PR_SET_PDEATHSIG, SIGTERM);
+  prctl (PR_SET_PDEATHSIG, SIGKILL);
   if (getppid () != alone->parent) _exit (1);
 }
 

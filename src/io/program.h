@@ -37,7 +37,7 @@ struct eva__io_program_start {
      the variable out.  Of several for a name the last one counts.  */
   const char *const *environment;
   const char *directory; /* its working directory; NULL: ours */
-  bool ends_with_us;     /* it gets SIGTERM when this thread ends; eva__io_program_launch */
+  bool ends_with_us;     /* it gets SIGKILL when this thread ends; eva__io_program_launch */
 };
 
 /* Returns true if SETTINGS, or NULL, can be changes to the environment: each has a name.  */

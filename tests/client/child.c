@@ -10,8 +10,8 @@
                                 says END; HOW is `stay`, `fork`, or an exit status to fail with
        child ssh HOW FILE OPTIONS...
                                 stands in for `ssh -L PATH:...`: writes its words to FILE, and
-                                listens at PATH; or HOW is `fail`, `hang`, `leave` (when a client
-                                comes) or `drop` (each client)  */
+                                listens at PATH; or HOW is `deaf` (to SIGTERM), `fail`, `hang`,
+                                `leave` (when a client comes) or `drop` (each client)  */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -258,7 +258,8 @@ be_ssh (const char *how, const char *file, char **words) {
   usleep (30000);
   fd = socket (AF_UNIX, SOCK_STREAM, 0);
   if (bind (fd, (struct sockaddr *) &addr, sizeof addr) || listen (fd, 100)) return 3;
-  if (!strcmp (how, "serve")) serve_all (fd);
+  if (!strcmp (how, "deaf")) signal (SIGTERM, SIG_IGN);
+  if (!strcmp (how, "serve") || !strcmp (how, "deaf")) serve_all (fd);
   do {
     int client = accept (fd, NULL, NULL);
     fprintf (stderr, "channel 2: open failed: connect failed\n");

@@ -130,6 +130,19 @@ test_ends (void **state) {
   release (ctx);
 }
 
+/* An ssh that does not hear SIGTERM, as ssh itself does not just before it waits, ends with its
+   client, too.  */
+static void
+test_deaf (void **state) {
+  assuan_context_t ctx;
+
+  (void) state;
+  use_ssh ("deaf");
+  ctx = kit_dial ("ssh:host/s");
+  kit_await ("ready\n");
+  release (ctx);
+}
+
 /* --- Not connected ---------------------------------------------------------------------------- */
 
 static void
@@ -252,9 +265,10 @@ test_close (void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-  kit_test (test_talk),    kit_test (test_plain_host), kit_test (test_ends),
-  kit_test (test_fails),   kit_test (test_lines),      kit_test (test_takes_too_long),
-  kit_test (test_refused), kit_test (test_release),    kit_test (test_close),
+  kit_test (test_talk),           kit_test (test_plain_host), kit_test (test_ends),
+  kit_test (test_deaf),           kit_test (test_fails),      kit_test (test_lines),
+  kit_test (test_takes_too_long), kit_test (test_refused),    kit_test (test_release),
+  kit_test (test_close),
 };
 
 const struct suite ssh_suite = { "ssh", tests, N_ELEMENTS (tests) };

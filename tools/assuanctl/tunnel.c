@@ -196,7 +196,7 @@ tunnel_close (void) {
   eva_source_free (tunnel.source);
   tunnel.source = NULL;
   if (tunnel.pid) {
-    kill (tunnel.pid, SIGTERM);
+    kill (tunnel.pid, SIGKILL); /* ssh may not notice a SIGTERM for minutes */
     while (waitpid (tunnel.pid, NULL, 0) < 0 && errno == EINTR) {}
     if (tunnel.fd >= 0) close (tunnel.fd);
   }
