@@ -31,8 +31,8 @@ struct eva__pool {
 /* Frees all buffers that POOL keeps.  */
 void eva__pool_drain (struct eva__pool *pool, const struct assuan_malloc_hooks *malloc_hooks);
 
-/* Returns true if LEN is one of those that an eva_conn uses for its octets.  Anything else it rarely
-   allocates.  */
+/* Returns true if LEN is one of those that an eva_conn uses for its octets.  Anything else it
+   rarely allocates.  */
 static inline bool
 eva__pool_has (size_t len) {
   return len == EVA_SMALL_SIZE || len == EVA_INPUT_SIZE;

@@ -95,7 +95,8 @@ listen_on_fd (eva_server *server, int fd, unsigned int flags) {
 }
 
 /* Listens on all sockets that systemd passed under NAME, or on all that it passed.  The service
-   sees the clients of connected ones, and may drain the server, or free it: then the rest stays.  */
+   sees the clients of connected ones, and may drain the server, or free it: then the rest
+   stays.  */
 static gpg_error_t
 listen_on_activated (eva_server *server, const char *name, unsigned int flags) {
   int fd = EVA__IO_ACTIVATION_START;
