@@ -325,6 +325,12 @@ def tunnels():
         for words in ("wait", there), ("wait", "--gone", gone), ("conform", "--only=greet,nop,two,fd", there):
             code, out, err = kit.run(assuanctl, *words, env=tunnel.environment())
             expect_equal(code, 0, (words, out, err))
+        # What a user's configuration says of forwarding counts less.
+        with open(tunnel.dir + "/config", "w", encoding="utf-8") as f:
+            f.write("ClearAllForwardings yes\n")
+        code, out, err = kit.run(assuanctl, "wait", "--timeout=20s", there,
+                                 env=tunnel.environment(("-F", f.name)))
+        expect_equal(code, 0, (out, err))
         code, _, err = kit.run(assuanctl, "wait", "--timeout=1s", gone, env=tunnel.environment())
         expect_equal(code, 4, err)
         code, _, err = kit.run(assuanctl, "conform", "ssh:-x@host/s", env=tunnel.environment())

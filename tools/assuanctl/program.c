@@ -158,7 +158,7 @@ be_bound (const char *const *argv, pid_t parent, int report_fd) {
 
   program_default_signals ();
   setpgid (0, 0);
-  prctl (PR_SET_PDEATHSIG, SIGTERM);
+  prctl (PR_SET_PDEATHSIG, SIGKILL); /* ssh may not notice a SIGTERM for minutes */
   if (getppid () == parent && null >= 0 && dup2 (null, STDIN_FILENO) >= 0
       && dup2 (null, STDOUT_FILENO) >= 0)
     execvp (argv[0], (char *const *) (uintptr_t) argv);

@@ -25,7 +25,7 @@ pid_t program_start_group (const char *const *argv, char **env, const int *fds, 
 pid_t program_start_server (const char *const *argv, int fd);
 
 /* Starts ARGV, found by PATH, as the leader of a process group of its own, without stdin and
-   stdout.  It gets SIGTERM when this process ends, however it does.  Returns its pid, or -1 with
+   stdout.  It gets SIGKILL when this process ends, however it does.  Returns its pid, or -1 with
    errno.  */
 pid_t program_start_bound (const char *const *argv);
 

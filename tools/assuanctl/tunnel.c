@@ -91,9 +91,10 @@ static pid_t
 start (const struct target *t, const char *socket) {
   char *forward = text_format ("%s:%s", socket, t->path);
   const char *argv[40] = { "ssh", "-N", "-T", "-a", "-x", "-S", "none" };
-  static const char *const settings[] = { "ControlMaster=no",         "BatchMode=yes",
-                                          "ExitOnForwardFailure=yes", "ForkAfterAuthentication=no",
-                                          "PermitLocalCommand=no",    "RemoteCommand=none" };
+  static const char *const settings[] = { "ControlMaster=no",           "BatchMode=yes",
+                                          "ExitOnForwardFailure=yes",   "ClearAllForwardings=no",
+                                          "ForkAfterAuthentication=no", "PermitLocalCommand=no",
+                                          "RemoteCommand=none" };
   size_t n = 7;
   pid_t pid;
 
@@ -196,7 +197,7 @@ tunnel_close (void) {
   eva_source_free (tunnel.source);
   tunnel.source = NULL;
   if (tunnel.pid) {
-    kill (tunnel.pid, SIGKILL); /* ssh may not notice a SIGTERM for minutes */
+    kill (tunnel.pid, SIGKILL); /* as in program_start_bound */
     while (waitpid (tunnel.pid, NULL, 0) < 0 && errno == EINTR) {}
     if (tunnel.fd >= 0) close (tunnel.fd);
   }
