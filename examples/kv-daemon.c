@@ -9,7 +9,7 @@
 #include <eva.h>
 #include <eva/notify.h>
 
-#include <error.h>
+#include <err.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,7 +183,7 @@ main (int argc, char **argv) {
   sigemptyset (&set);
   sigaddset (&set, SIGTERM);
   sigprocmask (SIG_BLOCK, &set, NULL);
-  if (argc < 2 || !loop) error (2, 0, "usage: kv-daemon ADDRESS [IDLE-MS]");
+  if (argc < 2 || !loop) errx (2, "usage: kv-daemon ADDRESS [IDLE-MS]");
   sigterm = eva_loop_add_fd (loop, signalfd (-1, &set, SFD_CLOEXEC), EVA_READABLE, stop, loop);
   err = sigterm ? eva_server_new (loop, &service, NULL, &server) : gpg_error_from_syserror ();
   if (!err) err = eva_server_set_limits (server, &limits);
@@ -194,7 +194,7 @@ main (int argc, char **argv) {
   (void) eva_watchdog_start (&watchdog, loop);
   if (!err) eva_loop_run (loop);
   failure = eva_loop_get_failure (loop);
-  if (err) error (0, 0, "%s", failure ? failure : gpg_strerror (err));
+  if (err) warnx ("%s", failure ? failure : gpg_strerror (err));
   eva_server_free (server);
   eva_loop_free (loop);
   return err ? 1 : 0;
