@@ -116,10 +116,10 @@ int eva_loop_get_fd (eva_loop *loop);
 
    It is for people: a program goes by the error.  Its words may change with the next version.  The
    library looks at the system after the failure, and tells what it sees then.
-   Returns NULL if that call worked, if it failed because of a NULL argument, or if there was no
-   memory for the sentence.  What comes to the
-   closed callback of eva_connect is told by eva_get_reason.  The text is LOOP's, valid until the
-   next of these calls or eva_loop_free.  May be called from everywhere.  */
+   Returns NULL if that call worked, if it failed because of a NULL argument or an unknown flag, or
+   if there was no memory for the sentence.  What comes to the closed callback of eva_connect is
+   told by eva_get_reason.  The text is LOOP's, valid until the next of these calls or
+   eva_loop_free.  May be called from everywhere.  */
 const char *eva_loop_get_failure (eva_loop *loop);
 
 /* Returns the time in nanoseconds that callbacks of this turn of LOOP may take for now.  It may be

@@ -890,8 +890,8 @@ gpg_error_t eva_pump (assuan_context_t ctx, const struct eva_pump_config *config
 /* The library reads the stderr of the program of `exec:`, in place of EVA_CONNECT_STDERR, and keeps
    its last line that is not empty, of which at most 1000 octets.  For ssh it does so without this
    flag, unless EVA_CONNECT_STDERR is set.  eva_get_reason returns that line, if the server did not
-   say itself why it refused the client.  What the program writes when the
-   connection is over is lost, and may end it by SIGPIPE once CTX is released.  */
+   say itself why it refused the client.  What the program writes when the connection is over is
+   lost, and may end it by SIGPIPE once CTX is released.  */
 #define EVA_CONNECT_LAST_STDERR 8u
 
 /* Errors of eva_connect come to closed, out of the loop, and no program has to tell two kinds.

@@ -51,7 +51,6 @@ static void
 give_buffer (void *arg, void *ptr, size_t len) {
   assuan_context_t ctx = arg;
   struct eva__spares *spares = eva__pool_find (&ctx->shared->pool, len);
-
   bool is_pooled = eva__pool_has (len);
 
   if (is_pooled && ctx->drive) eva__drive_unhold (ctx->drive, len);

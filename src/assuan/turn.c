@@ -115,8 +115,8 @@ is_in_line (const struct eva__drive *drive) {
   return eva__conn_input_len (drive->ctx->conn) || eva__conn_is_skipping (drive->ctx->conn);
 }
 
-/* Returns true if a server waits for a request and for nothing else, as nearly all do
-   after a turn: then there is nothing to send, to report or to end.  */
+/* Returns true if a server waits for a request and for nothing else, as nearly all do after a turn:
+   then there is nothing to send, to report or to end.  */
 static bool
 is_at_rest (const struct eva__drive *drive) {
   const struct assuan_context_s *ctx = drive->ctx;

@@ -148,7 +148,6 @@ fail (struct eva__client *client, gpg_error_t *ret_err) {
 static enum eva__launch_next
 lock (struct eva__client *client, const char *path, gpg_error_t *ret_err) {
   struct eva__launch *launch = client->launch;
-
   size_t len = strlen (path);
 
   if (!launch->lock_path) launch->lock_path = malloc (len + sizeof LOCK_SUFFIX);
