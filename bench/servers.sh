@@ -21,12 +21,13 @@ rounds=${ROUNDS:-25}
 seconds=${SERVER_SECONDS:-0.2}
 libassuan=$(pkg-config --variable=libdir libassuan)
 
-all_rows='nop-1 nop-10 nop-100 nop-1000 by-hand mix ahead crowd memory idle greet bulk hostile
-  uv event glib sd-event ev relay monitor'
+all_rows='nop-1 nop-10 nop-100 nop-1000 by-hand mix ahead crowd memory idle greet bulk inquire-ext
+  hostile uv event glib sd-event ev relay monitor'
 # Against an older revision: the rows that compare servers, and what each has to be at least.
 against=${AGAINST:-}
 kept=0.97
-[ ! "$against" ] || all_rows='nop-1 nop-10 nop-100 nop-1000 by-hand mix ahead memory greet bulk'
+[ ! "$against" ] || all_rows='nop-1 nop-10 nop-100 nop-1000 by-hand mix ahead memory greet bulk
+  inquire-ext'
 
 if [ "$rows" = list ]; then
   # shellcheck disable=SC2086
@@ -42,7 +43,7 @@ for row in $rows; do
 done
 
 for program in "$programs/load" "$programs/server-bare" "$programs/server-libassuan" \
-  "$programs/server-embedded" "$tool"; do
+  "$programs/server-embedded" "$programs/server-take" "$tool"; do
   [ -x "$program" ] || { echo "bench: there is no $program" >&2; exit 1; }
 done
 
@@ -77,6 +78,7 @@ start() {
   case $form in
     older) "$against/bench/servers/server-embedded" "$dir/$1" & ;;
     by-hand) LD_LIBRARY_PATH=$(drop_in "$programs/../..") "$programs/server-libassuan" loop "$dir/$1" & ;;
+    older-take) LD_LIBRARY_PATH=$against/src "$programs/server-take" "$dir/$1" & ;;
     older-by-hand) LD_LIBRARY_PATH=$(drop_in "$against") "$programs/server-libassuan" loop "$dir/$1" & ;;
     libassuan-*) LD_LIBRARY_PATH=$libassuan "$programs/server-libassuan" "${form#*-}" "$dir/$1" & ;;
     relay) "$tool" -q relay "$dir/relay" "$dir/embedded" & ;;
@@ -238,6 +240,16 @@ bulk() {
     | by_processor "1 GiB of data : $other" "$wanted"
 }
 
+# One answer of 16 MiB a round.
+inquire_ext() {
+  other=bare wanted=1
+  [ ! "$against" ] || { other=older-take; wanted=$kept; }
+  start take
+  start "$other"
+  load inquiries -r "$rounds" -m 16 "$(target take 1)" "$(target "$other" 1)" \
+    | by_processor "16 MiB inquired, MiB/s : $other" "$wanted"
+}
+
 adapter() {
   start "$1"
   start embedded
@@ -333,6 +345,7 @@ for row in ${rows:-$all_rows}; do
     by-hand) by_hand ;;
     mix) against_libassuan '3 status, 100 octets, OK' 2.2 -c MIX ;;
     ahead) against_libassuan 'NOP, 16 ahead' 8 -a 16 ;;
+    inquire-ext) inquire_ext ;;
     crowd | memory | idle | greet | bulk | hostile) $row ;;
     relay | monitor) between "$row" ;;
     *) adapter "$row" ;;

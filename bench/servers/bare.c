@@ -46,6 +46,9 @@ struct conn {
   char *out; /* what the socket did not take */
   size_t out_len;
   struct bulk *bulk;
+  bool is_taking; /* lines are the answer to an inquiry */
+  char *taken;
+  size_t taken_len, taken_size;
 };
 
 /* Of the connection whose turn it is.  */
@@ -76,6 +79,7 @@ conn_close (struct conn *conn) {
   close (conn->fd);
   if (conn->bulk) close (conn->bulk->fd);
   free (conn->bulk);
+  free (conn->taken);
   free (conn->in);
   free (conn->out);
   free (conn);
@@ -216,14 +220,50 @@ say_heap (void) {
   say (text, (size_t) snprintf (text, sizeof text, "D %zu\nOK\n", serving_heap_len ()));
 }
 
+/* Inquires data.  */
 static void
-run (struct conn *conn, const char *line, size_t len) {
-  if (len == 3 && !memcmp (line, "NOP", 3))
+take (struct conn *conn) {
+  serving_use_fresh_memory ();
+  conn->is_taking = true;
+  conn->taken_len = 0;
+  conn->taken_size = 512;
+  conn->taken = malloc (conn->taken_size);
+  need (conn->taken != NULL, "malloc");
+  say ("INQUIRE DATA\n", 13);
+}
+
+/* Takes a line of the answer.  */
+static void
+take_line (struct conn *conn, char *line, size_t len) {
+  size_t n;
+
+  if (len >= 2 && !memcmp (line, "D ", 2) && !eva__wire_unescape (line + 2, len - 2, false, &n)) {
+    while (conn->taken_size - conn->taken_len < n) {
+      conn->taken = realloc (conn->taken, conn->taken_size *= 2);
+      need (conn->taken != NULL, "realloc");
+    }
+    memcpy (conn->taken + conn->taken_len, line + 2, n);
+    conn->taken_len += n;
+    return;
+  }
+  conn->is_taking = false;
+  free (conn->taken);
+  conn->taken = NULL;
+  say ("OK\n", 3);
+}
+
+static void
+run (struct conn *conn, char *line, size_t len) {
+  if (conn->is_taking)
+    take_line (conn, line, len);
+  else if (len == 3 && !memcmp (line, "NOP", 3))
     say ("OK\n", 3);
   else if (len == 3 && !memcmp (line, "MIX", 3))
     say (mix, mix_len);
   else if (len == 4 && !memcmp (line, "BULK", 4))
     bulk_start (conn);
+  else if (len == 4 && !memcmp (line, "TAKE", 4))
+    take (conn);
   else if (len == 4 && !memcmp (line, "HEAP", 4))
     say_heap ();
   else

@@ -29,16 +29,16 @@ struct work {
 
 static const struct work works[] = {
   { "commands", load_commands, 2, true }, { "greetings", load_greetings, 2, true },
-  { "bulk", load_bulk, 2, true },         { "memory", load_memory, 1, true },
-  { "idle", load_idle, 1, true },         { "calls", load_calls, 1, false },
-  { "asks", load_asks, 1, false },
+  { "bulk", load_bulk, 2, true },         { "inquiries", load_inquiries, 2, true },
+  { "memory", load_memory, 1, true },     { "idle", load_idle, 1, true },
+  { "calls", load_calls, 1, false },      { "asks", load_asks, 1, false },
 };
 
 static _Noreturn void
 usage (void) {
   die ("usage",
-       "load commands|greetings|bulk|memory|idle|calls|asks|hostile:KIND [-c COMMAND] [-n N_ACTIVE]"
-       " [-a N_AHEAD] [-r N_ROUNDS] [-t SECONDS] [-s] SOCKET,PID,N...");
+       "load commands|greetings|bulk|inquiries|memory|idle|calls|asks|hostile:KIND [-c COMMAND]"
+       " [-n N_ACTIVE] [-a N_AHEAD] [-m MIB] [-r N_ROUNDS] [-t SECONDS] [-s] SOCKET,PID,N...");
 }
 
 /* Reads the options to RET_TASK.  */
@@ -47,7 +47,7 @@ parse (int argc, char **argv, struct task *ret_task) {
   static char command[1024];
   int option;
 
-  while ((option = getopt (argc, argv, "c:n:a:r:t:s")) != -1)
+  while ((option = getopt (argc, argv, "c:n:a:m:r:t:s")) != -1)
     switch (option) {
     case 'c':
       snprintf (command, sizeof command, "%s\n", optarg);
@@ -57,6 +57,9 @@ parse (int argc, char **argv, struct task *ret_task) {
       break;
     case 'a':
       ret_task->n_ahead = strtoul (optarg, NULL, 10);
+      break;
+    case 'm':
+      ret_task->n_mib = strtoul (optarg, NULL, 10);
       break;
     case 'r':
       ret_task->n_rounds = strtoul (optarg, NULL, 10);
@@ -104,7 +107,7 @@ run (const struct work *work, const struct task *task, char **names) {
 int
 main (int argc, char **argv) {
   struct task task = {
-    .command = "NOP\n", .n_active = 1, .n_ahead = 1, .n_rounds = 7, .seconds = 0.2
+    .command = "NOP\n", .n_active = 1, .n_ahead = 1, .n_mib = 16, .n_rounds = 7, .seconds = 0.2
   };
   const char *name = argc > 1 ? argv[1] : "";
   struct target target;

@@ -17,6 +17,7 @@ struct task {
   const char *command; /* with its LF */
   size_t n_active;     /* connections, of all, that are at work */
   size_t n_ahead;      /* commands that each of them sends before it waits for the replies */
+  size_t n_mib;        /* of an answer to an inquiry */
   size_t n_rounds;
   double seconds;        /* of a round */
   bool shares_processor; /* servers and clients run on a single one */
@@ -30,6 +31,9 @@ void load_greetings (const struct task *task, struct target *targets);
 
 /* One BULK command a round, in octets.  */
 void load_bulk (const struct task *task, struct target *targets);
+
+/* One TAKE command a round, whose inquiry is answered with N_MIB of random data, in MiB.  */
+void load_inquiries (const struct task *task, struct target *targets);
 
 /* Prints the octets of heap, and of memory as the kernel counts it, that each of N idle connections
    costs.  */

@@ -89,6 +89,11 @@ serving_mix_data (void) {
   return data;
 }
 
+void
+serving_use_fresh_memory (void) {
+  need (mallopt (M_MMAP_THRESHOLD, 128 << 10), "mallopt");
+}
+
 size_t
 serving_heap_len (void) {
   struct mallinfo2 info = mallinfo2 ();

@@ -29,6 +29,9 @@ int serving_open_source (void);
 /* Returns the MIX_DATA_LEN octets of data in the reply to MIX, which need no escapes.  */
 const char *serving_mix_data (void);
 
+/* Lets large memory be new each time, and go back at once, as in a program that takes one answer.  */
+void serving_use_fresh_memory (void);
+
 /* Returns how many octets of heap the program uses.  */
 size_t serving_heap_len (void);
 
