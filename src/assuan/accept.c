@@ -244,14 +244,17 @@ static gpg_error_t
 init_socket_server (assuan_context_t ctx, assuan_fd_t fd, unsigned int flags) {
   bool pass_fds = flags & ASSUAN_SOCKET_SERVER_FDPASSING;
   gpg_error_t err = begin_server (ctx);
+  struct eva__extra *extra;
 
   if (err) return err;
   ctx->is_pipe = ctx->is_listener = false;
   if (flags & ASSUAN_SOCKET_SERVER_ACCEPTED)
     return eva__ctx_connect (ctx, EVA__CTX_SERVER, fd, fd, pass_fds);
+  extra = eva__ctx_get_extra (ctx);
+  if (!extra) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
   ctx->kind = EVA__CTX_SERVER;
   ctx->is_listener = true;
-  ctx->listen_fd = fd;
+  extra->listen_fd = fd;
   ctx->listen_passes_fds = pass_fds;
   return 0;
 }
@@ -277,10 +280,10 @@ assuan_set_sock_nonce (assuan_context_t ctx, assuan_sock_nonce_t *nonce) {
    own: there the wait goes through the usleep hook.  */
 static void
 wait_for_client (assuan_context_t ctx) {
-  int status = fcntl (ctx->listen_fd, F_GETFL);
+  int status = fcntl (ctx->extra->listen_fd, F_GETFL);
 
   if (eva__io_sys_is_own (&ctx->shared->sys) || status < 0 || status & O_NONBLOCK) return;
-  eva__io_sys_wait (&ctx->shared->sys, ctx->listen_fd, POLLIN);
+  eva__io_sys_wait (&ctx->shared->sys, ctx->extra->listen_fd, POLLIN);
 }
 
 /* Waits for the next client of a listening socket.  */
@@ -293,7 +296,7 @@ accept_client (assuan_context_t ctx) {
   do {
     wait_for_client (ctx);
     eva__io_sys_begin_call (&ctx->shared->sys, &clamp);
-    fd = accept4 (ctx->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    fd = accept4 (ctx->extra->listen_fd, NULL, NULL, SOCK_CLOEXEC);
     eva__io_sys_end_call (&ctx->shared->sys, &clamp);
   } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
   if (fd < 0) return eva__ctx_syserror (ctx);

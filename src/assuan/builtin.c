@@ -8,6 +8,7 @@
 #include "assuan/describe.h"
 #include "assuan/descriptor.h"
 #include "assuan/error.h"
+#include "assuan/memory.h"
 #include "assuan/say.h"
 #include "assuan/table.h"
 
@@ -65,7 +66,7 @@ set_fd (assuan_context_t ctx, char *line, assuan_fd_t *place, assuan_handler_t n
 
   if (err) return err;
   *place = fd;
-  is_shared = old == ctx->input_fd || old == ctx->output_fd;
+  is_shared = old == assuan_get_input_fd (ctx) || old == assuan_get_output_fd (ctx);
   err = notify ? notify (ctx, line) : 0;
   if (old == fd) return err;
   if (ctx->released) { /* FD was closed with it, and OLD, too, if it is the other one's */
@@ -84,12 +85,18 @@ set_fd (assuan_context_t ctx, char *line, assuan_fd_t *place, assuan_handler_t n
 
 static gpg_error_t
 input (assuan_context_t ctx, char *line) {
-  return set_fd (ctx, line, &ctx->input_fd, ctx->table->notify.input);
+  struct eva__extra *extra = eva__ctx_get_extra (ctx);
+
+  if (!extra) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+  return set_fd (ctx, line, &extra->input_fd, ctx->table->notify.input);
 }
 
 static gpg_error_t
 output (assuan_context_t ctx, char *line) {
-  return set_fd (ctx, line, &ctx->output_fd, ctx->table->notify.output);
+  struct eva__extra *extra = eva__ctx_get_extra (ctx);
+
+  if (!extra) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+  return set_fd (ctx, line, &extra->output_fd, ctx->table->notify.output);
 }
 
 /* Returns the description of COMMAND, or NULL.  */

@@ -37,9 +37,6 @@ init (assuan_context_t ctx, gpg_err_source_t errsource, struct eva__shared *shar
                  .out_fd = ASSUAN_INVALID_FD,
                  .process = eva__io_this_process () },
     .pid = ASSUAN_INVALID_PID,
-    .listen_fd = ASSUAN_INVALID_FD,
-    .input_fd = ASSUAN_INVALID_FD,
-    .output_fd = ASSUAN_INVALID_FD,
   };
 }
 

@@ -38,6 +38,18 @@ struct eva__shared {
   struct eva__table table;
 };
 
+/* What most contexts never need.  A context that needed some of it keeps it.  */
+struct eva__extra {
+  char *okay_line; /* text of the next OK, or NULL */
+  char *err_text;
+  gpg_error_t err_no; /* the value that err_text explains */
+  assuan_fd_t input_fd;
+  assuan_fd_t output_fd;
+  assuan_fd_t listen_fd;                /* where clients come */
+  struct eva__inquiry *inquiry;         /* NULL: no continuation is to run */
+  struct eva__data_stream *data_stream; /* of assuan_get_data_fp, or NULL */
+};
+
 struct assuan_context_s {
   /* Given by the program.  */
   struct eva__shared *shared;
@@ -52,18 +64,10 @@ struct assuan_context_s {
   gpg_error_t write_error; /* the peer is known dead: every write says so */
   pid_t pid;               /* of the peer, or ASSUAN_INVALID_PID */
   struct _assuan_peercred peercred;
-  assuan_fd_t listen_fd; /* where clients come */
+  unsigned int depth; /* API calls under way that may run callbacks */
 
-  /* A command of a server.  */
   const struct eva__command *command; /* whose handler runs */
-  char *okay_line;                    /* text of the next OK, or NULL */
-  char *err_text;
-  gpg_error_t err_no; /* the value that err_text explains */
-  assuan_fd_t input_fd;
-  assuan_fd_t output_fd;
-  unsigned int depth;                   /* API calls under way that may run callbacks */
-  struct eva__inquiry *inquiry;         /* NULL: no continuation is to run */
-  struct eva__data_stream *data_stream; /* of assuan_get_data_fp, or NULL */
+  struct eva__extra *extra;           /* NULL: nothing of it was needed yet */
 
   enum eva__ctx_kind kind : 8;
   gpg_err_source_t err_source : 8;
@@ -113,6 +117,12 @@ struct assuan_context_s {
 
 /* Makes a context that shares what PATTERN has, which must stay as long as it; or returns NULL.  */
 assuan_context_t eva__ctx_new_like (assuan_context_t pattern);
+
+/* Returns the open inquiry whose continuation is to run, or NULL.  */
+static inline struct eva__inquiry *
+eva__ctx_inquiry (const struct assuan_context_s *ctx) {
+  return ctx->extra ? ctx->extra->inquiry : NULL;
+}
 
 /* Returns true if CTX is a server whose client waits for the end of a command, also while CTX is
    released.  */

@@ -3,6 +3,7 @@
 
 #include "assuan/connection.h"
 #include "assuan/error.h"
+#include "assuan/memory.h"
 #include "assuan/lifetime.h"
 #include "assuan/say.h"
 #include "assuan/stream.h"
@@ -89,10 +90,14 @@ write_octets (void *cookie, const char *buf, size_t len) {
 
 FILE *
 assuan_get_data_fp (assuan_context_t ctx) {
+  struct eva__extra *extra;
+
   if (!ctx || !ctx->conn) {
     errno = EINVAL;
     return NULL;
   }
-  if (!ctx->data_stream) ctx->data_stream = eva__ctx_open_data_stream (ctx, write_octets);
-  return ctx->data_stream ? ctx->data_stream->fp : NULL;
+  extra = eva__ctx_get_extra (ctx);
+  if (!extra) return NULL;
+  if (!extra->data_stream) extra->data_stream = eva__ctx_open_data_stream (ctx, write_octets);
+  return extra->data_stream ? extra->data_stream->fp : NULL;
 }

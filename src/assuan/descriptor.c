@@ -9,17 +9,18 @@
 
 assuan_fd_t
 assuan_get_input_fd (assuan_context_t ctx) {
-  return ctx ? ctx->input_fd : ASSUAN_INVALID_FD;
+  return ctx && ctx->extra ? ctx->extra->input_fd : ASSUAN_INVALID_FD;
 }
 
 assuan_fd_t
 assuan_get_output_fd (assuan_context_t ctx) {
-  return ctx ? ctx->output_fd : ASSUAN_INVALID_FD;
+  return ctx && ctx->extra ? ctx->extra->output_fd : ASSUAN_INVALID_FD;
 }
 
 void
 eva__ctx_close_unused (assuan_context_t ctx, assuan_fd_t fd) {
-  if (fd != ctx->input_fd && fd != ctx->output_fd) eva__io_sys_close (&ctx->shared->sys, fd);
+  if (fd != assuan_get_input_fd (ctx) && fd != assuan_get_output_fd (ctx))
+    eva__io_sys_close (&ctx->shared->sys, fd);
 }
 
 /* Closes the descriptor at PLACE, through the program's hook, and forgets its number.  */
@@ -35,20 +36,22 @@ close_fd (assuan_context_t ctx, assuan_fd_t *place) {
 
 gpg_error_t
 assuan_close_input_fd (assuan_context_t ctx) {
-  return ctx ? close_fd (ctx, &ctx->input_fd) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  if (!ctx || !ctx->extra) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  return close_fd (ctx, &ctx->extra->input_fd);
 }
 
 gpg_error_t
 assuan_close_output_fd (assuan_context_t ctx) {
-  return ctx ? close_fd (ctx, &ctx->output_fd) : eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  if (!ctx || !ctx->extra) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
+  return close_fd (ctx, &ctx->extra->output_fd);
 }
 
 void
 eva__ctx_close_fds (assuan_context_t ctx) {
   int fd;
 
-  close_fd (ctx, &ctx->input_fd);
-  close_fd (ctx, &ctx->output_fd);
+  assuan_close_input_fd (ctx);
+  assuan_close_output_fd (ctx);
   while (ctx->conn && eva_conn_take_fd (ctx->conn, &fd))
     eva__io_sys_close (&ctx->shared->sys, fd);
 }

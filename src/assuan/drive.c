@@ -68,8 +68,8 @@ eva__drive_count_fds (struct eva__drive *drive) {
   assuan_context_t ctx = drive->ctx;
   unsigned int n = ctx->conn ? (unsigned int) eva__conn_count_fds (ctx->conn) : 0;
 
-  if (ctx->input_fd != ASSUAN_INVALID_FD) n++;
-  if (ctx->output_fd != ASSUAN_INVALID_FD) n++;
+  if (assuan_get_input_fd (ctx) != ASSUAN_INVALID_FD) n++;
+  if (assuan_get_output_fd (ctx) != ASSUAN_INVALID_FD) n++;
   if (n == drive->n_fds) return;
   for (struct eva__account *a = drive->account; a; a = a->parent)
     a->n_fds = a->n_fds - drive->n_fds + n;

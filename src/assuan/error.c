@@ -46,11 +46,24 @@ eva__ctx_describe_error (gpg_error_t err, char buf[EVA__ERROR_SIZE]) {
 
 gpg_error_t
 assuan_set_error (assuan_context_t ctx, gpg_error_t err, const char *text) {
+  struct eva__extra *extra;
+
   if (!ctx) return err;
-  ctx->err_no = err;
+  extra = eva__ctx_get_extra (ctx);
   /* Returns ERR in any case: without memory it just stays unexplained.  */
-  if (eva__ctx_set_string (ctx, &ctx->err_text, text))
-    eva__ctx_set_string (ctx, &ctx->err_text, NULL);
+  if (!extra) return err;
+  extra->err_no = err;
+  if (eva__ctx_set_string (ctx, &extra->err_text, text))
+    eva__ctx_set_string (ctx, &extra->err_text, NULL);
   ctx->err_secret = ctx->flags.confidential;
   return err;
+}
+
+void
+eva__ctx_forget_texts (assuan_context_t ctx) {
+  struct eva__extra *extra = ctx->extra;
+
+  if (!extra) return;
+  if (extra->okay_line) eva__ctx_set_string (ctx, &extra->okay_line, NULL);
+  if (extra->err_text) eva__ctx_set_string (ctx, &extra->err_text, NULL);
 }

@@ -24,4 +24,7 @@ gpg_error_t eva__ctx_conn_error (assuan_context_t ctx, int rc);
 /* Writes what ERR means to BUF, `description <source>`, as an ERR has it.  Returns its length.  */
 size_t eva__ctx_describe_error (gpg_error_t err, char buf[EVA__ERROR_SIZE]);
 
+/* Forgets what assuan_set_okay_line and assuan_set_error set.  */
+void eva__ctx_forget_texts (assuan_context_t ctx);
+
 #endif /* EVA__ASSUAN_ERROR_H */

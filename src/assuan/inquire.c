@@ -28,7 +28,7 @@ check (assuan_context_t ctx, const char *keyword) {
   if (ctx->kind != EVA__CTX_SERVER || !ctx->conn)
     return eva__ctx_error (ctx, GPG_ERR_ASS_NOT_A_SERVER);
   state = eva__conn_get_state (ctx->conn);
-  if (ctx->inquiry || state == EVA_STATE_INQUIRY || state == EVA_STATE_OVERFLOW)
+  if (eva__ctx_inquiry (ctx) || state == EVA_STATE_INQUIRY || state == EVA_STATE_OVERFLOW)
     return eva__ctx_error (ctx, GPG_ERR_ASS_NESTED_COMMANDS);
   /* Nothing would ever report that there is no answer: the end is reported once.  */
   if ((ctx->drive || ctx->is_external) && eva__conn_at_eof (ctx->conn)
@@ -167,7 +167,8 @@ assuan_inquire (assuan_context_t ctx, const char *keyword, unsigned char **r_buf
 static gpg_error_t
 inquire_ext (assuan_context_t ctx, const char *keyword, size_t maxlen,
              const struct eva__inquiry *continuation) {
-  struct eva__inquiry *inquiry = eva__ctx_malloc (ctx, sizeof *inquiry);
+  struct eva__extra *extra = eva__ctx_get_extra (ctx);
+  struct eva__inquiry *inquiry = extra ? eva__ctx_malloc (ctx, sizeof *inquiry) : NULL;
   gpg_error_t err;
 
   if (!inquiry) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
@@ -182,7 +183,7 @@ inquire_ext (assuan_context_t ctx, const char *keyword, size_t maxlen,
   }
   *inquiry = *continuation;
   inquiry->data.max_len = limit_answer (ctx, maxlen);
-  ctx->inquiry = inquiry;
+  extra->inquiry = inquiry;
   return 0;
 }
 
@@ -204,11 +205,11 @@ eva__ctx_end_inquiry (assuan_context_t ctx, gpg_error_t rc) {
   unsigned char *buf = NULL;
   size_t len = 0;
 
-  if (!ctx->inquiry) return 0;
+  if (!eva__ctx_inquiry (ctx)) return 0;
   /* Takes it off first: the continuation may inquire again, or release the context.  */
-  inquiry = *ctx->inquiry;
-  eva__ctx_free (ctx, ctx->inquiry);
-  ctx->inquiry = NULL;
+  inquiry = *ctx->extra->inquiry;
+  eva__ctx_free (ctx, ctx->extra->inquiry);
+  ctx->extra->inquiry = NULL;
   eva__ctx_give_up_answer (ctx); /* if it has not ended */
   if (!rc) {
     buf = eva__membuf_take (ctx, &inquiry.data, &len);

@@ -7,6 +7,7 @@
 #include "assuan/connection.h"
 #include "assuan/descriptor.h"
 #include "assuan/drive.h"
+#include "assuan/error.h"
 #include "assuan/memory.h"
 #include "assuan/pool.h"
 #include "assuan/stream.h"
@@ -98,8 +99,8 @@ destroy (assuan_context_t ctx) {
 
   eva__ctx_drop_data_stream (ctx);
   if (drive) eva__ctx_free (ctx, drive->callbacks);
-  eva__ctx_set_string (ctx, &ctx->okay_line, NULL);
-  eva__ctx_set_string (ctx, &ctx->err_text, NULL);
+  eva__ctx_forget_texts (ctx);
+  eva__ctx_free (ctx, ctx->extra);
   if (!ctx->shares || ctx->owns_table) {
     eva__ctx_set_string (ctx, &ctx->table->own_hello, NULL);
     eva__ctx_free (ctx, ctx->table->commands);

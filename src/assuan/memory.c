@@ -70,3 +70,14 @@ eva__ctx_set_string (assuan_context_t ctx, char **ptr, const char *text) {
   *ptr = copy;
   return 0;
 }
+
+struct eva__extra *
+eva__ctx_get_extra (assuan_context_t ctx) {
+  if (ctx->extra) return ctx->extra;
+  ctx->extra = eva__ctx_malloc (ctx, sizeof *ctx->extra);
+  if (!ctx->extra) return NULL;
+  *ctx->extra = (struct eva__extra) { .input_fd = ASSUAN_INVALID_FD,
+                                      .output_fd = ASSUAN_INVALID_FD,
+                                      .listen_fd = ASSUAN_INVALID_FD };
+  return ctx->extra;
+}

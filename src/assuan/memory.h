@@ -23,4 +23,8 @@ void eva__ctx_free (assuan_context_t ctx, void *ptr);
    Returns 0, or ENOMEM with *PTR as it was.  */
 gpg_error_t eva__ctx_set_string (assuan_context_t ctx, char **ptr, const char *text);
 
+/* Returns what CTX has of the things that most contexts never need, to change it; NULL if there is
+   no memory.  */
+struct eva__extra *eva__ctx_get_extra (assuan_context_t ctx);
+
 #endif /* EVA__ASSUAN_MEMORY_H */

@@ -21,12 +21,27 @@
 
 gpg_error_t
 assuan_set_okay_line (assuan_context_t ctx, const char *line) {
+  struct eva__extra *extra;
   gpg_error_t err;
 
   if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  err = eva__ctx_set_string (ctx, &ctx->okay_line, line);
+  extra = eva__ctx_get_extra (ctx);
+  if (!extra) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+  err = eva__ctx_set_string (ctx, &extra->okay_line, line);
   if (!err) ctx->okay_secret = ctx->flags.confidential;
   return err;
+}
+
+/* Returns the text that explains RC, or NULL.  */
+static const char *
+get_explanation (assuan_context_t ctx, gpg_error_t rc) {
+  return ctx->extra && rc == ctx->extra->err_no ? ctx->extra->err_text : NULL;
+}
+
+/* Returns the text of the next OK, or NULL.  */
+static const char *
+get_okay_line (assuan_context_t ctx) {
+  return ctx->extra ? ctx->extra->okay_line : NULL;
 }
 
 /* Adds TEXT to the LEN octets in BUF, of an ERR whose number is still to come: up to its first LF,
@@ -50,7 +65,7 @@ add_explanation (assuan_context_t ctx, const char *text, char buf[EVA_LINE_SIZE]
 /* Writes what follows the number of an ERR for RC to BUF.  */
 static void
 format_error (assuan_context_t ctx, gpg_error_t rc, char buf[EVA_LINE_SIZE]) {
-  const char *text = rc == ctx->err_no ? ctx->err_text : NULL;
+  const char *text = get_explanation (ctx, rc);
   size_t len = eva__ctx_describe_error (rc, buf);
 
   if (ctx->closing) text = "[closing connection]";
@@ -63,8 +78,8 @@ format_error (assuan_context_t ctx, gpg_error_t rc, char buf[EVA_LINE_SIZE]) {
 static bool
 is_reply_secret (assuan_context_t ctx, gpg_error_t rc) {
   if (ctx->closing) return false;
-  if (rc) return ctx->err_text && rc == ctx->err_no && ctx->err_secret;
-  return ctx->okay_line && ctx->okay_secret;
+  return rc ? get_explanation (ctx, rc) && ctx->err_secret
+            : get_okay_line (ctx) && ctx->okay_secret;
 }
 
 /* Queues OK with TEXT.  */
@@ -94,7 +109,7 @@ queue_err (assuan_context_t ctx, gpg_error_t err) {
    because the reply is.  Nearly every reply is a mere OK.  */
 static int
 queue_reply (assuan_context_t ctx, gpg_error_t rc) {
-  const char *text = ctx->closing ? "closing connection" : ctx->okay_line;
+  const char *text = ctx->closing ? "closing connection" : get_okay_line (ctx);
   int conn_rc;
 
   if (!rc && !text) return eva_conn_ok (ctx->conn, NULL);
@@ -162,8 +177,7 @@ eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc) {
   /* The notification may try to finish the command, or release the context.  */
   if (ctx->drive) eva__drive_forget_command (ctx->drive);
   if (ctx->released) return eva__ctx_is_left (ctx, err) ? 0 : err;
-  if (ctx->okay_line) eva__ctx_set_string (ctx, &ctx->okay_line, NULL);
-  if (ctx->err_text) eva__ctx_set_string (ctx, &ctx->err_text, NULL);
+  eva__ctx_forget_texts (ctx);
   if (ctx->closing) close_connection (ctx);
   if (ctx->table->notify.post_cmd) ctx->table->notify.post_cmd (ctx, err);
   if (!ctx->released) eva__ctx_tell_after (ctx, rc);
@@ -177,7 +191,8 @@ eva__ctx_process_done (assuan_context_t ctx, gpg_error_t rc) {
   gpg_error_t err = eva__ctx_finish_command (ctx, rc);
 
   /* Data that were asked for cannot be delivered any more.  */
-  if (ctx->inquiry) eva__ctx_end_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_CANCELED));
+  if (eva__ctx_inquiry (ctx))
+    eva__ctx_end_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_CANCELED));
   return err;
 }
 

@@ -34,7 +34,7 @@ is_in_program_turn (assuan_context_t ctx) {
 /* Returns true if a handler that returned 0 left its command open.  */
 static bool
 is_left_open (assuan_context_t ctx) {
-  return ctx->inquiry || (ctx->drive && ctx->drive->deferred);
+  return eva__ctx_inquiry (ctx) || (ctx->drive && ctx->drive->deferred);
 }
 
 /* After the continuation ran in a blocking loop or one of eva.h, its result ends the command,
@@ -45,7 +45,7 @@ end_command (assuan_context_t ctx, gpg_error_t err) {
   if (ctx->released || is_in_program_turn (ctx)) return err;
   if (!eva__ctx_is_busy (ctx)) return 0;
   if (ctx->drive && err) return assuan_process_done (ctx, err);
-  if (ctx->inquiry || (ctx->drive && ctx->drive->deferred)) return 0;
+  if (eva__ctx_inquiry (ctx) || (ctx->drive && ctx->drive->deferred)) return 0;
   return eva__ctx_finish_command (ctx, err);
 }
 
@@ -59,9 +59,9 @@ static gpg_error_t
 on_answer (assuan_context_t ctx, const struct eva_event *ev) {
   gpg_error_t err;
 
-  if (!ctx->inquiry) return 0; /* the inquiry was given up */
+  if (!eva__ctx_inquiry (ctx)) return 0; /* the inquiry was given up */
   if (ev->type == EVA_EVENT_DATA) {
-    err = eva__membuf_add (ctx, &ctx->inquiry->data, ev->text, ev->text_len);
+    err = eva__membuf_add (ctx, &eva__ctx_inquiry (ctx)->data, ev->text, ev->text_len);
     return err ? end_command (ctx, eva__ctx_end_inquiry (ctx, err)) : 0;
   }
   return end_command (ctx, eva__ctx_end_inquiry (ctx, eva__ctx_answer_error (ctx, ev)));
@@ -163,7 +163,7 @@ static gpg_error_t
 on_request (assuan_context_t ctx, const struct eva_event *ev) {
   const struct eva__command *command;
 
-  ctx->err_no = 0;
+  if (ctx->extra) ctx->extra->err_no = 0;
   if (is_stray_data (ev))
     return eva__ctx_finish_command (ctx, eva__ctx_error (ctx, GPG_ERR_NOT_IMPLEMENTED));
   command = eva__ctx_find_command (ctx, ev->word);
@@ -188,7 +188,7 @@ on_bad_line (assuan_context_t ctx, int rc) {
 
   /* In a turn, half a line before the end of file only means that the client left.  */
   if (rc == EVA_E_TRUNCATED && ctx->in_turn) return 0;
-  if (ctx->inquiry) return eva__ctx_fail_inquiry (ctx, err);
+  if (eva__ctx_inquiry (ctx)) return eva__ctx_fail_inquiry (ctx, err);
   if (rc == EVA_E_SYNTAX)
     return refuse_line (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_SYNTAX), "leading white-space");
   if (ctx->drive && rc == EVA_E_LINE_TOO_LONG)
@@ -206,7 +206,7 @@ on_event (assuan_context_t ctx, const struct eva_event *ev) {
     return 0;
   case EVA_EVENT_EOF:
     /* In a loop of eva.h a client that finished sending still gets its answer.  */
-    if (ctx->drive && ctx->inquiry)
+    if (ctx->drive && eva__ctx_inquiry (ctx))
       return eva__ctx_fail_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_EOF));
     return eva__ctx_end_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_EOF));
   default:
@@ -239,7 +239,7 @@ handle_lines (assuan_context_t ctx) {
   while (may_handle (ctx)) {
     struct eva_event ev;
     int rc = eva__ctx_next (ctx, &ev);
-    bool is_skipped = ctx->in_turn && rc == EVA_E_LINE_TOO_LONG && !ctx->inquiry;
+    bool is_skipped = ctx->in_turn && rc == EVA_E_LINE_TOO_LONG && !eva__ctx_inquiry (ctx);
     gpg_error_t this_err;
     if (!rc) break;
     this_err = eva__serve_event (ctx, rc, &ev);

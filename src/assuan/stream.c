@@ -34,15 +34,15 @@ eva__ctx_open_data_stream (assuan_context_t ctx, cookie_write_function_t *write)
 
 void
 eva__ctx_close_data_stream (assuan_context_t ctx) {
-  struct eva__data_stream *stream = ctx->data_stream;
+  struct eva__data_stream *stream = ctx->extra ? ctx->extra->data_stream : NULL;
 
   if (!stream || stream->is_writing) return;
-  ctx->data_stream = NULL;
+  ctx->extra->data_stream = NULL;
   fclose (stream->fp);
 }
 
 void
 eva__ctx_drop_data_stream (assuan_context_t ctx) {
   eva__ctx_close_data_stream (ctx);
-  if (ctx->data_stream) ctx->data_stream->ctx = NULL;
+  if (ctx->extra && ctx->extra->data_stream) ctx->extra->data_stream->ctx = NULL;
 }

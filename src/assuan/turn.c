@@ -57,7 +57,7 @@ eva__drive_cancel (struct eva__drive *drive, gpg_error_t reason) {
   }
   drive->stream = NULL;
   if (stream) stream->cancelled (stream, reason);
-  if (ctx->inquiry) {
+  if (eva__ctx_inquiry (ctx)) {
     eva__ctx_end_inquiry (ctx, reason);
     if (!drive->deferred) eva__drive_forget_callbacks (drive);
   }
@@ -105,7 +105,7 @@ awaits_answer (const struct eva__drive *drive) {
   enum eva_conn_state state = get_state (drive);
 
   if (state != EVA_STATE_INQUIRY && state != EVA_STATE_OVERFLOW) return false;
-  return drive->ctx->inquiry || (drive->stream && drive->stream->wants_in);
+  return eva__ctx_inquiry (drive->ctx) || (drive->stream && drive->stream->wants_in);
 }
 
 /* Returns true if a line was begun and has not ended, also if it is too long and dropped as it

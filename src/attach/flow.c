@@ -76,9 +76,9 @@ eva__pump_pour (struct eva__pump *pump) {
 /* The descriptors of INPUT and OUTPUT are the context's, which has to forget them.  */
 static void
 close_fd (assuan_context_t ctx, int fd) {
-  if (fd == ctx->input_fd)
+  if (fd == assuan_get_input_fd (ctx))
     assuan_close_input_fd (ctx);
-  else if (fd == ctx->output_fd)
+  else if (fd == assuan_get_output_fd (ctx))
     assuan_close_output_fd (ctx);
   else
     eva__io_sys_close (&ctx->shared->sys, fd);

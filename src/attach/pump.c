@@ -62,7 +62,7 @@ check (assuan_context_t ctx, const struct eva_pump_config *config) {
   if (!ctx->drive || !eva__ctx_is_busy (ctx)) return eva__ctx_error (ctx, GPG_ERR_ASS_GENERAL);
   if (!eva__attached_of (ctx->drive)->loop) return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
   state = eva__conn_get_state (ctx->conn);
-  if (ctx->drive->stream || ctx->inquiry || state != EVA_STATE_COMMAND)
+  if (ctx->drive->stream || eva__ctx_inquiry (ctx) || state != EVA_STATE_COMMAND)
     return eva__ctx_error (ctx, GPG_ERR_ASS_NESTED_COMMANDS);
   if (is_none (config->from_fd) || is_none (config->to_fd))
     return eva__ctx_error (ctx, GPG_ERR_EBADF);
