@@ -53,7 +53,15 @@ path() {
 }
 
 case ${1:-} in
-  '') sh "$here/libraries.sh" "$build" && echo && exec sh "$here/servers.sh" "$build" ;;
+  '')
+    sh "$here/libraries.sh" "$build"
+    echo
+    sh "$here/servers.sh" "$build"
+    # Of the tool there is no older one to take turns with.
+    [ -z "${AGAINST:-}" ] || exit 0
+    echo
+    exec sh "$here/tool.sh" "$build"
+    ;;
   list)
     echo path
     for part in libraries servers tool; do sh "$here/$part.sh" "$build" list; done

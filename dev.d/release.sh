@@ -38,41 +38,64 @@ tag=v$version
 
 # --- Is the tree ready? ---------------------------------------------------------------------------
 
+# Each fault of the tree is told, and that there was one is known at the end.
+faults=0
+told=0
+wrong() { echo "dev: release: $*" >&2; faults=$((faults + 1)); }
+
+# right WHAT: it is, if nothing was wrong since the last time.
+right() {
+  [ $faults != $told ] || ok "$1"
+  told=$faults
+}
+
 # has FILE PATTERN WHAT: a line of FILE is as a release wants it.
 has() {
-  grep -qE "$2" "$1" || fail "$1: $3"
+  grep -qE "$2" "$1" || wrong "$1: $3"
 }
 
 # The newest version node is the last one of the file.
 newest_node() { sed -n 's/^\([A-Z_]*_[0-9.]*\) {.*/\1/p' src/libevassuan.sym | tail -n 1; }
 
-check_tree() {
-  [ -z "$(git status --porcelain)" ] || fail "there are changes that are not committed"
-  ! git rev-parse -q --verify "refs/tags/$tag" >/dev/null || fail "there is a tag $tag already"
-  ok "all is committed"
+check_versions() {
   quoted=$(echo "$version" | sed 's/\./\\./g')
   has meson.build "^  version: '$quoted',$" "the project's version is not $version"
   has src/meson.build "version: '$quoted', soversion:" "the library's version is not $version"
   [ "$(sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)" = "$version" ] \
-    || fail "debian/changelog: the first entry is not of $version"
+    || wrong "debian/changelog: the first entry is not of $version"
   has rpm/evassuan.spec "^Version: +$quoted\$" "the version is not $version"
-  [ "$(grep -m 1 '^Version' NEWS | sed 's/ (.*//')" = "Version $version" ] \
-    || fail "NEWS: the first section is not of $version"
-  grep -m 1 '^Version' NEWS | grep -qxE "Version $quoted \([0-9]{4}-[0-9]{2}-[0-9]{2}\)" \
-    || fail "NEWS: Version $version has no date, as (2026-12-31)"
-  ok "meson.build, src/meson.build, debian/changelog, rpm/evassuan.spec and NEWS have version $version"
-  date=$(sed -n 's/^Version .*(\(.*\))$/\1/p' NEWS | head -n 1)
+  if [ "$(grep -m 1 '^Version' NEWS | sed 's/ (.*//')" != "Version $version" ]; then
+    wrong "NEWS: the first section is not of $version"
+  elif ! grep -m 1 '^Version' NEWS | grep -qxE "Version $quoted \([0-9]{4}-[0-9]{2}-[0-9]{2}\)"; then
+    wrong "NEWS: Version $version has no date, as (2026-12-31)"
+  fi
+  right "meson.build, src/meson.build, debian/changelog, rpm/evassuan.spec and NEWS have version $version"
+}
+
+# The pages have the date of NEWS, once that has one.
+check_pages() {
+  date=$(sed -n 's/^Version .*(\([0-9-]*\))$/\1/p' NEWS | head -n 1)
+  [ "$date" ] || return 0
   for page in man/*.[1-9]; do
     has "$page" "^\.Dd $(LC_ALL=C date -d "$date" '+%B %-d, %Y')\$" "its date is not $date, as in NEWS"
   done
-  ok "all pages of man/ have the date of NEWS"
+  right "all pages of man/ have the date of NEWS"
+}
+
+check_tree() {
+  [ -z "$(git status --porcelain)" ] || wrong "there are changes that are not committed"
+  ! git rev-parse -q --verify "refs/tags/$tag" >/dev/null || wrong "there is a tag $tag already"
+  right "all is committed, and no tag $tag is there"
+  check_versions
+  check_pages
   for file in debian/control debian/changelog rpm/evassuan.spec; do
-    ! grep -q '@[a-z.]*\.invalid' "$file" || fail "$file: it has no address that reaches people"
+    ! grep -q '@[a-z.]*\.invalid' "$file" || wrong "$file: it has no address that reaches people"
   done
-  ok "there are addresses that reach people"
+  right "there are addresses that reach people"
   has debian/libevassuan0.symbols "^ \(symver\)$(newest_node) " \
     "the version node $(newest_node) of src/libevassuan.sym is missing"
-  ok "the symbols file of the package knows $(newest_node)"
+  right "the symbols file of the package knows $(newest_node)"
+  [ $faults = 0 ] || exit 1
 }
 
 # --- The ABI --------------------------------------------------------------------------------------

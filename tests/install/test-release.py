@@ -90,6 +90,7 @@ def not_ready():
         raise Skip("there is no clone")
     refused("three numbers", "1.0")
     refused("project's version", "98.0.0")
+    refused("NEWS: the first section", "98.0.0")        # each fault, not the first one alone
     (tree / "file").write_text("x")
     refused("not committed")
     (tree / "file").unlink()

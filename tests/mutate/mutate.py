@@ -297,6 +297,8 @@ def main():
     parser.add_argument('n', nargs='?', type=int, default=40, metavar='N')
     parser.add_argument('--again', type=pathlib.Path, metavar='LIST')
     args = parser.parse_args()
+    if args.again and not args.again.is_file():
+        parser.error(f'there is no list {args.again}; a first run says at its end where its list is')
     if args.again:
         this = second_run(args.again)
     else:
