@@ -319,8 +319,8 @@ uint64_t eva_get_deadline (assuan_context_t ctx);
    Returns: 0 if the connection goes on.  Any other value says that the connection is over.  By then
    the callbacks that wait for the end have run, and all that is left to do is assuan_release:
 
-     GPG_ERR_EOF        the peer left or said BYE, and everything was sent
-     GPG_ERR_EPIPE      the peer left before that
+     GPG_ERR_EOF        the peer left or said BYE when nothing was open, and everything was sent
+     GPG_ERR_EPIPE      the peer left in the middle of something (eva_is_orderly)
      GPG_ERR_TIMEOUT    a time was over
      GPG_ERR_TOO_LARGE  a limit was exceeded
      GPG_ERR_ASS_LINE_TOO_LONG, GPG_ERR_ASS_INV_RESPONSE
@@ -913,9 +913,10 @@ struct eva_connect_config {
   /* Called once, out of the loop, when the connection could not be made or is over, after all calls
      ended.  Not called if CTX is released before.  ERR: GPG_ERR_ASS_CONNECT_FAILED or what the
      system gave; the server's own ERR, if it refused the client; GPG_ERR_TIMEOUT; GPG_ERR_EOF if
-     the server closed the connection, or GPG_ERR_EPIPE if it did so before it took everything that
-     was sent; GPG_ERR_CANCELED after eva_close.  eva_get_reason tells more, and eva_is_orderly
-     tells the ends that are none of a failure.  */
+     the server closed the connection when nothing was open, or GPG_ERR_EPIPE if it did so in the
+     middle of something: before its greeting, in a call, even one that was given up, in a line, or
+     before it took everything that was sent; GPG_ERR_CANCELED after eva_close.  eva_get_reason
+     tells more, and eva_is_orderly tells the ends that are none of a failure.  */
   void (*closed) (assuan_context_t ctx, void *arg, gpg_error_t err);
 
   void *arg; /* of all these, and of on_stderr */
@@ -1180,9 +1181,14 @@ gpg_error_t eva_set_writable (assuan_context_t ctx, void (*cb) (assuan_context_t
 
 /* Returns true if ERR, a reason of the closed callback, of the close function of a service, or of
    eva_process, is the end of a connection that nothing has gone wrong with: the peer left or said
-   BYE (GPG_ERR_EOF), or this side ended it (GPG_ERR_CANCELED).  What was open then was told so by a
-   callback of its own, as the done of a call.  A client whose ready did not run was not served,
-   however orderly its server left.  From everywhere.  */
+   BYE when nothing was open (GPG_ERR_EOF), or this side ended it (GPG_ERR_CANCELED).
+   It is GPG_ERR_EPIPE, and not orderly, if the peer left in the middle of a line, or before it took
+   everything that was sent to it; if a server left before its greeting, or before the reply to a
+   call, even of one that was given up; if a client left before the answer to an inquiry, or before
+   the reply to its command.  The callback of what was open, as the done of a call, hears of the end
+   first.
+   A client that only finishes sending while its command works gets the reply, and that is orderly.
+   Over TCP a client that leaves then looks the same.  From everywhere.  */
 bool eva_is_orderly (gpg_error_t err);
 
 /* Returns how many octets of CTX wait to be sent.  */

@@ -158,6 +158,7 @@ struct eva__drive {
   bool is_new : 1;    /* no line of the peer was handled yet: a first command may still come */
   bool closing : 1;   /* no more is read; over when all is sent */
   bool rests : 1;     /* the last turn ended with a server that waits for a request alone */
+  bool is_owed : 1;   /* the peer left in the middle of something */
   gpg_error_t closing_reason;
   unsigned int n_fds; /* counted to the account */
 };

@@ -300,12 +300,16 @@ read_input (struct eva__drive *drive) {
   }
 }
 
-/* Hands on an event.  */
+/* Hands on an event.  The end of file ends an inquiry, so this looks before whether there is
+   one.  */
 static void
 dispatch (struct eva__drive *drive, int rc, const struct eva_event *ev) {
   struct eva__stream *stream = drive->stream;
   bool is_answer = rc < 0 || (ev->type != EVA_EVENT_COMMAND && ev->type != EVA_EVENT_SKIPPED);
 
+  if (rc == EVA_E_TRUNCATED
+      || (rc > 0 && ev->type == EVA_EVENT_EOF && eva__conn_peer_owes (drive->ctx->conn)))
+    drive->is_owed = true;
   if (stream && stream->wants_in && is_answer)
     stream->answered (stream, rc, ev);
   else if (drive->class->ops->on_event)
@@ -533,12 +537,17 @@ take_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
 }
 
 /* The connection is over: ends all that waits for something of it; but where lines wait for a
-   callback of a client, not the call that they belong to.  */
+   callback of a client, not the call that they belong to.  What is open hears of the end of file,
+   and the program, after that, of an end that was not orderly.  */
 static void
 lose (struct eva__drive *drive) {
-  if (drive->held && drive->ctx->kind != EVA__CTX_SERVER) return;
+  assuan_context_t ctx = drive->ctx;
+
+  if (drive->held && ctx->kind != EVA__CTX_SERVER) return;
   eva__drive_cancel (drive, drive->over);
-  if (drive->class->ops->lost && !drive->ctx->released) drive->class->ops->lost (drive);
+  if (drive->class->ops->lost && !ctx->released) drive->class->ops->lost (drive);
+  if (drive->is_owed && gpg_err_code (drive->over) == GPG_ERR_EOF)
+    drive->over = eva__ctx_error (ctx, GPG_ERR_EPIPE);
 }
 
 /* Computes what to wait for after the turn.  */

@@ -292,6 +292,7 @@ lost (struct eva__drive *drive) {
   find_reason (client, stage, drive->over);
   if (drive->ctx->released) return; /* by a callback for the lines of stderr */
   drop_output (drive->ctx);
+  if (client->calls) drive->is_owed = true;
   eva__call_end_all (client, drive->over);
 }
 

@@ -103,4 +103,19 @@ eva__conn_is_owed (const eva_conn *c) {
   return c->n_owed > 0;
 }
 
+/* Returns true if the peer has to say something before it may leave: a client the answers to
+   inquiries, a server its greeting and the reply to every command; also where this end has given
+   them up.  */
+static inline bool
+eva__conn_peer_owes (const eva_conn *c) {
+  switch (c->state) {
+  case EVA_STATE_IDLE:
+  case EVA_STATE_COMMAND:
+  case EVA_STATE_CLOSED:
+    return eva__conn_is_owed (c);
+  default:
+    return true;
+  }
+}
+
 #endif /* EVA__CONN_CONN_H */

@@ -83,7 +83,7 @@ test_client (void **state) {
   peer_answers (&p, "CAN\n", "OK\n");
   peer_hears (&p, "TWO\n");
   peer_close (&p);
-  kit_await ("a.done CANCELED\nb.done EOF\nover c EOF\n");
+  kit_await ("a.done CANCELED\nb.done EOF\nover c EPIPE\n");
   assert_error (eva_call (ctx, "NOP", NULL, NULL, NULL), "EPIPE");
   end (ctx, &p);
 }
@@ -141,7 +141,7 @@ test_release_in_over (void **state) {
   assert_error (eva_attach (ctx, kit_loop.loop, release_over, (void *) (uintptr_t) "c"), "0");
   kit_call (ctx, "a", "A");
   peer_close (&p);
-  kit_await ("a.done EOF\nover c EOF\n");
+  kit_await ("a.done EOF\nover c EPIPE\n");
 }
 
 static void

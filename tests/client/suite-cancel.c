@@ -434,7 +434,7 @@ test_end_of_server (void **state) {
     kit_expect ("a.done CANCELED\n");
     peer_say (&p, rests[i]);
     peer_close (&p);
-    kit_await ("b.done EOF\nclosed EOF\n");
+    kit_await ("b.done EOF\nclosed EPIPE\n");
     kit_close (ctx, &p);
   }
 }

@@ -387,7 +387,7 @@ leave (const char *reply, const char *told) {
 
 static void
 test_server_leaves (void **state) {
-  static const char all[] = "a.done EOF\nb.done EOF\nc.done EOF\nclosed EOF\n";
+  static const char all[] = "a.done EOF\nb.done EOF\nc.done EOF\nclosed EPIPE\n";
 
   (void) state;
   leave ("", all);
@@ -396,7 +396,7 @@ test_server_leaves (void **state) {
   leave ("INQUIRE x\n", kit_format ("a.inquire x\n%s", all));
   leave ("S x\nOK", kit_format ("a.status x\n%s", all));
   leave ("OK x\n", kit_format ("a.done 0 x\n%s", all + strlen ("a.done EOF\n")));
-  leave ("OK x\nD y\nOK z\n", "a.done 0 x\nb.data y\nb.done 0 z\nc.done EOF\nclosed EOF\n");
+  leave ("OK x\nD y\nOK z\n", "a.done 0 x\nb.data y\nb.done 0 z\nc.done EOF\nclosed EPIPE\n");
 }
 
 static void
@@ -424,7 +424,7 @@ test_last_answer (void **state) {
   peer_answers (&p, "A\n", "D x\nOK y\n");
   peer_close (&p);
   kit_call_like (ctx, &ahead, "B");
-  kit_await ("a.data x\na.done 0 y\nb.done EOF\nclosed EOF\n");
+  kit_await ("a.data x\na.done 0 y\nb.done EOF\nclosed EPIPE\n");
   kit_close (ctx, &p);
 }
 
@@ -445,7 +445,7 @@ test_long_last_answer (void **state) {
   peer_say (&p, "OK y\n");
   peer_close (&p);
   kit_call_like (ctx, &ahead, "B");
-  kit_await ("a.done 0 y\nb.done EOF\nclosed EOF\n");
+  kit_await ("a.done 0 y\nb.done EOF\nclosed EPIPE\n");
   kit_close (ctx, &p);
 }
 
@@ -498,7 +498,7 @@ test_reset (void **state) {
     if (stage == 2) peer_hears (&p, "A\n");
     if (!stage) kit_settle ();
     peer_reset (&p);
-    kit_await ("a.done EOF\nclosed EOF\n");
+    kit_await ("a.done EOF\nclosed EPIPE\n");
     kit_close (ctx, &p);
   }
   close (listener);
@@ -517,6 +517,79 @@ test_bye (void **state) {
   peer_close (&p);
   kit_await ("a.done 0 closing connection\nclosed EOF\n");
   kit_close (ctx, &p);
+}
+
+static void
+note_order (assuan_context_t ctx, gpg_error_t err) {
+  (void) ctx;
+  kit_note (eva_is_orderly (err) ? "orderly" : "a failure");
+}
+
+/* A server that has greeted hears HEARS, says SAYS and leaves.  */
+static void
+leave_orderly (struct peer *p, const char *hears, const char *says, const char *told) {
+  peer_answers (p, hears, says);
+  peer_close (p);
+  kit_await (told);
+}
+
+static void
+test_orderly (void **state) {
+  assuan_context_t ctx;
+  struct peer p;
+
+  (void) state;
+  kit_on_closed = note_order;
+  for (int called = 0; called < 2; called++) {
+    ctx = kit_open (&p);
+    if (called) kit_call (ctx, "a", "A");
+    if (called)
+      leave_orderly (&p, "A\n", "OK\n", "a.done 0\nclosed EOF\norderly\n");
+    else
+      leave_orderly (&p, "", "S at rest\n", "closed EOF\norderly\n");
+    assuan_release (ctx);
+  }
+  ctx = kit_open (&p);
+  eva_close (ctx);
+  kit_await ("closed CANCELED\norderly\n");
+  kit_close (ctx, &p);
+}
+
+static void
+call_and_cancel (assuan_context_t ctx, struct peer *p) {
+  struct rec *rec = kit_call (ctx, "a", "A");
+
+  peer_hears (p, "A\n");
+  eva_call_cancel (rec->call);
+}
+
+/* What the server owes: a call that was not sent, one that waits, one that was given up, and the
+   end of a line.  */
+static void
+test_not_orderly (void **state) {
+  assuan_context_t ctx;
+  struct peer p;
+
+  (void) state;
+  kit_on_closed = note_order;
+  ctx = kit_dial_peer (&p);
+  leave_orderly (&p, "", "", "closed EPIPE\na failure\n");
+  assuan_release (ctx);
+  ctx = kit_open (&p);
+  kit_call (ctx, "a", "A");
+  leave_orderly (&p, "A\n", "D x\n", "a.data x\na.done EOF\nclosed EPIPE\na failure\n");
+  assuan_release (ctx);
+  ctx = kit_open (&p);
+  eva_call_cancel (kit_call (ctx, "a", "A")->call); /* not sent, so nothing is owed */
+  leave_orderly (&p, "", "", "a.done CANCELED\nclosed EOF\norderly\n");
+  assuan_release (ctx);
+  ctx = kit_open (&p);
+  call_and_cancel (ctx, &p);
+  leave_orderly (&p, "", "", "a.done CANCELED\nclosed EPIPE\na failure\n");
+  assuan_release (ctx);
+  ctx = kit_open (&p);
+  leave_orderly (&p, "", "S at re", "closed EPIPE\na failure\n");
+  assuan_release (ctx);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -540,6 +613,8 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_deaf),
   kit_test (test_reset),
   kit_test (test_bye),
+  kit_test (test_orderly),
+  kit_test (test_not_orderly),
 };
 
 const struct suite close_suite = { "close", tests, N_ELEMENTS (tests) };

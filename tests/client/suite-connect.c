@@ -474,7 +474,7 @@ test_reason (void **state) {
          "a.done USER_1\nclosed USER_1\nreason no room - come back\n");
   greet (kit_format ("ERR %d\n", GPG_ERR_USER_1), true, "a.done USER_1\nclosed USER_1\nreason -\n");
   greet ("", true,
-         "a.done EOF\nclosed EOF\nreason the server closed the connection without a greeting\n");
+         "a.done EOF\nclosed EPIPE\nreason the server closed the connection without a greeting\n");
   ctx = kit_dial_peer (&p);
   kit_exchange (&p, NULL, kit_format ("ERR %d no\n", GPG_ERR_USER_1), "closed USER_1\nreason no\n");
   assert_string_equal (eva_get_reason (ctx), "no");
@@ -495,10 +495,10 @@ test_orderly (void **state) {
 static void
 test_no_greeting (void **state) {
   (void) state;
-  greet ("", true, "a.done EOF\nclosed EOF\n");
-  greet ("O", true, "a.done EOF\nclosed EOF\n");
-  greet ("OK Pleased to", true, "a.done EOF\nclosed EOF\n");
-  greet ("# not yet\n", true, "a.done EOF\nclosed EOF\n");
+  greet ("", true, "a.done EOF\nclosed EPIPE\n");
+  greet ("O", true, "a.done EOF\nclosed EPIPE\n");
+  greet ("OK Pleased to", true, "a.done EOF\nclosed EPIPE\n");
+  greet ("# not yet\n", true, "a.done EOF\nclosed EPIPE\n");
 }
 
 static void

@@ -279,7 +279,7 @@ test_left (void **state) {
 
   (void) state;
   open_by (ctx, 0, "OK\n");
-  kit_await ("closed EOF\n");
+  kit_await ("closed EPIPE\n");
   assuan_release (ctx);
 }
 
@@ -301,7 +301,7 @@ test_left_while_cancelled (void **state) {
   (void) state;
   peer_hears (&dialog.peer, "a\n");
   eva_call_cancel (rec->call);
-  kit_await ("closed EOF\n");
+  kit_await ("closed EPIPE\n");
   assuan_release (ctx);
 }
 
@@ -323,7 +323,7 @@ test_done_of_end (void **state) {
   peer_hears (&dialog.peer, "a\n");
   peer_close (&dialog.peer);
   until_closed ();
-  kit_await ("closed EOF\n");
+  kit_await ("closed EPIPE\n");
   assuan_release (ctx);
 }
 
@@ -529,7 +529,7 @@ test_left_in_line (void **state) {
 
   (void) state;
   open_by (ctx, 0, "S STATUS\n");
-  kit_await ("a.data data\na.done EOF\nb.done EOF\nclosed EOF\n");
+  kit_await ("a.data data\na.done EOF\nb.done EOF\nclosed EPIPE\n");
   assuan_release (ctx);
 }
 

@@ -33,7 +33,7 @@ test_client (void **state) {
   kit_expect ("a.done 0\nb.data z\nb.done 0\n");
   peer_close (&p);
   kit_await ("c.done EOF\n");
-  assert_error (h.err, "EOF");
+  assert_error (h.err, "EPIPE");
   assert_error (eva_call (ctx, "NOP", NULL, NULL, NULL), "EPIPE");
   hand_end (ctx, &p);
 }

@@ -129,7 +129,7 @@ test_server_is_left (void **state) {
   (void) state;
   leave ("BYE\n", "", "EOF");
   leave ("", "", "EOF");
-  leave ("NOP\nEC", "", "EOF");
+  leave ("NOP\nEC", "", "EPIPE");
   leave ("LATER\n", "LATER \ncancel EPIPE\n", "EPIPE");
   leave ("ASK K\n", "ASK K\nanswer EOF \n", "EPIPE"); /* its answer could not be sent */
 }

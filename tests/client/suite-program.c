@@ -330,7 +330,7 @@ leave_words (const char *commands, const char *reason) {
   assuan_context_t ctx = kit_dial (address);
   const char *found;
 
-  kit_await_end ("closed EOF\n");
+  kit_await_end ("closed EPIPE\n");
   found = eva_get_reason (ctx);
   assert_non_null (found);
   assert_string_equal (found + strlen (found) - strlen (reason), reason);
@@ -428,13 +428,13 @@ test_lines (void **state) {
   on_line = NULL;
   for (unsigned int flags = 0; flags < 2; flags++) {
     kit_config.flags = flags ? EVA_CONNECT_FDPASSING : 0;
-    hear_lines (":", "closed EOF\n");
+    hear_lines (":", "closed EPIPE\n");
     hear_lines ("echo one >&2; echo >&2; printf 'two\\r\\nthree' >&2",
-                "line one\nline \nline two\nline three\nclosed EOF\n");
-    hear_lines ("printf 'a\\0b\\n' >&2", "line a?b\nclosed EOF\n");
+                "line one\nline \nline two\nline three\nclosed EPIPE\n");
+    hear_lines ("printf 'a\\0b\\n' >&2", "line a?b\nclosed EPIPE\n");
     hear_lines ("head -c 1000 /dev/zero | tr '\\0' x >&2; echo >&2; "
                 "head -c 300000 /dev/zero >&2; echo >&2; echo z >&2",
-                "line of 1000\nline of 1000\nline z\nclosed EOF\n");
+                "line of 1000\nline of 1000\nline z\nclosed EPIPE\n");
   }
 }
 
@@ -465,13 +465,13 @@ test_lines_and_reason (void **state) {
   kit_config.on_stderr = note_line;
   kit_config.flags = EVA_CONNECT_LAST_STDERR;
   ctx = kit_dial (make_file ("words", "#!/bin/sh\necho one >&2; echo two >&2\n", 0700));
-  kit_await ("line one\nline two\nclosed EOF\n");
+  kit_await ("line one\nline two\nclosed EPIPE\n");
   assert_string_equal (eva_get_reason (ctx), "two");
   release (ctx);
   unlink (tmpdir_path ("words"));
   kit_config.flags = 0;
   ctx = kit_dial (make_file ("words", "#!/bin/sh\necho one >&2\n", 0700));
-  kit_await ("line one\nclosed EOF\n");
+  kit_await ("line one\nclosed EPIPE\n");
   assert_non_null (strstr (eva_get_reason (ctx), NO_WORDS));
   release (ctx);
   unlink (tmpdir_path ("words"));
@@ -581,8 +581,8 @@ misbehave (const char *mode, const char *told) {
 static void
 test_bad_beginnings (void **state) {
   (void) state;
-  misbehave ("exit", "a.done EOF\nclosed EOF\n");
-  misbehave ("half", "a.done EOF\nclosed EOF\n");
+  misbehave ("exit", "a.done EOF\nclosed EPIPE\n");
+  misbehave ("half", "a.done EOF\nclosed EPIPE\n");
   misbehave ("refuse", "a.done USER_1\nclosed USER_1\n");
   misbehave ("mute", "a.done TIMEOUT\nclosed TIMEOUT\n");
 }
@@ -617,7 +617,7 @@ test_deaf (void **state) {
   eva_source_free (timer);
   assert_true (n_turns < 50);
   kill (assuan_get_pid (ctx), SIGKILL);
-  kit_await ("a.done EOF\nclosed EOF\n");
+  kit_await ("a.done EOF\nclosed EPIPE\n");
   release (ctx);
 }
 
@@ -634,7 +634,7 @@ test_killed (void **state) {
     kit_await ("a.inquire DATA\n");
     kill (assuan_get_pid (ctx), SIGKILL);
     eva_answer_data (rec->call, big, 1 << 20);
-    kit_await ("a.done EOF\nclosed EOF\n");
+    kit_await ("a.done EOF\nclosed EPIPE\n");
     release (ctx);
   }
   free (big);

@@ -138,7 +138,7 @@ test_ends (void **state) {
   peer_say (&p, "D 2\nOK\n");
   peer_answers (&p, "ASK\n", "D 3\n");
   peer_close (&p);
-  kit_await ("c.replied EOF '3' -\nclosed EOF\n");
+  kit_await ("c.replied EOF '3' -\nclosed EPIPE\n");
   assuan_release (ctx);
 }
 

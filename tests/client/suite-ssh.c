@@ -139,7 +139,7 @@ test_ends (void **state) {
   use_ssh ("serve");
   ctx = kit_dial ("ssh:host/s");
   kit_call (ctx, "a", "DROP");
-  kit_await ("ready\na.done EOF\nclosed EOF\n");
+  kit_await ("ready\na.done EOF\nclosed EPIPE\n");
   assert_string_equal (eva_get_reason (ctx), "Warning: first");
   release (ctx);
 }
@@ -177,9 +177,9 @@ test_fails (void **state) {
   fail_to_connect ("fail", "a.done ASS_CONNECT_FAILED\nclosed ASS_CONNECT_FAILED\n"
                            "reason me@host: Permission denied (publickey).\n");
   fail_to_connect ("leave",
-                   "a.done EOF\nclosed EOF\nreason channel 2: open failed: connect failed\n");
+                   "a.done EOF\nclosed EPIPE\nreason channel 2: open failed: connect failed\n");
   fail_to_connect ("drop",
-                   "a.done EOF\nclosed EOF\nreason channel 2: open failed: connect failed\n");
+                   "a.done EOF\nclosed EPIPE\nreason channel 2: open failed: connect failed\n");
 }
 
 static void

@@ -234,7 +234,7 @@ test_leaves (void **state) {
   kit_call (ctx, "b", "NOP");
   peer_hears (&p, "NOP\n");
   peer_close (&p);
-  kit_await ("b.done EOF\nclosed EOF\n");
+  kit_await ("b.done EOF\nclosed EPIPE\n");
   assuan_release (ctx);
   close (listener);
 }
@@ -322,7 +322,7 @@ test_window_ends_with_eof (void **state) {
     if (fd >= 0) close (fd);
     kit_turn (&tries);
   }
-  kit_expect ("closed EOF\n");
+  kit_expect ("closed EPIPE\n");
   assuan_release (ctx);
   close (listener);
 }

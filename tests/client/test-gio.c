@@ -260,7 +260,7 @@ test_server_leaves (void **state) {
   ask ("a", "ONE");
   peer_hears (&p, "ONE\n");
   peer_close (&p);
-  kit_await (kit_format ("closed EOF\na eva EOF %s\n", gpg_strerror (GPG_ERR_EOF)));
+  kit_await (kit_format ("closed EPIPE\na eva EOF %s\n", gpg_strerror (GPG_ERR_EOF)));
   ask ("b", "TWO");
   kit_await (kit_format ("b eva EPIPE %s\n", gpg_strerror (GPG_ERR_EPIPE)));
 }

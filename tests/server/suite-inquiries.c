@@ -107,7 +107,7 @@ test_half_closed (void **state) {
   peer_expect_err (p, GPG_ERR_EOF, NULL);
   peer_expect_end (p);
   assert_code (i->err, GPG_ERR_EOF);
-  assert_int_equal (p->guest->reason, GPG_ERR_EOF);
+  assert_int_equal (p->guest->reason, GPG_ERR_EPIPE);
 }
 
 static void

@@ -323,7 +323,7 @@ test_half_line (void **state) {
   peer_expect (p, "D whole\nOK\n");
   peer_shut (p);
   peer_expect_end (p);
-  assert_int_equal (p->guest->reason, GPG_ERR_EOF);
+  assert_int_equal (p->guest->reason, GPG_ERR_EPIPE);
 }
 
 static void

@@ -319,6 +319,23 @@ test_second_inquiry (void **state) {
   assert_time (1);
 }
 
+/* A client that leaves without the end of an answer does not leave in order, although the server
+   has given the answer up.  */
+static void
+test_answer_owed (void **state) {
+  for (int owes = 0; owes < 2; owes++) {
+    struct peer *p = make (&inquiry_limit);
+    (void) state;
+    peer_ask (p, "ASK\n", "INQUIRE ASKED\n");
+    peer_expect_err (p, GPG_ERR_TIMEOUT, NULL);
+    if (!owes) peer_say (p, "END\n");
+    peer_shut (p);
+    peer_expect_end (p);
+    assert_int_equal (p->guest->reason, owes ? GPG_ERR_EPIPE : GPG_ERR_EOF);
+    assert_int_equal (eva_is_orderly (p->guest->reason), !owes);
+  }
+}
+
 /* --- The last words --------------------------------------------------------------------------- */
 
 static const struct eva_limits close_limit = { .close_timeout_ms = SHORT_MS };
@@ -432,6 +449,7 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_dripping_inquiry),
   kit_test (test_inquiry_deferred),
   kit_test (test_second_inquiry),
+  kit_test (test_answer_owed),
   kit_test (test_close),
   kit_test (test_bye_not_taken),
   kit_test (test_many_idle),

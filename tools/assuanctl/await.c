@@ -91,7 +91,7 @@ unwatch (struct directory *d) {
 static bool
 is_gone (const struct connection *c) {
   return gpg_err_code (c->over) == GPG_ERR_ASS_CONNECT_FAILED
-         || (c->address->kind == ADDRESS_SSH && gpg_err_code (c->over) == GPG_ERR_EOF);
+         || (c->address->kind == ADDRESS_SSH && gpg_err_code (c->over) == GPG_ERR_EPIPE);
 }
 
 /* Stores at RET_IS_THERE whether what is waited for is so.  Returns what ends the waiting.  */
