@@ -34,14 +34,22 @@ make_buffer (assuan_context_t ctx, size_t len, struct eva__drive *drive) {
   return ptr;
 }
 
-/* Drives count buffers.  Apart from them an eva_conn asks only for itself, and for descriptors.  */
+/* Returns true if a drive counts LEN octets.  Apart from buffers an eva_conn asks only for itself,
+   and for descriptors.  */
+static inline bool
+counts (size_t len) {
+  return eva__pool_has (len) || len == EVA__BULK_SIZE;
+}
+
+/* A buffer for bulk data is none that a connection must have, so near a limit it gets none.  */
 static void *
 take_buffer (void *arg, size_t len) {
   assuan_context_t ctx = arg;
   struct eva__spares *spares = eva__pool_find (&ctx->shared->pool, len);
   bool is_pooled = eva__pool_has (len);
-  struct eva__drive *drive = is_pooled ? ctx->drive : NULL;
+  struct eva__drive *drive = counts (len) ? ctx->drive : NULL;
 
+  if (drive && len == EVA__BULK_SIZE && !eva__drive_may_hold (drive, len)) return NULL;
   if (drive && !eva__drive_hold (drive, len)) return NULL;
   return is_pooled && spares->n ? eva__spares_take (spares) : make_buffer (ctx, len, drive);
 }
@@ -53,7 +61,7 @@ give_buffer (void *arg, void *ptr, size_t len) {
   struct eva__spares *spares = eva__pool_find (&ctx->shared->pool, len);
   bool is_pooled = eva__pool_has (len);
 
-  if (is_pooled && ctx->drive) eva__drive_unhold (ctx->drive, len);
+  if (counts (len) && ctx->drive) eva__drive_unhold (ctx->drive, len);
   if (!is_pooled || spares->n >= ctx->shared->pool.max || (ctx->is_external && !ctx->depth))
     eva__ctx_free (ctx, ptr);
   else
@@ -77,11 +85,14 @@ eva__ctx_is_ours (assuan_context_t ctx) {
 
 /* --- Life ------------------------------------------------------------------------------------- */
 
+/* The memory of a program's own allocator may be scarce.  */
 void
-eva__ctx_configure (struct eva_conn_config *config, enum eva__ctx_kind kind) {
+eva__ctx_configure (assuan_context_t ctx, enum eva__ctx_kind kind) {
+  struct eva_conn_config *config = &ctx->shared->conn_config;
+
   *config = (struct eva_conn_config) {
     .role = kind == EVA__CTX_SERVER ? EVA_ROLE_SERVER : EVA_ROLE_CLIENT,
-    .flags = EVA_CONN_RAW,
+    .flags = EVA_CONN_RAW | (eva__ctx_has_libc_memory (ctx) ? EVA__CONN_BULK : 0),
     .alloc = take_buffer,
     .release = give_buffer,
   };
@@ -112,7 +123,7 @@ begin_dialogue (assuan_context_t ctx, enum eva__ctx_kind kind) {
 
   eva__ctx_disconnect (ctx);
   eva__ctx_claim (ctx);
-  if (!ctx->shares) eva__ctx_configure (&ctx->shared->conn_config, kind);
+  if (!ctx->shares) eva__ctx_configure (ctx, kind);
   apply_max_ahead (ctx);
   rc = eva__conn_new_shared (&ctx->shared->conn_config, ctx, &ctx->conn);
   if (rc) return eva__ctx_conn_error (ctx, rc);

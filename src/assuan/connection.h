@@ -14,8 +14,8 @@ void eva__ctx_claim (assuan_context_t ctx);
    without any callback: everything that is still to come happens where CTX belongs.  */
 bool eva__ctx_is_ours (assuan_context_t ctx);
 
-/* Fills CONFIG with how contexts of KIND use an eva_conn.  */
-void eva__ctx_configure (struct eva_conn_config *config, enum eva__ctx_kind kind);
+/* Sets how CTX, and what shares with it, use an eva_conn as contexts of KIND.  */
+void eva__ctx_configure (assuan_context_t ctx, enum eva__ctx_kind kind);
 
 /* Sets how many octets a server in the program's own loop keeps of what came before the pending
    command has ended; 0: the default.  */

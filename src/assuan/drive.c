@@ -58,6 +58,13 @@ eva__drive_hold (struct eva__drive *drive, size_t len) {
   return true;
 }
 
+bool
+eva__drive_may_hold (const struct eva__drive *drive, size_t len) {
+  for (const struct eva__account *a = drive->account; a; a = a->parent)
+    if (a->held_len > a->limit_len || a->limit_len - a->held_len < len) return false;
+  return true;
+}
+
 void
 eva__drive_unhold (struct eva__drive *drive, size_t len) {
   take_off (drive, len, NULL);

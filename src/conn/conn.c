@@ -35,6 +35,7 @@ eva_conn_new (const struct eva_conn_config *config, eva_conn **ret_conn) {
   owned = config->alloc (config->arg, sizeof *owned);
   if (!owned) return EVA_E_NOMEM;
   owned->config = *config;
+  owned->config.flags &= ~EVA__CONN_BULK;
   eva__conn_complete_config (&owned->config);
   owned->conn = (eva_conn) { .owner = { .config = &owned->config, .arg = config->arg },
                              .state = EVA_STATE_GREETING };

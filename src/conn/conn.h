@@ -9,6 +9,13 @@
 
 #include "conn/state.h"
 
+/* A flag of a configuration that eva__conn_new_shared takes: where data come faster than a buffer
+   holds, the eva_conn asks for one of EVA__BULK_SIZE octets, and goes on without if there is none.
+   A read into it brings four times as much, for one system call; and the 63 lines of data that it
+   holds are less than a turn handles.  */
+#define EVA__CONN_BULK 0x80000000u
+#define EVA__BULK_SIZE 63488
+
 /* As eva_conn_new, with a CONFIG that is not copied and stays as long as the eva_conn.  ARG
    replaces its arg.  */
 int eva__conn_new_shared (const struct eva_conn_config *config, void *arg, eva_conn **ret_conn);

@@ -66,20 +66,37 @@ is_cramped (const struct eva__wire_lines *l) {
   return l->tail == l->size && l->head < l->tail - l->head;
 }
 
+/* Exchanges the buffer for one of SIZE octets.  */
+static bool
+exchange (eva_conn *c, size_t size) {
+  struct eva__wire_lines old = c->in;
+  char *base = eva__conn_alloc (&c->owner, size);
+
+  if (!base) return false;
+  eva__wire_lines_move (&c->in, base, (uint32_t) size);
+  c->owner.config->release (c->owner.arg, old.base, old.size); /* wiped by now */
+  return true;
+}
+
 /* Exchanges the buffer for one of twice the length, at most twice what may wait: in that one,
    moving always pays.  */
 static bool
 grow (eva_conn *c) {
   size_t size = 2 * (size_t) c->in.size, most = 2 * c->owner.config->max_input_len;
-  struct eva__wire_lines old = c->in;
-  char *base;
 
-  if (size > most) size = most;
-  base = eva__conn_alloc (&c->owner, size);
-  if (!base) return false;
-  eva__wire_lines_move (&c->in, base, (uint32_t) size);
-  c->owner.config->release (c->owner.arg, old.base, old.size); /* wiped by now */
-  return true;
+  return exchange (c, size < most ? size : most);
+}
+
+/* Returns true if data are awaited and come in bulk: the last read filled the buffer, and not many
+   lines wait in it, or a larger one would have taken its place.  */
+static bool
+is_flooded (const eva_conn *c) {
+  const struct eva_conn_config *config = c->owner.config;
+
+  if (c->in.tail < EVA_INPUT_SIZE || c->in.size != EVA_INPUT_SIZE) return false;
+  if (c->state != EVA_STATE_INQUIRY && c->state != EVA_STATE_PENDING) return false;
+  return config->flags & EVA__CONN_BULK
+         && (!may_grow (c) || config->max_input_len >= EVA__BULK_SIZE);
 }
 
 /* Returns the room behind what waits.  A limit counts where much may wait; otherwise the buffer is
@@ -99,7 +116,10 @@ eva_conn_inbuf (eva_conn *c, size_t *ret_len) {
   if (!eva_conn_wants_input (c)) return NULL;
   if (!c->in.base) return take_buffer (c, ret_len);
   *ret_len = EVA_SMALL_SIZE;
-  if (may_grow (c) && is_cramped (&c->in) && !grow (c)) return NULL;
+  if (is_flooded (c))
+    exchange (c, EVA__BULK_SIZE);
+  else if (may_grow (c) && is_cramped (&c->in) && !grow (c))
+    return NULL;
   eva__wire_lines_room (&c->in);
   *ret_len = find_room (c);
   return c->in.base + c->in.tail;

@@ -81,7 +81,7 @@ make_pattern (const struct eva_service *service, assuan_context_t *ret_pattern) 
 
   if (err) return err;
   eva__io_sys_init (&pattern->shared->sys, NULL, eva__io_sys_default ());
-  eva__ctx_configure (&pattern->shared->conn_config, EVA__CTX_SERVER);
+  eva__ctx_configure (pattern, EVA__CTX_SERVER);
   pattern->shared->pool.max = EVA__N_SHARED_SPARES;
   err = register_service (pattern, service);
   if (err)

@@ -267,6 +267,53 @@ test_max_held_by_answer (void **state) {
   assert_in_range (kit_stats ().most_held_len, 50000, 100000);
 }
 
+static gpg_error_t
+take_answer (struct inquiry *inquiry) {
+  return inquiry->err;
+}
+
+/* Near its limit a connection gets no larger buffer for bulk data, and goes on without; far from it
+   the buffer counts as long as it is there.  */
+static void
+check_bulk (size_t max_held_len, size_t n_lines) {
+  const struct eva_server_limits limits = { .max_held_len = max_held_len };
+  static char lines[100 * 1000];
+  struct peer *p;
+
+  service.answered = take_answer;
+  kit_set_limits (&limits);
+  p = peer_new ();
+  memset (lines, 'x', sizeof lines);
+  for (size_t i = 0; i < n_lines; i++) {
+    memcpy (lines + i * 1000, "D ", 2);
+    lines[i * 1000 + 999] = '\n';
+  }
+  peer_ask (p, "ASK\n", "INQUIRE ASKED\n");
+  peer_send (p, lines, n_lines * 1000);
+  peer_say (p, "END\n");
+  kit_until (p->guest->n_closed || service.inquiries->n_continued);
+  assert_int_equal (p->guest->n_closed, 0);
+  assert_code (service.inquiries->err, 0);
+  assert_int_equal (service.inquiries->len, n_lines * 997);
+  peer_expect (p, "OK\n");
+  kit_settle ();
+  assert_int_equal (kit_stats ().held_len, 0);
+}
+
+static void
+test_bulk_near_limit (void **state) {
+  (void) state;
+  check_bulk (60000, 24);
+  assert_in_range (kit_stats ().most_held_len, 40000, 60000);
+}
+
+static void
+test_bulk_counts (void **state) {
+  (void) state;
+  check_bulk (0, 100);
+  assert_in_range (kit_stats ().most_held_len, 100000 + 60000, 1000000);
+}
+
 /* --- Numbers ---------------------------------------------------------------------------------- */
 
 /* What a client hears that is not let in.  */
@@ -381,6 +428,7 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_small_queue),      kit_test (test_max_inquiry),
   kit_test (test_max_pending_fds),  kit_test (test_max_held),
   kit_test (test_max_held_of_user), kit_test (test_max_held_by_answer),
+  kit_test (test_bulk_near_limit),  kit_test (test_bulk_counts),
   kit_test (test_max_connections),  kit_test (test_max_connections_of_user),
   kit_test (test_open_refuses),     kit_test (test_no_limits),
 };

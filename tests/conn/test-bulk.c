@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-bulk.c - data that come faster than a buffer holds get a larger one, where the owner has it.
+
+   A stream of numbered data lines is fed as fast as there is room.  Whatever the buffers, each line
+   comes once, in order, and every buffer comes back wiped.  */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conn/conn.h"
+#include "conversation.h"
+
+#define N_LINES  3000
+#define LINE_LEN 100
+
+struct owner {
+  struct eva_conn_config config;
+  eva_conn *conn;
+  bool is_short;    /* of memory for large buffers */
+  size_t n_refused; /* of those */
+  size_t most_len;  /* the longest buffer that it gave */
+  size_t live_len;
+  bool is_dirty; /* memory came back that was not wiped */
+  size_t n_fed;
+  size_t n_heard; /* lines of data */
+};
+
+static void *
+give (void *arg, size_t len) {
+  struct owner *o = arg;
+
+  if (o->is_short && len > EVA_INPUT_SIZE) {
+    o->n_refused++;
+    return NULL;
+  }
+  if (len > o->most_len) o->most_len = len;
+  o->live_len += len;
+  return calloc (1, len);
+}
+
+static void
+take_back (void *arg, void *ptr, size_t len) {
+  struct owner *o = arg;
+  const char *octets = ptr;
+
+  for (size_t i = 0; i < len; i++)
+    o->is_dirty |= octets[i] != 0;
+  o->live_len -= len;
+  free (ptr);
+}
+
+/* An eva_conn of ROLE that shares its configuration, which has FLAGS.  */
+static void
+owner_init (struct owner *o, enum eva_role role, unsigned int flags) {
+  *o = (struct owner) { 0 };
+  o->config = (struct eva_conn_config) {
+    .role = role, .flags = flags, .alloc = give, .release = take_back
+  };
+  eva__conn_complete_config (&o->config);
+  assert_int_equal (eva__conn_new_shared (&o->config, o, &o->conn), 0);
+}
+
+static void
+owner_deinit (struct owner *o) {
+  eva_conn_free (o->conn);
+  assert_int_equal (o->live_len, 0);
+  assert_false (o->is_dirty);
+}
+
+static void
+feed_text (struct owner *o, const char *text) {
+  size_t room;
+  char *buf = eva_conn_inbuf (o->conn, &room);
+
+  assert_true (buf && room >= strlen (text));
+  memcpy (buf, text, strlen (text));
+  assert_int_equal (eva_conn_fed (o->conn, strlen (text)), 0);
+}
+
+static void
+hear (struct owner *o, enum eva_event_type type) {
+  struct eva_event ev;
+
+  assert_int_equal (eva_conn_next (o->conn, &ev), 1);
+  assert_int_equal (ev.type, type);
+}
+
+/* A server that inquires.  */
+static void
+server_init (struct owner *o, unsigned int flags) {
+  owner_init (o, EVA_ROLE_SERVER, flags);
+  assert_int_equal (eva_conn_ok (o->conn, NULL), 0);
+  feed_text (o, "TAKE\n");
+  hear (o, EVA_EVENT_COMMAND);
+  assert_int_equal (eva_conn_inquire (o->conn, "DATA", 0), 0);
+  eva_conn_sent (o->conn, SIZE_MAX);
+}
+
+/* A client that waits for a reply.  */
+static void
+client_init (struct owner *o, unsigned int flags) {
+  owner_init (o, EVA_ROLE_CLIENT, flags);
+  feed_text (o, "OK\n");
+  hear (o, EVA_EVENT_OK);
+  assert_int_equal (eva_conn_command (o->conn, "GO"), 0);
+  eva_conn_sent (o->conn, SIZE_MAX);
+}
+
+static unsigned int
+number (size_t n) {
+  return (unsigned int) n % 1000000;
+}
+
+static char
+octet_at (size_t at) {
+  static char line[LINE_LEN + 1];
+  size_t i = at % LINE_LEN;
+
+  if (!i) snprintf (line, sizeof line, "D %06u%091u\n", number (at / LINE_LEN), 7u);
+  return line[i];
+}
+
+static void
+check_data (struct owner *o, const struct eva_event *ev) {
+  char expected[LINE_LEN];
+
+  assert_int_equal (ev->type, EVA_EVENT_DATA);
+  snprintf (expected, sizeof expected, "%06u%091u", number (o->n_heard), 7u);
+  assert_string_equal (ev->text, expected);
+  o->n_heard++;
+}
+
+/* Feeds the stream, as much at a time as there is room for but at most MOST octets, and hears what
+   is there after each.  */
+static void
+stream (struct owner *o, size_t most) {
+  while (o->n_heard < N_LINES) {
+    size_t room, len = N_LINES * LINE_LEN - o->n_fed;
+    char *buf = eva_conn_inbuf (o->conn, &room);
+    struct eva_event ev;
+
+    assert_non_null (buf);
+    if (len > room) len = room;
+    if (len > most) len = most;
+    for (size_t i = 0; i < len; i++)
+      buf[i] = octet_at (o->n_fed++);
+    assert_int_equal (eva_conn_fed (o->conn, len), 0);
+    while (eva_conn_next (o->conn, &ev) > 0)
+      check_data (o, &ev);
+  }
+}
+
+static void
+test_server_gets_larger_buffer (void **state) {
+  struct owner o;
+
+  (void) state;
+  server_init (&o, EVA__CONN_BULK);
+  stream (&o, SIZE_MAX);
+  assert_int_equal (o.most_len, EVA__BULK_SIZE);
+  feed_text (&o, "END\n");
+  hear (&o, EVA_EVENT_END);
+  owner_deinit (&o);
+}
+
+static void
+test_client_gets_larger_buffer (void **state) {
+  struct owner o;
+
+  (void) state;
+  client_init (&o, EVA__CONN_BULK);
+  stream (&o, SIZE_MAX);
+  assert_int_equal (o.most_len, EVA__BULK_SIZE);
+  feed_text (&o, "OK\n");
+  hear (&o, EVA_EVENT_OK);
+  owner_deinit (&o);
+}
+
+/* Reads that do not fill a buffer need no larger one.  */
+static void
+test_slow_peer (void **state) {
+  struct owner o;
+
+  (void) state;
+  server_init (&o, EVA__CONN_BULK);
+  stream (&o, 4000);
+  assert_int_equal (o.most_len, EVA_INPUT_SIZE);
+  owner_deinit (&o);
+}
+
+/* eva-conn.h promises its owners that no other lengths come.  */
+static void
+test_not_asked_for (void **state) {
+  struct owner o;
+
+  (void) state;
+  client_init (&o, 0);
+  stream (&o, SIZE_MAX);
+  assert_int_equal (o.most_len, EVA_INPUT_SIZE);
+  owner_deinit (&o);
+}
+
+static void
+test_public_flag_means_nothing (void **state) {
+  struct owner o;
+  eva_conn *conn;
+
+  (void) state;
+  owner_init (&o, EVA_ROLE_SERVER, EVA__CONN_BULK);
+  o.config.arg = &o;
+  assert_int_equal (eva_conn_new (&o.config, &conn), 0);
+  assert_false (conn->owner.config->flags & EVA__CONN_BULK);
+  eva_conn_free (conn);
+  owner_deinit (&o);
+}
+
+static void
+test_goes_on_without_memory (void **state) {
+  struct owner o;
+
+  (void) state;
+  server_init (&o, EVA__CONN_BULK);
+  o.is_short = true;
+  stream (&o, SIZE_MAX);
+  assert_true (o.n_refused > 0);
+  owner_deinit (&o);
+}
+
+/* Requests that are sent ahead are no data: they wait in one buffer, and hold up the peer.  */
+static void
+test_requests_ahead (void **state) {
+  struct owner o;
+  size_t room;
+
+  (void) state;
+  owner_init (&o, EVA_ROLE_SERVER, EVA__CONN_BULK);
+  assert_int_equal (eva_conn_ok (o.conn, NULL), 0);
+  feed_text (&o, "FIRST\n");
+  hear (&o, EVA_EVENT_COMMAND);
+  for (size_t i = 0; i < 8 * EVA_INPUT_SIZE; i += 4) {
+    char *buf = eva_conn_inbuf (o.conn, &room);
+    if (!buf) break;
+    memcpy (buf, "NOP\n", room < 4 ? room : 4);
+    assert_int_equal (eva_conn_fed (o.conn, room < 4 ? room : 4), 0);
+  }
+  assert_int_equal (room, 0);
+  assert_int_equal (o.most_len, EVA_INPUT_SIZE);
+  owner_deinit (&o);
+}
+
+int
+main (void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test (test_server_gets_larger_buffer),
+    cmocka_unit_test (test_client_gets_larger_buffer),
+    cmocka_unit_test (test_slow_peer),
+    cmocka_unit_test (test_not_asked_for),
+    cmocka_unit_test (test_public_flag_means_nothing),
+    cmocka_unit_test (test_goes_on_without_memory),
+    cmocka_unit_test (test_requests_ahead),
+  };
+
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
