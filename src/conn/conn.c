@@ -4,6 +4,7 @@
 #include "conn/conn.h"
 
 #include "conn/input.h"
+#include "wire/wipe.h"
 
 /* An eva_conn with a configuration of its own.  */
 struct owned {
@@ -49,9 +50,14 @@ eva__conn_new_shared (const struct eva_conn_config *config, void *arg, eva_conn 
   eva_conn *c = eva__conn_alloc (&owner, sizeof *c);
 
   if (!c) return EVA_E_NOMEM;
-  *c = (eva_conn) { .owner = owner, .state = EVA_STATE_GREETING };
+  eva__conn_init_shared (c, config, arg);
   *ret_conn = c;
   return 0;
+}
+
+void
+eva__conn_init_shared (eva_conn *c, const struct eva_conn_config *config, void *arg) {
+  *c = (eva_conn) { .owner = { .config = config, .arg = arg }, .state = EVA_STATE_GREETING };
 }
 
 void
@@ -73,6 +79,15 @@ is_owned (const eva_conn *c) {
   return c->owner.config == &((const struct owned *) c)->config;
 }
 
+/* Gives back all that C has, through OWNER.  */
+static void
+clear (eva_conn *c, const struct eva__conn_owner *owner) {
+  eva__conn_drop_input (c);
+  eva__conn_fds_clear (&c->in_fds, owner);
+  eva__conn_fds_clear (&c->out_fds, owner);
+  eva__conn_queue_clear (&c->out, owner);
+}
+
 /* Copies the configuration first: it needs the allocator until the very end.  */
 void
 eva_conn_free (eva_conn *c) {
@@ -84,11 +99,14 @@ eva_conn_free (eva_conn *c) {
   size = is_owned (c) ? sizeof (struct owned) : sizeof *c;
   config = *c->owner.config;
   owner = (struct eva__conn_owner) { .config = &config, .arg = c->owner.arg };
-  eva__conn_drop_input (c);
-  eva__conn_fds_clear (&c->in_fds, &owner);
-  eva__conn_fds_clear (&c->out_fds, &owner);
-  eva__conn_queue_clear (&c->out, &owner);
+  clear (c, &owner);
   eva__conn_release (&owner, c, size);
+}
+
+void
+eva__conn_deinit (eva_conn *c) {
+  clear (c, &c->owner);
+  eva__wire_wipe (c, sizeof *c);
 }
 
 void

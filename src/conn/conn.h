@@ -20,7 +20,12 @@
    replaces its arg.  */
 int eva__conn_new_shared (const struct eva_conn_config *config, void *arg, eva_conn **ret_conn);
 
-/* Gives C, which eva__conn_new_shared made, the configuration CONFIG instead, under the same
+/* The same in memory of the caller's; and gives back all that C has, but not that memory, which is
+   wiped.  */
+void eva__conn_init_shared (eva_conn *c, const struct eva_conn_config *config, void *arg);
+void eva__conn_deinit (eva_conn *c);
+
+/* Gives C, which one of these two made, the configuration CONFIG instead, under the same
    terms.  */
 void eva__conn_set_config (eva_conn *c, const struct eva_conn_config *config);
 

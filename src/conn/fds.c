@@ -23,6 +23,7 @@ grow (struct eva__conn_fds *q, const struct eva__conn_owner *owner) {
   list = eva__conn_alloc (owner, list_len (size));
   if (!list) return EVA_E_NOMEM;
   list->n = 0;
+  list->here = EVA__CONN_FDS_START;
   if (old) memcpy (list, old, list_len (old->n));
   list->size = size;
   eva__conn_fds_clear (q, owner);
@@ -31,14 +32,14 @@ grow (struct eva__conn_fds *q, const struct eva__conn_owner *owner) {
 }
 
 int
-eva__conn_fds_push (struct eva__conn_fds *q, const struct eva__conn_owner *owner, uint64_t at,
+eva__conn_fds_push (struct eva__conn_fds *q, const struct eva__conn_owner *owner, size_t len,
                     int fd) {
   if (eva__conn_fds_count (q) >= owner->config->max_fds) return EVA_E_LIMIT;
   if (!q->list || q->list->n == q->list->size) {
     int rc = grow (q, owner);
     if (rc) return rc;
   }
-  q->list->items[q->list->n++] = (struct eva__conn_fd) { .at = at, .fd = fd };
+  q->list->items[q->list->n++] = (struct eva__conn_fd) { .at = q->list->here + len, .fd = fd };
   return 0;
 }
 

@@ -150,7 +150,7 @@ eva_conn_fed (eva_conn *c, size_t n) {
   }
   if (!c->in.base || n > find_room (c)) return EVA_E_LIMIT;
   c->in.tail += (uint32_t) n;
-  c->n_fed += n;
+  eva__conn_fds_pass (&c->in_fds, n);
   return 0;
 }
 
@@ -158,7 +158,7 @@ eva_conn_fed (eva_conn *c, size_t n) {
    kernel does not tell with which of them it was sent, so the first one counts.  */
 int
 eva_conn_fed_fd (eva_conn *c, int fd) {
-  return eva__conn_fds_push (&c->in_fds, &c->owner, c->n_fed, fd);
+  return eva__conn_fds_push (&c->in_fds, &c->owner, 0, fd);
 }
 
 int
@@ -169,9 +169,8 @@ eva_conn_at_eof (const eva_conn *c) {
 int
 eva_conn_take_fd (eva_conn *c, int *ret_fd) {
   /* Everything before the waiting octets was handed out, and so was the lent line.  */
-  uint64_t handed_out = c->n_fed - eva__wire_lines_waiting (&c->in);
+  uint64_t handed_out = eva__conn_fds_here (&c->in_fds) - eva__conn_input_len (c);
 
-  if (c->lent) handed_out += c->in.scan + 1 - c->in.head;
   return eva__conn_fds_take (&c->in_fds, &c->owner, handed_out, ret_fd);
 }
 

@@ -8,15 +8,16 @@
 int
 eva_conn_send_fd (eva_conn *c, int fd) {
   eva__conn_queue_close_line (&c->out);
-  return eva__conn_fds_push (&c->out_fds, &c->owner, c->out.n_sent + c->out.len, fd);
+  return eva__conn_fds_push (&c->out_fds, &c->owner, c->out.len, fd);
 }
 
 size_t
 eva_conn_output_fds (const eva_conn *c, int *fds, size_t n) {
+  uint64_t here = eva__conn_fds_here (&c->out_fds);
   size_t used = 0;
 
   while (used < n && used < eva__conn_fds_count (&c->out_fds)
-         && c->out_fds.list->items[used].at <= c->out.n_sent) {
+         && c->out_fds.list->items[used].at <= here) {
     fds[used] = c->out_fds.list->items[used].fd;
     used++;
   }
@@ -27,11 +28,11 @@ eva_conn_output_fds (const eva_conn *c, int *fds, size_t n) {
    descriptors belong, or they would arrive before their line.  */
 size_t
 eva_conn_output (eva_conn *c, struct iovec *iov, size_t n) {
-  uint64_t limit = UINT64_MAX;
+  uint64_t here = eva__conn_fds_here (&c->out_fds), limit = UINT64_MAX;
 
   for (size_t i = 0; i < eva__conn_fds_count (&c->out_fds); i++)
-    if (c->out_fds.list->items[i].at > c->out.n_sent) {
-      limit = c->out_fds.list->items[i].at;
+    if (c->out_fds.list->items[i].at > here) {
+      limit = c->out_fds.list->items[i].at - here;
       break;
     }
   return eva__conn_queue_lend (&c->out, limit, iov, n);
@@ -41,8 +42,8 @@ void
 eva_conn_sent (eva_conn *c, size_t n) {
   int fd;
 
-  eva__conn_queue_retire (&c->out, &c->owner, n);
-  while (eva__conn_fds_take (&c->out_fds, &c->owner, c->out.n_sent, &fd))
+  eva__conn_fds_pass (&c->out_fds, eva__conn_queue_retire (&c->out, &c->owner, n));
+  while (eva__conn_fds_take (&c->out_fds, &c->owner, eva__conn_fds_here (&c->out_fds), &fd))
     ;
 }
 
@@ -63,8 +64,8 @@ eva_conn_inspect (eva_conn *c, const char **ret_line, size_t *ret_len) {
 
 void
 eva_conn_discard (eva_conn *c) {
-  uint64_t at = 0;
-  size_t len = eva__conn_queue_discard (&c->out, &c->owner, &at);
+  size_t behind = 0, len = eva__conn_queue_discard (&c->out, &c->owner, &behind);
+  uint64_t at = eva__conn_fds_here (&c->out_fds) + behind;
 
   /* Descriptors behind the line move with their octets; one that belongs to the line itself leaves
      with the next line.  */

@@ -104,7 +104,7 @@ eva__conn_queue_close_line (struct eva__conn_queue *q) {
 size_t
 eva__conn_queue_lend (const struct eva__conn_queue *q, uint64_t limit, struct iovec *iov,
                       size_t n) {
-  uint64_t at = q->n_sent;
+  uint64_t at = 0;
   size_t used = 0;
 
   for (struct eva__conn_chunk *chunk = q->head; chunk && used < n && at < limit;
@@ -120,11 +120,12 @@ eva__conn_queue_lend (const struct eva__conn_queue *q, uint64_t limit, struct io
 
 /* Wipes what was sent at once, before its chunk goes back: a peer that reads slowly must not decide
    how long a passphrase stays in memory.  */
-void
+size_t
 eva__conn_queue_retire (struct eva__conn_queue *q, const struct eva__conn_owner *owner, size_t n) {
-  if (n > q->len) n = q->len;
+  size_t retired_len = n < q->len ? n : q->len;
+
+  n = retired_len;
   q->len -= n;
-  q->n_sent += n;
   while (n) {
     struct eva__conn_chunk *chunk = q->head;
     size_t part = chunk->end - chunk->start;
@@ -137,6 +138,7 @@ eva__conn_queue_retire (struct eva__conn_queue *q, const struct eva__conn_owner 
     drop_empty (q, owner);
   }
   drop_empty (q, owner);
+  return retired_len;
 }
 
 /* Returns true if the line that was shown last is confidential.  */
@@ -182,10 +184,10 @@ eva__conn_queue_show (struct eva__conn_queue *q, const char **ret_line, size_t *
   return 1;
 }
 
-/* Returns the stream position of offset AT in CHUNK.  */
-static uint64_t
+/* Returns how many octets are in front of offset AT in CHUNK.  */
+static size_t
 position (const struct eva__conn_queue *q, const struct eva__conn_chunk *chunk, size_t at) {
-  uint64_t pos = q->n_sent;
+  size_t pos = 0;
 
   for (const struct eva__conn_chunk *i = q->head; i != chunk; i = i->next)
     pos += i->end - i->start;
@@ -203,13 +205,13 @@ move_up (uint32_t at, uint32_t end, uint32_t len) {
    always the last one that was queued.  */
 size_t
 eva__conn_queue_discard (struct eva__conn_queue *q, const struct eva__conn_owner *owner,
-                         uint64_t *ret_at) {
+                         size_t *ret_behind) {
   struct eva__conn_chunk *chunk = q->shown_chunk;
   size_t len = q->shown_len;
   size_t used;
 
   if (!chunk || !len || q->shown < chunk->start + len) return 0;
-  *ret_at = position (q, chunk, q->shown);
+  *ret_behind = position (q, chunk, q->shown);
   used = chunk->end + (chunk == q->tail ? q->open_len : 0);
   memmove (chunk->data + q->shown - len, chunk->data + q->shown, used - q->shown);
   eva__wire_wipe (chunk->data + used - len, len);
@@ -247,5 +249,5 @@ eva__conn_queue_clear (struct eva__conn_queue *q, const struct eva__conn_owner *
     eva__wire_wipe (chunk->data + chunk->start, used - chunk->start);
     drop_head (q, owner);
   }
-  *q = (struct eva__conn_queue) { .n_sent = q->n_sent, .is_secret = q->is_secret };
+  *q = (struct eva__conn_queue) { .is_secret = q->is_secret };
 }

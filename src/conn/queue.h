@@ -34,8 +34,7 @@ eva__conn_chunk_room (const struct eva__conn_chunk *chunk) {
 struct eva__conn_queue {
   struct eva__conn_chunk *head;
   struct eva__conn_chunk *tail;
-  size_t len;      /* octets of whole lines that wait */
-  uint64_t n_sent; /* octets sent since the beginning */
+  size_t len; /* octets of whole lines that wait */
 
   /* The cursor of eva_conn_inspect: lines before it were shown.  chunk NULL: at head's start.  */
   struct eva__conn_chunk *shown_chunk;
@@ -63,21 +62,21 @@ void eva__conn_queue_grow_line (struct eva__conn_queue *q, size_t len);
 /* Ends the open data line, if there is one.  */
 void eva__conn_queue_close_line (struct eva__conn_queue *q);
 
-/* Lends whole lines, as eva_conn_output, up to stream position LIMIT.  */
+/* Lends whole lines, as eva_conn_output, at most LIMIT octets.  */
 size_t eva__conn_queue_lend (const struct eva__conn_queue *q, uint64_t limit, struct iovec *iov,
                              size_t n);
 
-/* Wipes and retires the first N octets.  */
-void eva__conn_queue_retire (struct eva__conn_queue *q, const struct eva__conn_owner *owner,
-                             size_t n);
+/* Wipes and retires the first N octets, or all if there are fewer.  Returns how many.  */
+size_t eva__conn_queue_retire (struct eva__conn_queue *q, const struct eva__conn_owner *owner,
+                               size_t n);
 
 /* As eva_conn_inspect.  */
 int eva__conn_queue_show (struct eva__conn_queue *q, const char **ret_line, size_t *ret_len);
 
-/* As eva_conn_discard.  Returns the octets that were removed, and stores at RET_AT the stream
-   position behind the last of them.  */
+/* As eva_conn_discard.  Returns the octets that were removed, and stores at RET_BEHIND how many were
+   in front of the octet behind them.  */
 size_t eva__conn_queue_discard (struct eva__conn_queue *q, const struct eva__conn_owner *owner,
-                                uint64_t *ret_at);
+                                size_t *ret_behind);
 
 /* Moves the chunk at FROM to TO, which is as large, and wipes FROM.  */
 void eva__conn_queue_move (struct eva__conn_queue *q, void *from, void *to);

@@ -28,12 +28,12 @@ on_answer_data (eva_conn *c, struct eva_event *ret, struct eva__wire_message *m)
 
   if (rc < 0) eva__conn_set_state (c, EVA_STATE_OVERFLOW); /* the rest is of no use */
   if (rc < 0) return rc;
-  if (c->inquiry_max && m->text_len > c->inquiry_max - c->inquiry_len) {
+  if (m->text_len > c->inquiry_left) {
     eva__conn_set_state (c, EVA_STATE_OVERFLOW);
     ret->type = EVA_EVENT_OVERFLOW;
     return 1;
   }
-  c->inquiry_len += m->text_len;
+  if (c->inquiry_left != SIZE_MAX) c->inquiry_left -= m->text_len;
   return 1;
 }
 

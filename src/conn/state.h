@@ -28,23 +28,19 @@ struct eva_conn {
   char nothing[1];      /* the text of events that have none */
   uint32_t n_owed;      /* server: answers that were given up, and whose END or CAN is to come */
   struct eva__wire_lines in;
-  uint64_t n_fed; /* octets fed since the beginning: the positions of in_fds count in them */
-  struct eva__conn_fds in_fds;
+  struct eva__conn_fds in_fds; /* here: the end of what was fed */
   union {
-    struct {
-      size_t inquiry_max; /* server: octets; 0: no limit */
-      size_t inquiry_len; /* octets that came so far */
-    };
-    size_t n_pending; /* client: requests without a reply yet */
+    size_t inquiry_left; /* server: octets that may still come; SIZE_MAX: no limit */
+    size_t n_pending;    /* client: requests without a reply yet */
   };
 
   /* Output.  */
   struct eva__conn_queue out;
-  struct eva__conn_fds out_fds; /* positions in octets queued since the beginning */
+  struct eva__conn_fds out_fds; /* here: the end of what was sent */
 };
 
 /* Servers have thousands of them, most at rest.  */
-_Static_assert (sizeof (struct eva_conn) <= 152, "an eva_conn is small");
+_Static_assert (sizeof (struct eva_conn) <= 128, "an eva_conn is small");
 
 /* The things to say, for the table of what may be said when.  */
 enum eva__conn_verb {

@@ -170,7 +170,7 @@ put_number (uint8_t *p, size_t number) {
 static uint8_t *
 put_input (uint8_t *p, const eva_conn *c) {
   size_t n = eva__wire_lines_waiting (&c->in);
-  uint64_t start = c->n_fed - n;
+  uint64_t start = eva__conn_fds_here (&c->in_fds) - n;
 
   p = put_number (p, n);
   if (n) p = put (p, c->in.base + c->in.head, n);
@@ -200,7 +200,7 @@ put_output (uint8_t *p, const eva_conn *c) {
   p = put_number (put_number (p, q->is_cut), rules->has_monitors ? n_shown : 0);
   p = put_number (p, eva__conn_fds_count (&c->out_fds));
   for (size_t i = 0; i < eva__conn_fds_count (&c->out_fds); i++) {
-    p = put_number (p, (size_t) (c->out_fds.list->items[i].at - q->n_sent));
+    p = put_number (p, (size_t) (c->out_fds.list->items[i].at - c->out_fds.list->here));
     p = put_number (p, (size_t) c->out_fds.list->items[i].fd);
   }
   return p;
@@ -213,9 +213,8 @@ put_side (uint8_t *p, const struct side *side) {
   p = put_number (p, c->state);
   p = put_number (p, (size_t) (c->eof | c->eof_told << 1 | c->is_aside << 2 | c->has_crossed << 3
                                | c->owes_answer << 4));
-  p = put_number (p, c->inquiry_max);
-  p = put_number (p, c->inquiry_max ? c->inquiry_len : 0);
-  p = put_number (put_number (p, c->n_owed), c->n_pending);
+  p = put_number (p, c->owner.config->role == EVA_ROLE_SERVER ? c->inquiry_left + 1 : c->n_pending);
+  p = put_number (p, c->n_owed);
   p = put_output (put_input (p, c), c);
   p = put_number (p, side->n_lines);
   p = put (p, side->lines, side->n_lines * sizeof *side->lines);
