@@ -64,7 +64,7 @@ eva__loop_run_timers (eva_loop *loop) {
 
   loop->passed_ns = now_ns;
   while ((timer = eva__timers_first (&loop->timers)) && timer->due_ns <= now_ns
-         && timer->turn < turn_begin) {
+         && !eva__timers_is_set_since (&loop->timers, timer, turn_begin)) {
     eva__timers_cancel (&loop->timers, timer);
     timer->cb (timer);
   }

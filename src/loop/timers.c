@@ -12,16 +12,18 @@
 /* Below this much room none is given back.  */
 #define MIN_CAPACITY 16u
 
+/* Of equal deadlines the earlier setting is the one with the lower number, unless numbers began again
+   between the two: timers are not set half of all numbers ago.  */
 static bool
 is_before (const struct eva__timer *a, const struct eva__timer *b) {
   if (a->due_ns != b->due_ns) return a->due_ns < b->due_ns;
-  return a->turn < b->turn;
+  return ((a->turn - b->turn) & EVA__LAST_SETTING) > EVA__LAST_SETTING / 2;
 }
 
 static void
 put (struct eva__timers *timers, uint32_t place, struct eva__timer *timer) {
   timers->heap[place - 1] = timer;
-  timer->place = place;
+  timer->place = place & EVA__MAX_TIMERS;
 }
 
 /* Moves TIMER, for which there is a hole at PLACE, towards the first place as far as it goes.  */
@@ -51,7 +53,7 @@ sift_down (struct eva__timers *timers, uint32_t place, struct eva__timer *timer)
 static void
 settle (struct eva__timers *timers, uint32_t place, struct eva__timer *timer) {
   sift_up (timers, place, timer);
-  sift_down (timers, timer->place, timer);
+  sift_down (timers, (uint32_t) timer->place, timer);
 }
 
 void
@@ -75,7 +77,7 @@ int
 eva__timers_reserve (struct eva__timers *timers, int n) {
   uint32_t wanted = timers->n_reserved + (uint32_t) n;
 
-  if (n > 0 && (wanted < timers->n_reserved || wanted > UINT32_MAX / 2)) {
+  if (n > 0 && (wanted < timers->n_reserved || wanted > EVA__MAX_TIMERS)) {
     errno = ENOMEM;
     return -1;
   }
@@ -91,16 +93,16 @@ eva__timers_reserve (struct eva__timers *timers, int n) {
 void
 eva__timers_set (struct eva__timers *timers, struct eva__timer *timer, uint64_t due_ns) {
   timer->due_ns = due_ns;
-  timer->turn = timers->turn++;
+  timer->turn = timers->turn++ & EVA__LAST_SETTING;
   if (timer->place)
-    settle (timers, timer->place, timer);
+    settle (timers, (uint32_t) timer->place, timer);
   else
     sift_up (timers, ++timers->n, timer);
 }
 
 void
 eva__timers_cancel (struct eva__timers *timers, struct eva__timer *timer) {
-  uint32_t place = timer->place;
+  uint32_t place = (uint32_t) timer->place;
   struct eva__timer *last;
 
   if (!place) return;

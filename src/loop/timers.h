@@ -9,17 +9,24 @@
 
 #include "eva-loop.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The struct of TYPE whose MEMBER POINTER points to.  */
 #define EVA__CONTAINER(type, member, pointer)                                                      \
   ((type *) (void *) ((char *) (pointer) - offsetof (type, member)))
 
-/* A timer.  Zero-initialized it is not set.  */
+/* The most timers of a loop.  */
+#define EVA__MAX_TIMERS ((1u << 24) - 1)
+
+/* Numbers of settings begin again after this one.  */
+#define EVA__LAST_SETTING (((uint64_t) 1 << 40) - 1)
+
+/* A timer, as small as every connection has one.  Zero-initialized it is not set.  */
 struct eva__timer {
   uint64_t due_ns;
-  uint64_t turn;  /* number of the setting: of equal deadlines the one set first comes first */
-  uint32_t place; /* in the loop's heap, counted from 1; 0: not set */
+  uint64_t turn : 40;  /* number of the setting: of equal deadlines the one set first comes first */
+  uint64_t place : 24; /* in the loop's heap, counted from 1; 0: not set */
   void (*cb) (struct eva__timer *timer);
 };
 
@@ -29,7 +36,7 @@ struct eva__timers {
   uint32_t n;
   uint32_t n_reserved;
   uint32_t capacity;
-  uint64_t turn; /* of the next setting; a loop that runs for years does not use them up */
+  uint64_t turn; /* of the next setting */
 };
 
 /* Frees what TIMERS owns; timers that are left are forgotten.  */
@@ -44,6 +51,14 @@ void eva__timers_set (struct eva__timers *timers, struct eva__timer *timer, uint
 
 /* Takes TIMER out, if it is in.  */
 void eva__timers_cancel (struct eva__timers *timers, struct eva__timer *timer);
+
+/* Returns true if TIMER was set since the next setting was number TURN.  The age of a timer does not
+   matter.  */
+static inline bool
+eva__timers_is_set_since (const struct eva__timers *timers, const struct eva__timer *timer,
+                          uint64_t turn) {
+  return ((timer->turn - turn) & EVA__LAST_SETTING) < ((timers->turn - turn) & EVA__LAST_SETTING);
+}
 
 /* Returns the timer that is due first, or NULL.  */
 static inline struct eva__timer *

@@ -121,6 +121,7 @@ static void
 test_many_settings (void **state) {
   (void) state;
   play (5, 10, 60, UINT32_MAX - N_STEPS / 2);
+  play (6, 10, 60, EVA__LAST_SETTING - N_STEPS / 2);
 }
 
 /* Of equal deadlines the first one comes first, however many settings are between the two.  */
@@ -136,6 +137,27 @@ test_far_apart (void **state) {
   cancel (0);
   cancel (1);
   eva__timers_deinit (&timers);
+}
+
+/* A timer is told from those of this turn, however old it is.  */
+static void
+test_age (void **state) {
+  (void) state;
+  for (int i = 0; i < 40; i++) {
+    uint64_t turn_begin;
+    timers = (struct eva__timers) { .turn = 77 };
+    assert_int_equal (eva__timers_reserve (&timers, 2), 0);
+    set (0, 1, 1);
+    timers.turn += (uint64_t) 1 << i;
+    turn_begin = timers.turn;
+    assert_false (eva__timers_is_set_since (&timers, &timer[0], turn_begin));
+    set (1, 1, 2);
+    assert_true (eva__timers_is_set_since (&timers, &timer[1], turn_begin));
+    assert_false (eva__timers_is_set_since (&timers, &timer[0], turn_begin));
+    cancel (0);
+    cancel (1);
+    eva__timers_deinit (&timers);
+  }
 }
 
 static void
@@ -186,7 +208,7 @@ main (void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test (test_random),    cmocka_unit_test (test_many_settings),
     cmocka_unit_test (test_far_apart), cmocka_unit_test (test_extremes),
-    cmocka_unit_test (test_room),
+    cmocka_unit_test (test_age),       cmocka_unit_test (test_room),
   };
 
   return cmocka_run_group_tests_name ("timers", tests, NULL, NULL);
