@@ -208,7 +208,7 @@ crowd() {
 }
 
 memory() {
-  versus libassuan-loop 700
+  versus libassuan-loop 520
   [ ! "$against" ] || wanted=$(load memory "$(target older 1000)" | awk '{ print $1 * 1.03 }')
   { load memory "$(target embedded 1000)"; load memory "$(target "$other" 1000)"; } \
     | awk '{ heap = heap " " $1 } END { print heap }' \

@@ -44,7 +44,7 @@
 
 gpg_error_t
 assuan_set_hello_line (assuan_context_t ctx, const char *line) {
-  gpg_error_t err = eva__ctx_own_table (ctx);
+  gpg_error_t err = eva__ctx_own_commands (ctx);
 
   if (!err) err = eva__ctx_set_string (ctx, &ctx->table->own_hello, line);
   if (!err) ctx->table->hello_secret = ctx->flags.confidential;

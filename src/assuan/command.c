@@ -26,7 +26,7 @@ assuan_register_command (assuan_context_t ctx, const char *cmd_string, assuan_ha
   gpg_error_t err;
 
   if (!ctx || !cmd_string || !*cmd_string) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  err = eva__ctx_own_table (ctx);
+  err = eva__ctx_own_commands (ctx);
   if (!err) err = enter (ctx, cmd_string, handler, help_string);
   if (!err) ctx->table->has_commands = true;
   return err;
@@ -34,7 +34,7 @@ assuan_register_command (assuan_context_t ctx, const char *cmd_string, assuan_ha
 
 gpg_error_t
 eva__ctx_register_builtins (assuan_context_t ctx) {
-  gpg_error_t err = eva__ctx_own_table (ctx);
+  gpg_error_t err = eva__ctx_own_commands (ctx);
 
   if (!err) eva__ctx_add_standard (ctx);
   return err;
@@ -50,7 +50,7 @@ assuan_get_command_name (assuan_context_t ctx) {
 gpg_error_t
 assuan_register_pre_cmd_notify (assuan_context_t ctx,
                                 gpg_error_t (*fnc) (assuan_context_t, const char *cmd)) {
-  gpg_error_t err = eva__ctx_own_table (ctx);
+  gpg_error_t err = eva__ctx_own_commands (ctx);
 
   if (!err) ctx->table->notify.pre_cmd = fnc;
   return err;
@@ -59,7 +59,7 @@ assuan_register_pre_cmd_notify (assuan_context_t ctx,
 gpg_error_t
 assuan_register_post_cmd_notify (assuan_context_t ctx,
                                  void (*fnc) (assuan_context_t, gpg_error_t)) {
-  gpg_error_t err = eva__ctx_own_table (ctx);
+  gpg_error_t err = eva__ctx_own_commands (ctx);
 
   if (!err) ctx->table->notify.post_cmd = fnc;
   return err;
@@ -68,7 +68,7 @@ assuan_register_post_cmd_notify (assuan_context_t ctx,
 gpg_error_t
 assuan_register_option_handler (assuan_context_t ctx,
                                 gpg_error_t (*fnc) (assuan_context_t, const char *, const char *)) {
-  gpg_error_t err = eva__ctx_own_table (ctx);
+  gpg_error_t err = eva__ctx_own_commands (ctx);
 
   if (!err) ctx->table->notify.option = fnc;
   return err;
@@ -76,7 +76,7 @@ assuan_register_option_handler (assuan_context_t ctx,
 
 gpg_error_t
 assuan_register_bye_notify (assuan_context_t ctx, assuan_handler_t handler) {
-  gpg_error_t err = eva__ctx_own_table (ctx);
+  gpg_error_t err = eva__ctx_own_commands (ctx);
 
   if (!err) ctx->table->notify.bye = handler;
   return err;
@@ -84,7 +84,7 @@ assuan_register_bye_notify (assuan_context_t ctx, assuan_handler_t handler) {
 
 gpg_error_t
 assuan_register_reset_notify (assuan_context_t ctx, assuan_handler_t handler) {
-  gpg_error_t err = eva__ctx_own_table (ctx);
+  gpg_error_t err = eva__ctx_own_commands (ctx);
 
   if (!err) ctx->table->notify.reset = handler;
   return err;
@@ -92,7 +92,7 @@ assuan_register_reset_notify (assuan_context_t ctx, assuan_handler_t handler) {
 
 gpg_error_t
 assuan_register_cancel_notify (assuan_context_t ctx, assuan_handler_t handler) {
-  gpg_error_t err = eva__ctx_own_table (ctx);
+  gpg_error_t err = eva__ctx_own_commands (ctx);
 
   if (!err) ctx->table->notify.cancel = handler;
   return err;
@@ -100,7 +100,7 @@ assuan_register_cancel_notify (assuan_context_t ctx, assuan_handler_t handler) {
 
 gpg_error_t
 assuan_register_input_notify (assuan_context_t ctx, assuan_handler_t handler) {
-  gpg_error_t err = eva__ctx_own_table (ctx);
+  gpg_error_t err = eva__ctx_own_commands (ctx);
 
   if (!err) ctx->table->notify.input = handler;
   return err;
@@ -108,7 +108,7 @@ assuan_register_input_notify (assuan_context_t ctx, assuan_handler_t handler) {
 
 gpg_error_t
 assuan_register_output_notify (assuan_context_t ctx, assuan_handler_t handler) {
-  gpg_error_t err = eva__ctx_own_table (ctx);
+  gpg_error_t err = eva__ctx_own_commands (ctx);
 
   if (!err) ctx->table->notify.output = handler;
   return err;

@@ -116,17 +116,30 @@ eva__ctx_set_max_ahead (assuan_context_t ctx, size_t max_len) {
   apply_max_ahead (ctx);
 }
 
-/* Gives CTX an eva_conn.  */
+static gpg_error_t
+make_conn (assuan_context_t ctx) {
+  const struct eva_conn_config *config = &ctx->shared->conn_config;
+  eva_conn *conn;
+
+  if (!ctx->is_part)
+    return eva__ctx_conn_error (ctx, eva__conn_new_shared (config, ctx, &ctx->conn));
+  conn = &((struct eva__ctx_room *) ctx)->conn;
+  eva__conn_init_shared (conn, config, ctx);
+  ctx->conn = conn;
+  return 0;
+}
+
+/* Gives CTX a dialogue.  */
 static gpg_error_t
 begin_dialogue (assuan_context_t ctx, enum eva__ctx_kind kind) {
-  int rc;
+  gpg_error_t err;
 
   eva__ctx_disconnect (ctx);
   eva__ctx_claim (ctx);
   if (!ctx->shares) eva__ctx_configure (ctx, kind);
   apply_max_ahead (ctx);
-  rc = eva__conn_new_shared (&ctx->shared->conn_config, ctx, &ctx->conn);
-  if (rc) return eva__ctx_conn_error (ctx, rc);
+  err = make_conn (ctx);
+  if (err) return err;
   ctx->kind = kind;
   eva__ctx_mark_output (ctx, false);
   ctx->write_error = 0;
@@ -169,7 +182,10 @@ eva__ctx_disconnect (assuan_context_t ctx) {
   while (eva_conn_take_any_fd (ctx->conn, &fd))
     eva__io_sys_close (&ctx->shared->sys, fd);
   eva__outgoing_fd_drop_all (ctx);
-  eva_conn_free (ctx->conn);
+  if (ctx->is_part)
+    eva__conn_deinit (ctx->conn);
+  else
+    eva_conn_free (ctx->conn);
   ctx->conn = NULL;
   if (ctx->drive) eva__drive_count_fds (ctx->drive);
   eva__io_channel_close (&ctx->channel);

@@ -31,7 +31,6 @@ init (assuan_context_t ctx, gpg_err_source_t errsource, struct eva__shared *shar
   *ctx = (struct assuan_context_s) {
     .err_source = errsource,
     .shared = shared,
-    .watch = &shared->watch,
     .table = &shared->table,
     .channel = { .in_fd = ASSUAN_INVALID_FD,
                  .out_fd = ASSUAN_INVALID_FD,
@@ -40,14 +39,10 @@ init (assuan_context_t ctx, gpg_err_source_t errsource, struct eva__shared *shar
   };
 }
 
-assuan_context_t
-eva__ctx_new_like (assuan_context_t pattern) {
-  assuan_context_t ctx = eva__ctx_malloc (pattern, sizeof *ctx);
-
-  if (!ctx) return NULL;
-  init (ctx, pattern->err_source, pattern->shared);
-  ctx->shares = true;
-  return ctx;
+void
+eva__ctx_init_like (struct eva__ctx_room *room, assuan_context_t pattern) {
+  init (&room->ctx, pattern->err_source, pattern->shared);
+  room->ctx.is_part = room->ctx.shares = true;
 }
 
 gpg_error_t
@@ -63,7 +58,7 @@ assuan_new_ext (assuan_context_t *r_ctx, gpg_err_source_t errsource,
   whole->own = (struct eva__shared) {
     .malloc_hooks = *malloc_hooks,
     .pool.max = EVA__N_SPARES,
-    .watch = { .log_cb = log_cb, .log_cb_data = log_cb_data },
+    .table.watch = { .log_cb = log_cb, .log_cb_data = log_cb_data },
   };
   ctx = &whole->ctx;
   init (ctx, errsource, &whole->own);
@@ -121,41 +116,53 @@ assuan_get_pointer (assuan_context_t ctx) {
   return ctx ? ctx->user_pointer : NULL;
 }
 
-/* Returns where FLAG is kept, or NULL if there is no such flag.  */
-static bool *
-find_flag (assuan_context_t ctx, assuan_flag_t flag) {
-  switch (flag) {
-  case ASSUAN_NO_WAITPID:
-    return &ctx->flags.no_waitpid;
-  case ASSUAN_CONFIDENTIAL:
-    return &ctx->flags.confidential;
-  case ASSUAN_NO_FIXSIGNALS:
-    return &ctx->flags.no_fixsignals;
-  case ASSUAN_CONVEY_COMMENTS:
-    return &ctx->flags.convey_comments;
-  case ASSUAN_NO_LOGGING:
-    return &ctx->flags.no_logging;
-  case ASSUAN_FORCE_CLOSE:
-    return &ctx->flags.force_close;
-  default:
-    return NULL;
-  }
-}
-
 void
 assuan_set_flag (assuan_context_t ctx, assuan_flag_t flag, int value) {
-  bool *place = ctx ? find_flag (ctx, flag) : NULL;
-
-  /* A forced close cannot be taken back (manual, "assuan_set_flag").  */
-  if (place) *place = value || flag == ASSUAN_FORCE_CLOSE;
-  if (place && flag == ASSUAN_CONFIDENTIAL) eva__ctx_set_confidential (ctx, value);
+  if (!ctx) return;
+  switch (flag) {
+  case ASSUAN_NO_WAITPID:
+    ctx->flags.no_waitpid = value;
+    break;
+  case ASSUAN_CONFIDENTIAL:
+    ctx->flags.confidential = value;
+    eva__ctx_set_confidential (ctx, value);
+    break;
+  case ASSUAN_NO_FIXSIGNALS:
+    ctx->flags.no_fixsignals = value;
+    break;
+  case ASSUAN_CONVEY_COMMENTS:
+    ctx->flags.convey_comments = value;
+    break;
+  case ASSUAN_NO_LOGGING:
+    ctx->flags.no_logging = value;
+    break;
+  case ASSUAN_FORCE_CLOSE:
+    ctx->flags.force_close = true; /* it cannot be taken back (manual, "assuan_set_flag") */
+    break;
+  default:
+    break;
+  }
 }
 
 int
 assuan_get_flag (assuan_context_t ctx, assuan_flag_t flag) {
-  bool *place = ctx ? find_flag (ctx, flag) : NULL;
-
-  return place && *place;
+  if (!ctx) return 0;
+  switch (flag) {
+  case ASSUAN_NO_WAITPID:
+    return ctx->flags.no_waitpid;
+  case ASSUAN_CONFIDENTIAL:
+    return ctx->flags.confidential;
+  case ASSUAN_NO_FIXSIGNALS:
+    return ctx->flags.no_fixsignals;
+  case ASSUAN_CONVEY_COMMENTS:
+    return ctx->flags.convey_comments;
+  case ASSUAN_NO_LOGGING:
+    return ctx->flags.no_logging;
+  case ASSUAN_FORCE_CLOSE:
+    return ctx->flags.force_close;
+  default:
+    return 0;
+  }
 }
 
 void

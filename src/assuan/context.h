@@ -34,7 +34,6 @@ struct eva__shared {
   struct eva_conn_config conn_config; /* its arg is not used */
   size_t max_ahead_len;               /* 0: the default; see eva_set_max_ahead_len */
   struct eva__timeouts timeouts;      /* of calls that wait, which those that share do not */
-  struct eva__watch watch;
   struct eva__table table;
 };
 
@@ -53,8 +52,7 @@ struct eva__extra {
 struct assuan_context_s {
   /* Given by the program.  */
   struct eva__shared *shared;
-  struct eva__watch *watch; /* shared's, or its own */
-  struct eva__table *table; /* likewise */
+  struct eva__table *table; /* shared's, or its own */
   void *user_pointer;
 
   /* The connection.  */
@@ -72,18 +70,19 @@ struct assuan_context_s {
   enum eva__ctx_kind kind : 8;
   gpg_err_source_t err_source : 8;
   struct {
-    bool no_waitpid;
-    bool confidential;
-    bool no_fixsignals;
-    bool convey_comments;
-    bool no_logging;
-    bool force_close;
+    bool no_waitpid : 1;
+    bool confidential : 1;
+    bool no_fixsignals : 1;
+    bool convey_comments : 1;
+    bool no_logging : 1;
+    bool force_close : 1;
   } flags;
-  bool shares : 1;     /* shared is of several contexts */
-  bool owns_watch : 1; /* but watch is its own */
-  bool owns_table : 1; /* but the table is */
-  bool is_child : 1;   /* pid is a process that this context started and has to wait for */
-  bool was_reaped : 1; /* it was waited for: its number may be another process by now */
+  bool is_part : 1;       /* of an eva__ctx_room */
+  bool shares : 1;        /* shared is of several contexts */
+  bool owns_table : 1;    /* but the table is its own */
+  bool owns_commands : 1; /* and what the table points to */
+  bool is_child : 1;      /* pid is a process that this context started and has to wait for */
+  bool was_reaped : 1;    /* it was waited for: its number may be another process by now */
   bool has_peercred : 1;
   bool line_seen : 1;   /* the next line of input was shown to log and monitor */
   bool end_logged : 1;  /* and the end of file */
@@ -115,8 +114,15 @@ struct assuan_context_s {
   bool answer_redacted : 1; /* to the inquiry that was sent last */
 };
 
-/* Makes a context that shares what PATTERN has, which must stay as long as it; or returns NULL.  */
-assuan_context_t eva__ctx_new_like (assuan_context_t pattern);
+/* A context with its eva_conn, for those that have many of them: a part of other memory.  */
+struct eva__ctx_room {
+  struct assuan_context_s ctx;
+  eva_conn conn;
+};
+
+/* Makes a context in ROOM that shares what PATTERN has, which must stay as long as it.  ROOM is the
+   caller's, who frees it, and not before the drive of the context is to be freed.  */
+void eva__ctx_init_like (struct eva__ctx_room *room, assuan_context_t pattern);
 
 /* Returns the open inquiry whose continuation is to run, or NULL.  */
 static inline struct eva__inquiry *

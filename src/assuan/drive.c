@@ -75,8 +75,8 @@ eva__drive_count_fds (struct eva__drive *drive) {
   assuan_context_t ctx = drive->ctx;
   unsigned int n = ctx->conn ? (unsigned int) eva__conn_count_fds (ctx->conn) : 0;
 
-  if (assuan_get_input_fd (ctx) != ASSUAN_INVALID_FD) n++;
-  if (assuan_get_output_fd (ctx) != ASSUAN_INVALID_FD) n++;
+  if (ctx->extra && ctx->extra->input_fd != ASSUAN_INVALID_FD) n++;
+  if (ctx->extra && ctx->extra->output_fd != ASSUAN_INVALID_FD) n++;
   if (n == drive->n_fds) return;
   for (struct eva__account *a = drive->account; a; a = a->parent)
     a->n_fds = a->n_fds - drive->n_fds + n;
@@ -141,6 +141,14 @@ eva__drive_get_callbacks (struct eva__drive *drive) {
   return drive->callbacks;
 }
 
+struct eva__stream *
+eva__drive_take_stream (struct eva__drive *drive) {
+  struct eva__stream *stream = eva__drive_stream (drive);
+
+  if (stream) drive->callbacks->stream = NULL;
+  return stream;
+}
+
 void
 eva__drive_wake (struct eva__drive *drive) {
   if (drive->due) return;
@@ -170,9 +178,8 @@ eva__drive_close (struct eva__drive *drive, gpg_error_t reason) {
 
 void
 eva__drive_stop_stream (struct eva__drive *drive, gpg_error_t err) {
-  struct eva__stream *stream = drive->stream;
+  struct eva__stream *stream = eva__drive_take_stream (drive);
 
-  drive->stream = NULL;
   if (stream) stream->failed (stream, err);
 }
 
@@ -200,10 +207,9 @@ eva__drive_forget_callbacks (struct eva__drive *drive) {
 
 void
 eva__drive_forget_command (struct eva__drive *drive) {
-  struct eva__stream *stream = drive->stream;
+  struct eva__stream *stream = eva__drive_take_stream (drive);
 
   eva__drive_forget_callbacks (drive);
-  drive->stream = NULL;
   drive->deferred = drive->cancelled = drive->late = false;
   drive->drained = false; /* the lines that follow may be handled now */
   drive->restarted = true;

@@ -122,13 +122,15 @@ struct eva__drive_class {
 
 struct eva__outgoing_fd;
 
-/* What most connections never need: callbacks that the program set, and descriptors of ours that
-   wait to be sent.  */
+/* What most connections never need: bulk data, callbacks that the program set, a second pipe, and
+   descriptors of ours that wait to be sent.  */
 struct eva__callbacks {
+  struct eva__stream *stream; /* of the command under way, or NULL */
   void (*cancel) (assuan_context_t ctx, void *arg, gpg_error_t reason); /* or NULL */
   void *cancel_arg;
   void (*writable) (assuan_context_t ctx, void *arg); /* or NULL */
   void *writable_arg;
+  eva_source *out;    /* of the room above: what watches the outbound one of two pipes */
   bool is_of_command; /* writable: it was set by the command under way, and goes with it */
   struct eva__outgoing_fd *outgoing_fds;
 };
@@ -137,7 +139,6 @@ struct eva__drive {
   assuan_context_t ctx;
   const struct eva__drive_class *class;
   struct eva__account *account;     /* or NULL */
-  struct eva__stream *stream;       /* of the command under way, or NULL */
   struct eva__callbacks *callbacks; /* or NULL; of the context's memory */
   uint64_t since_ns;                /* when the phase began; 0 if nothing limits it */
   const char *begun;                /* the command whose end the service is to hear of, or NULL */
@@ -173,6 +174,15 @@ void eva__drive_restart (struct eva__drive *drive);
 
 /* Returns what DRIVE keeps of these, or NULL if there is no memory.  */
 struct eva__callbacks *eva__drive_get_callbacks (struct eva__drive *drive);
+
+/* Returns the stream of the command under way, or NULL.  */
+static inline struct eva__stream *
+eva__drive_stream (const struct eva__drive *drive) {
+  return drive->callbacks ? drive->callbacks->stream : NULL;
+}
+
+/* The same, and takes it off DRIVE.  */
+struct eva__stream *eva__drive_take_stream (struct eva__drive *drive);
 
 /* Fills the zeros of LIMITS with the defaults.  */
 void eva__drive_complete_limits (struct eva_limits *limits);

@@ -101,15 +101,14 @@ destroy (assuan_context_t ctx) {
   if (drive) eva__ctx_free (ctx, drive->callbacks);
   eva__ctx_forget_texts (ctx);
   eva__ctx_free (ctx, ctx->extra);
-  if (!ctx->shares || ctx->owns_table) {
+  if (!ctx->shares || ctx->owns_commands) {
     eva__ctx_set_string (ctx, &ctx->table->own_hello, NULL);
     eva__ctx_free (ctx, ctx->table->commands);
     eva__ctx_free (ctx, ctx->table->more);
   }
   if (ctx->owns_table) eva__ctx_free (ctx, ctx->table);
-  if (ctx->owns_watch) eva__ctx_free (ctx, ctx->watch);
   if (!ctx->shares) eva__pool_drain (&ctx->shared->pool, &ctx->shared->malloc_hooks);
-  free_hook (ctx);
+  if (!ctx->is_part) free_hook (ctx);
   if (drive) drive->class->ops->free (drive); /* the last: what is shared may go away with it */
 }
 

@@ -32,15 +32,7 @@ static char *log_prefix;
 
 struct eva__watch *
 eva__ctx_own_watch (assuan_context_t ctx) {
-  struct eva__watch *watch;
-
-  if (!ctx->shares || ctx->owns_watch) return ctx->watch;
-  watch = eva__ctx_malloc (ctx, sizeof *watch);
-  if (!watch) return NULL;
-  *watch = *ctx->watch;
-  ctx->watch = watch;
-  ctx->owns_watch = true;
-  return watch;
+  return eva__ctx_own_table (ctx) ? &ctx->table->watch : NULL;
 }
 
 /* --- Configuration ---------------------------------------------------------------------------- */
@@ -87,7 +79,7 @@ wanted_categories (void) {
 
 int
 eva__log_default_cb (assuan_context_t ctx, void *hook, unsigned int cat, const char *msg) {
-  FILE *fp = ctx && ctx->watch->log_stream ? ctx->watch->log_stream : default_stream;
+  FILE *fp = ctx && ctx->table->watch.log_stream ? ctx->table->watch.log_stream : default_stream;
   int saved_errno = errno;
 
   (void) hook;
@@ -114,7 +106,7 @@ call_back (assuan_context_t ctx, unsigned int cat, const char *msg) {
 
   if (ctx->ends_quietly) return false;
   ctx->is_showing = true;
-  is_wanted = ctx->watch->log_cb (ctx, ctx->watch->log_cb_data, cat, msg);
+  is_wanted = ctx->table->watch.log_cb (ctx, ctx->table->watch.log_cb_data, cat, msg);
   ctx->is_showing = was_showing;
   return is_wanted;
 }
@@ -122,7 +114,7 @@ call_back (assuan_context_t ctx, unsigned int cat, const char *msg) {
 /* Asks the callback first: making a message costs more than asking, and most are never wanted.  */
 static bool
 is_wanted (assuan_context_t ctx, unsigned int cat) {
-  return ctx->watch->log_cb && !ctx->flags.no_logging && call_back (ctx, cat, NULL);
+  return ctx->table->watch.log_cb && !ctx->flags.no_logging && call_back (ctx, cat, NULL);
 }
 
 void
@@ -191,7 +183,7 @@ log_line (assuan_context_t ctx, int direction, const char *line, size_t len, boo
    not worth a call.  */
 bool
 eva__ctx_is_watched (assuan_context_t ctx) {
-  const struct eva__watch *watch = ctx->watch;
+  const struct eva__watch *watch = &ctx->table->watch;
 
   if (watch->monitor) return true;
   if (watch->log_cb == eva__log_default_cb && !watch->log_stream && !default_stream) return false;
@@ -206,8 +198,8 @@ eva__ctx_show_line (assuan_context_t ctx, int direction, const char *line, size_
 
   if (ctx->ends_quietly) return true;
   ctx->is_showing = true;
-  if (ctx->watch->monitor)
-    flags = ctx->watch->monitor (ctx, ctx->watch->monitor_data, direction, line, len);
+  if (ctx->table->watch.monitor)
+    flags = ctx->table->watch.monitor (ctx, ctx->table->watch.monitor_data, direction, line, len);
   ctx->is_showing = was_showing;
   /* A line of the peer that is ignored counts as an empty line, and is logged as one.  */
   if (flags & ASSUAN_IO_MONITOR_IGNORE && direction == ASSUAN_IO_FROM_PEER) len = 0;

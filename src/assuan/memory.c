@@ -81,3 +81,16 @@ eva__ctx_get_extra (assuan_context_t ctx) {
                                       .listen_fd = ASSUAN_INVALID_FD };
   return ctx->extra;
 }
+
+bool
+eva__ctx_own_table (assuan_context_t ctx) {
+  struct eva__table *table;
+
+  if (!ctx->shares || ctx->owns_table) return true;
+  table = eva__ctx_malloc (ctx, sizeof *table);
+  if (!table) return false;
+  *table = *ctx->table;
+  ctx->table = table;
+  ctx->owns_table = true;
+  return true;
+}

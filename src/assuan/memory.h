@@ -27,4 +27,8 @@ gpg_error_t eva__ctx_set_string (assuan_context_t ctx, char **ptr, const char *t
    no memory.  */
 struct eva__extra *eva__ctx_get_extra (assuan_context_t ctx);
 
+/* Makes sure that the table of CTX is its own, although what that points to may be shared.  Returns
+   false if there is no memory.  */
+bool eva__ctx_own_table (assuan_context_t ctx);
+
 #endif /* EVA__ASSUAN_MEMORY_H */

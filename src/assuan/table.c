@@ -134,23 +134,16 @@ copy_arrays (assuan_context_t ctx, struct eva__table *table, uint32_t max) {
 }
 
 gpg_error_t
-eva__ctx_own_table (assuan_context_t ctx) {
-  struct eva__table *table;
+eva__ctx_own_commands (assuan_context_t ctx) {
   gpg_error_t err;
 
   if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
-  if (!ctx->shares || ctx->owns_table) return 0;
-  table = eva__ctx_malloc (ctx, sizeof *table);
-  if (!table) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
-  *table = *ctx->table;
-  table->own_hello = NULL;
-  err = copy_arrays (ctx, table, table->n_commands + STEP);
-  if (err) {
-    eva__ctx_free (ctx, table);
-    return err;
-  }
-  ctx->table = table;
-  ctx->owns_table = true;
+  if (!ctx->shares || ctx->owns_commands) return 0;
+  if (!eva__ctx_own_table (ctx)) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+  err = copy_arrays (ctx, ctx->table, ctx->table->n_commands + STEP);
+  if (err) return err;
+  ctx->table->own_hello = NULL;
+  ctx->owns_commands = true;
   return 0;
 }
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* table.h - the commands of a server, and its notifications.  */
+/* table.h - the commands of a server, its notifications, and who is shown its lines.  */
 
 #ifndef EVA__ASSUAN_TABLE_H
 #define EVA__ASSUAN_TABLE_H
 
 #include "assuan.h"
+
+#include "assuan/log.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -64,8 +66,8 @@ struct eva__notify {
   void (*after) (assuan_context_t, const char *, gpg_error_t);
 };
 
-/* The commands of a server, and its notifications; of one context, or shared by all connections of
-   a service.  */
+/* The commands of a server, its notifications, and who is shown its lines; of one context, or shared
+   by all connections of a service.  */
 struct eva__table {
   const char *hello; /* the greeting, or NULL for the usual one */
   char *own_hello;   /* one that goes first, a copy, or NULL */
@@ -82,11 +84,12 @@ struct eva__table {
   const struct eva_parameter *options; /* what OPTION may set; NULL: anything */
   size_t n_options;
   struct eva__notify notify;
+  struct eva__watch watch;
 };
 
 /* Makes sure that what is registered concerns CTX alone: the table of a service is for all of its
    connections.  Returns an error if CTX is NULL.  */
-gpg_error_t eva__ctx_own_table (assuan_context_t ctx);
+gpg_error_t eva__ctx_own_commands (assuan_context_t ctx);
 
 /* Finds a command: its very name first, then without regard to ASCII case.  Valid until the next
    registration.  */

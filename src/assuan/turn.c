@@ -48,14 +48,13 @@ call_cancel (struct eva__drive *drive, gpg_error_t reason) {
    defers the command, the function of eva_set_cancel has something to free.  */
 void
 eva__drive_cancel (struct eva__drive *drive, gpg_error_t reason) {
-  struct eva__stream *stream = drive->stream;
+  struct eva__stream *stream = eva__drive_take_stream (drive);
   assuan_context_t ctx = drive->ctx;
 
   if (eva__ctx_has_command (drive->ctx)) {
     if (drive->class->stats && !drive->cancelled) drive->class->stats->n_cancelled++;
     drive->cancelled = true;
   }
-  drive->stream = NULL;
   if (stream) stream->cancelled (stream, reason);
   if (eva__ctx_inquiry (ctx)) {
     eva__ctx_end_inquiry (ctx, reason);
@@ -63,6 +62,14 @@ eva__drive_cancel (struct eva__drive *drive, gpg_error_t reason) {
   }
   call_cancel (drive, reason);
   drive->deferred = false;
+}
+
+/* Returns true if a stream can take nothing now.  */
+static bool
+is_stream_full (const struct eva__drive *drive) {
+  const struct eva__stream *stream = eva__drive_stream (drive);
+
+  return stream && stream->is_full;
 }
 
 /* --- What to wait for ------------------------------------------------------------------------- */
@@ -78,7 +85,7 @@ has_output (const struct eva__drive *drive) {
    wait for each other.  */
 static bool
 holds_lines (const struct eva__drive *drive) {
-  if (drive->stream && drive->stream->is_full) return true;
+  if (is_stream_full (drive)) return true;
   return drive->ctx->kind == EVA__CTX_SERVER && eva__drive_is_above_water (drive);
 }
 
@@ -105,7 +112,9 @@ awaits_answer (const struct eva__drive *drive) {
   enum eva_conn_state state = get_state (drive);
 
   if (state != EVA_STATE_INQUIRY && state != EVA_STATE_OVERFLOW) return false;
-  return eva__ctx_inquiry (drive->ctx) || (drive->stream && drive->stream->wants_in);
+  const struct eva__stream *stream = eva__drive_stream (drive);
+
+  return eva__ctx_inquiry (drive->ctx) || (stream && stream->wants_in);
 }
 
 /* Returns true if a line was begun and has not ended, also if it is too long and dropped as it
@@ -121,8 +130,8 @@ static bool
 is_at_rest (const struct eva__drive *drive) {
   const struct assuan_context_s *ctx = drive->ctx;
 
-  if (drive->stream || drive->closing || drive->leaves || drive->held) return false;
-  if (drive->callbacks && drive->callbacks->writable) return false;
+  if (drive->closing || drive->leaves || drive->held) return false;
+  if (drive->callbacks && (drive->callbacks->stream || drive->callbacks->writable)) return false;
   if (ctx->kind != EVA__CTX_SERVER || ctx->write_error) return false;
   return eva__conn_is_at_rest (ctx->conn);
 }
@@ -133,8 +142,7 @@ static enum eva__phase
 find_phase (const struct eva__drive *drive) {
   if (drive->closing) return EVA__PHASE_ENDING;
   if (eva__drive_is_above_water (drive)) return EVA__PHASE_STUCK;
-  if (drive->stream && drive->stream->is_full)
-    return EVA__PHASE_COMMAND; /* this end is held up by its callback */
+  if (is_stream_full (drive)) return EVA__PHASE_COMMAND; /* this end is held up by its callback */
   if (awaits_answer (drive)) return drive->held ? EVA__PHASE_NONE : EVA__PHASE_INQUIRY;
   if (eva__ctx_has_command (drive->ctx)) return EVA__PHASE_COMMAND;
   if (has_output (drive)) return EVA__PHASE_STUCK;
@@ -236,9 +244,12 @@ has_room (const struct eva__drive *drive) {
 /* Returns true if there is room, and something waits for it.  */
 static bool
 has_room_to_tell (const struct eva__drive *drive) {
-  bool is_wanted = drive->stream && drive->stream->wants_out;
+  const struct eva__callbacks *callbacks = drive->callbacks;
+  bool is_wanted;
 
-  if (drive->callbacks && drive->callbacks->writable && !drive->telling) is_wanted = true;
+  if (!callbacks) return false;
+  is_wanted = callbacks->stream && callbacks->stream->wants_out;
+  if (callbacks->writable && !drive->telling) is_wanted = true;
   return is_wanted && has_room (drive) && !drive->held;
 }
 
@@ -247,7 +258,7 @@ has_room_to_tell (const struct eva__drive *drive) {
 static void
 tell_writable (struct eva__drive *drive) {
   void (*writable) (assuan_context_t, void *) = NULL;
-  struct eva__stream *stream = drive->stream;
+  struct eva__stream *stream = eva__drive_stream (drive);
 
   if (!has_room (drive)) return;
   if (stream && stream->wants_out) stream->writable (stream);
@@ -304,7 +315,7 @@ read_input (struct eva__drive *drive) {
    one.  */
 static void
 dispatch (struct eva__drive *drive, int rc, const struct eva_event *ev) {
-  struct eva__stream *stream = drive->stream;
+  struct eva__stream *stream = eva__drive_stream (drive);
   bool is_answer = rc < 0 || (ev->type != EVA_EVENT_COMMAND && ev->type != EVA_EVENT_SKIPPED);
 
   if (rc == EVA_E_TRUNCATED
@@ -366,6 +377,7 @@ is_through (const struct eva__drive *drive) {
 static void
 handle_lines (struct eva__drive *drive, uint64_t now_ns) {
   bool drained = false;
+  struct eva__stream *stream;
   int n = 0;
 
   drive->drained = false;
@@ -373,7 +385,8 @@ handle_lines (struct eva__drive *drive, uint64_t now_ns) {
     drained = !handle_line (drive, now_ns) || is_through (drive);
   drive->drained = drained;
   drive->backlog = n == LINES_PER_TURN && !drained;
-  if (drive->stream && drive->stream->rested) drive->stream->rested (drive->stream);
+  stream = eva__drive_stream (drive);
+  if (stream && stream->rested) stream->rested (stream);
 }
 
 /* Returns true if lines wait that may be handled, or the end of them: lines that were left when
@@ -435,7 +448,7 @@ time_out (struct eva__drive *drive) {
     break;
   case EVA__PHASE_INQUIRY:
     drive->restarted = true; /* the end of the answer may still be to come */
-    if (drive->stream)
+    if (eva__drive_stream (drive))
       eva__drive_stop_stream (drive, err);
     else
       eva__ctx_fail_inquiry (ctx, err);
@@ -496,7 +509,7 @@ see_to_end (struct eva__drive *drive, bool gone) {
   if (drive->over || (drive->held && ctx->kind != EVA__CTX_SERVER)) return;
   if (ctx->write_error && !may_hear_more (drive))
     drive->over = ctx->write_error;
-  else if (gone && (is_working || (drive->stream && drive->stream->is_full)))
+  else if (gone && (is_working || is_stream_full (drive)))
     drive->over = eva__ctx_error (ctx, GPG_ERR_EPIPE);
   else if (!drive->held)
     close_if_done (drive, is_working);
@@ -520,7 +533,7 @@ catch_up (struct eva__drive *drive) {
 
 static void
 take_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
-  if (has_output (drive) || drive->stream || drive->callbacks) {
+  if (has_output (drive) || drive->callbacks) {
     catch_up (drive);
     if (is_ended (drive)) return;
   }

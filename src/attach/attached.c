@@ -55,6 +55,28 @@ watch_pipe (struct eva__attached *at, eva_source **source, int fd, unsigned int 
   return 0;
 }
 
+/* Returns what watches the outbound pipe, or NULL.  */
+static eva_source *
+get_out (const struct eva__attached *at) {
+  return at->drive.callbacks ? at->drive.callbacks->out : NULL;
+}
+
+static void
+free_sources (struct eva__attached *at) {
+  eva_source_free (at->in);
+  at->in = NULL;
+  eva_source_free (get_out (at));
+  if (at->drive.callbacks) at->drive.callbacks->out = NULL;
+}
+
+static gpg_error_t
+watch_out (struct eva__attached *at, int fd, unsigned int events) {
+  struct eva__callbacks *callbacks = eva__drive_get_callbacks (&at->drive);
+
+  if (!callbacks) return syserror (at);
+  return watch_pipe (at, &callbacks->out, fd, events);
+}
+
 static gpg_error_t
 set_events (struct eva__attached *at, unsigned int events) {
   struct eva__io_channel *ch = &at->drive.ctx->channel;
@@ -66,7 +88,7 @@ set_events (struct eva__attached *at, unsigned int events) {
     err = watch (at, &at->in, ch->in_fd, in_events);
   else if (in_events != at->in_events)
     err = watch_pipe (at, &at->in, ch->in_fd, in_events);
-  if (!err && out_events != at->out_events) err = watch_pipe (at, &at->out, ch->out_fd, out_events);
+  if (!err && out_events != at->out_events) err = watch_out (at, ch->out_fd, out_events);
   at->in_events = (unsigned char) in_events;
   at->out_events = (unsigned char) out_events;
   return err;
@@ -75,9 +97,7 @@ set_events (struct eva__attached *at, unsigned int events) {
 /* Watches nothing, not even whether the peer is gone.  */
 static void
 close_eyes (struct eva__attached *at) {
-  eva_source_free (at->in);
-  eva_source_free (at->out);
-  at->in = at->out = NULL;
+  free_sources (at);
   at->in_events = at->out_events = BLIND;
 }
 
@@ -106,7 +126,7 @@ set_timer (struct eva__attached *at) {
 /* Files that are always ready take turns with the others.  */
 static bool
 is_always_ready (const struct eva__attached *at) {
-  return (at->in_events && !at->in) || (at->out_events && !at->out);
+  return (at->in_events && !at->in) || (at->out_events && !get_out (at));
 }
 
 /* While lines wait for a callback the loop would report a peer that is gone again and again.  */
@@ -310,9 +330,7 @@ eva__attached_start (struct eva__attached *at, eva_loop *loop) {
 void
 eva__attached_stop (struct eva__attached *at) {
   if (!at->loop) return;
-  eva_source_free (at->in);
-  eva_source_free (at->out);
-  at->in = at->out = NULL;
+  free_sources (at);
   eva__loop_cancel_timer (at->loop, &at->timer);
   eva__loop_cancel_task (at->loop, &at->task);
   eva__loop_reserve_timers (at->loop, -1);

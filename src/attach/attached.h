@@ -15,9 +15,8 @@
 
 struct eva__attached {
   struct eva__drive drive;
-  eva_loop *loop;  /* NULL: driven by hand, or not any more */
-  eva_source *in;  /* of a socket: both directions */
-  eva_source *out; /* of pipes */
+  eva_loop *loop; /* NULL: driven by hand, or not any more */
+  eva_source *in; /* of a socket: both directions; that of an outbound pipe is in callbacks */
   struct eva__timer timer;
   struct eva__task task;
   unsigned char in_events, out_events; /* what the sources watch for; or that there are none */

@@ -141,8 +141,8 @@ eva__pump_finish (struct eva__pump *pump, gpg_error_t err) {
 
   eva__ctx_enter (ctx);
   if (eva__ctx_is_ours (ctx)) eva__pump_tell_progress (pump);
-  if (ctx->drive->stream == stream) {
-    ctx->drive->stream = NULL;
+  if (eva__drive_stream (ctx->drive) == stream) {
+    eva__drive_take_stream (ctx->drive);
     end (pump, err, false);
   }
   eva__ctx_leave (ctx);
@@ -157,7 +157,7 @@ void
 eva__pump_failed (struct eva__stream *stream, gpg_error_t err) {
   struct eva__pump *pump = EVA__CONTAINER (struct eva__pump, stream, stream);
 
-  pump->ctx->drive->stream = stream; /* once more, for eva__pump_finish */
+  pump->ctx->drive->callbacks->stream = stream; /* once more, for eva__pump_finish */
   eva__pump_finish (pump, err);
 }
 

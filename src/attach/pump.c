@@ -62,7 +62,7 @@ check (assuan_context_t ctx, const struct eva_pump_config *config) {
   if (!ctx->drive || !eva__ctx_is_busy (ctx)) return eva__ctx_error (ctx, GPG_ERR_ASS_GENERAL);
   if (!eva__attached_of (ctx->drive)->loop) return eva__ctx_error (ctx, GPG_ERR_NOT_SUPPORTED);
   state = eva__conn_get_state (ctx->conn);
-  if (ctx->drive->stream || eva__ctx_inquiry (ctx) || state != EVA_STATE_COMMAND)
+  if (eva__drive_stream (ctx->drive) || eva__ctx_inquiry (ctx) || state != EVA_STATE_COMMAND)
     return eva__ctx_error (ctx, GPG_ERR_ASS_NESTED_COMMANDS);
   if (is_none (config->from_fd) || is_none (config->to_fd))
     return eva__ctx_error (ctx, GPG_ERR_EBADF);
@@ -129,12 +129,12 @@ run (struct eva__pump *pump, const struct eva_pump_config *config) {
   struct eva__drive *drive = pump->ctx->drive;
   gpg_error_t err;
 
-  drive->stream = &pump->stream;
+  drive->callbacks->stream = &pump->stream;
   set_owned (pump, config->flags);
   err = start (pump, config);
-  if (drive->stream != &pump->stream) return 0;
+  if (eva__drive_stream (drive) != &pump->stream) return 0;
   if (err) {
-    drive->stream = NULL;
+    eva__drive_take_stream (drive);
     set_owned (pump, 0);
     return err;
   }
@@ -148,7 +148,7 @@ eva_pump (assuan_context_t ctx, const struct eva_pump_config *config) {
   struct eva__pump *pump;
 
   if (err) return err;
-  pump = new_pump (ctx, config);
+  pump = eva__drive_get_callbacks (ctx->drive) ? new_pump (ctx, config) : NULL;
   if (!pump) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
   eva__ctx_enter (ctx);
   err = prepare (pump, config);

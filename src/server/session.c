@@ -12,6 +12,7 @@
 #include "assuan/connection.h"
 #include "assuan/error.h"
 #include "assuan/lifetime.h"
+#include "assuan/memory.h"
 #include "assuan/reply.h"
 #include "assuan/turn.h"
 
@@ -109,9 +110,9 @@ free_session (struct eva__drive *drive) {
   struct eva__session *session = EVA__CONTAINER (struct eva__session, at.drive, drive);
   eva_server *server = eva__session_server (session);
 
-  eva__users_leave (&server->users, session->user);
+  eva__users_leave (&server->users, eva__session_user (session));
   eva__session_limits_unref (eva__session_limits_of (drive));
-  free (session);
+  eva__ctx_free (server->pattern, session);
   eva__server_unref (server);
 }
 
@@ -258,20 +259,17 @@ static gpg_error_t
 make_context (eva_server *server, struct eva__session *session,
               const struct eva__incoming *incoming) {
   assuan_context_t pattern = server->pattern;
-  assuan_context_t ctx = eva__ctx_new_like (pattern);
+  assuan_context_t ctx = &session->room.ctx;
   bool pass_fds = incoming->flags & EVA_LISTEN_FDPASSING;
   gpg_error_t err;
 
-  if (!ctx) return gpg_err_make (pattern->err_source, GPG_ERR_ENOMEM);
+  eva__ctx_init_like (&session->room, pattern);
   if (incoming->in_fd == incoming->out_fd)
     err = eva__ctx_connect_socket (ctx, EVA__CTX_SERVER, incoming->in_fd,
                                    pass_fds && incoming->is_unix);
   else
     err = eva__ctx_connect (ctx, EVA__CTX_SERVER, incoming->in_fd, incoming->out_fd, false);
-  if (err) {
-    assuan_release (ctx);
-    return err;
-  }
+  if (err) return err;
   ctx->is_pipe = incoming->is_pipe;
   ctx->has_peercred = incoming->is_known;
   ctx->peercred = incoming->peer;
@@ -280,6 +278,26 @@ make_context (eva_server *server, struct eva__session *session,
   session->at.drive.is_new = true;
   eva__session_limits_apply (server->session_limits, &session->at.drive);
   return 0;
+}
+
+/* Makes a session for INCOMING in the memory of the program's own functions, with a context of which
+   it is the drive.  Returns NULL if there is no memory.  */
+static struct eva__session *
+make_session (eva_server *server, const struct eva__incoming *incoming) {
+  struct eva__session *session = eva__ctx_malloc (server->pattern, sizeof *session);
+  struct eva__user *user;
+
+  if (!session) return NULL;
+  /* The account comes first: it is charged for what the connection takes from here on.  */
+  user = eva__users_enter (&server->users, uid_of (incoming), &server->account);
+  if (user) {
+    session->at = (struct eva__attached) { .drive.account = &user->account };
+    session->next = session->prev = NULL;
+    if (!make_context (server, session, incoming)) return session;
+    eva__users_leave (&server->users, user);
+  }
+  eva__ctx_free (server->pattern, session);
+  return NULL;
 }
 
 /* The context is not handed out.  */
@@ -326,24 +344,11 @@ eva__session_new (eva_server *server, const struct eva__incoming *incoming,
                   assuan_context_t *ret_ctx) {
   struct eva__session *session;
   assuan_context_t ctx;
-  gpg_error_t err = 0;
+  gpg_error_t err;
 
   if (server->service->take) return give_away (server, incoming, ret_ctx);
-  session = calloc (1, sizeof *session);
-  /* The account comes first: it is charged for what the connection takes from here on.  */
-  if (session)
-    session->user = eva__users_enter (&server->users, uid_of (incoming), &server->account);
-  if (!session || !session->user) {
-    free (session);
-    return gpg_err_make (server->pattern->err_source, GPG_ERR_ENOMEM);
-  }
-  session->at.drive.account = &session->user->account;
-  err = make_context (server, session, incoming);
-  if (err) {
-    eva__users_leave (&server->users, session->user);
-    free (session);
-    return err;
-  }
+  session = make_session (server, incoming);
+  if (!session) return gpg_err_make (server->pattern->err_source, GPG_ERR_ENOMEM);
   ctx = session->at.drive.ctx;
   enter (server, session);
   /* The open function may release the context, or free the server, and so may a monitor of the

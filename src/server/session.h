@@ -7,19 +7,24 @@
 #include "attach/attached.h"
 #include "server/server.h"
 
-/* A client's connection.  */
+/* A client's connection: all of it is one block of memory.  */
 struct eva__session {
-  struct eva__attached at;
-  struct eva__user *user; /* of its server */
+  struct eva__attached at; /* its account is that of the user */
   struct eva__session *next, *prev;
+  struct eva__ctx_room room;
 };
 
-_Static_assert (sizeof (struct eva__session) <= 184, "a session is small");
+_Static_assert (sizeof (struct eva__session) <= 408, "a session is small");
 
-/* Returns the server of SESSION: that of its user.  */
+/* Returns the user of SESSION, and the server.  */
+static inline struct eva__user *
+eva__session_user (const struct eva__session *session) {
+  return EVA__CONTAINER (struct eva__user, account, session->at.drive.account);
+}
+
 static inline eva_server *
 eva__session_server (const struct eva__session *session) {
-  return EVA__CONTAINER (eva_server, account, session->user->account.parent);
+  return EVA__CONTAINER (eva_server, account, session->at.drive.account->parent);
 }
 
 /* What is known of a client before it has a connection.  */
