@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # tool.sh - measures assuanctl: a call side by side with gpg-connect-agent, and its relay side by side
-# with the server alone, and with a relay that looks at nothing.
+# with the server alone, and with relays that look at nothing.
 #
 # usage: tool.sh BUILDDIR [ROW...]      all rows, or those with these names
 #        tool.sh BUILDDIR list          the names
@@ -17,7 +17,7 @@ shift
 rows=$*
 rounds=${ROUNDS:-15}
 seconds=${TOOL_SECONDS:-0.3}
-all_rows='call call-agent relay-nop relay-bulk relay-idle'
+all_rows='call call-agent relay-nop relay-nop-bare relay-bulk relay-idle'
 
 if [ "$rows" = list ]; then
   # shellcheck disable=SC2086
@@ -33,7 +33,8 @@ done
 
 programs=$build/bench/servers
 tool=$build/tools/assuanctl/assuanctl
-for program in "$programs/load" "$programs/server-embedded" "$programs/relay-splice" "$tool"; do
+for program in "$programs/load" "$programs/server-embedded" "$programs/relay-splice" \
+  "$programs/relay-bare" "$tool"; do
   [ -x "$program" ] || { echo "bench: there is no $program" >&2; exit 1; }
 done
 
@@ -112,6 +113,12 @@ relay_nop() {
     | awk '{ print $1, $3 }' | at_least "relay, 100 clients, and the server alone; NOP/s" 0.45
 }
 
+# How far any relay gets: each request goes through three processes, and two processors run them.
+relay_nop_bare() {
+  "$programs/load" commands -n 100 -r "$rounds" -t "$seconds" "$dir/R,$relay,100" "$dir/B,$bare,100" \
+    | awk '{ print $1, $3 }' | at_least "relay, 100 clients, and a bare relay; NOP/s" 0.7
+}
+
 relay_bulk() {
   "$programs/load" bulk -r "$rounds" "$dir/R,$relay,1" "$dir/P,$splice,1" \
     | awk '{ print $1, $3 }' | at_least "relay, bulk data, and a bare splice; MiB/s" 0.6
@@ -147,9 +154,12 @@ await S
 relay=$!
 "$programs/relay-splice" "$dir/P" "$dir/S" &
 splice=$!
-pids="$pids $relay $splice"
+"$programs/relay-bare" "$dir/B" "$dir/S" &
+bare=$!
+pids="$pids $relay $splice $bare"
 await R
 await P
+await B
 
 printf '%-46s %10s %10s %6s %12s\n' "assuanctl and another" ours other ratio spread
 for row in ${rows:-$all_rows}; do
@@ -157,6 +167,7 @@ for row in ${rows:-$all_rows}; do
     call) command -v gpg-connect-agent >/dev/null || continue; call ;;
     call-agent) command -v gpg-connect-agent >/dev/null || continue; call_agent ;;
     relay-nop) relay_nop ;;
+    relay-nop-bare) relay_nop_bare ;;
     relay-bulk) relay_bulk ;;
     relay-idle) relay_idle ;;
   esac

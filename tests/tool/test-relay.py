@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 
-from kit import TOOL, Mock, Suite, as_user, eventually, expect, expect_equal, need
+from kit import TIMEOUT, TOOL, Mock, Suite, as_user, eventually, expect, expect_equal, need
 
 suite = Suite()
 
@@ -494,6 +494,33 @@ def _(place):
                 expect_equal(child.wait(60), 0)
                 os.close(theirs_in)
                 os.close(ours_in)
+
+
+@suite.test("a reader that leaves a pipe is noticed while the server is silent, and before a request")
+def _(place):
+    silence = threading.Event()
+    with Mock(place, {"WAIT": lambda *_: silence.wait(TIMEOUT)}) as mock:
+        for request in b"", b"WAIT\n":
+            theirs_in, ours_in = os.pipe()
+            ours_out, theirs_out = os.pipe()
+            child = place.start("relay", "stdio:", mock.address, stdin=theirs_in, stdout=theirs_out)
+            os.close(theirs_out)
+            expect_equal(os.read(ours_out, 100), b"OK mock\n")
+            os.write(ours_in, request)
+            if request:
+                eventually("the server has the request", lambda: mock.heard)
+            os.close(ours_out)
+            expect_equal(child.wait(TIMEOUT), 0, request)
+            os.close(theirs_in)
+            os.close(ours_in)
+        silence.set()
+
+
+@suite.test("a relay takes a file for its output")
+def _(place):
+    with Mock(place, {"GET": "D " + "x" * 900 + "\nOK\n"}) as mock, open(place.path("out"), "w+b") as out:
+        place.ctl("relay", "stdio:", mock.address, data="GET\n" * 200 + "BYE\n", stdout=out)
+        expect_equal(place.read("out"), b"OK mock\n" + (b"D " + b"x" * 900 + b"\nOK\n") * 200 + b"OK\n")
 
 
 @suite.test("exec: with quotes is the same program everywhere")

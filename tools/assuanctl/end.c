@@ -6,6 +6,7 @@
    own line, and the order of descriptors stays.  */
 
 #include "end.h"
+#include "options.h"
 #include "wait.h"
 
 #include <errno.h>
@@ -25,23 +26,36 @@ union control {
 /* --- Memory ----------------------------------------------------------------------------------- */
 
 /* A connection has a buffer while there are octets, which come and go with every line.  */
-static struct {
+struct pool {
+  size_t size;
   void *buffers[32];
   size_t n;
-} spare;
+};
+
+static struct pool pools[] = { { .size = EVA_INPUT_SIZE }, { .size = EVA_SMALL_SIZE } };
+
+static struct pool *
+find_pool (size_t len) {
+  for (size_t i = 0; i < N_ELEMENTS (pools); i++)
+    if (pools[i].size == len) return &pools[i];
+  return NULL;
+}
 
 static void *
 take_memory (void *arg, size_t len) {
+  struct pool *pool = find_pool (len);
+
   (void) arg;
-  if (len == EVA_INPUT_SIZE && spare.n) return spare.buffers[--spare.n];
-  return malloc (len);
+  return pool && pool->n ? pool->buffers[--pool->n] : malloc (len);
 }
 
 static void
 give_memory (void *arg, void *ptr, size_t len) {
+  struct pool *pool = find_pool (len);
+
   (void) arg;
-  if (len == EVA_INPUT_SIZE && spare.n < sizeof spare.buffers / sizeof *spare.buffers)
-    spare.buffers[spare.n++] = ptr;
+  if (pool && pool->n < N_ELEMENTS (pool->buffers))
+    pool->buffers[pool->n++] = ptr;
   else
     free (ptr);
 }
@@ -204,7 +218,7 @@ flush_once (struct end *e) {
 void
 end_flush (struct end *e) {
   if (e->out_fd < 0) return;
-  while (flush_once (e)) {}
+  while (eva_conn_output_len (e->conn) && flush_once (e)) {}
 }
 
 void
@@ -254,6 +268,22 @@ drop_source (eva_source **source) {
   *source = NULL;
 }
 
+static bool
+watch_socket (struct end *e, unsigned int events) {
+  if (events || !e->is_dead) return set_source (e, &e->in, e->in_fd, events, on_in);
+  drop_source (&e->in);
+  return true;
+}
+
+/* Only the end of a pipe that is written to tells that the reader has left, and the other side may
+   be silent for long.  A file cannot be watched; it takes everything at once.  */
+static bool
+watch_output (struct end *e, unsigned int events) {
+  if (!e->is_dead) return set_source (e, &e->out, e->out_fd, events, on_out) || !events;
+  drop_source (&e->out);
+  return true;
+}
+
 bool
 end_watch (struct end *e, bool wants_input) {
   unsigned int in = wants_input && !e->is_eof ? EVA_READABLE : 0;
@@ -261,20 +291,10 @@ end_watch (struct end *e, bool wants_input) {
   bool is_ok = true;
 
   if (e->in_fd < 0) return true;
-  if (e->in_fd == e->out_fd) {
-    if (!in && !out && e->is_dead)
-      drop_source (&e->in);
-    else
-      return set_source (e, &e->in, e->in_fd, in | out, on_in);
-    return true;
-  }
+  if (e->in_fd == e->out_fd) return watch_socket (e, in | out);
   if (in)
     is_ok = set_source (e, &e->in, e->in_fd, in, on_in);
   else
     drop_source (&e->in);
-  if (out)
-    is_ok = set_source (e, &e->out, e->out_fd, out, on_out) && is_ok;
-  else
-    drop_source (&e->out);
-  return is_ok;
+  return watch_output (e, out) && is_ok;
 }

@@ -48,8 +48,8 @@ void end_flush (struct end *e);
 /* Tells the other side that nothing more comes, when all was sent.  */
 void end_shut (struct end *e);
 
-/* Has E's ready called when it can be read, if WANTS_INPUT, or takes what waits.  Returns false if
-   the loop cannot do that.  */
+/* Has E's ready called when it can be read, if WANTS_INPUT, takes what waits, or hangs up.  Returns
+   false if the loop cannot do that.  */
 bool end_watch (struct end *e, bool wants_input);
 
 /* Returns true if E has so much to send that nothing more should be said.  */

@@ -389,6 +389,12 @@ watch (struct link *l) {
   if (!is_ok) finish_end (l);
 }
 
+/* Returns true if there may be lines of E that have not passed, or its end.  */
+static bool
+has_more (const struct end *e) {
+  return e->is_eof || eva_conn_input_len (e->conn) > 0;
+}
+
 /* Each reply may let the next request pass, and the other way round.  What was read is bounded.  An
    end that was full takes lines again as soon as it is flushed, and no event comes for lines that
    wait here; so this looks for lines until there are none.  */
@@ -399,9 +405,13 @@ go_on (struct link *l) {
   do {
     end_flush (&l->server);
     end_flush (&l->client);
-    any = take_requests (l);
-    any = take_replies (l) || any;
-  } while (any);
+    any = has_more (&l->client) && take_requests (l);
+    any = (has_more (&l->server) && take_replies (l)) || any;
+  } while (any && (has_more (&l->client) || has_more (&l->server)));
+  if (any) {
+    end_flush (&l->server);
+    end_flush (&l->client);
+  }
   follow_client (l);
   watch (l);
 }

@@ -34,7 +34,6 @@ enum status wait_at_most (const bool *done, unsigned int timeout_ms);
 bool wait_was_interrupted (void);
 
 /* Forgets a SIGINT: what it interrupted goes on.  */
-
 void wait_forget_interrupt (void);
 
 /* Returns how many milliseconds of --timeout are left, or -1 if it is not limited.  */
