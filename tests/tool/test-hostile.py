@@ -5,6 +5,7 @@ control character reaches a terminal."""
 import json
 import random
 import socket
+import sys
 
 from kit import TOOL, Mock, Screen, Suite, expect
 
@@ -79,6 +80,31 @@ ANSWERS = {
     "help": "#\n# \n#  \n# --\n# X [--[\n# X [--[a-]\n# X --\n\nOK\n",
 }
 
+# Stands between stdin and stdout, and a socket: so a mock is a server that is started.
+BRIDGE = """import os, socket, sys, threading
+sock = socket.socket(socket.AF_UNIX)
+sock.connect(sys.argv[1])
+
+
+def replies():
+    try:
+        while octets := sock.recv(65536):
+            while octets:
+                octets = octets[os.write(1, octets):]
+    finally:
+        os._exit(0)
+
+
+threading.Thread(target=replies).start()
+while octets := os.read(0, 65536):
+    sock.sendall(octets)
+sock.shutdown(socket.SHUT_WR)
+"""
+
+INQUIRIES = "inquire,inquire-can,inquire-cancel,inquire-big,escape,leave"
+
+STARTED = (sys.executable, "-c", BRIDGE, "{path}")
+
 COMMANDS = (
     ("call", "-i", "KEY=text:x", "{}", "HELP"), ("-j", "call", "{}", "HELP"), ("-v", "call", "{}", "HELP"),
     ("call", "-o", "all", "{}", "HELP"), ("describe", "{}"), ("-j", "describe", "{}", "HELP"),
@@ -88,12 +114,17 @@ COMMANDS = (
     ("-j", "monitor", "{}", "--", "sh", "-c", TOOL + " call -q $0 HELP >/dev/null", "{}"),
     ("capture", "-w", "/dev/null", "{}", "--", TOOL, "call", "-q", "{}", "HELP"),
     ("conform", "--only=help,help-name", "{}"), ("-j", "conform", "--only=help,help-name", "{}"),
+    ("conform", "--command=HELP", "--only=" + INQUIRIES, "{}"),
+    ("-j", "conform", "--command=HELP", "--only=" + INQUIRIES, "{}"),
+    ("relay", "stdio:", "{}"), ("-v", "relay", "--log", "stdio:", "{}"), ("relay", "stdio:", "--", *STARTED),
+    ("monitor", "--stdio", "--", *STARTED), ("capture", "--stdio", "-w", "/dev/null", "--", *STARTED),
+    ("call", "-q", "-c", "HELP", "--", *STARTED),
 )
 
 
 def words(command, mock):
     """The command, with the address of the mock in it."""
-    return [x.replace("{}", mock.address) for x in command]
+    return [x.replace("{}", mock.address).replace("{path}", mock.path) for x in command]
 
 
 def run(place, command, mock):

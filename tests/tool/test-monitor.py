@@ -3,6 +3,7 @@
 
 import base64
 import glob
+import json
 import os
 import random
 import re
@@ -66,7 +67,8 @@ def takes(pid, sig):
 def start_listening(place, mock, *options):
     """A monitor between a socket L and the mock."""
     child = place.start("monitor", mock.address, "--listen=" + place.path("L"), *options)
-    expect(b"listening" in child.stderr.readline(), "does not listen")
+    first = (child.stdout if "-j" in options else child.stderr).readline()
+    expect(b"listen" in first, "does not listen")
     return child
 
 
@@ -81,6 +83,28 @@ def _(place):
                  ["< OK mock", "> GETINFO version", "< D 1.0", "< OK", "> NOP", "< OK", "> BYE", "< OK"])
     expect(re.search(r"GETINFO: \d+ ms, 25 octets$", shown[4]), shown)
     expect(re.match(r"closed \(\w+\) after 3 commands$", shown[-1]), shown)
+
+
+@suite.test("-j tells where it listens, before what goes by")
+def _(place):
+    with Mock(place) as mock:
+        for subcommand, out in ("monitor", "stdout"), ("capture", "stderr"):
+            args = ("-w", place.path("file")) if subcommand == "monitor" else ()
+            child = place.start(subcommand, "-j", mock.address, "--listen=" + place.path("L"), *args)
+            first = getattr(child, out).readline()
+            if subcommand == "monitor":
+                expect_equal(json.loads(first), {"type": "listen", "address": "unix:" + place.path("L")})
+            else:
+                expect(b"listening on" in first, first)
+            child.terminate()
+            expect_equal(child.wait(60), 0)
+        child = place.start("monitor", "-j", mock.address, "--listen=" + place.path("L"))
+        expect_equal(json.loads(child.stdout.readline())["type"], "listen")
+        place.ctl("call", place.path("L"), "NOP").gives("")
+        eventually("a client is told of", lambda: json.loads(child.stdout.readline())["type"] == "disconnect")
+        child.terminate()
+        out, err = child.communicate()
+        expect_equal((child.returncode, out, err), (0, b"", b""))
 
 
 @suite.test("the exit status is the program's")

@@ -81,8 +81,13 @@ place_new_private (place_cb cb, void *arg, struct place **ret) {
 }
 
 const char *
+place_get_address (const struct place *place) {
+  return eva_server_get_address (place->server, 0);
+}
+
+const char *
 place_get_path (const struct place *place) {
-  return text_skip (eva_server_get_address (place->server, 0), "unix:");
+  return text_skip (place_get_address (place), "unix:");
 }
 
 void

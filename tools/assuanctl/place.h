@@ -22,7 +22,8 @@ enum status place_new (const struct address *address, place_cb cb, void *arg, st
 /* Listens in a directory that is made for it.  */
 enum status place_new_private (place_cb cb, void *arg, struct place **ret);
 
-/* Its path.  */
+/* Its address, and the path in that.  */
+const char *place_get_address (const struct place *place);
 const char *place_get_path (const struct place *place);
 
 /* Removes the socket's file and its directory now: clients reach the socket by another name.  */

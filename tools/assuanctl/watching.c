@@ -7,10 +7,12 @@
 #include "message.h"
 #include "mount.h"
 #include "place.h"
+#include "settings.h"
 #include "signals.h"
 #include "spectator.h"
 #include "stream.h"
 #include "tap.h"
+#include "telling.h"
 #include "terminal.h"
 #include "text.h"
 #include "tunnel.h"
@@ -352,6 +354,15 @@ run_program (const struct arguments *arguments) {
 
 /* --- A socket of ours ------------------------------------------------------------------------- */
 
+/* An object has no place in a capture.  */
+static void
+tell_listen (const struct address *address, const struct place *place) {
+  if (settings.is_json && !(state.sink->is_binary && state.out == stdout))
+    telling_listen (address, place_get_address (place));
+  else
+    message_note ("listening on %s", address->text);
+}
+
 static enum status
 run_listening (void) {
   struct address listen;
@@ -361,7 +372,7 @@ run_listening (void) {
   if (status) return status;
   status = place_new (&listen, on_client, NULL, &place);
   if (!status) status = watch_signals ();
-  if (!status) message_note ("listening on %s", listen.text);
+  if (!status) tell_listen (&listen, place);
   if (!status) status = wait_until (&state.is_over);
   signals_unwatch ();
   place_free (place);
