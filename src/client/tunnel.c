@@ -12,6 +12,7 @@
 #include "client/reason.h"
 #include "client/started.h"
 #include "client/stderr.h"
+#include "io/command.h"
 #include "io/private.h"
 #include "io/process.h"
 #include "io/program.h"
@@ -52,20 +53,11 @@ struct eva__tunnel {
 
 /* --- Starting --------------------------------------------------------------------------------- */
 
-static size_t
-count (const char *const *words) {
-  size_t n = 0;
-
-  while (words[n])
-    n++;
-  return n;
-}
-
 /* Returns the words of the command, an array to be freed that borrows from all of these, or
    NULL.  */
 static const char **
 make_argv (const char *const *command, const struct eva__io_ssh *ssh, const char *forward) {
-  size_t n = count (command), at = n + N_OPTIONS;
+  size_t n = eva__io_command_count (command), at = n + N_OPTIONS;
   const char **argv = calloc (at + N_MORE, sizeof *argv);
 
   if (!argv) return NULL;

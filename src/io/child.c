@@ -352,13 +352,15 @@ eva__io_child_is_there (pid_t pid) {
 
 bool
 eva__io_child_reap (pid_t pid) {
-  /* waitpid takes a number that is not a pid for a group of children.  */
-  return pid <= 0 || waitpid (pid, NULL, WNOHANG);
+  int status;
+
+  return eva__io_child_reap_status (pid, &status);
 }
 
 bool
 eva__io_child_reap_status (pid_t pid, int *ret_status) {
   int status = 0;
+  /* waitpid takes a number that is not a pid for a group of children.  */
   pid_t rc = pid <= 0 ? -1 : waitpid (pid, &status, WNOHANG);
 
   if (!rc) return false;

@@ -63,3 +63,12 @@ eva__io_command_split (const char *text, char *buf, const char **argv) {
   if (argv) argv[n] = NULL;
   return n;
 }
+
+size_t
+eva__io_command_count (const char *const *argv) {
+  size_t n = 0;
+
+  while (argv[n])
+    n++;
+  return n;
+}

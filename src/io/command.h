@@ -17,4 +17,7 @@
    EBADMSG for a quote that does not end, or a backslash at the end.  */
 ssize_t eva__io_command_split (const char *text, char *buf, const char **argv);
 
+/* Returns how many words ARGV has, which ends with NULL.  */
+size_t eva__io_command_count (const char *const *argv);
+
 #endif /* EVA__IO_COMMAND_H */

@@ -24,9 +24,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Where execvp looks without a PATH.  */
-#define DEFAULT_PATH "/bin:/usr/bin"
-
 /* Ports below this are for root, unless an administrator says otherwise.  */
 #define FIRST_FREE_PORT 1024
 
@@ -343,7 +340,7 @@ say_word (struct trouble *t, const char *program) {
                           t->error == EACCES ? "an executable" : "a program");
     quote (t, program);
     add (t, "; PATH is ");
-    quote (t, path ? path : DEFAULT_PATH);
+    quote (t, path ? path : EVA__IO_DEFAULT_PATH);
   } else {
     say_error (t);
   }

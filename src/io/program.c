@@ -23,9 +23,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Where execvp looks without a PATH.  */
-#define DEFAULT_PATH "/bin:/usr/bin"
-
 /* Returns 0 if FNAME is a file that we may execute, or -1 with errno.  */
 static int
 check_executable (const char *fname) {
@@ -71,7 +68,7 @@ find (struct eva__io_program *program, const char *path, char *buf) {
 static struct eva__io_program *
 allocate (size_t n_words, size_t text_len, size_t program_len, char **ret_text) {
   const char *path = getenv ("PATH");
-  size_t path_len = strlen (path ? path : DEFAULT_PATH) + 1 + program_len + 1;
+  size_t path_len = strlen (path ? path : EVA__IO_DEFAULT_PATH) + 1 + program_len + 1;
   struct eva__io_program *program;
   size_t argv_size = (n_words + 1) * sizeof *program->argv;
 
@@ -86,7 +83,7 @@ complete (struct eva__io_program *program, char *buf, struct eva__io_program **r
   const char *path = getenv ("PATH");
   int error;
 
-  if (*program->argv[0] && !find (program, path ? path : DEFAULT_PATH, buf)) {
+  if (*program->argv[0] && !find (program, path ? path : EVA__IO_DEFAULT_PATH, buf)) {
     *ret_program = program;
     return 0;
   }
@@ -113,11 +110,9 @@ eva__io_program_new (const char *command, struct eva__io_program **ret_program) 
 int
 eva__io_program_new_words (const char *const *argv, struct eva__io_program **ret_program) {
   struct eva__io_program *program;
-  size_t n_words = 0;
+  size_t n_words = eva__io_command_count (argv);
   char *buf;
 
-  while (argv[n_words])
-    n_words++;
   if (!n_words) return eva__io_fail (EINVAL);
   program = allocate (n_words, 0, strlen (argv[0]), &buf);
   if (!program) return -1;

@@ -7,6 +7,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* Where execvp looks without a PATH.  */
+#define EVA__IO_DEFAULT_PATH "/bin:/usr/bin"
+
 struct eva__io_program {
   const char *path; /* where it was found */
   const char *argv[];
