@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum option { OPT_ALLOW_UID, OPT_ANY_UID };
+
 static void
 add (struct admission *admission, uid_t uid) {
   uid_t *uids = text_alloc ((admission->n_uids + 1) * sizeof *uids);
@@ -24,8 +26,8 @@ add (struct admission *admission, uid_t uid) {
   admission->uids = uids;
 }
 
-enum status
-admission_allow (struct admission *admission, const char *value) {
+static enum status
+allow (struct admission *admission, const char *value) {
   const struct passwd *user;
   unsigned long uid;
 
@@ -40,10 +42,12 @@ admission_allow (struct admission *admission, const char *value) {
   return STATUS_OK;
 }
 
-void
-admission_allow_any (struct admission *admission) {
+enum status
+admission_set (struct admission *admission, size_t index, const char *value) {
+  if (index == OPT_ALLOW_UID) return allow (admission, value);
   add (admission, EVA_ANY_UID);
   admission->has_any = true;
+  return STATUS_OK;
 }
 
 void

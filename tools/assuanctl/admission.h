@@ -11,15 +11,19 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* The options of these subcommands, for their tables.  */
+#define ADMISSION_OPTIONS                                                                          \
+  { "allow-uid", 0, "UID", "let this user in, too" }, { "any-uid", 0, NULL, "let every user in" }
+#define ADMISSION_N_OPTIONS 2
+
 struct admission {
   uid_t *uids; /* EVA_ANY_UID: all */
   size_t n_uids;
   bool has_any;
 };
 
-/* Reads the value of --allow-uid: a number, or the name of a user.  */
-enum status admission_allow (struct admission *admission, const char *value);
-void admission_allow_any (struct admission *admission);
+/* Handles option INDEX of these.  The value of --allow-uid is a number, or the name of a user.  */
+enum status admission_set (struct admission *admission, size_t index, const char *value);
 void admission_deinit (struct admission *admission);
 
 /* Says what is wrong with listening on ADDRESS for these users.  */

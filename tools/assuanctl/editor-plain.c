@@ -2,6 +2,7 @@
 /* editor-plain.c - lines that are typed at a terminal, for builds without libedit.  */
 
 #include "editor.h"
+#include "terminal.h"
 #include "text.h"
 
 #include <stdio.h>
@@ -28,18 +29,8 @@ editor_free (struct editor *editor) {
 
 char *
 editor_read (struct editor *editor, const char *prompt) {
-  char *line = NULL;
-  size_t size = 0;
-  ssize_t len;
-
   (void) editor;
-  fputs (prompt, stdout);
-  fflush (stdout);
-  len = getline (&line, &size, stdin);
-  if (len > 0 && line[len - 1] == '\n') line[len - 1] = 0;
-  if (len >= 0) return line;
-  free (line);
-  return NULL;
+  return terminal_read (prompt);
 }
 
 void

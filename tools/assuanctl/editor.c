@@ -7,6 +7,7 @@
 
 #include "editor.h"
 #include "secret.h"
+#include "terminal.h"
 #include "text.h"
 #include "wait.h"
 
@@ -293,22 +294,6 @@ remember (struct editor *e, const char *line) {
   umask (old);
 }
 
-/* A terminal without editing.  */
-static char *
-read_plain (const char *text) {
-  char *line = NULL;
-  size_t size = 0;
-  ssize_t len;
-
-  fputs (text, stdout);
-  fflush (stdout);
-  len = getline (&line, &size, stdin);
-  if (len > 0 && line[len - 1] == '\n') line[len - 1] = 0;
-  if (len >= 0) return line;
-  free (line);
-  return NULL;
-}
-
 char *
 editor_read (struct editor *e, const char *text) {
   const char *got;
@@ -316,7 +301,7 @@ editor_read (struct editor *e, const char *text) {
   int len;
 
   fflush (stdout);
-  if (!e->el) return read_plain (text);
+  if (!e->el) return terminal_read (text);
   e->prompt = text;
   e->is_reading = true;
   /* Before the prompt shows: libedit does it after that, and a Ctrl-D in between would be lost.  */

@@ -23,6 +23,11 @@ errname_of (gpg_err_code_t code) {
   return NULL;
 }
 
+char *
+errname_describe (gpg_error_t err) {
+  return text_format ("%s <%s>", gpg_strerror (err), gpg_strsource (err));
+}
+
 bool
 errname_parse (const char *text, gpg_err_code_t *ret_code) {
   const char *name = strncasecmp (text, "GPG_ERR_", 8) ? text : text + 8;

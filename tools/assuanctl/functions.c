@@ -2,6 +2,7 @@
 /* functions.c - the functions of scripts.  */
 
 #include "functions.h"
+#include "errname.h"
 #include "gnupg.h"
 #include "message.h"
 #include "options.h"
@@ -131,9 +132,7 @@ errsource (const char *args) {
 
 static char *
 errstring (const char *args) {
-  gpg_error_t err = error_of (args);
-
-  return text_format ("%s <%s>", gpg_strerror (err), gpg_strsource (err));
+  return errname_describe (error_of (args));
 }
 
 /* --- Numbers ---------------------------------------------------------------------------------- */

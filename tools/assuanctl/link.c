@@ -7,6 +7,7 @@
 
 #include "link.h"
 #include "end.h"
+#include "errname.h"
 #include "text.h"
 #include "wait.h"
 
@@ -133,7 +134,7 @@ pass (struct link *l, struct end *to, struct passing *p) {
 static void
 answer_err (struct link *l, gpg_err_code_t code) {
   gpg_error_t err = gpg_err_make (GPG_ERR_SOURCE_USER_1, code);
-  char *text = text_format ("%s <%s>", gpg_strerror (err), gpg_strsource (err));
+  char *text = errname_describe (err);
 
   eva_conn_err (l->client.conn, err, text);
   free (text);

@@ -40,9 +40,8 @@ enum option {
   OPT_ALLOW,
   OPT_DENY,
   OPT_ALLOW_OPTION,
-  OPT_ALLOW_UID,
-  OPT_ANY_UID,
-  OPT_MAX_CLIENTS,
+  OPT_ADMISSION,
+  OPT_MAX_CLIENTS = OPT_ADMISSION + ADMISSION_N_OPTIONS,
   OPT_MAX_CLIENTS_PER_UID,
   OPT_NO_FDS,
   OPT_LOG,
@@ -53,8 +52,7 @@ static const struct option_spec options[] = {
   { "allow", 0, "PATTERN", "pass only requests that begin so" },
   { "deny", 0, "PATTERN", "pass no requests that begin so" },
   { "allow-option", 0, "NAME", "pass this OPTION; *: any" },
-  { "allow-uid", 0, "UID", "let this user in, too" },
-  { "any-uid", 0, NULL, "let every user in" },
+  ADMISSION_OPTIONS,
   { "max-clients", 0, "N", "let at most N clients in at a time" },
   { "max-clients-per-uid", 0, "N", "the same for each user" },
   { "no-fds", 0, NULL, "pass no descriptors" },
@@ -73,6 +71,8 @@ static struct {
 
 static enum status
 set (size_t index, const char *value) {
+  if (index >= OPT_ADMISSION && index < OPT_ADMISSION + ADMISSION_N_OPTIONS)
+    return admission_set (&config.admission, index - OPT_ADMISSION, value);
   switch ((enum option) index) {
   case OPT_ALLOW:
     return filter_allow (&config.filter, value);
@@ -80,11 +80,6 @@ set (size_t index, const char *value) {
     return filter_deny (&config.filter, value);
   case OPT_ALLOW_OPTION:
     return filter_allow_option (&config.filter, value);
-  case OPT_ALLOW_UID:
-    return admission_allow (&config.admission, value);
-  case OPT_ANY_UID:
-    admission_allow_any (&config.admission);
-    return STATUS_OK;
   case OPT_MAX_CLIENTS:
     return options_number ("max-clients", value, UINT_MAX, &config.max_clients);
   case OPT_MAX_CLIENTS_PER_UID:

@@ -31,9 +31,8 @@ enum option {
   OPT_DIR,
   OPT_HELLO,
   OPT_OPTION,
-  OPT_ALLOW_UID,
-  OPT_ANY_UID,
-  OPT_MAX_CHILDREN,
+  OPT_ADMISSION,
+  OPT_MAX_CHILDREN = OPT_ADMISSION + ADMISSION_N_OPTIONS,
   OPT_COMMAND_TIMEOUT,
   OPT_GRACE,
 };
@@ -42,8 +41,7 @@ static const struct option_spec options[] = {
   { "dir", 0, "DIR", "serve the executable files of DIR" },
   { "hello", 0, "TEXT", "greet with TEXT" },
   { "option", 0, "NAME", "take this OPTION of clients; *: any" },
-  { "allow-uid", 0, "UID", "let this user in, too" },
-  { "any-uid", 0, NULL, "let every user in" },
+  ADMISSION_OPTIONS,
   { "max-children", 0, "N", "run at most N programs at a time (32)" },
   { "command-timeout", 0, "TIME", "end a command after TIME" },
   { "grace", 0, "TIME", "wait for commands at the end (5s)" },
@@ -79,6 +77,8 @@ add_client_option (const char *name) {
 
 static enum status
 set (size_t index, const char *value) {
+  if (index >= OPT_ADMISSION && index < OPT_ADMISSION + ADMISSION_N_OPTIONS)
+    return admission_set (&config.admission, index - OPT_ADMISSION, value);
   switch ((enum option) index) {
   case OPT_DIR:
     config.dir = value;
@@ -88,11 +88,6 @@ set (size_t index, const char *value) {
     return STATUS_OK;
   case OPT_OPTION:
     add_client_option (value);
-    return STATUS_OK;
-  case OPT_ALLOW_UID:
-    return admission_allow (&config.admission, value);
-  case OPT_ANY_UID:
-    admission_allow_any (&config.admission);
     return STATUS_OK;
   case OPT_MAX_CHILDREN:
     return options_number ("max-children", value, 100000, &config.max_children);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* terminal.c - what depends on stdout or stderr being a terminal.  */
+/* terminal.c - what depends on a terminal.  */
 
 #include "terminal.h"
 #include "settings.h"
@@ -40,6 +40,21 @@ terminal_color (enum terminal_color color) {
                                            "\033[2m" };
 
   return has_colors () ? sequences[color] : "";
+}
+
+char *
+terminal_read (const char *prompt) {
+  char *line = NULL;
+  size_t size = 0;
+  ssize_t len;
+
+  fputs (prompt, stdout);
+  fflush (stdout);
+  len = getline (&line, &size, stdin);
+  if (len > 0 && line[len - 1] == '\n') line[len - 1] = 0;
+  if (len >= 0) return line;
+  free (line);
+  return NULL;
 }
 
 /* --- The pager -------------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* terminal.h - what depends on stdout or stderr being a terminal: colours, the pager.  */
+/* terminal.h - what depends on a terminal: colours, the pager, lines that are typed without
+   editing.  */
 
 #ifndef ASSUANCTL_TERMINAL_H
 #define ASSUANCTL_TERMINAL_H
@@ -21,6 +22,10 @@ const char *terminal_color (enum terminal_color color);
 
 /* Returns true if FILE is a terminal; asks once for each of stdout and stderr.  */
 bool terminal_is (FILE *file);
+
+/* Returns the next line of stdin, without its LF and to be freed, behind PROMPT; NULL at the
+   end.  */
+char *terminal_read (const char *prompt);
 
 /* If stdout is a terminal, and a pager is wanted, starts one: what is printed to stdout goes there
    from then on.  terminal_end waits for it.  */

@@ -4,6 +4,7 @@
 #include "watching.h"
 #include "dial.h"
 #include "dialing.h"
+#include "errname.h"
 #include "message.h"
 #include "mount.h"
 #include "place.h"
@@ -155,11 +156,12 @@ start_way (struct way *way, struct dial server) {
 static void
 refuse (int fd) {
   gpg_error_t err = gpg_err_make (GPG_ERR_SOURCE_USER_1, GPG_ERR_ASS_CONNECT_FAILED);
-  char *line = text_format ("ERR %u %s\n", err, gpg_strerror (err));
+  char *text = errname_describe (err), *line = text_format ("ERR %u %s\n", err, text);
 
   if (send (fd, line, strlen (line), MSG_NOSIGNAL) < 0 && errno == ENOTSOCK
       && write (fd, line, strlen (line)) < 0) {}
   free (line);
+  free (text);
 }
 
 static void
