@@ -92,6 +92,23 @@ eva__ctx_answer_error (assuan_context_t ctx, const struct eva_event *ev) {
   }
 }
 
+/* Lets the data of an inquiry that MB collects come raw.  They take some more memory, and that of a
+   program's own allocator may be scarce.  */
+static void
+want_raw (assuan_context_t ctx) {
+  if (eva__ctx_has_libc_memory (ctx)) eva__conn_want_raw (ctx->conn);
+}
+
+gpg_error_t
+eva__ctx_add_answer (assuan_context_t ctx, struct eva__membuf *mb, const struct eva_event *ev) {
+  gpg_error_t err;
+
+  if (!eva__conn_gave_raw (ctx->conn)) return eva__membuf_add (ctx, mb, ev->text, ev->text_len);
+  err = eva__membuf_reserve (ctx, mb, ev->text_len);
+  if (!err) mb->len += eva__conn_unescape (ctx->conn, ev, (char *) mb->data + mb->len);
+  return err;
+}
+
 /* --- Waiting ---------------------------------------------------------------------------------- */
 
 /* Collects the answer in MB.  NO_DATA: none is expected.  */
@@ -112,7 +129,7 @@ collect_events (assuan_context_t ctx, struct eva__membuf *mb, bool no_data) {
     if (err) return err;
     if (ev.type == EVA_EVENT_DATA && no_data)
       return eva__ctx_error (ctx, GPG_ERR_ASS_UNEXPECTED_CMD);
-    if (ev.type == EVA_EVENT_DATA) err = eva__membuf_add (ctx, mb, ev.text, ev.text_len);
+    if (ev.type == EVA_EVENT_DATA) err = eva__ctx_add_answer (ctx, mb, &ev);
     if (err) return err;
   }
 }
@@ -137,6 +154,7 @@ inquire (assuan_context_t ctx, const char *keyword, unsigned char **r_buffer, si
 
   if (!err) err = eva__ctx_inquire (ctx, keyword, maxlen);
   if (!err) {
+    want_raw (ctx);
     err = collect (ctx, &mb, !r_buffer);
     if (err) eva__ctx_give_up_answer (ctx);
   }
@@ -181,6 +199,7 @@ inquire_ext (assuan_context_t ctx, const char *keyword, size_t maxlen,
     eva__ctx_free (ctx, inquiry);
     return err;
   }
+  want_raw (ctx);
   *inquiry = *continuation;
   inquiry->data.max_len = limit_answer (ctx, maxlen);
   extra->inquiry = inquiry;

@@ -18,6 +18,10 @@ struct eva__inquiry {
    it returned, or 0 if none was open.  */
 gpg_error_t eva__ctx_end_inquiry (assuan_context_t ctx, gpg_error_t rc);
 
+/* Adds the data of EV, an event of the answer, to MB.  Returns as eva__membuf_add.  */
+gpg_error_t eva__ctx_add_answer (assuan_context_t ctx, struct eva__membuf *mb,
+                                 const struct eva_event *ev);
+
 /* Sends an inquiry, for at most MAXLEN octets (0: the limit of the connection, if there is
    one).  */
 gpg_error_t eva__ctx_inquire (assuan_context_t ctx, const char *keyword, size_t maxlen);

@@ -22,6 +22,10 @@ struct eva__membuf {
 gpg_error_t eva__membuf_add (assuan_context_t ctx, struct eva__membuf *mb, const void *data,
                              size_t len);
 
+/* Makes room for LEN octets more, and for others that are no data behind them.  Returns as
+   eva__membuf_add.  */
+gpg_error_t eva__membuf_reserve (assuan_context_t ctx, struct eva__membuf *mb, size_t len);
+
 /* Takes the memory out of MB, which is empty then, and stores the length at RET_LEN.  A NUL follows
    the octets.  It is memory of CTX.  Returns NULL if there is no memory.  */
 unsigned char *eva__membuf_take (assuan_context_t ctx, struct eva__membuf *mb, size_t *ret_len);

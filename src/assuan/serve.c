@@ -61,7 +61,7 @@ on_answer (assuan_context_t ctx, const struct eva_event *ev) {
 
   if (!eva__ctx_inquiry (ctx)) return 0; /* the inquiry was given up */
   if (ev->type == EVA_EVENT_DATA) {
-    err = eva__membuf_add (ctx, &eva__ctx_inquiry (ctx)->data, ev->text, ev->text_len);
+    err = eva__ctx_add_answer (ctx, &eva__ctx_inquiry (ctx)->data, ev);
     return err ? end_command (ctx, eva__ctx_end_inquiry (ctx, err)) : 0;
   }
   return end_command (ctx, eva__ctx_end_inquiry (ctx, eva__ctx_answer_error (ctx, ev)));

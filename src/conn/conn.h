@@ -9,8 +9,8 @@
 
 #include "conn/state.h"
 
-/* A flag of a configuration that eva__conn_new_shared takes: where data come faster than a buffer
-   holds, the eva_conn asks for one of EVA__BULK_SIZE octets, and goes on without if there is none.
+/* A flag of a configuration that eva__conn_new_shared takes: where the data of a reply, or of an
+   inquiry that has eva__conn_want_raw, come faster than a buffer holds, the eva_conn asks for one of EVA__BULK_SIZE octets, and goes on without if there is none.
    A read into it brings four times as much, for one system call; and the 63 lines of data that it
    holds are less than a turn handles.  */
 #define EVA__CONN_BULK 0x80000000u
@@ -41,6 +41,23 @@ void eva__conn_end_loan (eva_conn *c);
 
 /* Returns true if eva_conn_next would leave the next line where it is, even if it is whole.  */
 bool eva__conn_holds_line (eva_conn *c);
+
+/* Lets the data of the inquiry that C, a server, has just said come as they stand on their lines,
+   so that the owner can unescape them to where it collects them.  Some come unescaped nevertheless: near
+   the limit of the inquiry, at the end of a buffer, and where the eva_conn is STRICT.  */
+void eva__conn_want_raw (eva_conn *c);
+
+/* Unescapes the data of the last event, EV, to DST, which has room for EVA__CONN_RAW_ROOM octets
+   more than EV has; behind the result as many may be anything.  Returns the length of the
+   result.  Only if eva__conn_gave_raw.  */
+#define EVA__CONN_RAW_ROOM 128
+size_t eva__conn_unescape (eva_conn *c, const struct eva_event *ev, char *dst);
+
+/* Returns true if the last event was DATA that the owner has to unescape.  */
+static inline bool
+eva__conn_gave_raw (const eva_conn *c) {
+  return c->gave_raw;
+}
 
 /* Makes what is queued from now on confidential, or not.  A line that holds any of it is
    confidential, the open data line too.  */

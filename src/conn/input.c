@@ -87,14 +87,21 @@ grow (eva_conn *c) {
   return exchange (c, size < most ? size : most);
 }
 
-/* Returns true if data are awaited and come in bulk: the last read filled the buffer, and not many
+/* Returns true if data are awaited that nothing but a limit of the owner's holds up: an answer that
+   it collects, or a reply.  */
+static bool
+awaits_bulk (const eva_conn *c) {
+  return (c->state == EVA_STATE_INQUIRY && c->wants_raw) || c->state == EVA_STATE_PENDING;
+}
+
+/* Returns true if such data come faster than the buffer holds: the last read filled it, and not many
    lines wait in it, or a larger one would have taken its place.  */
 static bool
 is_flooded (const eva_conn *c) {
   const struct eva_conn_config *config = c->owner.config;
 
   if (c->in.tail < EVA_INPUT_SIZE || c->in.size != EVA_INPUT_SIZE) return false;
-  if (c->state != EVA_STATE_INQUIRY && c->state != EVA_STATE_PENDING) return false;
+  if (!awaits_bulk (c)) return false;
   return config->flags & EVA__CONN_BULK
          && (!may_grow (c) || config->max_input_len >= EVA__BULK_SIZE);
 }

@@ -6,7 +6,11 @@
 
 #include "conn/request.h"
 
+#include "conn/conn.h"
 #include "conn/event.h"
+#include "wire/escape.h"
+
+_Static_assert (EVA__CONN_RAW_ROOM >= EVA__WIRE_SLACK, "what an unescape writes beyond");
 
 /* A server gets a request.  */
 static int
@@ -21,11 +25,31 @@ on_request (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
   return eva__conn_event (ret, EVA_EVENT_COMMAND, &m);
 }
 
-/* A server gets data that it inquired, and counts them.  */
+/* Returns true if data that are LEN octets long on their line may go to the owner as they are: they
+   are within the limit in any case, no escape of them is an error, and the buffer does not end right
+   behind them.  */
+static bool
+may_give_raw (const eva_conn *c, size_t len) {
+  if (!c->wants_raw || (c->owner.config->flags & EVA_CONN_STRICT)) return false;
+  if (c->in.size - c->in.scan < EVA__WIRE_SLACK) return false;
+  return len <= c->inquiry_left;
+}
+
+/* Counts LEN octets of the answer.  */
+static void
+count (eva_conn *c, size_t len) {
+  if (c->inquiry_left != SIZE_MAX) c->inquiry_left -= len;
+}
+
+/* A server gets data that it inquired, and counts them; raw ones are counted when the owner has
+   unescaped them.  */
 static int
 on_answer_data (eva_conn *c, struct eva_event *ret, struct eva__wire_message *m) {
-  int rc = eva__conn_event_data (c, ret, m);
+  int rc;
 
+  c->gave_raw = may_give_raw (c, m->text_len);
+  if (c->gave_raw) return eva__conn_event (ret, EVA_EVENT_DATA, m);
+  rc = eva__conn_event_data (c, ret, m);
   if (rc < 0) eva__conn_set_state (c, EVA_STATE_OVERFLOW); /* the rest is of no use */
   if (rc < 0) return rc;
   if (m->text_len > c->inquiry_left) {
@@ -33,7 +57,7 @@ on_answer_data (eva_conn *c, struct eva_event *ret, struct eva__wire_message *m)
     ret->type = EVA_EVENT_OVERFLOW;
     return 1;
   }
-  if (c->inquiry_left != SIZE_MAX) c->inquiry_left -= m->text_len;
+  count (c, m->text_len);
   return 1;
 }
 
@@ -101,6 +125,19 @@ on_late_answer (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
   if (m.kind != EVA__WIRE_INVALID) return skip_owed (c, &m, line, len, ret);
   forgive (c);
   return on_request (c, line, len, ret);
+}
+
+void
+eva__conn_want_raw (eva_conn *c) {
+  c->wants_raw = true;
+}
+
+size_t
+eva__conn_unescape (eva_conn *c, const struct eva_event *ev, char *dst) {
+  size_t len = eva__wire_unescape_to (dst, ev->text, ev->text_len);
+
+  count (c, len);
+  return len;
 }
 
 /* --- What comes ------------------------------------------------------------------------------- */

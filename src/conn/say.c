@@ -146,6 +146,7 @@ eva_conn_comment (eva_conn *c, const char *text) {
 static void
 begin_inquiry (eva_conn *c, size_t max_len) {
   c->inquiry_left = max_len ? max_len : SIZE_MAX;
+  c->wants_raw = c->gave_raw = false;
   c->is_aside = c->state != EVA_STATE_COMMAND;
   eva__conn_set_state (c, EVA_STATE_INQUIRY);
 }

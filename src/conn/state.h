@@ -25,6 +25,8 @@ struct eva_conn {
   bool is_aside : 1;    /* server: the inquiry is none of a command */
   bool has_crossed : 1; /* server: the line that is next crossed it, and its answer is behind */
   bool owes_answer : 1; /* client: the reply came before the END or CAN of an answer was said */
+  bool wants_raw : 1;   /* server: the owner unescapes this inquiry's data itself */
+  bool gave_raw : 1;    /* server: it has to unescape the last DATA */
   char nothing[1];      /* the text of events that have none */
   uint32_t n_owed;      /* server: answers that were given up, and whose END or CAN is to come */
   struct eva__wire_lines in;

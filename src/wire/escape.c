@@ -83,6 +83,15 @@ eva__wire_unescape_plain (char *buf, size_t len, bool strict, size_t *ret_len) {
   return finish_unescape (buf, len, n_written, ret_len);
 }
 
+size_t
+eva__wire_unescape_to_plain (char *dst, const char *src, size_t len) {
+  size_t n_written = 0;
+
+  for (size_t n_read = 0; n_read < len; n_written++)
+    n_read += eva__wire_take_octet (dst + n_written, src + n_read, len - n_read);
+  return n_written;
+}
+
 #ifdef __SSE2__
 
 /* --- 16 octets at a time ---------------------------------------------------------------------- */
@@ -214,7 +223,80 @@ eva__wire_unescape (char *buf, size_t len, bool strict, size_t *ret_len) {
   return finish_unescape (buf, len, n_written, ret_len);
 }
 
+/* --- To somewhere else, 64 octets at a time --------------------------------------------------- */
+
+#  define BLOCK 64
+
+/* Returns a mask of the `%` in the block at SRC.  */
+static inline uint64_t
+find_percents (const char *src) {
+  uint64_t mask = 0;
+
+  for (size_t i = 0; i < BLOCK; i += STEP)
+    mask |= (uint64_t) find_octet (load (src + i), '%') << i;
+  return mask;
+}
+
+/* Stores at *RET where the first of MASK is, counted from START, if there is one.  Returns the next
+   place.  */
+static inline uint16_t *
+put_place (uint16_t *ret, size_t start, uint64_t mask) {
+  *ret = (uint16_t) (start + (size_t) __builtin_ctzll (mask | (uint64_t) 1 << (BLOCK - 1)));
+  return ret + (mask != 0);
+}
+
+/* Stores where the `%` among the LEN octets at SRC are at RET_AT, which has room for one more, and
+   returns how many there are.  A block seldom has more than two, so there is nothing to guess.  */
+static inline size_t
+list_percents (const char *src, size_t len, uint16_t *ret_at) {
+  uint16_t *at = ret_at;
+
+  for (size_t start = 0; start < len; start += BLOCK) {
+    uint64_t mask = find_percents (src + start);
+    if (len - start < BLOCK) mask &= ((uint64_t) 1 << (len - start)) - 1;
+    at = put_place (at, start, mask);
+    mask &= mask - 1;
+    at = put_place (at, start, mask);
+    while (mask &= mask - 1)
+      at = put_place (at, start, mask);
+  }
+  return (size_t) (at - ret_at);
+}
+
+/* Copies LEN octets, and some more.  */
+static inline void
+copy_run (char *dst, const char *src, size_t len) {
+  for (size_t i = 0; i < EVA__WIRE_SLACK; i += STEP)
+    store (dst + i, load (src + i));
+  if (len > EVA__WIRE_SLACK)
+    memcpy (dst + EVA__WIRE_SLACK, src + EVA__WIRE_SLACK, len - EVA__WIRE_SLACK);
+}
+
+/* In random data every branch that depends on them is a wrong guess, which costs as much as a
+   hundred octets.  So this looks for all escapes first, and then copies each run between two of
+   them as if it were long: what is too much is overwritten by the next run, or is slack.  A `%`
+   within an escape is none.  */
+size_t
+eva__wire_unescape_to (char *dst, const char *src, size_t len) {
+  uint16_t at[EVA_LINE_SIZE + 1];
+  size_t n = list_percents (src, len, at), n_written = 0, n_read = 0;
+
+  for (size_t i = 0; i < n; i++) {
+    if (at[i] < n_read) continue;
+    copy_run (dst + n_written, src + n_read, at[i] - n_read);
+    n_written += at[i] - n_read;
+    n_read = at[i] + eva__wire_take_octet (dst + n_written++, src + at[i], len - at[i]);
+  }
+  copy_run (dst + n_written, src + n_read, len - n_read);
+  return n_written + len - n_read;
+}
+
 #else
+
+size_t
+eva__wire_unescape_to (char *dst, const char *src, size_t len) {
+  return eva__wire_unescape_to_plain (dst, src, len);
+}
 
 size_t
 eva__wire_escape (char *dst, size_t fill, const char *src, size_t src_len, size_t *ret_used) {

@@ -34,6 +34,16 @@ int eva__wire_unescape (char *buf, size_t len, bool strict, size_t *ret_len);
 /* The same, octet by octet.  */
 int eva__wire_unescape_plain (char *buf, size_t len, bool strict, size_t *ret_len);
 
+/* Undoes the escapes in the LEN octets at SRC, at most EVA_LINE_SIZE, as eva__wire_unescape does if
+   not STRICT, and stores the result at DST, which is somewhere else.  Both have EVA__WIRE_SLACK
+   octets more: those of SRC are read and mean nothing, and behind the result those of DST become
+   anything, octets of SRC among it.  Returns the length of the result.  */
+#define EVA__WIRE_SLACK 128
+size_t eva__wire_unescape_to (char *dst, const char *src, size_t len);
+
+/* The same, octet by octet.  */
+size_t eva__wire_unescape_to_plain (char *dst, const char *src, size_t len);
+
 /* Returns whether there is a `%` among the LEN octets at BUF that is no escape.  */
 bool eva__wire_has_malformed (const char *buf, size_t len);
 

@@ -94,6 +94,7 @@ server_init (struct owner *o, unsigned int flags) {
   feed_text (o, "TAKE\n");
   hear (o, EVA_EVENT_COMMAND);
   assert_int_equal (eva_conn_inquire (o->conn, "DATA", 0), 0);
+  eva__conn_want_raw (o->conn);
   eva_conn_sent (o->conn, SIZE_MAX);
 }
 
@@ -215,6 +216,19 @@ test_public_flag_means_nothing (void **state) {
   owner_deinit (&o);
 }
 
+/* What an owner passes on piece by piece waits in one buffer when it cannot.  */
+static void
+test_not_collected (void **state) {
+  struct owner o;
+
+  (void) state;
+  server_init (&o, EVA__CONN_BULK);
+  o.conn->wants_raw = false;
+  stream (&o, SIZE_MAX);
+  assert_int_equal (o.most_len, EVA_INPUT_SIZE);
+  owner_deinit (&o);
+}
+
 static void
 test_goes_on_without_memory (void **state) {
   struct owner o;
@@ -257,6 +271,7 @@ main (void) {
     cmocka_unit_test (test_slow_peer),
     cmocka_unit_test (test_not_asked_for),
     cmocka_unit_test (test_public_flag_means_nothing),
+    cmocka_unit_test (test_not_collected),
     cmocka_unit_test (test_goes_on_without_memory),
     cmocka_unit_test (test_requests_ahead),
   };

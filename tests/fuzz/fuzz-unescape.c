@@ -47,6 +47,25 @@ try_unescape (const uint8_t *data, size_t len, size_t align, bool strict) {
   free (plain_block);
 }
 
+/* Lines that are unescaped to where they belong.  */
+static void
+try_unescape_to (const uint8_t *data, size_t len) {
+  char *from = malloc (len + EVA__WIRE_SLACK);
+  char *fast = malloc (len + EVA__WIRE_SLACK);
+  char *plain = malloc (len + 1);
+  size_t n;
+
+  CHECK (from && fast && plain);
+  memset (from, '%', len + EVA__WIRE_SLACK);
+  memcpy (from, data, len);
+  n = eva__wire_unescape_to_plain (plain, from, len);
+  CHECK (eva__wire_unescape_to (fast, from, len) == n);
+  CHECK (!memcmp (fast, plain, n));
+  free (from);
+  free (fast);
+  free (plain);
+}
+
 static void
 try_escape (const uint8_t *data, size_t len, size_t align, size_t fill) {
   char *block;
@@ -79,6 +98,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t len) {
 
   try_unescape (data + 1, len - 1, align, false);
   try_unescape (data + 1, len - 1, align, true);
+  try_unescape_to (data + 1, len - 1 < EVA_LINE_SIZE ? len - 1 : EVA_LINE_SIZE);
   try_escape (data + 1, len - 1, align, fill);
   return 0;
 }

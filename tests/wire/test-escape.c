@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -359,6 +360,71 @@ test_unescape_every_position (void **state) {
       }
 }
 
+/* --- Unescaping to somewhere else --------------------------------------------------------------- */
+
+/* Unescapes LEN octets at SRC both ways, to memory that ends where it may end and from memory that
+   does, so that a sanitizer sees every octet too far, and compares.  */
+static void
+compare_unescape_to (const char *src, size_t len) {
+  char *fast = malloc (len + EVA__WIRE_SLACK), *plain = malloc (len + 1);
+  char *from = malloc (len + EVA__WIRE_SLACK);
+  size_t fast_len, plain_len;
+
+  assert_true (fast && plain && from);
+  memset (from, '%', len + EVA__WIRE_SLACK); /* no octet behind the data counts */
+  memcpy (from, src, len);
+  fast_len = eva__wire_unescape_to (fast, from, len);
+  plain_len = eva__wire_unescape_to_plain (plain, from, len);
+  assert_int_equal (fast_len, plain_len);
+  assert_memory_equal (fast, plain, plain_len);
+  assert_memory_equal (from, src, len);
+  free (fast);
+  free (plain);
+  free (from);
+}
+
+/* The plain way, too, against the one that works in place.  */
+static void
+test_unescape_to_vectors (void **state) {
+  (void) state;
+  for (size_t i = 0; i < sizeof unescape_vectors / sizeof *unescape_vectors; i++) {
+    const struct unescape_vector *v = &unescape_vectors[i];
+    char buf[200];
+    assert_int_equal (eva__wire_unescape_to_plain (buf, v->text, v->text_len), v->expected_len);
+    assert_memory_equal (buf, v->expected, v->expected_len);
+    compare_unescape_to (v->text, v->text_len);
+  }
+}
+
+static void
+test_unescape_to_random (void **state) {
+  (void) state;
+  char src[EVA_LINE_SIZE];
+  uint64_t seed = 5;
+
+  for (size_t len = 0; len <= sizeof src; len += len < 300 ? 1 : 7)
+    for (size_t density = 1; density <= 200; density = density * 5 / 3 + 1) {
+      fill_percents (src, len, density, &seed);
+      compare_unescape_to (src, len);
+    }
+}
+
+/* Runs of every length between escapes, of which some are cut off.  */
+static void
+test_unescape_to_runs (void **state) {
+  (void) state;
+  char src[900];
+
+  for (size_t run = 0; run < 300; run++)
+    for (size_t len = run; len < run + 5 && len < sizeof src; len++) {
+      memset (src, '7', sizeof src);
+      for (size_t at = run; at < sizeof src; at += run + 3)
+        src[at] = '%';
+      compare_unescape_to (src, len);
+      compare_unescape_to (src, sizeof src);
+    }
+}
+
 /* What was escaped comes back, whatever it is and wherever lines end.  */
 static void
 test_round_trip (void **state) {
@@ -385,12 +451,14 @@ test_round_trip (void **state) {
 int
 main (void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test (test_escape_vectors),          cmocka_unit_test (test_escape_keeps_nul),
-    cmocka_unit_test (test_escape_every_octet),      cmocka_unit_test (test_escape_every_position),
-    cmocka_unit_test (test_escape_random),           cmocka_unit_test (test_escape_fills_lines),
-    cmocka_unit_test (test_unescape_vectors),        cmocka_unit_test (test_unescape_every_octet),
-    cmocka_unit_test (test_unescape_wipes),          cmocka_unit_test (test_unescape_random),
-    cmocka_unit_test (test_unescape_every_position), cmocka_unit_test (test_round_trip),
+    cmocka_unit_test (test_escape_vectors),      cmocka_unit_test (test_escape_keeps_nul),
+    cmocka_unit_test (test_escape_every_octet),  cmocka_unit_test (test_escape_every_position),
+    cmocka_unit_test (test_escape_random),       cmocka_unit_test (test_escape_fills_lines),
+    cmocka_unit_test (test_unescape_vectors),    cmocka_unit_test (test_unescape_every_octet),
+    cmocka_unit_test (test_unescape_wipes),      cmocka_unit_test (test_unescape_random),
+    cmocka_unit_test (test_unescape_to_vectors), cmocka_unit_test (test_unescape_to_random),
+    cmocka_unit_test (test_unescape_to_runs),    cmocka_unit_test (test_unescape_every_position),
+    cmocka_unit_test (test_round_trip),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }
