@@ -6,6 +6,7 @@ import json
 import random
 import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from kit import TOOL, Mock, Screen, Suite, expect
 
@@ -139,9 +140,11 @@ def run(place, command, mock):
 for NAME, ANSWER in ANSWERS.items():
     @suite.test("a server sends " + NAME)
     def _(place, answer=ANSWER):
-        for number, command in enumerate(COMMANDS):
+        def meet(number):
             with Mock(place, {"HELP": answer, "HELP HELP": answer}, name="S%d" % number) as mock:
-                run(place, command, mock)
+                run(place, COMMANDS[number], mock)
+        with ThreadPoolExecutor(4) as pool:     # most of them wait for --timeout
+            list(pool.map(meet, range(len(COMMANDS))))
 
 
 @suite.test("no escape reaches a terminal")
