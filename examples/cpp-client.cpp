@@ -62,7 +62,7 @@ main (int argc, char **argv) {
   try {
     return ask (argv[1], std::vector<std::string> (argv + 2, argv + argc)) ? 0 : 1;
   } catch (const std::exception &e) {
-    std::cerr << "cpp-client: cannot connect to '" << argv[1] << "': " << e.what () << "\n";
+    std::cerr << "cpp-client: " << e.what () << "\n";
     return 1;
   }
 }

@@ -19,7 +19,8 @@
        loop.run ();
 
    What the functions of eva.h and eva-loop.h promise holds here, too.  get () gives the thing of C
-   that an object owns, for all functions that have no counterpart here.
+   that an object owns, for all functions that have no counterpart here: those of assuan.h, and what
+   eva.h has for contexts outside of a loop.  eva-words.h takes strings as they are.
 
    Errors and exceptions
 
@@ -45,6 +46,7 @@
 #include <eva.h>
 
 #include <cerrno>
+#include <cstdarg>
 #include <cstring>
 #include <exception>
 #include <functional>
@@ -64,7 +66,7 @@ namespace eva {
 /* A gpg_error_t that is thrown.  what () has TEXT and what gpg_strerror says.  */
 class error : public std::runtime_error {
 public:
-  explicit error (gpg_error_t err) : std::runtime_error (gpg_strerror (err)), err_ (err) {
+  explicit error (gpg_error_t err) : error (as_it_is (), err, gpg_strerror (err)) {
   }
 
   error (gpg_error_t err, const std::string &text)
@@ -85,10 +87,32 @@ public:
     return text_;
   }
 
+protected:
+  struct as_it_is {};
+
+  error (as_it_is, gpg_error_t err, const std::string &what)
+      : std::runtime_error (what), err_ (err) {
+  }
+
 private:
   gpg_error_t err_;
   std::string text_;
 };
+
+/* What client and server::listen throw: what () has the sentence of eva_loop_get_failure, and
+   text () is "", because paths of this host are no affair of a peer.  */
+class failure : public error {
+public:
+  failure (gpg_error_t err, const char *sentence)
+      : error (as_it_is (), err, sentence ? sentence : gpg_strerror (err)) {
+  }
+};
+
+/* As eva_is_orderly: nothing has gone wrong with a connection that ended with ERR.  */
+inline bool
+is_orderly (gpg_error_t err) noexcept {
+  return eva_is_orderly (err);
+}
 
 namespace detail {
 
@@ -96,6 +120,12 @@ namespace detail {
 inline void
 check (gpg_error_t err) {
   if (err) throw error (err);
+}
+
+/* The same for a function that may leave a sentence in HOME.  */
+inline void
+check (gpg_error_t err, eva_loop *home) {
+  if (err) throw failure (err, eva_loop_get_failure (home));
 }
 
 inline gpg_error_t
@@ -214,6 +244,15 @@ public:
     int fd = eva_loop_get_fd (loop_);
     if (fd < 0) detail::throw_errno ();
     return fd;
+  }
+
+  /* As eva_loop_now, and as eva_loop_get_failure, which may be NULL.  */
+  uint64_t now () const noexcept {
+    return eva_loop_now (loop_);
+  }
+
+  const char *failure () const noexcept {
+    return eva_loop_get_failure (loop_);
   }
 
   /* Lets F have the exceptions of callbacks that return void, in place of run and dispatch.  F
@@ -536,7 +575,15 @@ public:
     state_->wrote = std::move (on_stderr);
     if (state_->wrote) ours.on_stderr = wrote;
     ours.arg = state_.get ();
-    detail::check (eva_connect (in.get (), detail::c_string (address), &ours, &ctx));
+    detail::check (eva_connect (in.get (), detail::c_string (address), &ours, &ctx), in.get ());
+    ctx_.reset (ctx);
+  }
+
+  /* As eva_attach: CTX, a client that the program has connected with assuan.h, becomes this
+     object's.  on_ready does not run, and call throws all errors of eva_call.  If this throws, CTX
+     stays the program's.  */
+  client (loop &in, assuan_context_t ctx) : state_ (std::make_shared<state> (in)) {
+    detail::check (eva_attach (ctx, in.get (), closed, state_.get ()));
     ctx_.reset (ctx);
   }
 
@@ -564,20 +611,28 @@ public:
     state_->closed = std::move (f);
   }
 
+  /* As eva_get_greeting, which on_ready alone can ask for, and eva_get_reason: "" if there is
+     none.  */
+  std::string greeting () const {
+    const char *text = eva_get_greeting (get ());
+
+    return text ? text : "";
+  }
+
+  std::string reason () const {
+    const char *text = eva_get_reason (get ());
+
+    return text ? text : "";
+  }
+
   /* As eva_call.  Throws std::bad_alloc, GPG_ERR_ENOMEM, or, if COMMAND has a NUL,
      GPG_ERR_ASS_INV_VALUE; all other errors come to done or replied.  */
   pending_call call (const std::string &command, callbacks what) {
-    std::shared_ptr<detail::call_state> call =
-        std::make_shared<detail::call_state> (state_->home, std::move (what));
-    const eva_callbacks cb = detail::call_hooks::of (call->cb);
     const char *line = detail::c_string (command);
-    gpg_error_t err;
+    std::shared_ptr<detail::call_state> call = new_call (std::move (what));
+    const eva_callbacks cb = detail::call_hooks::of (call->cb);
 
-    call->self = call;
-    err = eva_call (get (), line, &cb, call.get (), &call->call);
-    if (err) call->self.reset ();
-    detail::check (err);
-    return pending_call (call);
+    return begun (call, eva_call (get (), line, &cb, call.get (), &call->call));
   }
 
   /* The same for a call whose reply comes at once.  */
@@ -587,6 +642,49 @@ public:
 
     what.replied = std::move (replied);
     return call (command, std::move (what));
+  }
+
+  /* As eva_callf: puts the command together, escapes what `%s` and `%-s` stand for, and wipes the
+     line when it was sent.  The arguments are C's, a string's c_str () for instance.  */
+  GPGRT_ATTR_PRINTF (3, 4)
+  pending_call callf (callbacks what, const char *format, ...) {
+    std::shared_ptr<detail::call_state> call = new_call (std::move (what));
+    gpg_error_t err;
+    va_list ap;
+
+    va_start (ap, format);
+    err = send (*call, format, ap);
+    va_end (ap);
+    return begun (call, err);
+  }
+
+  GPGRT_ATTR_PRINTF (3, 4)
+  pending_call callf (std::function<void (gpg_error_t err, const eva_reply &reply)> replied,
+                      const char *format, ...) {
+    std::shared_ptr<detail::call_state> call = new_call (callbacks ());
+    gpg_error_t err;
+    va_list ap;
+
+    call->cb.replied = std::move (replied);
+    va_start (ap, format);
+    err = send (*call, format, ap);
+    va_end (ap);
+    return begun (call, err);
+  }
+
+  /* As eva_set_limits, eva_get_queued_len and eva_set_writable: F runs once, and NULL takes it
+     back.  */
+  void set_limits (const eva_limits &limits) {
+    detail::check (eva_set_limits (get (), &limits));
+  }
+
+  size_t queued_len () const noexcept {
+    return eva_get_queued_len (get ());
+  }
+
+  void on_writable (std::function<void ()> f) {
+    detail::check (eva_set_writable (get (), f ? writable : nullptr, state_.get ()));
+    state_->writable = std::move (f);
   }
 
   /* As eva_close.  */
@@ -600,14 +698,44 @@ private:
     }
     loop &home;
     std::function<void ()> ready;
+    std::function<void ()> writable;
     std::function<void (gpg_error_t)> closed;
     std::function<void (const char *)> wrote;
   };
+
+  /* A call that keeps itself from here on.  */
+  std::shared_ptr<detail::call_state> new_call (callbacks &&what) {
+    std::shared_ptr<detail::call_state> call =
+        std::make_shared<detail::call_state> (state_->home, std::move (what));
+
+    call->self = call;
+    return call;
+  }
+
+  GPGRT_ATTR_PRINTF (3, 0)
+  gpg_error_t send (detail::call_state &call, const char *format, va_list ap) noexcept {
+    const eva_callbacks cb = detail::call_hooks::of (call.cb);
+
+    return eva_vcallf (get (), &cb, &call, &call.call, format, ap);
+  }
+
+  static pending_call begun (const std::shared_ptr<detail::call_state> &call, gpg_error_t err) {
+    if (err) call->self.reset ();
+    detail::check (err);
+    return pending_call (call);
+  }
 
   /* The client may go away within these.  */
   static void ready (assuan_context_t, void *arg) noexcept {
     loop &home = static_cast<state *> (arg)->home;
     std::function<void ()> f = std::move (static_cast<state *> (arg)->ready);
+
+    if (f) home.guard (f);
+  }
+
+  static void writable (assuan_context_t, void *arg) noexcept {
+    loop &home = static_cast<state *> (arg)->home;
+    std::function<void ()> f = std::move (static_cast<state *> (arg)->writable);
 
     if (f) home.guard (f);
   }
@@ -727,10 +855,11 @@ struct server_state : std::enable_shared_from_this<server_state> {
 
   loop &home;
   std::shared_ptr<service_table> table;
-  std::function<void ()> drained;
+  std::function<void ()> drained, idled;
 
-  /* Shared with the call under way, which may replace it.  */
+  /* Shared with the call under way, which may replace them.  */
   std::shared_ptr<std::function<void (const eva_server_notice &)>> observer;
+  std::shared_ptr<std::function<void (const char *, bool)>> lost;
 };
 
 } // namespace detail
@@ -800,6 +929,40 @@ public:
     return err;
   }
 
+  /* As eva_pump: `return pump (config, [this] (...) {...});`.  CONFIG, which is eva_pump_config ()
+     but for what it says, has no done and no arg, in place of which F runs once when the pump ends.
+     F finishes the command, or goes on with it; without F the pump finishes it.  */
+  gpg_error_t pump (eva_pump_config config,
+                    std::function<void (gpg_error_t err, uint64_t n_pumped)> f = nullptr) {
+    std::unique_ptr<stream> held;
+    gpg_error_t err;
+
+    if (config.done || config.arg) throw error (detail::make_error (GPG_ERR_ASS_INV_VALUE));
+    if (f) {
+      held.reset (new stream{ self_, std::move (f) });
+      config.done = pumped;
+      config.arg = held.get ();
+    }
+    err = eva_pump (ctx_, &config);
+    if (!err) held.release ();
+    return err;
+  }
+
+  /* As eva_set_limits, eva_get_queued_len and eva_set_writable: F runs once, and NULL takes it
+     back.  */
+  void set_limits (const eva_limits &limits) {
+    detail::check (eva_set_limits (ctx_, &limits));
+  }
+
+  size_t queued_len () const noexcept {
+    return eva_get_queued_len (ctx_);
+  }
+
+  void on_writable (std::function<void ()> f) {
+    detail::check (eva_set_writable (ctx_, f ? writable : nullptr, this));
+    writable_ = std::move (f);
+  }
+
   /* As eva_close.  */
   void close () noexcept {
     eva_close (ctx_);
@@ -811,6 +974,11 @@ private:
     std::function<gpg_error_t (gpg_error_t, const char *, size_t)> function;
   };
 
+  struct stream {
+    std::shared_ptr<session> owner;
+    std::function<void (gpg_error_t, uint64_t)> function;
+  };
+
   static detail::server_state *state_of (assuan_context_t ctx) {
     return static_cast<detail::server_state *> (eva_get_userdata (ctx));
   }
@@ -820,6 +988,19 @@ private:
     std::function<void (gpg_error_t)> f = std::move (self->cancel_);
 
     self->home ().guard ([&] { f (reason); });
+  }
+
+  static void writable (assuan_context_t, void *arg) noexcept {
+    std::shared_ptr<session> self = static_cast<session *> (arg)->self_;
+    std::function<void ()> f = std::move (self->writable_);
+
+    self->home ().guard (f);
+  }
+
+  static void pumped (assuan_context_t, void *arg, gpg_error_t err, uint64_t n_pumped) noexcept {
+    std::unique_ptr<stream> held (static_cast<stream *> (arg));
+
+    held->owner->home ().guard ([&] { held->function (err, n_pumped); });
   }
 
   static gpg_error_t answered (void *arg, gpg_error_t err, unsigned char *buf,
@@ -835,11 +1016,13 @@ private:
   }
 
   template <typename> friend class service;
+  friend class server;
 
   assuan_context_t ctx_;
   std::shared_ptr<detail::server_state> server_;
   std::shared_ptr<session> self_; /* until the connection is over */
   std::function<void (gpg_error_t)> cancel_;
+  std::function<void ()> writable_;
 };
 
 /* What a server does, with a Session, derived from eva::session, for each connection.  A server
@@ -886,6 +1069,35 @@ public:
     return *this;
   }
 
+  /* What runs within BYE before its answer, within CANCEL, and when INPUT or OUTPUT has named a
+     descriptor, as the bye, cancel, input and output functions of eva_service.  */
+  service &on_bye (handler f) {
+    table_.bye = std::move (f);
+    return *this;
+  }
+
+  service &on_cancel (handler f) {
+    table_.cancel = std::move (f);
+    return *this;
+  }
+
+  service &on_input (handler f) {
+    table_.input = std::move (f);
+    return *this;
+  }
+
+  service &on_output (handler f) {
+    table_.output = std::move (f);
+    return *this;
+  }
+
+  /* In place of all else: what gets the socket of each client that the server lets in, as the take
+     function of eva_service.  If F returns or throws an error, the server refuses the client.  */
+  service &on_take (std::function<gpg_error_t (int fd)> f) {
+    table_.take = std::move (f);
+    return *this;
+  }
+
   /* What runs before each command, a built-in one too, with its NAME as the service has it.  If F
      returns or throws an error, the server answers with that and does not run the command.  It
      decides at once, and neither defers nor inquires.  */
@@ -912,7 +1124,8 @@ private:
   struct table : detail::service_table {
     std::map<std::string, handler> handlers;
     std::function<gpg_error_t (Session &, const char *, const char *)> option;
-    handler reset;
+    handler reset, bye, cancel, input, output;
+    std::function<gpg_error_t (int)> take;
     std::function<gpg_error_t (Session &, const char *)> before;
     std::function<void (Session &, const char *, gpg_error_t)> after;
     std::function<void (Session &, gpg_error_t)> close;
@@ -937,6 +1150,7 @@ private:
     std::shared_ptr<detail::server_state> state = base->server_;
     table &t = static_cast<table &> (*state->table);
 
+    assuan_set_pointer (ctx, nullptr); /* server::each may still come here */
     if (t.close) state->home.guard ([&] { t.close (static_cast<Session &> (*base), reason); });
   }
 
@@ -962,8 +1176,17 @@ private:
     return with (ctx, [&] (Session &s, table &t) { return t.option (s, name, value); });
   }
 
-  static gpg_error_t reset_came (assuan_context_t ctx, char *line) noexcept {
-    return with (ctx, [&] (Session &s, table &t) { return t.reset (s, line); });
+  /* Runs the function F of the table.  */
+  template <handler table::*F>
+  static gpg_error_t notified (assuan_context_t ctx, char *line) noexcept {
+    return with (ctx, [&] (Session &s, table &t) { return (t.*F) (s, line); });
+  }
+
+  static gpg_error_t taken (void *userdata, int fd) noexcept {
+    std::shared_ptr<detail::server_state> state =
+        static_cast<detail::server_state *> (userdata)->shared_from_this ();
+
+    return detail::guard (nullptr, [&] { return static_cast<table &> (*state->table).take (fd); });
   }
 
   static gpg_error_t begins (assuan_context_t ctx, const char *name) noexcept {
@@ -1009,7 +1232,12 @@ private:
     t->c.open = was_opened;
     t->c.close = was_closed;
     if (t->option) t->c.option = option_came;
-    if (t->reset) t->c.reset = reset_came;
+    if (t->reset) t->c.reset = notified<&table::reset>;
+    if (t->bye) t->c.bye = notified<&table::bye>;
+    if (t->cancel) t->c.cancel = notified<&table::cancel>;
+    if (t->input) t->c.input = notified<&table::input>;
+    if (t->output) t->c.output = notified<&table::output>;
+    if (t->take) t->c.take = taken;
     if (t->before) t->c.before = begins;
     if (t->after) t->c.after = ended;
     return t;
@@ -1048,7 +1276,8 @@ public:
 
   /* As eva_server_listen.  */
   void listen (const std::string &address, unsigned int flags = 0) {
-    detail::check (eva_server_listen (get (), detail::c_string (address), flags));
+    detail::check (eva_server_listen (get (), detail::c_string (address), flags),
+                   state_->home.get ());
   }
 
   /* As eva_server_get_address; "" if there is no such listener.  */
@@ -1058,9 +1287,38 @@ public:
     return address ? address : "";
   }
 
-  /* As eva_server_adopt.  */
-  void adopt (int fd, unsigned int flags = 0) {
-    detail::check (eva_server_adopt (get (), fd, flags, nullptr));
+  /* As eva_server_get_fd.  */
+  int fd (size_t index = 0) const noexcept {
+    return eva_server_get_fd (get (), index);
+  }
+
+  /* As eva_server_hand_over.  Returns the copy, which is the caller's.  */
+  int hand_over (size_t index = 0) {
+    int fd;
+
+    detail::check (eva_server_hand_over (get (), index, &fd));
+    return fd;
+  }
+
+  /* As eva_server_stop_listening.  */
+  void stop_listening () noexcept {
+    eva_server_stop_listening (get ());
+  }
+
+  /* As eva_server_adopt and eva_server_adopt_pipe.  Return the context of the connection, or
+     NULL.  */
+  assuan_context_t adopt (int fd, unsigned int flags = 0) {
+    assuan_context_t ctx;
+
+    detail::check (eva_server_adopt (get (), fd, flags, &ctx));
+    return ctx;
+  }
+
+  assuan_context_t adopt_pipe (int in_fd = 0, int out_fd = 1) {
+    assuan_context_t ctx;
+
+    detail::check (eva_server_adopt_pipe (get (), in_fd, out_fd, &ctx));
+    return ctx;
   }
 
   /* As eva_server_allow_uid and eva_server_set_limits.  */
@@ -1076,6 +1334,30 @@ public:
   void drain (unsigned int timeout_ms, std::function<void ()> f = nullptr) {
     detail::check (eva_server_drain (get (), timeout_ms, drained, state_.get ()));
     state_->drained = std::move (f);
+  }
+
+  /* As eva_server_set_idle: F, which may destroy the server, runs when that drain is over.  It
+     takes the place of the function of the call before.  */
+  void set_idle (unsigned int idle_ms, std::function<void ()> f = nullptr) {
+    state_->idled = std::move (f);
+    eva_server_set_idle (get (), idle_ms, idled, state_.get ());
+  }
+
+  /* As eva_server_set_lost: F runs for each listener that no client finds any more.  It may destroy
+     the server, and call this.  */
+  void on_lost (std::function<void (const char *address, bool is_replaced)> f) {
+    std::shared_ptr<std::function<void (const char *, bool)>> function;
+
+    if (f) function = std::make_shared<std::function<void (const char *, bool)>> (std::move (f));
+    state_->lost = std::move (function);
+    eva_server_set_lost (get (), state_->lost ? lost : nullptr, state_.get ());
+  }
+
+  /* As eva_server_each, for all sessions that are made and not over; F may end them with close.  */
+  void each (const std::function<void (session &)> &f) {
+    visit all = { state_->home, f };
+
+    eva_server_each (get (), visited, &all);
   }
 
   /* As eva_server_set_observer: F runs for each client that is refused, each connection that is
@@ -1098,12 +1380,41 @@ public:
   }
 
 private:
+  struct visit {
+    loop &home;
+    const std::function<void (session &)> &function;
+  };
+
+  static void visited (assuan_context_t ctx, void *arg) noexcept {
+    session *found = static_cast<session *> (assuan_get_pointer (ctx));
+    visit &all = *static_cast<visit *> (arg);
+    std::shared_ptr<session> kept = found ? found->self_ : nullptr;
+
+    if (kept) all.home.guard ([&] { all.function (*kept); });
+  }
+
   static void drained (eva_server *, void *arg) noexcept {
     detail::server_state *state = static_cast<detail::server_state *> (arg);
     std::function<void ()> f = std::move (state->drained);
     loop &home = state->home;
 
     if (f) home.guard (f);
+  }
+
+  static void idled (eva_server *, void *arg) noexcept {
+    detail::server_state *state = static_cast<detail::server_state *> (arg);
+    std::function<void ()> f = std::move (state->idled);
+    loop &home = state->home;
+
+    if (f) home.guard (f);
+  }
+
+  static void lost (eva_server *, void *arg, const char *address, bool is_replaced) noexcept {
+    std::shared_ptr<detail::server_state> state =
+        static_cast<detail::server_state *> (arg)->shared_from_this ();
+    std::shared_ptr<std::function<void (const char *, bool)>> f = state->lost;
+
+    state->home.guard ([&] { (*f) (address, is_replaced); });
   }
 
   static void noticed (eva_server *, void *arg, const eva_server_notice *notice) noexcept {

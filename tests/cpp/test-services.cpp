@@ -216,6 +216,103 @@ test_hooks () {
                  + name (GPG_ERR_EPIPE) + " 1;left " + name (GPG_ERR_EPIPE) + ";");
 }
 
+// What runs when the client says more than commands.
+void
+test_notifications () {
+  auto noting = [] (const char *what) {
+    return [what] (my_session &, char *) -> gpg_error_t {
+      note (what);
+      throw eva::error (GPG_ERR_USER_1); // which nothing minds
+    };
+  };
+  pair p (make_service ()
+              .on_bye (noting ("bye"))
+              .on_cancel (noting ("cancel"))
+              .on_input (noting ("input"))
+              .on_output (noting ("output")));
+
+  p.ask ("CANCEL");
+  p.ask ("INPUT FD=0");
+  p.ask ("OUTPUT FD=1");
+  p.settle ();
+  EXPECT (record.find ("cancel;") == 0);
+  record.clear ();
+  p.ask ("BYE");
+  p.await ("left");
+  EXPECT (record.find ("bye;") != std::string::npos);
+  record.clear ();
+}
+
+// --- Bulk data -----------------------------------------------------------------------------------
+
+int
+make_pipe (const std::string &text) {
+  int fd[2];
+
+  if (pipe (fd)) std::abort ();
+  EXPECT (write (fd[1], text.data (), text.size ()) == static_cast<ssize_t> (text.size ()));
+  close (fd[1]);
+  return fd[0];
+}
+
+void
+test_pump () {
+  const std::string captured (100, 'c');
+  auto pump = [captured] (my_session &s, char *line) -> gpg_error_t {
+    eva_pump_config config = eva_pump_config ();
+
+    config.from_fd = make_pipe ("bulk");
+    config.to_fd = EVA_PUMP_CONNECTION;
+    config.flags = EVA_PUMP_CLOSE_FROM;
+    if (!*line) return s.pump (config);
+    if (*line == 'w') config.done = [] (assuan_context_t, void *, gpg_error_t, uint64_t) {};
+    return s.pump (config, [&s, captured] (gpg_error_t err, uint64_t n_pumped) {
+      note (captured.substr (0, 2) + name (err) + std::to_string (n_pumped));
+      s.finish (GPG_ERR_USER_1);
+    });
+  };
+  pair p (eva::service<my_session> ()
+              .command ("PUMP", pump)
+              .command ("BAD", [] (my_session &s, char *) -> gpg_error_t {
+                eva_pump_config config = eva_pump_config ();
+
+                config.from_fd = -1;
+                config.to_fd = EVA_PUMP_CONNECTION;
+                return s.pump (config, [] (gpg_error_t, uint64_t) { note ("never"); });
+              }));
+
+  p.ask ("PUMP");
+  p.ask ("PUMP x");
+  p.ask ("PUMP w");
+  p.ask ("BAD");
+  p.settle ();
+  EXPECT (record.find ("0 'bulk';cc04;" + name (GPG_ERR_USER_1) + " 'bulk'") == 0);
+  EXPECT (record.find (name (GPG_ERR_ASS_INV_VALUE) + " ''") != std::string::npos);
+  EXPECT (record.find (name (GPG_ERR_EBADF) + " ''") != std::string::npos);
+  EXPECT (record.find ("never") == std::string::npos);
+}
+
+void
+test_writable () {
+  pair p (eva::service<my_session> ().command ("WRITE", [] (my_session &s, char *) -> gpg_error_t {
+    eva_limits limits = eva_limits ();
+
+    limits.high_water_len = 100;
+    s.set_limits (limits);
+    s.send (std::string (1000, 'x'));
+    EXPECT (s.queued_len () > 1000);
+    s.on_writable ([&s] {
+      EXPECT (s.queued_len () < 100);
+      s.send ("more");
+      s.finish ();
+    });
+    return s.defer ();
+  }));
+
+  p.ask ("WRITE");
+  p.await ("more");
+}
+
 // A client that is refused.
 void
 refuse_one (eva::server &server) {
@@ -271,8 +368,15 @@ test_observer () {
 }
 
 const test tests[] = {
-  TEST (answers_are_wiped), TEST (parameters), TEST (bad_parameters),
-  TEST (secret_command),    TEST (hooks),      TEST (observer),
+  TEST (answers_are_wiped),
+  TEST (parameters),
+  TEST (bad_parameters),
+  TEST (secret_command),
+  TEST (hooks),
+  TEST (notifications),
+  TEST (pump),
+  TEST (writable),
+  TEST (observer),
 };
 
 } // namespace
