@@ -108,7 +108,7 @@ main (int argc, char **argv) {
   try {
     serve (argv[1]);
   } catch (const std::exception &e) {
-    std::cerr << "cpp-server: '" << argv[1] << "': " << e.what () << "\n";
+    std::cerr << "cpp-server: " << e.what () << "\n";
     return 1;
   }
   return 0;
