@@ -175,7 +175,7 @@ def _(place):
             place.ctl(*args, "exec:" + word, *(["NOP"] if args == ("call",) else [])).fails(2, "is no address")
     with Mock(place, {"ASK": inquire, "END": "OK\n", "CAN": "ERR 1\n"}) as mock:
         place.ctl("call", "-q", mock.address, "-i", "*=exec:printf <%s> 'a  b' c", "ASK").gives("")
-        expect_equal(mock.heard, ["ASK", "D <a  b><c>", "END", "BYE"])
+        eventually("all of it is heard", lambda: mock.heard == ["ASK", "D <a  b><c>", "END", "BYE"])
         place.ctl("call", mock.address, "-i", "*=exec:printf 'a", "ASK").fails(5, "Invalid argument")
 
 
