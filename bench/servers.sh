@@ -21,12 +21,12 @@ rounds=${ROUNDS:-25}
 seconds=${SERVER_SECONDS:-0.2}
 libassuan=$(pkg-config --variable=libdir libassuan)
 
-all_rows='nop-1 nop-10 nop-100 nop-1000 by-hand mix ahead crowd memory idle greet bulk inquire-ext
+all_rows='nop-1 nop-10 nop-100 nop-1000 by-hand mix ahead crowd memory idle greet storm bulk inquire-ext
   hostile uv event glib sd-event ev relay monitor'
 # Against an older revision: the rows that compare servers, and what each has to be at least.
 against=${AGAINST:-}
 kept=0.97
-[ ! "$against" ] || all_rows='nop-1 nop-10 nop-100 nop-1000 by-hand mix ahead memory greet bulk
+[ ! "$against" ] || all_rows='nop-1 nop-10 nop-100 nop-1000 by-hand mix ahead memory greet storm bulk
   inquire-ext'
 
 if [ "$rows" = list ]; then
@@ -233,6 +233,17 @@ greet() {
     | by_wall_at_most "$title" "$wanted"
 }
 
+# On eva_server, and, without an older revision, in a loop of the program's own with assuan.h.
+storm() {
+  versus bare 0.8
+  load storm -r "$rounds" -t "$seconds" "$(target embedded 50)" "$(target "$other" 50)" \
+    | by_processor "50 come, say NOP, and leave : $other" "$wanted"
+  [ ! "$against" ] || return 0
+  start by-hand
+  load storm -r "$rounds" -t "$seconds" "$(target by-hand 50)" "$(target bare 50)" \
+    | by_processor '  the same with assuan.h : bare' 0.8
+}
+
 # 16 rounds of 64 MiB.
 bulk() {
   versus bare 0.7
@@ -271,8 +282,8 @@ between() {
 
 # --- Hostile neighbours ---------------------------------------------------------------------------
 
-# storm NAME N: the percentiles of N calls, and of new clients, without neighbours and with them.
-storm() {
+# beset NAME N: the percentiles of N calls, and of new clients, without neighbours and with them.
+beset() {
   load calls -s "$(target "$1" "$2")"
   for kind in half drip greedy silent reconnect flood; do
     "$programs/load" "hostile:$kind" "$(target "$1" 100)" &
@@ -310,10 +321,10 @@ END {
 hostile() {
   start embedded
   # Not in a pipe, which would be a shell of its own, whose children would not be ended.
-  for _ in 1 2 3 4 5; do storm embedded 3000; done >"$dir/calls"
+  for _ in 1 2 3 4 5; do beset embedded 3000; done >"$dir/calls"
   awk -v title='p99 in us, 600 hostile clients : none' -v wanted=3 "$storms" "$dir/calls"
   start bare
-  storm bare 1000 >"$dir/calls"
+  beset bare 1000 >"$dir/calls"
   awk -v title='  the same of the bare server' -v wanted= "$storms" "$dir/calls"
 }
 
@@ -346,7 +357,7 @@ for row in ${rows:-$all_rows}; do
     mix) against_libassuan '3 status, 100 octets, OK' 2.2 -c MIX ;;
     ahead) against_libassuan 'NOP, 16 ahead' 8 -a 16 ;;
     inquire-ext) inquire_ext ;;
-    crowd | memory | idle | greet | bulk | hostile) $row ;;
+    crowd | memory | idle | greet | storm | bulk | hostile) $row ;;
     relay | monitor) between "$row" ;;
     *) adapter "$row" ;;
   esac

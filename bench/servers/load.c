@@ -28,16 +28,18 @@ struct work {
 };
 
 static const struct work works[] = {
-  { "commands", load_commands, 2, true }, { "greetings", load_greetings, 2, true },
-  { "bulk", load_bulk, 2, true },         { "inquiries", load_inquiries, 2, true },
-  { "memory", load_memory, 1, true },     { "idle", load_idle, 1, true },
-  { "calls", load_calls, 1, false },      { "asks", load_asks, 1, false },
+  { "commands", load_commands, 2, true },   { "greetings", load_greetings, 2, true },
+  { "storm", load_storm, 2, true },         { "bulk", load_bulk, 2, true },
+  { "inquiries", load_inquiries, 2, true }, { "memory", load_memory, 1, true },
+  { "idle", load_idle, 1, true },           { "calls", load_calls, 1, false },
+  { "asks", load_asks, 1, false },
 };
 
 static _Noreturn void
 usage (void) {
   die ("usage",
-       "load commands|greetings|bulk|inquiries|memory|idle|calls|asks|hostile:KIND [-c COMMAND]"
+       "load commands|greetings|storm|bulk|inquiries|memory|idle|calls|asks|hostile:KIND [-c "
+       "COMMAND]"
        " [-n N_ACTIVE] [-a N_AHEAD] [-m MIB] [-r N_ROUNDS] [-t SECONDS] [-s] SOCKET,PID,N...");
 }
 

@@ -29,6 +29,9 @@ void load_commands (const struct task *task, struct target *targets);
 /* Connections: all are made, their greetings read, and closed again.  */
 void load_greetings (const struct task *task, struct target *targets);
 
+/* Clients that come as many at a time as a target has connections, say a command, and leave.  */
+void load_storm (const struct task *task, struct target *targets);
+
 /* One BULK command a round, in octets.  */
 void load_bulk (const struct task *task, struct target *targets);
 

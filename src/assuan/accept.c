@@ -24,6 +24,7 @@
 #include "assuan/table.h"
 #include "io/number.h"
 #include "io/peer.h"
+#include "io/process.h"
 #include "wire/wipe.h"
 
 #include <errno.h>
@@ -51,17 +52,32 @@ assuan_set_hello_line (assuan_context_t ctx, const char *line) {
   return err;
 }
 
-/* Queues the OK, with our pid after a text that the program set, if the greeting has a pid.  If the
-   line is too long, the text is cut, and not the pid.  */
+/* Writes `, process PID` to DST and returns its end.  */
+static char *
+put_pid (char *dst, pid_t pid) {
+  char digits[PID_SIZE], *first = digits + sizeof digits;
+  size_t len;
+
+  do
+    *--first = (char) ('0' + pid % 10);
+  while (pid /= 10);
+  len = (size_t) (digits + sizeof digits - first);
+  dst = stpcpy (dst, ", process ");
+  memcpy (dst, first, len);
+  dst[len] = 0;
+  return dst + len;
+}
+
+/* Queues the OK with TEXT, which the program set, and our pid after it.  If the line is too long,
+   the text is cut, and not the pid.  */
 static gpg_error_t
-queue_ok (assuan_context_t ctx, const char *text) {
-  char pid[PID_SIZE] = "", buf[EVA_LINE_SIZE], line[EVA_LINE_SIZE];
+queue_ok_with_pid (assuan_context_t ctx, const char *text) {
+  char pid[PID_SIZE], buf[EVA_LINE_SIZE], line[EVA_LINE_SIZE];
+  size_t pid_len = (size_t) (put_pid (pid, eva__io_this_pid ()) - pid);
   int rc;
 
-  if (ctx->table->own_hello && eva__generation.adds_pid_to_hello)
-    snprintf (pid, sizeof pid, ", process %d", (int) getpid ());
-  text = eva__ctx_cut (ctx, text, strlen ("OK ") + strlen (pid), buf);
-  snprintf (line, sizeof line, "%s%s", text, pid);
+  text = eva__ctx_cut (ctx, text, strlen ("OK ") + pid_len, buf);
+  memcpy (stpcpy (line, text), pid, pid_len + 1);
   rc = eva_conn_ok (ctx->conn, line);
   eva__wire_wipe (buf, sizeof buf);
   eva__wire_wipe (line, sizeof line);
@@ -78,20 +94,29 @@ queue_greeting (assuan_context_t ctx, const char *text) {
     if (err) return err;
     text = lf + 1;
   }
-  return queue_ok (ctx, text);
+  if (ctx->table->own_hello && eva__generation.adds_pid_to_hello)
+    return queue_ok_with_pid (ctx, text);
+  return eva__ctx_conn_error (ctx, eva__ctx_queue_ok (ctx, text));
 }
 
-/* Says the program's greeting, or the usual one; gpg-agent recognises its own connections by its
-   wording and pid.  */
+/* Writes the usual greeting to TEXT; gpg-agent recognises its own connections by its wording and
+   pid.  */
+static void
+put_greeting (assuan_context_t ctx, char text[GREETING_SIZE]) {
+  pid_t pid = eva__generation.greets_with_own_pid ? eva__io_this_pid () : ctx->pid;
+  char *end = stpcpy (text, "Pleased to meet you");
+
+  if (pid != ASSUAN_INVALID_PID) put_pid (end, pid);
+}
+
+/* Says the program's greeting, or the usual one.  */
 static gpg_error_t
 greet (assuan_context_t ctx) {
-  pid_t pid = eva__generation.greets_with_own_pid ? getpid () : ctx->pid;
   const char *hello = ctx->table->own_hello ? ctx->table->own_hello : ctx->table->hello;
-  char text[GREETING_SIZE] = "Pleased to meet you";
+  char text[GREETING_SIZE];
   gpg_error_t err;
 
-  if (pid != ASSUAN_INVALID_PID)
-    snprintf (text, sizeof text, "Pleased to meet you, process %d", (int) pid);
+  if (!hello) put_greeting (ctx, text);
   eva__ctx_mark_output (ctx, ctx->table->own_hello && ctx->table->hello_secret);
   err = queue_greeting (ctx, hello ? hello : text);
   eva__ctx_mark_output (ctx, false);

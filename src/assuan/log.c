@@ -111,10 +111,14 @@ call_back (assuan_context_t ctx, unsigned int cat, const char *msg) {
   return is_wanted;
 }
 
-/* Asks the callback first: making a message costs more than asking, and most are never wanted.  */
+/* Asks the callback first: making a message costs more than asking, and most are never wanted.  The
+   default handler without a stream, which nearly all contexts have, is not worth a call.  */
 static bool
 is_wanted (assuan_context_t ctx, unsigned int cat) {
-  return ctx->table->watch.log_cb && !ctx->flags.no_logging && call_back (ctx, cat, NULL);
+  const struct eva__watch *watch = &ctx->table->watch;
+
+  if (watch->log_cb == eva__log_default_cb && !watch->log_stream && !default_stream) return false;
+  return watch->log_cb && !ctx->flags.no_logging && call_back (ctx, cat, NULL);
 }
 
 void
@@ -179,15 +183,10 @@ log_line (assuan_context_t ctx, int direction, const char *line, size_t len, boo
   eva__wire_wipe (msg, n);
 }
 
-/* Every line asks this: the default handler without a stream, which nearly all contexts have, is
-   not worth a call.  */
+/* Every line asks this.  */
 bool
 eva__ctx_is_watched (assuan_context_t ctx) {
-  const struct eva__watch *watch = &ctx->table->watch;
-
-  if (watch->monitor) return true;
-  if (watch->log_cb == eva__log_default_cb && !watch->log_stream && !default_stream) return false;
-  return is_wanted (ctx, ASSUAN_LOG_CONTROL);
+  return ctx->table->watch.monitor || is_wanted (ctx, ASSUAN_LOG_CONTROL);
 }
 
 bool

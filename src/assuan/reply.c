@@ -82,18 +82,6 @@ is_reply_secret (assuan_context_t ctx, gpg_error_t rc) {
             : get_okay_line (ctx) && ctx->okay_secret;
 }
 
-/* Queues OK with TEXT.  */
-static int
-queue_ok (assuan_context_t ctx, const char *text) {
-  char buf[EVA_LINE_SIZE];
-  int rc;
-
-  buf[0] = 0; /* a text that fits stays where it is */
-  rc = eva_conn_ok (ctx->conn, eva__ctx_cut (ctx, text, 3, buf));
-  eva__wire_wipe (buf, strlen (buf));
-  return rc;
-}
-
 static int
 queue_err (assuan_context_t ctx, gpg_error_t err) {
   char buf[EVA_LINE_SIZE];
@@ -115,7 +103,7 @@ queue_reply (assuan_context_t ctx, gpg_error_t rc) {
   if (!rc && !text) return eva_conn_ok (ctx->conn, NULL);
   eva_conn_flush (ctx->conn);
   eva__ctx_mark_output (ctx, is_reply_secret (ctx, rc));
-  conn_rc = rc ? queue_err (ctx, rc) : queue_ok (ctx, text);
+  conn_rc = rc ? queue_err (ctx, rc) : eva__ctx_queue_ok (ctx, text);
   eva__ctx_mark_output (ctx, false);
   return conn_rc;
 }

@@ -45,6 +45,17 @@ eva__ctx_cut (assuan_context_t ctx, const char *text, size_t used, char buf[EVA_
   return buf;
 }
 
+int
+eva__ctx_queue_ok (assuan_context_t ctx, const char *text) {
+  char buf[EVA_LINE_SIZE];
+  int rc;
+
+  buf[0] = 0; /* a text that fits stays where it is */
+  rc = eva_conn_ok (ctx->conn, eva__ctx_cut (ctx, text, strlen ("OK "), buf));
+  eva__wire_wipe (buf, strlen (buf));
+  return rc;
+}
+
 /* A line that is put together; what is behind a LF, or does not fit, is left out.  */
 struct draft {
   char line[EVA_LINE_SIZE];

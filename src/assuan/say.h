@@ -12,6 +12,9 @@ gpg_error_t eva__ctx_queue_line (assuan_context_t ctx, const char *word, const c
 /* Queues the LEN octets at TEXT as a comment, likewise.  */
 gpg_error_t eva__ctx_queue_comment (assuan_context_t ctx, const char *text, size_t len);
 
+/* Queues OK with TEXT, likewise.  Returns what eva_conn_ok does.  */
+int eva__ctx_queue_ok (assuan_context_t ctx, const char *text);
+
 /* Cuts TEXT for a line on which USED octets stand already, as libassuan does: at its first LF, and
    if the whole line had over 1000 octets, to 999; the log tells.  Returns TEXT, or BUF with the
    shorter copy.  */

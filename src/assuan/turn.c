@@ -109,11 +109,10 @@ eva__drive_get_events (const struct eva__drive *drive) {
 /* Returns true if the peer has to answer an inquiry.  */
 static bool
 awaits_answer (const struct eva__drive *drive) {
+  const struct eva__stream *stream = eva__drive_stream (drive);
   enum eva_conn_state state = get_state (drive);
 
   if (state != EVA_STATE_INQUIRY && state != EVA_STATE_OVERFLOW) return false;
-  const struct eva__stream *stream = eva__drive_stream (drive);
-
   return eva__ctx_inquiry (drive->ctx) || (stream && stream->wants_in);
 }
 

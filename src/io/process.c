@@ -16,9 +16,11 @@
 static _Atomic unsigned char plain_mark;
 _Atomic unsigned char *eva__io_process_mark = &plain_mark;
 _Atomic unsigned int eva__io_process_number;
+_Atomic pid_t eva__io_process_id;
 
 void
 eva__io_count_process (void) {
+  atomic_store (&eva__io_process_id, getpid ()); /* before the mark: other threads go by that */
   if (!atomic_exchange (eva__io_process_mark, 1)) atomic_fetch_add (&eva__io_process_number, 1);
 }
 

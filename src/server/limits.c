@@ -76,9 +76,11 @@ eva__limits_find (const struct eva_server_limits *asked, unsigned int max_fds, b
 void
 eva__server_find_limits (eva_server *server) {
   struct eva__limits *l = &server->limits;
+  unsigned int max_fds = eva__io_sys_max_fds ();
 
-  eva__limits_find (&server->asked, eva__io_sys_max_fds (), eva__users_are_many (&server->users),
-                    l);
+  if (max_fds == server->max_fds) return;
+  server->max_fds = max_fds;
+  eva__limits_find (&server->asked, max_fds, eva__users_are_many (&server->users), l);
   server->account.limit_len = l->all.max_held_len;
   server->account.limit_fds = l->all.max_passed_fds;
   eva__users_set_limits (&server->users, l);

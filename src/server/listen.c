@@ -59,7 +59,7 @@ blame_drain (eva_server *server) {
 static gpg_error_t
 check_allowed (eva_server *server, const struct eva__io_listener *listener, unsigned int flags) {
   if (listener->is_unix) return 0;
-  if (!eva__users_may_enter (&server->users, EVA_ANY_UID)) return blame_users (server);
+  if (!eva__users_may_enter (&server->users, EVA_ANY_UID, false)) return blame_users (server);
   if (listener->is_loopback || (flags & EVA_LISTEN_ANY_ADDRESS)) return 0;
   return blame_address (server);
 }

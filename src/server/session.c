@@ -199,11 +199,11 @@ uid_of (const struct eva__incoming *incoming) {
   return incoming->is_pipe ? geteuid () : EVA_ANY_UID;
 }
 
-/* Returns true if there is no room for more connections, or not for more of UID's.  */
+/* Returns true if there is no room for more connections, or not for more of UID's.  IS_OWN as for
+   eva__users_may_enter.  */
 static bool
-is_full (eva_server *server, const struct eva__incoming *incoming, uid_t uid) {
+is_full (eva_server *server, const struct eva__incoming *incoming, uid_t uid, bool is_own) {
   const struct eva__limits *l = &server->limits;
-  bool is_own = eva__users_is_own (uid);
 
   eva__server_find_limits (server);
   if (server->stats.n_connections
@@ -219,10 +219,11 @@ is_full (eva_server *server, const struct eva__incoming *incoming, uid_t uid) {
 gpg_error_t
 eva__session_check (eva_server *server, const struct eva__incoming *incoming) {
   uid_t uid = uid_of (incoming);
+  bool is_own = eva__users_is_own (uid);
 
-  if (!incoming->is_pipe && !eva__users_may_enter (&server->users, uid))
+  if (!incoming->is_pipe && !eva__users_may_enter (&server->users, uid, is_own))
     return gpg_err_make (server->pattern->err_source, GPG_ERR_EACCES);
-  if (is_full (server, incoming, uid))
+  if (is_full (server, incoming, uid, is_own))
     return gpg_err_make (server->pattern->err_source, GPG_ERR_LIMIT_REACHED);
   return 0;
 }

@@ -31,8 +31,9 @@ bool eva__users_is_own (uid_t uid);
 /* Lets UID in, too.  Returns 0, or -1 with errno ENOMEM.  */
 int eva__users_allow (struct eva__users *users, uid_t uid);
 
-/* Returns true if UID may come in; EVA_ANY_UID stands for a user that the kernel does not tell.  */
-bool eva__users_may_enter (const struct eva__users *users, uid_t uid);
+/* Returns true if UID may come in; EVA_ANY_UID stands for a user that the kernel does not tell.
+   IS_OWN says what eva__users_is_own says, which may make a system call.  */
+bool eva__users_may_enter (const struct eva__users *users, uid_t uid, bool is_own);
 
 /* Returns true if users other than the server's own and root may come in.  */
 bool eva__users_are_many (const struct eva__users *users);

@@ -10,11 +10,12 @@
 
 static unsigned int parent;
 
-/* Ends a child: 0 if its number is greater than the parent's, and stays.  */
+/* Ends a child: 0 if its number is greater than the parent's, and stays, and its id is its own.  */
 static _Noreturn void
 compare (void) {
   unsigned int number = eva__io_this_process ();
 
+  if (eva__io_this_pid () != getpid ()) _exit (2);
   _exit (number > parent && eva__io_this_process () == number ? 0 : 1);
 }
 
@@ -24,6 +25,7 @@ test_this_process (void **state) {
   parent = eva__io_this_process ();
   assert_int_not_equal (parent, 0);
   assert_int_equal (eva__io_this_process (), parent);
+  assert_int_equal (eva__io_this_pid (), getpid ());
 }
 
 static void

@@ -329,7 +329,7 @@ test_idle_memory (void **state) {
   len = (heap_len () - before) / N_IDLE;
   print_message ("# %s: %zu octets for a connection at rest\n", test_loop_name, len);
   /* A sanitizer tells of no heap; a foreign loop has memory of its own.  */
-  if (!kit.loop.foreign && before) assert_in_range (len, 1, 700);
+  if (!kit.loop.foreign && before) assert_in_range (len, 1, 540);
   eva_server_free (server);
   for (size_t i = 0; i < N_WARM + N_IDLE; i++)
     close (fds[i]);
