@@ -28,11 +28,12 @@ union control {
 /* A connection has a buffer while there are octets, which come and go with every line.  */
 struct pool {
   size_t size;
-  void *buffers[32];
-  size_t n;
+  size_t n, max;
+  void *buffers[128];
 };
 
-static struct pool pools[] = { { .size = EVA_INPUT_SIZE }, { .size = EVA_SMALL_SIZE } };
+static struct pool pools[] = { { .size = EVA_INPUT_SIZE, .max = 32 },
+                               { .size = EVA_SMALL_SIZE, .max = 128 } };
 
 static struct pool *
 find_pool (size_t len) {
@@ -54,7 +55,7 @@ give_memory (void *arg, void *ptr, size_t len) {
   struct pool *pool = find_pool (len);
 
   (void) arg;
-  if (pool && pool->n < N_ELEMENTS (pool->buffers))
+  if (pool && pool->n < pool->max)
     pool->buffers[pool->n++] = ptr;
   else
     free (ptr);

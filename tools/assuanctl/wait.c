@@ -19,6 +19,7 @@ static eva_source *interrupt_source;
 static int interrupt_fd = -1;
 static volatile sig_atomic_t n_interrupts;
 static uint64_t started_ns;
+static void (*after_turn) (void);
 
 /* --- SIGINT ----------------------------------------------------------------------------------- */
 
@@ -94,6 +95,11 @@ wait_loop (void) {
 }
 
 void
+wait_after_turn (void (*cb) (void)) {
+  after_turn = cb;
+}
+
+void
 wait_restart_timeout (void) {
   started_ns = eva_now ();
 }
@@ -112,10 +118,22 @@ wait_left_ms (void) {
   return settings.timeout_ms ? left_ms (started_ns, settings.timeout_ms) : -1;
 }
 
+static void
+end_turn (void) {
+  void (*cb) (void) = after_turn;
+
+  after_turn = NULL;
+  if (cb) cb ();
+}
+
 /* One turn of at most MAX_MS milliseconds, -1 being without end.  */
 static enum status
 turn (int max_ms) {
-  if (!eva_loop_dispatch (loop, max_ms) || errno == EINTR) return STATUS_OK;
+  int error = eva_loop_dispatch (loop, max_ms) ? errno : 0;
+
+  end_turn ();
+  errno = error;
+  if (!error || error == EINTR) return STATUS_OK;
   return message_fail (STATUS_LOCAL, "the event loop fails: %s", strerror (errno));
 }
 
