@@ -2,8 +2,9 @@
 """assuanctl list: GnuPG's servers, whether they run, and starting none."""
 
 import os
+import signal
 
-from kit import Suite, eventually, expect, expect_equal, need
+from kit import Mock, Suite, expect, expect_equal, need
 
 suite = Suite()
 
@@ -21,6 +22,18 @@ def _(place):
     expect_equal(text[1].split(), ["agent", "stopped", "-", "unix:%s/S.gpg-agent" % place.home])
     expect_equal([x.split()[0] for x in place.ctl("list", "-q").out.decode().splitlines()], NAMES)
     expect(not os.path.exists(place.home + "/S.gpg-agent"), "an agent was started")
+
+
+@suite.test("a parent that ignores SIGCHLD changes nothing: programs are waited for")
+def _(place):
+    need("gpgconf")
+
+    def ignore():
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    expect_equal([x["name"] for x in place.ctl("-j", "list", preexec_fn=ignore).json()], NAMES)
+    with Mock(place, {"ASK": "INQUIRE KEY\n", "END": "OK\n", "CAN": "ERR 1\n"}) as mock:
+        place.ctl("call", "-q", mock.address, "-i", "KEY=exec:echo x", "ASK", preexec_fn=ignore).gives("")
+        place.ctl("call", "-q", mock.address, "-i", "KEY=exec:false", "ASK", preexec_fn=ignore).fails(5, "exit status 1")
 
 
 @suite.test("a server that runs has its pid")

@@ -148,9 +148,8 @@ fail (struct inquiry_answer *a, const char *what) {
 
 static void
 program_ended (struct inquiry_answer *a) {
-  int status = 0;
+  int status = program_wait (a->pid);
 
-  while (waitpid (a->pid, &status, 0) < 0 && errno == EINTR) {}
   a->pid = -1;
   if (WIFEXITED (status) && !WEXITSTATUS (status))
     finish (a, STATUS_OK);

@@ -110,6 +110,7 @@ main (int argc, char **argv) {
      than what it says to the server.  */
   setlocale (LC_CTYPE, "");
   signal (SIGPIPE, SIG_DFL);
+  signal (SIGCHLD, SIG_DFL); /* where it is ignored, no child can be waited for */
   status = find_and_run (argc, argv);
   terminal_end ();
   if (status == STATUS_INTERRUPTED) die_of_interrupt ();

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* What the child could not do.  */
@@ -105,7 +104,7 @@ mount_run (const char *ours, const char *theirs, char *const *argv, int out_fd, 
   while (n < 0 && errno == EINTR);
   close (fd[0]);
   if (n == sizeof report) {
-    waitpid (pid, NULL, 0);
+    program_wait (pid);
     return fail (&report, argv[0]);
   }
   *ret_pid = pid;

@@ -182,9 +182,18 @@ program_start_bound (const char *const *argv) {
   while (n < 0 && errno == EINTR);
   close (fd[0]);
   if (!error) return pid;
-  if (pid > 0) waitpid (pid, NULL, 0);
+  if (pid > 0) program_wait (pid);
   errno = error;
   return -1;
+}
+
+int
+program_wait (pid_t pid) {
+  int status;
+
+  while (waitpid (pid, &status, 0) < 0)
+    if (errno != EINTR) return -1;
+  return status;
 }
 
 /* Returns all that comes from FD, as a string.  */
@@ -218,9 +227,8 @@ program_read (const char *const *argv, char **ret_output) {
   output = pid < 0 ? NULL : read_all (fd[0]);
   close (fd[0]);
   if (pid < 0) return -1;
-  while (waitpid (pid, &status, 0) < 0)
-    if (errno != EINTR) status = -1;
-  if (!WIFEXITED (status) || WEXITSTATUS (status)) {
+  status = program_wait (pid);
+  if (status < 0 || !WIFEXITED (status) || WEXITSTATUS (status)) {
     free (output);
     return -1;
   }

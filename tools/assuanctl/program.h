@@ -29,6 +29,9 @@ pid_t program_start_server (const char *const *argv, int fd);
    errno.  */
 pid_t program_start_bound (const char *const *argv);
 
+/* Waits for the end of child PID.  Returns its status as waitpid stores it, or -1 with errno.  */
+int program_wait (pid_t pid);
+
 /* In a child: no signal is blocked, ignored or handled.  */
 void program_default_signals (void);
 

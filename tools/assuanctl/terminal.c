@@ -2,15 +2,14 @@
 /* terminal.c - what depends on a terminal.  */
 
 #include "terminal.h"
+#include "program.h"
 #include "settings.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -105,6 +104,6 @@ terminal_end (void) {
   if (!pager) return;
   signal (SIGINT, SIG_IGN);
   fclose (stdout);
-  while (waitpid (pager, NULL, 0) < 0 && errno == EINTR) {}
+  program_wait (pager);
   pager = 0;
 }

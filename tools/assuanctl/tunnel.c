@@ -198,7 +198,7 @@ tunnel_close (void) {
   tunnel.source = NULL;
   if (tunnel.pid) {
     kill (tunnel.pid, SIGKILL); /* as in program_start_bound */
-    while (waitpid (tunnel.pid, NULL, 0) < 0 && errno == EINTR) {}
+    program_wait (tunnel.pid);
     if (tunnel.fd >= 0) close (tunnel.fd);
   }
   tunnel.pid = 0;

@@ -8,6 +8,7 @@
 #include "message.h"
 #include "mount.h"
 #include "place.h"
+#include "program.h"
 #include "settings.h"
 #include "signals.h"
 #include "spectator.h"
@@ -287,10 +288,9 @@ on_program_end (void *arg, unsigned int revents) {
 /* What the program returned, as a shell tells it.  */
 static enum status
 reap (void) {
-  int status = 0;
+  int status = program_wait (state.program);
 
-  while (waitpid (state.program, &status, 0) < 0)
-    if (errno != EINTR) return STATUS_LOCAL;
+  if (status < 0) return STATUS_LOCAL;
   return (enum status) (WIFEXITED (status) ? WEXITSTATUS (status) : 128 + WTERMSIG (status));
 }
 

@@ -16,7 +16,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define KILL_MS  5000u
@@ -37,15 +36,6 @@ struct worker {
 static struct worker *workers;
 
 /* --- Life ------------------------------------------------------------------------------------- */
-
-/* Waits for the leader, which has ended or was killed.  Returns its status.  */
-static int
-reap (struct worker *w) {
-  int status = 0;
-
-  while (waitpid (w->pid, &status, 0) < 0 && errno == EINTR) {}
-  return status;
-}
 
 static void
 unlink_worker (struct worker *w) {
@@ -81,7 +71,7 @@ static void
 finish (struct worker *w) {
   struct worker_config config = w->config;
 
-  reap (w);
+  program_wait (w->pid);
   free_worker (w);
   if (config.gone) config.gone (config.gone_arg);
 }
@@ -127,7 +117,7 @@ on_end (void *arg, unsigned int revents) {
     look (w);
     return;
   }
-  status = reap (w);
+  status = program_wait (w->pid);
   free_worker (w);
   if (config.ended) config.ended (config.arg, status);
   if (config.gone) config.gone (config.gone_arg);
@@ -186,7 +176,7 @@ worker_leave_child (pid_t pid, unsigned int ms) {
   *w = (struct worker) { .pid = pid, .target = pid, .fd = -1 };
   if (watch (w)) {
     kill (pid, SIGKILL);
-    reap (w);
+    program_wait (w->pid);
     free (w);
     return;
   }
@@ -203,7 +193,7 @@ worker_start (const struct worker_config *config) {
   if (w->pid < 0 || watch (w)) {
     int error = errno;
     if (w->pid > 0) kill (-w->pid, SIGKILL);
-    if (w->pid > 0) reap (w);
+    if (w->pid > 0) program_wait (w->pid);
     free (w);
     errno = error;
     return NULL;
