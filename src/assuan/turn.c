@@ -372,16 +372,19 @@ is_through (const struct eva__drive *drive) {
   return true;
 }
 
-/* Handles lines, as many as one turn may.  */
+/* Handles lines, as many as one turn may.  The turn in which a client is greeted, and the last one
+   after the end was heard, have none.  */
 static void
 handle_lines (struct eva__drive *drive, uint64_t now_ns) {
+  const struct assuan_context_s *ctx = drive->ctx;
   bool drained = false;
   struct eva__stream *stream;
   int n = 0;
 
   drive->drained = false;
   for (; n < LINES_PER_TURN && !drained && may_handle (drive); n++)
-    drained = !handle_line (drive, now_ns) || is_through (drive);
+    drained =
+        eva__conn_has_nothing (ctx->conn) || !handle_line (drive, now_ns) || is_through (drive);
   drive->drained = drained;
   drive->backlog = n == LINES_PER_TURN && !drained;
   stream = eva__drive_stream (drive);
@@ -575,6 +578,15 @@ end_turn (struct eva__drive *drive, uint64_t now_ns) {
   drive->due = has_room_to_tell (drive);
 }
 
+/* Returns false if the peer has passed no descriptors that are still there, and had none before: so
+   it is nearly always.  */
+static bool
+may_have_fds (const struct eva__drive *drive) {
+  const struct assuan_context_s *ctx = drive->ctx;
+
+  return drive->n_fds || ctx->extra || (ctx->conn && eva__conn_count_fds (ctx->conn));
+}
+
 /* A turn may be within another one, in a callback that runs the loop.  The loop asks what is due
    then when it runs.  */
 gpg_error_t
@@ -590,7 +602,7 @@ eva__drive_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns
   if (!drive->over) take_turn (drive, revents, now_ns);
   if (drive->over && !ctx->released) lose (drive);
   ctx->in_turn = was_in_turn;
-  eva__drive_count_fds (drive);
+  if (may_have_fds (drive)) eva__drive_count_fds (drive);
   if (!ctx->released && !drive->over)
     end_turn (drive, now_ns);
   else

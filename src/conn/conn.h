@@ -100,6 +100,12 @@ eva__conn_at_eof (const eva_conn *c) {
   return c->eof;
 }
 
+/* Returns true if nothing came that eva_conn_next could hand out.  */
+static inline bool
+eva__conn_has_nothing (const eva_conn *c) {
+  return !c->in.base && (!c->eof || c->eof_told);
+}
+
 /* Returns true if the line that eva_conn_inspect showed last is confidential.  */
 static inline bool
 eva__conn_shows_confidential (const eva_conn *c) {

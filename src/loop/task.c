@@ -14,7 +14,7 @@
    the connections that are there wait little for them, compared with what they wait for each other.
    Where no connection waits it may be several.  */
 #define EVENTS_PER_GUEST  16
-#define GUESTS_WHEN_QUIET 4
+#define GUESTS_WHEN_QUIET 8
 
 static void
 init_ring (struct eva__task *head) {
