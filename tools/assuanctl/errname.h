@@ -11,7 +11,8 @@
 /* Returns the name of CODE without GPG_ERR_, or NULL.  */
 const char *errname_of (gpg_err_code_t code);
 
-/* Returns what an ERR line says of ERR: its text, and its source in angle brackets, to be freed.  */
+/* Returns what an ERR line says of ERR, to be freed: its text, and its source in angle
+   brackets.  */
 char *errname_describe (gpg_error_t err);
 
 /* Reads TEXT, a number or a name, with or without GPG_ERR_, in any case.  A number may be a whole

@@ -5,8 +5,8 @@
    What one hears the other passes on, so both know whose turn it is.  Events come with words cut
    and escapes undone; so each line is copied before it is looked at.
 
-   A turn of the loop reads from all ends that are ready before it sends to any.  So the server finds
-   many requests when it wakes up, and these processes take turns less often.  */
+   A turn of the loop reads from all ends that are ready before it sends to any.  So the server
+   finds many requests when it wakes up, and the kernel switches between processes less often.  */
 
 #include "link.h"
 #include "end.h"

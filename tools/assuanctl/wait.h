@@ -19,8 +19,8 @@ void wait_deinit (void);
 
 eva_loop *wait_loop (void);
 
-/* Calls CB once, at the end of the turn of the loop that is under way, or else of the next one.  One
-   function can wait at a time.  */
+/* Calls CB once, at the end of the turn of the loop that is under way, or else of the next one.
+   One function can wait at a time.  */
 void wait_after_turn (void (*cb) (void));
 
 /* Starts the time of --timeout anew.  It runs from wait_init else.  */
