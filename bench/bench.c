@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define BATCH         500 /* requests that a pipelining client sends at a time */
-#define BATCH_LEN     8192
+#define BATCH_LEN     32768
 #define N_CONNECTIONS 100
 
 /* --- The library's client and server ---------------------------------------------------------- */
@@ -128,15 +128,20 @@ run_pipelined (double seconds, const void *arg) {
   return run_raw (seconds, &run, register_commands, batch_step, BATCH);
 }
 
+/* So many commands that a server knows.  */
+struct commands {
+  size_t n;
+  register_fn *setup;
+};
+
 static struct rate
 run_lookup (double seconds, const void *arg) {
-  const size_t *n = arg;
+  const struct commands *commands = arg;
   struct raw_run run = { .len = 0 };
 
-  for (size_t i = 0; i < *n; i++)
+  for (size_t i = 0; i < commands->n; i++)
     add_request (&run, command_name (i));
-  return run_raw (seconds, &run, *n == N_MANY_COMMANDS ? register_many : register_some, batch_step,
-                  (double) *n);
+  return run_raw (seconds, &run, commands->setup, batch_step, (double) commands->n);
 }
 
 static struct rate
@@ -276,28 +281,48 @@ run_connect (double seconds, const void *arg) {
 
 /* What a daemon does for each client before it talks to him.  A context that was not opened leaves
    the descriptor alone.  */
+struct context_run {
+  int fd;
+  register_fn *setup;
+};
+
 static void
 context_step (void *arg) {
-  int *fd = arg;
+  struct context_run *run = arg;
   assuan_context_t ctx;
 
   must (assuan_new (&ctx), "new context");
-  must (assuan_init_socket_server (ctx, *fd, ASSUAN_SOCKET_SERVER_ACCEPTED), "server");
-  register_some (ctx);
+  must (assuan_init_socket_server (ctx, run->fd, ASSUAN_SOCKET_SERVER_ACCEPTED), "server");
+  run->setup (ctx);
   assuan_release (ctx);
 }
 
 static struct rate
-run_context (double seconds, const void *arg) {
+measure_contexts (double seconds, register_fn *setup, double n) {
+  struct context_run run = { .setup = setup };
   struct rate rate;
   int fds[2];
 
-  (void) arg;
   need (!socketpair (AF_UNIX, SOCK_STREAM, 0, fds), "socketpair");
-  rate = measure (seconds, 1, context_step, &fds[0]);
+  run.fd = fds[0];
+  rate = measure (seconds, n, context_step, &run);
   close (fds[0]);
   close (fds[1]);
   return rate;
+}
+
+static struct rate
+run_context (double seconds, const void *arg) {
+  (void) arg;
+  return measure_contexts (seconds, register_some, 1);
+}
+
+/* The same for each command.  */
+static struct rate
+run_register (double seconds, const void *arg) {
+  const struct commands *commands = arg;
+
+  return measure_contexts (seconds, commands->setup, (double) commands->n);
 }
 
 /* --- Event loop ------------------------------------------------------------------------------- */
@@ -387,8 +412,10 @@ run_loop (double seconds, const void *arg) {
 
 /* --- The list --------------------------------------------------------------------------------- */
 
-static const size_t n_commands = N_COMMANDS;
-static const size_t n_many_commands = N_MANY_COMMANDS;
+static const struct commands some = { N_COMMANDS, register_some };
+static const struct commands many = { N_MANY_COMMANDS, register_many };
+static const struct commands few = { N_FEW_COMMANDS, register_few };
+static const struct commands most = { N_MOST_COMMANDS, register_most };
 static const struct dialogue nop = { "NOP", 1, 0, false };
 static const struct dialogue echo = { "ECHO abcdefghijklmnopqrstuvwxyz012345", 1, 0, false };
 static const struct dialogue status = { "STATUS", STATUS_LINES, 0, false };
@@ -402,6 +429,7 @@ static const struct dialogue take = { "TAKE", 1, 1, false };
 
 #define BOTH(name, unit, title, run, arg)   { name, unit, title, "both", run, arg }
 #define CORKED(name, unit, title, run, arg) { name, unit, title, "corked", run, arg }
+#define SCALE(name, run, arg)               { name, "/s", "", "scale", run, arg }
 #define OURS(name, unit, title, run, arg)   { name, unit, title, "ours", run, arg }
 
 static const struct benchmark list[] = {
@@ -409,8 +437,8 @@ static const struct benchmark list[] = {
   BOTH ("echo", "/s", "commands with 32 octets of data as reply", run_dialogue, &echo),
   BOTH ("status", "/s", "status lines in a reply", run_dialogue, &status),
   BOTH ("nop-ahead", "/s", "NOP commands, the client sends ahead", run_pipelined, NULL),
-  BOTH ("lookup", "/s", "  commands of 40 that the server knows", run_lookup, &n_commands),
-  OURS ("lookup-200", "/s", "  commands of 200", run_lookup, &n_many_commands),
+  BOTH ("lookup", "/s", "  commands of 40 that the server knows", run_lookup, &some),
+  OURS ("lookup-200", "/s", "  commands of 200", run_lookup, &many),
   BOTH ("loop", "/s", "commands, 100 clients of one event loop", run_loop, NULL),
   BOTH ("connect", "/s", "connections, from connect to release", run_connect, NULL),
   BOTH ("context", "/s", "server contexts with 40 commands", run_context, NULL),
@@ -427,6 +455,12 @@ static const struct benchmark list[] = {
   BOTH ("inquiry", "MiB/s", "inquired data, client to server", run_dialogue, &take),
   BOTH ("inquiry-fresh", "MiB/s", "  16 MiB at once into new memory", run_fresh_dialogue,
         &take_large),
+  SCALE ("lookup-few", run_lookup, &few),
+  SCALE ("lookup-many", run_lookup, &many),
+  SCALE ("lookup-most", run_lookup, &most),
+  SCALE ("register-few", run_register, &few),
+  SCALE ("register-many", run_register, &many),
+  SCALE ("register-most", run_register, &most),
 };
 
 int

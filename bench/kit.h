@@ -20,7 +20,8 @@ struct benchmark {
   const char *name;  /* to choose it by */
   const char *unit;  /* of its figure */
   const char *title; /* what is measured, for the table */
-  const char *scope; /* who can do it: "both" libraries, "ours", or "corked": ours with eva.h */
+  const char
+      *scope; /* who can do it: "both" libraries, "ours", "corked": ours with eva.h; or "scale" */
   struct rate (*run) (double seconds, const void *arg);
   const void *arg;
 };

@@ -24,7 +24,8 @@ wanted() { case " ${rows:-$1} " in *" $1 "*) ;; *) return 1 ;; esac; }
 die() { echo "bench: $*" >&2; exit 1; }
 
 all_rows() {
-  { "$build/bench/bench" list; "$build/bench/wire" list; } | cut -d '|' -f 1 | grep -v -e '-plain$'
+  { "$build/bench/bench" list; "$build/bench/wire" list; } | grep -v '|scale$' \
+    | cut -d '|' -f 1 | grep -v -e '-plain$'
 }
 
 if [ "$rows" = list ]; then
@@ -118,6 +119,7 @@ table() {
     case $scope in
       corked) first=corked ;;
       ours) [ "$3" = plain ] || side=none ;;
+      scale) continue ;; # scale.sh has them
     esac
     take_turns "$name" "$first" "$side" | awk -v title="$title" -v unit="$unit" "$row"
   done

@@ -23,7 +23,7 @@
 static char plain_piece[PIECE_LEN];
 static char escaped_piece[PIECE_LEN];
 static char random_piece[PIECE_LEN];
-static char command_names[N_MANY_COMMANDS][NAME_SIZE];
+static char command_names[N_MOST_COMMANDS][NAME_SIZE];
 
 /* Fills BUF with octets that look random and are always the same (xorshift).  */
 static void
@@ -45,10 +45,10 @@ peer_init (void) {
     escaped_piece[i] = "%\r\n"[i % 3];
   }
   fill_random (random_piece, PIECE_LEN);
-  for (size_t i = 0; i < N_MANY_COMMANDS; i++) {
+  for (size_t i = 0; i < N_MOST_COMMANDS; i++) {
     /* Like real ones they differ in their first letters already.  */
-    snprintf (command_names[i], NAME_SIZE, "%c%c_COMMAND", (char) ('A' + i % 26),
-              (char) ('A' + i / 26));
+    snprintf (command_names[i], NAME_SIZE, "%c%c_COMMAND%.0u", (char) ('A' + i % 26),
+              (char) ('A' + i / 26 % 26), (unsigned int) (i / 26 / 26));
   }
   signal (SIGPIPE, SIG_IGN);
 }
@@ -186,6 +186,16 @@ register_some (assuan_context_t ctx) {
 void
 register_many (assuan_context_t ctx) {
   register_n (ctx, N_MANY_COMMANDS);
+}
+
+void
+register_few (assuan_context_t ctx) {
+  register_n (ctx, N_FEW_COMMANDS);
+}
+
+void
+register_most (assuan_context_t ctx) {
+  register_n (ctx, N_MOST_COMMANDS);
 }
 
 /* --- Servers ---------------------------------------------------------------------------------- */

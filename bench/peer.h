@@ -19,6 +19,10 @@
 #define N_COMMANDS      40
 #define N_MANY_COMMANDS 200
 
+/* To see how what they cost grows.  */
+#define N_FEW_COMMANDS  20
+#define N_MOST_COMMANDS 2000
+
 /* To be called first.  Like a daemon, the program lives on when a peer has gone.  */
 void peer_init (void);
 
@@ -43,9 +47,11 @@ typedef void register_fn (assuan_context_t ctx);
 register_fn register_commands;
 #define N_MEASURED 8 /* of them */
 
-/* N_COMMANDS, or N_MANY_COMMANDS, commands that do nothing, named as command_name says.  */
+/* N_COMMANDS and so on, commands that do nothing, named as command_name says.  */
 register_fn register_some;
 register_fn register_many;
+register_fn register_few;
+register_fn register_most;
 const char *command_name (size_t i);
 
 /* A context of its own for the accepted connection FD, with HOOKS unless they are NULL.  */

@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # run.sh - measures evassuan: libraries.sh the library against Debian's, one connection at a time,
-# servers.sh servers for many clients, and tool.sh the command line tool.
+# servers.sh servers for many clients, tool.sh the command line tool, and scale.sh how what one thing
+# costs changes where there are many.
 #
 # usage: run.sh BUILDDIR                             everything
-#        run.sh BUILDDIR libraries|servers|tool [ROW...]  one of the three, or some rows of it
+#        run.sh BUILDDIR libraries|servers|tool|scale [ROW...]  one of the four, or some rows of it
 #        run.sh BUILDDIR ROW...                      rows of servers
 #        run.sh BUILDDIR list                        the names of all rows
 #        run.sh BUILDDIR --against REV ...           one of these, but the other side is the library
@@ -64,9 +65,9 @@ case ${1:-} in
     ;;
   list)
     echo path
-    for part in libraries servers tool; do sh "$here/$part.sh" "$build" list; done
+    for part in libraries servers tool scale; do sh "$here/$part.sh" "$build" list; done
     ;;
   path) path ;;
-  libraries | servers | tool) part=$1; shift; exec sh "$here/$part.sh" "$build" "$@" ;;
+  libraries | servers | tool | scale) part=$1; shift; exec sh "$here/$part.sh" "$build" "$@" ;;
   *) exec sh "$here/servers.sh" "$build" "$@" ;;
 esac
