@@ -76,11 +76,12 @@ struct eva__table {
   struct eva__command_more *more; /* of commands_size, or NULL: there is no more to say of any */
   uint32_t n_commands;
   uint32_t commands_size;
-  uint32_t n_before; /* of commands: how many were there before the built-in ones */
-  uint8_t standard;  /* the built-in commands that are not among commands: a bit for each */
-  bool has_standard; /* the built-in commands were registered */
-  bool has_commands; /* the program registered some, besides those that every server has */
-  bool has_secrets;  /* some of them are secret */
+  uint64_t beginnings; /* of all names, the built-in ones included: a bit for some of them each */
+  uint32_t n_before;   /* of commands: how many were there before the built-in ones */
+  uint8_t standard;    /* the built-in commands that are not among commands: a bit for each */
+  bool has_standard;   /* the built-in commands were registered */
+  bool has_commands;   /* the program registered some, besides those that every server has */
+  bool has_secrets;    /* some of them are secret */
   const struct eva_parameter *options; /* what OPTION may set; NULL: anything */
   size_t n_options;
   struct eva__notify notify;
