@@ -443,7 +443,7 @@ flush_due (void) {
     due = l->next_due;
     if (!due) last_due = &due;
     l->is_due = false;
-    go_on (l);
+    if (!l->over) go_on (l);
   }
 }
 
