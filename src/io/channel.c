@@ -46,22 +46,33 @@ union control {
 
 /* --- Making and closing ----------------------------------------------------------------------- */
 
-/* Stores at RET_DOMAIN the address family of FD.  Returns false if it is no socket.  */
+/* Returns true if FD is a Unix socket.  */
 static bool
-socket_domain (assuan_fd_t fd, int *ret_domain) {
-  socklen_t len = sizeof *ret_domain;
+is_unix_socket (assuan_fd_t fd) {
+  int domain = AF_UNSPEC;
+  socklen_t len = sizeof domain;
 
-  return !getsockopt (fd, SOL_SOCKET, SO_DOMAIN, ret_domain, &len);
+  return !getsockopt (fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) && domain == AF_UNIX;
 }
 
-/* Returns what tells the file of FD from others, not 0; 0 if FD is not open.  Device numbers are
-   small, and inodes do not fill 64 bits: mixed, the two keep apart what can be mistaken.  */
+/* Returns what tells the file of FD from others, not 0, and stores whether it is a socket; returns 0
+   if FD is not open.  Device numbers are small, and inodes do not fill 64 bits: mixed, the two keep
+   apart what can be mistaken.  */
 static uint64_t
-identify (assuan_fd_t fd) {
+identify_kind (assuan_fd_t fd, bool *ret_is_socket) {
   struct stat st;
 
+  *ret_is_socket = false;
   if (fd == ASSUAN_INVALID_FD || fstat (fd, &st)) return 0;
+  *ret_is_socket = S_ISSOCK (st.st_mode);
   return ((uint64_t) st.st_ino ^ (uint64_t) st.st_dev << 40) | (uint64_t) 1 << 63;
+}
+
+static uint64_t
+identify (assuan_fd_t fd) {
+  bool is_socket;
+
+  return identify_kind (fd, &is_socket);
 }
 
 /* Hooks may have descriptors that the kernel does not know.  */
@@ -73,16 +84,16 @@ is_same_file (assuan_fd_t fd, uint64_t file) {
 void
 eva__io_channel_init (struct eva__io_channel *ch, const struct eva__io_sys *sys, assuan_fd_t in_fd,
                       assuan_fd_t out_fd, bool pass_fds) {
-  int domain = AF_UNSPEC;
+  bool is_socket;
 
   ch->sys = sys;
   ch->process = eva__io_this_process ();
   ch->in_fd = in_fd;
   ch->out_fd = out_fd;
-  ch->in_file = identify (in_fd);
+  ch->in_file = identify_kind (in_fd, &is_socket);
   ch->out_file = out_fd == in_fd ? ch->in_file : identify (out_fd);
-  ch->is_socket = in_fd == out_fd && socket_domain (in_fd, &domain);
-  ch->passes_fds = pass_fds && ch->is_socket && domain == AF_UNIX;
+  ch->is_socket = is_socket && in_fd == out_fd;
+  ch->passes_fds = pass_fds && ch->is_socket && is_unix_socket (in_fd);
 }
 
 void
