@@ -24,7 +24,7 @@ case $seconds in
 esac
 corpora=$(dirname "$0")/corpus
 dictionaries=$(dirname "$0")/dict
-[ $# -gt 0 ] || set -- world conn-server conn-client unescape words redirect socks endpoint server client
+[ $# -gt 0 ] || set -- world conn-server conn-client unescape words redirect redirected socks endpoint server client
 
 for name in "$@"; do
   [ "$name" != world ] || continue
