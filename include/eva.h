@@ -110,272 +110,6 @@ typedef struct eva_server eva_server;
 /* A call under way.  The type has no shorter name, because the function eva_call has that.  */
 struct eva_pending_call;
 
-/* --- Limits of a connection ------------------------------------------------------------------- */
-
-/* In every limit 0 means the default, and the largest value of its type means no limit.  */
-#define EVA_NO_LIMIT     UINT_MAX
-#define EVA_NO_LIMIT_LEN SIZE_MAX
-
-/* The defaults.  */
-#define EVA_DEFAULT_HIGH_WATER_LEN   ((size_t) 64 << 10)
-#define EVA_DEFAULT_MAX_QUEUED_LEN   ((size_t) 4 << 20)
-#define EVA_DEFAULT_MAX_INQUIRY_LEN  ((size_t) 64 << 20)
-#define EVA_DEFAULT_MAX_PENDING_FDS  64u
-#define EVA_DEFAULT_LINE_TIMEOUT_MS  30000u
-#define EVA_DEFAULT_CLOSE_TIMEOUT_MS 5000u
-
-/* What one connection may cost.  Zero-initialized it holds the defaults.  In a client
-   max_inquiry_len and the timeouts of lines, commands and inquiries have no effect: each call says
-   how long it waits for the server, and a call that says nothing waits forever.
-   A time begins when the thing that it limits begins: the time that handlers took before, of this
-   connection or of others, does not count.  Where there was no limit, a new limit counts from the
-   moment in which it is set.  */
-struct eva_limits {
-  /* Octets of queued output above which the library reads no more from the peer and its pumps
-     pause.  */
-  size_t high_water_len;
-
-  /* Octets of queued output above which the library drops the peer, which does not read what it
-     asked for.  Calls that fail because of this fail with GPG_ERR_TOO_LARGE.  */
-  size_t max_queued_len;
-
-  /* Octets that the answer to an inquiry may have, whatever the handler allows.  */
-  size_t max_inquiry_len;
-
-  /* Descriptors that the peer sent and no command took yet; EVA_DEFAULT_MAX_PENDING_FDS.  If a
-     message brings more, or if this process has no numbers left for some of them, the library
-     closes all that do not fit, tells a client so (GPG_ERR_TOO_LARGE, GPG_ERR_EMFILE), and ends the
-     connection.  */
-  unsigned int max_pending_fds;
-
-  /* Milliseconds that a line may take from its first octet to its end;
-     EVA_DEFAULT_LINE_TIMEOUT_MS.  */
-  unsigned int line_timeout_ms;
-
-  /* Milliseconds without a line from the peer, or in which the peer takes nothing of what is queued
-     for it, while no command is at work; default: no limit.  */
-  unsigned int idle_timeout_ms;
-
-  /* Milliseconds that a command may work, inquiries not counted; default: no limit.  After that the
-     library cancels the command and answers it with GPG_ERR_TIMEOUT; the connection goes on.  */
-  unsigned int command_timeout_ms;
-
-  /* Milliseconds that the peer has to answer an inquiry; default: no limit.  After that the
-     inquiry's continuation gets GPG_ERR_TIMEOUT.  */
-  unsigned int inquiry_timeout_ms;
-
-  /* Milliseconds that the peer has to take the last lines of a connection that ends;
-     EVA_DEFAULT_CLOSE_TIMEOUT_MS.  */
-  unsigned int close_timeout_ms;
-};
-
-/* Sets the limits of the connection of CTX to LIMITS, which is copied.  Limits of octets and of
-   descriptors apply to what comes from now on.  May be called at any time after the connection was
-   made or accepted.
-   Returns 0; GPG_ERR_ASS_INV_VALUE; GPG_ERR_ENOMEM; GPG_ERR_NOT_SUPPORTED if CTX is not
-   non-blocking.  */
-gpg_error_t eva_set_limits (assuan_context_t ctx, const struct eva_limits *limits);
-
-/* --- Contexts of assuan_process_next ---------------------------------------------------------- */
-
-/* The default of eva_set_max_ahead_len.  */
-#define EVA_DEFAULT_MAX_AHEAD_LEN ((size_t) 1 << 20)
-
-/* Sets how many octets CTX keeps of what its client sends before the pending command has ended.
-   CTX is a server that the program drives with assuan_process_next.  That function reads on up to
-   MAX_LEN, so that a level-triggered loop comes to rest and hears of the client's end.  If more
-   comes, it returns GPG_ERR_TOO_LARGE, once, with DONE set, and CTX then treats what came as all
-   that the client sent.
-   CTX takes memory as octets come, up to twice MAX_LEN, and gives it back when none wait.  MAX_LEN
-   0 means EVA_DEFAULT_MAX_AHEAD_LEN; a value below EVA_INPUT_SIZE (eva-conn.h) counts as that, a
-   value above 1 GiB as 1 GiB.  Contexts of other kinds stop reading instead, which holds up their
-   peer.  May be called at any time, also before CTX is connected; it holds for every connection of
-   CTX.
-   Returns 0; GPG_ERR_ASS_INV_VALUE; GPG_ERR_NOT_SUPPORTED if CTX is non-blocking.  */
-gpg_error_t eva_set_max_ahead_len (assuan_context_t ctx, size_t max_len);
-
-/* --- Contexts that block ---------------------------------------------------------------------- */
-
-/* How long a blocking context of assuan.h waits for its peer, in milliseconds.  0 and EVA_NO_LIMIT
-   mean without end, as libassuan does.  Only what calls wait counts: not the time that callbacks
-   and handlers of the program take, a dialog in an inquire callback for instance.  */
-struct eva_timeouts {
-  /* For assuan_socket_connect: until there is a connection.  That is as long as a server's queue is
-     full, a host of TCP does not answer, or a SOCKS proxy talks.  */
-  unsigned int connect_timeout_ms;
-
-  /* For assuan_socket_connect, assuan_socket_connect_fd and assuan_pipe_connect: from there to the
-     server's greeting.  A socket that is forwarded to a place where no server listens connects, and
-     says nothing.  */
-  unsigned int greeting_timeout_ms;
-
-  /* For what follows.  A client waits so long
-
-       for all of a reply, in assuan_transact; after each inquire callback the time begins anew
-       for a line, in assuan_client_read_response and assuan_read_line
-       until the server takes what one call says, or one slice of bulk data
-
-     A server waits so long for the answer to assuan_inquire, for a line in assuan_read_line while a
-     command is under way, and until its client takes what a call says.  It waits without end for
-     the next command (assuan_process) and for the next client (assuan_accept).  */
-  unsigned int call_timeout_ms;
-};
-
-/* Limits how long calls on CTX wait for the peer.
-
-   What it does: copies TIMEOUTS.  They hold for calls that begin from now on, on this connection of
-   CTX and on later ones.  A call that waits longer returns GPG_ERR_TIMEOUT, and writes `[timeout]`
-   to the log.  If CTX is a client, this ends its connection, because a later reply would answer the
-   wrong call: the library closes the descriptors without BYE, and all further calls return
-   GPG_ERR_EPIPE, until CTX gets another connection.  (A server, too, can answer a command with
-   GPG_ERR_TIMEOUT.  Then the connection goes on.)  After assuan_socket_connect could not connect in
-   time CTX is as it was before.
-   If the server is a program that assuan_pipe_connect started, the library does not wait for its
-   end as long as it likes: assuan_release, or assuan_pipe_connect itself if the greeting did not
-   come, sends it SIGTERM, and half a second later SIGKILL.  With ASSUAN_NO_WAITPID it does neither.
-   If CTX is a server, a client that does not answer an inquiry in time does not end the connection:
-   assuan_inquire returns GPG_ERR_TIMEOUT, and the library skips what the client still answers.  A
-   client that does not read does end it: later calls that say something return GPG_ERR_EPIPE.
-
-   How it waits: by poll on the descriptors, then without waiting in read and write; interrupted
-   waits go on for the time that is left.  That goes for hooks of the program
-   (assuan_set_system_hooks, assuan_ctx_set_system_hooks), too, so their descriptors have to be the
-   kernel's.  While the library polls, the program's clamp (gpgrt_set_syscall_clamp) lets the other
-   threads of nPth run.  Where there are hooks and no clamp, the library polls only if the usleep
-   hook is the default one; otherwise it looks at the descriptor between short sleeps by that hook.
-
-   Ownership and lifetime: nothing is kept of TIMEOUTS.
-
-   Returns: 0; GPG_ERR_ASS_INV_VALUE if an argument is NULL; GPG_ERR_NOT_SUPPORTED if CTX is
-   non-blocking.  A context that becomes non-blocking later has eva_limits instead.
-
-   Callable from: everywhere, callbacks included.  */
-gpg_error_t eva_set_timeouts (assuan_context_t ctx, const struct eva_timeouts *timeouts);
-
-/* --- Data in small pieces --------------------------------------------------------------------- */
-
-/* Lets data of CTX, a blocking context of assuan.h, wait for more.
-
-   What it does: what a handler of a blocking context sends leaves at once, because the handler may
-   compute for minutes before it sends more; so every assuan_send_data costs a system call.  A
-   program that sends one piece after the other says so with this call, and the data then leave in
-   writes of 32 KiB.  Everything else pushes out what waits, before itself and in order: status
-   lines, comments, inquiries, END and CAN, descriptors, the reply to a command, assuan_send_data
-   without data, every call that waits for the peer, eva_uncork, and assuan_release.  It holds for
-   the handler under way and all that follow, until eva_uncork or another connection of CTX.
-   In a context of assuan_process_next or of eva.h it has no effect: there, what a turn says leaves
-   in one write in any case.
-
-   Returns: 0; GPG_ERR_ASS_INV_VALUE if CTX is NULL; GPG_ERR_EPIPE without a connection.
-
-   Callable from: everywhere, handlers and callbacks included.  */
-gpg_error_t eva_cork (assuan_context_t ctx);
-
-/* Ends eva_cork, and sends what waits.  Does nothing if CTX is not corked.
-   Returns 0; GPG_ERR_ASS_INV_VALUE if CTX is NULL; or what writing gave.  May be called from
-   everywhere, handlers and callbacks included.  */
-gpg_error_t eva_uncork (assuan_context_t ctx);
-
-/* --- Contexts driven by hand ------------------------------------------------------------------ */
-
-/* What eva_get_deadline returns if there is no deadline.  */
-#define EVA_NO_DEADLINE UINT64_MAX
-
-/* Makes CTX, a connected server or client of assuan.h, non-blocking for the rest of its life.  The
-   descriptors keep their flags.  Call it on a server before the first octet was exchanged with the
-   client: this call greets the client, so assuan_set_hello_line comes first.
-   Returns 0; GPG_ERR_ASS_INV_VALUE without a connection; GPG_ERR_ENOMEM; GPG_ERR_NOT_SUPPORTED
-   with system hooks other than the default ones, or within a callback of CTX; GPG_ERR_EPIPE for a
-   client to which assuan_transact returned GPG_ERR_ASS_INV_RESPONSE for a line of its server.  */
-gpg_error_t eva_set_nonblocking (assuan_context_t ctx);
-
-/* Returns the descriptor of CTX on which to wait for EVENT, EVA_READABLE or EVA_WRITABLE.  A socket
-   has the same one for both; two pipes have two.  The descriptor stays CTX's.  Returns
-   ASSUAN_INVALID_FD once the connection is closed.  */
-int eva_get_fd (assuan_context_t ctx, unsigned int event);
-
-/* Returns what the program has to wait for now: EVA_READABLE, EVA_WRITABLE, both, or none.  None
-   still means EVA_HANGUP on a socket.  Do not watch the end of a pipe of which CTX wants nothing:
-   poll would report again and again that the other end is gone.  The answer may change with every
-   call that makes CTX say or hear something.  */
-unsigned int eva_get_events (assuan_context_t ctx);
-
-/* Returns the time, on the clock of eva_now, at which the program has to call eva_process even if
-   nothing came: 0 if lines wait that CTX can handle at once, EVA_NO_DEADLINE if there is no
-   deadline.  While CTX wants nothing of its two pipes, the deadline is one second after the last
-   turn: eva_process then looks whether the peer is gone.  */
-uint64_t eva_get_deadline (assuan_context_t ctx);
-
-/* Runs one turn of CTX.
-
-   What it does: takes what came according to REVENTS (EVA_READABLE, EVA_WRITABLE, EVA_HANGUP, or
-   none at a deadline), runs the handlers and callbacks that are due at NOW_NS (on the clock of
-   eva_now), and sends what they said, in one write.  It reads at most once, handles a bounded
-   number of lines, and never waits.
-
-   Ownership and lifetime: CTX stays the caller's.  A callback may release CTX within the call; the
-   call then returns GPG_ERR_EOF, and the caller must not touch CTX any more.
-
-   Returns: 0 if the connection goes on.  Any other value says that the connection is over.  By then
-   the callbacks that wait for the end have run, and all that is left to do is assuan_release:
-
-     GPG_ERR_EOF        the peer left or said BYE when nothing was open, and everything was sent
-     GPG_ERR_EPIPE      the peer left in the middle of something (eva_is_orderly)
-     GPG_ERR_TIMEOUT    a time was over
-     GPG_ERR_TOO_LARGE  a limit was exceeded
-     GPG_ERR_ASS_LINE_TOO_LONG, GPG_ERR_ASS_INV_RESPONSE
-                        a client: its server sent something that is wrong
-     other values       what the system gave
-
-   It returns GPG_ERR_ASS_NESTED_COMMANDS within a callback of CTX, and GPG_ERR_NOT_SUPPORTED for a
-   context that a loop drives, such as one of eva_connect.
-
-   Callable from: everywhere but the callbacks of CTX.  */
-gpg_error_t eva_process (assuan_context_t ctx, unsigned int revents, uint64_t now_ns);
-
-/* Makes CTX non-blocking and lets LOOP drive it.  When the connection is over, LOOP calls OVER,
-   which may be NULL, once, with ARG and with ERR, the value that eva_process would return.  CTX
-   stays the caller's, which releases it in OVER or elsewhere; if the caller releases it before,
-   OVER does not run.
-   assuan_release then does not wait for a program that assuan_pipe_connect started: LOOP reaps the
-   program, as for eva_connect, unless the program has set a hook of its own for waitpid.
-   Returns 0; GPG_ERR_ENOMEM; GPG_ERR_ASS_INV_VALUE for a context that is attached already, or of
-   eva_connect; what eva_set_nonblocking gives; or what watching the descriptors gave.  */
-gpg_error_t eva_attach (assuan_context_t ctx, eva_loop *loop,
-                        void (*over) (assuan_context_t ctx, void *arg, gpg_error_t err), void *arg);
-
-/* Takes CTX back from the loop of eva_attach.  The program can then drive it by hand, or attach it
-   elsewhere; OVER does not run any more.  A pump that is under way ends with GPG_ERR_CANCELED, and
-   its command goes on.  Does nothing if CTX is not attached, or belongs to a server or
-   eva_connect.  */
-void eva_detach (assuan_context_t ctx);
-
-/* Returns the loop that CTX lives in, for timers of its commands: the loop of its server, the loop
-   of eva_connect, or, until the connection is over, the loop of eva_attach.  The loop stays the
-   program's.  Returns NULL if the program drives CTX by hand, or if eva.h does not drive it.  May
-   be called from everywhere, also within callbacks of CTX.  */
-eva_loop *eva_get_loop (assuan_context_t ctx);
-
-/* --- Commands that take their time ------------------------------------------------------------ */
-
-/* Keeps the command under way open until assuan_process_done.  Call it within a handler or a
-   continuation of assuan_inquire_ext, and return its result: `return eva_defer (ctx);`.
-   Returns 0, or GPG_ERR_ASS_GENERAL if no command of CTX is under way.  */
-gpg_error_t eva_defer (assuan_context_t ctx);
-
-/* Sets CB to be called once, with ARG and the reason, if the command under way cannot be finished
-   any more.  The reason is GPG_ERR_EPIPE if the client is gone, GPG_ERR_TIMEOUT over
-   command_timeout_ms, GPG_ERR_CANCELED when CTX, its server or its loop goes away or the time of a
-   drain is over.  CB frees what the command holds.  It does not have to call assuan_process_done;
-   the call would do no harm.  If the command is finished first, CB does not run.
-   If an inquiry is open, its continuation runs with the reason, and either ends the command, and CB
-   does not run; or returns eva_defer (CTX), and CB runs after it.
-   A second call replaces CB; NULL takes it back.
-   Returns 0; GPG_ERR_ASS_GENERAL if no command of CTX is under way; GPG_ERR_ENOMEM.  */
-gpg_error_t eva_set_cancel (assuan_context_t ctx,
-                            void (*cb) (assuan_context_t ctx, void *arg, gpg_error_t reason),
-                            void *arg);
-
 /* --- Services --------------------------------------------------------------------------------- */
 
 /* Flags of struct eva_command.  */
@@ -499,6 +233,72 @@ struct eva_service {
      connection ends with the command, after runs before close.  */
   void (*after) (assuan_context_t ctx, const char *name, gpg_error_t result);
 };
+
+/* --- Limits of a connection ------------------------------------------------------------------- */
+
+/* In every limit 0 means the default, and the largest value of its type means no limit.  */
+#define EVA_NO_LIMIT     UINT_MAX
+#define EVA_NO_LIMIT_LEN SIZE_MAX
+
+/* The defaults.  */
+#define EVA_DEFAULT_HIGH_WATER_LEN   ((size_t) 64 << 10)
+#define EVA_DEFAULT_MAX_QUEUED_LEN   ((size_t) 4 << 20)
+#define EVA_DEFAULT_MAX_INQUIRY_LEN  ((size_t) 64 << 20)
+#define EVA_DEFAULT_MAX_PENDING_FDS  64u
+#define EVA_DEFAULT_LINE_TIMEOUT_MS  30000u
+#define EVA_DEFAULT_CLOSE_TIMEOUT_MS 5000u
+
+/* What one connection may cost.  Zero-initialized it holds the defaults.  In a client
+   max_inquiry_len and the timeouts of lines, commands and inquiries have no effect: each call says
+   how long it waits for the server, and a call that says nothing waits forever.
+   A time begins when the thing that it limits begins: the time that handlers took before, of this
+   connection or of others, does not count.  Where there was no limit, a new limit counts from the
+   moment in which it is set.  */
+struct eva_limits {
+  /* Octets of queued output above which the library reads no more from the peer and its pumps
+     pause.  */
+  size_t high_water_len;
+
+  /* Octets of queued output above which the library drops the peer, which does not read what it
+     asked for.  Calls that fail because of this fail with GPG_ERR_TOO_LARGE.  */
+  size_t max_queued_len;
+
+  /* Octets that the answer to an inquiry may have, whatever the handler allows.  */
+  size_t max_inquiry_len;
+
+  /* Descriptors that the peer sent and no command took yet; EVA_DEFAULT_MAX_PENDING_FDS.  If a
+     message brings more, or if this process has no numbers left for some of them, the library
+     closes all that do not fit, tells a client so (GPG_ERR_TOO_LARGE, GPG_ERR_EMFILE), and ends the
+     connection.  */
+  unsigned int max_pending_fds;
+
+  /* Milliseconds that a line may take from its first octet to its end;
+     EVA_DEFAULT_LINE_TIMEOUT_MS.  */
+  unsigned int line_timeout_ms;
+
+  /* Milliseconds without a line from the peer, or in which the peer takes nothing of what is queued
+     for it, while no command is at work; default: no limit.  */
+  unsigned int idle_timeout_ms;
+
+  /* Milliseconds that a command may work, inquiries not counted; default: no limit.  After that the
+     library cancels the command and answers it with GPG_ERR_TIMEOUT; the connection goes on.  */
+  unsigned int command_timeout_ms;
+
+  /* Milliseconds that the peer has to answer an inquiry; default: no limit.  After that the
+     inquiry's continuation gets GPG_ERR_TIMEOUT.  */
+  unsigned int inquiry_timeout_ms;
+
+  /* Milliseconds that the peer has to take the last lines of a connection that ends;
+     EVA_DEFAULT_CLOSE_TIMEOUT_MS.  */
+  unsigned int close_timeout_ms;
+};
+
+/* Sets the limits of the connection of CTX to LIMITS, which is copied.  Limits of octets and of
+   descriptors apply to what comes from now on.  May be called at any time after the connection was
+   made or accepted.
+   Returns 0; GPG_ERR_ASS_INV_VALUE; GPG_ERR_ENOMEM; GPG_ERR_NOT_SUPPORTED if CTX is not
+   non-blocking.  */
+gpg_error_t eva_set_limits (assuan_context_t ctx, const struct eva_limits *limits);
 
 /* --- Servers ---------------------------------------------------------------------------------- */
 
@@ -789,13 +589,25 @@ eva_server *eva_get_server (assuan_context_t ctx);
 /* Returns the USERDATA of the server that CTX belongs to, or NULL.  */
 void *eva_get_userdata (assuan_context_t ctx);
 
-/* Ends the connection of CTX, a context of a server or of eva_connect.  What is queued is still
-   sent.  An open command is cancelled: its continuation, done or function of eva_set_cancel runs
-   within this call.  Calls end with GPG_ERR_CANCELED: their done runs within this call, too, but
-   the done of calls on a connection that is not made yet runs later.  The close function, or the
-   closed callback, runs later, out of the loop.  The server releases its context then; a context of
-   eva_connect stays the caller's.  */
-void eva_close (assuan_context_t ctx);
+/* --- Commands that take their time ------------------------------------------------------------ */
+
+/* Keeps the command under way open until assuan_process_done.  Call it within a handler or a
+   continuation of assuan_inquire_ext, and return its result: `return eva_defer (ctx);`.
+   Returns 0, or GPG_ERR_ASS_GENERAL if no command of CTX is under way.  */
+gpg_error_t eva_defer (assuan_context_t ctx);
+
+/* Sets CB to be called once, with ARG and the reason, if the command under way cannot be finished
+   any more.  The reason is GPG_ERR_EPIPE if the client is gone, GPG_ERR_TIMEOUT over
+   command_timeout_ms, GPG_ERR_CANCELED when CTX, its server or its loop goes away or the time of a
+   drain is over.  CB frees what the command holds.  It does not have to call assuan_process_done;
+   the call would do no harm.  If the command is finished first, CB does not run.
+   If an inquiry is open, its continuation runs with the reason, and either ends the command, and CB
+   does not run; or returns eva_defer (CTX), and CB runs after it.
+   A second call replaces CB; NULL takes it back.
+   Returns 0; GPG_ERR_ASS_GENERAL if no command of CTX is under way; GPG_ERR_ENOMEM.  */
+gpg_error_t eva_set_cancel (assuan_context_t ctx,
+                            void (*cb) (assuan_context_t ctx, void *arg, gpg_error_t reason),
+                            void *arg);
 
 /* --- Bulk data -------------------------------------------------------------------------------- */
 
@@ -1170,14 +982,15 @@ gpg_error_t eva_answer_end (struct eva_pending_call *call);
    eva_answer_data.  */
 gpg_error_t eva_answer_cancel (struct eva_pending_call *call);
 
-/* Sets CB to be called once with ARG, out of the loop, when less than high_water_len octets of CTX
-   wait to be sent.  It serves programs that produce data piece by piece, in answers and in
-   commands.  NULL takes it back.  CB does not run any more once the connection is over.  A CB that
-   was set while a command of a server was under way does not run any more once that command is
-   finished or cancelled, like the function of eva_set_cancel.
-   Returns 0; GPG_ERR_NOT_SUPPORTED if CTX is not in a loop; GPG_ERR_ENOMEM.  */
-gpg_error_t eva_set_writable (assuan_context_t ctx, void (*cb) (assuan_context_t ctx, void *arg),
-                              void *arg);
+/* --- Connections of servers and clients ------------------------------------------------------- */
+
+/* Ends the connection of CTX, a context of a server or of eva_connect.  What is queued is still
+   sent.  An open command is cancelled: its continuation, done or function of eva_set_cancel runs
+   within this call.  Calls end with GPG_ERR_CANCELED: their done runs within this call, too, but
+   the done of calls on a connection that is not made yet runs later.  The close function, or the
+   closed callback, runs later, out of the loop.  The server releases its context then; a context of
+   eva_connect stays the caller's.  */
+void eva_close (assuan_context_t ctx);
 
 /* Returns true if ERR, a reason of the closed callback, of the close function of a service, or of
    eva_process, is the end of a connection that nothing has gone wrong with: the peer left or said
@@ -1191,8 +1004,197 @@ gpg_error_t eva_set_writable (assuan_context_t ctx, void (*cb) (assuan_context_t
    Over TCP a client that leaves then looks the same.  From everywhere.  */
 bool eva_is_orderly (gpg_error_t err);
 
+/* Sets CB to be called once with ARG, out of the loop, when less than high_water_len octets of CTX
+   wait to be sent.  It serves programs that produce data piece by piece, in answers and in
+   commands.  NULL takes it back.  CB does not run any more once the connection is over.  A CB that
+   was set while a command of a server was under way does not run any more once that command is
+   finished or cancelled, like the function of eva_set_cancel.
+   Returns 0; GPG_ERR_NOT_SUPPORTED if CTX is not in a loop; GPG_ERR_ENOMEM.  */
+gpg_error_t eva_set_writable (assuan_context_t ctx, void (*cb) (assuan_context_t ctx, void *arg),
+                              void *arg);
+
 /* Returns how many octets of CTX wait to be sent.  */
 size_t eva_get_queued_len (assuan_context_t ctx);
+
+/* Returns the loop that CTX lives in, for timers of its commands: the loop of its server, the loop
+   of eva_connect, or, until the connection is over, the loop of eva_attach.  The loop stays the
+   program's.  Returns NULL if the program drives CTX by hand, or if eva.h does not drive it.  May
+   be called from everywhere, also within callbacks of CTX.  */
+eva_loop *eva_get_loop (assuan_context_t ctx);
+
+/* --- Contexts driven by hand ------------------------------------------------------------------ */
+
+/* What eva_get_deadline returns if there is no deadline.  */
+#define EVA_NO_DEADLINE UINT64_MAX
+
+/* Makes CTX, a connected server or client of assuan.h, non-blocking for the rest of its life.  The
+   descriptors keep their flags.  Call it on a server before the first octet was exchanged with the
+   client: this call greets the client, so assuan_set_hello_line comes first.
+   Returns 0; GPG_ERR_ASS_INV_VALUE without a connection; GPG_ERR_ENOMEM; GPG_ERR_NOT_SUPPORTED
+   with system hooks other than the default ones, or within a callback of CTX; GPG_ERR_EPIPE for a
+   client to which assuan_transact returned GPG_ERR_ASS_INV_RESPONSE for a line of its server.  */
+gpg_error_t eva_set_nonblocking (assuan_context_t ctx);
+
+/* Returns the descriptor of CTX on which to wait for EVENT, EVA_READABLE or EVA_WRITABLE.  A socket
+   has the same one for both; two pipes have two.  The descriptor stays CTX's.  Returns
+   ASSUAN_INVALID_FD once the connection is closed.  */
+int eva_get_fd (assuan_context_t ctx, unsigned int event);
+
+/* Returns what the program has to wait for now: EVA_READABLE, EVA_WRITABLE, both, or none.  None
+   still means EVA_HANGUP on a socket.  Do not watch the end of a pipe of which CTX wants nothing:
+   poll would report again and again that the other end is gone.  The answer may change with every
+   call that makes CTX say or hear something.  */
+unsigned int eva_get_events (assuan_context_t ctx);
+
+/* Returns the time, on the clock of eva_now, at which the program has to call eva_process even if
+   nothing came: 0 if lines wait that CTX can handle at once, EVA_NO_DEADLINE if there is no
+   deadline.  While CTX wants nothing of its two pipes, the deadline is one second after the last
+   turn: eva_process then looks whether the peer is gone.  */
+uint64_t eva_get_deadline (assuan_context_t ctx);
+
+/* Runs one turn of CTX.
+
+   What it does: takes what came according to REVENTS (EVA_READABLE, EVA_WRITABLE, EVA_HANGUP, or
+   none at a deadline), runs the handlers and callbacks that are due at NOW_NS (on the clock of
+   eva_now), and sends what they said, in one write.  It reads at most once, handles a bounded
+   number of lines, and never waits.
+
+   Ownership and lifetime: CTX stays the caller's.  A callback may release CTX within the call; the
+   call then returns GPG_ERR_EOF, and the caller must not touch CTX any more.
+
+   Returns: 0 if the connection goes on.  Any other value says that the connection is over.  By then
+   the callbacks that wait for the end have run, and all that is left to do is assuan_release:
+
+     GPG_ERR_EOF        the peer left or said BYE when nothing was open, and everything was sent
+     GPG_ERR_EPIPE      the peer left in the middle of something (eva_is_orderly)
+     GPG_ERR_TIMEOUT    a time was over
+     GPG_ERR_TOO_LARGE  a limit was exceeded
+     GPG_ERR_ASS_LINE_TOO_LONG, GPG_ERR_ASS_INV_RESPONSE
+                        a client: its server sent something that is wrong
+     other values       what the system gave
+
+   It returns GPG_ERR_ASS_NESTED_COMMANDS within a callback of CTX, and GPG_ERR_NOT_SUPPORTED for a
+   context that a loop drives, such as one of eva_connect.
+
+   Callable from: everywhere but the callbacks of CTX.  */
+gpg_error_t eva_process (assuan_context_t ctx, unsigned int revents, uint64_t now_ns);
+
+/* Makes CTX non-blocking and lets LOOP drive it.  When the connection is over, LOOP calls OVER,
+   which may be NULL, once, with ARG and with ERR, the value that eva_process would return.  CTX
+   stays the caller's, which releases it in OVER or elsewhere; if the caller releases it before,
+   OVER does not run.
+   assuan_release then does not wait for a program that assuan_pipe_connect started: LOOP reaps the
+   program, as for eva_connect, unless the program has set a hook of its own for waitpid.
+   Returns 0; GPG_ERR_ENOMEM; GPG_ERR_ASS_INV_VALUE for a context that is attached already, or of
+   eva_connect; what eva_set_nonblocking gives; or what watching the descriptors gave.  */
+gpg_error_t eva_attach (assuan_context_t ctx, eva_loop *loop,
+                        void (*over) (assuan_context_t ctx, void *arg, gpg_error_t err), void *arg);
+
+/* Takes CTX back from the loop of eva_attach.  The program can then drive it by hand, or attach it
+   elsewhere; OVER does not run any more.  A pump that is under way ends with GPG_ERR_CANCELED, and
+   its command goes on.  Does nothing if CTX is not attached, or belongs to a server or
+   eva_connect.  */
+void eva_detach (assuan_context_t ctx);
+
+/* --- Contexts of assuan_process_next ---------------------------------------------------------- */
+
+/* The default of eva_set_max_ahead_len.  */
+#define EVA_DEFAULT_MAX_AHEAD_LEN ((size_t) 1 << 20)
+
+/* Sets how many octets CTX keeps of what its client sends before the pending command has ended.
+   CTX is a server that the program drives with assuan_process_next.  That function reads on up to
+   MAX_LEN, so that a level-triggered loop comes to rest and hears of the client's end.  If more
+   comes, it returns GPG_ERR_TOO_LARGE, once, with DONE set, and CTX then treats what came as all
+   that the client sent.
+   CTX takes memory as octets come, up to twice MAX_LEN, and gives it back when none wait.  MAX_LEN
+   0 means EVA_DEFAULT_MAX_AHEAD_LEN; a value below EVA_INPUT_SIZE (eva-conn.h) counts as that, a
+   value above 1 GiB as 1 GiB.  Contexts of other kinds stop reading instead, which holds up their
+   peer.  May be called at any time, also before CTX is connected; it holds for every connection of
+   CTX.
+   Returns 0; GPG_ERR_ASS_INV_VALUE; GPG_ERR_NOT_SUPPORTED if CTX is non-blocking.  */
+gpg_error_t eva_set_max_ahead_len (assuan_context_t ctx, size_t max_len);
+
+/* --- Contexts that block ---------------------------------------------------------------------- */
+
+/* How long a blocking context of assuan.h waits for its peer, in milliseconds.  0 and EVA_NO_LIMIT
+   mean without end, as libassuan does.  Only what calls wait counts: not the time that callbacks
+   and handlers of the program take, a dialog in an inquire callback for instance.  */
+struct eva_timeouts {
+  /* For assuan_socket_connect: until there is a connection.  That is as long as a server's queue is
+     full, a host of TCP does not answer, or a SOCKS proxy talks.  */
+  unsigned int connect_timeout_ms;
+
+  /* For assuan_socket_connect, assuan_socket_connect_fd and assuan_pipe_connect: from there to the
+     server's greeting.  A socket that is forwarded to a place where no server listens connects, and
+     says nothing.  */
+  unsigned int greeting_timeout_ms;
+
+  /* For what follows.  A client waits so long
+
+       for all of a reply, in assuan_transact; after each inquire callback the time begins anew
+       for a line, in assuan_client_read_response and assuan_read_line
+       until the server takes what one call says, or one slice of bulk data
+
+     A server waits so long for the answer to assuan_inquire, for a line in assuan_read_line while a
+     command is under way, and until its client takes what a call says.  It waits without end for
+     the next command (assuan_process) and for the next client (assuan_accept).  */
+  unsigned int call_timeout_ms;
+};
+
+/* Limits how long calls on CTX wait for the peer.
+
+   What it does: copies TIMEOUTS.  They hold for calls that begin from now on, on this connection of
+   CTX and on later ones.  A call that waits longer returns GPG_ERR_TIMEOUT, and writes `[timeout]`
+   to the log.  If CTX is a client, this ends its connection, because a later reply would answer the
+   wrong call: the library closes the descriptors without BYE, and all further calls return
+   GPG_ERR_EPIPE, until CTX gets another connection.  (A server, too, can answer a command with
+   GPG_ERR_TIMEOUT.  Then the connection goes on.)  After assuan_socket_connect could not connect in
+   time CTX is as it was before.
+   If the server is a program that assuan_pipe_connect started, the library does not wait for its
+   end as long as it likes: assuan_release, or assuan_pipe_connect itself if the greeting did not
+   come, sends it SIGTERM, and half a second later SIGKILL.  With ASSUAN_NO_WAITPID it does neither.
+   If CTX is a server, a client that does not answer an inquiry in time does not end the connection:
+   assuan_inquire returns GPG_ERR_TIMEOUT, and the library skips what the client still answers.  A
+   client that does not read does end it: later calls that say something return GPG_ERR_EPIPE.
+
+   How it waits: by poll on the descriptors, then without waiting in read and write; interrupted
+   waits go on for the time that is left.  That goes for hooks of the program
+   (assuan_set_system_hooks, assuan_ctx_set_system_hooks), too, so their descriptors have to be the
+   kernel's.  While the library polls, the program's clamp (gpgrt_set_syscall_clamp) lets the other
+   threads of nPth run.  Where there are hooks and no clamp, the library polls only if the usleep
+   hook is the default one; otherwise it looks at the descriptor between short sleeps by that hook.
+
+   Ownership and lifetime: nothing is kept of TIMEOUTS.
+
+   Returns: 0; GPG_ERR_ASS_INV_VALUE if an argument is NULL; GPG_ERR_NOT_SUPPORTED if CTX is
+   non-blocking.  A context that becomes non-blocking later has eva_limits instead.
+
+   Callable from: everywhere, callbacks included.  */
+gpg_error_t eva_set_timeouts (assuan_context_t ctx, const struct eva_timeouts *timeouts);
+
+/* --- Data in small pieces --------------------------------------------------------------------- */
+
+/* Lets data of CTX, a blocking context of assuan.h, wait for more.
+
+   What it does: what a handler of a blocking context sends leaves at once, because the handler may
+   compute for minutes before it sends more; so every assuan_send_data costs a system call.  A
+   program that sends one piece after the other says so with this call, and the data then leave in
+   writes of 32 KiB.  Everything else pushes out what waits, before itself and in order: status
+   lines, comments, inquiries, END and CAN, descriptors, the reply to a command, assuan_send_data
+   without data, every call that waits for the peer, eva_uncork, and assuan_release.  It holds for
+   the handler under way and all that follow, until eva_uncork or another connection of CTX.
+   In a context of assuan_process_next or of eva.h it has no effect: there, what a turn says leaves
+   in one write in any case.
+
+   Returns: 0; GPG_ERR_ASS_INV_VALUE if CTX is NULL; GPG_ERR_EPIPE without a connection.
+
+   Callable from: everywhere, handlers and callbacks included.  */
+gpg_error_t eva_cork (assuan_context_t ctx);
+
+/* Ends eva_cork, and sends what waits.  Does nothing if CTX is not corked.
+   Returns 0; GPG_ERR_ASS_INV_VALUE if CTX is NULL; or what writing gave.  May be called from
+   everywhere, handlers and callbacks included.  */
+gpg_error_t eva_uncork (assuan_context_t ctx);
 
 #pragma GCC visibility pop
 
