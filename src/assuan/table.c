@@ -2,8 +2,9 @@
 /* table.c - the table of commands.
 
    The commands are an array that is searched from its beginning: servers have few of them, and the
-   first letter sorts most out.  All connections of an eva_server share one; a context that
-   registers a command for itself gets a copy.
+   first letter sorts most out.  One that has room for many has an index behind it, a hash table of
+   their numbers.  All connections of an eva_server share one; a context that registers a command
+   for itself gets a copy.
 
    Many programs register dozens of commands for each client that comes, and each of them is a new
    one.  A set of bits for how names begin tells that of nearly all without a search.
@@ -45,6 +46,78 @@ same_name (const char *a, const char *b) {
   return *a == *b;
 }
 
+/* --- The index -------------------------------------------------------------------------------- */
+
+/* Commands that are searched faster without an index.  */
+#define N_SEARCHED 64
+
+/* Returns how many slots the index of an array of SIZE commands has: a power of two, so that half of
+   them stay free; or 0.  */
+static uint32_t
+count_slots (uint32_t size) {
+  return size > N_SEARCHED ? (uint32_t) 2 << (32 - __builtin_clz (size - 1)) : 0;
+}
+
+/* Returns the slots of TABLE: the number of a command, from 1, or 0.  */
+static uint32_t *
+get_slots (const struct eva__table *table) {
+  return (uint32_t *) (void *) (table->commands + table->commands_size);
+}
+
+/* The same for all spellings (FNV-1a).  */
+static uint32_t
+hash_name (const char *name) {
+  uint32_t hash = 2166136261u;
+
+  for (; *name; name++)
+    hash = (hash ^ (unsigned char) lower (*name)) * 16777619u;
+  return hash;
+}
+
+/* Enters the command with the number AT in the index.  Those with the same hash are found in the
+   order in which they were entered.  */
+static void
+index_command (struct eva__table *table, uint32_t at) {
+  uint32_t n_slots = count_slots (table->commands_size), *slots = get_slots (table), i;
+
+  if (!n_slots) return;
+  for (i = hash_name (table->commands[at].name); slots[i % n_slots]; i++)
+    ;
+  slots[i % n_slots] = at + 1;
+}
+
+/* Makes the index anew.  */
+static void
+index_all (struct eva__table *table) {
+  uint32_t n_slots = count_slots (table->commands_size);
+
+  if (n_slots) memset (get_slots (table), 0, n_slots * sizeof (uint32_t));
+  for (uint32_t i = 0; i < table->n_commands; i++)
+    index_command (table, i);
+}
+
+/* Returns where to begin to look for NAME.  */
+static uint32_t
+begin_search (const struct eva__table *table, const char *name) {
+  return count_slots (table->commands_size) ? hash_name (name) : 0;
+}
+
+/* Returns the next command that may have NAME, or NULL.  *AT is where to look.  */
+static struct eva__command *
+search (const struct eva__table *table, const char *name, uint32_t *at) {
+  uint32_t n_slots = count_slots (table->commands_size), number;
+
+  while (!n_slots && *at < table->n_commands) {
+    struct eva__command *command = &table->commands[(*at)++];
+    if (lower (*command->name) == lower (*name)) return command; /* most are done with here */
+  }
+  if (!n_slots) return NULL;
+  number = get_slots (table)[(*at)++ % n_slots];
+  return number ? &table->commands[number - 1] : NULL;
+}
+
+/* --- Finding ---------------------------------------------------------------------------------- */
+
 /* Returns true if NAME has no small letter.  */
 static bool
 is_upper (const char *name) {
@@ -79,13 +152,12 @@ find_standard (const struct eva__table *table, const char *name) {
    registered (see find_registered).  */
 static struct eva__command *
 find_own (const struct eva__table *table, const char *name) {
-  struct eva__command *found = NULL;
+  struct eva__command *found = NULL, *command;
+  uint32_t at = begin_search (table, name);
 
-  for (size_t i = 0; i < table->n_commands; i++) {
-    const char *known = table->commands[i].name;
-    if (lower (*known) != lower (*name)) continue; /* most are done with here */
-    if (!strcmp (known, name)) return &table->commands[i];
-    if (!found && same_name (known, name)) found = &table->commands[i];
+  while ((command = search (table, name, &at))) {
+    if (!strcmp (command->name, name)) return command;
+    if (!found && same_name (command->name, name)) found = command;
   }
   return found;
 }
@@ -104,14 +176,17 @@ eva__ctx_find_command (assuan_context_t ctx, const char *name) {
    writing exactly them.  */
 static struct eva__command *
 find_registered (const struct eva__table *table, const char *name) {
-  for (size_t i = 0; i < table->n_commands; i++) {
-    const char *known = table->commands[i].name;
-    if (lower (*known) != lower (*name)) continue;
-    if (!strcmp (known, name) || (same_name (known, name) && is_upper (known)))
-      return &table->commands[i];
+  uint32_t at = begin_search (table, name);
+  struct eva__command *command;
+
+  while ((command = search (table, name, &at))) {
+    if (!strcmp (command->name, name)) return command;
+    if (same_name (command->name, name) && is_upper (command->name)) return command;
   }
   return NULL;
 }
+
+/* --- Registering ------------------------------------------------------------------------------ */
 
 /* Returns a copy of the N elements of SIZE octets at OLD, with room for MAX, all zero behind them;
    or NULL.  */
@@ -125,11 +200,21 @@ copy_array (assuan_context_t ctx, const void *old, size_t n, size_t max, size_t 
   return copy;
 }
 
+/* The same for the commands of TABLE, with room for an index.  */
+static struct eva__command *
+copy_commands (assuan_context_t ctx, const struct eva__table *table, uint32_t max) {
+  size_t index_len = count_slots (max) * sizeof (uint32_t);
+  size_t used_len = table->n_commands * sizeof (struct eva__command);
+  struct eva__command *copy = eva__ctx_malloc (ctx, max * sizeof *copy + index_len);
+
+  if (copy && used_len) memcpy (copy, table->commands, used_len);
+  return copy;
+}
+
 /* Gives TABLE copies of its arrays, with room for MAX commands.  What had them keeps them.  */
 static gpg_error_t
 copy_arrays (assuan_context_t ctx, struct eva__table *table, uint32_t max) {
-  struct eva__command *commands =
-      copy_array (ctx, table->commands, table->n_commands, max, sizeof *commands);
+  struct eva__command *commands = copy_commands (ctx, table, max);
   struct eva__command_more *more = NULL;
 
   if (!commands) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
@@ -143,6 +228,7 @@ copy_arrays (assuan_context_t ctx, struct eva__table *table, uint32_t max) {
   table->commands = commands;
   table->more = more;
   table->commands_size = max;
+  index_all (table);
   return 0;
 }
 
@@ -208,6 +294,7 @@ enter_standard (assuan_context_t ctx) {
     table->commands[at++] = eva__builtins[i];
   }
   table->standard = 0;
+  index_all (table);
   return 0;
 }
 
@@ -235,7 +322,12 @@ eva__ctx_place_command (assuan_context_t ctx, const char *name, struct eva__comm
   if (!err && !place) err = reserve (ctx, 1);
   if (err) return err;
   table->beginnings |= bit;
-  *ret_place = place ? place : &table->commands[table->n_commands++];
+  if (!place) {
+    place = &table->commands[table->n_commands];
+    place->name = name;
+    index_command (table, table->n_commands++);
+  }
+  *ret_place = place;
   return 0;
 }
 

@@ -305,7 +305,7 @@ commands_can_be_registered_first (void **state) {
 }
 
 static struct notes many_notes;
-static char many_names[2000][12];
+static char many_names[2000][16];
 
 static void
 register_many (assuan_context_t ctx, void *arg) {
@@ -318,6 +318,54 @@ register_many (assuan_context_t ctx, void *arg) {
   assuan_set_pointer (ctx, &many_notes);
 }
 
+static int n_fillers;
+
+/* Registers some names, and fillers from FIRST on between them.  */
+static void
+register_among_many (assuan_context_t ctx, void *arg) {
+  static const struct {
+    const char *name;
+    assuan_handler_t handler;
+  } commands[] = {
+    { "word", cmd_one }, { "TWICE", cmd_one }, { "WORD", cmd_two },
+    { "NOP", cmd_one },  { "TWICE", cmd_two }, { "twice", cmd_one },
+  };
+
+  (void) arg;
+  for (int i = 0, n = 0; i < 6; i++) {
+    assert_err (assuan_register_command (ctx, commands[i].name, commands[i].handler, NULL), 0);
+    for (int end = n_fillers * (i + 1) / 6; n < end; n++) {
+      snprintf (many_names[n], sizeof many_names[n], "CMD%d", n);
+      assert_err (assuan_register_command (ctx, many_names[n], cmd_two, NULL), 0);
+    }
+  }
+}
+
+/* However many there are, and whenever they came.  */
+static void
+same_rules_among_many (void **state) {
+  static const int numbers[] = { 0, 12, 55, 60, 70, 200, 1500 };
+
+  (void) state;
+  /* deviation: fixed tables */
+  if (on_oracle ()) skip ();
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+    struct notes notes = { 0 };
+    struct server s;
+    n_fillers = numbers[i];
+    server_start (&s, SERVER_SOCKET, register_among_many, &notes);
+    server_ask (&s, "word\n", "OK\n");
+    server_ask (&s, "WORD\n", "OK\n");
+    server_ask (&s, "wOrd\n", "OK\n");
+    server_ask (&s, "nop\n", "OK\n");
+    server_ask (&s, "TWICE\n", "OK\n");
+    server_ask (&s, "tWICE\n", "OK\n");
+    server_stop_noting (&s, &notes,
+                        "one word []\ntwo WORD []\none word []\none NOP []\n"
+                        "one twice []\none twice []\n");
+  }
+}
+
 static void
 any_number_of_commands (void **state) {
   gpg_error_t err = 0;
@@ -328,7 +376,12 @@ any_number_of_commands (void **state) {
   if (on_oracle ()) skip ();
   server_start (&s, SERVER_SOCKET, register_many, &err);
   assert_err (err, 0);
-  server_ask (&s, "CMD0\nCMD1\nCMD1999\n", "OK\nOK\nOK\n");
+  server_ask (&s, "CMD0\nCMD1\nCMD1999\ncmd1998\n", "OK\nOK\nOK\nOK\n");
+  for (int i = 0; i < 2000; i += 7) {
+    char line[32];
+    snprintf (line, sizeof line, "CMD%d\n", i);
+    server_ask (&s, line, "OK\n");
+  }
   server_stop (&s);
 }
 
@@ -348,6 +401,7 @@ main (void) {
     suite_test (handlers_may_replace_builtins),
     suite_test (notifications_may_replace_builtins),
     suite_test (commands_can_be_registered_first),
+    suite_test (same_rules_among_many),
     suite_test (any_number_of_commands),
   };
 
