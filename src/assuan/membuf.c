@@ -21,16 +21,19 @@
 /* No buffer grows beyond this, so that no sum below overflows.  */
 #define MAX_LEN (SIZE_MAX / 32)
 
-/* What there is room for besides data: the NUL behind them, the rest of a line whose escapes are
-   undone here, and what that writes beyond its end.  */
-#define EXTRA ((size_t) 1 + EVA_LINE_SIZE + EVA__CONN_RAW_ROOM)
+/* What there is room for besides data: the NUL behind them, and if they come raw, the rest of a line
+   whose escapes are undone here, and what that writes beyond its end.  */
+#define EXTRA     ((size_t) 1)
+#define RAW_EXTRA (EXTRA + EVA_LINE_SIZE + EVA__CONN_RAW_ROOM)
 
-/* Returns SIZE, or what all of MB needs at most, if that is less.  */
+/* Returns SIZE, or what all of MB needs at most, if that is less.  Data come raw only into memory of
+   the C library.  A program may allow any length, so the sum may overflow.  */
 static size_t
-cap (const struct eva__membuf *mb, size_t size) {
-  size_t most = mb->max_len + EXTRA;
+cap (assuan_context_t ctx, const struct eva__membuf *mb, size_t size) {
+  size_t extra = eva__ctx_has_libc_memory (ctx) ? RAW_EXTRA : EXTRA;
 
-  return mb->max_len && most < size ? most : size;
+  if (!mb->max_len || mb->max_len > SIZE_MAX - extra) return size;
+  return mb->max_len + extra < size ? mb->max_len + extra : size;
 }
 
 /* Memory of the C library that nothing has touched costs nothing, but each move touches the new
@@ -53,7 +56,7 @@ next_size (assuan_context_t ctx, const struct eva__membuf *mb, size_t need) {
   size_t size = mb->size ? 2 * mb->size : FIRST_SIZE;
 
   if (eva__ctx_has_libc_memory (ctx)) size = next_libc_size (need);
-  size = cap (mb, size);
+  size = cap (ctx, mb, size);
   return size > need ? size : need;
 }
 
@@ -79,7 +82,8 @@ move (assuan_context_t ctx, struct eva__membuf *mb, size_t size) {
   return true;
 }
 
-/* Moves the data to larger memory, where NEED octets fit.  Where there is no memory for much, there may be for less.  */
+/* Moves the data to larger memory, where NEED octets fit.  Where there is no memory for much, there
+   may be for less.  */
 static gpg_error_t
 grow (assuan_context_t ctx, struct eva__membuf *mb, size_t need) {
   if (move (ctx, mb, next_size (ctx, mb, need))) return 0;
@@ -93,7 +97,7 @@ hold (assuan_context_t ctx, struct eva__membuf *mb, size_t need) {
   size_t len = 2 * need > FIRST_SIZE ? 2 * need : FIRST_SIZE;
 
   if (!ctx->drive || need <= mb->held_len) return 0;
-  len = cap (mb, len);
+  len = cap (ctx, mb, len);
   if (len < need) len = need;
   if (!eva__drive_hold (ctx->drive, len - mb->held_len))
     return eva__ctx_error (ctx, GPG_ERR_TOO_LARGE);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,6 +14,9 @@
 #define SECRET "correct horse battery staple"
 
 static int n_mallocs, n_frees, n_live, fail_at, n_secrets;
+
+/* What ASK allows, and the size of the block that its answer came in.  */
+static size_t max_answer_len, block_len;
 
 /* The block has just been given back: is the secret in it?  */
 static void
@@ -57,6 +61,7 @@ static struct assuan_malloc_hooks hooks = { my_malloc, my_realloc, my_free };
 static void
 reset_counts (void) {
   n_mallocs = n_frees = n_live = fail_at = n_secrets = 0;
+  max_answer_len = block_len = 0;
 }
 
 static void
@@ -74,11 +79,12 @@ static gpg_error_t
 cmd_ask (assuan_context_t ctx, char *line) {
   unsigned char *buf = NULL;
   size_t len;
-  gpg_error_t err = assuan_inquire (ctx, "PASSPHRASE", &buf, &len, 0);
+  gpg_error_t err = assuan_inquire (ctx, "PASSPHRASE", &buf, &len, max_answer_len);
   int before = n_frees;
 
   (void) line;
   if (err) return err;
+  block_len = malloc_usable_size (buf);
   /* The caller gives the result back by the context's function, as pinentry's users do.  */
   memset (buf, 0, len);
   assuan_free (ctx, buf);
@@ -214,6 +220,57 @@ every_allocation_may_fail (void **state) {
   assert_false (failed);
 }
 
+/* A server that allows MAXLEN octets hears N_LINES of 900 octets of data.  Returns how many
+   allocations that took.  */
+static int
+serve_answer (size_t maxlen, size_t n_lines) {
+  static char lines[16][903];
+  assuan_context_t ctx = NULL;
+  int fds[2];
+
+  assert_true (n_lines <= 16);
+  reset_counts ();
+  max_answer_len = maxlen;
+  for (size_t i = 0; i < n_lines; i++) {
+    memset (lines[i], 'f', sizeof lines[i]);
+    memcpy (lines[i], "D ", 2);
+    lines[i][sizeof lines[i] - 1] = '\n';
+  }
+  fds_socketpair (fds, 0);
+  assert_err (make_server (&ctx, fds[1]), 0);
+  peer_say (fds[0], "ASK\n");
+  peer_send (fds[0], lines, n_lines * sizeof lines[0]);
+  peer_say (fds[0], "END\n");
+  shutdown (fds[0], SHUT_WR);
+  assert_err (assuan_process (ctx), 0);
+  peer_expect (fds[0], with_pid ("OK hello%P\nINQUIRE PASSPHRASE\nOK\n"));
+  assuan_release (ctx);
+  close (fds[0]);
+  return n_mallocs;
+}
+
+/* A limit that no answer reaches costs what no limit does.  */
+static void
+a_vast_limit_costs_nothing (void **state) {
+  int n;
+
+  (void) state;
+  if (on_oracle ()) skip ();
+  n = serve_answer (0, 16);
+  for (size_t less = 0; less < 2000; less += 100)
+    assert_int_equal (serve_answer (SIZE_MAX - less, 16), n);
+}
+
+/* The memory of a program may be scarce: an answer takes no more of it than the program allows, and
+   the NUL behind.  */
+static void
+an_answer_takes_what_it_may_have (void **state) {
+  (void) state;
+  if (on_oracle ()) skip ();
+  serve_answer (3000, 3);
+  assert_in_range (block_len, 2701, 3001 + 64 /* malloc rounds up */);
+}
+
 static void
 default_hooks_can_be_replaced (void **state) {
   struct assuan_malloc_hooks before = *assuan_get_malloc_hooks ();
@@ -243,6 +300,8 @@ main (void) {
     suite_test (no_secret_is_given_back),
     suite_test (no_secret_after_a_cancelled_inquiry),
     suite_test (every_allocation_may_fail),
+    suite_test (a_vast_limit_costs_nothing),
+    suite_test (an_answer_takes_what_it_may_have),
     suite_test (default_hooks_can_be_replaced),
   };
 
