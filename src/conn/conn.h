@@ -10,9 +10,10 @@
 #include "conn/state.h"
 
 /* A flag of a configuration that eva__conn_new_shared takes: where the data of a reply, or of an
-   inquiry that has eva__conn_want_raw, come faster than a buffer holds, the eva_conn asks for one of EVA__BULK_SIZE octets, and goes on without if there is none.
-   A read into it brings four times as much, for one system call; and the 63 lines of data that it
-   holds are less than a turn handles.  */
+   inquiry that has eva__conn_want_raw, come faster than a buffer holds, the eva_conn asks for one of
+   EVA__BULK_SIZE octets, and goes on without if there is none.  A read into it brings four times as
+   much, for one system call; and the 63 lines of data that it holds are less than a turn
+   handles.  */
 #define EVA__CONN_BULK 0x80000000u
 #define EVA__BULK_SIZE 63488
 
@@ -43,8 +44,8 @@ void eva__conn_end_loan (eva_conn *c);
 bool eva__conn_holds_line (eva_conn *c);
 
 /* Lets the data of the inquiry that C, a server, has just said come as they stand on their lines,
-   so that the owner can unescape them to where it collects them.  Some come unescaped nevertheless: near
-   the limit of the inquiry, at the end of a buffer, and where the eva_conn is STRICT.  */
+   so that the owner can unescape them to where it collects them.  Some come unescaped nevertheless:
+   near the limit of the inquiry, at the end of a buffer, and where the eva_conn is STRICT.  */
 void eva__conn_want_raw (eva_conn *c);
 
 /* Unescapes the data of the last event, EV, to DST, which has room for EVA__CONN_RAW_ROOM octets

@@ -123,10 +123,8 @@ eva_conn_inbuf (eva_conn *c, size_t *ret_len) {
   if (!eva_conn_wants_input (c)) return NULL;
   if (!c->in.base) return take_buffer (c, ret_len);
   *ret_len = EVA_SMALL_SIZE;
-  if (is_flooded (c))
-    exchange (c, EVA__BULK_SIZE);
-  else if (may_grow (c) && is_cramped (&c->in) && !grow (c))
-    return NULL;
+  if (!is_flooded (c) || !exchange (c, EVA__BULK_SIZE))
+    if (may_grow (c) && is_cramped (&c->in) && !grow (c)) return NULL;
   eva__wire_lines_room (&c->in);
   *ret_len = find_room (c);
   return c->in.base + c->in.tail;

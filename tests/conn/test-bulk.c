@@ -18,6 +18,7 @@ struct owner {
   struct eva_conn_config config;
   eva_conn *conn;
   bool is_short;    /* of memory for large buffers */
+  size_t max_len;   /* the longest buffer that it has, if not 0 */
   size_t n_refused; /* of those */
   size_t most_len;  /* the longest buffer that it gave */
   size_t live_len;
@@ -30,7 +31,7 @@ static void *
 give (void *arg, size_t len) {
   struct owner *o = arg;
 
-  if (o->is_short && len > EVA_INPUT_SIZE) {
+  if ((o->is_short && len > EVA_INPUT_SIZE) || (o->max_len && len > o->max_len)) {
     o->n_refused++;
     return NULL;
   }
@@ -241,6 +242,65 @@ test_goes_on_without_memory (void **state) {
   owner_deinit (&o);
 }
 
+/* Feeds data lines that fill the buffer to its end.  */
+static void
+fill_buffer (struct owner *o) {
+  size_t room;
+  char *buf = eva_conn_inbuf (o->conn, &room);
+
+  assert_true (buf && room == EVA_INPUT_SIZE);
+  for (size_t i = 0; i < room; i++)
+    buf[i] = octet_at (o->n_fed++);
+  assert_int_equal (eva_conn_fed (o->conn, room), 0);
+}
+
+/* A server whose client sends a whole buffer of data ahead of the inquiry.  More of them may
+   wait.  */
+static void
+server_init_ahead (struct owner *o) {
+  struct eva_event ev;
+
+  owner_init (o, EVA_ROLE_SERVER, EVA__CONN_BULK);
+  o->config.max_input_len = 1 << 20;
+  assert_int_equal (eva_conn_ok (o->conn, NULL), 0);
+  feed_text (o, "TAKE\n");
+  hear (o, EVA_EVENT_COMMAND);
+  assert_int_equal (eva_conn_next (o->conn, &ev), 0);
+  fill_buffer (o);
+  assert_int_equal (eva_conn_inquire (o->conn, "DATA", 0), 0);
+  eva__conn_want_raw (o->conn);
+  eva_conn_sent (o->conn, SIZE_MAX);
+}
+
+/* A buffer without room would look like the end of what the peer says.  */
+static void
+test_full_without_memory (void **state) {
+  struct owner o;
+  size_t room;
+
+  (void) state;
+  server_init_ahead (&o);
+  o.is_short = true;
+  assert_null (eva_conn_inbuf (o.conn, &room));
+  assert_true (room > 0);
+  o.is_short = false;
+  stream (&o, SIZE_MAX);
+  owner_deinit (&o);
+}
+
+/* An owner that has no larger buffer may still have one of twice the length.  */
+static void
+test_full_without_bulk (void **state) {
+  struct owner o;
+
+  (void) state;
+  server_init_ahead (&o);
+  o.max_len = 2 * EVA_INPUT_SIZE;
+  stream (&o, SIZE_MAX);
+  assert_int_equal (o.most_len, 2 * EVA_INPUT_SIZE);
+  owner_deinit (&o);
+}
+
 /* Requests that are sent ahead are no data: they wait in one buffer, and hold up the peer.  */
 static void
 test_requests_ahead (void **state) {
@@ -273,6 +333,8 @@ main (void) {
     cmocka_unit_test (test_public_flag_means_nothing),
     cmocka_unit_test (test_not_collected),
     cmocka_unit_test (test_goes_on_without_memory),
+    cmocka_unit_test (test_full_without_memory),
+    cmocka_unit_test (test_full_without_bulk),
     cmocka_unit_test (test_requests_ahead),
   };
 
