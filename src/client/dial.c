@@ -315,17 +315,13 @@ eva__dial_anew (struct eva__client *client) {
 static int
 start_with_stderr (struct eva__client *client, struct eva__io_program_start *start, int *ret_in_fd,
                    int *ret_out_fd) {
-  int fd, rc, saved;
+  int rc;
 
   if (!(client->config.flags & EVA_CONNECT_LAST_STDERR) && !client->config.on_stderr)
     return eva__io_program_start (start, ret_in_fd, ret_out_fd, &client->child);
-  if (eva__stderr_open (client, &fd)) return -1;
-  start->stderr_fd = &fd;
+  if (eva__stderr_open (client, start)) return -1;
   rc = eva__io_program_start (start, ret_in_fd, ret_out_fd, &client->child);
-  saved = errno;
-  close (fd);
-  start->stderr_fd = NULL;
-  errno = saved;
+  eva__stderr_opened (client);
   return rc;
 }
 

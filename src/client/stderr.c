@@ -25,6 +25,7 @@
 struct eva__stderr {
   struct eva__client *client;
   int fd;
+  int program_fd; /* until the program has it */
   eva_source *source;
   bool is_telling; /* its callback runs, which may run the loop */
   bool is_over;    /* nothing is told any more */
@@ -100,7 +101,7 @@ ready (void *arg, unsigned int revents) {
 
 /* The pipe alone does not keep the loop going: the program may never close it.  */
 int
-eva__stderr_open (struct eva__client *client, int *ret_fd) {
+eva__stderr_open (struct eva__client *client, struct eva__io_program_start *start) {
   struct eva__stderr *err = calloc (1, sizeof *err);
   int fd[2];
 
@@ -117,8 +118,17 @@ eva__stderr_open (struct eva__client *client, int *ret_fd) {
     return -1;
   }
   eva__loop_set_background (err->source);
-  *ret_fd = fd[1];
+  err->program_fd = fd[1];
+  start->stderr_fd = &err->program_fd;
   return 0;
+}
+
+void
+eva__stderr_opened (struct eva__client *client) {
+  int error = errno;
+
+  close (client->stderr_lines->program_fd);
+  errno = error;
 }
 
 /* Within a callback of these lines it does nothing: it is called again, after that, before the end

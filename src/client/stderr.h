@@ -5,10 +5,14 @@
 #define EVA__CLIENT_STDERR_H
 
 #include "client/client.h"
+#include "io/program.h"
 
-/* Makes a pipe whose lines CLIENT's loop reads, and stores at RET_FD the end for the program, which
-   is the caller's.  Returns 0, or -1 with errno.  */
-int eva__stderr_open (struct eva__client *client, int *ret_fd);
+/* Makes a pipe whose lines CLIENT's loop reads, and gives the other end to the program of START.
+   Returns 0, or -1 with errno.  */
+int eva__stderr_open (struct eva__client *client, struct eva__io_program_start *start);
+
+/* The program was started, or could not be: closes our copy of its end.  Keeps errno.  */
+void eva__stderr_opened (struct eva__client *client);
 
 /* The connection is over: tells the program what is there, and from then on nothing.  Returns the
    last line, which is CLIENT's; NULL if there is none, or if it is not wanted.  */

@@ -84,17 +84,13 @@ start (struct eva__client *client, const char *const *argv, pid_t *ret_pid) {
                                        .environment = config->environment,
                                        .directory = config->directory,
                                        .ends_with_us = true };
-  int fd = -1, rc, saved;
+  bool is_read = !how.keeps_stderr || config->on_stderr;
+  int rc;
 
-  if (!how.keeps_stderr || config->on_stderr) {
-    if (eva__stderr_open (client, &fd)) return -1;
-    config->flags |= EVA_CONNECT_LAST_STDERR;
-    how.stderr_fd = &fd;
-  }
+  if (is_read && eva__stderr_open (client, &how)) return -1;
+  if (is_read) config->flags |= EVA_CONNECT_LAST_STDERR;
   rc = eva__io_program_launch (&how, ret_pid);
-  saved = errno;
-  if (fd >= 0) close (fd);
-  errno = saved;
+  if (is_read) eva__stderr_opened (client);
   return rc;
 }
 
