@@ -28,8 +28,8 @@ const struct eva__command eva__builtins[EVA__N_BUILTIN] = {
   [EVA__BUILTIN_INPUT] = { .name = "INPUT" },   [EVA__BUILTIN_OUTPUT] = { .name = "OUTPUT" },
 };
 
-/* How many entries a table that is full grows by: few, because every context has one, and where
-   there are many, an eighth of them.  */
+/* How many entries a table that is full grows by: few, because every context has one.  One that has
+   an index, which has to be made anew, grows by half.  */
 #define STEP 4
 
 /* Not tolower: that asks the locale, and in some of them an I is no I.  */
@@ -257,7 +257,7 @@ reserve (assuan_context_t ctx, uint32_t n) {
 
   if (wanted <= size) return 0;
   while (size < wanted)
-    size += size / 8 > STEP ? size / 8 : STEP;
+    size += size < N_SEARCHED ? STEP : size / 2;
   err = copy_arrays (ctx, table, size);
   if (err) return err;
   eva__ctx_free (ctx, old);
