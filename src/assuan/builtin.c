@@ -56,15 +56,27 @@ reset (assuan_context_t ctx, char *line) {
   return err;
 }
 
-/* INPUT and OUTPUT: *PLACE gets the new descriptor, unless NOTIFY returns an error.  */
+/* Takes the descriptor that LINE names, also if there is no memory for it: one that waited on would
+   be that of the next command.  */
 static gpg_error_t
-set_fd (assuan_context_t ctx, char *line, assuan_fd_t *place, assuan_handler_t notify) {
-  assuan_fd_t old = *place;
-  assuan_fd_t fd;
-  gpg_error_t err = assuan_command_parse_fd (ctx, line, &fd);
-  bool is_shared;
+take_fd (assuan_context_t ctx, char *line, assuan_fd_t *r_fd, struct eva__extra **r_extra) {
+  gpg_error_t err = assuan_command_parse_fd (ctx, line, r_fd);
 
   if (err) return err;
+  *r_extra = eva__ctx_get_extra (ctx);
+  if (*r_extra) return 0;
+  eva__ctx_close_unused (ctx, *r_fd);
+  return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+}
+
+/* INPUT and OUTPUT: *PLACE gets FD, unless NOTIFY returns an error.  */
+static gpg_error_t
+set_fd (assuan_context_t ctx, char *line, assuan_fd_t fd, assuan_fd_t *place,
+        assuan_handler_t notify) {
+  assuan_fd_t old = *place;
+  gpg_error_t err;
+  bool is_shared;
+
   *place = fd;
   is_shared = old == assuan_get_input_fd (ctx) || old == assuan_get_output_fd (ctx);
   err = notify ? notify (ctx, line) : 0;
@@ -85,18 +97,20 @@ set_fd (assuan_context_t ctx, char *line, assuan_fd_t *place, assuan_handler_t n
 
 static gpg_error_t
 input (assuan_context_t ctx, char *line) {
-  struct eva__extra *extra = eva__ctx_get_extra (ctx);
+  struct eva__extra *extra;
+  assuan_fd_t fd;
+  gpg_error_t err = take_fd (ctx, line, &fd, &extra);
 
-  if (!extra) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
-  return set_fd (ctx, line, &extra->input_fd, ctx->table->notify.input);
+  return err ? err : set_fd (ctx, line, fd, &extra->input_fd, ctx->table->notify.input);
 }
 
 static gpg_error_t
 output (assuan_context_t ctx, char *line) {
-  struct eva__extra *extra = eva__ctx_get_extra (ctx);
+  struct eva__extra *extra;
+  assuan_fd_t fd;
+  gpg_error_t err = take_fd (ctx, line, &fd, &extra);
 
-  if (!extra) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
-  return set_fd (ctx, line, &extra->output_fd, ctx->table->notify.output);
+  return err ? err : set_fd (ctx, line, fd, &extra->output_fd, ctx->table->notify.output);
 }
 
 /* Returns the description of COMMAND, or NULL.  */

@@ -296,6 +296,7 @@ read_input (struct eva__drive *drive) {
     break;
   case GPG_ERR_ECONNRESET:
   case GPG_ERR_EPIPE:
+    drive->is_owed = true; /* it did not take all that was sent */
     eva_conn_fed (drive->ctx->conn, 0);
     break;
   case GPG_ERR_TOO_LARGE:
@@ -310,6 +311,15 @@ read_input (struct eva__drive *drive) {
   }
 }
 
+/* Returns true if the peer may not leave yet: it is in the middle of a line that was too long, or
+   of what eva__conn_peer_owes tells.  */
+static bool
+peer_owes (const struct eva__drive *drive) {
+  const eva_conn *conn = drive->ctx->conn;
+
+  return eva__conn_is_skipping (conn) || eva__conn_peer_owes (conn);
+}
+
 /* Hands on an event.  The end of file ends an inquiry, so this looks before whether there is
    one.  */
 static void
@@ -317,8 +327,7 @@ dispatch (struct eva__drive *drive, int rc, const struct eva_event *ev) {
   struct eva__stream *stream = eva__drive_stream (drive);
   bool is_answer = rc < 0 || (ev->type != EVA_EVENT_COMMAND && ev->type != EVA_EVENT_SKIPPED);
 
-  if (rc == EVA_E_TRUNCATED
-      || (rc > 0 && ev->type == EVA_EVENT_EOF && eva__conn_peer_owes (drive->ctx->conn)))
+  if (rc == EVA_E_TRUNCATED || (rc > 0 && ev->type == EVA_EVENT_EOF && peer_owes (drive)))
     drive->is_owed = true;
   if (stream && stream->wants_in && is_answer)
     stream->answered (stream, rc, ev);

@@ -71,8 +71,10 @@ free_sources (struct eva__attached *at) {
 
 static gpg_error_t
 watch_out (struct eva__attached *at, int fd, unsigned int events) {
-  struct eva__callbacks *callbacks = eva__drive_get_callbacks (&at->drive);
+  struct eva__callbacks *callbacks;
 
+  if (!events && !get_out (at)) return 0;
+  callbacks = eva__drive_get_callbacks (&at->drive);
   if (!callbacks) return syserror (at);
   return watch_pipe (at, &callbacks->out, fd, events);
 }

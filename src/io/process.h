@@ -22,7 +22,7 @@ void eva__io_count_process (void);
    be called from every thread.  */
 static inline unsigned int
 eva__io_this_process (void) {
-  if (!atomic_load_explicit (eva__io_process_mark, memory_order_relaxed)) eva__io_count_process ();
+  if (!atomic_load_explicit (eva__io_process_mark, memory_order_acquire)) eva__io_count_process ();
   return atomic_load_explicit (&eva__io_process_number, memory_order_relaxed);
 }
 

@@ -279,7 +279,7 @@ eva_server_set_limits (eva_server *server, const struct eva_server_limits *limit
   eva__session_limits_unref (server->session_limits);
   server->session_limits = shared;
   server->asked = *limits;
-  server->max_fds = 0;
+  server->knows_limits = false;
   eva__server_find_limits (server);
   return 0;
 }
@@ -287,7 +287,7 @@ eva_server_set_limits (eva_server *server, const struct eva_server_limits *limit
 gpg_error_t
 eva_server_allow_uid (eva_server *server, uid_t uid) {
   if (!server) return eva__server_error (NULL, GPG_ERR_ASS_INV_VALUE);
-  server->max_fds = 0; /* others share the limits from now on */
+  server->knows_limits = false; /* others share them from now on */
   return eva__users_allow (&server->users, uid) ? eva__server_error (server, GPG_ERR_ENOMEM) : 0;
 }
 

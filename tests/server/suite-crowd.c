@@ -9,6 +9,7 @@
 #include <malloc.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* --- Random dialogues against a model --------------------------------------------------------- */
 
@@ -546,6 +547,51 @@ test_freed_without_descriptors (void **state) {
   kit_idle (150);
 }
 
+/* --- Limits that the process has -------------------------------------------------------------- */
+
+/* A process that may open nothing, which has the socket of its client already.  */
+static void
+test_no_descriptor_allowed (void **state) {
+  static const struct eva_service nothing = { 0 };
+  struct rlimit limit, none;
+  eva_server *server;
+  gpg_error_t err;
+  int fds[2];
+
+  (void) state;
+  fds_socketpair (fds, 0);
+  assert_int_equal (getrlimit (RLIMIT_NOFILE, &limit), 0);
+  none = limit;
+  none.rlim_cur = 0;
+  assert_int_equal (setrlimit (RLIMIT_NOFILE, &none), 0);
+  err = eva_server_new (kit.loop.loop, &nothing, NULL, &server);
+  if (!err) err = eva_server_adopt (server, fds[0], 0, NULL);
+  assert_int_equal (setrlimit (RLIMIT_NOFILE, &limit), 0);
+  assert_int_equal (err, 0);
+  eva_server_free (server);
+  close (fds[1]);
+}
+
+/* What others than the user of the process may have is asked when a client comes: this process
+   becomes the user that was let in.  */
+static void
+test_user_changes (void **state) {
+  const struct eva_server_limits limits = { .max_connections = 8 };
+  gpg_error_t err = 0;
+  unsigned int n;
+
+  (void) state;
+  if (geteuid ()) return; /* only root can be another user */
+  kit_set_limits (&limits);
+  assert_int_equal (eva_server_allow_uid (kit.server, 1000), 0);
+  peer_new ();
+  assert_int_equal (seteuid (1000), 0);
+  for (n = 1; n < limits.max_connections && !err; n++)
+    peer_adopt (0, &err);
+  assert_int_equal (seteuid (0), 0);
+  assert_int_equal (err, 0);
+}
+
 static const struct CMUnitTest tests[] = {
   kit_test (test_random_dialogues),
   kit_test (test_random_leaving),
@@ -560,6 +606,8 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_leaving_in_dialog),
   kit_test (test_no_descriptors),
   kit_test (test_freed_without_descriptors),
+  kit_test (test_no_descriptor_allowed),
+  kit_test (test_user_changes),
 };
 
 SUITE (crowd);

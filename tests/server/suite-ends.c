@@ -130,7 +130,7 @@ test_reset_while_idle (void **state) {
   peer_say (p, "NOP\n");
   kit_settle ();
   peer_close (p);
-  await_close (p, GPG_ERR_EOF);
+  await_close (p, GPG_ERR_EPIPE);
 }
 
 static void
@@ -484,7 +484,7 @@ test_tcp_reset (void **state) {
   assert_int_equal (service.jobs->reason, GPG_ERR_EPIPE);
   setsockopt (q->in_fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   peer_close (q);
-  await_close (q, GPG_ERR_EOF);
+  await_close (q, GPG_ERR_EPIPE);
 }
 
 static const struct CMUnitTest tests[] = {

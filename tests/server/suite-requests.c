@@ -326,6 +326,22 @@ test_half_line (void **state) {
   assert_int_equal (p->guest->reason, GPG_ERR_EPIPE);
 }
 
+/* Of a line that was too long none is kept, but it has no end either.  */
+static void
+test_half_long_line (void **state) {
+  struct peer *p = peer_new ();
+  char line[ASSUAN_LINELENGTH + 1000];
+
+  (void) state;
+  memset (line, 'x', sizeof line);
+  peer_send (p, line, sizeof line);
+  kit_settle ();
+  peer_shut (p);
+  peer_drop_all (p);
+  kit_until (p->guest->n_closed);
+  assert_int_equal (p->guest->reason, GPG_ERR_EPIPE);
+}
+
 static void
 test_bye (void **state) {
   struct peer *p = peer_new ();
@@ -358,6 +374,7 @@ static const struct CMUnitTest tests[] = {
   kit_test (test_help),
   kit_test (test_option),
   kit_test (test_half_line),
+  kit_test (test_half_long_line),
   kit_test (test_bye),
 };
 

@@ -200,11 +200,20 @@ play_output (void) {
   if (hear (p, "OK")) hear (p, "OK");
 }
 
+/* It is that of its own command, also where there was no memory for an earlier one.  */
+static gpg_error_t
+look_at_output (assuan_context_t ctx, char *line) {
+  (void) line;
+  assert_int_equal (fcntl (assuan_get_output_fd (ctx), F_GETFL) & O_ACCMODE, O_WRONLY);
+  return 0;
+}
+
 static void
 play_descriptors (void) {
   struct peer *p = enter (EVA_LISTEN_FDPASSING);
   int fds[2];
 
+  service.output = look_at_output;
   if (!p) return;
   fds[0] = open ("/dev/null", O_RDONLY | O_CLOEXEC);
   fds[1] = open ("/dev/null", O_WRONLY | O_CLOEXEC);
