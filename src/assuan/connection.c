@@ -25,33 +25,37 @@
 
 /* --- Memory of the eva_conn ------------------------------------------------------------------- */
 
-/* Makes a buffer of LEN octets, which DRIVE, if not NULL, has counted.  */
+/* Makes a buffer of LEN octets, of which the drive, if there is one, has counted HELD_LEN.  */
 static __attribute__ ((noinline)) void *
-make_buffer (assuan_context_t ctx, size_t len, struct eva__drive *drive) {
+make_buffer (assuan_context_t ctx, size_t len, size_t held_len) {
   void *ptr = ctx->shared->malloc_hooks.malloc (len);
 
-  if (!ptr && drive) eva__drive_unhold (drive, len);
+  if (!ptr && held_len) eva__drive_unhold (ctx->drive, held_len);
   return ptr;
 }
 
-/* Returns true if a drive counts LEN octets.  Apart from buffers an eva_conn asks only for itself,
-   and for descriptors.  */
-static inline bool
-counts (size_t len) {
-  return eva__pool_has (len) || len == EVA__BULK_SIZE;
+/* Returns how many of LEN octets CTX's drive counts.  Apart from buffers an eva_conn asks only for
+   itself, and for descriptors.  A buffer that takes the place of a larger one is counted already:
+   no limit may refuse what makes a connection hold less.  */
+static inline size_t
+count_held (assuan_context_t ctx, size_t len) {
+  if (!ctx->drive || (!eva__pool_has (len) && len != EVA__BULK_SIZE)) return 0;
+  if (!eva__conn_shrinks (ctx->conn)) return len;
+  return len == EVA__BULK_SIZE ? EVA__BULK_SIZE - EVA_INPUT_SIZE : 0;
 }
 
-/* A buffer for bulk data is none that a connection must have, so near a limit it gets none.  */
+/* A buffer for bulk data is none that a connection must have, so it leaves half of what there is to
+   those that are.  */
 static void *
 take_buffer (void *arg, size_t len) {
   assuan_context_t ctx = arg;
   struct eva__spares *spares = eva__pool_find (&ctx->shared->pool, len);
   bool is_pooled = eva__pool_has (len);
-  struct eva__drive *drive = counts (len) ? ctx->drive : NULL;
+  size_t held_len = count_held (ctx, len);
 
-  if (drive && len == EVA__BULK_SIZE && !eva__drive_may_hold (drive, len)) return NULL;
-  if (drive && !eva__drive_hold (drive, len)) return NULL;
-  return is_pooled && spares->n ? eva__spares_take (spares) : make_buffer (ctx, len, drive);
+  if (held_len == EVA__BULK_SIZE && !eva__drive_can_spare (ctx->drive, len)) return NULL;
+  if (held_len && !eva__drive_hold (ctx->drive, held_len)) return NULL;
+  return is_pooled && spares->n ? eva__spares_take (spares) : make_buffer (ctx, len, held_len);
 }
 
 /* In a context of assuan_process_next only the turn keeps buffers (eva__ctx_leave).  */
@@ -60,8 +64,9 @@ give_buffer (void *arg, void *ptr, size_t len) {
   assuan_context_t ctx = arg;
   struct eva__spares *spares = eva__pool_find (&ctx->shared->pool, len);
   bool is_pooled = eva__pool_has (len);
+  size_t held_len = count_held (ctx, len);
 
-  if (counts (len) && ctx->drive) eva__drive_unhold (ctx->drive, len);
+  if (held_len) eva__drive_unhold (ctx->drive, held_len);
   if (!is_pooled || spares->n >= ctx->shared->pool.max || (ctx->is_external && !ctx->depth))
     eva__ctx_free (ctx, ptr);
   else

@@ -59,9 +59,11 @@ eva__drive_hold (struct eva__drive *drive, size_t len) {
 }
 
 bool
-eva__drive_may_hold (const struct eva__drive *drive, size_t len) {
-  for (const struct eva__account *a = drive->account; a; a = a->parent)
-    if (a->held_len > a->limit_len || a->limit_len - a->held_len < len) return false;
+eva__drive_can_spare (const struct eva__drive *drive, size_t len) {
+  for (const struct eva__account *a = drive->account; a; a = a->parent) {
+    size_t half_len = a->limit_len / 2;
+    if (a->held_len > half_len || half_len - a->held_len < len) return false;
+  }
   return true;
 }
 

@@ -234,8 +234,9 @@ bool eva__drive_hears_secret (const struct eva__drive *drive);
 bool eva__drive_hold (struct eva__drive *drive, size_t len);
 void eva__drive_unhold (struct eva__drive *drive, size_t len);
 
-/* Returns true if eva__drive_hold would count LEN octets more.  */
-bool eva__drive_may_hold (const struct eva__drive *drive, size_t len);
+/* Returns true if with LEN octets more half of each of DRIVE's accounts stays free, for what
+   connections must have.  */
+bool eva__drive_can_spare (const struct eva__drive *drive, size_t len);
 
 /* Counts in DRIVE's accounts the descriptors that the peer passed and that it still has: those that
    wait, and those of INPUT and OUTPUT.  Programs take and close them at any time, so this counts

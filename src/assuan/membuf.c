@@ -21,13 +21,13 @@
 /* No buffer grows beyond this, so that no sum below overflows.  */
 #define MAX_LEN (SIZE_MAX / 32)
 
-/* What there is room for besides data: the NUL behind them, and if they come raw, the rest of a line
-   whose escapes are undone here, and what that writes beyond its end.  */
+/* What there is room for besides data: the NUL behind them, and if they come raw, the rest of a
+   line whose escapes are undone here, and what that writes beyond its end.  */
 #define EXTRA     ((size_t) 1)
 #define RAW_EXTRA (EXTRA + EVA_LINE_SIZE + EVA__CONN_RAW_ROOM)
 
-/* Returns SIZE, or what all of MB needs at most, if that is less.  Data come raw only into memory of
-   the C library.  A program may allow any length, so the sum may overflow.  */
+/* Returns SIZE, or what all of MB needs at most, if that is less.  Data come raw only into memory
+   of the C library.  A program may allow any length, so the sum may overflow.  */
 static size_t
 cap (assuan_context_t ctx, const struct eva__membuf *mb, size_t size) {
   size_t extra = eva__ctx_has_libc_memory (ctx) ? RAW_EXTRA : EXTRA;

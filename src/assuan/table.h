@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* table.h - the commands of a server, its notifications, and who is shown its lines.  */
+/* table.h - the commands of a server, its notifications, and the monitors of its lines.  */
 
 #ifndef EVA__ASSUAN_TABLE_H
 #define EVA__ASSUAN_TABLE_H
@@ -66,8 +66,8 @@ struct eva__notify {
   void (*after) (assuan_context_t, const char *, gpg_error_t);
 };
 
-/* The commands of a server, its notifications, and who is shown its lines; of one context, or shared
-   by all connections of a service.  */
+/* The commands of a server, its notifications, and the monitors of its lines; of one context, or
+   shared by all connections of a service.  */
 struct eva__table {
   const char *hello; /* the greeting, or NULL for the usual one */
   char *own_hello;   /* one that goes first, a copy, or NULL */

@@ -10,10 +10,10 @@
 #include "conn/state.h"
 
 /* A flag of a configuration that eva__conn_new_shared takes: where the data of a reply, or of an
-   inquiry that has eva__conn_want_raw, come faster than a buffer holds, the eva_conn asks for one of
-   EVA__BULK_SIZE octets, and goes on without if there is none.  A read into it brings four times as
-   much, for one system call; and the 63 lines of data that it holds are less than a turn
-   handles.  */
+   inquiry that has eva__conn_want_raw, come faster than a buffer holds, the eva_conn asks for one
+   of EVA__BULK_SIZE octets, and goes on without if there is none.  A read into it brings four times
+   as much, for one system call; and the 63 lines of data that it holds are less than a turn
+   handles.  When no more such data are awaited, what is left moves to an ordinary buffer.  */
 #define EVA__CONN_BULK 0x80000000u
 #define EVA__BULK_SIZE 63488
 
@@ -58,6 +58,13 @@ size_t eva__conn_unescape (eva_conn *c, const struct eva_event *ev, char *dst);
 static inline bool
 eva__conn_gave_raw (const eva_conn *c) {
   return c->gave_raw;
+}
+
+/* Returns true while C asks for a buffer of EVA_INPUT_SIZE octets in exchange for one of
+   EVA__BULK_SIZE, which it gives back at once.  */
+static inline bool
+eva__conn_shrinks (const eva_conn *c) {
+  return c->shrinks;
 }
 
 /* Makes what is queued from now on confidential, or not.  A line that holds any of it is

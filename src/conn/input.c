@@ -87,21 +87,25 @@ grow (eva_conn *c) {
   return exchange (c, size < most ? size : most);
 }
 
-/* Returns true if data are awaited that nothing but a limit of the owner's holds up: an answer that
-   it collects, or a reply.  */
-static bool
-awaits_bulk (const eva_conn *c) {
-  return (c->state == EVA_STATE_INQUIRY && c->wants_raw) || c->state == EVA_STATE_PENDING;
+void
+eva__conn_shrink_input (eva_conn *c) {
+  size_t n_waiting = eva__wire_lines_waiting (&c->in);
+
+  if (!n_waiting) give_back (c);
+  if (!n_waiting || n_waiting > EVA_INPUT_SIZE) return;
+  c->shrinks = true;
+  exchange (c, EVA_INPUT_SIZE);
+  c->shrinks = false;
 }
 
-/* Returns true if such data come faster than the buffer holds: the last read filled it, and not many
-   lines wait in it, or a larger one would have taken its place.  */
+/* Returns true if data in bulk come faster than the buffer holds: the last read filled it, and not
+   many lines wait in it, or a larger one would have taken its place.  */
 static bool
 is_flooded (const eva_conn *c) {
   const struct eva_conn_config *config = c->owner.config;
 
   if (c->in.tail < EVA_INPUT_SIZE || c->in.size != EVA_INPUT_SIZE) return false;
-  if (!awaits_bulk (c)) return false;
+  if (!eva__conn_awaits_bulk (c)) return false;
   return config->flags & EVA__CONN_BULK
          && (!may_grow (c) || config->max_input_len >= EVA__BULK_SIZE);
 }
@@ -130,13 +134,15 @@ eva_conn_inbuf (eva_conn *c, size_t *ret_len) {
   return c->in.base + c->in.tail;
 }
 
-/* Lines that were consumed, and a line that is lent, give their room back in eva_conn_inbuf.  */
+/* Lines that were consumed, and a line that is lent, give their room back in eva_conn_inbuf.  So
+   does a buffer for bulk data, as soon as what waits fits into an ordinary one.  */
 int
 eva_conn_wants_input (const eva_conn *c) {
   const struct eva__wire_lines *l = &c->in;
 
   if (c->state == EVA_STATE_CLOSED || c->eof) return 0;
   if (may_grow (c)) return eva__conn_input_len (c) < c->owner.config->max_input_len;
+  if (eva__conn_is_outsized (c)) return eva__conn_input_len (c) < EVA_INPUT_SIZE;
   return !l->base || c->lent || l->head || l->tail < l->size;
 }
 

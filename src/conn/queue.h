@@ -73,8 +73,8 @@ size_t eva__conn_queue_retire (struct eva__conn_queue *q, const struct eva__conn
 /* As eva_conn_inspect.  */
 int eva__conn_queue_show (struct eva__conn_queue *q, const char **ret_line, size_t *ret_len);
 
-/* As eva_conn_discard.  Returns the octets that were removed, and stores at RET_BEHIND how many were
-   in front of the octet behind them.  */
+/* As eva_conn_discard.  Returns the octets that were removed, and stores at RET_BEHIND how many
+   were in front of the octet behind them.  */
 size_t eva__conn_queue_discard (struct eva__conn_queue *q, const struct eva__conn_owner *owner,
                                 size_t *ret_behind);
 

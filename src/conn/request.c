@@ -26,8 +26,8 @@ on_request (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
 }
 
 /* Returns true if data that are LEN octets long on their line may go to the owner as they are: they
-   are within the limit in any case, no escape of them is an error, and the buffer does not end right
-   behind them.  */
+   are within the limit in any case, no escape of them is an error, and the buffer does not end
+   right behind them.  */
 static bool
 may_give_raw (const eva_conn *c, size_t len) {
   if (!c->wants_raw || (c->owner.config->flags & EVA_CONN_STRICT)) return false;

@@ -27,6 +27,7 @@ struct eva_conn {
   bool owes_answer : 1; /* client: the reply came before the END or CAN of an answer was said */
   bool wants_raw : 1;   /* server: the owner unescapes this inquiry's data itself */
   bool gave_raw : 1;    /* server: it has to unescape the last DATA */
+  bool shrinks : 1;     /* the buffer that it asks for takes the place of a larger one */
   char nothing[1];      /* the text of events that have none */
   uint32_t n_owed;      /* server: answers that were given up, and whose END or CAN is to come */
   struct eva__wire_lines in;

@@ -301,6 +301,101 @@ test_full_without_bulk (void **state) {
   owner_deinit (&o);
 }
 
+/* Feeds TEXT and then N times MORE.  */
+static void
+feed_many (struct owner *o, const char *text, const char *more, size_t n) {
+  feed_text (o, text);
+  for (size_t i = 0; i < n; i++)
+    feed_text (o, more);
+}
+
+/* A server whose answer is in a buffer for bulk data, but for the end of its last line.  */
+static void
+server_init_flooded (struct owner *o) {
+  struct eva_event ev;
+
+  server_init (o, EVA__CONN_BULK);
+  fill_buffer (o);
+  while (eva_conn_next (o->conn, &ev))
+    assert_int_equal (ev.type, EVA_EVENT_DATA);
+  feed_text (o, "half");
+  assert_int_equal (o->conn->in.size, EVA__BULK_SIZE);
+}
+
+/* Hears the answer to its end, and replies.  */
+static void
+hear_answer (struct owner *o) {
+  struct eva_event ev;
+
+  do
+    assert_int_equal (eva_conn_next (o->conn, &ev), 1);
+  while (ev.type == EVA_EVENT_DATA);
+  assert_int_equal (ev.type, EVA_EVENT_END);
+  assert_int_equal (eva_conn_ok (o->conn, NULL), 0);
+  eva_conn_sent (o->conn, SIZE_MAX);
+}
+
+/* Half a request does not keep the buffer that the answer had.  */
+static void
+test_half_a_request (void **state) {
+  struct owner o;
+  struct eva_event ev;
+
+  (void) state;
+  server_init_flooded (&o);
+  feed_text (&o, "\nEND\nNO");
+  hear_answer (&o);
+  assert_int_equal (eva_conn_next (o.conn, &ev), 0);
+  assert_int_equal (o.conn->in.size, EVA_INPUT_SIZE);
+  feed_text (&o, "P\n");
+  hear (&o, EVA_EVENT_COMMAND);
+  owner_deinit (&o);
+}
+
+/* Requests behind the answer wait in the buffer that it had, until they fit into an ordinary one;
+   no more come before.  */
+static void
+test_requests_behind (void **state) {
+  const size_t n = 30000 / 5;
+  struct owner o;
+  size_t n_heard = 0;
+
+  (void) state;
+  server_init_flooded (&o);
+  feed_many (&o, "\nEND\n", "DONE\n", n);
+  hear_answer (&o);
+  while (n_heard < n) {
+    struct eva_event ev;
+    hear (&o, EVA_EVENT_COMMAND);
+    n_heard++;
+    assert_int_equal (eva_conn_next (o.conn, &ev), 0);
+    assert_int_equal (eva_conn_wants_input (o.conn), (n - n_heard) * 5 < EVA_INPUT_SIZE);
+    assert_true (o.conn->in.size <= EVA_INPUT_SIZE || (n - n_heard) * 5 > EVA_INPUT_SIZE);
+    assert_int_equal (eva_conn_ok (o.conn, NULL), 0);
+    eva_conn_sent (o.conn, SIZE_MAX);
+  }
+  owner_deinit (&o);
+}
+
+/* Without memory for an ordinary buffer the larger one stays, and nothing is lost.  */
+static void
+test_keeps_without_memory (void **state) {
+  struct owner o;
+  struct eva_event ev;
+
+  (void) state;
+  server_init_flooded (&o);
+  feed_text (&o, "\nEND\nNO");
+  hear_answer (&o);
+  o.max_len = 1;
+  assert_int_equal (eva_conn_next (o.conn, &ev), 0);
+  assert_int_equal (o.conn->in.size, EVA__BULK_SIZE);
+  feed_text (&o, "P\n");
+  assert_int_equal (eva_conn_next (o.conn, &ev), 1);
+  assert_string_equal (ev.word, "NOP");
+  owner_deinit (&o);
+}
+
 /* Requests that are sent ahead are no data: they wait in one buffer, and hold up the peer.  */
 static void
 test_requests_ahead (void **state) {
@@ -335,6 +430,9 @@ main (void) {
     cmocka_unit_test (test_goes_on_without_memory),
     cmocka_unit_test (test_full_without_memory),
     cmocka_unit_test (test_full_without_bulk),
+    cmocka_unit_test (test_half_a_request),
+    cmocka_unit_test (test_requests_behind),
+    cmocka_unit_test (test_keeps_without_memory),
     cmocka_unit_test (test_requests_ahead),
   };
 

@@ -3,6 +3,8 @@
 
 #include "suite.h"
 
+#include "eva-conn.h"
+
 #include <fcntl.h>
 
 /* --- Output that is not taken ----------------------------------------------------------------- */
@@ -300,6 +302,77 @@ check_bulk (size_t max_held_len, size_t n_lines) {
   assert_int_equal (kit_stats ().held_len, 0);
 }
 
+/* Sends comments that are more than one buffer holds, and half a line.  */
+static void
+flood_with_comments (struct peer *p) {
+  static char lines[40 * 1000];
+
+  memset (lines, 'x', sizeof lines);
+  for (size_t i = 0; i < sizeof lines; i += 1000) {
+    memcpy (lines + i, "# ", 2);
+    lines[i + 999] = '\n';
+  }
+  peer_send (p, lines, sizeof lines - 500);
+  kit_settle ();
+}
+
+/* Answers to inquiries that come in bulk take nothing that the requests of others need.  */
+static void
+test_bulk_leaves_room (void **state) {
+  const struct eva_server_limits limits = { .max_held_len = 145000 };
+  struct peer *peers[5];
+
+  (void) state;
+  service.answered = take_answer;
+  kit_set_limits (&limits);
+  for (size_t i = 0; i < 5; i++)
+    peers[i] = peer_new ();
+  for (size_t i = 0; i < 3; i++) {
+    peer_ask (peers[i], "ASK\n", "INQUIRE ASKED\n");
+    flood_with_comments (peers[i]);
+  }
+  peer_ask (peers[3], "NOP\n", "OK\n");
+  peer_say (peers[3], "NO");
+  peer_ask (peers[4], "NOP\n", "OK\n");
+  for (size_t i = 0; i < 3; i++)
+    peer_ask (peers[i], "\nEND\n", "OK\n");
+  peer_ask (peers[3], "P\n", "OK\n");
+  assert_int_equal (kit_stats ().n_dropped, 0);
+  kit_settle ();
+  assert_int_equal (kit_stats ().held_len, 0);
+}
+
+/* A client that always leaves half a line has a buffer for bulk data no longer than it has to
+   answer; and it gives that back even where no other buffer may be had.  */
+static void
+test_bulk_ends_with_answer (void **state) {
+  const struct eva_server_limits limits = { .max_held_len = 200000 };
+  struct peer *p, *others[8];
+
+  (void) state;
+  service.answered = take_answer;
+  kit_set_limits (&limits);
+  p = peer_new ();
+  peer_ask (p, "ASK\n", "INQUIRE ASKED\n");
+  flood_with_comments (p);
+  assert_in_range (kit_stats ().held_len, 60000, 70000);
+  for (size_t i = 0; i < 8; i++) {
+    others[i] = peer_new ();
+    peer_say (others[i], "NO");
+  }
+  kit_settle ();
+  assert_in_range (kit_stats ().held_len, 200000 - EVA_INPUT_SIZE, 200000);
+  peer_ask (p, "\nEND\nNO", "OK\n");
+  kit_settle ();
+  assert_int_equal (kit_stats ().held_len, 9 * EVA_INPUT_SIZE);
+  peer_ask (p, "P\n", "OK\n");
+  for (size_t i = 0; i < 8; i++)
+    peer_ask (others[i], "P\n", "OK\n");
+  assert_int_equal (kit_stats ().n_dropped, 0);
+  kit_settle ();
+  assert_int_equal (kit_stats ().held_len, 0);
+}
+
 static void
 test_bulk_near_limit (void **state) {
   (void) state;
@@ -423,14 +496,26 @@ test_no_limits (void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-  kit_test (test_high_water),       kit_test (test_high_water_of_many),
-  kit_test (test_max_queued),       kit_test (test_max_queued_of_lines),
-  kit_test (test_small_queue),      kit_test (test_max_inquiry),
-  kit_test (test_max_pending_fds),  kit_test (test_max_held),
-  kit_test (test_max_held_of_user), kit_test (test_max_held_by_answer),
-  kit_test (test_bulk_near_limit),  kit_test (test_bulk_counts),
-  kit_test (test_max_connections),  kit_test (test_max_connections_of_user),
-  kit_test (test_open_refuses),     kit_test (test_no_limits),
+  kit_test (test_high_water),
+  kit_test (test_high_water_of_many),
+  kit_test (test_max_queued),
+  kit_test (test_max_queued_of_lines),
+  kit_test (test_small_queue),
+  kit_test (test_max_inquiry),
+  kit_test (test_max_pending_fds),
+  kit_test (test_max_held),
+  kit_test (test_max_held_of_user),
+  kit_test (test_max_held_by_answer),
+  kit_test (test_bulk_leaves_room),
+  kit_test (test_bulk_counts),
+  kit_test (test_bulk_ends_with_answer),
+  kit_test (test_bulk_counts),
+  kit_test (test_bulk_near_limit),
+  kit_test (test_bulk_counts),
+  kit_test (test_max_connections),
+  kit_test (test_max_connections_of_user),
+  kit_test (test_open_refuses),
+  kit_test (test_no_limits),
 };
 
 SUITE (limits);
