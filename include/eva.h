@@ -995,11 +995,11 @@ void eva_close (assuan_context_t ctx);
 /* Returns true if ERR, a reason of the closed callback, of the close function of a service, or of
    eva_process, is the end of a connection that nothing has gone wrong with: the peer left or said
    BYE when nothing was open (GPG_ERR_EOF), or this side ended it (GPG_ERR_CANCELED).
-   It is GPG_ERR_EPIPE, and not orderly, if the peer left in the middle of a line, or, as far as the
-   system tells, before it took everything that was sent to it; if a server left before its greeting, or before the reply to a
-   call, even of one that was given up; if a client left before the answer to an inquiry, or before
-   the reply to its command.  The callback of what was open, as the done of a call, hears of the end
-   first.
+   It is GPG_ERR_EPIPE, and not orderly, if the peer left in the middle of a line, or, as far as
+   the system tells, before it took everything that was sent to it; if a server left before its
+   greeting, or before the reply to a call, even of one that was given up; if a client left before
+   the answer to an inquiry, or before the reply to its command.  The callback of what was open, as
+   the done of a call, hears of the end first.
    A client that only finishes sending while its command works gets the reply, and that is orderly.
    Over TCP a client that leaves then looks the same.  From everywhere.  */
 bool eva_is_orderly (gpg_error_t err);
