@@ -51,8 +51,8 @@ same_name (const char *a, const char *b) {
 /* Commands that are searched faster without an index.  */
 #define N_SEARCHED 64
 
-/* Returns how many slots the index of an array of SIZE commands has: a power of two, so that half of
-   them stay free; or 0.  */
+/* Returns how many slots the index of an array of SIZE commands has: a power of two, so that half
+   of them stay free; or 0.  */
 static uint32_t
 count_slots (uint32_t size) {
   return size > N_SEARCHED ? (uint32_t) 2 << (32 - __builtin_clz (size - 1)) : 0;

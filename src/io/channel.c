@@ -55,9 +55,9 @@ is_unix_socket (assuan_fd_t fd) {
   return !getsockopt (fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) && domain == AF_UNIX;
 }
 
-/* Returns what tells the file of FD from others, not 0, and stores whether it is a socket; returns 0
-   if FD is not open.  Device numbers are small, and inodes do not fill 64 bits: mixed, the two keep
-   apart what can be mistaken.  */
+/* Returns what tells the file of FD from others, not 0, and stores whether it is a socket; returns
+   0 if FD is not open.  Device numbers are small, and inodes do not fill 64 bits: mixed, the two
+   keep apart what can be mistaken.  */
 static uint64_t
 identify_kind (assuan_fd_t fd, bool *ret_is_socket) {
   struct stat st;

@@ -12,8 +12,8 @@
 /* Below this much room none is given back.  */
 #define MIN_CAPACITY 16u
 
-/* Of equal deadlines the earlier setting is the one with the lower number, unless numbers began again
-   between the two: timers are not set half of all numbers ago.  */
+/* Of equal deadlines the earlier setting is the one with the lower number, unless numbers began
+   again between the two: timers are not set half of all numbers ago.  */
 static bool
 is_before (const struct eva__timer *a, const struct eva__timer *b) {
   if (a->due_ns != b->due_ns) return a->due_ns < b->due_ns;

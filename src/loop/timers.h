@@ -52,8 +52,8 @@ void eva__timers_set (struct eva__timers *timers, struct eva__timer *timer, uint
 /* Takes TIMER out, if it is in.  */
 void eva__timers_cancel (struct eva__timers *timers, struct eva__timer *timer);
 
-/* Returns true if TIMER was set since the next setting was number TURN.  The age of a timer does not
-   matter.  */
+/* Returns true if TIMER was set since the next setting was number TURN.  The age of a timer does
+   not matter.  */
 static inline bool
 eva__timers_is_set_since (const struct eva__timers *timers, const struct eva__timer *timer,
                           uint64_t turn) {

@@ -73,8 +73,8 @@ eva__limits_find (const struct eva_server_limits *asked, unsigned int max_fds, b
   ret->max_connections_of_others = l->max_connections - l->max_connections / 8;
 }
 
-/* The process's own limit and its user may change at any time: a client that comes is judged by what
-   they are then.  */
+/* The process's own limit and its user may change at any time: a client that comes is judged by
+   what they are then.  */
 void
 eva__server_find_limits (eva_server *server) {
   struct eva__limits *l = &server->limits;

@@ -281,8 +281,8 @@ make_context (eva_server *server, struct eva__session *session,
   return 0;
 }
 
-/* Makes a session for INCOMING in the memory of the program's own functions, with a context of which
-   it is the drive.  Returns NULL if there is no memory.  */
+/* Makes a session for INCOMING in the memory of the program's own functions, with a context of
+   which it is the drive.  Returns NULL if there is no memory.  */
 static struct eva__session *
 make_session (eva_server *server, const struct eva__incoming *incoming) {
   struct eva__session *session = eva__ctx_malloc (server->pattern, sizeof *session);

@@ -289,7 +289,7 @@ def left_behind():
 
 
 def expect_gone(before):
-    """Each directory that is new and there now goes, whoever has made it."""
+    """Each directory that is new and there now goes, also that of another test."""
     new = left_behind() - before
     eventually("directories of ssh are gone", lambda: not new & left_behind())
 
