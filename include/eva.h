@@ -333,7 +333,9 @@ struct eva_server_limits {
 
   /* Octets of buffers (input, output, answers to inquiries) that all connections together may hold,
      and all connections of one uid.  The server drops a connection that would need more with
-     GPG_ERR_TOO_LARGE.  */
+     GPG_ERR_TOO_LARGE.  A connection that waits for the rest of a line has an input buffer of
+     16 KiB.  While it sends the answer to an inquiry it may have one of 62 KiB instead, if half of
+     both limits stays free.  */
   size_t max_held_len;
   size_t max_held_per_uid_len;
 };
