@@ -235,13 +235,13 @@ greet() {
 
 # On eva_server, and, without an older revision, in a loop of the program's own with assuan.h.
 storm() {
-  versus bare 0.8
+  versus bare 0.87
   load storm -r "$rounds" -t "$seconds" "$(target embedded 50)" "$(target "$other" 50)" \
     | by_processor "50 come, say NOP, and leave : $other" "$wanted"
   [ ! "$against" ] || return 0
   start by-hand
   load storm -r "$rounds" -t "$seconds" "$(target by-hand 50)" "$(target bare 50)" \
-    | by_processor '  the same with assuan.h : bare' 0.8
+    | by_processor '  the same with assuan.h : bare' 0.87
 }
 
 # 16 rounds of 64 MiB.
