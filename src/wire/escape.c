@@ -274,13 +274,14 @@ copy_run (char *dst, const char *src, size_t len) {
 
 /* In random data every branch that depends on them is a wrong guess, which costs as much as a
    hundred octets.  So this looks for all escapes first, and then copies each run between two of
-   them as if it were long: what is too much is overwritten by the next run, or is slack.  A `%`
-   within an escape is none.  */
+   them as if it were long: what is too much is overwritten by the next run, or is slack.  Where
+   runs are short that takes longer than going octet by octet.  A `%` within an escape is none.  */
 size_t
 eva__wire_unescape_to (char *dst, const char *src, size_t len) {
   uint16_t at[EVA_LINE_SIZE + 1];
   size_t n = list_percents (src, len, at), n_written = 0, n_read = 0;
 
+  if (n > len / STEP) return eva__wire_unescape_to_plain (dst, src, len);
   for (size_t i = 0; i < n; i++) {
     if (at[i] < n_read) continue;
     copy_run (dst + n_written, src + n_read, at[i] - n_read);

@@ -62,7 +62,9 @@ eva__wire_escape_value (const char *buf, size_t len) {
 
   int high = eva__wire_hex_value (buf[1]);
   int low = eva__wire_hex_value (buf[2]);
-  if ((high | low) < 0) return -1;
+  /* Two branches, which are guessed right: as one condition they make compilers wait for both
+     values before they look at the next octet.  */
+  if (high < 0 || low < 0) return -1;
   return high * 16 + low;
 }
 
