@@ -39,7 +39,9 @@ make_buffer (assuan_context_t ctx, size_t len, size_t held_len) {
    no limit may refuse what makes a connection hold less.  */
 static inline size_t
 count_held (assuan_context_t ctx, size_t len) {
-  if (!ctx->drive || (!eva__pool_has (len) && len != EVA__BULK_SIZE)) return 0;
+  if (!ctx->drive) return 0;
+  if (len == EVA_SMALL_SIZE) return len;
+  if (!eva__pool_has (len) && len != EVA__BULK_SIZE) return 0;
   if (!eva__conn_shrinks (ctx->conn)) return len;
   return len == EVA__BULK_SIZE ? EVA__BULK_SIZE - EVA_INPUT_SIZE : 0;
 }

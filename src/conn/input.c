@@ -141,9 +141,10 @@ eva_conn_wants_input (const eva_conn *c) {
   const struct eva__wire_lines *l = &c->in;
 
   if (c->state == EVA_STATE_CLOSED || c->eof) return 0;
+  if (!l->base) return 1;
   if (may_grow (c)) return eva__conn_input_len (c) < c->owner.config->max_input_len;
   if (eva__conn_is_outsized (c)) return eva__conn_input_len (c) < EVA_INPUT_SIZE;
-  return !l->base || c->lent || l->head || l->tail < l->size;
+  return c->lent || l->head || l->tail < l->size;
 }
 
 size_t
