@@ -33,8 +33,8 @@ done
 
 programs=$build/bench/servers
 tool=$build/tools/assuanctl/assuanctl
-for program in "$programs/load" "$programs/server-embedded" "$programs/relay-splice" \
-  "$programs/relay-bare" "$tool"; do
+for program in "$programs/load" "$programs/server-embedded" "$programs/relay-bare" \
+  "$tool"; do
   [ -x "$program" ] || { echo "bench: there is no $program" >&2; exit 1; }
 done
 
@@ -152,7 +152,7 @@ pids=$server
 await S
 "$tool" relay "$dir/R" "$dir/S" &
 relay=$!
-"$programs/relay-splice" "$dir/P" "$dir/S" &
+"$programs/relay-bare" --splice "$dir/P" "$dir/S" &
 splice=$!
 "$programs/relay-bare" "$dir/B" "$dir/S" &
 bare=$!

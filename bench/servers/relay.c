@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* relay.c - the relay that one writes by hand and that looks at no line: it reads from one socket
-   and writes to the other, as `assuanctl relay` does.  What that one passes of small requests is
+/* relay.c - the relay that one writes by hand and that looks at no line: `assuanctl relay` is
    measured by it.
 
-   usage: relay-bare SOCKET SERVER  */
+   usage: relay-bare [--splice] SOCKET SERVER
+
+   It reads from one socket and writes to the other, as `assuanctl relay` does, which is the measure
+   for small requests; with --splice the kernel moves the octets, the measure for bulk data.  */
 
 #include "kit.h"
 #include "serving.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -17,24 +22,45 @@
 
 #define N_EVENTS 256
 #define BUF_SIZE ((size_t) 4 << 10)
+#define MAX_LEN  ((size_t) 64 << 10) /* what a pipe holds */
 
 /* One direction.  */
 struct flow {
   int from, to;
+  int pipe[2]; /* with --splice */
 };
 
 static int epoll_fd;
+static bool splices;
 
-/* Where octets wait to be sent, this waits: clients that measure take them.  */
-static void
-move (const struct flow *flow) {
+/* Both wait where octets wait to be sent: clients that measure take them.  They return what came,
+   or what the system says.  */
+static ssize_t
+copy (const struct flow *flow) {
   static char buf[BUF_SIZE];
   ssize_t n = recv (flow->from, buf, sizeof buf, MSG_DONTWAIT);
 
-  if (n > 0) {
-    send (flow->to, buf, (size_t) n, MSG_NOSIGNAL);
-    return;
+  if (n > 0) send (flow->to, buf, (size_t) n, MSG_NOSIGNAL);
+  return n;
+}
+
+static ssize_t
+pass_on (const struct flow *flow) {
+  ssize_t n =
+      splice (flow->from, NULL, flow->pipe[1], NULL, MAX_LEN, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+
+  for (ssize_t left = n, sent; left > 0; left -= sent) {
+    sent = splice (flow->pipe[0], NULL, flow->to, NULL, (size_t) left, SPLICE_F_MOVE);
+    if (sent <= 0) break;
   }
+  return n;
+}
+
+static void
+move (const struct flow *flow) {
+  ssize_t n = splices ? pass_on (flow) : copy (flow);
+
+  if (n > 0 || (n < 0 && errno == EAGAIN)) return;
   epoll_ctl (epoll_fd, EPOLL_CTL_DEL, flow->from, NULL);
   shutdown (flow->to, SHUT_WR);
 }
@@ -47,6 +73,7 @@ add_flow (int from, int to) {
 
   need (flow != NULL, "malloc");
   *flow = (struct flow) { .from = from, .to = to };
+  if (splices) need (!pipe2 (flow->pipe, O_CLOEXEC), "pipe2");
   need (!epoll_ctl (epoll_fd, EPOLL_CTL_ADD, from, &event), "epoll_ctl");
 }
 
@@ -69,7 +96,10 @@ main (int argc, char **argv) {
   struct epoll_event events[N_EVENTS], event = { .events = EPOLLIN };
   int listener;
 
-  if (argc != 3) die ("usage", "relay-bare SOCKET SERVER");
+  splices = argc > 1 && !strcmp (argv[1], "--splice");
+  argc -= splices;
+  argv += splices;
+  if (argc != 3) die ("usage", "relay-bare [--splice] SOCKET SERVER");
   serving_init ();
   listener = serving_listen (argv[1], SOCK_NONBLOCK);
   epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
