@@ -6,12 +6,12 @@
 
 #include "assuan/connection.h"
 
+#include "assuan/buffer.h"
 #include "assuan/drive.h"
 #include "assuan/error.h"
 #include "assuan/log.h"
 #include "assuan/memory.h"
 #include "assuan/outgoing.h"
-#include "assuan/pool.h"
 #include "assuan/secret.h"
 #include "conn/conn.h"
 #include "io/peer.h"
@@ -22,58 +22,6 @@
 
 /* Pieces of output that one write takes.  */
 #define N_IOV 16
-
-/* --- Memory of the eva_conn ------------------------------------------------------------------- */
-
-/* Makes a buffer of LEN octets, of which the drive, if there is one, has counted HELD_LEN.  */
-static __attribute__ ((noinline)) void *
-make_buffer (assuan_context_t ctx, size_t len, size_t held_len) {
-  void *ptr = ctx->shared->malloc_hooks.malloc (len);
-
-  if (!ptr && held_len) eva__drive_unhold (ctx->drive, held_len);
-  return ptr;
-}
-
-/* Returns how many of LEN octets CTX's drive counts.  Apart from buffers an eva_conn asks only for
-   itself, and for descriptors.  A buffer that takes the place of a larger one is counted already:
-   no limit may refuse what makes a connection hold less.  */
-static inline size_t
-count_held (assuan_context_t ctx, size_t len) {
-  if (!ctx->drive) return 0;
-  if (len == EVA_SMALL_SIZE) return len;
-  if (!eva__pool_has (len) && len != EVA__BULK_SIZE) return 0;
-  if (!eva__conn_shrinks (ctx->conn)) return len;
-  return len == EVA__BULK_SIZE ? EVA__BULK_SIZE - EVA_INPUT_SIZE : 0;
-}
-
-/* A buffer for bulk data is none that a connection must have, so it leaves half of what there is to
-   those that are.  */
-static void *
-take_buffer (void *arg, size_t len) {
-  assuan_context_t ctx = arg;
-  struct eva__spares *spares = eva__pool_find (&ctx->shared->pool, len);
-  bool is_pooled = eva__pool_has (len);
-  size_t held_len = count_held (ctx, len);
-
-  if (held_len == EVA__BULK_SIZE && !eva__drive_can_spare (ctx->drive, len)) return NULL;
-  if (held_len && !eva__drive_hold (ctx->drive, held_len)) return NULL;
-  return is_pooled && spares->n ? eva__spares_take (spares) : make_buffer (ctx, len, held_len);
-}
-
-/* In a context of assuan_process_next only the turn keeps buffers (eva__ctx_leave).  */
-static void
-give_buffer (void *arg, void *ptr, size_t len) {
-  assuan_context_t ctx = arg;
-  struct eva__spares *spares = eva__pool_find (&ctx->shared->pool, len);
-  bool is_pooled = eva__pool_has (len);
-  size_t held_len = count_held (ctx, len);
-
-  if (held_len) eva__drive_unhold (ctx->drive, held_len);
-  if (!is_pooled || spares->n >= ctx->shared->pool.max || (ctx->is_external && !ctx->depth))
-    eva__ctx_free (ctx, ptr);
-  else
-    eva__spares_give (spares, ptr);
-}
 
 /* --- Processes -------------------------------------------------------------------------------- */
 
@@ -100,8 +48,8 @@ eva__ctx_configure (assuan_context_t ctx, enum eva__ctx_kind kind) {
   *config = (struct eva_conn_config) {
     .role = kind == EVA__CTX_SERVER ? EVA_ROLE_SERVER : EVA_ROLE_CLIENT,
     .flags = EVA_CONN_RAW | (eva__ctx_has_libc_memory (ctx) ? EVA__CONN_BULK : 0),
-    .alloc = take_buffer,
-    .release = give_buffer,
+    .alloc = eva__buffer_take,
+    .release = eva__buffer_give,
   };
   eva__conn_complete_config (config);
 }
@@ -318,35 +266,64 @@ look_beyond (assuan_context_t ctx) {
   return n ? eva__ctx_error (ctx, GPG_ERR_TOO_LARGE) : 0;
 }
 
-gpg_error_t
-eva__ctx_read (assuan_context_t ctx, bool wait) {
-  size_t room, max_fds = 0;
-  struct eva__io_fds fds;
-  gpg_error_t err = 0;
+/* There is no room to read into; ROOM tells whether there should be.  */
+static gpg_error_t
+read_nothing (assuan_context_t ctx, size_t room) {
+  if (room) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
+  return eva__conn_at_eof (ctx->conn) ? 0 : look_beyond (ctx);
+}
+
+/* A read failed, with errno.  IS_LATE: at the end of the time that CTX waits.  */
+static __attribute__ ((cold)) gpg_error_t
+fail_read (assuan_context_t ctx, bool wait, bool is_late) {
+  if (is_late) return time_out (ctx);
+  return !wait && (errno == EAGAIN || errno == EWOULDBLOCK) ? 0 : read_error (ctx);
+}
+
+/* One read into the LEN octets at BUF, and of descriptors if FDS is not NULL.  RET_LEN becomes how
+   many octets came; SIZE_MAX without an error means that none did.  */
+static inline gpg_error_t
+receive (assuan_context_t ctx, void *buf, size_t len, bool wait, struct eva__io_fds *fds,
+         size_t *ret_len) {
   bool is_late;
   ssize_t n;
+
+  if (wait) begin_wait (ctx);
+  n = eva__io_channel_read (&ctx->channel, buf, len, wait, fds);
+  is_late = n < 0 && errno == ETIME && ctx->shared->sys.deadline_ns;
+  if (wait) end_wait (ctx);
+  *ret_len = n < 0 ? SIZE_MAX : (size_t) n;
+  return n < 0 ? fail_read (ctx, wait, is_late) : 0;
+}
+
+/* The same where descriptors may come, one more than may be taken, to see whether there are too
+   many.  */
+static __attribute__ ((noinline)) gpg_error_t
+receive_with_fds (assuan_context_t ctx, void *buf, size_t len, bool wait, size_t *ret_len) {
+  size_t room = fd_room (ctx);
+  struct eva__io_fds fds;
+  gpg_error_t err;
+
+  fds.max = room < EVA__IO_MAX_FDS ? room + 1 : EVA__IO_MAX_FDS;
+  err = receive (ctx, buf, len, wait, &fds, ret_len);
+  if (!err && (fds.n || fds.truncated)) err = queue_fds (ctx, &fds, room);
+  return err;
+}
+
+gpg_error_t
+eva__ctx_read (assuan_context_t ctx, bool wait) {
+  size_t room, len;
+  gpg_error_t err;
   void *buf;
 
   if (!eva__ctx_is_connected (ctx)) return not_connected (ctx);
   /* A caller that waits must have sent everything.  A peer that is gone shows in what is read.  */
   if (wait && eva__conn_output_len (ctx->conn)) eva__ctx_flush (ctx);
   buf = eva_conn_inbuf (ctx->conn, &room);
-  if (!buf && room) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
-  if (!buf) return eva__conn_at_eof (ctx->conn) ? 0 : look_beyond (ctx);
-  if (ctx->channel.passes_fds) max_fds = fd_room (ctx);
-  /* One more, to see whether there are too many.  */
-  fds.max = max_fds < EVA__IO_MAX_FDS ? max_fds + 1 : EVA__IO_MAX_FDS;
-  fds.n = 0;
-  fds.truncated = false;
-  if (wait) begin_wait (ctx);
-  n = eva__io_channel_read (&ctx->channel, buf, room, wait, ctx->channel.passes_fds ? &fds : NULL);
-  is_late = n < 0 && errno == ETIME && ctx->shared->sys.deadline_ns;
-  if (wait) end_wait (ctx);
-  if (is_late) return time_out (ctx);
-  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && !wait) return 0;
-  if (n < 0) return read_error (ctx);
-  if (fds.n || fds.truncated) err = queue_fds (ctx, &fds, max_fds);
-  eva_conn_fed (ctx->conn, (size_t) n);
+  if (!buf) return read_nothing (ctx, room);
+  err = ctx->channel.passes_fds ? receive_with_fds (ctx, buf, room, wait, &len)
+                                : receive (ctx, buf, room, wait, NULL, &len);
+  if (len != SIZE_MAX) eva_conn_fed (ctx->conn, len);
   return err;
 }
 
@@ -424,20 +401,22 @@ eva__ctx_forget_line (assuan_context_t ctx) {
   if (ctx->conn) eva__conn_end_loan (ctx->conn);
 }
 
-/* Returns true if the next line is to be shown and can be handed out.  One that has to wait is
-   shown when it does not any more.  */
-static bool
-is_shown_next (assuan_context_t ctx) {
-  return !ctx->line_seen && eva__ctx_is_watched (ctx) && !eva__conn_holds_line (ctx->conn);
+bool
+eva__ctx_is_through (assuan_context_t ctx) {
+  if (ctx->released || !ctx->conn || eva__conn_at_eof (ctx->conn)) return false;
+  if (eva__conn_input_len (ctx->conn)) return false;
+  eva__conn_end_loan (ctx->conn);
+  return true;
 }
 
-int
-eva__ctx_next (assuan_context_t ctx, struct eva_event *ret) {
+/* eva_conn_next, with a line that is shown, or was.  One that has to wait is shown when it does not
+   any more.  */
+static __attribute__ ((noinline)) int
+next_shown (assuan_context_t ctx, struct eva_event *ret) {
   size_t before = 0;
   int rc;
 
-  eva__ctx_claim (ctx);
-  if (is_shown_next (ctx) && !show_input (ctx)) {
+  if (!ctx->line_seen && !eva__conn_holds_line (ctx->conn) && !show_input (ctx)) {
     *ret = (struct eva_event) { .type = EVA_EVENT_SKIPPED };
     return take_ignored (ctx, &ret->text, &ret->text_len);
   }
@@ -445,6 +424,17 @@ eva__ctx_next (assuan_context_t ctx, struct eva_event *ret) {
   rc = eva_conn_next (ctx->conn, ret);
   if (ctx->line_seen && eva__conn_input_len (ctx->conn) < before)
     ctx->line_seen = false; /* some lines come again */
+  return rc;
+}
+
+int
+eva__ctx_next (assuan_context_t ctx, struct eva_event *ret) {
+  bool is_shown;
+  int rc;
+
+  eva__ctx_claim (ctx);
+  is_shown = ctx->line_seen || eva__ctx_is_watched (ctx);
+  rc = is_shown ? next_shown (ctx, ret) : eva_conn_next (ctx->conn, ret);
   if (rc < 0 || (rc && ret->type == EVA_EVENT_EOF)) log_end (ctx, rc);
   /* A client that gave up a reply may owe a CAN to an inquiry in it.  */
   if (eva__conn_get_state (ctx->conn) == EVA_STATE_DRAINING && eva__conn_output_len (ctx->conn)) {

@@ -12,11 +12,12 @@
 #define EVA__STRSOURCE_MAX 30
 #define EVA__ERROR_SIZE    (EVA__STRERROR_MAX + EVA__STRSOURCE_MAX + sizeof " <>")
 
-/* Returns CODE with the error source of CTX, which may be NULL.  */
-gpg_error_t eva__ctx_error (assuan_context_t ctx, gpg_err_code_t code);
+/* Returns CODE with the error source of CTX, which may be NULL.  Errors are rare, and the compiler
+   keeps what leads to them out of the way of everything else.  */
+gpg_error_t eva__ctx_error (assuan_context_t ctx, gpg_err_code_t code) __attribute__ ((cold));
 
 /* Returns the error of the system call that just failed, from errno.  */
-gpg_error_t eva__ctx_syserror (assuan_context_t ctx);
+gpg_error_t eva__ctx_syserror (assuan_context_t ctx) __attribute__ ((cold));
 
 /* Returns the error for RC, which an eva_conn function returned: 0 or more is 0.  */
 gpg_error_t eva__ctx_conn_error (assuan_context_t ctx, int rc);

@@ -112,8 +112,9 @@ destroy (assuan_context_t ctx) {
   if (drive) drive->class->ops->free (drive); /* the last: what is shared may go away with it */
 }
 
-void
-eva__ctx_leave_last (assuan_context_t ctx) {
+/* The same where something was put off until now.  */
+static __attribute__ ((noinline)) void
+catch_up (assuan_context_t ctx) {
   if (ctx->ends_quietly) eva__ctx_hang_up (ctx);
   ctx->depth = 0;
   if (ctx->released) {
@@ -122,6 +123,16 @@ eva__ctx_leave_last (assuan_context_t ctx) {
   }
   if (ctx->wants_turn) ctx->drive->class->ops->wake (ctx->drive);
   ctx->wants_turn = false;
+  if (ctx->is_external) eva__pool_drain (&ctx->shared->pool, &ctx->shared->malloc_hooks);
+}
+
+void
+eva__ctx_leave_last (assuan_context_t ctx) {
+  if (ctx->wants_turn || ctx->released || ctx->ends_quietly) {
+    catch_up (ctx);
+    return;
+  }
+  ctx->depth = 0;
   if (ctx->is_external) /* thousands at rest must not own buffers */
     eva__pool_drain (&ctx->shared->pool, &ctx->shared->malloc_hooks);
 }

@@ -10,7 +10,7 @@ drain (struct eva__spares *spares, const struct assuan_malloc_hooks *malloc_hook
 }
 
 void
-eva__pool_drain (struct eva__pool *pool, const struct assuan_malloc_hooks *malloc_hooks) {
+eva__pool_free_spares (struct eva__pool *pool, const struct assuan_malloc_hooks *malloc_hooks) {
   drain (&pool->large, malloc_hooks);
   drain (&pool->small, malloc_hooks);
 }

@@ -26,10 +26,17 @@ struct eva__pool {
   size_t max; /* how many of each length it keeps */
   struct eva__spares large;
   struct eva__spares small;
+  struct eva__scratch *scratch; /* lent by the turn under way, or NULL; it comes first */
 };
 
+/* Frees all buffers that POOL, which is not empty, keeps.  */
+void eva__pool_free_spares (struct eva__pool *pool, const struct assuan_malloc_hooks *malloc_hooks);
+
 /* Frees all buffers that POOL keeps.  */
-void eva__pool_drain (struct eva__pool *pool, const struct assuan_malloc_hooks *malloc_hooks);
+static inline void
+eva__pool_drain (struct eva__pool *pool, const struct assuan_malloc_hooks *malloc_hooks) {
+  if (pool->large.n | pool->small.n) eva__pool_free_spares (pool, malloc_hooks);
+}
 
 /* Returns true if LEN is one of those that an eva_conn uses for its octets.  Anything else it
    rarely allocates.  */

@@ -129,7 +129,7 @@ eva__ctx_queue_comment (assuan_context_t ctx, const char *text, size_t len) {
    and a client that sends many at a time gets many answers in one write.  */
 static bool
 may_wait (assuan_context_t ctx) {
-  return ctx->in_turn && eva_conn_has_line (ctx->conn)
+  return ctx->in_turn && eva__conn_input_len (ctx->conn) && eva_conn_has_line (ctx->conn)
          && eva__conn_output_len (ctx->conn) < BATCH_LEN;
 }
 

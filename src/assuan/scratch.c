@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* scratch.c - buffers on the stack, which a context borrows for a turn.
 
-   They are lent as the first spares of the context's pool, so that the eva_conn takes them as any
-   others.  */
+   The context takes them before those of its pool (buffer.c).  */
 
 #include "assuan/scratch.h"
 
@@ -11,34 +10,12 @@
 #include "assuan/pool.h"
 #include "conn/conn.h"
 
-/* As long as they are lent the pool frees nothing: what comes back may be on the stack.  */
 bool
 eva__scratch_lend (assuan_context_t ctx, struct eva__scratch *scratch) {
-  struct eva__pool *pool = &ctx->shared->pool;
-
   if (ctx->depth > 1 || ctx->shares || ctx->drive || !eva__ctx_has_libc_memory (ctx)) return false;
-  pool->max = SIZE_MAX;
-  eva__spares_give (&pool->small, scratch->small);
-  eva__spares_give (&pool->large, scratch->large);
+  scratch->has_lent_small = scratch->has_lent_large = false;
+  ctx->shared->pool.scratch = scratch;
   return true;
-}
-
-/* Takes PTR out of SPARES.  Returns false if it is not among them, because it is in use.  */
-static bool
-take_back (struct eva__spares *spares, void *ptr) {
-  void *link = &spares->first;
-
-  for (size_t i = 0; i < spares->n; i++) {
-    void *next;
-    memcpy (&next, link, sizeof next);
-    if (next == ptr) {
-      memcpy (link, ptr, sizeof next);
-      spares->n--;
-      return true;
-    }
-    link = next;
-  }
-  return false;
 }
 
 /* Moves what the eva_conn has in PTR, of LEN octets, to the heap.  */
@@ -51,28 +28,25 @@ move_out (assuan_context_t ctx, char *ptr, size_t len) {
   return 0;
 }
 
-/* Closes the connection, which gives back all of its buffers.  */
-static void
-give_up (assuan_context_t ctx, struct eva__scratch *scratch) {
-  struct eva__pool *pool = &ctx->shared->pool;
+/* Moves all that is left.  Without memory it closes the connection, which gives back all of its
+   buffers.  */
+static __attribute__ ((noinline)) gpg_error_t
+move_rest (assuan_context_t ctx, struct eva__scratch *scratch) {
+  gpg_error_t err = 0;
 
+  if (scratch->has_lent_small) err = move_out (ctx, scratch->small, sizeof scratch->small);
+  if (scratch->has_lent_large && !err) err = move_out (ctx, scratch->large, sizeof scratch->large);
+  if (!err) return 0;
   eva_conn_close (ctx->conn);
   eva_conn_sent (ctx->conn, SIZE_MAX);
-  take_back (&pool->small, scratch->small);
-  take_back (&pool->large, scratch->large);
+  return err;
 }
 
 gpg_error_t
 eva__scratch_settle (assuan_context_t ctx, struct eva__scratch *scratch) {
-  struct eva__pool *pool = &ctx->shared->pool;
-  gpg_error_t err = 0;
+  bool is_empty = !scratch->has_lent_small && !scratch->has_lent_large;
+  gpg_error_t err = is_empty ? 0 : move_rest (ctx, scratch);
 
-  if (!take_back (&pool->small, scratch->small))
-    err = move_out (ctx, scratch->small, sizeof scratch->small);
-  if (!take_back (&pool->large, scratch->large) && !err)
-    err = move_out (ctx, scratch->large, sizeof scratch->large);
-  if (err) give_up (ctx, scratch);
-  pool->max = EVA__N_SPARES;
-  eva__pool_drain (pool, &ctx->shared->malloc_hooks);
+  ctx->shared->pool.scratch = NULL;
   return err;
 }

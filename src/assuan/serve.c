@@ -245,6 +245,7 @@ handle_lines (assuan_context_t ctx) {
     this_err = eva__serve_event (ctx, rc, &ev);
     if (this_err && (!is_skipped || !err)) err = this_err;
     if (this_err && !is_skipped) break;
+    if (eva__ctx_is_through (ctx)) break;
   }
   return ctx->released ? 0 : err;
 }
@@ -270,8 +271,9 @@ check_server (assuan_context_t ctx) {
    is one that is too long.  */
 static bool
 has_work (assuan_context_t ctx) {
-  if (eva__conn_get_state (ctx->conn) == EVA_STATE_COMMAND) return false;
-  return assuan_pending_line (ctx) || !eva_conn_wants_input (ctx->conn);
+  if (!eva__conn_input_len (ctx->conn) || eva__conn_get_state (ctx->conn) == EVA_STATE_COMMAND)
+    return false;
+  return eva_conn_has_line (ctx->conn) || !eva_conn_wants_input (ctx->conn);
 }
 
 /* One read.  A peer that is gone ends the input, however the kernel says so.  */
@@ -305,7 +307,7 @@ take_turn (assuan_context_t ctx) {
   if (!ctx->write_error && !has_work (ctx)) err = read_in_turn (ctx);
   if (!err) err = handle_lines (ctx);
   if (ctx->released || !ctx->conn) return err;
-  eva__ctx_flush (ctx);
+  if (eva__conn_output_len (ctx->conn)) eva__ctx_flush (ctx);
   if (ctx->write_error && !ctx->released) end_err = give_up (ctx);
   return err ? err : end_err;
 }

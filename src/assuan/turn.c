@@ -369,18 +369,6 @@ handle_line (struct eva__drive *drive, uint64_t now_ns) {
   return true;
 }
 
-/* Returns true if all that came was handled, the last line to its end, and gives its buffer back.
-   Mostly one line comes at a time, and there is no need to look for another one.  */
-static bool
-is_through (const struct eva__drive *drive) {
-  assuan_context_t ctx = drive->ctx;
-
-  if (ctx->released || !ctx->conn || eva__conn_at_eof (ctx->conn)) return false;
-  if (eva__conn_input_len (ctx->conn)) return false;
-  eva__conn_end_loan (ctx->conn);
-  return true;
-}
-
 /* Handles lines, as many as one turn may.  The turn in which a client is greeted, and the last one
    after the end was heard, have none.  */
 static void
@@ -392,8 +380,8 @@ handle_lines (struct eva__drive *drive, uint64_t now_ns) {
 
   drive->drained = false;
   for (; n < LINES_PER_TURN && !drained && may_handle (drive); n++)
-    drained =
-        eva__conn_has_nothing (ctx->conn) || !handle_line (drive, now_ns) || is_through (drive);
+    drained = eva__conn_has_nothing (ctx->conn) || !handle_line (drive, now_ns)
+              || eva__ctx_is_through (drive->ctx);
   drive->drained = drained;
   drive->backlog = n == LINES_PER_TURN && !drained;
   stream = eva__drive_stream (drive);
