@@ -162,8 +162,8 @@ fi
 
 cat <<END
 
-Escapes of data lines, 16 octets at a time (SSE2) and octet by octet
+Escapes of data lines, many octets at a time and octet by octet
 
 END
-header SSE2 'by octet'
+header vectors 'by octet'
 table "$("$build/bench/wire" list)" fast plain

@@ -7,12 +7,13 @@
 #include "kit.h"
 
 #include "wire/escape.h"
+#include "wire/plain.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define MIB     ((double) (1 << 20))
-#define SRC_LEN ((size_t) 960) /* about a line of data */
+#define SRC_LEN ((size_t) 2000) /* more than a line of data takes */
 #define N_LINES 100
 
 /* What the octets look like: one in so many needs an escape.  */
@@ -25,32 +26,26 @@ struct kind {
 struct run {
   const struct kind *kind;
   char src[SRC_LEN];
-  char line[3 * SRC_LEN + 2];
+  size_t used; /* of which so many are on the line */
+  char line[EVA_LINE_SIZE + EVA__WIRE_SLACK];
   size_t line_len;
 };
 
 static void
 escape_line (struct run *run) {
-  size_t used;
-  size_t size = sizeof run->line - 2;
-
-  run->line_len = run->kind->plain
-                      ? eva__wire_escape_plain (run->line, size, run->src, SRC_LEN, &used)
-                      : eva__wire_escape (run->line, size, run->src, SRC_LEN, &used);
-  if (used != SRC_LEN) die ("escape", "not all was used");
+  run->line_len =
+      run->kind->plain
+          ? eva__wire_escape_plain (run->line, EVA__WIRE_DATA_FILL, run->src, SRC_LEN, &run->used)
+          : eva__wire_escape (run->line, EVA__WIRE_DATA_FILL, run->src, SRC_LEN, &run->used);
 }
 
-/* Works in place, so on a copy.  */
 static void
 unescape_line (struct run *run) {
-  char copy[sizeof run->line];
-  size_t len;
-  int rc;
+  char data[EVA_LINE_SIZE + EVA__WIRE_SLACK];
+  size_t len = run->kind->plain ? eva__wire_unescape_to_plain (data, run->line, run->line_len)
+                                : eva__wire_unescape_to (data, run->line, run->line_len);
 
-  memcpy (copy, run->line, run->line_len);
-  rc = run->kind->plain ? eva__wire_unescape_plain (copy, run->line_len, false, &len)
-                        : eva__wire_unescape (copy, run->line_len, false, &len);
-  if (rc || len != SRC_LEN) die ("unescape", "wrong length");
+  if (len != run->used) die ("unescape", "wrong length");
 }
 
 static void
@@ -72,7 +67,7 @@ run_escapes (double seconds, const void *arg) {
   for (size_t i = 0; i < SRC_LEN; i++)
     run.src[i] = run.kind->one_in && i % run.kind->one_in == 0 ? '%' : 'x';
   escape_line (&run);
-  return measure (seconds, N_LINES * SRC_LEN / MIB, step, &run);
+  return measure (seconds, N_LINES * (double) run.used / MIB, step, &run);
 }
 
 #define KIND(...)                                                                                  \

@@ -25,8 +25,9 @@
 #define BULK_SIZE  ((size_t) 128 << 10) /* 64 KiB take a fifth more time, 256 gain nothing */
 #define REPLY_SIZE ((size_t) 512)       /* the longest one */
 #define LINE_SIZE  ((size_t) 1003)      /* a line of data, an escape at its end included */
-#define DATA_FILL  ((size_t) 996)       /* octets that are put on one behind its "D " */
-#define N_PIECES   16                   /* of bulk data that are sent in a turn */
+#define LINE_ROOM  (LINE_SIZE + EVA__WIRE_SLACK)
+#define DATA_FILL  ((size_t) 996) /* octets that are put on one behind its "D " */
+#define N_PIECES   16             /* of bulk data that are sent in a turn */
 
 /* Bulk data under way.  */
 struct bulk {
@@ -154,7 +155,7 @@ bulk_start (struct conn *conn) {
 static void
 bulk_escape (struct bulk *bulk) {
   bulk->out_at = bulk->out_len = 0;
-  while (bulk->in_at < bulk->in_len && BULK_SIZE - bulk->out_len >= LINE_SIZE) {
+  while (bulk->in_at < bulk->in_len && BULK_SIZE - bulk->out_len >= LINE_ROOM) {
     char *line = bulk->out + bulk->out_len;
     size_t used;
     size_t len = eva__wire_escape (line + 2, DATA_FILL, bulk->in + bulk->in_at,

@@ -5,6 +5,8 @@
 
 #include "wire/escape.h"
 
+#include <string.h>
+
 int
 eva__conn_event (struct eva_event *ret, enum eva_event_type type,
                  const struct eva__wire_message *m) {
@@ -17,10 +19,26 @@ eva__conn_event (struct eva_event *ret, enum eva_event_type type,
   return 1;
 }
 
+/* Undoes the escapes of the data that M, the line at hand, has.  In bulk there is room in front, where
+   lines were used up, and beyond: then that goes many octets at a time.  */
+static int
+unescape (eva_conn *c, struct eva__wire_message *m) {
+  struct eva__wire_lines *l = &c->in;
+
+  if (c->owner.config->flags & EVA_CONN_STRICT)
+    return eva__wire_unescape (m->text, m->text_len, true, &m->text_len);
+  if (l->head < EVA__WIRE_SLACK || l->size - l->scan < EVA__WIRE_SLACK)
+    return eva__wire_unescape (m->text, m->text_len, false, &m->text_len);
+  if (!memchr (m->text, '%', m->text_len)) return 0;
+  l->head -= EVA__WIRE_SLACK;
+  m->text_len = eva__wire_unescape_to (m->text - EVA__WIRE_SLACK, m->text, m->text_len);
+  m->text -= EVA__WIRE_SLACK;
+  return 0;
+}
+
 int
-eva__conn_event_data (const eva_conn *c, struct eva_event *ret, struct eva__wire_message *m) {
-  bool strict = c->owner.config->flags & EVA_CONN_STRICT;
-  int rc = eva__wire_unescape (m->text, m->text_len, strict, &m->text_len);
+eva__conn_event_data (eva_conn *c, struct eva_event *ret, struct eva__wire_message *m) {
+  int rc = unescape (c, m);
 
   if (rc) return rc;
   m->text[m->text_len] = 0; /* there is room: the line's own NUL is at or behind it */

@@ -12,7 +12,7 @@
    sees every line.  */
 int eva__conn_event (struct eva_event *ret, enum eva_event_type type,
                      const struct eva__wire_message *m);
-int eva__conn_event_data (const eva_conn *c, struct eva_event *ret, struct eva__wire_message *m);
+int eva__conn_event_data (eva_conn *c, struct eva_event *ret, struct eva__wire_message *m);
 int eva__conn_event_skipped (struct eva_event *ret, char *line, size_t len);
 
 #endif /* EVA__CONN_EVENT_H */

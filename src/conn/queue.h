@@ -9,6 +9,7 @@
 #define EVA__CONN_QUEUE_H
 
 #include "conn/owner.h"
+#include "wire/escape.h"
 
 #include <stdbool.h>
 
@@ -24,10 +25,11 @@ struct eva__conn_chunk {
   char data[];
 };
 
-/* Octets of data in CHUNK.  */
+/* Octets of data that CHUNK may have.  Behind them there is room for what an escape writes too
+   much.  */
 static inline size_t
 eva__conn_chunk_room (const struct eva__conn_chunk *chunk) {
-  return chunk->size - sizeof *chunk;
+  return chunk->size - sizeof *chunk - EVA__WIRE_SLACK;
 }
 
 /* Zero-initialized it is empty and owns nothing.  */

@@ -8,6 +8,7 @@
 #define EVA__WIRE_ESCAPE_H
 
 #include "eva-conn.h"
+#include "wide.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,35 +17,22 @@
    that begins at octet 997 ends at 1000, the longest line that there may be.  */
 #define EVA__WIRE_DATA_FILL (EVA_LINE_MAX - 2)
 
-/* Escapes octets of SRC to DST while fewer than FILL octets stand there and SRC lasts.  DST has
-   room for FILL + 2 octets, as the last octet may need an escape.  Stores at RET_USED the octets
-   of SRC that were used and returns the octets that were written.  */
+/* Escapes octets of SRC to DST while fewer than FILL octets, at most EVA_LINE_MAX, stand there and
+   SRC lasts.  DST has room for FILL + 2 octets, as the last octet may need an escape, and
+   EVA__WIRE_SLACK more, of which some are wiped.  Stores at RET_USED the octets of SRC that were
+   used and returns the octets that were written.  */
 size_t eva__wire_escape (char *dst, size_t fill, const char *src, size_t src_len, size_t *ret_used);
-
-/* The same, octet by octet: what eva__wire_escape does where there is no SSE2, and what it is
-   tested against.  */
-size_t eva__wire_escape_plain (char *dst, size_t fill, const char *src, size_t src_len,
-                               size_t *ret_used);
 
 /* Undoes the escapes in the LEN octets at BUF in place, stores the new length at RET_LEN, and wipes
    what is left behind the result.  A `%` that two hex digits do not follow stands for itself; if
    STRICT, it is an error: EVA_E_ESCAPE, with BUF and RET_LEN untouched.  Returns 0 on success.  */
 int eva__wire_unescape (char *buf, size_t len, bool strict, size_t *ret_len);
 
-/* The same, octet by octet.  */
-int eva__wire_unescape_plain (char *buf, size_t len, bool strict, size_t *ret_len);
-
 /* Undoes the escapes in the LEN octets at SRC, at most EVA_LINE_SIZE, as eva__wire_unescape does if
-   not STRICT, and stores the result at DST, which is somewhere else.  Both have EVA__WIRE_SLACK
-   octets more: those of SRC are read and mean nothing, and behind the result those of DST become
-   anything, octets of SRC among it.  Returns the length of the result.  */
-#define EVA__WIRE_SLACK 128
+   not STRICT, and stores the result at DST, which is somewhere else, or EVA__WIRE_SLACK octets or
+   more in front of SRC.  Both have EVA__WIRE_SLACK octets more: those of SRC are read and mean
+   nothing, and behind the result those of DST become anything, octets of SRC among it.  Returns the
+   length of the result.  */
 size_t eva__wire_unescape_to (char *dst, const char *src, size_t len);
-
-/* The same, octet by octet.  */
-size_t eva__wire_unescape_to_plain (char *dst, const char *src, size_t len);
-
-/* Returns whether there is a `%` among the LEN octets at BUF that is no escape.  */
-bool eva__wire_has_malformed (const char *buf, size_t len);
 
 #endif /* EVA__WIRE_ESCAPE_H */

@@ -11,6 +11,7 @@
 #include "escape.h"
 #include "fail.h"
 #include "octet.h"
+#include "plain.h"
 
 #include <string.h>
 

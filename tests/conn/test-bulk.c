@@ -119,17 +119,21 @@ octet_at (size_t at) {
   static char line[LINE_LEN + 1];
   size_t i = at % LINE_LEN;
 
-  if (!i) snprintf (line, sizeof line, "D %06u%091u\n", number (at / LINE_LEN), 7u);
+  if (!i) snprintf (line, sizeof line, "D %06u%%30%088u\n", number (at / LINE_LEN), 7u);
   return line[i];
 }
 
 static void
 check_data (struct owner *o, const struct eva_event *ev) {
-  char expected[LINE_LEN];
+  char data[LINE_LEN + EVA__CONN_RAW_ROOM], expected[LINE_LEN];
+  bool is_raw = eva__conn_gave_raw (o->conn);
+  size_t len = is_raw ? eva__conn_unescape (o->conn, ev, data) : ev->text_len;
 
   assert_int_equal (ev->type, EVA_EVENT_DATA);
-  snprintf (expected, sizeof expected, "%06u%091u", number (o->n_heard), 7u);
-  assert_string_equal (ev->text, expected);
+  snprintf (expected, sizeof expected, "%06u0%088u", number (o->n_heard), 7u);
+  assert_int_equal (len, strlen (expected));
+  assert_memory_equal (is_raw ? data : ev->text, expected, len);
+  if (!is_raw) assert_int_equal (ev->text[len], 0);
   o->n_heard++;
 }
 

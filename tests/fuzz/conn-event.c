@@ -6,6 +6,7 @@
 #include "check.h"
 #include "conn-run.h"
 #include "wire/escape.h"
+#include "wire/plain.h"
 
 #define KIND(event) (1u << EVA_EVENT_##event)
 
@@ -76,8 +77,7 @@ check_data (const struct eva_event *event, const char *line, size_t len) {
   char data[EVA_LINE_SIZE];
 
   CHECK (len >= 2);
-  memcpy (data, line + 2, len - 2);
-  CHECK (eva__wire_unescape_plain (data, len - 2, false, &len) == 0);
+  len = eva__wire_unescape_to_plain (data, line + 2, len - 2);
   CHECK (event->text_len == len && !memcmp (event->text, data, len));
 }
 

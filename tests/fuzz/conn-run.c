@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "wire/escape.h"
+#include "wire/plain.h"
 
 /* Most descriptors that leave at once: more than a script can queue.  */
 #define MAX_FDS 256
@@ -334,14 +335,12 @@ check_lines (const struct octets *sent, struct octets *ret_data) {
   while (line < end) {
     const char *lf = memchr (line, '\n', (size_t) (end - line));
     char data[EVA_LINE_MAX];
-    size_t len;
 
     CHECK (lf && lf - line <= EVA_LINE_MAX);
     if (lf - line >= 2 && !memcmp (line, "D ", 2)) {
-      len = (size_t) (lf - line) - 2;
-      memcpy (data, line + 2, len);
-      CHECK (eva__wire_unescape_plain (data, len, true, &len) == 0);
-      octets_add (ret_data, data, len);
+      size_t len = (size_t) (lf - line) - 2;
+      CHECK (!eva__wire_has_malformed (line + 2, len));
+      octets_add (ret_data, data, eva__wire_unescape_to_plain (data, line + 2, len));
     }
     line = lf + 1;
   }

@@ -18,9 +18,10 @@ OBJDUMP = os.environ.get("OBJDUMP", "objdump")
 # What the objects may need: memory and string functions, in their checked forms too, and each
 # other.
 PURE = re.compile(r"(mem|str)\w+$|__(mem|str)\w+_chk$|eva_\w+$")
-# What compilers add on their own: stack protector, position independence, sanitizers, coverage.
+# What compilers add on their own: stack protector, position independence, sanitizers, coverage, what
+# the processor has.
 COMPILER = re.compile(r"__stack_chk_|_GLOBAL_OFFSET_TABLE_$|__x86_|__[alt]san_|__ubsan_|__asan|"
-                      r"__sanitizer_|__sancov_|__gcov_|__llvm_|__start___|__stop___|__aeabi_")
+                      r"__sanitizer_|__sancov_|__gcov_|__llvm_|__start___|__stop___|__aeabi_|__cpu_model$")
 
 
 def members(lines):

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-escape.c - percent escapes: known vectors, the fill rule, malformed escapes, and the fast
-   way against the plain one at every length, alignment and position of what is special.  */
+   ways against the plain one at every length, alignment and position of what is special.  */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +15,8 @@
 #include "eva-conn.h"
 #include "random.h"
 #include "wire/escape.h"
+#include "wire/plain.h"
+#include "wire/wide.h"
 
 /* Longer than three vectors, so that whole ones, mixed ones and rests all occur.  */
 #define MAX_LEN   80
@@ -22,6 +24,30 @@
 
 /* What no function may touch.  */
 #define GUARD ((char) 0xa5)
+
+/* --- Ways ------------------------------------------------------------------------------------- */
+
+/* The ways to do it that this processor has: that which the library takes, and each of wide.h.  */
+struct way {
+  bool needs_slack; /* reads behind what it is given, and leaves octets of it behind the result */
+  size_t (*escape) (char *dst, size_t fill, const char *src, size_t len, size_t *ret_used);
+  size_t (*unescape_to) (char *dst, const char *src, size_t len);
+};
+
+#define N_WAYS 3
+
+static size_t
+list_ways (struct way ret[N_WAYS]) {
+  size_t n = 0;
+
+  ret[n++] = (struct way) { false, eva__wire_escape, eva__wire_unescape_to };
+#ifdef EVA__WIRE_WIDE
+  ret[n++] = (struct way) { true, eva__wire_sse2.escape, eva__wire_sse2.unescape };
+  if (eva__wire_has_avx2 ())
+    ret[n++] = (struct way) { true, eva__wire_avx2.escape, eva__wire_avx2.unescape };
+#endif
+  return n;
+}
 
 /* --- Escaping --------------------------------------------------------------------------------- */
 
@@ -60,7 +86,7 @@ test_escape_vectors (void **state) {
   (void) state;
   for (size_t i = 0; i < sizeof escape_vectors / sizeof *escape_vectors; i++) {
     const struct escape_vector *v = &escape_vectors[i];
-    char dst[1000];
+    char dst[1000 + EVA__WIRE_SLACK];
     size_t used = 99;
 
     size_t n = eva__wire_escape (dst, v->fill, v->src, v->src_len, &used);
@@ -73,7 +99,7 @@ test_escape_vectors (void **state) {
 static void
 test_escape_keeps_nul (void **state) {
   (void) state;
-  char dst[16];
+  char dst[16 + EVA__WIRE_SLACK];
   size_t used;
 
   assert_int_equal (eva__wire_escape (dst, 14, "a\0b", 3, &used), 3);
@@ -87,7 +113,7 @@ test_escape_every_octet (void **state) {
   (void) state;
   for (unsigned int value = 0; value < 256; value++) {
     char src = (char) (unsigned char) value;
-    char dst[8];
+    char dst[8 + EVA__WIRE_SLACK];
     char escaped[4];
     size_t used;
     int special = value == '%' || value == '\r' || value == '\n';
@@ -99,26 +125,53 @@ test_escape_every_octet (void **state) {
   }
 }
 
-/* Escapes LEN octets at SRC both ways up to FILL with the output at alignment ALIGN, and
-   compares.  */
+/* Copies the LEN octets at SRC to memory that ends SLACK_LEN octets behind them, so that a sanitizer
+   sees every octet too far.  What is slack looks special.  */
+static char *
+copy_with_slack (const char *src, size_t len, size_t slack_len) {
+  char *copy = malloc (len + slack_len ? len + slack_len : 1);
+
+  assert_non_null (copy);
+  memset (copy, '%', len + slack_len);
+  memcpy (copy, src, len);
+  return copy;
+}
+
+/* Escapes LEN octets at SRC by WAY up to FILL with the output at alignment ALIGN, and compares with
+   the N_PLAIN octets at PLAIN that the plain way makes of PLAIN_USED of them.  */
 static void
-compare_escape (const char *src, size_t len, size_t fill, size_t align) {
-  char fast[MAX_ALIGN + 3 * MAX_LEN + 2 + 1];
-  char plain[3 * MAX_LEN + 2];
-  size_t fast_used = 99;
-  size_t plain_used = 98;
+compare_escape_by (const struct way *way, const char *src, size_t len, size_t fill, size_t align,
+                   const char *plain, size_t n_plain, size_t plain_used) {
+  char *from = copy_with_slack (src, len, way->needs_slack ? EVA__WIRE_SLACK : 0);
+  size_t room = fill + 2 + EVA__WIRE_SLACK, used = 99;
+  char *fast = malloc (align + room);
 
-  memset (fast, GUARD, sizeof fast);
-  size_t n = eva__wire_escape_plain (plain, fill, src, len, &plain_used);
-  assert_int_equal (eva__wire_escape (fast + align, fill, src, len, &fast_used), n);
-  assert_int_equal (fast_used, plain_used);
-  assert_memory_equal (fast + align, plain, n);
+  assert_non_null (fast);
+  memset (fast, GUARD, align + room);
+  assert_int_equal (way->escape (fast + align, fill, from, len, &used), n_plain);
+  assert_int_equal (used, plain_used);
+  assert_memory_equal (fast + align, plain, n_plain);
 
-  /* It keeps to its room, and leaves no copy of the data behind the result.  */
+  /* It keeps to its room, and what the library takes leaves no copy of the data behind the
+     result.  */
   for (size_t i = 0; i < align; i++)
     assert_int_equal (fast[i], GUARD);
-  for (size_t i = align + n; i < sizeof fast; i++)
-    assert_int_equal (fast[i], GUARD);
+  for (size_t i = align + n_plain; i < align + room && !way->needs_slack; i++)
+    assert_true (fast[i] == GUARD || !fast[i]);
+  free (fast);
+  free (from);
+}
+
+/* The same by all ways.  */
+static void
+compare_escape (const char *src, size_t len, size_t fill, size_t align) {
+  char *plain = malloc (fill + 2);
+  size_t used = 98, n = eva__wire_escape_plain (plain, fill, src, len, &used);
+  struct way ways[N_WAYS];
+
+  for (size_t i = 0, n_ways = list_ways (ways); i < n_ways; i++)
+    compare_escape_by (&ways[i], src, len, fill, align, plain, n, used);
+  free (plain);
 }
 
 /* One or two special octets at every place of every length.  */
@@ -161,13 +214,43 @@ test_escape_random (void **state) {
       }
 }
 
+/* Whole lines, of data that are anything from dense to clean, and shorter than a line or longer.  */
+static void
+test_escape_lines (void **state) {
+  (void) state;
+  char src[1300];
+  uint64_t seed = 6;
+
+  for (size_t len = 90; len <= sizeof src; len += len < 300 ? 1 : 9)
+    for (size_t density = 1; density <= 400; density = density * 5 / 3 + 1) {
+      fill_random (src, len, density, &seed);
+      compare_escape (src, len, EVA__WIRE_DATA_FILL - 2, density % MAX_ALIGN);
+    }
+}
+
+/* Runs of every length between special octets.  */
+static void
+test_escape_runs (void **state) {
+  (void) state;
+  char src[1100];
+
+  for (size_t run = 0; run < 300; run++) {
+    memset (src, 'x', sizeof src);
+    for (size_t at = run; at < sizeof src; at += run + 1)
+      src[at] = '\n';
+    for (size_t fill = EVA__WIRE_DATA_FILL - 9; fill <= EVA__WIRE_DATA_FILL; fill++)
+      compare_escape (src, sizeof src, fill, 0);
+    compare_escape (src, run + 200, EVA__WIRE_DATA_FILL, 0);
+  }
+}
+
 /* With "D " in front, a line has 998 to 1000 octets as long as there are data: never less, as
    peers expect full lines, and never more, as that would be over the limit.  */
 static void
 test_escape_fills_lines (void **state) {
   (void) state;
   char src[1200];
-  char line[1000];
+  char line[1000 + EVA__WIRE_SLACK];
   uint64_t seed = 2;
   int n_seen[3] = { 0 };
 
@@ -236,17 +319,15 @@ static const struct unescape_vector unescape_vectors[] = {
   BAD ("%41%%%42", "A%%B"),
 };
 
-typedef int unescape_func (char *, size_t, bool, size_t *);
-
 /* The malformed ones are followed by hex digits in the buffer, which are not part of the text.  */
 static void
-check_unescape (const struct unescape_vector *v, unescape_func *unescape) {
+check_unescape (const struct unescape_vector *v) {
   char buf[64];
   size_t len = 99;
 
   memset (buf, '1', sizeof buf);
   memcpy (buf, v->text, v->text_len);
-  assert_int_equal (unescape (buf, v->text_len, false, &len), 0);
+  assert_int_equal (eva__wire_unescape (buf, v->text_len, false, &len), 0);
   assert_int_equal (len, v->expected_len);
   assert_memory_equal (buf, v->expected, len);
   assert_int_equal (buf[v->text_len], '1');
@@ -254,7 +335,7 @@ check_unescape (const struct unescape_vector *v, unescape_func *unescape) {
   memset (buf, '1', sizeof buf);
   memcpy (buf, v->text, v->text_len);
   len = 99;
-  assert_int_equal (unescape (buf, v->text_len, true, &len), v->strict_rc);
+  assert_int_equal (eva__wire_unescape (buf, v->text_len, true, &len), v->strict_rc);
   assert_int_equal (len, v->strict_rc ? 99 : v->expected_len);
   assert_memory_equal (buf, v->strict_rc ? v->text : v->expected,
                        v->strict_rc ? v->text_len : v->expected_len);
@@ -263,10 +344,8 @@ check_unescape (const struct unescape_vector *v, unescape_func *unescape) {
 static void
 test_unescape_vectors (void **state) {
   (void) state;
-  for (size_t i = 0; i < sizeof unescape_vectors / sizeof *unescape_vectors; i++) {
-    check_unescape (&unescape_vectors[i], eva__wire_unescape);
-    check_unescape (&unescape_vectors[i], eva__wire_unescape_plain);
-  }
+  for (size_t i = 0; i < sizeof unescape_vectors / sizeof *unescape_vectors; i++)
+    check_unescape (&unescape_vectors[i]);
 }
 
 static void
@@ -297,26 +376,25 @@ test_unescape_wipes (void **state) {
   assert_memory_equal (buf + len, zeros, sizeof buf - 1 - len);
 }
 
-/* Unescapes LEN octets at SRC both ways at alignment ALIGN, and compares.  */
+/* Unescapes LEN octets at SRC in place at alignment ALIGN, and compares with what the plain way to
+   somewhere else gives.  */
 static void
 compare_unescape (const char *src, size_t len, size_t align, bool strict) {
-  char fast[MAX_ALIGN + MAX_LEN + 1];
-  char plain[MAX_LEN + 1];
-  size_t fast_len = 99;
-  size_t plain_len = 99;
+  char buf[MAX_ALIGN + MAX_LEN + 1];
+  char plain[MAX_LEN + 1] = { 0 };
+  size_t buf_len = 99, plain_len = eva__wire_unescape_to_plain (plain, src, len);
+  bool is_refused = strict && eva__wire_has_malformed (src, len);
 
-  memset (fast, GUARD, sizeof fast);
-  memset (plain, GUARD, sizeof plain);
-  memcpy (fast + align, src, len);
-  memcpy (plain, src, len);
-  assert_int_equal (eva__wire_unescape (fast + align, len, strict, &fast_len),
-                    eva__wire_unescape_plain (plain, len, strict, &plain_len));
-  assert_int_equal (fast_len, plain_len);
-  assert_memory_equal (fast + align, plain, len);
+  memset (buf, GUARD, sizeof buf);
+  memcpy (buf + align, src, len);
+  assert_int_equal (eva__wire_unescape (buf + align, len, strict, &buf_len),
+                    is_refused ? EVA_E_ESCAPE : 0);
+  assert_int_equal (buf_len, is_refused ? 99 : plain_len);
+  assert_memory_equal (buf + align, is_refused ? src : plain, len); /* zeros behind the result */
 
   for (size_t i = 0; i < align; i++)
-    assert_int_equal (fast[i], GUARD);
-  assert_int_equal (fast[align + len], GUARD);
+    assert_int_equal (buf[i], GUARD);
+  assert_int_equal (buf[align + len], GUARD);
 }
 
 /* Fills BUF with LEN octets of what an unescape has to look at closely.  */
@@ -362,28 +440,39 @@ test_unescape_every_position (void **state) {
 
 /* --- Unescaping to somewhere else --------------------------------------------------------------- */
 
-/* Unescapes LEN octets at SRC both ways, to memory that ends where it may end and from memory that
-   does, so that a sanitizer sees every octet too far, and compares.  */
+/* Unescapes LEN octets at SRC by WAY, to memory that ends where it may end and from memory that
+   does, and compares with the PLAIN_LEN octets at PLAIN.  Then the same to as little in front of SRC
+   as may be.  */
 static void
-compare_unescape_to (const char *src, size_t len) {
-  char *fast = malloc (len + EVA__WIRE_SLACK), *plain = malloc (len + 1);
-  char *from = malloc (len + EVA__WIRE_SLACK);
-  size_t fast_len, plain_len;
+compare_unescape_to_by (const struct way *way, const char *src, size_t len, const char *plain,
+                        size_t plain_len) {
+  char *fast = malloc (len + EVA__WIRE_SLACK), *both = malloc (len + 2 * EVA__WIRE_SLACK);
+  char *from = copy_with_slack (src, len, EVA__WIRE_SLACK);
 
-  assert_true (fast && plain && from);
-  memset (from, '%', len + EVA__WIRE_SLACK); /* no octet behind the data counts */
-  memcpy (from, src, len);
-  fast_len = eva__wire_unescape_to (fast, from, len);
-  plain_len = eva__wire_unescape_to_plain (plain, from, len);
-  assert_int_equal (fast_len, plain_len);
+  assert_true (fast && both);
+  assert_int_equal (way->unescape_to (fast, from, len), plain_len);
   assert_memory_equal (fast, plain, plain_len);
   assert_memory_equal (from, src, len);
+  memcpy (both + EVA__WIRE_SLACK, from, len + EVA__WIRE_SLACK);
+  assert_int_equal (way->unescape_to (both, both + EVA__WIRE_SLACK, len), plain_len);
+  assert_memory_equal (both, plain, plain_len);
   free (fast);
-  free (plain);
+  free (both);
   free (from);
 }
 
-/* The plain way, too, against the one that works in place.  */
+static void
+compare_unescape_to (const char *src, size_t len) {
+  char *plain = malloc (len + 1);
+  size_t plain_len = eva__wire_unescape_to_plain (plain, src, len);
+  struct way ways[N_WAYS];
+
+  for (size_t i = 0, n_ways = list_ways (ways); i < n_ways; i++)
+    compare_unescape_to_by (&ways[i], src, len, plain, plain_len);
+  free (plain);
+}
+
+/* The plain way, too, against what is known.  */
 static void
 test_unescape_to_vectors (void **state) {
   (void) state;
@@ -430,7 +519,7 @@ static void
 test_round_trip (void **state) {
   (void) state;
   char src[1200];
-  char line[1000];
+  char line[EVA_LINE_MAX + EVA__WIRE_SLACK];
   uint64_t seed = 4;
 
   for (int i = 0; i < 1000; i++) {
@@ -453,7 +542,8 @@ main (void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test (test_escape_vectors),      cmocka_unit_test (test_escape_keeps_nul),
     cmocka_unit_test (test_escape_every_octet),  cmocka_unit_test (test_escape_every_position),
-    cmocka_unit_test (test_escape_random),       cmocka_unit_test (test_escape_fills_lines),
+    cmocka_unit_test (test_escape_random),       cmocka_unit_test (test_escape_lines),
+    cmocka_unit_test (test_escape_runs),         cmocka_unit_test (test_escape_fills_lines),
     cmocka_unit_test (test_unescape_vectors),    cmocka_unit_test (test_unescape_every_octet),
     cmocka_unit_test (test_unescape_wipes),      cmocka_unit_test (test_unescape_random),
     cmocka_unit_test (test_unescape_to_vectors), cmocka_unit_test (test_unescape_to_random),

@@ -261,7 +261,7 @@ check_memory (const struct side *side) {
     CHECK (is_zero (in->base, in->head) && is_zero (in->base + in->tail, in->size - in->tail));
   for (const struct eva__conn_chunk *i = out->head; i; i = i->next, n++) {
     size_t end = i->end + (i == out->tail ? out->open_len : 0);
-    CHECK (is_zero (i->data, i->start) && is_zero (i->data + end, eva__conn_chunk_room (i) - end));
+    CHECK (is_zero (i->data, i->start) && is_zero (i->data + end, i->size - sizeof *i - end));
   }
   for (size_t i = 0; i < N_BLOCKS; i++) {
     if (side->block_len[i]) n--;

@@ -54,7 +54,7 @@ struct line {
 };
 
 #define N_BLOCKS   7
-#define BLOCK_SIZE 128
+#define BLOCK_SIZE EVA_OUTPUT_SIZE
 
 /* One end: its eva_conn with the memory for it, and the lines that it said.  */
 struct side {
