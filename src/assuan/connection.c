@@ -580,27 +580,27 @@ write_all (assuan_context_t ctx) {
 static gpg_error_t
 write_in_time (assuan_context_t ctx) {
   struct eva__timeouts *timeouts = &ctx->shared->timeouts;
-  struct eva__step outer;
+  bool is_limited = timeouts->set.call_timeout_ms && !ctx->drive;
+  struct eva__step outer = { 0 };
   gpg_error_t err;
 
-  if (ctx->drive || !timeouts->set.call_timeout_ms) return write_all (ctx);
-  outer = eva__timeouts_begin_step (timeouts, timeouts->set.call_timeout_ms);
-  begin_wait (ctx);
+  if (is_limited) {
+    outer = eva__timeouts_begin_step (timeouts, timeouts->set.call_timeout_ms);
+    begin_wait (ctx);
+  }
   err = write_all (ctx);
-  end_wait (ctx);
-  eva__timeouts_end_step (timeouts, outer);
+  if (is_limited) {
+    end_wait (ctx);
+    eva__timeouts_end_step (timeouts, outer);
+  }
   return err;
 }
 
-gpg_error_t
-eva__ctx_flush (assuan_context_t ctx) {
-  gpg_error_t err;
-
-  if (!ctx->conn) return eva__ctx_may_say (ctx);
-  err = write_in_time (ctx);
+/* What is queued could not be written, because of ERR.  */
+static __attribute__ ((cold)) gpg_error_t
+fail_write (assuan_context_t ctx, gpg_error_t err) {
   if (ctx->drive && gpg_err_code (err) == GPG_ERR_EAGAIN)
     return 0; /* the rest when there is room */
-  if (!err) return 0;
   /* A peer that left with something unread is as gone as any other; the kernel says so or not,
      depending on the order of events.  */
   if (ctx->drive && gpg_err_code (err) == GPG_ERR_ECONNRESET)
@@ -610,4 +610,13 @@ eva__ctx_flush (assuan_context_t ctx) {
   else
     give_up_output (ctx, err);
   return err;
+}
+
+gpg_error_t
+eva__ctx_flush (assuan_context_t ctx) {
+  gpg_error_t err;
+
+  if (!ctx->conn) return eva__ctx_may_say (ctx);
+  err = write_in_time (ctx);
+  return err ? fail_write (ctx, err) : 0;
 }

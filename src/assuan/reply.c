@@ -93,18 +93,33 @@ queue_err (assuan_context_t ctx, gpg_error_t err) {
   return rc;
 }
 
-/* Queues the reply.  A data line before it, which ends with it, does not become confidential
-   because the reply is.  Nearly every reply is a mere OK.  */
-static int
-queue_reply (assuan_context_t ctx, gpg_error_t rc) {
-  const char *text = ctx->closing ? "closing connection" : get_okay_line (ctx);
+/* Queues a reply that has a text.  A data line before it, which ends with it, does not become
+   confidential because the reply is.  */
+static __attribute__ ((noinline)) int
+queue_text (assuan_context_t ctx, gpg_error_t rc, const char *text) {
   int conn_rc;
 
-  if (!rc && !text) return eva_conn_ok (ctx->conn, NULL);
   eva_conn_flush (ctx->conn);
   eva__ctx_mark_output (ctx, is_reply_secret (ctx, rc));
   conn_rc = rc ? queue_err (ctx, rc) : eva__ctx_queue_ok (ctx, text);
   eva__ctx_mark_output (ctx, false);
+  return conn_rc;
+}
+
+/* Queues the reply.  Nearly every one is a mere OK.  */
+static inline int
+queue_reply (assuan_context_t ctx, gpg_error_t rc) {
+  const char *text = ctx->closing ? "closing connection" : get_okay_line (ctx);
+
+  return rc || text ? queue_text (ctx, rc, text) : eva_conn_ok (ctx->conn, NULL);
+}
+
+/* The reply could not be queued, because of CONN_RC: tries once more if there is room by now.  A
+   client must not wait for a reply for which there is no memory.  */
+static __attribute__ ((noinline)) int
+queue_again (assuan_context_t ctx, gpg_error_t rc, int conn_rc) {
+  if (eva__ctx_made_room (ctx, conn_rc)) conn_rc = queue_reply (ctx, rc);
+  if (conn_rc) ctx->closing = true;
   return conn_rc;
 }
 
@@ -114,9 +129,7 @@ send_reply (assuan_context_t ctx, gpg_error_t rc) {
   int conn_rc = queue_reply (ctx, rc);
   gpg_error_t err;
 
-  if (eva__ctx_made_room (ctx, conn_rc)) conn_rc = queue_reply (ctx, rc);
-  /* A client must not wait for a reply for which there is no memory.  */
-  if (conn_rc) ctx->closing = true;
+  if (conn_rc) conn_rc = queue_again (ctx, rc, conn_rc);
   if (conn_rc) return eva__ctx_not_said (ctx, conn_rc);
   if (ctx->write_error) eva_conn_sent (ctx->conn, SIZE_MAX);
   if (ctx->write_error) return ctx->write_error;
@@ -148,6 +161,15 @@ eva__ctx_tell_after (assuan_context_t ctx, gpg_error_t result) {
   if (eva__ctx_is_ours (ctx)) ctx->table->notify.after (ctx, name, result);
 }
 
+/* The command of a drive is about to be answered with RC.  Returns what it is answered with.  A
+   monitor of the reply may release the context.  */
+static gpg_error_t
+end_driven (struct eva__drive *drive, gpg_error_t rc) {
+  eva__drive_count_command (drive);
+  eva__drive_forget_callbacks (drive);
+  return drive->late ? eva__ctx_error (drive->ctx, GPG_ERR_TIMEOUT) : rc;
+}
+
 /* A program that takes a failure to finish a command for fatal must not end because a client left:
    the next assuan_process_next reports that.  */
 gpg_error_t
@@ -156,22 +178,19 @@ eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc) {
 
   eva__ctx_close_data_stream (ctx);
   if (ctx->flags.force_close) ctx->closing = true;
-  if (ctx->drive && ctx->drive->late) rc = eva__ctx_error (ctx, GPG_ERR_TIMEOUT);
-  if (ctx->drive) eva__drive_count_command (ctx->drive);
-  if (ctx->drive)
-    eva__drive_forget_callbacks (ctx->drive); /* a monitor of the reply may release CTX */
+  if (ctx->drive) rc = end_driven (ctx->drive, rc);
   err = send_reply (ctx, rc);
   if (!err) ctx->is_redacted = false;
   /* The notification may try to finish the command, or release the context.  */
   if (ctx->drive) eva__drive_forget_command (ctx->drive);
-  if (ctx->released) return eva__ctx_is_left (ctx, err) ? 0 : err;
+  if (ctx->released) return err && eva__ctx_is_left (ctx, err) ? 0 : err;
   eva__ctx_forget_texts (ctx);
   if (ctx->closing) close_connection (ctx);
   if (ctx->table->notify.post_cmd) ctx->table->notify.post_cmd (ctx, err);
   if (!ctx->released) eva__ctx_tell_after (ctx, rc);
   if (ctx->flags.confidential) ctx->answer_secret = true; /* one that is still to come */
   if (!ctx->released) eva__ctx_set_confidential (ctx, false);
-  return eva__ctx_is_left (ctx, err) ? 0 : err;
+  return err && eva__ctx_is_left (ctx, err) ? 0 : err;
 }
 
 gpg_error_t

@@ -281,7 +281,7 @@ static gpg_error_t
 read_in_turn (assuan_context_t ctx) {
   gpg_error_t err = eva__ctx_read (ctx, false);
 
-  if (!eva__ctx_is_left (ctx, err)) return err;
+  if (!err || !eva__ctx_is_left (ctx, err)) return err;
   eva_conn_fed (ctx->conn, 0);
   return 0;
 }
@@ -315,9 +315,9 @@ take_turn (assuan_context_t ctx) {
 /* Opens the connection, or takes a turn.  */
 static gpg_error_t
 process_next (assuan_context_t ctx) {
-  gpg_error_t err = eva__ctx_open (ctx);
+  gpg_error_t err = ctx->greeted ? 0 : eva__ctx_open (ctx);
 
-  if (eva__ctx_is_left (ctx, err)) err = 0;
+  if (err && eva__ctx_is_left (ctx, err)) err = 0;
   if (!err && eva__ctx_is_connected (ctx)) {
     ctx->in_turn = true;
     err = take_turn (ctx);

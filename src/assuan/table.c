@@ -38,12 +38,12 @@ lower (char c) {
   return c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
 }
 
-/* Compares without regard to ASCII case, whatever the locale.  */
+/* Compares without regard to ASCII case, whatever the locale; mostly there is no difference.  */
 static bool
 same_name (const char *a, const char *b) {
-  for (; *a && lower (*a) == lower (*b); a++, b++)
-    ;
-  return *a == *b;
+  for (; *a == *b || lower (*a) == lower (*b); a++, b++)
+    if (!*a) return true;
+  return false;
 }
 
 /* --- The index -------------------------------------------------------------------------------- */
@@ -141,9 +141,8 @@ beginning (const char *name) {
 static int
 find_standard (const struct eva__table *table, const char *name) {
   for (int i = 0; i < EVA__N_STANDARD; i++) {
-    const char *known = eva__builtins[i].name;
-    if (lower (*known) != lower (*name) || !(table->standard & 1u << i)) continue;
-    if (!strcmp (known, name) || same_name (known, name)) return i; /* mostly in capitals */
+    if (!(table->standard & 1u << i)) continue;
+    if (same_name (eva__builtins[i].name, name)) return i;
   }
   return -1;
 }

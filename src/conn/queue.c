@@ -99,15 +99,20 @@ eva__conn_queue_close_line (struct eva__conn_queue *q) {
   eva__conn_queue_commit (q, len);
 }
 
-/* Chunks in the middle of the list may be empty, if a monitor discarded all of their lines: this
+/* Nearly always there is one chunk, and no limit.  Chunks in the middle of the list may be empty, if a monitor discarded all of their lines: this
    skips them, and they are given back when they come to the head.  */
 size_t
 eva__conn_queue_lend (const struct eva__conn_queue *q, uint64_t limit, struct iovec *iov,
                       size_t n) {
+  struct eva__conn_chunk *first = q->head;
   uint64_t at = 0;
   size_t used = 0;
 
-  for (struct eva__conn_chunk *chunk = q->head; chunk && used < n && at < limit;
+  if (first && !first->next && n && limit >= q->len) {
+    iov[0] = (struct iovec) { .iov_base = first->data + first->start, .iov_len = q->len };
+    return q->len > 0;
+  }
+  for (struct eva__conn_chunk *chunk = first; chunk && used < n && at < limit;
        chunk = chunk->next) {
     size_t len = chunk->end - chunk->start;
     if (!len) continue;
@@ -124,6 +129,13 @@ size_t
 eva__conn_queue_retire (struct eva__conn_queue *q, const struct eva__conn_owner *owner, size_t n) {
   size_t retired_len = n < q->len ? n : q->len;
 
+  if (n >= q->len && q->head && !q->head->next && !q->open_len) {
+    eva__wire_wipe (q->head->data + q->head->start, q->len);
+    q->len = 0;
+    q->is_cut = false;
+    drop_head (q, owner);
+    return retired_len;
+  }
   n = retired_len;
   q->len -= n;
   while (n) {
