@@ -12,6 +12,7 @@
 
 #include "server/acceptor.h"
 
+#include "assuan/log.h"
 #include "io/duration.h"
 #include "io/peer.h"
 #include "io/sys.h"
@@ -28,7 +29,7 @@
 
 /* Clients that are let in at a time if no connection waits for anything else.  Otherwise it is one:
    connections that are there do not have to wait for a crowd that comes.  */
-#define N_ACCEPTS_WHEN_QUIET 4
+#define N_ACCEPTS_WHEN_QUIET 8
 
 #define PAUSE_NS  100000000u
 #define LINGER_NS 20000000u
@@ -54,9 +55,10 @@ serve_late (eva_server *server, struct eva__session *session) {
                        eva_now () + eva__io_ns_of_ms (EVA_DRAIN_GRACE_MS));
 }
 
-/* A client is at the acceptor.  */
-static void
-welcome (struct eva__acceptor *acceptor, int fd) {
+/* A client is at the acceptor.  IS_NEXT is that of its eva__incoming.  Returns true if the client
+   came in.  */
+static bool
+welcome (struct eva__acceptor *acceptor, int fd, bool is_next) {
   eva_server *server = acceptor->server;
   struct eva__incoming incoming = {
     .in_fd = fd,
@@ -64,6 +66,7 @@ welcome (struct eva__acceptor *acceptor, int fd) {
     .flags = acceptor->flags,
     .is_unix = acceptor->listener.is_unix,
     .is_accepted = true,
+    .is_next = is_next,
   };
   assuan_context_t ctx = NULL;
   gpg_error_t err;
@@ -75,6 +78,7 @@ welcome (struct eva__acceptor *acceptor, int fd) {
     refuse (acceptor, &incoming, err);
   else if (server->is_draining && !server->is_freed && ctx)
     serve_late (server, eva__session_of (ctx));
+  return !err;
 }
 
 /* Opens all acceptors of LIST, or shuts them for a while.  Returns false if the loop could not do
@@ -139,18 +143,30 @@ free_if_closed (struct eva__acceptor *acceptor) {
   if (!acceptor->source && !acceptor->n_busy) free (acceptor);
 }
 
-/* Lets N clients in, or those that wait.  The service's functions may free the server, and with it
-   the acceptor.  */
+/* Returns true if a client who comes runs a function of the program, which may change the limit of
+   the process, or its user.  */
+static bool
+calls_out (const eva_server *server) {
+  const struct eva_service *service = server->service;
+
+  return service->open || service->take || server->observer
+         || eva__ctx_is_watched (server->pattern);
+}
+
+/* Lets N clients in, or those that wait.  What the process may have and who it is are asked once for
+   all of them, because the answers cost as much as a greeting.  The service's functions may free the
+   server, and with it the acceptor.  */
 static void
 let_some_in (struct eva__acceptor *acceptor, int n) {
   eva_server *server = acceptor->server;
+  bool is_next = false;
 
   eva__server_ref (server);
   acceptor->n_busy++;
   while (n-- > 0 && acceptor->source) {
     int fd = eva__io_listener_accept (&acceptor->listener);
     if (fd >= 0) {
-      welcome (acceptor, fd);
+      is_next = welcome (acceptor, fd, is_next) && !calls_out (server);
       continue;
     }
     if (errno != EAGAIN) pause_accepting (server);

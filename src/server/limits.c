@@ -73,17 +73,16 @@ eva__limits_find (const struct eva_server_limits *asked, unsigned int max_fds, b
   ret->max_connections_of_others = l->max_connections - l->max_connections / 8;
 }
 
-/* The process's own limit and its user may change at any time: a client that comes is judged by
-   what they are then.  */
+/* The process's own limit and its user may change at any time.  */
 void
 eva__server_find_limits (eva_server *server) {
   struct eva__limits *l = &server->limits;
   unsigned int max_fds = eva__io_sys_max_fds ();
   uid_t euid = geteuid ();
 
-  if (server->knows_limits && max_fds == server->max_fds && euid == server->euid) return;
+  if (server->knows_limits && max_fds == server->max_fds && euid == server->users.euid) return;
   server->max_fds = max_fds;
-  server->euid = euid;
+  server->users.euid = euid;
   server->knows_limits = true;
   eva__limits_find (&server->asked, max_fds, eva__users_are_many (&server->users), l);
   server->account.limit_len = l->all.max_held_len;

@@ -36,8 +36,7 @@ struct eva_server {
   assuan_context_t pattern;       /* its commands, hooks and pool are those of all connections */
   struct eva_server_limits asked; /* limits, as the program set them */
   struct eva__limits limits;      /* as they are for the process now */
-  unsigned int max_fds;           /* of the process, for which these are, */
-  uid_t euid;                     /* and its user */
+  unsigned int max_fds;           /* of the process, for which these are */
   bool knows_limits;              /* these are of what the program asks for */
   struct eva__session_limits *session_limits; /* of connections that come from now on */
   struct eva_stats stats;

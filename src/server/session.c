@@ -205,7 +205,6 @@ static bool
 is_full (eva_server *server, const struct eva__incoming *incoming, uid_t uid, bool is_own) {
   const struct eva__limits *l = &server->limits;
 
-  eva__server_find_limits (server);
   if (server->stats.n_connections
       >= (is_own ? l->all.max_connections : l->max_connections_of_others))
     return true;
@@ -219,8 +218,10 @@ is_full (eva_server *server, const struct eva__incoming *incoming, uid_t uid, bo
 gpg_error_t
 eva__session_check (eva_server *server, const struct eva__incoming *incoming) {
   uid_t uid = uid_of (incoming);
-  bool is_own = eva__users_is_own (uid);
+  bool is_own;
 
+  if (!incoming->is_next) eva__server_find_limits (server);
+  is_own = eva__users_is_own (&server->users, uid);
   if (!incoming->is_pipe && !eva__users_may_enter (&server->users, uid, is_own))
     return gpg_err_make (server->pattern->err_source, GPG_ERR_EACCES);
   if (is_full (server, incoming, uid, is_own))

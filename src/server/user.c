@@ -7,7 +7,6 @@
 #include "server/user.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 int
 eva__users_allow (struct eva__users *users, uid_t uid) {
@@ -17,11 +16,6 @@ eva__users_allow (struct eva__users *users, uid_t uid) {
   users->allowed = allowed;
   allowed[users->n_allowed++] = uid;
   return 0;
-}
-
-bool
-eva__users_is_own (uid_t uid) {
-  return uid != EVA_ANY_UID && (uid == 0 || uid == geteuid ());
 }
 
 /* The server's own user could attach a debugger to it, and root can anyway: refusing these two
@@ -37,7 +31,7 @@ eva__users_may_enter (const struct eva__users *users, uid_t uid, bool is_own) {
 bool
 eva__users_are_many (const struct eva__users *users) {
   for (size_t i = 0; i < users->n_allowed; i++)
-    if (!eva__users_is_own (users->allowed[i])) return true;
+    if (!eva__users_is_own (users, users->allowed[i])) return true;
   return false;
 }
 
@@ -48,7 +42,7 @@ limit (const struct eva__users *users, struct eva__user *user) {
   user->account.limit_len = l->all.max_held_per_uid_len;
   user->account.limit_fds = l->all.max_passed_fds_per_uid;
   user->account.max_fd =
-      eva__users_is_own (user->uid) ? l->max_passed_fd : l->max_passed_fd_of_others;
+      eva__users_is_own (users, user->uid) ? l->max_passed_fd : l->max_passed_fd_of_others;
 }
 
 void

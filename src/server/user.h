@@ -23,16 +23,20 @@ struct eva__users {
   uid_t *allowed;
   size_t n_allowed;
   const struct eva__limits *limits;
+  uid_t euid; /* the server's own user, as eva__server_find_limits saw it last */
 };
 
 /* Returns true for the server's own user and root.  */
-bool eva__users_is_own (uid_t uid);
+static inline bool
+eva__users_is_own (const struct eva__users *users, uid_t uid) {
+  return uid != EVA_ANY_UID && (uid == 0 || uid == users->euid);
+}
 
 /* Lets UID in, too.  Returns 0, or -1 with errno ENOMEM.  */
 int eva__users_allow (struct eva__users *users, uid_t uid);
 
 /* Returns true if UID may come in; EVA_ANY_UID stands for a user that the kernel does not tell.
-   IS_OWN says what eva__users_is_own says, which may make a system call.  */
+   IS_OWN says what eva__users_is_own says.  */
 bool eva__users_may_enter (const struct eva__users *users, uid_t uid, bool is_own);
 
 /* Returns true if users other than the server's own and root may come in.  */

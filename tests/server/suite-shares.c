@@ -218,6 +218,81 @@ test_limit_changes (void **state) {
   send_home (&crowd);
 }
 
+/* From now on the process may have so few that N more clients come in, but no more.  */
+static void
+leave_room_for (int n) {
+  int next = dup (STDERR_FILENO);
+  rlim_t limit = 8;
+
+  assert_true (next >= 0);
+  close (next);
+  while (limit - limit / 8 < (rlim_t) (next + n))
+    limit++;
+  set_limit (limit);
+}
+
+/* Clients of this process.  They are all there before the server looks.  */
+static void
+connect_all (eva_server *server, int *fds, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    fds[i] = connect_to (strchr (eva_server_get_address (server, 0), '@') + 1);
+}
+
+/* Returns how many of the N at FDS, which then leave, were greeted.  */
+static unsigned int
+count_greeted (const int *fds, size_t n) {
+  unsigned int n_greeted = 0;
+  char buf[200];
+
+  kit_settle ();
+  for (size_t i = 0; i < n; i++) {
+    n_greeted += recv (fds[i], buf, sizeof buf, MSG_DONTWAIT) > 2 && !memcmp (buf, "OK", 2);
+    close (fds[i]);
+  }
+  return n_greeted;
+}
+
+static gpg_error_t
+leave_room_for_two (assuan_context_t ctx) {
+  (void) ctx;
+  if (!service.n_guests) leave_room_for (2);
+  return 0;
+}
+
+/* An open function changes what the process may have: so it is for the next client, though that
+   came together with the first.  */
+static void
+test_limit_changes_in_open (void **state) {
+  int fds[8];
+
+  (void) state;
+  service.open = leave_room_for_two;
+  connect_all (kit.server, fds, N_ELEMENTS (fds));
+  assert_int_equal (count_greeted (fds, N_ELEMENTS (fds)), 3);
+  kit_until (!kit_stats ().n_connections);
+}
+
+/* A service without functions, whose clients are judged together: those that come later are judged
+   anew.  */
+static void
+test_limit_changes_between (void **state) {
+  static const struct eva_service nothing = { 0 };
+  eva_server *server;
+  char address[100];
+  int fds[8];
+
+  (void) state;
+  snprintf (address, sizeof address, "unix:@eva-shares-2-%d", (int) getpid ());
+  assert_int_equal (eva_server_new (kit.loop.loop, &nothing, NULL, &server), 0);
+  assert_int_equal (eva_server_listen (server, address, 0), 0);
+  connect_all (server, fds, 4);
+  kit_settle ();
+  connect_all (server, fds + 4, 4);
+  leave_room_for (2);
+  assert_int_equal (count_greeted (fds, N_ELEMENTS (fds)), 6);
+  eva_server_free (server);
+}
+
 /* No user takes the others' share, and all of them together not that of root.  */
 static void
 test_users (void **state) {
@@ -389,10 +464,16 @@ test_last_numbers (void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-  share_test (test_own_user),     share_test (test_limit_changes),
-  share_test (test_users),        share_test (test_program_has_many),
-  share_test (test_passed),       share_test (test_passed_by_users),
-  share_test (test_what_counts),  share_test (test_no_numbers),
+  share_test (test_own_user),
+  share_test (test_limit_changes),
+  share_test (test_limit_changes_in_open),
+  share_test (test_limit_changes_between),
+  share_test (test_users),
+  share_test (test_program_has_many),
+  share_test (test_passed),
+  share_test (test_passed_by_users),
+  share_test (test_what_counts),
+  share_test (test_no_numbers),
   share_test (test_last_numbers),
 };
 
