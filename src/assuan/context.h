@@ -24,7 +24,7 @@ enum eva__ctx_kind { EVA__CTX_UNUSED, EVA__CTX_SERVER, EVA__CTX_CLIENT };
 
 /* What contexts can share.  A context has all of it in one block of memory with itself, unless it
    was made to share that of others.  */
-#define EVA__N_SPARES        4  /* in a pool of its own */
+#define EVA__N_SPARES        6  /* in a pool of its own */
 #define EVA__N_SHARED_SPARES 32 /* in one of many */
 
 struct eva__shared {

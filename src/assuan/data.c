@@ -10,9 +10,12 @@
 
 #include <errno.h>
 
-/* Octets of bulk data that are queued before they are sent, so that they fit in the buffers
-   that a context keeps.  */
-#define SLICE_LEN ((size_t) EVA__N_SPARES * EVA_OUTPUT_SIZE * 3 / 4)
+/* Octets of bulk data that are queued before they are sent: what programs give at once most often
+   leaves at once, which wakes the peer once.  With their escapes, unless they are many, they fit in
+   the buffers that a context keeps.  */
+#define SLICE_LEN ((size_t) 64 << 10)
+
+_Static_assert (SLICE_LEN <= (size_t) EVA__N_SPARES * EVA_OUTPUT_SIZE * 3 / 4, "buffers are kept");
 
 /* Octets of data lines that wait for more while a context is corked.  */
 #define CORKED_LEN ((size_t) 32 << 10)
