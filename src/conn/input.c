@@ -22,7 +22,7 @@ give_back (eva_conn *c) {
   c->owner.config->release (c->owner.arg, base, size);
 }
 
-void
+__attribute__ ((noinline)) void
 eva__conn_drop_input (eva_conn *c) {
   c->lent = false;
   if (!c->in.base) return;
@@ -87,7 +87,7 @@ grow (eva_conn *c) {
   return exchange (c, size < most ? size : most);
 }
 
-void
+__attribute__ ((noinline)) void
 eva__conn_shrink_input (eva_conn *c) {
   size_t n_waiting = eva__wire_lines_waiting (&c->in);
 

@@ -24,27 +24,39 @@ eva_conn_output_fds (const eva_conn *c, int *fds, size_t n) {
   return used;
 }
 
-/* One message carries its descriptors with its first octet.  So a message ends where the next
-   descriptors belong, or they would arrive before their line.  */
-size_t
-eva_conn_output (eva_conn *c, struct iovec *iov, size_t n) {
-  uint64_t here = eva__conn_fds_here (&c->out_fds), limit = UINT64_MAX;
+/* Returns how many octets may leave in one message.  It carries its descriptors with its first
+   octet, so it ends where the next descriptors belong, or they would arrive before their line.  */
+static __attribute__ ((noinline)) uint64_t
+find_limit (const eva_conn *c) {
+  uint64_t here = eva__conn_fds_here (&c->out_fds);
 
   for (size_t i = 0; i < eva__conn_fds_count (&c->out_fds); i++)
-    if (c->out_fds.list->items[i].at > here) {
-      limit = c->out_fds.list->items[i].at - here;
-      break;
-    }
+    if (c->out_fds.list->items[i].at > here) return c->out_fds.list->items[i].at - here;
+  return UINT64_MAX;
+}
+
+size_t
+eva_conn_output (eva_conn *c, struct iovec *iov, size_t n) {
+  uint64_t limit = c->out_fds.list ? find_limit (c) : UINT64_MAX;
+
   return eva__conn_queue_lend (&c->out, limit, iov, n);
+}
+
+/* Forgets the descriptors that left with the next LEN octets.  */
+static __attribute__ ((noinline)) void
+pass_fds (eva_conn *c, size_t len) {
+  int fd;
+
+  eva__conn_fds_pass (&c->out_fds, len);
+  while (eva__conn_fds_take (&c->out_fds, &c->owner, eva__conn_fds_here (&c->out_fds), &fd))
+    ;
 }
 
 void
 eva_conn_sent (eva_conn *c, size_t n) {
-  int fd;
+  size_t sent_len = eva__conn_queue_retire (&c->out, &c->owner, n);
 
-  eva__conn_fds_pass (&c->out_fds, eva__conn_queue_retire (&c->out, &c->owner, n));
-  while (eva__conn_fds_take (&c->out_fds, &c->owner, eva__conn_fds_here (&c->out_fds), &fd))
-    ;
+  if (c->out_fds.list) pass_fds (c, sent_len);
 }
 
 int

@@ -99,20 +99,14 @@ eva__conn_queue_close_line (struct eva__conn_queue *q) {
   eva__conn_queue_commit (q, len);
 }
 
-/* Nearly always there is one chunk, and no limit.  Chunks in the middle of the list may be empty, if a monitor discarded all of their lines: this
+/* Chunks in the middle of the list may be empty, if a monitor discarded all of their lines: this
    skips them, and they are given back when they come to the head.  */
-size_t
-eva__conn_queue_lend (const struct eva__conn_queue *q, uint64_t limit, struct iovec *iov,
-                      size_t n) {
-  struct eva__conn_chunk *first = q->head;
+static __attribute__ ((noinline)) size_t
+lend_many (const struct eva__conn_queue *q, uint64_t limit, struct iovec *iov, size_t n) {
   uint64_t at = 0;
   size_t used = 0;
 
-  if (first && !first->next && n && limit >= q->len) {
-    iov[0] = (struct iovec) { .iov_base = first->data + first->start, .iov_len = q->len };
-    return q->len > 0;
-  }
-  for (struct eva__conn_chunk *chunk = first; chunk && used < n && at < limit;
+  for (struct eva__conn_chunk *chunk = q->head; chunk && used < n && at < limit;
        chunk = chunk->next) {
     size_t len = chunk->end - chunk->start;
     if (!len) continue;
@@ -123,20 +117,23 @@ eva__conn_queue_lend (const struct eva__conn_queue *q, uint64_t limit, struct io
   return used;
 }
 
-/* Wipes what was sent at once, before its chunk goes back: a peer that reads slowly must not decide
-   how long a passphrase stays in memory.  */
-size_t
-eva__conn_queue_retire (struct eva__conn_queue *q, const struct eva__conn_owner *owner, size_t n) {
-  size_t retired_len = n < q->len ? n : q->len;
+/* Returns true if all that waits is in one chunk, as nearly always.  */
+static bool
+is_single (const struct eva__conn_queue *q) {
+  return q->len && !q->head->next;
+}
 
-  if (n >= q->len && q->head && !q->head->next && !q->open_len) {
-    eva__wire_wipe (q->head->data + q->head->start, q->len);
-    q->len = 0;
-    q->is_cut = false;
-    drop_head (q, owner);
-    return retired_len;
-  }
-  n = retired_len;
+size_t
+eva__conn_queue_lend (const struct eva__conn_queue *q, uint64_t limit, struct iovec *iov,
+                      size_t n) {
+  if (!is_single (q) || limit < q->len || !n) return lend_many (q, limit, iov, n);
+  *iov = (struct iovec) { .iov_base = q->head->data + q->head->start, .iov_len = q->len };
+  return 1;
+}
+
+/* N octets were sent.  */
+static __attribute__ ((noinline)) void
+retire_some (struct eva__conn_queue *q, const struct eva__conn_owner *owner, size_t n) {
   q->len -= n;
   while (n) {
     struct eva__conn_chunk *chunk = q->head;
@@ -150,7 +147,24 @@ eva__conn_queue_retire (struct eva__conn_queue *q, const struct eva__conn_owner 
     drop_empty (q, owner);
   }
   drop_empty (q, owner);
-  return retired_len;
+}
+
+/* Wipes what was sent at once, before its chunk goes back: a peer that reads slowly must not decide
+   how long a passphrase stays in memory.  */
+size_t
+eva__conn_queue_retire (struct eva__conn_queue *q, const struct eva__conn_owner *owner, size_t n) {
+  size_t len = q->len;
+
+  if (n < len || !is_single (q) || q->open_len) {
+    if (n > len) n = len;
+    retire_some (q, owner, n);
+    return n;
+  }
+  eva__wire_wipe (q->head->data + q->head->start, len);
+  q->len = 0;
+  q->is_cut = false;
+  drop_head (q, owner);
+  return len;
 }
 
 /* Returns true if the line that was shown last is confidential.  */

@@ -99,7 +99,7 @@ on_unexpected (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
 }
 
 /* A server gets a line of the answer to its inquiry.  */
-static int
+static __attribute__ ((noinline)) int
 on_answer (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
   struct eva__wire_message m;
 
@@ -117,7 +117,7 @@ on_answer (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
 /* A server gets a line while the client owes answers, and no inquiry waits for one.  After the
    command the line may also be the request of a client that saw the reply and sent no more; within
    a command such a line is held.  */
-static int
+static __attribute__ ((noinline)) int
 on_late_answer (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
   struct eva__wire_message m;
 
@@ -142,15 +142,20 @@ eva__conn_unescape (eva_conn *c, const struct eva_event *ev, char *dst) {
 
 /* --- What comes ------------------------------------------------------------------------------- */
 
-bool
-eva__conn_holds_request (const eva_conn *c, char *line, size_t len) {
+/* Returns true if LINE is none of an answer.  */
+static __attribute__ ((noinline)) bool
+is_no_answer (char *line, size_t len) {
   struct eva__wire_message m;
 
-  if (c->state == EVA_STATE_GREETING) return true;
-  if (c->state != EVA_STATE_COMMAND) return false;
-  if (!c->n_owed) return true;
   eva__wire_parse_answer (line, len, &m);
   return m.kind == EVA__WIRE_INVALID;
+}
+
+bool
+eva__conn_holds_request (const eva_conn *c, char *line, size_t len) {
+  if (c->state == EVA_STATE_GREETING) return true;
+  if (c->state != EVA_STATE_COMMAND) return false;
+  return !c->n_owed || is_no_answer (line, len);
 }
 
 int

@@ -94,7 +94,7 @@ on_unwanted_response (eva_conn *c, char *line, size_t len, struct eva_event *ret
 /* --- What comes ------------------------------------------------------------------------------- */
 
 /* One inquiry at a time: each has an END or CAN of its own.  */
-bool
+__attribute__ ((noinline)) bool
 eva__conn_holds_response (const eva_conn *c, char *line, size_t len) {
   struct eva__wire_message m;
 
@@ -103,7 +103,7 @@ eva__conn_holds_response (const eva_conn *c, char *line, size_t len) {
   return m.kind == EVA__WIRE_INQUIRE;
 }
 
-int
+__attribute__ ((noinline)) int
 eva__conn_on_response (eva_conn *c, char *line, size_t len, struct eva_event *ret) {
   if (c->state == EVA_STATE_DRAINING) return on_unwanted_response (c, line, len, ret);
   return on_wanted_response (c, line, len, ret);

@@ -162,6 +162,17 @@ await (struct eva__io_channel *ch, assuan_fd_t fd, short events, unsigned int *s
   return 0;
 }
 
+/* A call with FD failed, with errno.  Returns true if it is worth another try, which this waits for
+   if WAIT.  */
+static __attribute__ ((noinline)) bool
+may_repeat (struct eva__io_channel *ch, assuan_fd_t fd, short events, bool wait,
+            unsigned int *step_us) {
+  if (errno == EINTR) return true;
+  if (errno == EWOULDBLOCK) errno = EAGAIN;
+  if (errno != EAGAIN || !wait) return false;
+  return await (ch, fd, events, step_us) >= 0;
+}
+
 /* --- Reading ---------------------------------------------------------------------------------- */
 
 /* Puts the N descriptors at DATA into FDS.  The hook of a program may have received them without
@@ -229,7 +240,7 @@ look_ahead (struct eva__io_channel *ch, struct iovec *iov, int flags, bool *ret_
 /* One recvmsg.  Without room for control messages the kernel drops descriptors itself.  It opens as
    many as there is room for: those that are too many must not take numbers away from others
    meanwhile.  */
-static ssize_t
+static __attribute__ ((noinline)) ssize_t
 read_message (struct eva__io_channel *ch, struct iovec *iov, int flags, struct eva__io_fds *fds) {
   union control control;
   struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 1 };
@@ -261,7 +272,7 @@ read_own_socket (struct eva__io_channel *ch, struct iovec *iov, int flags) {
 /* A read that may bring descriptors.  Foreign hooks may know nothing of looking, so they only read:
    the library looks, and does not wait.  Where nothing has come yet the hook waits for a single
    octet, to which no earlier message can be glued.  */
-static ssize_t
+static __attribute__ ((noinline)) ssize_t
 read_line_by_line (struct eva__io_channel *ch, const struct iovec *iov, int flags,
                    struct eva__io_fds *fds) {
   bool is_own = eva__io_sys_is_own (ch->sys), has_fds = true;
@@ -309,11 +320,7 @@ eva__io_channel_read (struct eva__io_channel *ch, void *buf, size_t len, bool wa
   }
   for (;;) {
     ssize_t n = read_once (ch, &iov, may_block (ch, wait), fds);
-    if (n >= 0) return n;
-    if (errno == EINTR) continue;
-    if (errno == EWOULDBLOCK) errno = EAGAIN;
-    if (errno != EAGAIN || !wait) return -1;
-    if (await (ch, ch->in_fd, POLLIN, &step_us) < 0) return -1;
+    if (n >= 0 || !may_repeat (ch, ch->in_fd, POLLIN, wait, &step_us)) return n;
   }
 }
 
@@ -334,7 +341,7 @@ add_fds (struct msghdr *msg, union control *control, const struct output *out) {
   msg->msg_controllen = CMSG_SPACE (len);
 }
 
-static ssize_t
+static __attribute__ ((noinline)) ssize_t
 write_message (struct eva__io_channel *ch, const struct output *out, int flags) {
   union control control;
   struct msghdr msg = { .msg_iov = (struct iovec *) out->iov, .msg_iovlen = out->n_iov };
@@ -402,7 +409,7 @@ write_own_socket (struct eva__io_channel *ch, const struct output *out) {
 }
 
 /* With foreign hooks, or to a pipe.  */
-static ssize_t
+static __attribute__ ((noinline)) ssize_t
 write_otherwise (struct eva__io_channel *ch, struct output out) {
   struct iovec cut[MAX_CUT_IOV];
 
@@ -418,7 +425,7 @@ write_once (struct eva__io_channel *ch, const struct output *out) {
 
 /* Skips empty elements in front, so that the first one is worth a write of its own, and stays
    within the kernel's limit.  */
-static void
+static __attribute__ ((noinline)) void
 trim (struct output *out) {
   while (out->n_iov && !out->iov->iov_len) {
     out->iov++;
@@ -435,7 +442,7 @@ eva__io_channel_write (struct eva__io_channel *ch, const struct iovec *iov, size
   };
   unsigned int step_us = 0;
 
-  trim (&out);
+  if (!n_iov || !iov->iov_len || n_iov > IOV_MAX) trim (&out);
   if (n_fds && (!ch->passes_fds || n_fds > EVA__IO_MAX_FDS || !out.n_iov)) {
     errno = ch->passes_fds ? EINVAL : EOPNOTSUPP;
     return -1;
@@ -443,10 +450,6 @@ eva__io_channel_write (struct eva__io_channel *ch, const struct iovec *iov, size
   if (!out.n_iov) return 0;
   for (;;) {
     ssize_t n = write_once (ch, &out);
-    if (n >= 0) return n;
-    if (errno == EINTR) continue;
-    if (errno == EWOULDBLOCK) errno = EAGAIN;
-    if (errno != EAGAIN || !wait) return -1;
-    if (await (ch, ch->out_fd, POLLOUT, &step_us) < 0) return -1;
+    if (n >= 0 || !may_repeat (ch, ch->out_fd, POLLOUT, wait, &step_us)) return n;
   }
 }

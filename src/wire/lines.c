@@ -43,7 +43,7 @@ advance (struct eva__wire_lines *l, uint32_t end) {
 }
 
 /* Drops the rest of an over-long line, as far as it came.  */
-static void
+static __attribute__ ((noinline)) void
 skip (struct eva__wire_lines *l) {
   uint32_t lf = find_lf (l, l->tail);
 
