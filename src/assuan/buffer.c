@@ -32,7 +32,7 @@ count_held (assuan_context_t ctx, size_t len) {
 
 /* A buffer for bulk data is none that a connection must have, so it leaves half of what there is to
    those that are.  */
-static void *
+static __attribute__ ((noinline)) void *
 take_from_pool (assuan_context_t ctx, size_t len) {
   struct eva__spares *spares = eva__pool_find (&ctx->shared->pool, len);
   bool is_pooled = eva__pool_has (len);
@@ -53,7 +53,7 @@ eva__buffer_take (void *arg, size_t len) {
 }
 
 /* In a context of assuan_process_next only the turn keeps buffers (eva__ctx_leave).  */
-static void
+static __attribute__ ((noinline)) void
 give_to_pool (assuan_context_t ctx, void *ptr, size_t len) {
   struct eva__spares *spares = eva__pool_find (&ctx->shared->pool, len);
   bool is_pooled = eva__pool_has (len);

@@ -12,7 +12,7 @@
 #include "assuan/log.h"
 #include "assuan/memory.h"
 #include "assuan/outgoing.h"
-#include "assuan/secret.h"
+#include "assuan/view.h"
 #include "conn/conn.h"
 #include "io/peer.h"
 #include "io/process.h"
@@ -280,40 +280,33 @@ fail_read (assuan_context_t ctx, bool wait, bool is_late) {
   return !wait && (errno == EAGAIN || errno == EWOULDBLOCK) ? 0 : read_error (ctx);
 }
 
-/* One read into the LEN octets at BUF, and of descriptors if FDS is not NULL.  RET_LEN becomes how
-   many octets came; SIZE_MAX without an error means that none did.  */
-static inline gpg_error_t
-receive (assuan_context_t ctx, void *buf, size_t len, bool wait, struct eva__io_fds *fds,
-         size_t *ret_len) {
-  bool is_late;
+/* One read into the LEN octets at BUF, of which the eva_conn hears, also where this waits and where
+   descriptors may come: one more of them than may be taken, to see whether there are too many.  */
+static __attribute__ ((noinline)) gpg_error_t
+receive (assuan_context_t ctx, void *buf, size_t len, bool wait) {
+  bool passes_fds = ctx->channel.passes_fds, is_late;
+  size_t max_fds = passes_fds ? fd_room (ctx) : 0;
+  struct eva__io_fds fds;
+  gpg_error_t err = 0;
   ssize_t n;
 
+  fds.max = max_fds < EVA__IO_MAX_FDS ? max_fds + 1 : EVA__IO_MAX_FDS;
+  fds.n = 0;
+  fds.truncated = false;
   if (wait) begin_wait (ctx);
-  n = eva__io_channel_read (&ctx->channel, buf, len, wait, fds);
+  n = eva__io_channel_read (&ctx->channel, buf, len, wait, passes_fds ? &fds : NULL);
   is_late = n < 0 && errno == ETIME && ctx->shared->sys.deadline_ns;
   if (wait) end_wait (ctx);
-  *ret_len = n < 0 ? SIZE_MAX : (size_t) n;
-  return n < 0 ? fail_read (ctx, wait, is_late) : 0;
-}
-
-/* The same where descriptors may come, one more than may be taken, to see whether there are too
-   many.  */
-static __attribute__ ((noinline)) gpg_error_t
-receive_with_fds (assuan_context_t ctx, void *buf, size_t len, bool wait, size_t *ret_len) {
-  size_t room = fd_room (ctx);
-  struct eva__io_fds fds;
-  gpg_error_t err;
-
-  fds.max = room < EVA__IO_MAX_FDS ? room + 1 : EVA__IO_MAX_FDS;
-  err = receive (ctx, buf, len, wait, &fds, ret_len);
-  if (!err && (fds.n || fds.truncated)) err = queue_fds (ctx, &fds, room);
+  if (n < 0) return fail_read (ctx, wait, is_late);
+  if (fds.n || fds.truncated) err = queue_fds (ctx, &fds, max_fds);
+  eva_conn_fed (ctx->conn, (size_t) n);
   return err;
 }
 
 gpg_error_t
 eva__ctx_read (assuan_context_t ctx, bool wait) {
-  size_t room, len;
-  gpg_error_t err;
+  size_t room;
+  ssize_t n;
   void *buf;
 
   if (!eva__ctx_is_connected (ctx)) return not_connected (ctx);
@@ -321,55 +314,11 @@ eva__ctx_read (assuan_context_t ctx, bool wait) {
   if (wait && eva__conn_output_len (ctx->conn)) eva__ctx_flush (ctx);
   buf = eva_conn_inbuf (ctx->conn, &room);
   if (!buf) return read_nothing (ctx, room);
-  err = ctx->channel.passes_fds ? receive_with_fds (ctx, buf, room, wait, &len)
-                                : receive (ctx, buf, room, wait, NULL, &len);
-  if (len != SIZE_MAX) eva_conn_fed (ctx->conn, len);
-  return err;
-}
-
-/* Shows LEN octets at BUF, as eva__ctx_show_line does, and wipes them.  */
-static bool
-show_copy (assuan_context_t ctx, int direction, char *buf, size_t len, bool is_secret) {
-  bool is_wanted = eva__ctx_show_line (ctx, direction, buf, len, is_secret);
-
-  eva__wire_wipe (buf, len);
-  return is_wanted;
-}
-
-/* Shows what may be shown of LINE, which the peer said.  This and the next one stand apart because
-   lines that are not watched must not pay for the buffer.  */
-static __attribute__ ((noinline)) bool
-show_heard (assuan_context_t ctx, char *line, size_t len, bool is_secret) {
-  char buf[EVA__REDACTED_SIZE];
-  size_t shown_len = eva__secret_redact_input (ctx, line, len, buf);
-
-  if (!shown_len) return eva__ctx_show_line (ctx, ASSUAN_IO_FROM_PEER, line, len, is_secret);
-  return show_copy (ctx, ASSUAN_IO_FROM_PEER, buf, shown_len, is_secret);
-}
-
-/* The same for a line that a secret command says.  */
-static __attribute__ ((noinline)) bool
-show_said (assuan_context_t ctx, const char *line, size_t len, bool is_secret) {
-  char buf[EVA__REDACTED_SIZE];
-  size_t shown_len = eva__redact_response (line, len, buf);
-
-  return show_copy (ctx, ASSUAN_IO_TO_PEER, buf, shown_len, is_secret);
-}
-
-/* Shows the line that is used next to log and monitor, once.  Returns false if the monitor wants
-   it ignored.  */
-static bool
-show_input (assuan_context_t ctx) {
-  bool is_secret;
-  char *line;
-  size_t len;
-
-  if (!eva__ctx_is_watched (ctx) || ctx->line_seen) return true;
-  if (!eva_conn_peek (ctx->conn, &line, &len)) return true;
-  ctx->line_seen = true;
-  is_secret = eva__secret_input (ctx, line, len);
-  if (ctx->table->has_secrets) return show_heard (ctx, line, len, is_secret);
-  return eva__ctx_show_line (ctx, ASSUAN_IO_FROM_PEER, line, len, is_secret);
+  if (wait || ctx->channel.passes_fds) return receive (ctx, buf, room, wait);
+  n = eva__io_channel_read (&ctx->channel, buf, room, false, NULL);
+  if (n < 0) return fail_read (ctx, false, false);
+  eva_conn_fed (ctx->conn, (size_t) n);
+  return 0;
 }
 
 /* Notes in the log how the input ended, or that a line of it was no line.  RC is what the eva_conn
@@ -416,7 +365,7 @@ next_shown (assuan_context_t ctx, struct eva_event *ret) {
   size_t before = 0;
   int rc;
 
-  if (!ctx->line_seen && !eva__conn_holds_line (ctx->conn) && !show_input (ctx)) {
+  if (!ctx->line_seen && !eva__conn_holds_line (ctx->conn) && !eva__ctx_show_input (ctx)) {
     *ret = (struct eva_event) { .type = EVA_EVENT_SKIPPED };
     return take_ignored (ctx, &ret->text, &ret->text_len);
   }
@@ -474,7 +423,7 @@ static int
 take_line (assuan_context_t ctx, char **ret_line, size_t *ret_len) {
   int rc;
 
-  if (show_input (ctx))
+  if (eva__ctx_show_input (ctx))
     rc = eva_conn_next_line (ctx->conn, ret_line, ret_len);
   else
     rc = take_ignored (ctx, ret_line, ret_len);
@@ -509,20 +458,6 @@ eva__ctx_wait_line (assuan_context_t ctx, char **ret_line, size_t *ret_len) {
 /* --- Output ----------------------------------------------------------------------------------- */
 
 void
-eva__ctx_show_lines (assuan_context_t ctx) {
-  const char *line;
-  size_t len;
-
-  while (eva_conn_inspect (ctx->conn, &line, &len)) {
-    bool is_secret = ctx->flags.confidential || eva__conn_shows_confidential (ctx->conn);
-    bool is_wanted = ctx->is_redacted
-                         ? show_said (ctx, line, len, is_secret)
-                         : eva__ctx_show_line (ctx, ASSUAN_IO_TO_PEER, line, len, is_secret);
-    if (!is_wanted) eva_conn_discard (ctx->conn);
-  }
-}
-
-void
 eva__ctx_mark_output (assuan_context_t ctx, bool is_secret) {
   if (ctx->conn) eva__conn_set_confidential (ctx->conn, is_secret || ctx->flags.confidential);
 }
@@ -533,27 +468,32 @@ eva__ctx_set_confidential (assuan_context_t ctx, bool is_confidential) {
   eva__ctx_mark_output (ctx, false);
 }
 
-/* One write of what is queued.  Stores at RET_DONE whether nothing can be left.  Every answer
-   passes here, through several rooms: calls would cost as much as what they do.  */
-static __attribute__ ((flatten)) gpg_error_t
-write_some (assuan_context_t ctx, bool *ret_done) {
+/* One write of what is queued in several pieces, or with descriptors.  */
+static __attribute__ ((noinline)) ssize_t
+write_pieces (assuan_context_t ctx) {
   struct iovec iov[N_IOV];
   int fds[EVA_DEFAULT_MAX_FDS];
-  size_t n_iov = eva_conn_output (ctx->conn, iov, N_IOV);
-  size_t n_fds;
+  size_t n_iov = eva_conn_output (ctx->conn, iov, N_IOV), n_fds = 0;
   ssize_t n;
 
-  *ret_done = !n_iov;
-  if (!n_iov || ctx->write_error) return n_iov ? ctx->write_error : 0;
-  eva__ctx_claim (ctx);
-  n_fds = ctx->channel.passes_fds ? eva_conn_output_fds (ctx->conn, fds, EVA_DEFAULT_MAX_FDS) : 0;
+  if (ctx->channel.passes_fds) n_fds = eva_conn_output_fds (ctx->conn, fds, EVA_DEFAULT_MAX_FDS);
   n = eva__io_channel_write (&ctx->channel, iov, n_iov, fds, n_fds, !ctx->drive);
-  if (n < 0 && errno == ETIME && ctx->shared->sys.deadline_ns) return time_out (ctx);
-  if (n < 0) return eva__ctx_syserror (ctx);
-  eva_conn_sent (ctx->conn, (size_t) n);
-  *ret_done = !eva__conn_output_len (ctx->conn);
-  if (n && n_fds && ctx->drive) eva__outgoing_fd_sent (ctx, fds, n_fds);
-  return 0;
+  if (n > 0) eva_conn_sent (ctx->conn, (size_t) n);
+  if (n > 0 && n_fds && ctx->drive) eva__outgoing_fd_sent (ctx, fds, n_fds);
+  return n;
+}
+
+/* One write of what is queued, which is mostly one piece.  */
+static inline ssize_t
+write_some (assuan_context_t ctx) {
+  size_t len;
+  const char *piece = eva__conn_output_piece (ctx->conn, &len);
+  ssize_t n;
+
+  if (!piece) return write_pieces (ctx);
+  n = eva__io_channel_write_piece (&ctx->channel, piece, len, !ctx->drive);
+  if (n > 0) eva_conn_sent (ctx->conn, (size_t) n);
+  return n;
 }
 
 bool
@@ -564,35 +504,34 @@ eva__ctx_is_left (assuan_context_t ctx, gpg_error_t err) {
   return code == GPG_ERR_EPIPE || code == GPG_ERR_ECONNRESET;
 }
 
-/* Writes all that is queued, as far as the peer takes it.  */
-static gpg_error_t
-write_all (assuan_context_t ctx) {
-  gpg_error_t err;
-  bool done;
-
-  do
-    err = write_some (ctx, &done);
-  while (!err && !done);
-  return err;
+/* A write failed, with errno.  */
+static __attribute__ ((cold)) gpg_error_t
+write_error (assuan_context_t ctx) {
+  return errno == ETIME && ctx->shared->sys.deadline_ns ? time_out (ctx) : eva__ctx_syserror (ctx);
 }
 
-/* The same, in a blocking context for a limited time: a step of its own.  */
+/* Writes all whole lines that are queued, as far as the peer takes them.  */
 static gpg_error_t
+write_all (assuan_context_t ctx) {
+  while (eva__conn_has_lines_out (ctx->conn)) {
+    if (ctx->write_error) return ctx->write_error;
+    eva__ctx_claim (ctx);
+    if (write_some (ctx) < 0) return write_error (ctx);
+  }
+  return 0;
+}
+
+/* The same for a limited time: a step of its own.  */
+static __attribute__ ((noinline)) gpg_error_t
 write_in_time (assuan_context_t ctx) {
   struct eva__timeouts *timeouts = &ctx->shared->timeouts;
-  bool is_limited = timeouts->set.call_timeout_ms && !ctx->drive;
-  struct eva__step outer = { 0 };
+  struct eva__step outer = eva__timeouts_begin_step (timeouts, timeouts->set.call_timeout_ms);
   gpg_error_t err;
 
-  if (is_limited) {
-    outer = eva__timeouts_begin_step (timeouts, timeouts->set.call_timeout_ms);
-    begin_wait (ctx);
-  }
+  begin_wait (ctx);
   err = write_all (ctx);
-  if (is_limited) {
-    end_wait (ctx);
-    eva__timeouts_end_step (timeouts, outer);
-  }
+  end_wait (ctx);
+  eva__timeouts_end_step (timeouts, outer);
   return err;
 }
 
@@ -614,9 +553,11 @@ fail_write (assuan_context_t ctx, gpg_error_t err) {
 
 gpg_error_t
 eva__ctx_flush (assuan_context_t ctx) {
+  bool is_limited;
   gpg_error_t err;
 
   if (!ctx->conn) return eva__ctx_may_say (ctx);
-  err = write_in_time (ctx);
+  is_limited = ctx->shared->timeouts.set.call_timeout_ms && !ctx->drive;
+  err = is_limited ? write_in_time (ctx) : write_all (ctx);
   return err ? fail_write (ctx, err) : 0;
 }

@@ -5,6 +5,7 @@
 #define EVA__ASSUAN_CONNECTION_H
 
 #include "assuan/context.h"
+#include "assuan/view.h"
 
 /* Notes that this process uses CTX: from now on this process takes leave of the peer.  */
 void eva__ctx_claim (assuan_context_t ctx);
@@ -71,15 +72,6 @@ bool eva__ctx_is_through (assuan_context_t ctx);
 
 /* eva_conn_next with log and monitor.  */
 int eva__ctx_next (assuan_context_t ctx, struct eva_event *ret);
-
-/* Shows log and monitor, of which there is one, the lines that were queued.  */
-void eva__ctx_show_lines (assuan_context_t ctx);
-
-/* The same if there is one, as seldom.  */
-static inline void
-eva__ctx_show_output (assuan_context_t ctx) {
-  if (eva__ctx_is_watched (ctx)) eva__ctx_show_lines (ctx);
-}
 
 /* Makes what is queued from now on confidential if IS_SECRET, and while the program says so.  Used
    in pairs, for what was confidential when it was set and is said later; with false at the end.  */

@@ -239,7 +239,7 @@ handle_lines (assuan_context_t ctx) {
   while (may_handle (ctx)) {
     struct eva_event ev;
     int rc = eva__ctx_next (ctx, &ev);
-    bool is_skipped = ctx->in_turn && rc == EVA_E_LINE_TOO_LONG && !eva__ctx_inquiry (ctx);
+    bool is_skipped = rc == EVA_E_LINE_TOO_LONG && ctx->in_turn && !eva__ctx_inquiry (ctx);
     gpg_error_t this_err;
     if (!rc) break;
     this_err = eva__serve_event (ctx, rc, &ev);

@@ -114,6 +114,18 @@ eva__conn_has_nothing (const eva_conn *c) {
   return !c->in.base && (!c->eof || c->eof_told);
 }
 
+/* Returns true if whole lines wait to be sent.  */
+static inline bool
+eva__conn_has_lines_out (const eva_conn *c) {
+  return c->out.len > 0;
+}
+
+/* As eva_conn_output where all that may leave is one piece without descriptors; else NULL.  */
+static inline const char *
+eva__conn_output_piece (const eva_conn *c, size_t *ret_len) {
+  return c->out_fds.list ? NULL : eva__conn_queue_piece (&c->out, ret_len);
+}
+
 /* Returns true if the line that eva_conn_inspect showed last is confidential.  */
 static inline bool
 eva__conn_shows_confidential (const eva_conn *c) {

@@ -161,7 +161,8 @@ eva_conn_fed (eva_conn *c, size_t n) {
     c->eof = true;
     return 0;
   }
-  if (!c->in.base || n > find_room (c)) return EVA_E_LIMIT;
+  if (!c->in.base || n > c->in.size - c->in.tail) return EVA_E_LIMIT;
+  if (may_grow (c) && n > find_room (c)) return EVA_E_LIMIT;
   c->in.tail += (uint32_t) n;
   eva__conn_fds_pass (&c->in_fds, n);
   return 0;

@@ -101,8 +101,9 @@ eva__conn_queue_close_line (struct eva__conn_queue *q) {
 
 /* Chunks in the middle of the list may be empty, if a monitor discarded all of their lines: this
    skips them, and they are given back when they come to the head.  */
-static __attribute__ ((noinline)) size_t
-lend_many (const struct eva__conn_queue *q, uint64_t limit, struct iovec *iov, size_t n) {
+size_t
+eva__conn_queue_lend (const struct eva__conn_queue *q, uint64_t limit, struct iovec *iov,
+                      size_t n) {
   uint64_t at = 0;
   size_t used = 0;
 
@@ -115,20 +116,6 @@ lend_many (const struct eva__conn_queue *q, uint64_t limit, struct iovec *iov, s
     at += len;
   }
   return used;
-}
-
-/* Returns true if all that waits is in one chunk, as nearly always.  */
-static bool
-is_single (const struct eva__conn_queue *q) {
-  return q->len && !q->head->next;
-}
-
-size_t
-eva__conn_queue_lend (const struct eva__conn_queue *q, uint64_t limit, struct iovec *iov,
-                      size_t n) {
-  if (!is_single (q) || limit < q->len || !n) return lend_many (q, limit, iov, n);
-  *iov = (struct iovec) { .iov_base = q->head->data + q->head->start, .iov_len = q->len };
-  return 1;
 }
 
 /* N octets were sent.  */
@@ -155,7 +142,7 @@ size_t
 eva__conn_queue_retire (struct eva__conn_queue *q, const struct eva__conn_owner *owner, size_t n) {
   size_t len = q->len;
 
-  if (n < len || !is_single (q) || q->open_len) {
+  if (n < len || !len || q->head->next || q->open_len) {
     if (n > len) n = len;
     retire_some (q, owner, n);
     return n;

@@ -49,6 +49,15 @@ struct eva__conn_queue {
   uint32_t open_len; /* octets of the open data line, behind tail->end; 0 if none is open */
 };
 
+/* Returns the octets of whole lines that Q has if they are in one piece, as nearly always, and stores
+   how many they are at RET_LEN; or NULL.  */
+static inline const char *
+eva__conn_queue_piece (const struct eva__conn_queue *q, size_t *ret_len) {
+  if (!q->len || q->head->next) return NULL;
+  *ret_len = q->len;
+  return q->head->data + q->head->start;
+}
+
 /* Makes sure that N octets (at most EVA_LINE_SIZE) fit behind the last line and the open data
    line, and stores the place at RET_DST.  Returns 0, EVA_E_LIMIT if more than OWNER's
    max_output_len would wait, or EVA_E_NOMEM.  */

@@ -162,6 +162,12 @@ await (struct eva__io_channel *ch, assuan_fd_t fd, short events, unsigned int *s
   return 0;
 }
 
+/* Returns true if calls for octets of CH are simply those of the system for sockets.  */
+static bool
+is_plain (const struct eva__io_channel *ch) {
+  return ch->is_socket && eva__io_sys_is_own (ch->sys) && !ch->sys->is_clamped;
+}
+
 /* A call with FD failed, with errno.  Returns true if it is worth another try, which this waits for
    if WAIT.  */
 static __attribute__ ((noinline)) bool
@@ -308,9 +314,9 @@ read_once (struct eva__io_channel *ch, struct iovec *iov, bool wait, struct eva_
   return ch->sys->hooks.read (ch->sys->ctx, ch->in_fd, iov->iov_base, iov->iov_len);
 }
 
-ssize_t
-eva__io_channel_read (struct eva__io_channel *ch, void *buf, size_t len, bool wait,
-                      struct eva__io_fds *fds) {
+static __attribute__ ((noinline)) ssize_t
+read_otherwise (struct eva__io_channel *ch, void *buf, size_t len, bool wait,
+                struct eva__io_fds *fds) {
   struct iovec iov = { .iov_base = buf, .iov_len = len };
   unsigned int step_us = 0;
 
@@ -322,6 +328,17 @@ eva__io_channel_read (struct eva__io_channel *ch, void *buf, size_t len, bool wa
     ssize_t n = read_once (ch, &iov, may_block (ch, wait), fds);
     if (n >= 0 || !may_repeat (ch, ch->in_fd, POLLIN, wait, &step_us)) return n;
   }
+}
+
+/* Most reads are a plain recv that does not wait, and bring something.  */
+ssize_t
+eva__io_channel_read (struct eva__io_channel *ch, void *buf, size_t len, bool wait,
+                      struct eva__io_fds *fds) {
+  ssize_t n;
+
+  if (wait || !is_plain (ch) || ch->passes_fds) return read_otherwise (ch, buf, len, wait, fds);
+  n = recv (ch->in_fd, buf, len, MSG_DONTWAIT);
+  return n < 0 && errno == EINTR ? read_otherwise (ch, buf, len, wait, fds) : n;
 }
 
 /* --- Writing ---------------------------------------------------------------------------------- */
@@ -452,4 +469,20 @@ eva__io_channel_write (struct eva__io_channel *ch, const struct iovec *iov, size
     ssize_t n = write_once (ch, &out);
     if (n >= 0 || !may_repeat (ch, ch->out_fd, POLLOUT, wait, &step_us)) return n;
   }
+}
+
+static __attribute__ ((noinline)) ssize_t
+write_piece_otherwise (struct eva__io_channel *ch, const void *buf, size_t len, bool wait) {
+  struct iovec iov = { .iov_base = (void *) buf, .iov_len = len };
+
+  return eva__io_channel_write (ch, &iov, 1, NULL, 0, wait);
+}
+
+ssize_t
+eva__io_channel_write_piece (struct eva__io_channel *ch, const void *buf, size_t len, bool wait) {
+  ssize_t n;
+
+  if (!is_plain (ch)) return write_piece_otherwise (ch, buf, len, wait);
+  n = send (ch->out_fd, buf, len, MSG_NOSIGNAL | (may_block (ch, wait) ? 0 : MSG_DONTWAIT));
+  return n < 0 && (wait || errno == EINTR) ? write_piece_otherwise (ch, buf, len, wait) : n;
 }

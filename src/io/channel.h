@@ -89,4 +89,8 @@ ssize_t eva__io_channel_read (struct eva__io_channel *ch, void *buf, size_t len,
 ssize_t eva__io_channel_write (struct eva__io_channel *ch, const struct iovec *iov, size_t n_iov,
                                const int *fds, size_t n_fds, bool wait);
 
+/* The same for a single piece of LEN octets, which are not none, without descriptors.  */
+ssize_t eva__io_channel_write_piece (struct eva__io_channel *ch, const void *buf, size_t len,
+                                     bool wait);
+
 #endif /* EVA__IO_CHANNEL_H */
