@@ -109,10 +109,8 @@ notify (assuan_context_t ctx, const char *name) {
 /* Returns the error of a LINE whose arguments are not those that COMMAND describes.  */
 static gpg_error_t
 check_arguments (assuan_context_t ctx, const struct eva__command *command, const char *line) {
-  const struct eva_command *described;
+  const struct eva_command *described = eva__table_more (ctx->table, command)->described;
 
-  if (!ctx->table->more) return 0;
-  described = eva__table_more (ctx->table, command)->described;
   if (!described || !(described->flags & EVA_COMMAND_CHECKED)) return 0;
   return eva__arguments_check (ctx, described, line);
 }
@@ -125,28 +123,48 @@ is_notified (assuan_context_t ctx) {
   return notify->before || notify->after || notify->pre_cmd;
 }
 
-/* Notifies the program of COMMAND and, unless the program refuses, runs it.  The notification may
-   register commands, which moves the table, or replace this one: the name finds it again.  The
-   argument is a copy: an inquiry or another nested read, here or in the handler, puts its lines in
-   the place of the original, and handlers go on using it; and it outlives a context that is
-   released meanwhile.  */
+/* Notifies the program of COMMAND and, unless the program refuses, runs it with LINE.  The
+   notification may register commands, which moves the table, or replace this one: the name finds it
+   again.  It may also have released the context, or finished the command itself.  */
+static gpg_error_t
+run_notified (assuan_context_t ctx, const struct eva__command *command, char *line) {
+  const char *name = command->name;
+  gpg_error_t err = notify (ctx, name);
+
+  if (!eva__ctx_is_busy (ctx)) return 0;
+  command = eva__ctx_find_command (ctx, name);
+  if (!err) err = check_arguments (ctx, command, line);
+  return err ? eva__ctx_finish_command (ctx, err) : run_command (ctx, command, line);
+}
+
+/* Runs COMMAND if its arguments are as it describes them.  */
+static gpg_error_t
+run_checked (assuan_context_t ctx, const struct eva__command *command, char *line) {
+  gpg_error_t err = check_arguments (ctx, command, line);
+
+  return err ? eva__ctx_finish_command (ctx, err) : run_command (ctx, command, line);
+}
+
+/* What only some services need stands apart.  */
+static __attribute__ ((noinline)) gpg_error_t
+run_guarded (assuan_context_t ctx, const struct eva__command *command, char *line) {
+  return is_notified (ctx) ? run_notified (ctx, command, line) : run_checked (ctx, command, line);
+}
+
+/* The argument is a copy: an inquiry or another nested read, in a notification or in the handler,
+   puts its lines in the place of the original, and handlers go on using it; and it outlives a
+   context that is released meanwhile.  */
 static gpg_error_t
 begin_command (assuan_context_t ctx, const struct eva__command *command,
                const struct eva_event *ev) {
-  const char *name = is_notified (ctx) ? command->name : NULL;
   char line[EVA_LINE_SIZE];
-  gpg_error_t err = 0;
+  gpg_error_t err;
 
   memcpy (line, ev->text, ev->text_len + 1);
-  if (name) err = notify (ctx, name);
-  /* The notification may have released the context, or finished the command itself.  */
-  if (name && !eva__ctx_is_busy (ctx)) {
-    err = 0;
-  } else {
-    if (name) command = eva__ctx_find_command (ctx, name);
-    if (!err) err = check_arguments (ctx, command, line);
-    err = err ? eva__ctx_finish_command (ctx, err) : run_command (ctx, command, line);
-  }
+  if (ctx->table->more || is_notified (ctx))
+    err = run_guarded (ctx, command, line);
+  else
+    err = run_command (ctx, command, line);
   eva__wire_wipe (line, ev->text_len + 1);
   return err;
 }

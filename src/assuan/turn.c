@@ -93,7 +93,7 @@ holds_lines (const struct eva__drive *drive) {
 static bool
 wants_input (const struct eva__drive *drive) {
   if (drive->closing || holds_lines (drive)) return false;
-  return eva_conn_wants_input (drive->ctx->conn);
+  return eva__conn_wants_input (drive->ctx->conn);
 }
 
 unsigned int

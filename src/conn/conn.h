@@ -103,6 +103,13 @@ eva__conn_input_len (const eva_conn *c) {
   return eva__wire_lines_waiting (&c->in) - lent_len;
 }
 
+/* As eva_conn_wants_input; a connection at rest has no buffer, and wants input.  */
+static inline bool
+eva__conn_wants_input (const eva_conn *c) {
+  if (c->in.base) return eva_conn_wants_input (c);
+  return c->state != EVA_STATE_CLOSED && !c->eof;
+}
+
 static inline bool
 eva__conn_at_eof (const eva_conn *c) {
   return c->eof;

@@ -123,7 +123,7 @@ find_room (const eva_conn *c) {
 void *
 eva_conn_inbuf (eva_conn *c, size_t *ret_len) {
   *ret_len = 0;
-  if (!c->in.base && eva_conn_wants_input (c)) return take_buffer (c, ret_len);
+  if (!c->in.base && eva__conn_wants_input (c)) return take_buffer (c, ret_len);
   eva__conn_take_back (c);
   if (!eva_conn_wants_input (c)) return NULL;
   if (!c->in.base) return take_buffer (c, ret_len);

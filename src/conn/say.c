@@ -32,7 +32,7 @@ say_word (eva_conn *c, const char *word) {
 }
 
 /* A line in parts: WORD, a blank, TEXT; WORD alone if TEXT is NULL.  */
-static int
+static __attribute__ ((noinline)) int
 say (eva_conn *c, const char *word, const char *text) {
   size_t word_len = strlen (word);
   size_t text_len = text ? strlen (text) : 0;
