@@ -20,21 +20,7 @@ syserror (struct eva__attached *at) {
   return eva__ctx_syserror (at->drive.ctx);
 }
 
-static void turn (struct eva__attached *at, unsigned int revents);
-
-/* A peer that is gone can wait for a moment; peers that are there should not.  The next turn knows
-   of it, whatever causes that turn.  */
-static void
-ready (void *arg, unsigned int revents) {
-  struct eva__attached *at = arg;
-
-  if (!(revents & EVA_HANGUP)) {
-    turn (at, revents);
-    return;
-  }
-  at->parting |= (unsigned char) revents;
-  eva__loop_see_off (at->loop, &at->task);
-}
+static void ready (void *arg, unsigned int revents);
 
 /* Makes *SOURCE watch FD for EVENTS.  A file that is always ready has no source.  */
 static gpg_error_t
@@ -276,6 +262,22 @@ on_task (struct eva__task *task) {
   struct eva__attached *at = EVA__CONTAINER (struct eva__attached, task, task);
 
   turn (at, is_always_ready (at) ? EVA_READABLE | EVA_WRITABLE : 0);
+}
+
+/* A peer that is gone can wait for a moment; peers that are there should not.  The next turn knows
+   of it, whatever causes that turn.  Until then the loop would report it again and again: when
+   thousands leave, that costs more than to see them off.  */
+static void
+ready (void *arg, unsigned int revents) {
+  struct eva__attached *at = arg;
+
+  if (!(revents & EVA_HANGUP)) {
+    turn (at, revents);
+    return;
+  }
+  at->parting |= (unsigned char) revents;
+  if (eva__loop_is_patient (at->loop)) close_eyes (at);
+  eva__loop_see_off (at->loop, &at->task);
 }
 
 unsigned int
