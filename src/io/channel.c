@@ -336,7 +336,8 @@ eva__io_channel_read (struct eva__io_channel *ch, void *buf, size_t len, bool wa
                       struct eva__io_fds *fds) {
   ssize_t n;
 
-  if (wait || !is_plain (ch) || ch->passes_fds) return read_otherwise (ch, buf, len, wait, fds);
+  if (wait || fds || !is_plain (ch) || ch->passes_fds)
+    return read_otherwise (ch, buf, len, wait, fds);
   n = recv (ch->in_fd, buf, len, MSG_DONTWAIT);
   return n < 0 && errno == EINTR ? read_otherwise (ch, buf, len, wait, fds) : n;
 }
@@ -478,11 +479,13 @@ write_piece_otherwise (struct eva__io_channel *ch, const void *buf, size_t len, 
   return eva__io_channel_write (ch, &iov, 1, NULL, 0, wait);
 }
 
+/* The kernel tells some errors once, so only what is worth another try gets one.  */
 ssize_t
 eva__io_channel_write_piece (struct eva__io_channel *ch, const void *buf, size_t len, bool wait) {
   ssize_t n;
 
   if (!is_plain (ch)) return write_piece_otherwise (ch, buf, len, wait);
   n = send (ch->out_fd, buf, len, MSG_NOSIGNAL | (may_block (ch, wait) ? 0 : MSG_DONTWAIT));
-  return n < 0 && (wait || errno == EINTR) ? write_piece_otherwise (ch, buf, len, wait) : n;
+  if (n >= 0 || (errno != EINTR && (errno != EAGAIN || !wait))) return n;
+  return write_piece_otherwise (ch, buf, len, wait);
 }

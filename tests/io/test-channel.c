@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -88,6 +89,12 @@ say (struct link *link, const char *text, bool wait) {
   return eva__io_channel_write (&link->ch, &iov, 1, NULL, 0, wait);
 }
 
+/* The same by the call for a single piece.  */
+static ssize_t
+say_piece (struct link *link, const char *text, bool wait) {
+  return eva__io_channel_write_piece (&link->ch, text, strlen (text), wait);
+}
+
 /* --- What a channel is ------------------------------------------------------------------------ */
 
 static void
@@ -155,6 +162,7 @@ test_close_twice (void **state) {
 
 static void
 test_there_and_back (void **state) {
+  struct eva__io_fds fds;
   struct link link;
   char buf[64];
 
@@ -164,9 +172,16 @@ test_there_and_back (void **state) {
     assert_int_equal (say (&link, "hello\n", wait), 6);
     read_all (link.in, buf, 6);
     assert_memory_equal (buf, "hello\n", 6);
+    assert_int_equal (say_piece (&link, "piece\n", wait), 6);
+    read_all (link.in, buf, 6);
+    assert_memory_equal (buf, "piece\n", 6);
     write_all (link.out, "a\0b", 3);
     assert_int_equal (eva__io_channel_read (&link.ch, buf, sizeof buf, wait, NULL), 3);
     assert_memory_equal (buf, "a\0b", 3);
+    fds = (struct eva__io_fds) { .max = 1, .n = 1, .truncated = true };
+    write_all (link.out, "c", 1);
+    assert_int_equal (eva__io_channel_read (&link.ch, buf, sizeof buf, wait, &fds), 1);
+    assert_true (!fds.n && !fds.truncated);
   }
 }
 
@@ -282,6 +297,9 @@ test_writing_does_not_wait (void **state) {
     for (size_t at = (size_t) first; at < sent; at++)
       read_all (link.in, &octet, 1);
     assert_true (eva__io_channel_write (&link.ch, iov, 2, NULL, 0, false) > 0);
+    while ((n = eva__io_channel_write_piece (&link.ch, block, sizeof block, false)) > 0)
+      ;
+    assert_true (n < 0 && errno == EAGAIN);
   }
 }
 
@@ -331,7 +349,8 @@ test_reading_waits (void **state) {
   }
 }
 
-/* Far more than any buffer takes: only waiting for the reader gets it through.  */
+/* Far more than any buffer takes: only waiting for the reader gets it through.  Each part leaves in
+   another way than the last one.  */
 static void
 test_writing_waits (void **state) {
   struct link link;
@@ -341,13 +360,15 @@ test_writing_waits (void **state) {
   for (int i = -1; next_link (&link, &i);) {
     bool nonblocking = i % 2;
     struct partner partner = { .link = &link, .len = sizeof block };
-    size_t sent = 0;
+    size_t sent = 0, part_len = sizeof block / 4;
     pthread_t thread;
     if (nonblocking) set_nonblocking (link.ch.out_fd);
     assert_int_equal (pthread_create (&thread, NULL, read_slowly, &partner), 0);
     while (sent < sizeof block) {
-      struct iovec iov = { block + sent, sizeof block - sent };
-      ssize_t n = eva__io_channel_write (&link.ch, &iov, 1, NULL, 0, true);
+      struct iovec iov = { block + sent, part_len - sent % part_len };
+      ssize_t n = sent / part_len % 2
+                      ? eva__io_channel_write_piece (&link.ch, iov.iov_base, iov.iov_len, true)
+                      : eva__io_channel_write (&link.ch, &iov, 1, NULL, 0, true);
       assert_true (n > 0);
       sent += (size_t) n;
     }
@@ -370,7 +391,7 @@ test_writing_to_nobody (void **state) {
       linkers[i](&link);
       close (link.in);
       assert_fails (say (&link, "anybody?", wait), EPIPE);
-      assert_fails (say (&link, "anybody?", wait), EPIPE);
+      assert_fails (say_piece (&link, "anybody?", wait), EPIPE);
       assert_false (is_sigpipe_pending ());
       if (link.in != link.out) {
         write_all (link.out, "still", 5);
@@ -422,6 +443,48 @@ test_connection_reset (void **state) {
   }
 }
 
+/* Makes a connection by TCP, which the peer has reset.  */
+static void
+link_to_reset (struct link *link) {
+  const struct linger at_once = { .l_onoff = 1 };
+  struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  socklen_t addr_len = sizeof addr;
+  int listener = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), peer;
+  int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+  assert_true (listener >= 0 && fd >= 0);
+  assert_int_equal (bind (listener, (struct sockaddr *) &addr, sizeof addr), 0);
+  assert_int_equal (listen (listener, 1), 0);
+  assert_int_equal (getsockname (listener, (struct sockaddr *) &addr, &addr_len), 0);
+  assert_int_equal (connect (fd, (struct sockaddr *) &addr, sizeof addr), 0);
+  peer = accept (listener, NULL, NULL);
+  assert_true (peer >= 0);
+  setsockopt (peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  close (peer);
+  close (listener);
+  eva__io_sys_init (&sys, NULL, NULL);
+  eva__io_channel_init (&link->ch, &sys, fd, fd, false);
+  assert_true (eva__io_sys_wait_for (&sys, fd, POLLIN, 10000));
+}
+
+/* The kernel tells the reason once: after that it only says that there is no peer.  */
+static void
+test_write_to_reset (void **state) {
+  struct link link;
+
+  (void) state;
+  for (int wait = 0; wait < 2; wait++) {
+    link_to_reset (&link);
+    assert_fails (say (&link, "anybody?", wait), ECONNRESET);
+    assert_fails (say (&link, "anybody?", wait), EPIPE);
+    eva__io_channel_close (&link.ch);
+    link_to_reset (&link);
+    assert_fails (say_piece (&link, "anybody?", wait), ECONNRESET);
+    assert_fails (say_piece (&link, "anybody?", wait), EPIPE);
+    eva__io_channel_close (&link.ch);
+  }
+}
+
 static void
 test_closed_channel (void **state) {
   struct link link;
@@ -434,6 +497,7 @@ test_closed_channel (void **state) {
     for (int wait = 0; wait < 2; wait++) {
       assert_fails (eva__io_channel_read (&link.ch, buf, sizeof buf, wait, NULL), EBADF);
       assert_fails (say (&link, "x", wait), EBADF);
+      assert_fails (say_piece (&link, "x", wait), EBADF);
     }
     unlink_all (&link);
   }
@@ -456,6 +520,7 @@ main (void) {
     fixture_test (test_writing_to_nobody),
     fixture_test (test_pending_sigpipe_is_kept),
     fixture_test (test_connection_reset),
+    fixture_test (test_write_to_reset),
     fixture_test (test_closed_channel),
   };
 
