@@ -159,14 +159,14 @@ calls_out (const eva_server *server) {
 static void
 let_some_in (struct eva__acceptor *acceptor, int n) {
   eva_server *server = acceptor->server;
-  bool is_next = false;
+  bool is_next = false, calls = calls_out (server); /* asked before the service may go away */
 
   eva__server_ref (server);
   acceptor->n_busy++;
   while (n-- > 0 && acceptor->source) {
     int fd = eva__io_listener_accept (&acceptor->listener);
     if (fd >= 0) {
-      is_next = welcome (acceptor, fd, is_next) && !calls_out (server);
+      is_next = welcome (acceptor, fd, is_next) && !calls;
       continue;
     }
     if (errno != EAGAIN) pause_accepting (server);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -293,6 +294,39 @@ test_limit_changes_between (void **state) {
   eva_server_free (server);
 }
 
+static eva_server *short_server;
+static struct eva_service *short_service;
+
+/* A service lives as long as its server, and no longer.  */
+static gpg_error_t
+take_and_free (void *userdata, int fd) {
+  (void) userdata;
+  close (fd);
+  eva_server_free (short_server);
+  short_server = NULL;
+  assert_int_equal (munmap (short_service, sizeof *short_service), 0);
+  return 0;
+}
+
+/* The first of several clients that come together is the last that the server sees.  */
+static void
+test_freed_by_the_first (void **state) {
+  char address[100];
+  int fds[4];
+
+  (void) state;
+  short_service = mmap (NULL, sizeof *short_service, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  assert_ptr_not_equal (short_service, MAP_FAILED);
+  *short_service = (struct eva_service) { .take = take_and_free };
+  snprintf (address, sizeof address, "unix:@eva-shares-3-%d", (int) getpid ());
+  assert_int_equal (eva_server_new (kit.loop.loop, short_service, NULL, &short_server), 0);
+  assert_int_equal (eva_server_listen (short_server, address, 0), 0);
+  connect_all (short_server, fds, N_ELEMENTS (fds));
+  kit_until (!short_server);
+  assert_int_equal (count_greeted (fds, N_ELEMENTS (fds)), 0);
+}
+
 /* No user takes the others' share, and all of them together not that of root.  */
 static void
 test_users (void **state) {
@@ -468,6 +502,7 @@ static const struct CMUnitTest tests[] = {
   share_test (test_limit_changes),
   share_test (test_limit_changes_in_open),
   share_test (test_limit_changes_between),
+  share_test (test_freed_by_the_first),
   share_test (test_users),
   share_test (test_program_has_many),
   share_test (test_passed),
