@@ -14,6 +14,7 @@
 #include "residue.h"
 #include "talk.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,24 @@ use_much_data (assuan_context_t ctx, const char *secret) {
 
   for (int i = 0; i < 3000 && !err; i++)
     err = assuan_send_data (ctx, secret, SECRET_LEN);
+  return err;
+}
+
+/* Among other octets, some of which are escaped, in every part of a line.  */
+static gpg_error_t
+use_padded_data (assuan_context_t ctx, const char *secret) {
+  char text[1200];
+  gpg_error_t err = 0;
+
+  for (size_t len = SECRET_LEN; len < sizeof text && !err; len += len < 300 ? 13 : 111)
+    for (size_t at = 0; at + SECRET_LEN <= len && !err; at += at < 150 ? 17 : 97) {
+      memset (text, 'x', len);
+      text[len / 2] = text[len / 3] = text[len - 1] = '%';
+      memcpy (text + at, secret, SECRET_LEN);
+      err = assuan_send_data (ctx, text, len);
+      if (!err && len % 2) err = assuan_send_data (ctx, NULL, 0);
+    }
+  secret_forget (text, sizeof text);
   return err;
 }
 
@@ -116,6 +135,14 @@ use_putc (assuan_context_t ctx, const char *secret) {
   return 0;
 }
 
+/* Where the program takes turns by hand, the result of a handler ends no command.  */
+static bool is_by_hand;
+
+static gpg_error_t
+end (assuan_context_t ctx, gpg_error_t err) {
+  return is_by_hand ? assuan_process_done (ctx, err) : err;
+}
+
 /* What a program gets is its own to overwrite.  */
 static gpg_error_t
 got_answer (void *arg, gpg_error_t rc, unsigned char *buf, size_t len) {
@@ -123,7 +150,7 @@ got_answer (void *arg, gpg_error_t rc, unsigned char *buf, size_t len) {
 
   if (buf) secret_forget (buf, len);
   assuan_free (ctx, buf);
-  return rc;
+  return end (ctx, rc);
 }
 
 static gpg_error_t
@@ -143,14 +170,18 @@ static secret_use use;
 
 static gpg_error_t
 cmd_run (assuan_context_t ctx, char *line) {
+  gpg_error_t err = use ? with_secret (ctx, use) : 0;
+
   (void) line;
-  return use ? with_secret (ctx, use) : 0;
+  return use == use_inquiry && !err ? 0 : end (ctx, err);
 }
 
 static gpg_error_t
 cmd_ask (assuan_context_t ctx, char *line) {
+  gpg_error_t err = assuan_inquire_ext (ctx, "PIN", 5000, got_answer, ctx);
+
   (void) line;
-  return assuan_inquire_ext (ctx, "PIN", 5000, got_answer, ctx);
+  return err ? end (ctx, err) : 0;
 }
 
 static gpg_error_t
@@ -182,19 +213,13 @@ struct conversation {
 };
 
 static const struct conversation said[] = {
-  { "|RUN\n||", use_data },
-  { "|RUN\n", use_much_data },
-  { "|RUN\n||", use_status },
-  { "|RUN\n||", use_keyword },
-  { "|RUN\n||", use_line },
-  { "|RUN\n|", use_okay },
-  { "|RUN\n|", use_long_okay },
-  { "|RUN\n|", use_error },
-  { "|RUN\n|", use_other_error },
-  { "|RUN\n||", use_fputs },
-  { "|RUN\n||", use_fwrite },
-  { "|RUN\n||", use_putc },
-  { "|RUN\n|D x\nEND\n|", use_inquiry },
+  { "|RUN\n||", use_data },      { "|RUN\n", use_much_data },
+  { "|RUN\n", use_padded_data }, { "|RUN\n||", use_status },
+  { "|RUN\n||", use_keyword },   { "|RUN\n||", use_line },
+  { "|RUN\n|", use_okay },       { "|RUN\n|", use_long_okay },
+  { "|RUN\n|", use_error },      { "|RUN\n|", use_other_error },
+  { "|RUN\n||", use_fputs },     { "|RUN\n||", use_fwrite },
+  { "|RUN\n||", use_putc },      { "|RUN\n|D x\nEND\n|", use_inquiry },
 };
 
 static const struct conversation heard[] = {
@@ -216,6 +241,7 @@ static const struct conversation heard[] = {
   { "|NOP @", NULL },
   { "|RUN **\n", NULL }, /* too long */
   { "|ASK\n|D @%40@\nEND\n|", NULL },
+  { "|ASK\n|D *\nD @%40@\nD @%40@%41@\nEND\n|", NULL },
   { "|ASK\n|D *\nD *\nD *\nEND\n|", NULL },                /* it grows */
   { "|ASK\n|D *\nD *\nD *\nD *\nD *\nD *\nEND\n|", NULL }, /* too much */
   { "|ASK\n|D @\nCAN\n|", NULL },
@@ -298,6 +324,42 @@ test_watched_server (void **state) {
   for (size_t i = 0; i < N_ELEMENTS (heard); i++)
     serve_blocking (&heard[i], true);
   assuan_set_log_cb (cb, data);
+}
+
+/* A turn at a time, with buffers on the stack.  */
+static void
+serve_by_hand (const struct conversation *c) {
+  assuan_context_t ctx;
+  struct talk talk;
+  int done = 0;
+
+  use = c->use;
+  talk_start (&talk, c->script);
+  assert_int_equal (assuan_new (&ctx), 0);
+  assert_int_equal (assuan_init_socket_server (ctx, talk.fd, ASSUAN_SOCKET_SERVER_ACCEPTED), 0);
+  assuan_register_command (ctx, "RUN", cmd_run, NULL);
+  assuan_register_command (ctx, "ASK", cmd_ask, NULL);
+  assuan_register_option_handler (ctx, on_option);
+  while (!done) {
+    struct pollfd p = { .fd = talk.fd, .events = POLLIN };
+    assuan_process_next (ctx, &done);
+    if (!done) poll (&p, 1, -1);
+  }
+  check (c, "by hand");
+  assuan_release (ctx);
+  talk_end (&talk);
+  check (c, "released");
+}
+
+static void
+test_server_by_hand (void **state) {
+  (void) state;
+  is_by_hand = true;
+  for (size_t i = 0; i < N_ELEMENTS (said); i++)
+    serve_by_hand (&said[i]);
+  for (size_t i = 0; i < N_ELEMENTS (heard); i++)
+    serve_by_hand (&heard[i]);
+  is_by_hand = false;
 }
 
 /* In a loop, where replies may wait.  */
@@ -498,6 +560,7 @@ static const struct conversation asked[] = {
   { "OK\n|S PIN @\nOK\n|", use_nothing },
   { "OK\n|# @\nOK\n|", use_nothing },
   { "OK\n|D @%40@\nD *\nD *\nOK\n|", use_nothing },
+  { "OK\n|D *\nD @%40@\nD @%40@%41@\nOK\n|", use_nothing },
   { "OK\n|INQUIRE @\n||OK\n|", use_nothing },
   { "OK\n|D @\n", use_nothing },
   { "OK\n|D @", use_nothing },
@@ -628,10 +691,11 @@ test_search (void **state) {
 int
 main (void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test (test_search),          cmocka_unit_test (test_blocking_server),
-    cmocka_unit_test (test_watched_server),  cmocka_unit_test (test_server_in_loop),
-    cmocka_unit_test (test_secret_commands), cmocka_unit_test (test_pump),
-    cmocka_unit_test (test_blocking_client), cmocka_unit_test (test_client_in_loop),
+    cmocka_unit_test (test_search),         cmocka_unit_test (test_blocking_server),
+    cmocka_unit_test (test_watched_server), cmocka_unit_test (test_server_by_hand),
+    cmocka_unit_test (test_server_in_loop), cmocka_unit_test (test_secret_commands),
+    cmocka_unit_test (test_pump),           cmocka_unit_test (test_blocking_client),
+    cmocka_unit_test (test_client_in_loop),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);
