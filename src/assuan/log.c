@@ -111,14 +111,19 @@ call_back (assuan_context_t ctx, unsigned int cat, const char *msg) {
   return is_wanted;
 }
 
-/* Asks the callback first: making a message costs more than asking, and most are never wanted.  The
-   default handler without a stream, which nearly all contexts have, is not worth a call.  */
+/* Returns true if there is no log.  The default handler without a stream, which nearly all contexts
+   have, is not worth a call.  */
+static bool
+is_silent (const struct eva__watch *watch) {
+  if (watch->log_cb == eva__log_default_cb) return !watch->log_stream && !default_stream;
+  return !watch->log_cb;
+}
+
+/* Asks the callback first: making a message costs more than asking, and most are never wanted.  */
 static bool
 is_wanted (assuan_context_t ctx, unsigned int cat) {
-  const struct eva__watch *watch = &ctx->table->watch;
-
-  if (watch->log_cb == eva__log_default_cb && !watch->log_stream && !default_stream) return false;
-  return watch->log_cb && !ctx->flags.no_logging && call_back (ctx, cat, NULL);
+  if (is_silent (&ctx->table->watch)) return false;
+  return !ctx->flags.no_logging && call_back (ctx, cat, NULL);
 }
 
 void
@@ -181,6 +186,11 @@ log_line (assuan_context_t ctx, int direction, const char *line, size_t len, boo
   memcpy (msg + n, "\n", 2);
   call_back (ctx, ASSUAN_LOG_CONTROL, msg);
   eva__wire_wipe (msg, n);
+}
+
+bool
+eva__ctx_has_watch (assuan_context_t ctx) {
+  return ctx->table->watch.monitor || !is_silent (&ctx->table->watch);
 }
 
 /* Every line asks this.  */

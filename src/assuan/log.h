@@ -26,8 +26,12 @@ struct eva__watch {
 bool eva__ctx_show_line (assuan_context_t ctx, int direction, const char *line, size_t len,
                          bool is_secret);
 
-/* Returns true if eva__ctx_show_line would show anything.  */
+/* Returns true if eva__ctx_show_line would show anything, for which it asks the log, which may
+   release CTX.  */
 bool eva__ctx_is_watched (assuan_context_t ctx);
+
+/* Returns true if CTX has a log or a monitor, and calls neither.  */
+bool eva__ctx_has_watch (assuan_context_t ctx);
 
 /* Returns what can be set for CTX alone; NULL if there is no memory for that.  */
 struct eva__watch *eva__ctx_own_watch (assuan_context_t ctx);

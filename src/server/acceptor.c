@@ -149,8 +149,7 @@ static bool
 calls_out (const eva_server *server) {
   const struct eva_service *service = server->service;
 
-  return service->open || service->take || server->observer
-         || eva__ctx_is_watched (server->pattern);
+  return service->open || service->take || server->observer || eva__ctx_has_watch (server->pattern);
 }
 
 /* Lets N clients in, or those that wait.  What the process may have and who it is are asked once for

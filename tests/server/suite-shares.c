@@ -327,6 +327,44 @@ test_freed_by_the_first (void **state) {
   assert_int_equal (count_greeted (fds, N_ELEMENTS (fds)), 0);
 }
 
+static size_t n_logged, n_logged_of_none;
+
+static int
+log_connections (assuan_context_t ctx, void *hook, unsigned int cat, const char *msg) {
+  (void) hook;
+  (void) msg;
+  if (cat != ASSUAN_LOG_CONTROL) return 0;
+  n_logged++;
+  if (!eva_get_server (ctx)) n_logged_of_none++;
+  return 0;
+}
+
+/* A log that hears of connections is a function of the program, too.  It is asked about connections
+   alone: it may keep books of them, or free the server.  */
+static void
+test_log (void **state) {
+  static const struct eva_service nothing = { 0 };
+  eva_server *server;
+  assuan_log_cb_t cb;
+  char address[100];
+  void *data;
+  int fds[4];
+
+  (void) state;
+  assuan_get_log_cb (&cb, &data);
+  assuan_set_log_cb (log_connections, NULL);
+  snprintf (address, sizeof address, "unix:@eva-shares-4-%d", (int) getpid ());
+  assert_int_equal (eva_server_new (kit.loop.loop, &nothing, NULL, &server), 0);
+  assert_int_equal (eva_server_listen (server, address, 0), 0);
+  n_logged = n_logged_of_none = 0;
+  connect_all (server, fds, N_ELEMENTS (fds));
+  assert_int_equal (count_greeted (fds, N_ELEMENTS (fds)), N_ELEMENTS (fds));
+  assert_true (n_logged);
+  assert_int_equal (n_logged_of_none, 0);
+  eva_server_free (server);
+  assuan_set_log_cb (cb, data);
+}
+
 /* No user takes the others' share, and all of them together not that of root.  */
 static void
 test_users (void **state) {
@@ -503,6 +541,7 @@ static const struct CMUnitTest tests[] = {
   share_test (test_limit_changes_in_open),
   share_test (test_limit_changes_between),
   share_test (test_freed_by_the_first),
+  share_test (test_log),
   share_test (test_users),
   share_test (test_program_has_many),
   share_test (test_passed),
