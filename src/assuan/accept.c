@@ -55,6 +55,7 @@ assuan_set_hello_line (assuan_context_t ctx, const char *line) {
 /* Writes `, process PID` to DST and returns its end.  */
 static char *
 put_pid (char *dst, pid_t pid) {
+  static const char head[] = ", process ";
   char digits[PID_SIZE], *first = digits + sizeof digits;
   size_t len;
 
@@ -62,7 +63,8 @@ put_pid (char *dst, pid_t pid) {
     *--first = (char) ('0' + pid % 10);
   while (pid /= 10);
   len = (size_t) (digits + sizeof digits - first);
-  dst = stpcpy (dst, ", process ");
+  memcpy (dst, head, sizeof head - 1);
+  dst += sizeof head - 1;
   memcpy (dst, first, len);
   dst[len] = 0;
   return dst + len;
@@ -84,7 +86,7 @@ queue_ok_with_pid (assuan_context_t ctx, const char *text) {
   return eva__ctx_conn_error (ctx, rc);
 }
 
-/* Queues TEXT: its last line as OK, those before as comments.  */
+/* Queues what the program set: the last line of TEXT as OK, those before as comments.  */
 static gpg_error_t
 queue_greeting (assuan_context_t ctx, const char *text) {
   const char *lf;
@@ -99,26 +101,26 @@ queue_greeting (assuan_context_t ctx, const char *text) {
   return eva__ctx_conn_error (ctx, eva__ctx_queue_ok (ctx, text));
 }
 
-/* Writes the usual greeting to TEXT; gpg-agent recognises its own connections by its wording and
-   pid.  */
-static void
-put_greeting (assuan_context_t ctx, char text[GREETING_SIZE]) {
+/* Queues the usual greeting; gpg-agent recognises its own connections by its wording and pid.  */
+static gpg_error_t
+queue_usual_greeting (assuan_context_t ctx) {
+  static const char usual[] = "Pleased to meet you";
   pid_t pid = eva__generation.greets_with_own_pid ? eva__io_this_pid () : ctx->pid;
-  char *end = stpcpy (text, "Pleased to meet you");
+  char text[GREETING_SIZE];
 
-  if (pid != ASSUAN_INVALID_PID) put_pid (end, pid);
+  memcpy (text, usual, sizeof usual);
+  if (pid != ASSUAN_INVALID_PID) put_pid (text + sizeof usual - 1, pid);
+  return eva__ctx_conn_error (ctx, eva_conn_ok (ctx->conn, text));
 }
 
 /* Says the program's greeting, or the usual one.  */
 static gpg_error_t
 greet (assuan_context_t ctx) {
   const char *hello = ctx->table->own_hello ? ctx->table->own_hello : ctx->table->hello;
-  char text[GREETING_SIZE];
   gpg_error_t err;
 
-  if (!hello) put_greeting (ctx, text);
   eva__ctx_mark_output (ctx, ctx->table->own_hello && ctx->table->hello_secret);
-  err = queue_greeting (ctx, hello ? hello : text);
+  err = hello ? queue_greeting (ctx, hello) : queue_usual_greeting (ctx);
   eva__ctx_mark_output (ctx, false);
   return err ? err : eva__ctx_said (ctx, 0);
 }

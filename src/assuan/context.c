@@ -93,7 +93,7 @@ assuan_release (assuan_context_t ctx) {
   }
   ctx->ends_quietly = ctx->is_showing; /* in the middle of reading or writing a line */
   if (ctx->drive) ctx->drive->class->ops->release (ctx->drive);
-  eva__ctx_end_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_CANCELED));
+  eva__ctx_end_inquiry (ctx, eva__ctx_end_reason (ctx, GPG_ERR_CANCELED));
   eva__ctx_close_data_stream (ctx);
   if (!ctx->ends_quietly) eva__ctx_hang_up (ctx);
   eva__ctx_leave (ctx);

@@ -16,6 +16,12 @@
    keeps what leads to them out of the way of everything else.  */
 gpg_error_t eva__ctx_error (assuan_context_t ctx, gpg_err_code_t code) __attribute__ ((cold));
 
+/* The same for what is no failure: how connections end as a rule.  */
+static inline gpg_error_t
+eva__ctx_end_reason (assuan_context_t ctx, gpg_err_code_t code) {
+  return gpg_err_make (ctx->err_source, code);
+}
+
 /* Returns the error of the system call that just failed, from errno.  */
 gpg_error_t eva__ctx_syserror (assuan_context_t ctx) __attribute__ ((cold));
 

@@ -226,7 +226,7 @@ on_event (assuan_context_t ctx, const struct eva_event *ev) {
     /* In a loop of eva.h a client that finished sending still gets its answer.  */
     if (ctx->drive && eva__ctx_inquiry (ctx))
       return eva__ctx_fail_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_EOF));
-    return eva__ctx_end_inquiry (ctx, eva__ctx_error (ctx, GPG_ERR_EOF));
+    return eva__ctx_end_inquiry (ctx, eva__ctx_end_reason (ctx, GPG_ERR_EOF));
   default:
     return on_answer (ctx, ev);
   }
@@ -311,7 +311,7 @@ static gpg_error_t
 give_up (assuan_context_t ctx) {
   bool left = eva__ctx_is_left (ctx, ctx->write_error);
   gpg_error_t err =
-      eva__ctx_end_inquiry (ctx, left ? eva__ctx_error (ctx, GPG_ERR_EOF) : ctx->write_error);
+      eva__ctx_end_inquiry (ctx, left ? eva__ctx_end_reason (ctx, GPG_ERR_EOF) : ctx->write_error);
 
   return err || left ? err : ctx->write_error;
 }

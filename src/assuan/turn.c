@@ -491,11 +491,11 @@ close_if_done (struct eva__drive *drive, bool is_working) {
 
   if (get_state (drive) == EVA_STATE_CLOSED && !drive->closing) /* after the last reply */
     eva__drive_close (
-        drive, eva__ctx_error (ctx, ctx->flags.force_close ? GPG_ERR_CANCELED : GPG_ERR_EOF));
+        drive, eva__ctx_end_reason (ctx, ctx->flags.force_close ? GPG_ERR_CANCELED : GPG_ERR_EOF));
   else if (eva__conn_at_eof (ctx->conn) && drive->drained && !is_working)
-    eva__drive_close (drive, eva__ctx_error (ctx, GPG_ERR_EOF));
+    eva__drive_close (drive, eva__ctx_end_reason (ctx, GPG_ERR_EOF));
   else if (has_to_leave (drive))
-    eva__drive_close (drive, eva__ctx_error (ctx, GPG_ERR_CANCELED));
+    eva__drive_close (drive, eva__ctx_end_reason (ctx, GPG_ERR_CANCELED));
 }
 
 /* Finds out whether the connection is over.  A client that is held has to hear first what its
@@ -604,7 +604,7 @@ eva__drive_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns
     end_turn (drive, now_ns);
   else
     drive->due = false;
-  err = ctx->released ? eva__ctx_error (ctx, GPG_ERR_EOF) : drive->over;
+  err = ctx->released ? eva__ctx_end_reason (ctx, GPG_ERR_EOF) : drive->over;
   eva__ctx_leave (ctx);
   return err;
 }

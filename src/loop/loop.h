@@ -58,7 +58,8 @@ bool eva__loop_is_ours (const eva_loop *loop);
    lives in it, and shares nothing with the parent any more.  Returns 0 or an errno value.  */
 int eva__loop_take_over (eva_loop *loop);
 
-/* Returns true if the task that runs is all there is to do, as far as LOOP has seen.  */
+/* Returns true if clients that come or leave are all there is to do, as far as LOOP has seen, and
+   no connection waits for a turn.  */
 bool eva__loop_is_quiet (const eva_loop *loop);
 
 /* A pointer that the rooms above keep with LOOP, NULL at first, and the function that eva_loop_free

@@ -79,7 +79,8 @@ eva__loop_init_tasks (eva_loop *loop) {
 
 bool
 eva__loop_is_quiet (const eva_loop *loop) {
-  return !loop->n_events && loop->backend->wait && !eva__loop_has_tasks (loop);
+  return !loop->n_events && loop->backend->wait && !eva__loop_has_soon (loop)
+         && eva__task_is_none (&loop->later);
 }
 
 void
@@ -99,8 +100,7 @@ run_guest (eva_loop *loop) {
 
 static void
 run_guests (eva_loop *loop) {
-  bool is_quiet = !loop->n_events && eva__task_is_none (&loop->later);
-  int n = is_quiet ? GUESTS_WHEN_QUIET : 1 + loop->n_events / EVENTS_PER_GUEST;
+  int n = eva__loop_is_quiet (loop) ? GUESTS_WHEN_QUIET : 1 + loop->n_events / EVENTS_PER_GUEST;
 
   for (; n > 0 && eva__loop_has_guests (loop); n--)
     run_guest (loop);

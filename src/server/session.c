@@ -95,7 +95,7 @@ static void
 release (struct eva__drive *drive) {
   struct eva__session *session = EVA__CONTAINER (struct eva__session, at.drive, drive);
   eva_server *server = eva__session_server (session);
-  gpg_error_t reason = eva__ctx_error (drive->ctx, GPG_ERR_CANCELED);
+  gpg_error_t reason = eva__ctx_end_reason (drive->ctx, GPG_ERR_CANCELED);
 
   eva__attached_stop (&session->at);
   leave (session);
