@@ -184,6 +184,14 @@ eva__drive_stream (const struct eva__drive *drive) {
 /* The same, and takes it off DRIVE.  */
 struct eva__stream *eva__drive_take_stream (struct eva__drive *drive);
 
+/* Returns true if a stream can take nothing now.  */
+static inline bool
+eva__drive_is_full (const struct eva__drive *drive) {
+  const struct eva__stream *stream = eva__drive_stream (drive);
+
+  return stream && stream->is_full;
+}
+
 /* Fills the zeros of LIMITS with the defaults.  */
 void eva__drive_complete_limits (struct eva_limits *limits);
 

@@ -11,10 +11,10 @@
 #include "assuan/error.h"
 #include "assuan/inquire.h"
 #include "assuan/lifetime.h"
+#include "assuan/phase.h"
 #include "assuan/reply.h"
 #include "assuan/serve.h"
 #include "conn/conn.h"
-#include "io/duration.h"
 
 #include <poll.h>
 
@@ -25,11 +25,6 @@
 static enum eva_conn_state
 get_state (const struct eva__drive *drive) {
   return eva__conn_get_state (drive->ctx->conn);
-}
-
-static uint64_t
-later (uint64_t a_ns, uint64_t b_ns) {
-  return a_ns > b_ns ? a_ns : b_ns;
 }
 
 /* --- Cancelling ------------------------------------------------------------------------------- */
@@ -64,14 +59,6 @@ eva__drive_cancel (struct eva__drive *drive, gpg_error_t reason) {
   drive->deferred = false;
 }
 
-/* Returns true if a stream can take nothing now.  */
-static bool
-is_stream_full (const struct eva__drive *drive) {
-  const struct eva__stream *stream = eva__drive_stream (drive);
-
-  return stream && stream->is_full;
-}
-
 /* --- What to wait for ------------------------------------------------------------------------- */
 
 /* Returns true if there are octets that can be sent.  */
@@ -85,7 +72,7 @@ has_output (const struct eva__drive *drive) {
    wait for each other.  */
 static bool
 holds_lines (const struct eva__drive *drive) {
-  if (is_stream_full (drive)) return true;
+  if (eva__drive_is_full (drive)) return true;
   return drive->ctx->kind == EVA__CTX_SERVER && eva__drive_is_above_water (drive);
 }
 
@@ -106,23 +93,6 @@ eva__drive_get_events (const struct eva__drive *drive) {
   return events;
 }
 
-/* Returns true if the peer has to answer an inquiry.  */
-static bool
-awaits_answer (const struct eva__drive *drive) {
-  const struct eva__stream *stream = eva__drive_stream (drive);
-  enum eva_conn_state state = get_state (drive);
-
-  if (state != EVA_STATE_INQUIRY && state != EVA_STATE_OVERFLOW) return false;
-  return eva__ctx_inquiry (drive->ctx) || (stream && stream->wants_in);
-}
-
-/* Returns true if a line was begun and has not ended, also if it is too long and dropped as it
-   comes.  */
-static bool
-is_in_line (const struct eva__drive *drive) {
-  return eva__conn_input_len (drive->ctx->conn) || eva__conn_is_skipping (drive->ctx->conn);
-}
-
 /* Returns true if a server waits for a request and for nothing else, as nearly all do after a turn:
    then there is nothing to send, to report or to end.  */
 static bool
@@ -135,56 +105,10 @@ is_at_rest (const struct eva__drive *drive) {
   return eva__conn_is_at_rest (ctx->conn);
 }
 
-/* The peer holds up a command whose output it does not take.  While its lines wait for a callback,
-   this end holds up the peer.  */
-static enum eva__phase
-find_phase (const struct eva__drive *drive) {
-  if (drive->closing) return EVA__PHASE_ENDING;
-  if (eva__drive_is_above_water (drive)) return EVA__PHASE_STUCK;
-  if (is_stream_full (drive)) return EVA__PHASE_COMMAND; /* this end is held up by its callback */
-  if (awaits_answer (drive)) return drive->held ? EVA__PHASE_NONE : EVA__PHASE_INQUIRY;
-  if (eva__ctx_has_command (drive->ctx)) return EVA__PHASE_COMMAND;
-  if (has_output (drive)) return EVA__PHASE_STUCK;
-  if (drive->ctx->kind != EVA__CTX_SERVER || drive->held)
-    return EVA__PHASE_NONE; /* calls have limits of their own */
-  return is_in_line (drive) ? EVA__PHASE_LINE : EVA__PHASE_IDLE;
-}
-
-static unsigned int
-phase_timeout_ms (const struct eva__drive *drive, enum eva__phase phase) {
-  switch (phase) {
-  case EVA__PHASE_IDLE:
-  case EVA__PHASE_STUCK:
-    return drive->class->limits->idle_timeout_ms;
-  case EVA__PHASE_LINE:
-    return drive->class->limits->line_timeout_ms;
-  case EVA__PHASE_COMMAND:
-    return drive->class->limits->command_timeout_ms;
-  case EVA__PHASE_INQUIRY:
-    return drive->class->limits->inquiry_timeout_ms;
-  case EVA__PHASE_ENDING:
-    return drive->class->limits->close_timeout_ms;
-  default:
-    return EVA_NO_LIMIT;
-  }
-}
-
-/* A limit that was set in the middle of a phase takes effect at the end of the next turn.  */
-static uint64_t
-phase_deadline (const struct eva__drive *drive) {
-  unsigned int timeout_ms;
-
-  if (!drive->since_ns) return EVA_NO_DEADLINE; /* no limit when the phase began */
-  timeout_ms = phase_timeout_ms (drive, drive->phase);
-  if (timeout_ms == EVA_NO_LIMIT) return EVA_NO_DEADLINE;
-  if (drive->late && drive->held) return EVA_NO_DEADLINE;
-  return drive->since_ns + eva__io_ns_of_ms (timeout_ms);
-}
-
 /* Returns the deadline of the phase, or of calls.  */
 static uint64_t
 first_deadline (const struct eva__drive *drive) {
-  uint64_t deadline = phase_deadline (drive), other = EVA_NO_DEADLINE;
+  uint64_t deadline = eva__phase_deadline (drive), other = EVA_NO_DEADLINE;
 
   if (drive->class->ops->get_deadline)
     other = drive->class->ops->get_deadline ((struct eva__drive *) drive);
@@ -195,29 +119,6 @@ uint64_t
 eva__drive_get_deadline (const struct eva__drive *drive) {
   if (drive->due || (drive->backlog && !drive->held) || drive->over) return 0;
   return first_deadline (drive);
-}
-
-/* Begins PHASE, or goes on with it if it is the one of before.  Handlers, of this context or of
-   others, may have worked for long since NOW_NS, when the turn was due, so this looks at the clock
-   again; but only if the phase has a limit.  An octet now and then makes no new line.  */
-static void
-set_phase (struct eva__drive *drive, enum eva__phase phase, uint64_t now_ns) {
-  bool is_new = phase != drive->phase || drive->restarted;
-  bool goes_on = phase == EVA__PHASE_STUCK && drive->moved;
-
-  drive->phase = phase;
-  drive->restarted = false;
-  if (phase_timeout_ms (drive, phase) == EVA_NO_LIMIT)
-    drive->since_ns = 0;
-  else if (is_new || goes_on || !drive->since_ns)
-    drive->since_ns = later (now_ns, drive->class->ops->now ());
-}
-
-/* The time of a command begins before its handler does, or its continuation.  */
-static void
-begin_command (struct eva__drive *drive, uint64_t now_ns) {
-  if (drive->class->limits->command_timeout_ms == EVA_NO_LIMIT) return;
-  if (eva__ctx_has_command (drive->ctx)) set_phase (drive, find_phase (drive), now_ns);
 }
 
 /* --- The parts of a turn ---------------------------------------------------------------------- */
@@ -285,15 +186,11 @@ refuse_fds (struct eva__drive *drive, gpg_error_t err) {
   eva__drive_close (drive, err);
 }
 
-/* One read.  The kernel hands out what a peer had sent before it left, so an error that says so is
-   the end of file.  */
-static void
-read_input (struct eva__drive *drive) {
-  gpg_error_t err = eva__ctx_read (drive->ctx, false);
-
+/* A read failed with ERR.  The kernel hands out what a peer had sent before it left, so an error
+   that says so is the end of file.  */
+static __attribute__ ((noinline)) void
+fail_read (struct eva__drive *drive, gpg_error_t err) {
   switch (gpg_err_code (err)) {
-  case 0:
-    break;
   case GPG_ERR_ECONNRESET:
   case GPG_ERR_EPIPE:
     drive->is_owed = true; /* it did not take all that was sent */
@@ -320,12 +217,12 @@ peer_owes (const struct eva__drive *drive) {
   return eva__conn_is_skipping (conn) || eva__conn_peer_owes (conn);
 }
 
-/* Hands on an event.  The end of file ends an inquiry, so this looks before whether there is
-   one.  */
-static void
-dispatch (struct eva__drive *drive, int rc, const struct eva_event *ev) {
+/* Hands on an event that is no command.  The end of file ends an inquiry, so this looks before
+   whether there is one.  */
+static __attribute__ ((noinline)) void
+dispatch_other (struct eva__drive *drive, int rc, const struct eva_event *ev) {
   struct eva__stream *stream = eva__drive_stream (drive);
-  bool is_answer = rc < 0 || (ev->type != EVA_EVENT_COMMAND && ev->type != EVA_EVENT_SKIPPED);
+  bool is_answer = rc < 0 || ev->type != EVA_EVENT_SKIPPED;
 
   if (rc == EVA_E_TRUNCATED || (rc > 0 && ev->type == EVA_EVENT_EOF && peer_owes (drive)))
     drive->is_owed = true;
@@ -335,6 +232,15 @@ dispatch (struct eva__drive *drive, int rc, const struct eva_event *ev) {
     drive->class->ops->on_event (drive, rc, ev);
   else
     eva__serve_event (drive->ctx, rc, ev); /* a write that failed is remembered by the context */
+}
+
+/* Hands on an event.  Commands come to servers alone.  */
+static void
+dispatch (struct eva__drive *drive, int rc, const struct eva_event *ev) {
+  if (rc > 0 && ev->type == EVA_EVENT_COMMAND)
+    eva__serve_event (drive->ctx, rc, ev);
+  else
+    dispatch_other (drive, rc, ev);
 }
 
 /* Returns true if the connection is to end, and no command is left that it has to wait for.  */
@@ -364,7 +270,7 @@ handle_line (struct eva__drive *drive, uint64_t now_ns) {
     drive->restarted = true;
   drive->due = true;
   drive->is_new = false;
-  begin_command (drive, now_ns);
+  eva__phase_begin_command (drive, now_ns);
   dispatch (drive, rc, &ev);
   return true;
 }
@@ -416,7 +322,10 @@ take_input (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
   bool may_read =
       drive->backlog || (revents & (EVA_READABLE | EVA_HANGUP)) || first_deadline (drive) <= now_ns;
 
-  if (may_read && !has_lines && wants_input (drive)) read_input (drive);
+  if (may_read && !has_lines && wants_input (drive)) {
+    gpg_error_t err = eva__ctx_read (drive->ctx, false);
+    if (err) fail_read (drive, err);
+  }
   handle_lines (drive, now_ns);
 }
 
@@ -464,9 +373,10 @@ time_out (struct eva__drive *drive) {
   }
 }
 
-static void
+static __attribute__ ((noinline)) void
 see_to_deadlines (struct eva__drive *drive, uint64_t now_ns) {
-  if (phase_deadline (drive) <= now_ns && find_phase (drive) == drive->phase && !drive->restarted)
+  if (eva__phase_deadline (drive) <= now_ns && eva__phase_find (drive) == drive->phase
+      && !drive->restarted)
     time_out (drive);
   if (!drive->ctx->released && drive->class->ops->at_deadline)
     drive->class->ops->at_deadline (drive, now_ns);
@@ -500,15 +410,15 @@ close_if_done (struct eva__drive *drive, bool is_working) {
 
 /* Finds out whether the connection is over.  A client that is held has to hear first what its
    server said.  */
-static void
+static __attribute__ ((noinline)) void
 see_to_end (struct eva__drive *drive, bool gone) {
-  bool is_working = eva__ctx_has_command (drive->ctx) && !awaits_answer (drive);
+  bool is_working = eva__ctx_has_command (drive->ctx) && !eva__drive_awaits_answer (drive);
   assuan_context_t ctx = drive->ctx;
 
   if (drive->over || (drive->held && ctx->kind != EVA__CTX_SERVER)) return;
   if (ctx->write_error && !may_hear_more (drive))
     drive->over = ctx->write_error;
-  else if (gone && (is_working || is_stream_full (drive)))
+  else if (gone && (is_working || eva__drive_is_full (drive)))
     drive->over = eva__ctx_error (ctx, GPG_ERR_EPIPE);
   else if (!drive->held)
     close_if_done (drive, is_working);
@@ -524,7 +434,7 @@ is_ended (const struct eva__drive *drive) {
 }
 
 /* Does what was left to do before this turn.  */
-static void
+static __attribute__ ((noinline)) void
 catch_up (struct eva__drive *drive) {
   send_output (drive);
   if (!drive->over) tell_writable (drive);
@@ -551,7 +461,7 @@ take_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
 /* The connection is over: ends all that waits for something of it; but where lines wait for a
    callback of a client, not the call that they belong to.  What is open hears of the end of file,
    and the program, after that, of an end that was not orderly.  */
-static void
+static __attribute__ ((noinline)) void
 lose (struct eva__drive *drive) {
   assuan_context_t ctx = drive->ctx;
 
@@ -562,17 +472,22 @@ lose (struct eva__drive *drive) {
     drive->over = eva__ctx_error (ctx, GPG_ERR_EPIPE);
 }
 
-/* Computes what to wait for after the turn.  */
-static void
-end_turn (struct eva__drive *drive, uint64_t now_ns) {
-  if (drive->rests) {
-    set_phase (drive, EVA__PHASE_IDLE, now_ns);
-    drive->due = false;
-    return;
-  }
-  set_phase (drive, find_phase (drive), now_ns);
+/* Computes what to wait for after a turn that does not end at rest.  */
+static __attribute__ ((noinline)) void
+end_busy_turn (struct eva__drive *drive, uint64_t now_ns) {
+  eva__phase_begin (drive, eva__phase_find (drive), now_ns);
   if (!drive->held && has_more_lines (drive)) drive->backlog = true;
   drive->due = has_room_to_tell (drive);
+}
+
+static void
+end_turn (struct eva__drive *drive, uint64_t now_ns) {
+  if (!drive->rests) {
+    end_busy_turn (drive, now_ns);
+    return;
+  }
+  eva__phase_begin (drive, EVA__PHASE_IDLE, now_ns);
+  drive->due = false;
 }
 
 /* Returns false if the peer has passed no descriptors that are still there, and had none before: so
