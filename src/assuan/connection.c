@@ -202,7 +202,7 @@ time_out (assuan_context_t ctx) {
 }
 
 /* Returns the error of a call that would read without a connection.  */
-static gpg_error_t
+static __attribute__ ((cold, noinline)) gpg_error_t
 not_connected (assuan_context_t ctx) {
   return eva__ctx_error (ctx, ctx->timed_out ? GPG_ERR_EPIPE : GPG_ERR_EOF);
 }
@@ -267,14 +267,14 @@ look_beyond (assuan_context_t ctx) {
 }
 
 /* There is no room to read into; ROOM tells whether there should be.  */
-static gpg_error_t
+static __attribute__ ((cold, noinline)) gpg_error_t
 read_nothing (assuan_context_t ctx, size_t room) {
   if (room) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
   return eva__conn_at_eof (ctx->conn) ? 0 : look_beyond (ctx);
 }
 
 /* A read failed, with errno.  IS_LATE: at the end of the time that CTX waits.  */
-static __attribute__ ((cold)) gpg_error_t
+static __attribute__ ((cold, noinline)) gpg_error_t
 fail_read (assuan_context_t ctx, bool wait, bool is_late) {
   if (is_late) return time_out (ctx);
   return !wait && (errno == EAGAIN || errno == EWOULDBLOCK) ? 0 : read_error (ctx);
@@ -303,7 +303,7 @@ receive (assuan_context_t ctx, void *buf, size_t len, bool wait) {
   return err;
 }
 
-gpg_error_t
+__attribute__ ((flatten)) gpg_error_t
 eva__ctx_read (assuan_context_t ctx, bool wait) {
   size_t room;
   ssize_t n;
@@ -505,7 +505,7 @@ eva__ctx_is_left (assuan_context_t ctx, gpg_error_t err) {
 }
 
 /* A write failed, with errno.  */
-static __attribute__ ((cold)) gpg_error_t
+static __attribute__ ((cold, noinline)) gpg_error_t
 write_error (assuan_context_t ctx) {
   return errno == ETIME && ctx->shared->sys.deadline_ns ? time_out (ctx) : eva__ctx_syserror (ctx);
 }
@@ -536,7 +536,7 @@ write_in_time (assuan_context_t ctx) {
 }
 
 /* What is queued could not be written, because of ERR.  */
-static __attribute__ ((cold)) gpg_error_t
+static __attribute__ ((cold, noinline)) gpg_error_t
 fail_write (assuan_context_t ctx, gpg_error_t err) {
   if (ctx->drive && gpg_err_code (err) == GPG_ERR_EAGAIN)
     return 0; /* the rest when there is room */
@@ -551,7 +551,7 @@ fail_write (assuan_context_t ctx, gpg_error_t err) {
   return err;
 }
 
-gpg_error_t
+__attribute__ ((flatten, noinline)) gpg_error_t
 eva__ctx_flush (assuan_context_t ctx) {
   bool is_limited;
   gpg_error_t err;

@@ -116,7 +116,7 @@ queue_reply (assuan_context_t ctx, gpg_error_t rc) {
 
 /* The reply could not be queued, because of CONN_RC: tries once more if there is room by now.  A
    client must not wait for a reply for which there is no memory.  */
-static __attribute__ ((noinline)) int
+static __attribute__ ((cold, noinline)) int
 queue_again (assuan_context_t ctx, gpg_error_t rc, int conn_rc) {
   if (eva__ctx_made_room (ctx, conn_rc)) conn_rc = queue_reply (ctx, rc);
   if (conn_rc) ctx->closing = true;
@@ -142,7 +142,7 @@ send_reply (assuan_context_t ctx, gpg_error_t rc) {
 /* Closes the connection after its last reply, so that the client sees its end at once.  In an event
    loop that reply may still have to be sent; if there was no memory for it, only the end is left to
    do.  */
-static void
+static __attribute__ ((cold, noinline)) void
 close_connection (assuan_context_t ctx) {
   eva__ctx_close_fds (ctx);
   eva_conn_close (ctx->conn);
@@ -172,7 +172,7 @@ end_driven (struct eva__drive *drive, gpg_error_t rc) {
 
 /* A program that takes a failure to finish a command for fatal must not end because a client left:
    the next assuan_process_next reports that.  */
-gpg_error_t
+__attribute__ ((flatten)) gpg_error_t
 eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc) {
   gpg_error_t err;
 

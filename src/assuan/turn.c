@@ -188,7 +188,7 @@ refuse_fds (struct eva__drive *drive, gpg_error_t err) {
 
 /* A read failed with ERR.  The kernel hands out what a peer had sent before it left, so an error
    that says so is the end of file.  */
-static __attribute__ ((noinline)) void
+static __attribute__ ((cold, noinline)) void
 fail_read (struct eva__drive *drive, gpg_error_t err) {
   switch (gpg_err_code (err)) {
   case GPG_ERR_ECONNRESET:
@@ -461,7 +461,7 @@ take_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
 /* The connection is over: ends all that waits for something of it; but where lines wait for a
    callback of a client, not the call that they belong to.  What is open hears of the end of file,
    and the program, after that, of an end that was not orderly.  */
-static __attribute__ ((noinline)) void
+static __attribute__ ((cold, noinline)) void
 lose (struct eva__drive *drive) {
   assuan_context_t ctx = drive->ctx;
 

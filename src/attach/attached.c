@@ -159,7 +159,7 @@ on_rerun (struct eva__frame *frame) {
 }
 
 /* In a loop that callbacks may run.  */
-static gpg_error_t
+static __attribute__ ((noinline)) gpg_error_t
 drive_in_frame (struct eva__attached *at, unsigned int revents, uint64_t now_ns) {
   struct turn turn = { .frame.cb = on_rerun, .at = at };
   eva_loop *loop = at->loop;
@@ -182,7 +182,7 @@ drive (struct eva__attached *at, unsigned int revents) {
 
 /* Settles what the turn came to, which ended with ERR.  The end of the connection is reported after
    the outermost callback, of which AT may be a part.  */
-static void
+static __attribute__ ((noinline)) void
 settle (struct eva__attached *at, unsigned int revents, gpg_error_t err, bool is_nested) {
   if (!err) {
     err = update (at, revents);

@@ -120,10 +120,9 @@ find_room (const eva_conn *c) {
   return !may_grow (c) || room < left ? room : left;
 }
 
-void *
-eva_conn_inbuf (eva_conn *c, size_t *ret_len) {
-  *ret_len = 0;
-  if (!c->in.base && eva__conn_wants_input (c)) return take_buffer (c, ret_len);
+/* The same where there is a buffer, of which some may be in use.  */
+static __attribute__ ((noinline)) void *
+lend_rest (eva_conn *c, size_t *ret_len) {
   eva__conn_take_back (c);
   if (!eva_conn_wants_input (c)) return NULL;
   if (!c->in.base) return take_buffer (c, ret_len);
@@ -133,6 +132,13 @@ eva_conn_inbuf (eva_conn *c, size_t *ret_len) {
   eva__wire_lines_room (&c->in);
   *ret_len = find_room (c);
   return c->in.base + c->in.tail;
+}
+
+void *
+eva_conn_inbuf (eva_conn *c, size_t *ret_len) {
+  *ret_len = 0;
+  if (c->in.base) return lend_rest (c, ret_len);
+  return eva__conn_wants_input (c) ? take_buffer (c, ret_len) : NULL;
 }
 
 /* Lines that were consumed, and a line that is lent, give their room back in eva_conn_inbuf.  So

@@ -67,7 +67,7 @@ eva__conn_queue_reserve (struct eva__conn_queue *q, const struct eva__conn_owner
 /* Marks as confidential the line that is being put together behind the last whole one of CHUNK, and
    has LEN octets by now.  A chunk has one range of such lines: those between two of them count as
    confidential, too.  */
-static void
+static __attribute__ ((noinline)) void
 mark_line (struct eva__conn_chunk *chunk, size_t len) {
   if (chunk->secret_from == chunk->secret_to) chunk->secret_from = (uint32_t) chunk->end;
   chunk->secret_to = (uint32_t) (chunk->end + len);

@@ -443,7 +443,7 @@ write_once (struct eva__io_channel *ch, const struct output *out) {
 
 /* Skips empty elements in front, so that the first one is worth a write of its own, and stays
    within the kernel's limit.  */
-static __attribute__ ((noinline)) void
+static __attribute__ ((cold, noinline)) void
 trim (struct output *out) {
   while (out->n_iov && !out->iov->iov_len) {
     out->iov++;
