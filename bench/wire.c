@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* wire.c - how fast the escapes of data lines are, with SSE2 and without.
+/* wire.c - how fast the escapes of data lines are, with vectors and without.
 
    usage: wire list | NAME SECONDS          prints the rate, more is better; NAME-plain is the
                                             same octet by octet  */

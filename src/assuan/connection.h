@@ -65,9 +65,9 @@ gpg_error_t eva__ctx_wait_line (assuan_context_t ctx, char **ret_line, size_t *r
 /* Wipes the line that came last, when it has been handled.  */
 void eva__ctx_forget_line (assuan_context_t ctx);
 
-/* Returns true if all that came of CTX, which may be released, was handled, the last line to its end,
-   and gives its buffer back.  Mostly one line comes at a time, and there is no need to look for
-   another one.  */
+/* Returns true if all that came of CTX, which may be released, was handled, the last line to its
+   end, and gives its buffer back.  Mostly one line comes at a time, and there is no need to look
+   for another one.  */
 bool eva__ctx_is_through (assuan_context_t ctx);
 
 /* eva_conn_next with log and monitor.  */

@@ -19,8 +19,9 @@ eva__conn_event (struct eva_event *ret, enum eva_event_type type,
   return 1;
 }
 
-/* Undoes the escapes of the data that M, the line at hand, has.  In bulk there is room in front, where
-   lines were used up, and beyond: then that goes many octets at a time.  */
+/* Undoes the escapes of the data that M, the line at hand, has.  In bulk there is room in front of
+   it, where lines were used up, and behind it: then many octets go at a time, to the room in front.
+   The line begins there from then on, so that all of it is wiped when it is used up.  */
 static int
 unescape (eva_conn *c, struct eva__wire_message *m) {
   struct eva__wire_lines *l = &c->in;

@@ -49,8 +49,8 @@ struct eva__conn_queue {
   uint32_t open_len; /* octets of the open data line, behind tail->end; 0 if none is open */
 };
 
-/* Returns the octets of whole lines that Q has if they are in one piece, as nearly always, and stores
-   how many they are at RET_LEN; or NULL.  */
+/* Returns the octets of whole lines that Q has if they are in one piece, as nearly always, and
+   stores how many they are at RET_LEN; or NULL.  */
 static inline const char *
 eva__conn_queue_piece (const struct eva__conn_queue *q, size_t *ret_len) {
   if (!q->len || q->head->next) return NULL;

@@ -152,9 +152,9 @@ calls_out (const eva_server *server) {
   return service->open || service->take || server->observer || eva__ctx_has_watch (server->pattern);
 }
 
-/* Lets N clients in, or those that wait.  What the process may have and who it is are asked once for
-   all of them, because the answers cost as much as a greeting.  The service's functions may free the
-   server, and with it the acceptor.  */
+/* Lets N clients in, or those that wait.  What the process may have and who it is are asked once
+   for all of them, because the answers cost as much as a greeting.  The service's functions may
+   free the server, and with it the acceptor.  */
 static void
 let_some_in (struct eva__acceptor *acceptor, int n) {
   eva_server *server = acceptor->server;

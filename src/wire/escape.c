@@ -18,8 +18,8 @@
 #include "wide.h"
 #include "wipe.h"
 
-/* Runs without an escape move as a whole.  Wipes what is left of the encoded form behind the result,
-   which may be a piece of a passphrase.  */
+/* Runs without an escape move as a whole.  Wipes what is left of the encoded form behind the
+   result, which may be a piece of a passphrase.  */
 int
 eva__wire_unescape (char *buf, size_t len, bool strict, size_t *ret_len) {
   size_t n_written = 0, n_read = 0;
@@ -41,7 +41,7 @@ eva__wire_unescape (char *buf, size_t len, bool strict, size_t *ret_len) {
 
 #ifdef EVA__WIRE_WIDE
 
-/* --- Many octets at a time --------------------------------------------------------------------- */
+/* --- Many octets at a time -------------------------------------------------------------------- */
 
 /* Octets that go octet by octet in less time.  */
 #  define FEW 32

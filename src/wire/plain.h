@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* plain.h - escapes of data lines, octet by octet: the way where there are no vectors, or escapes are
-   many, and what the other ways are tested against.  */
+/* plain.h - escapes of data lines, octet by octet: the way where there are no vectors, or escapes
+   are many, and what the other ways are tested against.  */
 
 #ifndef EVA__WIRE_PLAIN_H
 #define EVA__WIRE_PLAIN_H
