@@ -78,9 +78,17 @@ take_leave (assuan_context_t ctx) {
   eva__ctx_flush (ctx); /* a server's replies may still wait for the end of their turn */
 }
 
+/* Returns true if CTX has something to say before it closes the connection.  */
+static bool
+has_last_words (assuan_context_t ctx) {
+  if (!ctx->conn) return false;
+  return ctx->kind == EVA__CTX_CLIENT || eva__conn_output_len (ctx->conn);
+}
+
 void
 eva__ctx_hang_up (assuan_context_t ctx) {
-  if (ctx->conn) eva__io_channel_check (&ctx->channel);
+  /* What says something must not say it to another file, as what closes must not close one.  */
+  if (has_last_words (ctx)) eva__io_channel_check (&ctx->channel);
   /* A socket that the program passed in but never opened is still the program's, as in
      libassuan.  */
   if (ctx->kind == EVA__CTX_SERVER && !ctx->is_pipe && !ctx->opened)
