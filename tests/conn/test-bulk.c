@@ -157,6 +157,77 @@ stream (struct owner *o, size_t most) {
   }
 }
 
+/* --- Where the buffer ends -------------------------------------------------------------------- */
+
+#define LONG_LEN ((size_t) 500)
+
+/* Writes a data line of LEN octets to DST, with an escape at the beginning, and one in front of the
+   last N_BEHIND octets.  */
+static void
+put_line (char *dst, size_t len, size_t n_behind) {
+  memset (dst, 'z', len);
+  memcpy (dst, "D %41", 5);
+  memcpy (dst + len - 1 - n_behind - 3, "%42", 3);
+  dst[len - 1] = '\n';
+}
+
+/* Feeds such lines, of which the last one ends LEFT octets in front of the end of the buffer.
+   Returns how long that one is.  */
+static size_t
+feed_lines (struct owner *o, size_t left, size_t n_behind) {
+  size_t at = 0, room, len;
+  char *buf = eva_conn_inbuf (o->conn, &room);
+
+  assert_true (buf && room == EVA_INPUT_SIZE);
+  len = room - left;
+  for (; len - at >= 2 * LONG_LEN; at += LONG_LEN)
+    put_line (buf + at, LONG_LEN, n_behind);
+  put_line (buf + at, len - at, n_behind);
+  assert_int_equal (eva_conn_fed (o->conn, len), 0);
+  return len - at;
+}
+
+static void
+check_lines (struct owner *o, size_t left, size_t n_behind) {
+  size_t last_len = feed_lines (o, left, n_behind), len = 0;
+  char data[EVA_LINE_SIZE + EVA__CONN_RAW_ROOM], *text;
+  struct eva_event ev;
+
+  while (eva_conn_next (o->conn, &ev) > 0) {
+    bool is_raw = eva__conn_gave_raw (o->conn);
+    assert_int_equal (ev.type, EVA_EVENT_DATA);
+    text = is_raw ? data : ev.text;
+    len = is_raw ? eva__conn_unescape (o->conn, &ev, data) : ev.text_len;
+    assert_int_equal (text[0], 'A');
+    assert_int_equal (text[len - n_behind - 1], 'B');
+    for (size_t i = 1; i < len; i++)
+      assert_true (text[i] == 'z' || i == len - n_behind - 1);
+  }
+  assert_int_equal (len, last_len - strlen ("D \n") - 2 * strlen ("41"));
+}
+
+/* Escapes are undone many octets at a time where there is room behind the line; a sanitizer sees
+   what is read too far.  */
+static void
+test_end_of_buffer (void **state) {
+  static const size_t n_behind[] = { 0, 1, 40, 100 };
+
+  (void) state;
+  for (size_t left = 0; left < 140; left++)
+    for (size_t i = 0; i < 3 * sizeof n_behind / sizeof *n_behind; i++) {
+      struct owner o;
+      if (i % 3)
+        server_init (&o, 0);
+      else
+        client_init (&o, 0);
+      if (i % 3 == 2) o.conn->wants_raw = false;
+      check_lines (&o, left, n_behind[i / 3]);
+      owner_deinit (&o);
+    }
+}
+
+/* --- Larger buffers ---------------------------------------------------------------------------- */
+
 static void
 test_server_gets_larger_buffer (void **state) {
   struct owner o;
@@ -425,6 +496,7 @@ test_requests_ahead (void **state) {
 int
 main (void) {
   const struct CMUnitTest tests[] = {
+    cmocka_unit_test (test_end_of_buffer),
     cmocka_unit_test (test_server_gets_larger_buffer),
     cmocka_unit_test (test_client_gets_larger_buffer),
     cmocka_unit_test (test_slow_peer),
