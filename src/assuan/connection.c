@@ -148,8 +148,8 @@ eva__ctx_disconnect (assuan_context_t ctx) {
 
 bool
 eva__ctx_is_connected (assuan_context_t ctx) {
-  return ctx->conn && ctx->channel.in_fd != ASSUAN_INVALID_FD && !ctx->ends_quietly
-         && eva__conn_get_state (ctx->conn) != EVA_STATE_CLOSED;
+  return EVA__MOSTLY (ctx->conn && ctx->channel.in_fd != ASSUAN_INVALID_FD && !ctx->ends_quietly
+                      && eva__conn_get_state (ctx->conn) != EVA_STATE_CLOSED);
 }
 
 /* A driven connection may be over although no write failed: nothing would ever send what is said.
@@ -352,8 +352,8 @@ eva__ctx_forget_line (assuan_context_t ctx) {
 
 bool
 eva__ctx_is_through (assuan_context_t ctx) {
-  if (ctx->released || !ctx->conn || eva__conn_at_eof (ctx->conn)) return false;
-  if (eva__conn_input_len (ctx->conn)) return false;
+  if (EVA__SELDOM (ctx->released || !ctx->conn || eva__conn_at_eof (ctx->conn))) return false;
+  if (EVA__SELDOM (eva__conn_input_len (ctx->conn))) return false;
   eva__conn_end_loan (ctx->conn);
   return true;
 }
@@ -383,8 +383,8 @@ eva__ctx_next (assuan_context_t ctx, struct eva_event *ret) {
 
   eva__ctx_claim (ctx);
   is_shown = ctx->line_seen || eva__ctx_is_watched (ctx);
-  rc = is_shown ? next_shown (ctx, ret) : eva_conn_next (ctx->conn, ret);
-  if (rc < 0 || (rc && ret->type == EVA_EVENT_EOF)) log_end (ctx, rc);
+  rc = EVA__SELDOM (is_shown) ? next_shown (ctx, ret) : eva_conn_next (ctx->conn, ret);
+  if (EVA__SELDOM (rc < 0 || (rc && ret->type == EVA_EVENT_EOF))) log_end (ctx, rc);
   /* A client that gave up a reply may owe a CAN to an inquiry in it.  */
   if (eva__conn_get_state (ctx->conn) == EVA_STATE_DRAINING && eva__conn_output_len (ctx->conn)) {
     eva__ctx_show_output (ctx);
@@ -490,7 +490,7 @@ write_some (assuan_context_t ctx) {
   const char *piece = eva__conn_output_piece (ctx->conn, &len);
   ssize_t n;
 
-  if (!piece) return write_pieces (ctx);
+  if (EVA__SELDOM (!piece)) return write_pieces (ctx);
   n = eva__io_channel_write_piece (&ctx->channel, piece, len, !ctx->drive);
   if (n > 0) eva_conn_sent (ctx->conn, (size_t) n);
   return n;
@@ -514,7 +514,7 @@ write_error (assuan_context_t ctx) {
 static gpg_error_t
 write_all (assuan_context_t ctx) {
   while (eva__conn_has_lines_out (ctx->conn)) {
-    if (ctx->write_error) return ctx->write_error;
+    if (EVA__SELDOM (ctx->write_error)) return ctx->write_error;
     eva__ctx_claim (ctx);
     if (write_some (ctx) < 0) return write_error (ctx);
   }
@@ -558,6 +558,6 @@ eva__ctx_flush (assuan_context_t ctx) {
 
   if (!ctx->conn) return eva__ctx_may_say (ctx);
   is_limited = ctx->shared->timeouts.set.call_timeout_ms && !ctx->drive;
-  err = is_limited ? write_in_time (ctx) : write_all (ctx);
+  err = EVA__SELDOM (is_limited) ? write_in_time (ctx) : write_all (ctx);
   return err ? fail_write (ctx, err) : 0;
 }

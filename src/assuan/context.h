@@ -16,6 +16,7 @@
 #include "conn/conn.h"
 #include "io/channel.h"
 #include "io/sys.h"
+#include "wire/seldom.h"
 
 #include <stdbool.h>
 
@@ -127,7 +128,7 @@ void eva__ctx_init_like (struct eva__ctx_room *room, assuan_context_t pattern);
 /* Returns the open inquiry whose continuation is to run, or NULL.  */
 static inline struct eva__inquiry *
 eva__ctx_inquiry (const struct assuan_context_s *ctx) {
-  return ctx->extra ? ctx->extra->inquiry : NULL;
+  return EVA__SELDOM (ctx->extra) ? ctx->extra->inquiry : NULL;
 }
 
 /* Returns true if CTX is a server whose client waits for the end of a command, also while CTX is
@@ -140,7 +141,7 @@ eva__ctx_has_command (const struct assuan_context_s *ctx) {
 /* Returns true if CTX is such a server, and the command can be finished.  */
 static inline bool
 eva__ctx_is_busy (const struct assuan_context_s *ctx) {
-  return !ctx->released && eva__ctx_has_command (ctx);
+  return EVA__MOSTLY (!ctx->released) && eva__ctx_has_command (ctx);
 }
 
 #endif /* EVA__ASSUAN_CONTEXT_H */

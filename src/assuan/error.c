@@ -63,7 +63,7 @@ void
 eva__ctx_forget_texts (assuan_context_t ctx) {
   struct eva__extra *extra = ctx->extra;
 
-  if (!extra) return;
+  if (EVA__MOSTLY (!extra)) return;
   if (extra->okay_line) eva__ctx_set_string (ctx, &extra->okay_line, NULL);
   if (extra->err_text) eva__ctx_set_string (ctx, &extra->err_text, NULL);
 }

@@ -15,6 +15,7 @@
 #include "assuan/memory.h"
 #include "assuan/say.h"
 #include "assuan/stream.h"
+#include "wire/seldom.h"
 #include "wire/wipe.h"
 
 #include <string.h>
@@ -41,7 +42,7 @@ get_explanation (assuan_context_t ctx, gpg_error_t rc) {
 /* Returns the text of the next OK, or NULL.  */
 static const char *
 get_okay_line (assuan_context_t ctx) {
-  return ctx->extra ? ctx->extra->okay_line : NULL;
+  return EVA__SELDOM (ctx->extra) ? ctx->extra->okay_line : NULL;
 }
 
 /* Adds TEXT to the LEN octets in BUF, of an ERR whose number is still to come: up to its first LF,
@@ -109,9 +110,9 @@ queue_text (assuan_context_t ctx, gpg_error_t rc, const char *text) {
 /* Queues the reply.  Nearly every one is a mere OK.  */
 static inline int
 queue_reply (assuan_context_t ctx, gpg_error_t rc) {
-  const char *text = ctx->closing ? "closing connection" : get_okay_line (ctx);
+  const char *text = EVA__SELDOM (ctx->closing) ? "closing connection" : get_okay_line (ctx);
 
-  return rc || text ? queue_text (ctx, rc, text) : eva_conn_ok (ctx->conn, NULL);
+  return EVA__SELDOM (rc || text) ? queue_text (ctx, rc, text) : eva_conn_ok (ctx->conn, NULL);
 }
 
 /* The reply could not be queued, because of CONN_RC: tries once more if there is room by now.  A
@@ -129,12 +130,12 @@ send_reply (assuan_context_t ctx, gpg_error_t rc) {
   int conn_rc = queue_reply (ctx, rc);
   gpg_error_t err;
 
-  if (conn_rc) conn_rc = queue_again (ctx, rc, conn_rc);
+  if (EVA__SELDOM (conn_rc)) conn_rc = queue_again (ctx, rc, conn_rc);
   if (conn_rc) return eva__ctx_not_said (ctx, conn_rc);
-  if (ctx->write_error) eva_conn_sent (ctx->conn, SIZE_MAX);
-  if (ctx->write_error) return ctx->write_error;
+  if (EVA__SELDOM (ctx->write_error)) eva_conn_sent (ctx->conn, SIZE_MAX);
+  if (EVA__SELDOM (ctx->write_error)) return ctx->write_error;
   err = eva__ctx_said (ctx, 0);
-  if (!ctx->closing) return err;
+  if (EVA__MOSTLY (!ctx->closing)) return err;
   err = eva__ctx_flush (ctx);
   return gpg_err_code (err) == GPG_ERR_EPIPE ? 0 : err;
 }
@@ -156,7 +157,7 @@ void
 eva__ctx_tell_after (assuan_context_t ctx, gpg_error_t result) {
   const char *name = ctx->drive ? ctx->drive->begun : NULL;
 
-  if (!name) return;
+  if (EVA__MOSTLY (!name)) return;
   ctx->drive->begun = NULL;
   if (eva__ctx_is_ours (ctx)) ctx->table->notify.after (ctx, name, result);
 }
@@ -177,19 +178,20 @@ eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc) {
   gpg_error_t err;
 
   eva__ctx_close_data_stream (ctx);
-  if (ctx->flags.force_close) ctx->closing = true;
+  if (EVA__SELDOM (ctx->flags.force_close)) ctx->closing = true;
   if (ctx->drive) rc = end_driven (ctx->drive, rc);
   err = send_reply (ctx, rc);
-  if (!err) ctx->is_redacted = false;
+  if (EVA__MOSTLY (!err)) ctx->is_redacted = false;
   /* The notification may try to finish the command, or release the context.  */
   if (ctx->drive) eva__drive_forget_command (ctx->drive);
-  if (ctx->released) return err && eva__ctx_is_left (ctx, err) ? 0 : err;
+  if (EVA__SELDOM (ctx->released)) return err && eva__ctx_is_left (ctx, err) ? 0 : err;
   eva__ctx_forget_texts (ctx);
-  if (ctx->closing) close_connection (ctx);
-  if (ctx->table->notify.post_cmd) ctx->table->notify.post_cmd (ctx, err);
-  if (!ctx->released) eva__ctx_tell_after (ctx, rc);
-  if (ctx->flags.confidential) ctx->answer_secret = true; /* one that is still to come */
-  if (!ctx->released) eva__ctx_set_confidential (ctx, false);
+  if (EVA__SELDOM (ctx->closing)) close_connection (ctx);
+  if (EVA__SELDOM (ctx->table->notify.post_cmd)) ctx->table->notify.post_cmd (ctx, err);
+  if (EVA__MOSTLY (!ctx->released)) eva__ctx_tell_after (ctx, rc);
+  if (EVA__SELDOM (ctx->flags.confidential))
+    ctx->answer_secret = true; /* one that is still to come */
+  if (EVA__MOSTLY (!ctx->released)) eva__ctx_set_confidential (ctx, false);
   return err && eva__ctx_is_left (ctx, err) ? 0 : err;
 }
 

@@ -129,8 +129,8 @@ eva__ctx_queue_comment (assuan_context_t ctx, const char *text, size_t len) {
    and a client that sends many at a time gets many answers in one write.  */
 static bool
 may_wait (assuan_context_t ctx) {
-  return ctx->in_turn && eva__conn_input_len (ctx->conn) && eva_conn_has_line (ctx->conn)
-         && eva__conn_output_len (ctx->conn) < BATCH_LEN;
+  return ctx->in_turn && EVA__SELDOM (eva__conn_input_len (ctx->conn))
+         && eva_conn_has_line (ctx->conn) && eva__conn_output_len (ctx->conn) < BATCH_LEN;
 }
 
 gpg_error_t
@@ -161,10 +161,10 @@ said_in_loop (assuan_context_t ctx) {
 
 gpg_error_t
 eva__ctx_said (assuan_context_t ctx, int rc) {
-  if (rc) return eva__ctx_not_said (ctx, rc);
+  if (EVA__SELDOM (rc)) return eva__ctx_not_said (ctx, rc);
   eva__ctx_show_output (ctx);
   if (ctx->drive) return said_in_loop (ctx);
-  return may_wait (ctx) ? 0 : eva__ctx_flush (ctx);
+  return EVA__SELDOM (may_wait (ctx)) ? 0 : eva__ctx_flush (ctx);
 }
 
 static gpg_error_t

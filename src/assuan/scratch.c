@@ -12,7 +12,8 @@
 
 bool
 eva__scratch_lend (assuan_context_t ctx, struct eva__scratch *scratch) {
-  if (ctx->depth > 1 || ctx->shares || ctx->drive || !eva__ctx_has_libc_memory (ctx)) return false;
+  if (EVA__SELDOM (ctx->depth > 1 || ctx->shares || ctx->drive)) return false;
+  if (EVA__SELDOM (!eva__ctx_has_libc_memory (ctx))) return false;
   scratch->has_lent_small = scratch->has_lent_large = false;
   ctx->shared->pool.scratch = scratch;
   return true;
@@ -45,7 +46,7 @@ move_rest (assuan_context_t ctx, struct eva__scratch *scratch) {
 gpg_error_t
 eva__scratch_settle (assuan_context_t ctx, struct eva__scratch *scratch) {
   bool is_empty = !scratch->has_lent_small && !scratch->has_lent_large;
-  gpg_error_t err = is_empty ? 0 : move_rest (ctx, scratch);
+  gpg_error_t err = EVA__MOSTLY (is_empty) ? 0 : move_rest (ctx, scratch);
 
   ctx->shared->pool.scratch = NULL;
   return err;

@@ -89,7 +89,7 @@ run_command (assuan_context_t ctx, const struct eva__command *command, char *lin
   if (!in_program_turn) ctx->command = NULL;
   if (finishes) err = finish_command (ctx, err);
   ctx->command = NULL;
-  return ctx->released ? 0 : err;
+  return EVA__SELDOM (ctx->released) ? 0 : err;
 }
 
 /* Asks the program about the command NAME, which is about to run.  Returns an error if it refuses.
@@ -161,7 +161,7 @@ begin_command (assuan_context_t ctx, const struct eva__command *command,
   gpg_error_t err;
 
   memcpy (line, ev->text, ev->text_len + 1);
-  if (ctx->table->more || is_notified (ctx))
+  if (EVA__SELDOM (ctx->table->more || is_notified (ctx)))
     err = run_guarded (ctx, command, line);
   else
     err = run_command (ctx, command, line);
@@ -181,13 +181,14 @@ static gpg_error_t
 on_request (assuan_context_t ctx, const struct eva_event *ev) {
   const struct eva__command *command;
 
-  if (ctx->extra) ctx->extra->err_no = 0;
-  if (is_stray_data (ev))
+  if (EVA__SELDOM (ctx->extra)) ctx->extra->err_no = 0;
+  if (EVA__SELDOM (is_stray_data (ev)))
     return eva__ctx_finish_command (ctx, eva__ctx_error (ctx, GPG_ERR_NOT_IMPLEMENTED));
   command = eva__ctx_find_command (ctx, ev->word);
   ctx->is_redacted =
       command && ctx->table->has_secrets && eva__table_more (ctx->table, command)->is_secret;
-  if (!command) return eva__ctx_finish_command (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_UNKNOWN_CMD));
+  if (EVA__SELDOM (!command))
+    return eva__ctx_finish_command (ctx, eva__ctx_error (ctx, GPG_ERR_ASS_UNKNOWN_CMD));
   return begin_command (ctx, command, ev);
 }
 
@@ -234,8 +235,8 @@ on_event (assuan_context_t ctx, const struct eva_event *ev) {
 
 gpg_error_t
 eva__serve_event (assuan_context_t ctx, int rc, const struct eva_event *ev) {
-  if (ctx->released) return 0; /* when the line was shown */
-  return rc < 0 ? on_bad_line (ctx, rc) : on_event (ctx, ev);
+  if (EVA__SELDOM (ctx->released)) return 0; /* when the line was shown */
+  return EVA__SELDOM (rc < 0) ? on_bad_line (ctx, rc) : on_event (ctx, ev);
 }
 
 /* Returns true if lines may be handled.  In a turn of the program's loop no handler works for a
@@ -259,13 +260,13 @@ handle_lines (assuan_context_t ctx) {
     int rc = eva__ctx_next (ctx, &ev);
     bool is_skipped = rc == EVA_E_LINE_TOO_LONG && ctx->in_turn && !eva__ctx_inquiry (ctx);
     gpg_error_t this_err;
-    if (!rc) break;
+    if (EVA__SELDOM (!rc)) break;
     this_err = eva__serve_event (ctx, rc, &ev);
-    if (this_err && (!is_skipped || !err)) err = this_err;
-    if (this_err && !is_skipped) break;
-    if (eva__ctx_is_through (ctx)) break;
+    if (EVA__SELDOM (this_err) && (!is_skipped || !err)) err = this_err;
+    if (EVA__SELDOM (this_err) && !is_skipped) break;
+    if (EVA__MOSTLY (eva__ctx_is_through (ctx))) break;
   }
-  return ctx->released ? 0 : err;
+  return EVA__SELDOM (ctx->released) ? 0 : err;
 }
 
 /* Returns true if the client is done: it closed, or said BYE, or was told to leave.  */
@@ -289,8 +290,8 @@ check_server (assuan_context_t ctx) {
    is one that is too long.  */
 static bool
 has_work (assuan_context_t ctx) {
-  if (!eva__conn_input_len (ctx->conn) || eva__conn_get_state (ctx->conn) == EVA_STATE_COMMAND)
-    return false;
+  if (EVA__MOSTLY (!eva__conn_input_len (ctx->conn))) return false;
+  if (eva__conn_get_state (ctx->conn) == EVA_STATE_COMMAND) return false;
   return eva_conn_has_line (ctx->conn) || !eva_conn_wants_input (ctx->conn);
 }
 
@@ -299,7 +300,7 @@ static gpg_error_t
 read_in_turn (assuan_context_t ctx) {
   gpg_error_t err = eva__ctx_read (ctx, false);
 
-  if (!err || !eva__ctx_is_left (ctx, err)) return err;
+  if (EVA__MOSTLY (!err) || !eva__ctx_is_left (ctx, err)) return err;
   eva_conn_fed (ctx->conn, 0);
   return 0;
 }
@@ -322,21 +323,21 @@ static gpg_error_t
 take_turn (assuan_context_t ctx) {
   gpg_error_t err = 0, end_err = 0;
 
-  if (!ctx->write_error && !has_work (ctx)) err = read_in_turn (ctx);
-  if (!err) err = handle_lines (ctx);
-  if (ctx->released || !ctx->conn) return err;
-  if (eva__conn_output_len (ctx->conn)) eva__ctx_flush (ctx);
-  if (ctx->write_error && !ctx->released) end_err = give_up (ctx);
+  if (EVA__MOSTLY (!ctx->write_error && !has_work (ctx))) err = read_in_turn (ctx);
+  if (EVA__MOSTLY (!err)) err = handle_lines (ctx);
+  if (EVA__SELDOM (ctx->released || !ctx->conn)) return err;
+  if (EVA__SELDOM (eva__conn_output_len (ctx->conn))) eva__ctx_flush (ctx);
+  if (EVA__SELDOM (ctx->write_error && !ctx->released)) end_err = give_up (ctx);
   return err ? err : end_err;
 }
 
 /* Opens the connection, or takes a turn.  */
 static gpg_error_t
 process_next (assuan_context_t ctx) {
-  gpg_error_t err = ctx->greeted ? 0 : eva__ctx_open (ctx);
+  gpg_error_t err = EVA__MOSTLY (ctx->greeted) ? 0 : eva__ctx_open (ctx);
 
-  if (err && eva__ctx_is_left (ctx, err)) err = 0;
-  if (!err && eva__ctx_is_connected (ctx)) {
+  if (EVA__SELDOM (err) && eva__ctx_is_left (ctx, err)) err = 0;
+  if (EVA__MOSTLY (!err && eva__ctx_is_connected (ctx))) {
     ctx->in_turn = true;
     err = take_turn (ctx);
     ctx->in_turn = false;
@@ -357,7 +358,7 @@ assuan_process_next (assuan_context_t ctx, int *done) {
   is_lent = eva__scratch_lend (ctx, &scratch);
   err = process_next (ctx);
   eva__ctx_forget_line (ctx);
-  if (is_lent) settle_err = eva__scratch_settle (ctx, &scratch);
+  if (EVA__MOSTLY (is_lent)) settle_err = eva__scratch_settle (ctx, &scratch);
   if (done) *done = is_over (ctx) || ctx->write_error;
   return eva__ctx_leave_with (ctx, err ? err : settle_err);
 }

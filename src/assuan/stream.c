@@ -34,7 +34,7 @@ eva__ctx_open_data_stream (assuan_context_t ctx, cookie_write_function_t *write)
 
 void
 eva__ctx_close_data_stream (assuan_context_t ctx) {
-  struct eva__data_stream *stream = ctx->extra ? ctx->extra->data_stream : NULL;
+  struct eva__data_stream *stream = EVA__SELDOM (ctx->extra) ? ctx->extra->data_stream : NULL;
 
   if (!stream || stream->is_writing) return;
   ctx->extra->data_stream = NULL;

@@ -16,7 +16,7 @@ void eva__ctx_show_lines (assuan_context_t ctx);
 /* The same if there is one, as seldom.  */
 static inline void
 eva__ctx_show_output (assuan_context_t ctx) {
-  if (eva__ctx_is_watched (ctx)) eva__ctx_show_lines (ctx);
+  if (EVA__SELDOM (eva__ctx_is_watched (ctx))) eva__ctx_show_lines (ctx);
 }
 
 #endif /* EVA__ASSUAN_VIEW_H */

@@ -70,16 +70,16 @@ eva_conn_next (eva_conn *c, struct eva_event *ret) {
   int rc;
 
   eva__conn_take_back (c);
-  if (c->state == EVA_STATE_CLOSED) {
+  if (EVA__SELDOM (c->state == EVA_STATE_CLOSED)) {
     eva__conn_drop_input (c);
     return 0;
   }
   rc = peek (c, &line, &len);
-  if (!rc) {
+  if (EVA__SELDOM (!rc)) {
     rc = eva__conn_finish_input (c);
     return rc < 0 ? rc : next_eof (c, ret);
   }
-  if (holds (c, line, len)) return 0;
+  if (EVA__SELDOM (holds (c, line, len))) return 0;
   c->lent = true;
-  return rc < 0 ? on_long_line (c, line, ret) : on_line (c, line, len, ret);
+  return EVA__SELDOM (rc < 0) ? on_long_line (c, line, ret) : on_line (c, line, len, ret);
 }

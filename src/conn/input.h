@@ -41,7 +41,7 @@ eva__conn_take_back (eva_conn *c) {
     c->lent = false;
     eva__wire_lines_consume (&c->in);
   }
-  if (eva__conn_is_outsized (c)) eva__conn_shrink_input (c);
+  if (EVA__SELDOM (eva__conn_is_outsized (c))) eva__conn_shrink_input (c);
 }
 
 #endif /* EVA__CONN_INPUT_H */

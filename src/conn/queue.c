@@ -3,6 +3,7 @@
 
 #include "conn/queue.h"
 
+#include "wire/seldom.h"
 #include "wire/wipe.h"
 
 #include <string.h>
@@ -13,12 +14,12 @@ drop_head (struct eva__conn_queue *q, const struct eva__conn_owner *owner) {
   struct eva__conn_chunk *chunk = q->head;
   size_t size = chunk->size;
 
-  if (q->shown_chunk == chunk) {
+  if (EVA__SELDOM (q->shown_chunk == chunk)) {
     q->shown_chunk = NULL;
     q->shown_len = 0;
   }
   q->head = chunk->next;
-  if (!q->head) q->tail = NULL;
+  if (EVA__MOSTLY (!q->head)) q->tail = NULL;
   /* The octets were wiped as they were sent or removed; only the header is left.  */
   eva__wire_wipe (chunk, sizeof *chunk);
   owner->config->release (owner->arg, chunk, size);
@@ -39,10 +40,11 @@ add_chunk (struct eva__conn_queue *q, const struct eva__conn_owner *owner) {
   size_t size = q->tail ? EVA_OUTPUT_SIZE : EVA_SMALL_SIZE;
   struct eva__conn_chunk *chunk = eva__conn_alloc (owner, size);
 
-  if (!chunk && size > EVA_SMALL_SIZE) chunk = eva__conn_alloc (owner, size = EVA_SMALL_SIZE);
-  if (!chunk) return NULL;
+  if (EVA__SELDOM (!chunk && size > EVA_SMALL_SIZE))
+    chunk = eva__conn_alloc (owner, size = EVA_SMALL_SIZE);
+  if (EVA__SELDOM (!chunk)) return NULL;
   *chunk = (struct eva__conn_chunk) { .size = size };
-  if (q->tail)
+  if (EVA__SELDOM (q->tail))
     q->tail->next = chunk;
   else
     q->head = chunk;
@@ -56,7 +58,7 @@ eva__conn_queue_reserve (struct eva__conn_queue *q, const struct eva__conn_owner
   struct eva__conn_chunk *chunk = q->tail;
 
   if (q->len + q->open_len + n > owner->config->max_output_len) return EVA_E_LIMIT;
-  if (!chunk || chunk->end + q->open_len + n > eva__conn_chunk_room (chunk)) {
+  if (EVA__MOSTLY (!chunk) || chunk->end + q->open_len + n > eva__conn_chunk_room (chunk)) {
     chunk = add_chunk (q, owner);
     if (!chunk) return EVA_E_NOMEM;
   }
@@ -78,7 +80,7 @@ void
 eva__conn_queue_commit (struct eva__conn_queue *q, size_t len) {
   struct eva__conn_chunk *chunk = q->tail;
 
-  if (q->is_secret || chunk->secret_to > chunk->end) mark_line (chunk, len + 1);
+  if (EVA__SELDOM (q->is_secret || chunk->secret_to > chunk->end)) mark_line (chunk, len + 1);
   chunk->data[chunk->end + len] = '\n';
   chunk->end += len + 1;
   q->len += len + 1;
@@ -94,7 +96,7 @@ void
 eva__conn_queue_close_line (struct eva__conn_queue *q) {
   size_t len = q->open_len;
 
-  if (!len) return;
+  if (EVA__MOSTLY (!len)) return;
   q->open_len = 0;
   eva__conn_queue_commit (q, len);
 }
@@ -142,7 +144,7 @@ size_t
 eva__conn_queue_retire (struct eva__conn_queue *q, const struct eva__conn_owner *owner, size_t n) {
   size_t len = q->len;
 
-  if (n < len || !len || q->head->next || q->open_len) {
+  if (EVA__SELDOM (n < len || !len || q->head->next || q->open_len)) {
     if (n > len) n = len;
     retire_some (q, owner, n);
     return n;

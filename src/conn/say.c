@@ -81,7 +81,7 @@ is_inquiring (const eva_conn *c) {
    come.  */
 static void
 finish_command (eva_conn *c) {
-  if (is_inquiring (c)) c->n_owed++;
+  if (EVA__SELDOM (is_inquiring (c))) c->n_owed++;
   eva__conn_set_state (c, eva__conn_rest_state (c));
 }
 
@@ -90,7 +90,7 @@ __attribute__ ((flatten)) int
 eva_conn_ok (eva_conn *c, const char *text) {
   int rc = eva__conn_may_say (c, EVA__SAY_OK);
 
-  if (!rc) rc = text ? say (c, "OK", text) : say_word (c, "OK");
+  if (!rc) rc = EVA__SELDOM (text) ? say (c, "OK", text) : say_word (c, "OK");
   if (!rc) finish_command (c);
   return rc;
 }

@@ -72,7 +72,7 @@ eva__conn_may_move (enum eva_conn_state from, enum eva_conn_state to) {
 
 void
 eva__conn_set_state (eva_conn *c, enum eva_conn_state to) {
-  if (c->state == to) return;
+  if (EVA__SELDOM (c->state == to)) return;
   if (!eva__conn_may_move (c->state, to)) to = EVA_STATE_CLOSED;
   c->state = to;
 }
@@ -105,6 +105,6 @@ eva__conn_may_say (const eva_conn *c, enum eva__conn_verb verb) {
 
   if (c->state == EVA_STATE_CLOSED) return EVA_E_CLOSED;
   if (is_reply && c->is_aside) return EVA_E_STATE; /* nothing was asked */
-  if ((sayable[c->owner.config->role][verb] >> c->state) & 1) return 0;
+  if (EVA__MOSTLY ((sayable[c->owner.config->role][verb] >> c->state) & 1)) return 0;
   return may_say_raw (c, verb) ? 0 : EVA_E_STATE;
 }

@@ -10,6 +10,7 @@
 #include "conn/owner.h"
 #include "conn/queue.h"
 #include "wire/lines.h"
+#include "wire/seldom.h"
 
 #include <stdbool.h>
 

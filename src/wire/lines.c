@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "eva-conn.h"
+#include "seldom.h"
 #include "wipe.h"
 
 static uint32_t
@@ -28,7 +29,7 @@ min_size (uint32_t a, uint32_t b) {
 /* Returns where the next LF is in [scan, END), or END.  */
 static uint32_t
 find_lf (const struct eva__wire_lines *l, uint32_t end) {
-  if (l->scan >= end) return end; /* base may be NULL, which memchr must not see */
+  if (EVA__SELDOM (l->scan >= end)) return end; /* base may be NULL, which memchr must not see */
 
   const char *lf = memchr (l->base + l->scan, '\n', end - l->scan);
   return lf ? (uint32_t) (lf - l->base) : end;
@@ -74,8 +75,9 @@ scan_line (struct eva__wire_lines *l) {
 
 int
 eva__wire_lines_peek (struct eva__wire_lines *l, char **ret_line, size_t *ret_len) {
-  if (l->skipping) skip (l);
-  if (!l->found && !l->too_long) scan_line (l); /* while skipping, nothing is left to scan */
+  if (EVA__SELDOM (l->skipping)) skip (l);
+  if (EVA__MOSTLY (!l->found && !l->too_long))
+    scan_line (l); /* while skipping, nothing is left to scan */
 
   if (l->too_long) return EVA_E_LINE_TOO_LONG;
   if (!l->found) return 0;

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* seldom.h - conditions that nearly always go one way.
+
+   The compiler puts together what follows then.  The kernel empties the processor's cache of
+   instructions between two turns, so a turn takes as long as it has lines of that cache.  Only what
+   every line or turn passes is worth such a hint.  */
+
+#ifndef EVA__WIRE_SELDOM_H
+#define EVA__WIRE_SELDOM_H
+
+#define EVA__SELDOM(condition) __builtin_expect (!!(condition), 0)
+#define EVA__MOSTLY(condition) __builtin_expect (!!(condition), 1)
+
+#endif /* EVA__WIRE_SELDOM_H */
