@@ -42,7 +42,7 @@ take_other (assuan_context_t ctx, size_t len) {
   return len == EVA__BULK_SIZE ? take_bulk (ctx) : make_buffer (ctx, len, 0);
 }
 
-static __attribute__ ((noinline)) void *
+static __attribute__ ((hot, noinline)) void *
 take_from_pool (assuan_context_t ctx, size_t len) {
   struct eva__spares *spares = eva__pool_find (&ctx->shared->pool, len);
   size_t held_len = 0;
@@ -55,7 +55,7 @@ take_from_pool (assuan_context_t ctx, size_t len) {
   return spares->n ? eva__spares_take (spares) : make_buffer (ctx, len, held_len);
 }
 
-void *
+__attribute__ ((hot)) void *
 eva__buffer_take (void *arg, size_t len) {
   assuan_context_t ctx = arg;
   struct eva__scratch *scratch = ctx->shared->pool.scratch;
@@ -73,7 +73,7 @@ give_other (assuan_context_t ctx, void *ptr, size_t len) {
 }
 
 /* In a context of assuan_process_next only the turn keeps buffers (eva__ctx_leave).  */
-static __attribute__ ((noinline)) void
+static __attribute__ ((hot, noinline)) void
 give_to_pool (assuan_context_t ctx, void *ptr, size_t len) {
   struct eva__spares *spares = eva__pool_find (&ctx->shared->pool, len);
 
@@ -88,7 +88,7 @@ give_to_pool (assuan_context_t ctx, void *ptr, size_t len) {
     eva__spares_give (spares, ptr);
 }
 
-void
+__attribute__ ((hot)) void
 eva__buffer_give (void *arg, void *ptr, size_t len) {
   assuan_context_t ctx = arg;
   struct eva__scratch *scratch = ctx->shared->pool.scratch;

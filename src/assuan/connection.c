@@ -303,7 +303,7 @@ receive (assuan_context_t ctx, void *buf, size_t len, bool wait) {
   return err;
 }
 
-__attribute__ ((flatten)) gpg_error_t
+__attribute__ ((flatten, hot)) gpg_error_t
 eva__ctx_read (assuan_context_t ctx, bool wait) {
   size_t room;
   ssize_t n;
@@ -376,7 +376,7 @@ next_shown (assuan_context_t ctx, struct eva_event *ret) {
   return rc;
 }
 
-int
+__attribute__ ((hot)) int
 eva__ctx_next (assuan_context_t ctx, struct eva_event *ret) {
   bool is_shown;
   int rc;
@@ -551,7 +551,7 @@ fail_write (assuan_context_t ctx, gpg_error_t err) {
   return err;
 }
 
-__attribute__ ((flatten, noinline)) gpg_error_t
+__attribute__ ((flatten, hot, noinline)) gpg_error_t
 eva__ctx_flush (assuan_context_t ctx) {
   bool is_limited;
   gpg_error_t err;

@@ -134,7 +134,7 @@ catch_up (assuan_context_t ctx) {
   if (ctx->is_external) eva__pool_drain (&ctx->shared->pool, &ctx->shared->malloc_hooks);
 }
 
-void
+__attribute__ ((hot)) void
 eva__ctx_leave_last (assuan_context_t ctx) {
   if (ctx->wants_turn || ctx->released || ctx->ends_quietly) {
     catch_up (ctx);

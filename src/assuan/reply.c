@@ -173,7 +173,7 @@ end_driven (struct eva__drive *drive, gpg_error_t rc) {
 
 /* A program that takes a failure to finish a command for fatal must not end because a client left:
    the next assuan_process_next reports that.  */
-__attribute__ ((flatten)) gpg_error_t
+__attribute__ ((flatten, hot)) gpg_error_t
 eva__ctx_finish_command (assuan_context_t ctx, gpg_error_t rc) {
   gpg_error_t err;
 

@@ -78,7 +78,7 @@ finish_command (assuan_context_t ctx, gpg_error_t err) {
 /* Runs COMMAND.  In a blocking loop or one of eva.h, and for a built-in command, the handler's
    result ends it; else an error goes to the caller of assuan_process_next, and the command stays
    open.  */
-static gpg_error_t
+static __attribute__ ((hot)) gpg_error_t
 run_command (assuan_context_t ctx, const struct eva__command *command, char *line) {
   bool in_program_turn = is_in_program_turn (ctx);
   bool finishes = !command->handler || !in_program_turn;
@@ -154,7 +154,7 @@ run_guarded (assuan_context_t ctx, const struct eva__command *command, char *lin
 /* The argument is a copy: an inquiry or another nested read, in a notification or in the handler,
    puts its lines in the place of the original, and handlers go on using it; and it outlives a
    context that is released meanwhile.  */
-static gpg_error_t
+static __attribute__ ((hot)) gpg_error_t
 begin_command (assuan_context_t ctx, const struct eva__command *command,
                const struct eva_event *ev) {
   char line[EVA_LINE_SIZE];
@@ -251,7 +251,7 @@ may_handle (assuan_context_t ctx) {
 /* Handles all lines that are there and may be handled now.  What a handler returns is reported
    before anything else happens.  An over-long line belongs to no handler, and in a turn the lines
    after it do not wait for the program to call again: nothing may ever wake it.  */
-static gpg_error_t
+static __attribute__ ((hot)) gpg_error_t
 handle_lines (assuan_context_t ctx) {
   gpg_error_t err = 0;
 
@@ -345,7 +345,7 @@ process_next (assuan_context_t ctx) {
   return ctx->released ? 0 : err; /* whatever its last callback returned */
 }
 
-gpg_error_t
+__attribute__ ((hot)) gpg_error_t
 assuan_process_next (assuan_context_t ctx, int *done) {
   gpg_error_t err = check_server (ctx), settle_err = 0;
   struct eva__scratch scratch;

@@ -163,7 +163,7 @@ find_own (const struct eva__table *table, const char *name) {
 
 /* No name is in both places, in whatever case: a program that registers that of a built-in command
    has all of these moved into the array.  */
-const struct eva__command *
+__attribute__ ((hot)) const struct eva__command *
 eva__ctx_find_command (assuan_context_t ctx, const char *name) {
   int number = find_standard (ctx->table, name);
 

@@ -50,28 +50,32 @@ enum eva__builtin {
 
 extern const struct eva__command eva__builtins[EVA__N_BUILTIN];
 
-/* The notifications of the program.  */
+/* The notifications of the program.  Those that every command asks for come first.  */
 struct eva__notify {
   gpg_error_t (*pre_cmd) (assuan_context_t, const char *);
   void (*post_cmd) (assuan_context_t, gpg_error_t);
+
+  /* Of a service of eva.h alone.  */
+  gpg_error_t (*before) (assuan_context_t, const char *);
+  void (*after) (assuan_context_t, const char *, gpg_error_t);
+
   assuan_handler_t bye;
   assuan_handler_t reset;
   assuan_handler_t cancel;
   assuan_handler_t input;
   assuan_handler_t output;
   gpg_error_t (*option) (assuan_context_t, const char *, const char *);
-
-  /* Of a service of eva.h alone.  */
-  gpg_error_t (*before) (assuan_context_t, const char *);
-  void (*after) (assuan_context_t, const char *, gpg_error_t);
 };
 
 /* The commands of a server, its notifications, and the monitors of its lines; of one context, or
-   shared by all connections of a service.  */
+   shared by all connections of a service.  What every command looks at stands together: with a
+   table for each of many contexts, the cache of data is short, too.  */
 struct eva__table {
-  const char *hello; /* the greeting, or NULL for the usual one */
-  char *own_hello;   /* one that goes first, a copy, or NULL */
-  bool hello_secret; /* own_hello is confidential */
+  const char *hello;                   /* the greeting, or NULL for the usual one */
+  char *own_hello;                     /* one that goes first, a copy, or NULL */
+  bool hello_secret;                   /* own_hello is confidential */
+  const struct eva_parameter *options; /* what OPTION may set; NULL: anything */
+  size_t n_options;
   struct eva__command *commands;
   struct eva__command_more *more; /* of commands_size, or NULL: there is no more to say of any */
   uint32_t n_commands;
@@ -82,10 +86,8 @@ struct eva__table {
   bool has_standard;   /* the built-in commands were registered */
   bool has_commands;   /* the program registered some, besides those that every server has */
   bool has_secrets;    /* some of them are secret */
-  const struct eva_parameter *options; /* what OPTION may set; NULL: anything */
-  size_t n_options;
-  struct eva__notify notify;
   struct eva__watch watch;
+  struct eva__notify notify;
 };
 
 /* Makes sure that what is registered concerns CTX alone: the table of a service is for all of its

@@ -501,7 +501,7 @@ may_have_fds (const struct eva__drive *drive) {
 
 /* A turn may be within another one, in a callback that runs the loop.  The loop asks what is due
    then when it runs.  */
-gpg_error_t
+__attribute__ ((hot)) gpg_error_t
 eva__drive_turn (struct eva__drive *drive, unsigned int revents, uint64_t now_ns) {
   assuan_context_t ctx = drive->ctx;
   bool was_in_turn = ctx->in_turn;

@@ -63,7 +63,7 @@ next_eof (eva_conn *c, struct eva_event *ret) {
 
 /* Every line passes here: calls would cost as much as what they do, but for what few lines need,
    which stands apart (noinline).  */
-__attribute__ ((flatten)) int
+__attribute__ ((flatten, hot)) int
 eva_conn_next (eva_conn *c, struct eva_event *ret) {
   char *line;
   size_t len;

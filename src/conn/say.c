@@ -86,7 +86,7 @@ finish_command (eva_conn *c) {
 }
 
 /* Every command ends here: calls would cost as much as what they do.  */
-__attribute__ ((flatten)) int
+__attribute__ ((flatten, hot)) int
 eva_conn_ok (eva_conn *c, const char *text) {
   int rc = eva__conn_may_say (c, EVA__SAY_OK);
 

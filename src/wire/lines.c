@@ -87,7 +87,7 @@ eva__wire_lines_peek (struct eva__wire_lines *l, char **ret_line, size_t *ret_le
   return 1;
 }
 
-void
+__attribute__ ((hot)) void
 eva__wire_lines_consume (struct eva__wire_lines *l) {
   if (l->found) {
     l->found = false;

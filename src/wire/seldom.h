@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* seldom.h - conditions that nearly always go one way.
 
-   The compiler puts together what follows then.  The kernel empties the processor's cache of
-   instructions between two turns, so a turn takes as long as it has lines of that cache.  Only what
-   every line or turn passes is worth such a hint.  */
+   The compiler puts together what follows then.  The kernel fills the processor's cache of
+   instructions with its own between two turns, so a turn takes the longer the more lines of that
+   cache it passes.  Only what every line or turn passes is worth such a hint.  */
 
 #ifndef EVA__WIRE_SELDOM_H
 #define EVA__WIRE_SELDOM_H
