@@ -297,9 +297,11 @@ enter_standard (assuan_context_t ctx) {
   return 0;
 }
 
-/* Returns the bits of the standard commands, from names that compilers know: a number.  */
+/* Returns the bits of the standard commands, which come first in eva__builtins; from names that
+   compilers know: a number.  */
 static uint64_t
 standard_beginnings (void) {
+  _Static_assert (EVA__N_STANDARD == 8, "each of them is named here");
   return beginning ("NOP") | beginning ("CANCEL") | beginning ("OPTION") | beginning ("BYE")
          | beginning ("AUTH") | beginning ("RESET") | beginning ("END") | beginning ("HELP");
 }
