@@ -20,6 +20,7 @@
 #include "assuan/lifetime.h"
 #include "assuan/memory.h"
 #include "assuan/say.h"
+#include "assuan/scratch.h"
 #include "assuan/stream.h"
 #include "assuan/table.h"
 #include "io/number.h"
@@ -249,10 +250,9 @@ init_pipe_server (assuan_context_t ctx, assuan_fd_t filedes[2]) {
       && (!filedes || filedes[0] == ASSUAN_INVALID_FD || filedes[1] == ASSUAN_INVALID_FD))
     return eva__ctx_error (ctx, GPG_ERR_ASS_SERVER_START);
   err = begin_server (ctx);
-  if (!err)
-    err = eva__ctx_connect (ctx, EVA__CTX_SERVER, is_socket ? fd : filedes[0],
-                            is_socket ? fd : filedes[1], is_socket);
   if (err) return err;
+  eva__ctx_connect (ctx, EVA__CTX_SERVER, is_socket ? fd : filedes[0], is_socket ? fd : filedes[1],
+                    is_socket);
   ctx->is_pipe = true;
   ctx->is_listener = false;
   ctx->pid = pid;
@@ -275,8 +275,10 @@ init_socket_server (assuan_context_t ctx, assuan_fd_t fd, unsigned int flags) {
 
   if (err) return err;
   ctx->is_pipe = ctx->is_listener = false;
-  if (flags & ASSUAN_SOCKET_SERVER_ACCEPTED)
-    return eva__ctx_connect (ctx, EVA__CTX_SERVER, fd, fd, pass_fds);
+  if (flags & ASSUAN_SOCKET_SERVER_ACCEPTED) {
+    eva__ctx_connect (ctx, EVA__CTX_SERVER, fd, fd, pass_fds);
+    return 0;
+  }
   extra = eva__ctx_get_extra (ctx);
   if (!extra) return eva__ctx_error (ctx, GPG_ERR_ENOMEM);
   ctx->kind = EVA__CTX_SERVER;
@@ -317,7 +319,6 @@ wait_for_client (assuan_context_t ctx) {
 static gpg_error_t
 accept_client (assuan_context_t ctx) {
   struct eva__io_clamp clamp;
-  gpg_error_t err;
   int fd;
 
   do {
@@ -327,9 +328,8 @@ accept_client (assuan_context_t ctx) {
     eva__io_sys_end_call (&ctx->shared->sys, &clamp);
   } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
   if (fd < 0) return eva__ctx_syserror (ctx);
-  err = eva__ctx_connect (ctx, EVA__CTX_SERVER, fd, fd, ctx->listen_passes_fds);
-  if (err) eva__io_sys_close (&ctx->shared->sys, fd);
-  return err;
+  eva__ctx_connect (ctx, EVA__CTX_SERVER, fd, fd, ctx->listen_passes_fds);
+  return 0;
 }
 
 /* The bare value that ends the caller's loop.  */
@@ -355,9 +355,16 @@ accept_next (assuan_context_t ctx) {
 
 gpg_error_t
 assuan_accept (assuan_context_t ctx) {
+  gpg_error_t err, settle_err = 0;
+  struct eva__scratch scratch;
+  bool is_lent;
+
   if (!ctx) return eva__ctx_error (ctx, GPG_ERR_ASS_INV_VALUE);
   if (ctx->kind != EVA__CTX_SERVER) return NO_MORE_CLIENTS;
   if (ctx->drive) return eva__drive_refuse_connection (ctx);
   eva__ctx_enter (ctx);
-  return eva__ctx_leave_with (ctx, accept_next (ctx));
+  is_lent = eva__scratch_lend (ctx, &scratch);
+  err = accept_next (ctx);
+  if (is_lent) settle_err = eva__scratch_settle (ctx, &scratch);
+  return eva__ctx_leave_with (ctx, err ? err : settle_err);
 }

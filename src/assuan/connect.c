@@ -47,11 +47,11 @@ static gpg_error_t
 connect_socket (assuan_context_t ctx, assuan_fd_t fd, bool pass_fds) {
   gpg_error_t err = leave_old (ctx);
 
-  if (!err) err = eva__ctx_connect (ctx, EVA__CTX_CLIENT, fd, fd, pass_fds);
   if (err) {
     eva__io_sys_close (&ctx->shared->sys, fd);
     return err;
   }
+  eva__ctx_connect (ctx, EVA__CTX_CLIENT, fd, fd, pass_fds);
   eva__ctx_learn_server_pid (ctx);
   return shake_hands (ctx);
 }
@@ -130,12 +130,8 @@ connect_child (assuan_context_t ctx, const struct eva__io_spawn *how) {
   ctx->pid = pid;
   ctx->is_child = true;
   ctx->was_reaped = false;
-  err = eva__ctx_connect (ctx, EVA__CTX_CLIENT, in_fd, out_fd, how->socketpair);
-  if (!err) return shake_hands (ctx);
-  eva__io_sys_close (&ctx->shared->sys, in_fd);
-  if (out_fd != in_fd) eva__io_sys_close (&ctx->shared->sys, out_fd);
-  eva__ctx_hang_up (ctx);
-  return err;
+  eva__ctx_connect (ctx, EVA__CTX_CLIENT, in_fd, out_fd, how->socketpair);
+  return shake_hands (ctx);
 }
 
 gpg_error_t

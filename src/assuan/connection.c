@@ -71,53 +71,33 @@ eva__ctx_set_max_ahead (assuan_context_t ctx, size_t max_len) {
   apply_max_ahead (ctx);
 }
 
-static gpg_error_t
-make_conn (assuan_context_t ctx) {
-  const struct eva_conn_config *config = &ctx->shared->conn_config;
-  eva_conn *conn;
-
-  if (!ctx->is_part)
-    return eva__ctx_conn_error (ctx, eva__conn_new_shared (config, ctx, &ctx->conn));
-  conn = &((struct eva__ctx_room *) ctx)->conn;
-  eva__conn_init_shared (conn, config, ctx);
-  ctx->conn = conn;
-  return 0;
-}
-
-/* Gives CTX a dialogue.  */
-static gpg_error_t
+/* Gives CTX a dialogue, for which it has room.  */
+static void
 begin_dialogue (assuan_context_t ctx, enum eva__ctx_kind kind) {
-  gpg_error_t err;
-
   eva__ctx_disconnect (ctx);
   eva__ctx_claim (ctx);
   if (!ctx->shares) eva__ctx_configure (ctx, kind);
   apply_max_ahead (ctx);
-  err = make_conn (ctx);
-  if (err) return err;
+  ctx->conn = &((struct eva__ctx_room *) ctx)->conn;
+  eva__conn_init_shared (ctx->conn, &ctx->shared->conn_config, ctx);
   ctx->kind = kind;
   eva__ctx_mark_output (ctx, false);
   ctx->write_error = 0;
   ctx->line_seen = ctx->end_logged = ctx->out_of_step = ctx->timed_out = ctx->is_corked = false;
-  return 0;
 }
 
-gpg_error_t
+void
 eva__ctx_connect (assuan_context_t ctx, enum eva__ctx_kind kind, assuan_fd_t in_fd,
                   assuan_fd_t out_fd, bool pass_fds) {
-  gpg_error_t err = begin_dialogue (ctx, kind);
-
-  if (!err) eva__io_channel_init (&ctx->channel, &ctx->shared->sys, in_fd, out_fd, pass_fds);
-  return err;
+  begin_dialogue (ctx, kind);
+  eva__io_channel_init (&ctx->channel, &ctx->shared->sys, in_fd, out_fd, pass_fds);
 }
 
-gpg_error_t
+void
 eva__ctx_connect_socket (assuan_context_t ctx, enum eva__ctx_kind kind, assuan_fd_t fd,
                          bool pass_fds) {
-  gpg_error_t err = begin_dialogue (ctx, kind);
-
-  if (!err) eva__io_channel_init_socket (&ctx->channel, &ctx->shared->sys, fd, pass_fds);
-  return err;
+  begin_dialogue (ctx, kind);
+  eva__io_channel_init_socket (&ctx->channel, &ctx->shared->sys, fd, pass_fds);
 }
 
 /* That of a child in another namespace of pids is 0.  */
@@ -137,10 +117,7 @@ eva__ctx_disconnect (assuan_context_t ctx) {
   while (eva_conn_take_any_fd (ctx->conn, &fd))
     eva__io_sys_close (&ctx->shared->sys, fd);
   eva__outgoing_fd_drop_all (ctx);
-  if (ctx->is_part)
-    eva__conn_deinit (ctx->conn);
-  else
-    eva_conn_free (ctx->conn);
+  eva__conn_deinit (ctx->conn);
   ctx->conn = NULL;
   if (ctx->drive) eva__drive_count_fds (ctx->drive);
   eva__io_channel_close (&ctx->channel);

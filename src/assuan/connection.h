@@ -22,15 +22,14 @@ void eva__ctx_configure (assuan_context_t ctx, enum eva__ctx_kind kind);
    command has ended; 0: the default.  */
 void eva__ctx_set_max_ahead (assuan_context_t ctx, size_t max_len);
 
-/* Gives CTX a connection over IN_FD and OUT_FD, which it owns from then on.  On failure they
-   stay the caller's.  */
-gpg_error_t eva__ctx_connect (assuan_context_t ctx, enum eva__ctx_kind kind, assuan_fd_t in_fd,
-                              assuan_fd_t out_fd, bool pass_fds);
+/* Gives CTX a connection over IN_FD and OUT_FD, which it owns from then on.  */
+void eva__ctx_connect (assuan_context_t ctx, enum eva__ctx_kind kind, assuan_fd_t in_fd,
+                       assuan_fd_t out_fd, bool pass_fds);
 
 /* The same for FD, a socket that only this context closes, without asking the system about it.
    PASS_FDS is for Unix sockets alone.  */
-gpg_error_t eva__ctx_connect_socket (assuan_context_t ctx, enum eva__ctx_kind kind, assuan_fd_t fd,
-                                     bool pass_fds);
+void eva__ctx_connect_socket (assuan_context_t ctx, enum eva__ctx_kind kind, assuan_fd_t fd,
+                              bool pass_fds);
 
 /* CTX, a client, was connected by a socket: asks the kernel which process listened there, or made
    the pair.  */

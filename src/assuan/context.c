@@ -21,7 +21,7 @@
 
 /* A context together with what it does not share.  */
 struct whole {
-  struct assuan_context_s ctx;
+  struct eva__ctx_room room;
   struct eva__shared own;
 };
 
@@ -60,7 +60,7 @@ assuan_new_ext (assuan_context_t *r_ctx, gpg_err_source_t errsource,
     .pool.max = EVA__N_SPARES,
     .table.watch = { .log_cb = log_cb, .log_cb_data = log_cb_data },
   };
-  ctx = &whole->ctx;
+  ctx = &whole->room.ctx;
   init (ctx, errsource, &whole->own);
   eva__default_sys_init (&whole->own.sys, ctx);
   eva__ctx_enter (ctx);

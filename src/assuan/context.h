@@ -78,7 +78,7 @@ struct assuan_context_s {
     bool no_logging : 1;
     bool force_close : 1;
   } flags;
-  bool is_part : 1;       /* of an eva__ctx_room */
+  bool is_part : 1;       /* of memory that is freed with the drive */
   bool shares : 1;        /* shared is of several contexts */
   bool owns_table : 1;    /* but the table is its own */
   bool owns_commands : 1; /* and what the table points to */
@@ -115,7 +115,7 @@ struct assuan_context_s {
   bool answer_redacted : 1; /* to the inquiry that was sent last */
 };
 
-/* A context with its eva_conn, for those that have many of them: a part of other memory.  */
+/* A context with its eva_conn, which is in use while the context is connected.  */
 struct eva__ctx_room {
   struct assuan_context_s ctx;
   eva_conn conn;

@@ -2,7 +2,7 @@
 /* scratch.h - buffers on the stack, which a context borrows for a turn.
 
    A turn of assuan_process_next needs a buffer for what comes and one for what is said, and mostly
-   neither after it.  Buffers of the heap would cost more than what is done with them, and leave
+   neither after it; assuan_accept needs one for the greeting.  Buffers of the heap would cost more than what is done with them, and leave
    holes between contexts.  What is left in a buffer at the end of the turn moves to the heap.  */
 
 #ifndef EVA__ASSUAN_SCRATCH_H

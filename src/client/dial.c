@@ -199,9 +199,9 @@ static gpg_error_t
 connected (struct eva__client *client, int in_fd, int out_fd) {
   assuan_context_t ctx = client->driven.at.drive.ctx;
   bool passes_fds = eva__client_passes_fds (client);
-  gpg_error_t err = eva__ctx_connect (ctx, EVA__CTX_CLIENT, in_fd, out_fd, passes_fds);
+  gpg_error_t err;
 
-  if (err) return err;
+  eva__ctx_connect (ctx, EVA__CTX_CLIENT, in_fd, out_fd, passes_fds);
   if (client->child == ASSUAN_INVALID_PID && !client->tunnel) eva__ctx_learn_server_pid (ctx);
   eva__drive_init (&client->driven.at.drive, ctx);
   err = eva__attached_start (&client->driven.at, client->home);

@@ -44,17 +44,6 @@ eva_conn_new (const struct eva_conn_config *config, eva_conn **ret_conn) {
   return 0;
 }
 
-int
-eva__conn_new_shared (const struct eva_conn_config *config, void *arg, eva_conn **ret_conn) {
-  struct eva__conn_owner owner = { .config = config, .arg = arg };
-  eva_conn *c = eva__conn_alloc (&owner, sizeof *c);
-
-  if (!c) return EVA_E_NOMEM;
-  eva__conn_init_shared (c, config, arg);
-  *ret_conn = c;
-  return 0;
-}
-
 void
 eva__conn_init_shared (eva_conn *c, const struct eva_conn_config *config, void *arg) {
   *c = (eva_conn) { .owner = { .config = config, .arg = arg }, .state = EVA_STATE_GREETING };
@@ -73,12 +62,6 @@ eva__conn_move (eva_conn *c, char *from, char *to) {
     eva__conn_queue_move (&c->out, from, to);
 }
 
-/* Returns true if C alone has its configuration.  */
-static bool
-is_owned (const eva_conn *c) {
-  return c->owner.config == &((const struct owned *) c)->config;
-}
-
 /* Gives back all that C has, through OWNER.  */
 static void
 clear (eva_conn *c, const struct eva__conn_owner *owner) {
@@ -93,14 +76,12 @@ void
 eva_conn_free (eva_conn *c) {
   struct eva__conn_owner owner;
   struct eva_conn_config config;
-  size_t size;
 
   if (!c) return;
-  size = is_owned (c) ? sizeof (struct owned) : sizeof *c;
   config = *c->owner.config;
   owner = (struct eva__conn_owner) { .config = &config, .arg = c->owner.arg };
   clear (c, &owner);
-  eva__conn_release (&owner, c, size);
+  eva__conn_release (&owner, c, sizeof (struct owned));
 }
 
 void

@@ -9,7 +9,7 @@
 
 #include "conn/state.h"
 
-/* A flag of a configuration that eva__conn_new_shared takes: where the data of a reply, or of an
+/* A flag of a configuration that eva__conn_init_shared takes: where the data of a reply, or of an
    inquiry that has eva__conn_want_raw, come faster than a buffer holds, the eva_conn asks for one
    of EVA__BULK_SIZE octets, and goes on without if there is none.  A read into it brings four times
    as much, for one system call; and the 63 lines of data that it holds are less than a turn
@@ -17,16 +17,14 @@
 #define EVA__CONN_BULK 0x80000000u
 #define EVA__BULK_SIZE 63488
 
-/* As eva_conn_new, with a CONFIG that is not copied and stays as long as the eva_conn.  ARG
-   replaces its arg.  */
-int eva__conn_new_shared (const struct eva_conn_config *config, void *arg, eva_conn **ret_conn);
-
-/* The same in memory of the caller's; and gives back all that C has, but not that memory, which is
-   wiped.  */
+/* As eva_conn_new, in memory of the caller's, with a CONFIG that is not copied and stays as long as
+   the eva_conn.  ARG replaces its arg.  */
 void eva__conn_init_shared (eva_conn *c, const struct eva_conn_config *config, void *arg);
+
+/* Gives back all that C has, but not its own memory, which is wiped.  */
 void eva__conn_deinit (eva_conn *c);
 
-/* Gives C, which one of these two made, the configuration CONFIG instead, under the same
+/* Gives C, which that function made, the configuration CONFIG instead, under the same
    terms.  */
 void eva__conn_set_config (eva_conn *c, const struct eva_conn_config *config);
 

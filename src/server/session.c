@@ -257,21 +257,18 @@ enter (eva_server *server, struct eva__session *session) {
 }
 
 /* Makes the context of SESSION, with its connection, but says nothing yet.  */
-static gpg_error_t
+static void
 make_context (eva_server *server, struct eva__session *session,
               const struct eva__incoming *incoming) {
   assuan_context_t pattern = server->pattern;
   assuan_context_t ctx = &session->room.ctx;
   bool pass_fds = incoming->flags & EVA_LISTEN_FDPASSING;
-  gpg_error_t err;
 
   eva__ctx_init_like (&session->room, pattern);
   if (incoming->in_fd == incoming->out_fd)
-    err = eva__ctx_connect_socket (ctx, EVA__CTX_SERVER, incoming->in_fd,
-                                   pass_fds && incoming->is_unix);
+    eva__ctx_connect_socket (ctx, EVA__CTX_SERVER, incoming->in_fd, pass_fds && incoming->is_unix);
   else
-    err = eva__ctx_connect (ctx, EVA__CTX_SERVER, incoming->in_fd, incoming->out_fd, false);
-  if (err) return err;
+    eva__ctx_connect (ctx, EVA__CTX_SERVER, incoming->in_fd, incoming->out_fd, false);
   ctx->is_pipe = incoming->is_pipe;
   ctx->has_peercred = incoming->is_known;
   ctx->peercred = incoming->peer;
@@ -279,7 +276,6 @@ make_context (eva_server *server, struct eva__session *session,
   eva__drive_init (&session->at.drive, ctx);
   session->at.drive.is_new = true;
   eva__session_limits_apply (server->session_limits, &session->at.drive);
-  return 0;
 }
 
 /* Makes a session for INCOMING in the memory of the program's own functions, with a context of
@@ -292,14 +288,14 @@ make_session (eva_server *server, const struct eva__incoming *incoming) {
   if (!session) return NULL;
   /* The account comes first: it is charged for what the connection takes from here on.  */
   user = eva__users_enter (&server->users, uid_of (incoming), &server->account);
-  if (user) {
-    session->at = (struct eva__attached) { .drive.account = &user->account };
-    session->next = session->prev = NULL;
-    if (!make_context (server, session, incoming)) return session;
-    eva__users_leave (&server->users, user);
+  if (!user) {
+    eva__ctx_free (server->pattern, session);
+    return NULL;
   }
-  eva__ctx_free (server->pattern, session);
-  return NULL;
+  session->at = (struct eva__attached) { .drive.account = &user->account };
+  session->next = session->prev = NULL;
+  make_context (server, session, incoming);
+  return session;
 }
 
 /* The context is not handed out.  */

@@ -59,12 +59,15 @@ owner_init (struct owner *o, enum eva_role role, unsigned int flags) {
     .role = role, .flags = flags, .alloc = give, .release = take_back
   };
   eva__conn_complete_config (&o->config);
-  assert_int_equal (eva__conn_new_shared (&o->config, o, &o->conn), 0);
+  o->conn = calloc (1, sizeof *o->conn);
+  assert_non_null (o->conn);
+  eva__conn_init_shared (o->conn, &o->config, o);
 }
 
 static void
 owner_deinit (struct owner *o) {
-  eva_conn_free (o->conn);
+  eva__conn_deinit (o->conn);
+  free (o->conn);
   assert_int_equal (o->live_len, 0);
   assert_false (o->is_dirty);
 }
