@@ -26,7 +26,7 @@ struct eva__pool {
   size_t max; /* how many of each length it keeps */
   struct eva__spares large;
   struct eva__spares small;
-  struct eva__scratch *scratch; /* lent by the turn under way, or NULL; it comes first */
+  struct eva__scratch *scratch; /* lent by the call under way, or NULL; it comes first */
 };
 
 /* Frees all buffers that POOL, which is not empty, keeps.  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* scratch.c - buffers on the stack, which a context borrows for a turn.
+/* scratch.c - buffers on the stack, which a context borrows for a call.
 
    The context takes them before those of its pool (buffer.c).  */
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* scratch.h - buffers on the stack, which a context borrows for a turn.
+/* scratch.h - buffers on the stack, which a context borrows for a call.
 
    A turn of assuan_process_next needs a buffer for what comes and one for what is said, and mostly
-   neither after it; assuan_accept needs one for the greeting.  Buffers of the heap would cost more than what is done with them, and leave
-   holes between contexts.  What is left in a buffer at the end of the turn moves to the heap.  */
+   neither after it; assuan_accept needs one for the greeting.  Buffers of the heap would cost more
+   than what is done with them, and leave holes between contexts.  What is left in a buffer at the
+   end of the call moves to the heap.  */
 
 #ifndef EVA__ASSUAN_SCRATCH_H
 #define EVA__ASSUAN_SCRATCH_H
