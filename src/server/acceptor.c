@@ -55,10 +55,10 @@ serve_late (eva_server *server, struct eva__session *session) {
                        eva_now () + eva__io_ns_of_ms (EVA_DRAIN_GRACE_MS));
 }
 
-/* A client is at the acceptor.  IS_NEXT is that of its eva__incoming.  Returns true if the client
+/* A client is at the acceptor.  IS_IN_BATCH is that of its eva__incoming.  Returns true if the client
    came in.  */
 static bool
-welcome (struct eva__acceptor *acceptor, int fd, bool is_next) {
+welcome (struct eva__acceptor *acceptor, int fd, bool is_in_batch) {
   eva_server *server = acceptor->server;
   struct eva__incoming incoming = {
     .in_fd = fd,
@@ -66,7 +66,7 @@ welcome (struct eva__acceptor *acceptor, int fd, bool is_next) {
     .flags = acceptor->flags,
     .is_unix = acceptor->listener.is_unix,
     .is_accepted = true,
-    .is_next = is_next,
+    .is_in_batch = is_in_batch,
   };
   assuan_context_t ctx = NULL;
   gpg_error_t err;
@@ -158,14 +158,14 @@ calls_out (const eva_server *server) {
 static void
 let_some_in (struct eva__acceptor *acceptor, int n) {
   eva_server *server = acceptor->server;
-  bool is_next = false, calls = calls_out (server); /* asked before the service may go away */
+  bool is_in_batch = false, calls = calls_out (server); /* asked before the service may go away */
 
   eva__server_ref (server);
   acceptor->n_busy++;
   while (n-- > 0 && acceptor->source) {
     int fd = eva__io_listener_accept (&acceptor->listener);
     if (fd >= 0) {
-      is_next = welcome (acceptor, fd, is_next) && !calls;
+      is_in_batch = welcome (acceptor, fd, is_in_batch) && !calls;
       continue;
     }
     if (errno != EAGAIN) pause_accepting (server);

@@ -220,7 +220,7 @@ eva__session_check (eva_server *server, const struct eva__incoming *incoming) {
   uid_t uid = uid_of (incoming);
   bool is_own;
 
-  if (!incoming->is_next) eva__server_find_limits (server);
+  if (!incoming->is_in_batch) eva__server_find_limits (server);
   is_own = eva__users_is_own (&server->users, uid);
   if (!incoming->is_pipe && !eva__users_may_enter (&server->users, uid, is_own))
     return gpg_err_make (server->pattern->err_source, GPG_ERR_EACCES);

@@ -34,7 +34,7 @@ struct eva__incoming {
   bool is_pipe;       /* its process started this one: who it is needs no proof */
   bool is_unix;
   bool is_accepted; /* just now: its descriptor has the lowest number that was free */
-  bool is_next;     /* one was checked just now: the process is what it was then */
+  bool is_in_batch; /* another was checked just now: the process is what it was then */
   bool is_known;    /* peer says who it is */
   struct _assuan_peercred peer;
 };
