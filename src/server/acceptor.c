@@ -55,8 +55,8 @@ serve_late (eva_server *server, struct eva__session *session) {
                        eva_now () + eva__io_ns_of_ms (EVA_DRAIN_GRACE_MS));
 }
 
-/* A client is at the acceptor.  IS_IN_BATCH is that of its eva__incoming.  Returns true if the client
-   came in.  */
+/* A client is at the acceptor.  IS_IN_BATCH is that of its eva__incoming.  Returns true if the
+   client came in.  */
 static bool
 welcome (struct eva__acceptor *acceptor, int fd, bool is_in_batch) {
   eva_server *server = acceptor->server;
