@@ -1181,7 +1181,7 @@ gpg_error_t eva_set_timeouts (assuan_context_t ctx, const struct eva_timeouts *t
    What it does: what a handler of a blocking context sends leaves at once, because the handler may
    compute for minutes before it sends more; so every assuan_send_data costs a system call.  A
    program that sends one piece after the other says so with this call, and the data then leave in
-   writes of 32 KiB.  Everything else pushes out what waits, before itself and in order: status
+   writes of 64 KiB.  Everything else pushes out what waits, before itself and in order: status
    lines, comments, inquiries, END and CAN, descriptors, the reply to a command, assuan_send_data
    without data, every call that waits for the peer, eva_uncork, and assuan_release.  It holds for
    the handler under way and all that follow, until eva_uncork or another connection of CTX.

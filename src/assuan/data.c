@@ -10,22 +10,20 @@
 
 #include <errno.h>
 
-/* Octets of bulk data that are queued before they are sent: what programs give at once most often
-   leaves at once, which wakes the peer once.  With their escapes, unless they are many, they fit in
-   the buffers that a context keeps.  */
-#define SLICE_LEN ((size_t) 64 << 10)
+/* Octets of bulk data that leave in one write: so many are queued at most before they are sent, and
+   wait for more while a context is corked.  What programs give at once most often leaves at once,
+   which wakes the peer once; and with their escapes, unless they are many, so many fit in the
+   buffers that a context keeps.  */
+#define WRITE_LEN ((size_t) 64 << 10)
 
-_Static_assert (SLICE_LEN <= (size_t) EVA__N_SPARES * EVA_OUTPUT_SIZE * 3 / 4, "buffers are kept");
-
-/* Octets of data lines that wait for more while a context is corked.  */
-#define CORKED_LEN ((size_t) 32 << 10)
+_Static_assert (WRITE_LEN <= (size_t) EVA__N_SPARES * EVA_OUTPUT_SIZE * 3 / 4, "buffers are kept");
 
 /* Returns true if data that was queued may wait for more.  A loop sends at the end of a turn,
    corked or not.  */
 static bool
 may_hold (assuan_context_t ctx) {
   return ctx->is_corked && !ctx->drive && !ctx->is_external
-         && eva__conn_output_len (ctx->conn) < CORKED_LEN;
+         && eva__conn_output_len (ctx->conn) < WRITE_LEN;
 }
 
 /* What assuan_send_data does when it is called without data.  */
@@ -45,7 +43,7 @@ send_data (assuan_context_t ctx, const char *data, size_t length) {
   if (!err && !data) return flush_data (ctx, length);
   while (length && !err) {
     size_t taken;
-    int rc = eva_conn_data (ctx->conn, data, length < SLICE_LEN ? length : SLICE_LEN, &taken);
+    int rc = eva_conn_data (ctx->conn, data, length < WRITE_LEN ? length : WRITE_LEN, &taken);
     data += taken;
     length -= taken;
     /* The queue is full: sends it, and there is room again, unless the context may not wait for

@@ -8,7 +8,7 @@
 
 #define PIECE_LEN  ((size_t) 996) /* fills a line of ours */
 #define LINE_LEN   (PIECE_LEN + 3)
-#define CORKED_LEN ((size_t) 32 << 10)
+#define CORKED_LEN ((size_t) 64 << 10)
 
 static struct peer peer;
 static char piece[PIECE_LEN];
