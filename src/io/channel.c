@@ -334,12 +334,14 @@ read_otherwise (struct eva__io_channel *ch, void *buf, size_t len, bool wait,
 ssize_t
 eva__io_channel_read (struct eva__io_channel *ch, void *buf, size_t len, bool wait,
                       struct eva__io_fds *fds) {
+  unsigned int step_us = 0;
   ssize_t n;
 
   if (wait || fds || !is_plain (ch) || ch->passes_fds)
     return read_otherwise (ch, buf, len, wait, fds);
   n = recv (ch->in_fd, buf, len, MSG_DONTWAIT);
-  return n < 0 && errno == EINTR ? read_otherwise (ch, buf, len, wait, fds) : n;
+  if (n >= 0 || !may_repeat (ch, ch->in_fd, POLLIN, wait, &step_us)) return n;
+  return read_otherwise (ch, buf, len, wait, fds);
 }
 
 /* --- Writing ---------------------------------------------------------------------------------- */
@@ -482,10 +484,11 @@ write_piece_otherwise (struct eva__io_channel *ch, const void *buf, size_t len, 
 /* The kernel tells some errors once, so only what is worth another try gets one.  */
 ssize_t
 eva__io_channel_write_piece (struct eva__io_channel *ch, const void *buf, size_t len, bool wait) {
+  unsigned int step_us = 0;
   ssize_t n;
 
   if (!is_plain (ch)) return write_piece_otherwise (ch, buf, len, wait);
   n = send (ch->out_fd, buf, len, MSG_NOSIGNAL | (may_block (ch, wait) ? 0 : MSG_DONTWAIT));
-  if (n >= 0 || (errno != EINTR && (errno != EAGAIN || !wait))) return n;
+  if (n >= 0 || !may_repeat (ch, ch->out_fd, POLLOUT, wait, &step_us)) return n;
   return write_piece_otherwise (ch, buf, len, wait);
 }

@@ -12,6 +12,7 @@
 
 #include "wire/octet.h"
 #include "wire/plain.h"
+#include "wire/seldom.h"
 
 #include "eva-conn.h"
 
@@ -89,7 +90,7 @@ WIDE void
 copy_run (char *dst, const char *src, size_t len) {
   for (size_t i = 0; i < EVA__WIRE_SLACK; i += sizeof (vector))
     store (dst + i, load (src + i));
-  if (__builtin_expect (len <= EVA__WIRE_SLACK, 1)) return;
+  if (EVA__MOSTLY (len <= EVA__WIRE_SLACK)) return;
   for (size_t i = EVA__WIRE_SLACK; i < len; i += sizeof (vector))
     store (dst + i, load (src + i));
 }
